@@ -1,0 +1,1 @@
+"""The command line: serve, evaluate, check, examples, terminology."""

@@ -1,0 +1,98 @@
+"""An assessment for a reader at a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import Status
+from cds_service.hooks.messages import Card
+
+_COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
+
+
+def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card]) -> None:
+    """The cards as boxes; the reason when there is none."""
+    if not cards:
+        console.print(Text(f"No card: {assessment.silent_because or 'nothing to show'}."))
+    for card in cards:
+        parts: list[Markdown | Text] = [Markdown(card.detail)]
+        parts += [Text(f"[ {suggestion.label} ]", style="bold") for suggestion in card.suggestions or ()]
+        parts += [Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ()]
+        parts.append(Text(f"Source: {card.source.label}", style="dim"))
+        title = Text(f"{card.indicator.upper()}  {card.summary}")
+        console.print(Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card.indicator]))
+
+
+def explain(console: Console, content: Content, assessment: Assessment) -> None:
+    """Facts read and not read, then each rule and number, leg by leg."""
+    _facts(console, content, assessment)
+    for leg in assessment.legs:
+        _leg(console, content, leg)
+    if assessment.silent_because:
+        console.print(Text(f"Silent because: {assessment.silent_because}."))
+
+
+def _facts(console: Console, content: Content, assessment: Assessment) -> None:
+    table = Table("Finding", "Status", "Side", "Date", "Source", title="Facts read", title_justify="left")
+    for fact in assessment.record.facts:
+        when = fact.when.text if fact.when else "unknown"
+        status = fact.status.value + (" (provisional)" if fact.provisional else "")
+        table.add_row(content.name(fact.key), status, fact.side.value, when, Text(fact.source))
+    console.print(table)
+    for one in assessment.record.diagnoses:
+        console.print(Text(f"Diagnosis: {content.name(one.cause)}, {one.state.value}, {one.side.value} ({one.source})"))
+    for placed in assessment.record.orders:
+        console.print(Text(f"Order: {placed.order}, {placed.side.value} ({placed.source})"))
+    for unread in assessment.record.unread:
+        console.print(Text(f"Not read: {unread.source} {unread.reason}", style="yellow"))
+    for why, count in assessment.record.set_aside:
+        console.print(Text(f"Set aside: {count} x {why}"))
+
+
+def _leg(console: Console, content: Content, leg: LegAssessment) -> None:
+    console.rule(leg.side.words)
+    fired = {flag.rule: flag for flag in leg.red_flags}
+    for rule, flag in sorted(content.red_flags.items()):
+        facts = ", ".join(fact.key for fact in fired[rule].facts) if rule in fired else ""
+        state = Text(f"{rule} {flag.card.title}: {'FIRES on ' + facts if rule in fired else 'not satisfied'}")
+        console.print(state, style="bold red" if rule in fired else "dim")
+    _dvt(console, leg)
+    for one in leg.differential:
+        _cause(console, content, one)
+    if leg.ask_next:
+        console.print(Text(f"Ask or examine next: {content.name(leg.ask_next)}"))
+
+
+def _dvt(console: Console, leg: LegAssessment) -> None:
+    dvt = leg.dvt
+    words = f"suspected, {dvt.level}: {dvt.why_level}" if dvt.suspected else f"not suspected {dvt.closed_by}"
+    console.print(Text(f"DVT {words}"))
+    if dvt.wells:
+        console.print(Text(f"Wells {dvt.wells.least} to {dvt.wells.most}"))
+        for item in dvt.wells.items:
+            console.print(Text(f"  {item.number:2d} {item.points:+d} {item.status.value:8s} {item.name}"))
+    console.print(Text(f"  likelihood sum, for explanation only: {_line(leg.dvt_explained)}"))
+
+
+def _cause(console: Console, content: Content, one: RankedCause) -> None:
+    console.print(Text(f"{content.name(one.cause)}: {one.band}; {_line(one)}"))
+
+
+def _line(one: RankedCause) -> str:
+    parts = [
+        ("NOT " if part.fact.status is Status.ABSENT else "")
+        + part.finding
+        + (" confirms" if math.isinf(part.log_lr) else f" {part.log_lr:+.2f}")
+        for part in one.contributions
+    ]
+    head = f"prior {one.prior:.4g} sum {one.sum_log_lr:+.2f} (x{math.exp(one.sum_log_lr):.1f}) post {one.posterior:.2f}"
+    return head + (" | " + ", ".join(parts) if parts else "")

@@ -1,0 +1,157 @@
+"""The judgement of one chart: gate, red flags, DVT pathway, differential (evidence F.1). Pure: no clock, no files."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from cds_service.clinical import differential, dvt, red_flags
+from cds_service.clinical.assessment import (
+    Assessment,
+    DvtVerdict,
+    LegAssessment,
+    RankedCause,
+    RedFlagVerdict,
+    urgency_key,
+)
+from cds_service.clinical.content import Content
+from cds_service.clinical.derive import with_derived
+from cds_service.clinical.leg import Leg, complaints, symptomatic
+from cds_service.clinical.record import DiagnosisState, Fact, Record, Status
+
+CARE_PLAN = "palliative_care_only"
+RUPTURED_CYST = "bakers_cyst_ruptured"
+PAEDIATRIC_RULE = "RF17"
+DVT_RULE = "RF01"
+
+
+def assess(content: Content, record: Record, today: date) -> Assessment:
+    """What the chart of ``record`` asks for on the day ``today``."""
+    age = record.patient.age_on(today)
+    under_18 = age is not None and age < content.reasoning.adult_from
+    facts = with_derived(content, record, today)
+    care_plan = next((f for f in facts if f.key == CARE_PLAN and f.status is Status.PRESENT), None)
+    if record.patient.deceased:
+        return _silent(content, record, today, "the patient has died", under_18=under_18, care_plan=care_plan)
+    opened_by = complaints(content, facts, today, content.pathway.complaint.days)
+    untreated = [one for one in record.diagnoses if one.cause == "dvt" and one.state is DiagnosisState.CURRENT]
+    if not opened_by and not untreated:
+        why = _why_no_complaint(content, record, facts)
+        return _silent(content, record, today, why, under_18=under_18, care_plan=care_plan)
+    sides = symptomatic(content, facts, opened_by)
+    legs = [
+        _assess_leg(
+            Leg(content, record.patient, today, side, len(sides) == 1, facts, record.diagnoses, record.orders),
+            opened_by,
+            under_18=under_18,
+            no_benign=care_plan is not None,
+        )
+        for side in sides
+    ]
+    legs.sort(key=_worst_first)
+    return Assessment(
+        patient=record.patient,
+        today=today,
+        record=record,
+        legs=tuple(legs),
+        silent_because=_why_silent(legs, under_18=under_18),
+        under_18=under_18,
+        care_plan=care_plan,
+        content_version=content.version,
+    )
+
+
+def _silent(
+    content: Content, record: Record, today: date, why: str, *, under_18: bool, care_plan: Fact | None
+) -> Assessment:
+    return Assessment(record.patient, today, record, (), why, under_18, care_plan, content.version)
+
+
+def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:
+    said = [f for f in facts if content.findings[f.key].complaint and f.status is Status.PRESENT]
+    if said:
+        return "the complaint of the knee, calf or leg is too old to be current"
+    if any(reason == "Condition no longer active" for reason, _ in record.set_aside):
+        return "the complaint of the knee, calf or leg is no longer active"
+    return "no current complaint of the knee, its back, the calf or the leg is recorded"
+
+
+def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, no_benign: bool) -> LegAssessment:
+    here = [fact for fact in opened_by if leg.is_here(fact.side)]
+    verdict = dvt.judge(leg, adult=not under_18)
+    flags = _red_flags(leg, verdict, under_18=under_18)
+    kinds = {leg.content.findings[fact.key].complaint for fact in here if fact.when is not None}
+    places = kinds & {"posterior", "swelling", "knee"}
+    ranked: list[RankedCause] = []
+    treated: list[str] = []
+    general = places == {"knee"}
+    if places and not under_18 and not no_benign:
+        ranked, treated = differential.rank(leg, general_knee_pain=general)
+    return LegAssessment(
+        side=leg.side,
+        complaints=tuple(here),
+        dvt=verdict,
+        dvt_explained=differential.score(leg, "dvt", general_knee_pain=False),
+        red_flags=tuple(flags),
+        differential=tuple(ranked),
+        ask_next=differential.ask_next(leg, [one for one in ranked if one.band != "low"][:3]),
+        treated_causes=tuple(treated),
+        orders=tuple(order for order in leg.orders if leg.is_here(order.side)),
+    )
+
+
+def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlagVerdict]:
+    cyst = leg.diagnosis(RUPTURED_CYST)
+    scan = leg.present("us_bakers_rupture")
+    flags = red_flags.fired(
+        leg,
+        {
+            "dvt_suspected": (verdict.suspected, verdict.opened_by),
+            "age_under_18": (under_18, ()),
+            "bakers_cyst_ruptured_known": (cyst is not None or scan is not None, (scan,) if scan else ()),
+        },
+        under_18=under_18,
+    )
+    if under_18:
+        flags = _for_a_child(flags, verdict)
+    level = verdict.level or "warning"
+    found = [
+        RedFlagVerdict(f.rule, f.cause, f.side, level, "now" if verdict.emergency else f.speed, f.facts)
+        if f.rule == DVT_RULE
+        else f
+        for f in flags
+    ]
+    return sorted(found, key=urgency_key)
+
+
+def _for_a_child(flags: list[RedFlagVerdict], verdict: DvtVerdict) -> list[RedFlagVerdict]:
+    """No adult DVT pathway under 18: an open suspicion asks for a same-day paediatric discussion (C.4)."""
+    others = [flag for flag in flags if flag.rule != DVT_RULE]
+    if verdict.suspected and not any(flag.rule == PAEDIATRIC_RULE for flag in others):
+        others.append(RedFlagVerdict(PAEDIATRIC_RULE, "dvt", verdict.side, "critical", "same_day", verdict.opened_by))
+    return others
+
+
+def _worst_first(leg: LegAssessment) -> tuple[int, int, float, str]:
+    first = leg.red_flags[0] if leg.red_flags else None
+    severity = 2 if first is None else (0 if any(f.indicator == "critical" for f in leg.red_flags) else 1)
+    signs = len(leg.dvt.opened_by)
+    best = max((one.posterior for one in leg.differential), default=0.0)
+    return (severity, -signs, -best, leg.side.value)
+
+
+def _why_silent(legs: list[LegAssessment], *, under_18: bool) -> str:
+    if any(leg.red_flags or shown(leg) for leg in legs):
+        return ""
+    closed = next((leg.dvt.closed_by for leg in legs if leg.dvt.closed_by), "")
+    if closed:
+        return closed
+    if under_18:
+        return "under 18 without a red flag"
+    if any(leg.treated_causes for leg in legs):
+        return "the cause is diagnosed and under treatment"
+    return "nothing recorded points to a cause"
+
+
+def shown(leg: LegAssessment) -> list[RankedCause]:
+    """The causes worth a place on a card: at least "possible"."""
+    return [one for one in leg.differential if one.band != "low"]

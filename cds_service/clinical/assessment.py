@@ -1,0 +1,182 @@
+"""The verdicts on one chart. Card text, command-line report and tests read these same objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from cds_service.clinical.content import Indicator, Speed
+from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, Side, Status
+
+BandName = Literal["confirmed", "strong fit", "fits", "possible", "low"]
+
+
+@dataclass(frozen=True, slots=True)
+class WellsRead:
+    """One Wells item as far as the chart tells. ``fact`` shows or denies it; None if not recorded."""
+
+    number: int
+    name: str
+    points: int
+    status: Status
+    fact: Fact | None
+    not_recorded: tuple[str, ...]
+    examine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wells:
+    """Two-level Wells score as a range: unrecorded items count 0 in ``least`` and their point in ``most``."""
+
+    items: tuple[WellsRead, ...]
+    least: int
+    most: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether items 1 to 9 are all recorded (item 10 counts only when asserted)."""
+        return not self.not_recorded
+
+    @property
+    def not_recorded(self) -> tuple[WellsRead, ...]:
+        """Items 1 to 9 of which the chart says nothing."""
+        return tuple(item for item in self.items if item.number != 10 and item.status is Status.UNKNOWN)
+
+    @property
+    def scored(self) -> tuple[WellsRead, ...]:
+        """Items that the chart shows."""
+        return tuple(item for item in self.items if item.status is Status.PRESENT)
+
+
+@dataclass(frozen=True, slots=True)
+class DvtVerdict:
+    """Suspicion of DVT in one leg, its level and everything it rests on (evidence C.5 to C.8).
+
+    Attributes:
+        opened_by: facts that open the suspicion; empty if none is open.
+        wells: None where the score does not apply (pregnant, post partum, under 18).
+        closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
+        notes: what the reader must know besides (repeat scan due, a refuted diagnosis without a reason ...).
+    """
+
+    side: Side
+    suspected: bool
+    level: Literal["critical", "warning"] | None
+    emergency: bool
+    opened_by: tuple[Fact, ...]
+    complaints: tuple[Fact, ...]
+    unresolved: tuple[Fact, ...]
+    wells: Wells | None
+    pregnant: Fact | None
+    anticoagulant: Fact | None
+    cancer: Fact | None
+    recorded_dvt: Diagnosis | Fact | None
+    only_stale: bool
+    closed_by: str
+    notes: tuple[str, ...]
+    why_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlagVerdict:
+    """A red-flag rule that fires for one leg, with the facts that satisfy it."""
+
+    rule: str
+    cause: str
+    side: Side
+    indicator: Literal["critical", "warning"]
+    speed: Speed
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one finding adds to the log-odds of a cause (natural logarithm of its likelihood ratio)."""
+
+    finding: str
+    log_lr: float
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCause:
+    """One cause of the differential. ``posterior`` orders and bands it and is never shown as a percentage."""
+
+    cause: str
+    side: Side
+    band: BandName
+    prior: float
+    sum_log_lr: float
+    posterior: float
+    contributions: tuple[Contribution, ...]
+    diagnosis: Diagnosis | None
+    missing: tuple[str, ...]
+
+    @property
+    def for_it(self) -> tuple[Contribution, ...]:
+        """Facts that speak for the cause, the strongest first."""
+        return tuple(one for one in self.contributions if one.log_lr > 0)
+
+    @property
+    def against_it(self) -> tuple[Contribution, ...]:
+        """Facts that speak against the cause, the strongest first."""
+        return tuple(one for one in self.contributions if one.log_lr < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LegAssessment:
+    """Everything found for one leg."""
+
+    side: Side
+    complaints: tuple[Fact, ...]
+    dvt: DvtVerdict
+    dvt_explained: RankedCause
+    red_flags: tuple[RedFlagVerdict, ...]
+    differential: tuple[RankedCause, ...]
+    ask_next: str | None
+    treated_causes: tuple[str, ...]
+    orders: tuple[PlacedOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The judgement of one chart on one day.
+
+    ``silent_because``: in our words, why there is nothing to show; empty when there is.
+    """
+
+    patient: Patient
+    today: date
+    record: Record
+    legs: tuple[LegAssessment, ...]
+    silent_because: str
+    under_18: bool
+    care_plan: Fact | None
+    content_version: str
+
+    @property
+    def urgent(self) -> tuple[RedFlagVerdict, ...]:
+        """Every red flag of every leg, the most urgent first."""
+        found = [flag for leg in self.legs for flag in leg.red_flags]
+        return tuple(sorted(found, key=urgency_key))
+
+    @property
+    def differential(self) -> tuple[RankedCause, ...]:
+        """The ranked causes of every leg, the worse leg first."""
+        return tuple(cause for leg in self.legs for cause in leg.differential)
+
+
+_SPEEDS: tuple[Speed, ...] = ("now", "same_day", "days", "two_weeks")
+_INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
+
+
+def urgency_key(flag: RedFlagVerdict) -> tuple[bool, int, int, str, str]:
+    """Orders urgent verdicts: DVT first, then by indicator and speed."""
+    return (
+        flag.cause != "dvt",
+        _INDICATORS.index(flag.indicator),
+        _SPEEDS.index(flag.speed),
+        flag.rule,
+        flag.side.value,
+    )

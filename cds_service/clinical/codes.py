@@ -1,0 +1,128 @@
+"""Coding systems as types: a code that cannot be one is refused where it is written, not where it is missed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+SystemName = Literal[
+    "snomed",
+    "loinc",
+    "icd10cm",
+    "icd10",
+    "rxnorm",
+    "finding",
+    "interpretation",
+    "data-absent-reason",
+    "null-flavor",
+    "v2-yes-no",
+]
+
+FINDING_SYSTEM = "https://posterior-knee-cds.example/fhir/CodeSystem/finding"
+
+URI: dict[SystemName, str] = {
+    "snomed": "http://snomed.info/sct",
+    "loinc": "http://loinc.org",
+    "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
+    "icd10": "http://hl7.org/fhir/sid/icd-10",
+    "rxnorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
+    "finding": FINDING_SYSTEM,
+    "interpretation": "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation",
+    "data-absent-reason": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+    "null-flavor": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
+    "v2-yes-no": "http://terminology.hl7.org/CodeSystem/v2-0136",
+}
+UCUM = "http://unitsofmeasure.org"
+
+_OID = {
+    "urn:oid:2.16.840.1.113883.6.96": URI["snomed"],
+    "urn:oid:2.16.840.1.113883.6.1": URI["loinc"],
+    "urn:oid:2.16.840.1.113883.6.90": URI["icd10cm"],
+    "urn:oid:2.16.840.1.113883.6.88": URI["rxnorm"],
+}
+_ICD_URIS = frozenset({URI["icd10cm"], URI["icd10"]})
+_ICD_SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
+_LOINC_SHAPE = re.compile(r"(LA)?[0-9]{1,7}-[0-9]")
+_SNOMED_SHAPE = re.compile(r"[1-9][0-9]{5,17}")
+
+# Verhoeff's scheme: the dihedral group D5 and its permutation.
+_D5 = [[(i + j) % 5 if j < 5 else 5 + (i + j) % 5 for j in range(10)] for i in range(5)] + [
+    [5 + (i - j) % 5 if j < 5 else (i - j) % 5 for j in range(10)] for i in range(5)
+]
+_BASE = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+
+def _permutations() -> list[list[int]]:
+    table = [list(range(10))]
+    for _ in range(7):
+        table.append([_BASE[n] for n in table[-1]])
+    return table
+
+
+_PERMUTE = _permutations()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code in its system. ``code`` is always a string: long SNOMED CT ids do not fit a float."""
+
+    system: str
+    code: str
+
+    @classmethod
+    def of(cls, system: str, code: str) -> Code:
+        """Normalised: OID systems become URIs; ICD codes lose dot, blanks and lower case."""
+        uri = _OID.get(system, system)
+        return cls(uri, code.strip().upper().replace(".", "")) if uri in _ICD_URIS else cls(uri, code.strip())
+
+
+def is_icd(system: str) -> bool:
+    """Whether ``system`` is ICD-10 or ICD-10-CM, where a code also means everything below it."""
+    return system in _ICD_URIS
+
+
+def is_sequela(code: Code) -> bool:
+    """ICD-10-CM 7th character S: a late effect, not the current injury."""
+    return code.system == URI["icd10cm"] and len(code.code) == 7 and code.code.endswith("S")
+
+
+def verhoeff_holds(digits: str) -> bool:
+    """Whether the last digit is the Verhoeff check digit of the others (SNOMED CT identifiers)."""
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        check = _D5[check][_PERMUTE[place % 8][int(digit)]]
+    return check == 0
+
+
+def mod10_holds(code: str) -> bool:
+    """Whether the digit behind the hyphen is the mod-10 check digit of a LOINC code (not of LA answer codes)."""
+    number, _, check = code.partition("-")
+    total = 0
+    for place, digit in enumerate(reversed(number)):
+        doubled = int(digit) * (2 if place % 2 == 0 else 1)
+        total += doubled // 10 + doubled % 10
+    return (10 - total % 10) % 10 == int(check)
+
+
+def why_malformed(system: SystemName, code: str) -> str | None:
+    """What is wrong with ``code`` in ``system``, or None if its shape and check digit hold."""
+    if system == "snomed":
+        if not _SNOMED_SHAPE.fullmatch(code):
+            return "a SNOMED CT code has 6 to 18 digits"
+        return None if verhoeff_holds(code) else "the SNOMED CT check digit does not hold"
+    if system == "loinc":
+        if not _LOINC_SHAPE.fullmatch(code):
+            return "a LOINC code looks like 48065-7 or LA33-6"
+        # Published answer codes (LA33-6 Yes, LA11882-0 Detected) follow another scheme than plain mod 10.
+        return None if code.startswith("LA") or mod10_holds(code) else "the LOINC check digit does not hold"
+    if system in ("icd10cm", "icd10"):
+        return None if _ICD_SHAPE.fullmatch(code) else "an ICD-10 code looks like M25.56"
+    if system == "rxnorm":
+        return None if code.isdigit() else "an RxNorm code has digits only"
+    return None
+
+
+def system_names() -> tuple[str, ...]:
+    """Every short system name that content may use."""
+    return get_args(SystemName)

@@ -1,0 +1,563 @@
+"""The clinical content as strict, frozen models: what the files in ``cards/`` may say.
+
+``cards/README.md`` explains every key to a clinician; ``loading.py`` reads and cross-checks the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from cds_service.clinical.codes import URI, Code, SystemName, is_icd, why_malformed
+
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+FigureStatus = Literal["seen", "recalled", "adapted", "expert", "article"]
+Indicator = Literal["critical", "warning", "info"]
+Speed = Literal["now", "same_day", "days", "two_weeks"]
+Priority = Literal["routine", "urgent", "asap", "stat"]
+Relation = Literal["exact", "narrower", "broader", "question"]
+FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic", "lab", "imaging"]
+
+
+def _no_markup(text: str) -> str:
+    if any(mark in text for mark in "<>[]`|\n") or "://" in text:
+        raise ValueError("text for cards holds no < > [ ] ` | line breaks or addresses")
+    return text
+
+
+CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
+
+
+class Content_(BaseModel):  # noqa: N801 - base of all content models, never used alone
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Citation(Content_):
+    """A source: guideline, study, page."""
+
+    text: str = Field(min_length=5)
+    url: str = ""
+    read: Literal["yes", "part", "no"]
+
+
+class Figure(Content_):
+    """A number of days, its source and how far it can be trusted."""
+
+    days: int = Field(ge=1, le=36_500)
+    source: Key
+    status: FigureStatus
+
+
+class CodeEntry(Content_):
+    """A standard code and what it says here. ICD-10 codes also match everything below them."""
+
+    system: SystemName
+    code: str
+    display: str = Field(min_length=1)
+    relation: Relation = "exact"
+    side: Literal["right", "left", "both"] | None = None
+    right: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    both: tuple[str, ...] = ()
+    narrowed_by: tuple[Key, ...] = ()
+    anywhere: bool = False
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """Shape, check digit, and a broader code must say what narrows it."""
+        if wrong := why_malformed(self.system, self.code):
+            raise ValueError(f"{self.code}: {wrong}")
+        if self.relation == "broader" and not self.narrowed_by:
+            raise ValueError(f"{self.code}: a broader code needs `narrowed_by`, else it never means the finding")
+        if (self.right or self.left or self.both) and self.system not in ("icd10cm", "icd10"):
+            raise ValueError(f"{self.code}: `right`, `left`, `both` are endings of ICD codes; use `side`")
+        return self
+
+
+class DvtRole(Content_):
+    """What a finding does on the DVT pathway."""
+
+    local_sign: bool = False
+    risk: Literal["major", "minor"] | None = None
+    wells_item: int | None = Field(default=None, ge=1, le=10)
+
+
+class Finding(Content_):
+    """Something a record can show."""
+
+    name: CardText
+    kind: FindingKind
+    side: Literal["leg", "body"]
+    group: Key
+    recency: Figure | None = None
+    persists: bool = False
+    past_counts: bool = False
+    general: bool = False
+    complaint: Literal["posterior", "swelling", "knee", "leg", "by_itself"] | None = None
+    dvt: DvtRole = DvtRole()
+    absence_ignored: bool = False
+    note: str = ""
+    codes: tuple[CodeEntry, ...] = ()
+
+
+class Weight(Content_):
+    """How one finding bears on one cause: likelihood ratios with the source and status of each."""
+
+    finding: Key
+    confirms: bool = False
+    lr_present: float | None = Field(default=None, gt=0, le=100)
+    lr_absent: float = Field(gt=0, le=10)
+    source: Key
+    status_present: FigureStatus
+    status_absent: FigureStatus
+
+    @model_validator(mode="after")
+    def either(self) -> Self:
+        """A finding either confirms the cause or carries a likelihood ratio."""
+        if self.confirms == (self.lr_present is not None):
+            raise ValueError("give either `confirms = true` or `lr_present`")
+        return self
+
+
+class Prior(Content_):
+    """Probability before any finding, in an adult whose complaint is pain behind the knee."""
+
+    value: float = Field(gt=0, lt=1)
+    knee_pain_factor: float = Field(default=1.0, gt=0, le=2)
+    basis: str = Field(min_length=3)
+    source: Key
+    status: FigureStatus
+
+
+class CauseCard(Content_):
+    """Words and orders a cause brings to the differential card."""
+
+    why: CardText
+    next_steps: tuple[CardText, ...] = Field(min_length=1, max_length=3)
+    avoid: tuple[CardText, ...] = Field(default=(), max_length=2)
+    tell_patient: str = ""
+    review: str = ""
+    consider: tuple[Key, ...] = ()
+    actions: tuple[Key, ...] = ()
+    guideline: str = Field(min_length=3)
+
+
+class Review(Content_):
+    """Which clinician signed the content, and when it is due again."""
+
+    by: str = ""
+    due: date
+
+
+class ExamplePatients(Content_):
+    """Invented patients that prove the cause, for and against."""
+
+    shown: tuple[str, ...] = Field(min_length=1)
+    not_shown: tuple[str, ...] = ()
+
+
+class Cause(Content_):
+    """A diagnosis that may explain the pain."""
+
+    title: CardText
+    family: Key
+    must_not_miss: Literal["yes", "mimic", "linked", "no"]
+    urgency: str = Field(min_length=3)
+    ranked: bool = True
+    prior: Prior
+    codes: tuple[CodeEntry, ...] = ()
+    supports: tuple[Weight, ...] = ()
+    card: CauseCard
+    review: Review
+    examples: ExamplePatients
+
+
+class Condition(Content_):
+    """A condition on findings. Exactly one of ``all`` and ``any``; an unknown finding satisfies nothing."""
+
+    all: tuple[Key | Condition, ...] = ()
+    any: tuple[Key | Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one of the two lists."""
+        if bool(self.all) == bool(self.any):
+            raise ValueError("a condition has either `all` or `any`")
+        return self
+
+    def terms(self) -> Iterator[str]:
+        """Every finding or virtual term the condition names."""
+        for part in (*self.all, *self.any):
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.terms()
+
+
+class RedFlagCard(Content_):
+    """Words and orders of an urgent card."""
+
+    title: CardText
+    summary: CardText
+    do: tuple[CardText, ...] = Field(min_length=1, max_length=4)
+    avoid: tuple[CardText, ...] = Field(default=(), max_length=3)
+    consider: tuple[Key, ...] = Field(min_length=1)
+
+
+class RedFlag(Content_):
+    """A rule on findings that asks for urgent action before any ranking."""
+
+    cause: Key
+    indicator: Literal["critical", "warning"]
+    speed: Speed
+    speed_under_18: Speed | None = None
+    sooner_if: tuple[Key, ...] = ()
+    source: Key
+    status: FigureStatus
+    when: Condition
+    card: RedFlagCard
+
+
+class WellsItem(Content_):
+    """One item of the two-level Wells score; present if any of its findings is."""
+
+    number: int = Field(ge=1, le=10)
+    name: CardText
+    points: Literal[1, -2]
+    any: tuple[Key, ...] = Field(min_length=1)
+    examine: bool
+
+
+class Band(Content_):
+    """Words for a range of Wells scores."""
+
+    name: CardText
+    at_least: int
+    options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
+
+
+class Pathway(Content_):
+    """A guideline's steps for suspected DVT."""
+
+    title: CardText
+    source: Key
+    status: FigureStatus
+    clock: CardText
+    emergency_call: CardText
+    critical_at: int
+    excluded_by_d_dimer_at_most: int
+    fresh_sign: Figure
+    stale_sign: Figure
+    new_pain: Figure
+    complaint: Figure
+    test_valid: Figure
+    repeat_scan_after: Figure
+    repeat_scan_before: Figure
+    items: tuple[WellsItem, ...] = Field(min_length=10, max_length=10)
+    bands: tuple[Band, ...] = Field(min_length=2)
+    pregnancy_options: tuple[CardText, ...] = Field(min_length=1)
+    anticoagulated: CardText
+    cancer: CardText
+    also_consider: CardText
+    safety_net_risks: CardText
+    orders: tuple[Key, ...] = Field(min_length=2)
+    pregnancy_orders: tuple[Key, ...] = Field(min_length=2)
+    emergency_orders: tuple[Key, ...] = Field(min_length=2)
+
+
+class OrderCode(Content_):
+    """A code an order is sent or recognised with."""
+
+    system: SystemName
+    code: str
+    display: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """Shape and check digit."""
+        if wrong := why_malformed(self.system, self.code):
+            raise ValueError(f"{self.code}: {wrong}")
+        return self
+
+
+class OrderTemplate(Content_):
+    """A draft order a card can offer."""
+
+    title: CardText
+    button: CardText
+    category: OrderCode
+    code: OrderCode
+    left: OrderCode | None = None
+    right: OrderCode | None = None
+    recognise: tuple[OrderCode, ...] = ()
+    sided: bool
+    needs_reason: bool = False
+    same_day: bool = False
+    question: CardText
+    tells: CardText
+
+
+class Action(Content_):
+    """Advice that several causes share."""
+
+    title: CardText
+    text: CardText
+    claims: tuple[str, ...] = ()
+    source: Key
+    status: FigureStatus
+
+
+class Unit(Content_):
+    """A unit a measurement may come in: the stored number times ``factor`` (plus ``offset``) is in the base unit."""
+
+    ucum: str
+    factor: float
+    offset: float = 0.0
+
+
+class Measure(Content_):
+    """How a number becomes a finding."""
+
+    finding: Key
+    codes: tuple[CodeEntry, ...] = Field(min_length=1)
+    units: tuple[Unit, ...] = Field(min_length=1)
+    threshold: float
+    present_when: Literal["at_least", "more_than", "less_than"]
+    per_year_over_50: float = 0.0
+    below_means: Literal["absent", "unknown"]
+    compare_sides: bool = False
+    plausible: tuple[float, float]
+    unit: str
+    source: Key
+    status: FigureStatus
+
+
+class Answers(Content_):
+    """Codes that answer whether a finding is there."""
+
+    present: tuple[CodeEntry, ...]
+    absent: tuple[CodeEntry, ...]
+    unknown: tuple[CodeEntry, ...]
+
+
+class BodySite(Content_):
+    """A place on the body, and the wider places it lies in."""
+
+    name: str
+    within: tuple[Key, ...] = ()
+    codes: tuple[CodeEntry, ...] = Field(min_length=1)
+
+
+class Derived(Content_):
+    """A finding that follows from others."""
+
+    finding: Key
+    all: tuple[Key, ...] = ()
+    one_leg_only: Key | None = None
+    source: Key
+    status: FigureStatus
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one way to derive it."""
+        if bool(self.all) == (self.one_leg_only is not None):
+            raise ValueError("give either `all` or `one_leg_only`")
+        return self
+
+
+class AgeFinding(Content_):
+    """A finding that follows from the patient's age and sex."""
+
+    finding: Key
+    older_than: int | None = None
+    at_least: int | None = None
+    younger_than: int | None = None
+    sex: Literal["male", "female"] | None = None
+    with_any: tuple[Key, ...] = ()
+    source: Key
+    status: FigureStatus
+
+
+class Reasoning(Content_):
+    """The method: caps, bands and limits of section F."""
+
+    group_cap: float = Field(gt=1)
+    total_cap: float = Field(gt=1)
+    eligible_from: float = Field(ge=1)
+    strong_fit: float = Field(gt=0, lt=1)
+    fits: float = Field(gt=0, lt=1)
+    possible: float = Field(gt=0, lt=1)
+    benign_shown: int = Field(ge=1, le=3)
+    strong_words: float
+    moderate_words: float
+    adult_from: int
+    order_valid: Figure
+    cancer_current: Figure
+    source: Key
+    status: FigureStatus
+    derived: tuple[Derived, ...]
+    ages: tuple[AgeFinding, ...]
+
+
+class LocalCode(Content_):
+    """One of a site's own codes, mapped to a finding."""
+
+    system: str = Field(min_length=3)
+    code: str = Field(min_length=1)
+    finding: Key
+    side: Literal["right", "left", "both"] | None = None
+    note: str = ""
+
+
+UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUse:
+    """What a code means here: ``key`` of a finding, cause, measure, body site or order, or an answer."""
+
+    kind: UseKind
+    key: str
+    relation: Relation = "exact"
+    side: Literal["right", "left", "both"] | None = None
+    narrowed_by: tuple[str, ...] = ()
+    anywhere: bool = False
+    stem: int = 0
+
+
+@dataclass(frozen=True)
+class Content:
+    """The whole clinical content, loaded and cross-checked. ``version`` is a digest of every file."""
+
+    version: str
+    findings: Mapping[str, Finding]
+    causes: Mapping[str, Cause]
+    red_flags: Mapping[str, RedFlag]
+    pathway: Pathway
+    pathway_key: str
+    orders: Mapping[str, OrderTemplate]
+    actions: Mapping[str, Action]
+    citations: Mapping[str, Citation]
+    measures: Mapping[str, Measure]
+    answers: Answers
+    sites: Mapping[str, BodySite]
+    reasoning: Reasoning
+    local_codes: tuple[LocalCode, ...] = ()
+
+    def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """Everything ``code`` means here; empty for a code of no concern.
+
+        ICD codes are looked up by every prefix down to the category, the longest first for each key.
+        """
+        wanted = Code.of(system, code)
+        if not is_icd(wanted.system):
+            return self._code_index.get(wanted, ())
+        found: dict[tuple[UseKind, str], CodeUse] = {}
+        for length in range(len(wanted.code), 2, -1):
+            for use in self._code_index.get(Code(wanted.system, wanted.code[:length]), ()):
+                found.setdefault((use.kind, use.key), self._with_icd_side(use, wanted.code))
+        return tuple(found.values())
+
+    def _with_icd_side(self, use: CodeUse, code: str) -> CodeUse:
+        endings = self._icd_endings.get((use.kind, use.key, code[: use.stem]))
+        if endings is None:
+            return use
+        rest = code[use.stem :]
+        best: tuple[int, Literal["right", "left", "both"]] | None = None
+        for ending, side in endings:
+            if rest.startswith(ending) and (best is None or len(ending) > best[0]):
+                best = (len(ending), side)
+        if best is None:
+            return use
+        return CodeUse(use.kind, use.key, use.relation, best[1], use.narrowed_by, use.anywhere, use.stem)
+
+    def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
+        """Every code entry of the content with what it stands for."""
+        for key, finding in self.findings.items():
+            for entry in finding.codes:
+                yield "finding", key, entry
+        for key, cause in self.causes.items():
+            for entry in cause.codes:
+                yield "cause", key, entry
+        for key, measure in self.measures.items():
+            for entry in measure.codes:
+                yield "measure", key, entry
+        for entry in self.answers.present:
+            yield "present", "present", entry
+        for entry in self.answers.absent:
+            yield "absent", "absent", entry
+        for entry in self.answers.unknown:
+            yield "unknown", "unknown", entry
+        for key, site in self.sites.items():
+            for entry in site.codes:
+                yield "site", key, entry
+
+    def order_codes(self) -> Iterator[tuple[str, OrderCode, Literal["right", "left"] | None]]:
+        """Every code that shows an order has been placed, with its leg."""
+        for key, order in self.orders.items():
+            for code in (order.code, *order.recognise):
+                yield key, code, None
+            if order.left:
+                yield key, order.left, "left"
+            if order.right:
+                yield key, order.right, "right"
+
+    @cached_property
+    def _code_index(self) -> Mapping[Code, tuple[CodeUse, ...]]:
+        index: dict[Code, list[CodeUse]] = {}
+
+        def add(code: Code, use: CodeUse) -> None:
+            index.setdefault(code, []).append(use)
+
+        for kind, key, entry in self.entries():
+            code = Code.of(URI[entry.system], entry.code)
+            add(
+                code,
+                CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere, len(code.code)),
+            )
+        for key in self.findings:
+            if not self.findings[key].general:
+                add(Code(URI["finding"], key), CodeUse("finding", key))
+        for key, order_code, side in self.order_codes():
+            add(Code.of(URI[order_code.system], order_code.code), CodeUse("order", key, "exact", side))
+        for local in self.local_codes:
+            add(Code.of(local.system, local.code), CodeUse("finding", local.finding, "exact", local.side))
+        return {code: tuple(uses) for code, uses in index.items()}
+
+    @cached_property
+    def _icd_endings(
+        self,
+    ) -> Mapping[tuple[UseKind, str, str], tuple[tuple[str, Literal["right", "left", "both"]], ...]]:
+        table: dict[tuple[UseKind, str, str], tuple[tuple[str, Literal["right", "left", "both"]], ...]] = {}
+        for kind, key, entry in self.entries():
+            endings: list[tuple[str, Literal["right", "left", "both"]]] = []
+            endings += [(ending, "right") for ending in entry.right]
+            endings += [(ending, "left") for ending in entry.left]
+            endings += [(ending, "both") for ending in entry.both]
+            if endings:
+                table[kind, key, Code.of(URI[entry.system], entry.code).code] = tuple(endings)
+        return table
+
+    @cached_property
+    def wells_findings(self) -> frozenset[str]:
+        """Findings that any Wells item reads."""
+        return frozenset(key for item in self.pathway.items for key in item.any)
+
+    def site_and_wider(self, key: str) -> frozenset[str]:
+        """``key`` and every wider place it lies in."""
+        found = {key}
+        for wider in self.sites[key].within:
+            found |= self.site_and_wider(wider)
+        return frozenset(found)
+
+    def name(self, key: str) -> str:
+        """Our own words for a finding or a cause."""
+        return self.findings[key].name if key in self.findings else self.causes[key].title
+
+
+Condition.model_rebuild()

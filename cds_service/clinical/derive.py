@@ -1,0 +1,126 @@
+"""Findings that follow from others: age and sex, treated cancer, one-sided oedema, an old DVT."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from cds_service.clinical.content import AgeFinding, Content
+from cds_service.clinical.leg import age_in_days, in_window
+from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Record, Side, Status
+
+_PATIENT = "Patient"
+
+
+def with_derived(content: Content, record: Record, today: date) -> tuple[Fact, ...]:
+    """The facts of ``record`` and those that follow from them on ``today``."""
+    facts = [fact for fact in record.facts if fact.key not in _age_keys(content)]
+    facts += _from_age(content, record, today)
+    facts += _active_cancer(content, record, today)
+    facts += _previous_dvt(content, record, today)
+    return tuple(_one_leg_only(content, facts, today))
+
+
+def _age_keys(content: Content) -> set[str]:
+    return {age.finding for age in content.reasoning.ages}
+
+
+def _from_age(content: Content, record: Record, today: date) -> list[Fact]:
+    """Only presence is derived: the two age findings overlap, and an absence would count the age twice."""
+    age = record.patient.age_on(today)
+    found = [
+        Fact(rule.finding, Status.PRESENT, Side.BODY, None, None, _PATIENT, ongoing=True)
+        for rule in content.reasoning.ages
+        if age is not None and _fits(rule, age, record)
+    ]
+    derived = {fact.key for fact in found}
+    coded = [
+        fact for fact in record.facts if fact.key in _age_keys(content) and age is None and fact.key not in derived
+    ]
+    return found + [fact for fact in coded if fact.status is Status.PRESENT]
+
+
+def _fits(rule: AgeFinding, age: int, record: Record) -> bool:
+    if rule.older_than is not None and age <= rule.older_than:
+        return False
+    if rule.at_least is not None and age < rule.at_least:
+        return False
+    if rule.younger_than is not None and age >= rule.younger_than:
+        return False
+    if rule.sex is not None and record.patient.sex != rule.sex:
+        return False
+    present = {fact.key for fact in record.facts if fact.status is Status.PRESENT}
+    return not rule.with_any or not present.isdisjoint(rule.with_any)
+
+
+def _active_cancer(content: Content, record: Record, today: date) -> list[Fact]:
+    """A malignancy that is dated or treated within six months (evidence C.1 item 1)."""
+    window = content.reasoning.cancer_current.days
+    found: list[Fact] = []
+    for derived in content.reasoning.derived:
+        if not derived.all:
+            continue
+        parts = [_current(content, record, key, today) for key in derived.all]
+        disease = parts[0]
+        if disease is None:
+            continue
+        dates = [when for when in (disease.clinical, disease.recorded) if when]
+        dated = any((today - when.day).days <= window for when in dates)
+        if dated or all(parts):
+            # The date on which it was last known, so that the finding's own window does not drop it again.
+            latest = max(dates, key=lambda when: when.day, default=None) if dated else None
+            found.append(replace(disease, key=derived.finding, clinical=latest, recorded=None))
+    return found
+
+
+def _current(content: Content, record: Record, key: str, today: date) -> Fact | None:
+    finding = content.findings[key]
+    for fact in record.facts:
+        if fact.key == key and fact.status is Status.PRESENT:
+            lasting = finding.persists and fact.ongoing
+            if lasting or in_window(fact, finding.recency.days if finding.recency else None, today):
+                return fact
+    return None
+
+
+def _previous_dvt(content: Content, record: Record, today: date) -> list[Fact]:
+    """A DVT coded longer ago than the present episode can be is a previous one (evidence C.1 item 9)."""
+    return [
+        Fact("previous_dvt", Status.PRESENT, Side.BODY, one.clinical, one.recorded, one.source)
+        for one in record.diagnoses
+        if one.cause == "dvt" and one.state is DiagnosisState.CURRENT and _is_old(content, one, today)
+    ]
+
+
+def _is_old(content: Content, diagnosis: Diagnosis, today: date) -> bool:
+    age = age_in_days(diagnosis, today)
+    return age is not None and age > content.pathway.stale_sign.days
+
+
+def _one_leg_only(content: Content, facts: list[Fact], today: date) -> list[Fact]:
+    for derived in content.reasoning.derived:
+        if derived.one_leg_only is None:
+            continue
+        finding = content.findings[derived.finding]
+        window = finding.recency.days if finding.recency else None
+        whole, single = derived.one_leg_only, derived.finding
+        shown = [
+            fact
+            for fact in facts
+            if fact.key in (whole, single) and fact.status is Status.PRESENT and in_window(fact, window, today)
+        ]
+        legs = {fact.side for fact in shown}
+        if Side.BOTH in legs or {Side.RIGHT, Side.LEFT} <= legs:
+            # Both legs: recorded, and not one-sided; the swelling itself stays.
+            facts = [
+                replace(fact, key=whole) if fact.key == single and fact.status is Status.PRESENT else fact
+                for fact in facts
+            ]
+            facts += [replace(fact, key=single, status=Status.ABSENT) for fact in shown]
+        else:
+            facts = facts + [
+                replace(fact, key=single)
+                for fact in shown
+                if fact.key == whole and fact.side in (Side.RIGHT, Side.LEFT)
+            ]
+    return facts

@@ -1,0 +1,180 @@
+"""The differential: grouped and capped log likelihood ratios, eligibility and bands (evidence F.1 steps 5 to 9).
+
+Causes coexist, so nothing is normalised across them; nothing is shown as a percentage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from cds_service.clinical.assessment import BandName, Contribution, RankedCause
+from cds_service.clinical.content import Cause, Content, Weight
+from cds_service.clinical.leg import Leg
+from cds_service.clinical.record import Fact, Status
+
+_NO_SUPPORT = frozenset({"demographic", "risk"})
+_EXAMINABLE = frozenset({"symptom", "sign", "test", "history"})
+_SMALL = 1e-9  # ln 2 against ln 2.0
+_BANDS: tuple[BandName, ...] = ("confirmed", "strong fit", "fits", "possible", "low")
+_HARM = {"yes": 0, "mimic": 1, "linked": 1, "no": 2}
+
+
+def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[str]]:
+    """Every eligible cause in rank order, and the causes left out because they are diagnosed and under treatment.
+
+    ``general_knee_pain``: the complaint names no place on the knee, so place-specific priors differ (F.1).
+    """
+    ranked: list[RankedCause] = []
+    treated: list[str] = []
+    for key, cause in leg.content.causes.items():
+        if not cause.ranked:
+            continue
+        scored = score(leg, key, general_knee_pain=general_knee_pain)
+        if not _eligible(leg.content, scored):
+            continue
+        if scored.diagnosis and _under_treatment(leg, key, cause):
+            treated.append(key)
+            continue
+        ranked.append(scored)
+    return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
+
+
+def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
+    """One cause, whether eligible or not."""
+    content = leg.content
+    cause = content.causes[key]
+    prior = min(cause.prior.value * (cause.prior.knee_pain_factor if general_knee_pain else 1.0), 0.99)
+    contributions, confirmed = _contributions(leg, cause)
+    total = _capped_sum(content, contributions)
+    posterior = 1 / (1 + math.exp(-(math.log(prior / (1 - prior)) + total)))
+    diagnosis = leg.diagnosis(key)
+    return RankedCause(
+        cause=key,
+        side=leg.side,
+        band=_band(content, posterior, confirmed=confirmed, diagnosed=diagnosis is not None),
+        prior=prior,
+        sum_log_lr=total,
+        posterior=posterior,
+        contributions=tuple(contributions),
+        diagnosis=diagnosis,
+        missing=tuple(_missing(leg, cause)),
+    )
+
+
+def _contributions(leg: Leg, cause: Cause) -> tuple[list[Contribution], bool]:
+    """Recorded findings with their log-LR, the strongest first, and whether one of them confirms the cause."""
+    found: list[Contribution] = []
+    confirmed = False
+    for weight in cause.supports:
+        fact = leg.ranked(weight.finding)
+        if fact is None:
+            continue
+        if weight.confirms:
+            confirmed = confirmed or fact.status is Status.PRESENT
+            if fact.status is Status.PRESENT:
+                found.append(Contribution(weight.finding, math.inf, fact))
+            continue
+        log_lr = _log_lr(weight, fact)
+        if abs(log_lr) > _SMALL:
+            found.append(Contribution(weight.finding, log_lr, fact))
+    return sorted(found, key=lambda one: (-abs(one.log_lr), one.finding)), confirmed
+
+
+def _log_lr(weight: Weight, fact: Fact) -> float:
+    if fact.status is Status.PRESENT and weight.lr_present is not None:
+        return math.log(weight.lr_present)
+    return math.log(weight.lr_absent) if fact.status is Status.ABSENT else 0.0
+
+
+def _capped_sum(content: Content, contributions: Iterable[Contribution]) -> float:
+    """Per group the largest positive plus the most negative log-LR, capped; then the total, capped (F.1 step 5)."""
+    groups: dict[str, tuple[float, float]] = {}
+    for one in contributions:
+        if math.isinf(one.log_lr):
+            continue
+        group = content.findings[one.finding].group
+        high, low = groups.get(group, (0.0, 0.0))
+        groups[group] = (max(high, one.log_lr), min(low, one.log_lr))
+    cap = math.log(content.reasoning.group_cap)
+    total = math.fsum(max(-cap, min(cap, high + low)) for high, low in groups.values())
+    limit = math.log(content.reasoning.total_cap)
+    return max(-limit, min(limit, total))
+
+
+def _eligible(content: Content, scored: RankedCause) -> bool:
+    """Support from a present finding that is neither demographic nor a risk, and a positive sum (F.1 step 6).
+
+    A diagnosis on record or a confirming scan makes a cause eligible by itself.
+    """
+    if scored.diagnosis or scored.band == "confirmed":
+        return True
+    support = [
+        one
+        for one in scored.contributions
+        if one.fact.status is Status.PRESENT and content.findings[one.finding].kind not in _NO_SUPPORT
+    ]
+    enough = _capped_sum(content, [one for one in support if one.log_lr > 0])
+    return enough >= math.log(content.reasoning.eligible_from) - _SMALL and scored.sum_log_lr > _SMALL
+
+
+def _band(content: Content, posterior: float, *, confirmed: bool, diagnosed: bool) -> BandName:
+    limits = content.reasoning
+    if confirmed:
+        return "confirmed"
+    if posterior >= limits.strong_fit:
+        return "strong fit"
+    if posterior >= limits.fits:
+        return "fits"
+    return "possible" if posterior >= limits.possible or diagnosed else "low"
+
+
+def _rank_key(content: Content, one: RankedCause) -> tuple[int, int, float, str]:
+    """By band, then by potential harm, then by fit (F.1 step 8)."""
+    harm = _HARM[content.causes[one.cause].must_not_miss]
+    return (_BANDS.index(one.band), harm, -one.posterior, one.cause)
+
+
+def _under_treatment(leg: Leg, key: str, cause: Cause) -> bool:
+    """Diagnosed, and one of the orders that treat it is in place for this leg (F.5)."""
+    return any(
+        placed.order in cause.card.consider
+        and leg.is_here(placed.side, unknown_counts=leg.alone)
+        and (not leg.content.orders[placed.order].needs_reason or key in placed.reasons)
+        for placed in leg.orders
+    )
+
+
+def _missing(leg: Leg, cause: Cause) -> list[str]:
+    """Unrecorded findings that could be asked or examined, the one that would change most first (F.4)."""
+    open_weights = [
+        weight
+        for weight in cause.supports
+        if weight.lr_present is not None
+        and leg.content.findings[weight.finding].kind in _EXAMINABLE
+        and leg.status(weight.finding) is Status.UNKNOWN
+        and not leg.content.findings[weight.finding].absence_ignored
+    ]
+    return [weight.finding for weight in sorted(open_weights, key=lambda w: (-_effect(w), w.finding))]
+
+
+def _effect(weight: Weight) -> float:
+    return max(abs(math.log(weight.lr_present or 1.0)), abs(math.log(weight.lr_absent)))
+
+
+def ask_next(leg: Leg, shown: Iterable[RankedCause]) -> str | None:
+    """The unrecorded finding with the greatest effect on the ranking of the causes shown.
+
+    Effect: the widest spread of log-odds that presence or absence would put between any two of them.
+    """
+    causes = [leg.content.causes[one.cause] for one in shown]
+    best: tuple[float, str] | None = None
+    keys = {key for cause in causes for key in _missing(leg, cause)}
+    for key in sorted(keys):
+        weights = [next((w for w in cause.supports if w.finding == key), None) for cause in causes]
+        if_present = [math.log(w.lr_present) if w and w.lr_present else 0.0 for w in weights]
+        if_absent = [math.log(w.lr_absent) if w else 0.0 for w in weights]
+        effect = max(max(shift) - min(shift) if len(shift) > 1 else abs(shift[0]) for shift in (if_present, if_absent))
+        if best is None or effect > best[0] + _SMALL:
+            best = (effect, key)
+    return best[1] if best else None

@@ -1,0 +1,159 @@
+"""One leg's view of the record: which facts count for it today, three-valued (evidence F.1, F.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Patient, PlacedOrder, Side, Status
+
+
+def age_in_days(fact: Fact | Diagnosis | PlacedOrder, today: date) -> int | None:
+    """Days since the clinical (else recorded) date; None if undated."""
+    return (today - fact.when.day).days if fact.when else None
+
+
+def in_window(fact: Fact, days: int | None, today: date) -> bool:
+    """Whether ``fact`` is at most ``days`` old. Undated facts are: they may be of today."""
+    age = age_in_days(fact, today)
+    return days is None or age is None or age <= days
+
+
+@dataclass(frozen=True)
+class Leg:
+    """The facts that bear on one leg.
+
+    Attributes:
+        side: RIGHT, LEFT, or UNKNOWN when the chart never says which leg hurts.
+        alone: this is the only symptomatic leg, so facts without a side belong to it for ranking too.
+        facts: all facts of the record, derived ones included.
+    """
+
+    content: Content
+    patient: Patient
+    today: date
+    side: Side
+    alone: bool
+    facts: tuple[Fact, ...]
+    diagnoses: tuple[Diagnosis, ...]
+    orders: tuple[PlacedOrder, ...]
+
+    def is_here(self, side: Side, *, unknown_counts: bool = True) -> bool:
+        """Whether something on ``side`` is about this leg. The explicitly other leg never is."""
+        if side is Side.UNKNOWN or self.side is Side.UNKNOWN:
+            return unknown_counts or side in (Side.BODY, Side.BOTH)
+        return side in (self.side, Side.BOTH, Side.BODY)
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[Fact]]:
+        grouped: dict[str, list[Fact]] = {}
+        for fact in self.facts:
+            if self.is_here(fact.side):
+                grouped.setdefault(fact.key, []).append(fact)
+        for facts in grouped.values():
+            facts.sort(key=_freshest_first)
+        return grouped
+
+    def recorded(self) -> Iterator[str]:
+        """Findings with any fact for this leg, in a fixed order."""
+        return iter(sorted(self._by_key))
+
+    def all_of(self, key: str) -> list[Fact]:
+        """Every fact about ``key`` for this leg, whatever its age, the freshest first."""
+        return self._by_key.get(key, [])
+
+    def present(self, key: str, days: int | None = None) -> Fact | None:
+        """The freshest fact that shows ``key`` within its own window, or within ``days`` when given.
+
+        Undated and provisional facts count, and so do those without a side: this is the safe reading, for red
+        flags and the DVT pathway. A later "absent" does not cancel it (evidence C.8: a sign counts in full).
+        """
+        for fact in self.all_of(key):
+            if fact.status is Status.PRESENT and self._counts(fact, days):
+                return fact
+        return None
+
+    def absent(self, key: str) -> Fact | None:
+        """The freshest fact that denies ``key``, unless another shows it."""
+        if self.present(key):
+            return None
+        return next((f for f in self.all_of(key) if f.status is Status.ABSENT and self._counts(f, None)), None)
+
+    def status(self, key: str) -> Status:
+        """The safe reading of ``key`` (see ``present``)."""
+        if self.present(key):
+            return Status.PRESENT
+        return Status.ABSENT if self.absent(key) else Status.UNKNOWN
+
+    def _counts(self, fact: Fact, days: int | None) -> bool:
+        finding = self.content.findings[fact.key]
+        if finding.persists and fact.ongoing:
+            return True
+        window = days if days is not None else (finding.recency.days if finding.recency else None)
+        return in_window(fact, window, self.today)
+
+    def ranked(self, key: str) -> Fact | None:
+        """The fact that ranking reads for ``key``: dated, final, the latest; on the same day presence wins."""
+        finding = self.content.findings[key]
+        usable = [
+            fact
+            for fact in self.all_of(key)
+            if fact.status is not Status.UNKNOWN
+            and not fact.provisional
+            and (fact.when is not None or finding.recency is None)
+            and self.is_here(fact.side, unknown_counts=self.alone)
+            and self._counts(fact, None)
+        ]
+        return usable[0] if usable else None
+
+    def diagnosis(self, cause: str, state: DiagnosisState = DiagnosisState.CURRENT) -> Diagnosis | None:
+        """The latest coded diagnosis of ``cause`` for this leg in ``state``."""
+        found = [
+            one
+            for one in self.diagnoses
+            if one.cause == cause and one.state is state and self.is_here(one.side, unknown_counts=self.alone)
+        ]
+        return max(found, key=lambda one: (one.when.day if one.when else date.min, one.source), default=None)
+
+
+def _freshest_first(fact: Fact) -> tuple[int, int, str]:
+    day = fact.when.day.toordinal() if fact.when else 0
+    return (-day, 0 if fact.status is Status.PRESENT else 1, fact.source)
+
+
+def complaints(content: Content, facts: Iterable[Fact], today: date, days: int) -> list[Fact]:
+    """Facts that open the gate: an active complaint of the knee, its back, the calf or the leg (evidence F.5).
+
+    Pain counts ``days``; a finding with a longer window of its own counts that long.
+    """
+    found = []
+    for fact in facts:
+        finding = content.findings[fact.key]
+        if finding.complaint is None or fact.status is not Status.PRESENT:
+            continue
+        own = finding.recency.days if finding.recency else days
+        limit = own if finding.complaint == "by_itself" else max(own, days)
+        if in_window(fact, limit, today):
+            found.append(fact)
+    return found
+
+
+def symptomatic(content: Content, facts: Iterable[Fact], opened_by: Iterable[Fact]) -> list[Side]:
+    """The legs to judge: those complained of; else the one leg that anything is recorded of; else UNKNOWN."""
+    named: set[Side] = set()
+    for fact in opened_by:
+        named |= _legs(fact.side)
+    if not named:
+        for fact in facts:
+            if content.findings[fact.key].side == "leg" and fact.status is Status.PRESENT:
+                named |= _legs(fact.side)
+    return sorted(named, reverse=True) or [Side.UNKNOWN]
+
+
+def _legs(side: Side) -> set[Side]:
+    if side is Side.BOTH:
+        return {Side.RIGHT, Side.LEFT}
+    return {side} if side in (Side.RIGHT, Side.LEFT) else set()

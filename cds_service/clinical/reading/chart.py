@@ -1,0 +1,233 @@
+"""A whole chart -> Record: whose resources count, which are of concern, and what each one says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from cds_service.clinical.content import CodeUse, Content
+from cds_service.clinical.reading import conditions, medications, observations, orders, procedures
+from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.findings import Findings
+from cds_service.clinical.reading.measurements import compare_sides
+from cds_service.clinical.reading.resources import MODELS, Unreadable, build, quick_uses
+from cds_service.clinical.record import Patient, Record, Unread, UnreadKind
+
+_ONES_SUBJECT = {kind: "subject" for kind in MODELS if kind not in ("Patient", "Medication")}
+
+
+@dataclass(frozen=True, slots=True)
+class ChartEntry:
+    """One resource as it came, with the ``fullUrl`` of its Bundle entry if there was one."""
+
+    resource: Any
+    full_url: str | None = None
+
+
+@dataclass
+class _Chart:
+    """The entries by what they are, before anything is read."""
+
+    patient_id: str
+    patients: list[ChartEntry] = field(default_factory=list)
+    clinical: dict[str, ChartEntry] = field(default_factory=dict)
+    medications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    panels: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    own_names: set[str] = field(default_factory=set)
+    bases: set[str] = field(default_factory=set)
+    unread: list[Unread] = field(default_factory=list)
+
+
+def read_record(
+    content: Content,
+    patient_id: str,
+    entries: Sequence[ChartEntry],
+    today: date,
+    *,
+    fhir_server: str | None = None,
+    not_available: tuple[str, ...] = (),
+) -> Record:
+    """Everything ``entries`` say about patient ``patient_id``, on the day ``today``.
+
+    Resources of other patients are dropped and counted. Nothing raises: what cannot be read is in ``unread``.
+    """
+    chart = _sort(entries, patient_id, fhir_server)
+    patient = _read_patient(chart, today)
+    findings = Findings(content, today, patient)
+    for name, entry in sorted(chart.clinical.items()):
+        _read_entry(content, chart, name, entry.resource, findings)
+    compared, unpaired = compare_sides(content, findings.sided)
+    return Record(
+        patient=patient,
+        facts=tuple(sorted({*findings.facts, *compared}, key=lambda fact: (fact.key, fact.source, repr(fact)))),
+        diagnoses=tuple(sorted(set(findings.diagnoses), key=lambda one: (one.cause, one.source, repr(one)))),
+        orders=tuple(sorted(set(findings.orders), key=lambda one: (one.order, one.source, repr(one)))),
+        unread=tuple(
+            sorted({*chart.unread, *findings.unread, *unpaired}, key=lambda one: (one.source, one.kind, one.reason))
+        ),
+        set_aside=tuple(sorted(Counter(findings.set_aside).items())),
+        not_available=not_available,
+        entries=len(entries),
+    )
+
+
+def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None) -> _Chart:
+    chart = _Chart(patient_id)
+    if fhir_server:
+        chart.bases.add(fhir_server.rstrip("/"))
+    for number, entry in enumerate(entries):
+        raw = entry.resource
+        kind = raw.get("resourceType") if isinstance(raw, Mapping) else None
+        if not isinstance(kind, str):
+            chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is not a FHIR resource"))
+        elif kind == "Patient":
+            _sort_patient(chart, raw, entry)
+        elif kind == "Medication":
+            _sort_medication(chart, raw, entry)
+        elif kind in _ONES_SUBJECT:
+            name = _name(raw, kind, entry, number)
+            _sort_clinical(chart, name, raw, entry)
+    for name, entry in chart.clinical.items():
+        members = entry.resource.get("hasMember") if name.startswith("Observation/") else None
+        for member in members if isinstance(members, list) else ():
+            reference = member.get("reference") if isinstance(member, Mapping) else None
+            if isinstance(reference, str):
+                chart.panels[_local(reference)] = entry.resource
+    return chart
+
+
+def _sort_clinical(chart: _Chart, name: str, raw: Mapping[str, Any], entry: ChartEntry) -> None:
+    known = chart.clinical.get(name)
+    if known is None or known.resource == raw:
+        chart.clinical[name] = entry
+        return
+    # Two versions of one resource: the later one counts; without versions both do, under names of their own.
+    old, new = (_updated(one) for one in (known.resource, raw))
+    if old and new and old != new:
+        chart.clinical[name] = entry if new > old else known
+    else:
+        digest = len([other for other in chart.clinical if other.split("~")[0] == name])
+        if not any(o.resource == raw for n, o in chart.clinical.items() if n.split("~")[0] == name):
+            chart.clinical[f"{name}~{digest}"] = entry
+
+
+def _updated(raw: Mapping[str, Any]) -> str:
+    meta = raw.get("meta")
+    updated = meta.get("lastUpdated") if isinstance(meta, Mapping) else None
+    return updated if isinstance(updated, str) else ""
+
+
+def _sort_patient(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -> None:
+    mine = raw.get("id") == chart.patient_id or (entry.full_url or "").removeprefix("urn:uuid:") == chart.patient_id
+    if not mine:
+        chart.unread.append(Unread("Patient", UnreadKind.OTHER_PATIENT, "belongs to another patient"))
+        return
+    chart.patients.append(entry)
+    if entry.full_url:
+        chart.own_names.add(entry.full_url)
+        base, found, _ = entry.full_url.rpartition(f"/Patient/{chart.patient_id}")
+        if found:
+            chart.bases.add(base)
+
+
+def _sort_medication(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -> None:
+    for name in (f"Medication/{raw.get('id')}", entry.full_url):
+        if name:
+            chart.medications[name] = raw
+
+
+def _name(raw: Mapping[str, Any], kind: str, entry: ChartEntry, number: int) -> str:
+    identity = raw.get("id")
+    if isinstance(identity, str) and 0 < len(identity) <= 64 and identity.replace("-", "").replace(".", "").isalnum():
+        return f"{kind}/{identity}"
+    if entry.full_url and entry.full_url.startswith("urn:uuid:"):
+        return f"{kind}/{entry.full_url.removeprefix('urn:uuid:')[:36]}"
+    return f"{kind}/(entry {number + 1}, no id)"
+
+
+def _local(reference: str) -> str:
+    """``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` as it is."""
+    parts = reference.split("/_history/")[0].split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 else reference
+
+
+def _is_mine(chart: _Chart, reference: str) -> bool:
+    plain = reference.split("/_history/")[0]
+    if plain in chart.own_names or plain == f"Patient/{chart.patient_id}":
+        return True
+    if plain == f"urn:uuid:{chart.patient_id}":
+        return True
+    base, found, rest = plain.rpartition("/Patient/")
+    return bool(found) and rest == chart.patient_id and (not chart.bases or base in chart.bases)
+
+
+def _read_patient(chart: _Chart, today: date) -> Patient:
+    found: Patient | None = None
+    for entry in chart.patients:
+        try:
+            model, left_out = build(entry.resource)
+        except Unreadable as error:
+            chart.unread.append(Unread("Patient", UnreadKind.INVALID, str(error)))
+            continue
+        chart.unread += [Unread("Patient", UnreadKind.INVALID, f"left out {name}: not valid") for name in left_out]
+        try:
+            birth = to_when(model.birthDate, today)
+        except FutureDate:
+            birth = None
+            chart.unread.append(Unread("Patient", UnreadKind.DATE, "its birth date lies in the future"))
+        found = Patient(
+            id=chart.patient_id,
+            birth=birth,
+            sex=model.gender,
+            deceased=model.deceasedBoolean is True or model.deceasedDateTime is not None,
+        )
+    return found or Patient(chart.patient_id)
+
+
+def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
+    subject = raw.get("subject")
+    reference = subject.get("reference") if isinstance(subject, Mapping) else None
+    if not isinstance(reference, str) or not _is_mine(chart, reference):
+        reason = "belongs to another patient" if isinstance(reference, str) else "does not say whose it is"
+        findings.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
+        return
+    try:
+        uses = tuple(quick_uses(content, raw))
+        medicine = medications.referenced(raw, chart.medications)
+        if medicine is not None:
+            uses += tuple(quick_uses(content, medicine))
+        if not _of_concern(uses):
+            return
+    except (TypeError, AttributeError, ValueError, KeyError):
+        uses, medicine = (), None
+    keys = tuple(sorted({use.key for use in uses if use.kind in ("finding", "cause", "measure")}))
+    try:
+        model, left_out = build(raw)
+        medicine_model = build(medicine)[0] if medicine is not None else None
+    except Unreadable as error:
+        findings.unread.append(Unread(name, UnreadKind.INVALID, str(error), keys))
+        return
+    findings.unread += [Unread(name, UnreadKind.INVALID, f"left out {part}: not valid", keys) for part in left_out]
+    _dispatch(raw["resourceType"], model, name, findings, chart.panels.get(name), medicine_model)
+
+
+def _of_concern(uses: Iterable[CodeUse]) -> bool:
+    return any(use.kind in ("finding", "cause", "measure", "order") for use in uses)
+
+
+def _dispatch(
+    kind: str, model: Any, name: str, findings: Findings, panel: Mapping[str, Any] | None, medicine: Any
+) -> None:
+    if kind == "Observation":
+        observations.read(model, name, findings, observations.inherited(panel))
+    elif kind == "Condition":
+        conditions.read(model, name, findings)
+    elif kind == "Procedure":
+        procedures.read(model, name, findings)
+    elif kind == "ServiceRequest":
+        orders.read(model, name, findings)
+    else:
+        medications.read(model, name, findings, medicine)

@@ -1,0 +1,118 @@
+"""Numbers with units: which finding they show. A unit that is not listed is not understood, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.clinical.codes import UCUM
+from cds_service.clinical.content import Content, Measure
+from cds_service.clinical.record import Fact, Side, Status, Unread, UnreadKind, When
+
+_TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A measured value in the measure's base unit. ``comparator`` is one of ``<``, ``<=``, ``>=``, ``>`` or empty."""
+
+    value: float
+    comparator: str
+
+
+@dataclass(frozen=True, slots=True)
+class SidedReading:
+    """One side of a measurement that needs both sides."""
+
+    measure: str
+    side: Side
+    value: float
+    clinical: When | None
+    recorded: When | None
+    source: str
+
+
+def convert(measure: Measure, quantity: Any) -> Reading | str:
+    """``quantity`` in the base unit of ``measure``, or in our words why that cannot be done."""
+    if quantity.value is None:
+        return "the number is missing"
+    if quantity.code and quantity.system not in (None, UCUM):
+        return "its unit is not a UCUM unit"
+    unit = quantity.code or quantity.unit
+    if not unit:
+        return "it has no unit"
+    known = next((candidate for candidate in measure.units if candidate.ucum == unit), None)
+    if known is None:
+        return "its unit is not one this service knows for it"
+    value = float(quantity.value) * known.factor + known.offset
+    low, high = measure.plausible
+    if not low <= value <= high:
+        return "the number is not plausible for it"
+    return Reading(value, str(quantity.comparator or ""))
+
+
+def judge(measure: Measure, reading: Reading, age: int | None) -> Status:
+    """Whether the reading shows the finding. A comparator that leaves both open gives UNKNOWN."""
+    limit = measure.threshold
+    if measure.per_year_over_50 and age is not None and age > 50:
+        limit = measure.per_year_over_50 * age
+    shows = _certainly_shows(measure, reading, limit)
+    if shows is None:
+        return Status.UNKNOWN
+    if shows:
+        return Status.PRESENT
+    return Status.ABSENT if measure.below_means == "absent" else Status.UNKNOWN
+
+
+def _certainly_shows(measure: Measure, reading: Reading, limit: float) -> bool | None:
+    """Whether every value that the reading allows shows the finding; None if some do and some do not."""
+    shows = _shows(measure, reading.value, limit)
+    if not reading.comparator:
+        return shows
+    rising = measure.present_when != "less_than"
+    below = reading.comparator.startswith("<")
+    just_below = reading.comparator == "<" and reading.value <= limit + _TOLERANCE
+    if rising and below:
+        return False if just_below or not shows else None
+    if below:
+        return True if just_below or shows else None
+    if rising:
+        return True if shows else None
+    return None if shows else False
+
+
+def _shows(measure: Measure, value: float, limit: float) -> bool:
+    if measure.present_when == "at_least":
+        return value >= limit - _TOLERANCE
+    if measure.present_when == "more_than":
+        return value > limit + _TOLERANCE
+    return value < limit - _TOLERANCE
+
+
+def compare_sides(content: Content, readings: Iterable[SidedReading]) -> tuple[list[Fact], list[Unread]]:
+    """Differences between the legs, from readings of the same measure on the same day."""
+    by_day: dict[tuple[str, str], list[SidedReading]] = {}
+    for reading in readings:
+        when = reading.clinical or reading.recorded
+        by_day.setdefault((reading.measure, when.text if when else ""), []).append(reading)
+    facts: list[Fact] = []
+    unread: list[Unread] = []
+    for (key, day), group in sorted(by_day.items()):
+        measure = content.measures[key]
+        right = _largest(group, Side.RIGHT)
+        left = _largest(group, Side.LEFT)
+        if not day or right is None or left is None:
+            reason = "has no date to pair it by" if not day else "only one leg was measured that day"
+            unread += [Unread(r.source, UnreadKind.VALUE, reason, (measure.finding,)) for r in group]
+            continue
+        for own, other in ((right, left), (left, right)):
+            shows = _shows(measure, own.value - other.value, measure.threshold)
+            status = Status.PRESENT if shows else Status.ABSENT
+            facts.append(Fact(measure.finding, status, own.side, own.clinical, own.recorded, own.source))
+    return facts, unread
+
+
+def _largest(group: Sequence[SidedReading], side: Side) -> SidedReading | None:
+    mine = [reading for reading in group if reading.side is side]
+    return max(mine, key=lambda reading: (reading.value, reading.source)) if mine else None

@@ -1,0 +1,201 @@
+"""Observations: coded, boolean, measured, interpreted, in components, as answers to questions, in panels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cds_service.clinical.content import CodeUse, Measure
+from cds_service.clinical.reading.findings import Findings
+from cds_service.clinical.reading.measurements import SidedReading, convert, judge
+from cds_service.clinical.reading.places import Place, contained_body_structures, place_of, uses_of
+from cds_service.clinical.reading.resources import Unreadable, build
+from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, meant, state
+from cds_service.clinical.record import Side, Status, UnreadKind, When
+
+_NOT_MADE = frozenset({"entered-in-error", "cancelled"})
+_EARLY = frozenset({"registered", "preliminary", "unknown"})
+_OTHER_VALUES = (
+    "valueString", "valueInteger", "valueRange", "valueRatio", "valueSampledData", "valueTime", "valueDateTime",
+    "valuePeriod",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a panel gives to members that do not say it themselves."""
+
+    panel: Any = None
+
+
+def inherited(raw_panel: Mapping[str, Any] | None) -> Inherited:
+    """The panel that lists an Observation as ``hasMember``, validated; an unreadable panel gives nothing."""
+    if raw_panel is None:
+        return Inherited()
+    try:
+        return Inherited(build(raw_panel)[0])
+    except Unreadable:
+        return Inherited()
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every statement of one Observation shares."""
+
+    findings: Findings
+    place: Place
+    clinical: When | None
+    recorded: When | None
+    provisional: bool
+
+
+def read(model: Any, name: str, findings: Findings, from_panel: Inherited) -> None:
+    """Everything one validated Observation says."""
+    if model.status in _NOT_MADE:
+        findings.set_aside.append(f"Observation {model.status}")
+        return
+    panel = from_panel.panel
+    content = findings.content
+    sites = [model.bodySite] if model.bodySite else [*contained_body_structures(model)]
+    if not sites and panel is not None and panel.bodySite:
+        sites = [panel.bodySite]
+    place = place_of(content, sites).joined(place_of(content, [model.code], in_code=True))
+    for part in model.component or ():
+        if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
+            place = place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
+    clinical = _effective(model, name, findings)
+    if clinical is None and panel is not None:
+        clinical = _effective(panel, name, findings)
+    context = _Context(findings, place, clinical, findings.when(model.issued, name), model.status in _EARLY)
+    _read_part(context, model, name)
+    for number, part in enumerate(model.component or (), start=1):
+        own_place = place.joined(place_of(content, [part.code], in_code=True))
+        _read_part(replace(context, place=own_place), part, f"{name}#{number}")
+
+
+def _effective(model: Any, name: str, findings: Findings) -> When | None:
+    period = model.effectivePeriod
+    value = model.effectiveDateTime or model.effectiveInstant
+    if value is None and period is not None:
+        value = period.end or period.start
+    if value is None and model.effectiveTiming is not None and model.effectiveTiming.event:
+        value = max(model.effectiveTiming.event, key=str)
+    return findings.when(value, name)
+
+
+def _read_part(context: _Context, part: Any, source: str) -> None:
+    """One code with its value: an Observation or a component."""
+    findings, content = context.findings, context.findings.content
+    uses = uses_of(content, part.code)
+    asked = [use for use in uses if use.kind == "finding"]
+    answered = _has_value(part) or bool(part.interpretation)
+    held = meant(content, asked, context.place, answered=answered)
+    if part.valueQuantity is not None:
+        _read_quantity(context, part, source, uses, held)
+        return
+    if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
+        return
+    if not held:
+        return
+    status = _status(context, part)
+    if status is None:
+        findings.report(source, [Trouble(UnreadKind.VALUE, "its value is not one this service knows", _keys(held))])
+        return
+    _add(context, held, status, source)
+
+
+def _has_value(part: Any) -> bool:
+    return (
+        part.valueBoolean is not None
+        or part.valueCodeableConcept is not None
+        or part.valueQuantity is not None
+        or any(getattr(part, name) is not None for name in _OTHER_VALUES)
+    )
+
+
+def _status(context: _Context, part: Any) -> Status | None:
+    """What the value says; None if there is a value that is not understood."""
+    content = context.findings.content
+    if part.valueBoolean is not None:
+        return Status.PRESENT if part.valueBoolean else Status.ABSENT
+    if part.valueCodeableConcept is not None:
+        return answer_in(content, part.valueCodeableConcept)
+    if any(getattr(part, name) is not None for name in _OTHER_VALUES):
+        return None
+    if part.dataAbsentReason is not None:
+        return Status.UNKNOWN
+    if part.interpretation:
+        answers = {answer_in(content, concept) for concept in part.interpretation}
+        return answers.pop() if len(answers) == 1 else Status.UNKNOWN
+    return Status.PRESENT  # the code alone states the finding
+
+
+def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
+    """A finding as the value of a question: present. Whether the value named one."""
+    content = context.findings.content
+    uses = [use for use in uses_of(content, part.valueCodeableConcept) if use.kind == "finding"]
+    if not uses:
+        return False
+    place = context.place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
+    held = meant(content, uses, place, answered=True)
+    _add(replace(context, place=place), held, Status.PRESENT, source)
+    return True
+
+
+def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse], held: list[CodeUse]) -> None:
+    findings, content = context.findings, context.findings.content
+    measures = [
+        (use.key, content.measures[use.key])
+        for use in uses
+        if use.kind == "measure" and (use.relation != "broader" or not context.place.sites.isdisjoint(use.narrowed_by))
+    ]
+    if not measures:
+        if held:
+            trouble = Trouble(UnreadKind.VALUE, "a number is not an answer to it", _keys(held))
+            findings.report(source, [trouble])
+        return
+    for key, measure in measures:
+        _read_measure(context, part, source, key, measure)
+
+
+def _read_measure(context: _Context, part: Any, source: str, key: str, measure: Measure) -> None:
+    findings = context.findings
+    side = context.place.side_with(None)
+    if findings.content.findings[measure.finding].side == "body":
+        side = Side.BODY
+    elif side is None:
+        findings.report(source, [Trouble(UnreadKind.SIDE, "its codes name different legs", (measure.finding,))])
+        side = Side.UNKNOWN
+    reading = convert(measure, part.valueQuantity)
+    if isinstance(reading, str):
+        findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
+        # A laboratory's own "high" still counts when the number cannot be compared; its "normal" does not.
+        if part.interpretation and all(
+            answer_in(findings.content, concept) is Status.PRESENT for concept in part.interpretation
+        ):
+            _record(context, [Statement(measure.finding, Status.PRESENT, side)], source)
+        return
+    if measure.compare_sides:
+        if reading.comparator or side not in (Side.LEFT, Side.RIGHT):
+            findings.report(source, [Trouble(UnreadKind.SIDE, "the leg it measures is not stated", (measure.finding,))])
+            return
+        findings.sided.append(SidedReading(key, side, reading.value, context.clinical, context.recorded, source))
+        return
+    status = judge(measure, reading, findings.age)
+    if status is not Status.UNKNOWN:
+        _record(context, [Statement(measure.finding, status, side)], source)
+
+
+def _add(context: _Context, held: list[CodeUse], status: Status, source: str) -> None:
+    statements, troubles = state(context.findings.content, held, context.place, status)
+    context.findings.report(source, troubles)
+    _record(context, statements, source)
+
+
+def _record(context: _Context, statements: list[Statement], source: str) -> None:
+    context.findings.add(statements, source, context.clinical, context.recorded, provisional=context.provisional)
+
+
+def _keys(uses: list[CodeUse]) -> tuple[str, ...]:
+    return tuple(sorted({use.key for use in uses}))

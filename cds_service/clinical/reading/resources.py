@@ -1,0 +1,89 @@
+"""Raw JSON -> validated ``fhir.resources`` models, resource by resource, and only where a code is of concern.
+
+An element that is wrong but does not bear on the meaning (a stray property, a malformed date) is left out,
+counted and named; an error in anything that does makes the whole resource unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fhir.resources.R4B.condition import Condition
+from fhir.resources.R4B.medication import Medication
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.medicationstatement import MedicationStatement
+from fhir.resources.R4B.observation import Observation
+from fhir.resources.R4B.patient import Patient
+from fhir.resources.R4B.procedure import Procedure
+from fhir.resources.R4B.servicerequest import ServiceRequest
+from pydantic import ValidationError
+
+from cds_service.clinical.content import CodeUse, Content
+
+MODELS: Mapping[str, Any] = {
+    "Patient": Patient,
+    "Observation": Observation,
+    "Condition": Condition,
+    "Procedure": Procedure,
+    "MedicationRequest": MedicationRequest,
+    "MedicationStatement": MedicationStatement,
+    "ServiceRequest": ServiceRequest,
+    "Medication": Medication,
+}
+
+# Elements without which a resource would mean something else than was recorded.
+_BEARS_ON_MEANING = (
+    "resourceType", "id", "status", "code", "subject", "value", "component", "interpretation", "dataAbsentReason",
+    "bodySite", "clinicalStatus", "verificationStatus", "abatement", "medication", "doNotPerform", "intent",
+    "contained", "modifierExtension", "implicitRules", "hasMember", "category",
+)  # fmt: skip
+
+
+class Unreadable(ValueError):  # noqa: N818 - reads as the thing it is
+    """A resource that cannot be used; the message names the elements, never their content."""
+
+
+def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """The validated model of ``raw`` and the elements that had to be left out.
+
+    Raises:
+        Unreadable: an element that bears on the meaning is wrong, or a modifier extension is present.
+    """
+    if raw.get("modifierExtension") or raw.get("implicitRules"):
+        raise Unreadable("carries a modifier extension or implicit rules, so its meaning is not certain")
+    model = MODELS[raw["resourceType"]]
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    try:
+        return model.model_validate(raw), ()
+    except ValidationError as error:
+        wrong = {str(mistake["loc"][0]) for mistake in error.errors() if mistake["loc"]} & set(raw)
+    named = tuple(sorted({name if name in known else "an element that FHIR does not know" for name in wrong}))
+    if not wrong or any(name.startswith(_BEARS_ON_MEANING) for name in wrong):
+        raise Unreadable("is not valid FHIR R4" + (f" at {', '.join(named)}" if named else ""))
+    try:
+        return model.model_validate({key: value for key, value in raw.items() if key not in wrong}), named
+    except ValidationError as error:
+        raise Unreadable("is not valid FHIR R4") from error
+
+
+def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
+    """What any coding of ``raw`` means here, read without validation.
+
+    Raises:
+        TypeError, AttributeError: the shape is not FHIR's; validation will say how.
+    """
+    concepts = [raw.get("code"), raw.get("valueCodeableConcept"), raw.get("medicationCodeableConcept")]
+    concepts += raw.get("category") or () if raw["resourceType"] != "Procedure" else [raw.get("category")]
+    for part in raw.get("component") or ():
+        concepts += [part.get("code"), part.get("valueCodeableConcept")]
+    for inside in raw.get("contained") or ():
+        if inside.get("resourceType") == "Medication":
+            concepts.append(inside.get("code"))
+    for concept in concepts:
+        if concept is None:
+            continue
+        for coding in concept.get("coding") or ():
+            system, code = coding.get("system"), coding.get("code")
+            if system is not None and code is not None:
+                yield from content.uses(system, code)

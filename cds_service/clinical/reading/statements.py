@@ -1,0 +1,89 @@
+"""From codes, a place and an answer to statements about findings: the rules every resource type shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.clinical.content import CodeUse, Content
+from cds_service.clinical.reading.places import Place, uses_of
+from cds_service.clinical.record import Side, Status, UnreadKind
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A finding, whether it is there, and the leg."""
+
+    key: str
+    status: Status
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something in a statement that could not be read."""
+
+    kind: UnreadKind
+    reason: str
+    keys: tuple[str, ...] = ()
+
+
+def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: bool) -> list[CodeUse]:
+    """The finding uses that hold: a broader code only at a place that narrows it, a question only when answered.
+
+    A general finding is dropped when the same concept also means a specific one.
+    """
+    held = [
+        use
+        for use in uses
+        if use.kind == "finding"
+        and (use.relation != "broader" or not place.sites.isdisjoint(use.narrowed_by))
+        and (use.relation != "question" or answered)
+    ]
+    if any(not content.findings[use.key].general for use in held):
+        held = [use for use in held if not content.findings[use.key].general or _stands_alone(content, use.key)]
+    return held
+
+
+def _stands_alone(content: Content, key: str) -> bool:
+    """General findings from which others are derived are kept beside specific ones."""
+    return any(key in (*derived.all, derived.one_leg_only) for derived in content.reasoning.derived)
+
+
+def state(
+    content: Content, uses: Iterable[CodeUse], place: Place, status: Status
+) -> tuple[list[Statement], list[Trouble]]:
+    """Statements that ``uses`` make with ``status``, and what went wrong with their place."""
+    statements: dict[str, Statement] = {}
+    troubles: list[Trouble] = []
+    for use in uses:
+        finding = content.findings[use.key]
+        if status is Status.ABSENT and (use.relation == "narrower" or finding.absence_ignored):
+            continue  # no bucket-handle tear is not "no injury"; some absences must never be read
+        if use.anywhere and place.stated and not place.understood:
+            troubles.append(Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (use.key,)))
+            continue
+        if finding.side == "body":
+            side = Side.BODY
+        else:
+            settled = place.side_with(Side(use.side) if use.side else None)
+            if settled is None:
+                troubles.append(Trouble(UnreadKind.SIDE, "its codes name different legs", (use.key,)))
+            side = settled or Side.UNKNOWN
+        earlier = statements.get(use.key)
+        if earlier and earlier.side not in (side, Side.UNKNOWN) and side is not Side.UNKNOWN:
+            troubles.append(Trouble(UnreadKind.SIDE, "its codes name different legs", (use.key,)))
+            side = Side.UNKNOWN
+        elif earlier and side is Side.UNKNOWN:
+            side = earlier.side
+        statements[use.key] = Statement(use.key, status, side)
+    return list(statements.values()), troubles
+
+
+def answer_in(content: Content, concept: Any) -> Status | None:
+    """What a coded answer says: present, absent, unknown (also when its codings disagree), or None if it is none."""
+    kinds = {use.kind for use in uses_of(content, concept)} & {"present", "absent", "unknown"}
+    if not kinds:
+        return None
+    return Status(kinds.pop()) if len(kinds) == 1 else Status.UNKNOWN

@@ -1,0 +1,45 @@
+"""Reading the content folder from disk, so that the clinical floor never touches a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cds_service.ground.errors import ContentError, Problem
+
+
+def read_texts(folder: Path, suffix: str = ".toml") -> Mapping[str, str]:
+    """Every file below ``folder`` with ``suffix``: relative POSIX path -> text.
+
+    Raises:
+        ContentError: the folder is missing, empty, or a file is not UTF-8.
+    """
+    if not folder.is_dir():
+        raise ContentError((Problem(str(folder), "", "this folder does not exist", "set KNEE_CDS_CARDS"),))
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.rglob(f"*{suffix}")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            texts[name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(name, "", f"cannot be read: {error}", "save the file as UTF-8"))
+    if not texts and not problems:
+        problems.append(Problem(str(folder), "", f"holds no {suffix} file", "set KNEE_CDS_CARDS"))
+    if problems:
+        raise ContentError(tuple(problems))
+    return texts
+
+
+def read_local_codes(path: Path | None) -> str | None:
+    """Text of the site's own code map, or None when the site has none.
+
+    Raises:
+        ContentError: a file is named but cannot be read.
+    """
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContentError((Problem(str(path), "", f"cannot be read: {error}", "see KNEE_CDS_LOCAL_CODES"),)) from error

@@ -1,0 +1,62 @@
+"""Settings, read from the environment (prefix ``KNEE_CDS_``) when a program starts, never at import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, HttpUrl, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped(name: str) -> Path:
+    """Folder ``name`` (``cards``, ``fhir_examples``): inside an installed wheel, else beside the package."""
+    inside = PACKAGE / "shipped" / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+class Settings(BaseSettings):
+    """Everything a site can set. An unknown value stops the start with a clear message."""
+
+    model_config = SettingsConfigDict(env_prefix="KNEE_CDS_", frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    public_url: HttpUrl | None = Field(
+        default=None, description="Base URL under which EHRs reach the service; links in cards start with it."
+    )
+    cards: Path = Field(default_factory=lambda: shipped("cards"), description="Folder of the clinical content.")
+    local_codes: Path | None = Field(default=None, description="TOML file mapping a site's own codes to findings.")
+    pathway: Literal["uk_ng158", "us_ash2018"] = Field(
+        default="uk_ng158", description="DVT pathway; the two are never mixed."
+    )
+    card_layout: Literal["differential", "per_cause"] = Field(
+        default="differential", description="One differential card, or one card per cause."
+    )
+    order_url: str | None = Field(
+        default=None,
+        description="A site's order-entry address with {order} and {side}; no patient data can go into it.",
+    )
+    max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest request body accepted.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Log level.")
+
+    @field_validator("order_url")
+    @classmethod
+    def only_known_placeholders(cls, value: str | None) -> str | None:
+        """Refuse a template that asks for anything but the order key and the side."""
+        if value is None:
+            return None
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must be an absolute http(s) address")
+        try:
+            value.format(order="venous_duplex", side="left")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError("may hold only the placeholders {order} and {side}") from error
+        return value
+
+    @property
+    def base_url(self) -> str:
+        """Public base URL without a closing slash."""
+        return str(self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

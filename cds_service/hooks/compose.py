@@ -1,0 +1,100 @@
+"""Assessment -> cards: the DVT card first, then other red flags, then one differential. Never more than three."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
+from cds_service.clinical.record import Side, Unread, UnreadKind
+from cds_service.hooks.differential_card import cause_card, differential_card, on_card
+from cds_service.hooks.dvt_card import dvt_card
+from cds_service.hooks.messages import Card
+from cds_service.hooks.parts import Call, card, closing_line, lacking_line
+from cds_service.hooks.red_flag_card import combined_card, red_flag_card
+from cds_service.hooks.wording import fit, listed, short_name
+
+MOST_CARDS = 3
+_Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
+
+
+def compose(call: Call) -> tuple[Card, ...]:
+    """The cards of one answer, the most urgent first."""
+    groups = _urgent_groups(call)
+    cards = [_urgent_card(call, group) for group in groups[: MOST_CARDS - 1]]
+    rest = groups[MOST_CARDS - 1 :]
+    if rest:
+        cards.append(_urgent_card(call, rest[0]) if len(rest) == 1 else combined_card(call, rest))
+    cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
+    if not cards and (lost := _lost(call)):
+        cards.append(_unread_card(call, lost))
+    return tuple(cards)
+
+
+def _urgent_groups(call: Call) -> list[_Group]:
+    """One group a cause, over both legs; the DVT group first, the others by urgency."""
+    by_cause: dict[str, list[RedFlagVerdict]] = {}
+    for flag in call.assessment.urgent:
+        by_cause.setdefault(flag.cause, []).append(flag)
+    groups: list[_Group] = []
+    for flags in by_cause.values():
+        leg = next(leg for leg in call.assessment.legs if leg.side == flags[0].side)
+        groups.append((leg, flags, tuple(dict.fromkeys(flag.side for flag in flags))))
+    return groups
+
+
+def _urgent_card(call: Call, group: _Group) -> Card:
+    leg, flags, sides = group
+    if any(flag.rule in ("RF01", "RF03") for flag in flags) and leg.dvt.suspected and not call.assessment.under_18:
+        return dvt_card(call, leg, tuple(side for side in sides if side is not leg.side))
+    return red_flag_card(call, leg, flags, sides)
+
+
+def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
+    found: list[Card] = []
+    for leg in call.assessment.legs:
+        causes = on_card(call, leg)
+        if not causes:
+            continue
+        if call.layout == "per_cause":
+            found += [cause_card(call, leg, one) for one in causes]
+        elif not found:
+            found.append(differential_card(call, leg, causes, after_urgent=after_urgent))
+    return found
+
+
+def _lost(call: Call) -> tuple[Unread, ...]:
+    """Unread parts that could have opened a complaint, a red flag or the DVT pathway."""
+    content = call.content
+    watched = {key for key, finding in content.findings.items() if finding.complaint or finding.dvt.local_sign}
+    watched |= {key for flag in content.red_flags.values() for key in flag.when.terms()} | {"dvt"}
+    return tuple(
+        one
+        for one in call.assessment.record.unread
+        if one.kind is not UnreadKind.OTHER_PATIENT and not watched.isdisjoint(one.keys)
+    )
+
+
+def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
+    """Silence after a fault would read as "no concern"; this says what could not be judged."""
+    content = call.content
+    keys = dict.fromkeys(key for one in lost for key in one.keys)
+    names = [short_name(content, key) for key in keys if key in content.findings or key in content.causes]
+    where = [f"- `{one.source}`: {one.reason}" for one in lost[:5]]
+    return card(
+        call,
+        key="unread",
+        topic="kneeunread1",
+        summary=f"Not judged: {len(lost)} {'entry' if len(lost) == 1 else 'entries'} on leg pain could not be read.",
+        detail=fit(
+            [
+                (0, f"**About** - {listed(names[:6])}."),
+                (0, lacking_line(call)),
+                (1, "\n".join(where)),
+                (0, "No other card does not mean that there is no concern: please look at these entries yourself."),
+                (0, closing_line(call, "unread")),
+            ],
+            1200,
+        ),
+        indicator="info",
+        source="Posterior knee pain service: reading of the chart",
+    )

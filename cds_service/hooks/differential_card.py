@@ -1,0 +1,198 @@
+"""The differential card: causes that fit, each with its band, its reasons and what is missing. Never a percentage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from cds_service.clinical.assess import shown
+from cds_service.clinical.assessment import Contribution, LegAssessment, RankedCause
+from cds_service.clinical.content import Cause, Content
+from cds_service.clinical.record import Status
+from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
+from cds_service.hooks.parts import Call, card, closing_line, lacking_line
+from cds_service.hooks.wording import capital, day_words, fact_words, fit, listed, short_name
+
+SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
+_MOST_SUGGESTIONS = 3
+
+
+def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
+    """The causes with a line of their own: one a family, at most three benign; causes with an urgent card are there."""
+    urgent = {flag.cause for flag in leg.red_flags}
+    families: set[str] = set()
+    found: list[RankedCause] = []
+    benign = 0
+    for one in shown(leg):
+        cause = call.content.causes[one.cause]
+        if cause.family in families or one.cause in urgent:
+            continue
+        is_benign = cause.must_not_miss != "yes"
+        if is_benign and benign >= call.content.reasoning.benign_shown:
+            continue
+        benign += is_benign
+        families.add(cause.family)
+        found.append(one)
+    return found
+
+
+def keep_in_mind(call: Call, leg: LegAssessment) -> list[str]:
+    """Must-not-miss causes that have support but fit too little for a line of their own."""
+    urgent = {flag.cause for flag in leg.red_flags}
+    return [
+        one.cause
+        for one in leg.differential
+        if one.band == "low" and call.content.causes[one.cause].must_not_miss == "yes" and one.cause not in urgent
+    ]
+
+
+def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCause], *, after_urgent: bool) -> Card:
+    """One card for all causes of a leg. ``after_urgent``: an urgent card stands above, so this one is brief."""
+    content = call.content
+    titles = [short_name(content, one.cause) for one in causes]
+    lead = f"Pain behind the knee, {leg.side.words}: consider {listed(titles[:2])}; new pain needs clinical review."
+    if after_urgent:
+        lead = f"Behind the urgent card, {leg.side.words}: {listed(titles)} also fit."
+    suggestions, placed = _orders(call, leg, causes)
+    return card(
+        call,
+        key=causes[0].cause,
+        topic="kneecauses1",
+        summary=lead,
+        detail=_detail(call, leg, causes, placed, after_urgent=after_urgent),
+        indicator="info",
+        source=SOURCE,
+        suggestions=suggestions,
+    )
+
+
+def _detail(
+    call: Call, leg: LegAssessment, causes: Sequence[RankedCause], placed: list[str], *, after_urgent: bool
+) -> str:
+    content = call.content
+    lines: list[tuple[int, str]] = [(0, lacking_line(call))]
+    most = 2 if after_urgent else 3
+    lines += [(0, cause_line(call, one, most)) for one in causes]
+    hidden = [short_name(content, key) for key in keep_in_mind(call, leg)]
+    lines.append((0, f"**Keep in mind** - {listed(hidden)}." if hidden else ""))
+    if leg.ask_next:
+        lines.append((1, f"**Ask or examine next** - {short_name(content, leg.ask_next)}."))
+    if not after_urgent:
+        lines += [(2, step_line(content, causes[0]))]
+        lines.append((1, content.pathway.safety_net_risks if _minor_risk(call, leg) else ""))
+    lines += [
+        (1, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (0, f"**Safety net** - {content.actions['safety_net'].text}"),
+        (3, "Weights marked * are by consensus of this tool, not a study. Causes can coexist."),
+        (0, closing_line(call, f"causes/{causes[0].cause}")),
+    ]
+    return fit(lines, 1200)
+
+
+def cause_line(call: Call, one: RankedCause, most: int) -> str:
+    """Band, the strongest facts for, the strongest against, and what is missing."""
+    today = call.assessment.today
+    cause = call.content.causes[one.cause]
+    reasons = [_weighed(call, cause, part) for part in one.for_it[:most]]
+    if one.diagnosis:
+        reasons.insert(0, f"diagnosis recorded {day_words(one.diagnosis.when, today)}")
+    parts = [f"**{cause.title} - {one.band}.** For: {'; '.join(reasons) or 'see evidence'}."]
+    if one.against_it:
+        parts.append(f"Against: {_weighed(call, cause, one.against_it[0])}.")
+    if one.missing:
+        parts.append(f"Missing: {short_name(call.content, one.missing[0])}.")
+    return " ".join(parts)
+
+
+def _weighed(call: Call, cause: Cause, part: Contribution) -> str:
+    content = call.content
+    words = fact_words(content, part.fact, call.assessment.today)
+    if part.fact.status is Status.ABSENT:
+        words = f"no {words}"
+    if math.isinf(part.log_lr):
+        return words
+    return f"{words} ({strength(content, part.log_lr)}{_star(cause, part)})"
+
+
+def strength(content: Content, log_lr: float) -> str:
+    """Likelihood ratio in words (evidence F.4)."""
+    size = math.exp(abs(log_lr))
+    if size >= content.reasoning.strong_words:
+        return "strong"
+    return "moderate" if size >= content.reasoning.moderate_words else "weak"
+
+
+def _star(cause: Cause, part: Contribution) -> str:
+    weight = next(weight for weight in cause.supports if weight.finding == part.finding)
+    status = weight.status_absent if part.fact.status is Status.ABSENT else weight.status_present
+    return "*" if status == "expert" else ""
+
+
+def step_line(content: Content, one: RankedCause) -> str:
+    """What to consider for the leading cause, and what to avoid."""
+    words = content.causes[one.cause].card
+    avoid = f" {words.avoid[0]}" if words.avoid else ""
+    return f"**{content.causes[one.cause].title}** - {words.next_steps[0]}{avoid}"
+
+
+def _minor_risk(call: Call, leg: LegAssessment) -> bool:
+    """Travel, oestrogen or obesity with pain alone: no DVT card, but the signs are named (evidence C.5)."""
+    minor = {key for key, finding in call.content.findings.items() if finding.dvt.risk == "minor"}
+    return not leg.dvt.suspected and any(
+        fact.key in minor and fact.status is Status.PRESENT for fact in call.assessment.record.facts
+    )
+
+
+def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tuple[list[Suggestion], list[str]]:
+    """Draft orders for the leading causes, each service once."""
+    content, today = call.content, call.assessment.today
+    suggestions: list[Suggestion] = []
+    placed: list[str] = []
+    seen: set[str] = set()
+    for one in causes[:2]:
+        cause = content.causes[one.cause]
+        facts = tuple(part.fact for part in one.for_it[:6])
+        reason = OrderReason(
+            cause=one.cause,
+            words=short_name(content, one.cause),
+            facts=facts,
+            note=f"Side: {leg.side.words}. Working list: {listed([short_name(content, c.cause) for c in causes])}.",
+            priority="urgent" if cause.must_not_miss == "yes" else "routine",
+        )
+        for key in cause.card.consider[:2]:
+            if key in seen or len(suggestions) >= _MOST_SUGGESTIONS:
+                continue
+            seen.add(key)
+            standing = already_placed(content, key, leg, one.cause, today, None)
+            if standing:
+                placed.append(placed_words(content, standing, today))
+            else:
+                suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
+    return suggestions, placed
+
+
+def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
+    """One card for one cause, for sites that want it so."""
+    content = call.content
+    title = content.causes[one.cause].title
+    suggestions, placed = _orders(call, leg, [one])
+    lines = [
+        (0, lacking_line(call)),
+        (0, cause_line(call, one, 4)),
+        (1, content.causes[one.cause].card.why),
+        (1, step_line(content, one)),
+        (1, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (0, f"**Safety net** - {content.actions['safety_net'].text}"),
+        (0, closing_line(call, f"causes/{one.cause}")),
+    ]
+    return card(
+        call,
+        key=one.cause,
+        topic="kneecauses1",
+        summary=f"{title}, {leg.side.words}: {one.band}; new pain behind the knee needs clinical review.",
+        detail=fit(lines, 1200),
+        indicator="info",
+        source=SOURCE,
+        suggestions=suggestions,
+    )

@@ -1,0 +1,32 @@
+"""The discovery answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.hooks.messages import HOOK, SERVICE_ID
+from cds_service.hooks.prefetch import templates
+
+
+def discovery(content: Content) -> dict[str, Any]:
+    """What this service offers and which parts of the chart it asks for."""
+    return {
+        "services": [
+            {
+                "hook": HOOK,
+                "id": SERVICE_ID,
+                "title": "Pain behind the knee",
+                "description": (
+                    "For clinicians assessing adults with pain behind the knee or in the calf: matches the chart to "
+                    "suspected DVT and other red flags, then to the causes that fit, each with its reasons and draft "
+                    "orders. Usually silent. Silence does not mean that DVT has been excluded."
+                ),
+                "usageRequirements": (
+                    "Call when a chart with a knee, calf or leg complaint is opened. Works from prefetch; keys that "
+                    "are not sent are named on the card. Not for emergencies without a clinician present."
+                ),
+                "prefetch": templates(content),
+            }
+        ]
+    }

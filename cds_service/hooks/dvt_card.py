@@ -1,0 +1,226 @@
+"""The DVT card: why it shows, what is not recorded, what the guideline offers, and the referral order."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import Diagnosis, Fact, Side
+from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
+from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for
+from cds_service.hooks.wording import capital, day_words, facts_words, fit, listed, short_name
+
+D_DIMER_ORDER = "d_dimer"
+_MOST_FACTS = 7
+
+
+def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Card:
+    """The card for the worse leg; ``other_legs`` with an open suspicion of their own are named on it."""
+    verdict = leg.dvt
+    level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
+    suggestions, placed = _orders(call, leg, level)
+    orders = _order_keys(call.content, verdict)
+    return card(
+        call,
+        key="RF01",
+        topic="kneedvt1",
+        summary=_summary(call, verdict, other_legs),
+        detail=_detail(call, leg, other_legs, placed),
+        indicator=level,
+        source=call.content.pathway.title,
+        suggestions=suggestions,
+        links=[order_link(call.content, orders[0], leg.side, call.base_url, call.order_url)],
+    )
+
+
+def wells_words(wells: Wells) -> str:
+    """``Wells 4 to 6``; a single number only when every item is recorded."""
+    if wells.complete:
+        return f"Wells {wells.least}"
+    return f"Wells {wells.least} to {wells.most}"
+
+
+def _summary(call: Call, verdict: DvtVerdict, other_legs: tuple[Side, ...]) -> str:
+    pathway = call.content.pathway
+    where = Side.BOTH.words if other_legs else verdict.side.words
+    if call.assessment.care_plan:
+        return f"Suspected DVT, {where}, palliative care only recorded: consider assessment today within the care plan."
+    if verdict.emergency:
+        return f"Suspected DVT with {_danger(call, verdict)}, {where}: {pathway.emergency_call}."
+    if verdict.recorded_dvt is not None:
+        return f"DVT recorded without an anticoagulant in the chart, {where}: consider the DVT service today."
+    if verdict.pregnant:
+        state = "in pregnancy" if verdict.pregnant.key == "pregnancy" else "after delivery"
+        return f"Suspected DVT {state}, {where}: consider same-day maternity triage and compression duplex."
+    if verdict.only_stale and verdict.level == "warning":
+        sign = verdict.unresolved[0]
+        what = f"{short_name(call.content, sign.key)} from {day_words(sign.when, call.assessment.today)}"
+        return f"DVT not excluded, {where}: unresolved {what}; consider re-examining today."
+    wells = f"; {wells_words(verdict.wells)}{_open_items(verdict.wells)}" if verdict.wells else ""
+    if verdict.level == "critical":
+        return f"Suspected DVT, {where}: consider same-day assessment, {pathway.clock}{wells}."
+    return f"DVT not excluded, {where}: consider {_first_test(call, verdict)} today{wells}."
+
+
+def _first_test(call: Call, verdict: DvtVerdict) -> str:
+    if verdict.anticoagulant or verdict.cancer:
+        return "a leg vein scan"
+    least = verdict.wells.least if verdict.wells else 0
+    if least > call.content.pathway.excluded_by_d_dimer_at_most:
+        return "leg vein ultrasound"
+    return "a D-dimer, result within 4 h," if call.content.pathway_key == "uk_ng158" else "a D-dimer"
+
+
+def _open_items(wells: Wells) -> str:
+    count = len(wells.not_recorded)
+    return f", {count} item{'s' if count > 1 else ''} not recorded" if count else ""
+
+
+def _danger(call: Call, verdict: DvtVerdict) -> str:
+    flags = [flag for leg in call.assessment.legs if leg.side == verdict.side for flag in leg.red_flags]
+    rules = {flag.rule for flag in flags}
+    if "RF02" in rules:
+        return "chest symptoms"
+    return "phlegmasia signs" if "RF03" in rules else "an ischaemic foot"
+
+
+def _detail(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[str]) -> str:
+    verdict, content, today = leg.dvt, call.content, call.assessment.today
+    shown = (*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict))
+    why = facts_words(content, shown, today, leg.side, _MOST_FACTS)
+    if isinstance(verdict.recorded_dvt, Diagnosis):
+        why = f"DVT diagnosis {day_words(verdict.recorded_dvt.when, today)}" + (f"; {why}" if why else "")
+    lines = [
+        (0, care_plan_line(call)),
+        (0, lacking_line(call)),
+        (0, f"**Why this shows** - {leg.side.words}: {why}."),
+        (0, _score_line(verdict)),
+        (0, " ".join(verdict.notes)),
+        (1, _second_leg(other_legs)),
+        (0, _not_recorded(verdict)),
+        (0, "**Guideline options**" + "".join(f"\n- {option}" for option in _options(call, verdict))),
+        (0, _caution(call, verdict)),
+        (0, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
+        (2, _by_hand(call, verdict)),
+        (0, closing_line(call, "RF01")),
+    ]
+    return fit(lines, 1200)
+
+
+def _risk_facts(verdict: DvtVerdict) -> list[Fact]:
+    """Facts behind the score, and those that change the pathway."""
+    scored = [item.fact for item in verdict.wells.scored if item.fact] if verdict.wells else []
+    return [*scored, *(fact for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact)]
+
+
+def _score_line(verdict: DvtVerdict) -> str:
+    if verdict.wells is None:
+        return "**Wells score does not apply** in pregnancy and for 6 weeks after delivery."
+    names = [f"{item.name} {item.points:+d}" for item in verdict.wells.scored]
+    matched = listed(names) if names else "no item recorded as present"
+    return f"**{wells_words(verdict.wells)}** - chart matches: {matched}."
+
+
+def _second_leg(other_legs: tuple[Side, ...]) -> str:
+    if not other_legs:
+        return ""
+    return f"The {listed([side.words for side in other_legs])} has signs of its own; the worse leg is scored."
+
+
+def _not_recorded(verdict: DvtVerdict) -> str:
+    if verdict.wells is None or verdict.wells.complete:
+        return ""
+    history = [item.name for item in verdict.wells.not_recorded if not item.examine]
+    examine = [item.name for item in verdict.wells.not_recorded if item.examine]
+    parts = []
+    if history:
+        parts.append(f"**Not recorded** - {', '.join(history)}.")
+    asserted = any(item.number == 10 and item.fact for item in verdict.wells.items)
+    question = "" if asserted else "; is another diagnosis at least as likely (-2)?"
+    if examine:
+        parts.append(f"**Needs your examination** - {', '.join(examine)}{question}")
+    return " ".join(parts)
+
+
+def _options(call: Call, verdict: DvtVerdict) -> list[str]:
+    """Options of the pathway's own bands that the score can still fall in, the highest first."""
+    pathway = call.content.pathway
+    if verdict.wells is None:
+        return list(pathway.pregnancy_options)
+    if verdict.recorded_dvt is not None:
+        return list(pathway.bands[0].options)
+    least, most = verdict.wells.least, verdict.wells.most
+    found: list[str] = []
+    upper = 100
+    for band in pathway.bands:
+        if most >= band.at_least and least <= upper:
+            found += band.options
+        upper = band.at_least - 1
+    return found
+
+
+def _caution(call: Call, verdict: DvtVerdict) -> str:
+    pathway = call.content.pathway
+    if verdict.anticoagulant:
+        return pathway.anticoagulated
+    return pathway.cancer if verdict.cancer else ""
+
+
+def _by_hand(call: Call, verdict: DvtVerdict) -> str:
+    if call.assessment.care_plan:
+        return ""
+    side = verdict.side.words if verdict.side in (Side.LEFT, Side.RIGHT) else "the side"
+    return f"If ordering by hand, state: same day, {side}, suspected DVT; and telephone."
+
+
+def _order_keys(content: Content, verdict: DvtVerdict) -> tuple[str, ...]:
+    pathway = content.pathway
+    if verdict.emergency:
+        return pathway.emergency_orders
+    if verdict.pregnant:
+        return pathway.pregnancy_orders
+    if verdict.anticoagulant or verdict.recorded_dvt is not None:
+        return tuple(key for key in pathway.orders if key != D_DIMER_ORDER)
+    return pathway.orders
+
+
+def _orders(
+    call: Call, leg: LegAssessment, level: Literal["critical", "warning"]
+) -> tuple[list[Suggestion], list[str]]:
+    """Draft orders, and in words the ones that stand already."""
+    verdict, content, today = leg.dvt, call.content, call.assessment.today
+    reason = OrderReason(
+        cause="dvt",
+        words="suspected DVT",
+        facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
+        note=_note(call, verdict, today),
+        priority=priority_for("now" if verdict.emergency else "same_day", level),
+    )
+    newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
+    suggestions, placed = [], []
+    for key in _order_keys(content, verdict):
+        standing = already_placed(content, key, leg, "dvt", today, newest)
+        if standing:
+            placed.append(placed_words(content, standing, today))
+        elif not call.assessment.care_plan:
+            suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
+    return suggestions, placed
+
+
+def _note(call: Call, verdict: DvtVerdict, today: date) -> str:
+    content = call.content
+    parts = [f"Side: {verdict.side.words}."]
+    if verdict.wells:
+        missing = ", ".join(item.name for item in verdict.wells.not_recorded)
+        parts.append(f"{wells_words(verdict.wells)}" + (f"; not recorded: {missing}." if missing else ", all items."))
+    facts = facts_words(content, (*verdict.opened_by, *verdict.complaints), today, verdict.side, 6)
+    parts.append(f"Recorded: {facts}." if facts else "")
+    parts.append("Taking an anticoagulant." if verdict.anticoagulant else "No anticoagulant in the chart sent.")
+    if verdict.pregnant:
+        parts.append("Pregnant or within 6 weeks after delivery.")
+    parts.append("Renal function was not checked by this service.")
+    return " ".join(part for part in parts if part)

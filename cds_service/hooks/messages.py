@@ -1,0 +1,131 @@
+"""CDS Hooks 2.0 messages: strict where we send, liberal where we receive (unknown fields are ignored)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field
+
+HOOK = "patient-view"
+SERVICE_ID = "posterior-knee-pain"
+
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_USER = re.compile(r"(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}")
+
+
+def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"must be {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+FhirId = Annotated[str, _matches(_FHIR_ID, "a bare FHIR id")]
+UserReference = Annotated[str, _matches(_USER, "Practitioner, PractitionerRole, Patient or RelatedPerson with an id")]
+
+
+class _Received(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Context(_Received):
+    """``context`` of patient-view."""
+
+    userId: UserReference  # noqa: N815 - the standard's spelling
+    patientId: FhirId  # noqa: N815
+    encounterId: FhirId | None = None  # noqa: N815
+
+
+class FhirAuthorization(_Received):
+    """The token the client lends for reading its FHIR server. Never logged or stored."""
+
+    access_token: str = Field(repr=False)
+    token_type: Literal["Bearer"]
+    expires_in: int
+    scope: str
+    subject: str
+    patient: str | None = None
+
+
+class HookRequest(_Received):
+    """A call of the patient-view hook. ``prefetch`` values stay raw JSON: they are read resource by resource."""
+
+    hook: Literal["patient-view"]
+    hookInstance: UUID  # noqa: N815
+    context: Context
+    fhirServer: AnyHttpUrl | None = None  # noqa: N815
+    fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
+    prefetch: dict[str, Any] | None = None
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Coding(_Sent):
+    """A code with its system and our own display."""
+
+    system: str
+    code: str
+    display: str
+
+
+class Source(_Sent):
+    """Where the guidance of a card comes from."""
+
+    label: str
+    url: str
+    topic: Coding
+
+
+class Action(_Sent):
+    """One change a suggestion makes: here always the creation of a draft order."""
+
+    type: Literal["create"] = "create"
+    description: str
+    resource: dict[str, Any]
+
+
+class Suggestion(_Sent):
+    """A button. One action each: some EHRs run no more."""
+
+    label: str
+    uuid: str
+    actions: tuple[Action, ...] = Field(min_length=1, max_length=1)
+
+
+class Link(_Sent):
+    """A link below a card."""
+
+    label: str
+    url: str
+    type: Literal["absolute"] = "absolute"
+
+
+class Card(_Sent):
+    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML."""
+
+    uuid: str
+    summary: str = Field(min_length=1, max_length=139)
+    detail: str = Field(min_length=1, max_length=1200)
+    indicator: Literal["info", "warning", "critical"]
+    source: Source
+    suggestions: tuple[Suggestion, ...] | None = None
+    selectionBehavior: Literal["any"] | None = None  # noqa: N815
+    overrideReasons: tuple[Coding, ...] | None = None  # noqa: N815
+    links: tuple[Link, ...] | None = None
+
+
+class HookResponse(_Sent):
+    """The answer. ``extension`` tells integrators what could not be had or read; absent when all could."""
+
+    cards: tuple[Card, ...]
+    extension: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Without nulls and empty values, which the standard forbids."""
+        return self.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,158 @@
+"""Draft orders: a template, a leg and the facts behind it become a ServiceRequest a clinician can sign."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from cds_service.clinical.assessment import LegAssessment
+from cds_service.clinical.codes import URI
+from cds_service.clinical.content import Content, OrderCode, OrderTemplate, Priority
+from cds_service.clinical.record import Fact, PlacedOrder, Side
+from cds_service.hooks.messages import Action, Context, Link, Suggestion
+from cds_service.hooks.wording import day_words
+
+_LEG_SITE = {
+    Side.LEFT: ("32153003", "Structure of left lower limb"),
+    Side.RIGHT: ("62175007", "Structure of right lower limb"),
+}
+_SOURCE = re.compile(r"(Observation|Condition|Procedure|MedicationRequest|MedicationStatement)/[A-Za-z0-9\-.]{1,64}")
+_AS_REASON = ("Observation", "Condition")
+_MOST_REFERENCES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReason:
+    """Why an order is drafted: the cause, the facts, and a note in our words (no chart text)."""
+
+    cause: str
+    words: str
+    facts: tuple[Fact, ...]
+    note: str
+    priority: Priority
+
+
+def suggest(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> Suggestion:
+    """A button that creates the draft order ``key`` for one leg."""
+    template = content.orders[key]
+    where = f", {side.words}" if template.sided else ""
+    resource = draft(content, key, side, reason, context, today)
+    # Validated here, so that what leaves the service is FHIR whatever the content says.
+    ServiceRequest.model_validate(resource)
+    return Suggestion(
+        label=f"{template.button}{where}",
+        uuid=str(uuid4()),
+        actions=(Action(description=f"{template.title}{where}: {reason.words}; {template.tells}", resource=resource),),
+    )
+
+
+def draft(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> dict[str, Any]:
+    """The ServiceRequest: draft and proposal, so that only the clinician can make it an order."""
+    template = content.orders[key]
+    resource: dict[str, Any] = {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "priority": reason.priority,
+        "category": [{"coding": [_coding(template.category)]}],
+        "code": _code(template, side),
+        "subject": {"reference": f"Patient/{context.patientId}"},
+        "reasonCode": [_reason_code(content, reason)],
+        "note": [{"text": f"{template.question} {reason.note}"}],
+    }
+    if context.encounterId:
+        resource["encounter"] = {"reference": f"Encounter/{context.encounterId}"}
+    if template.same_day or reason.priority != "routine":
+        until = today + timedelta(days=1)
+        resource["occurrencePeriod"] = {"start": today.isoformat(), "end": until.isoformat()}
+    if template.sided and side in _LEG_SITE:
+        site, display = _LEG_SITE[side]
+        resource["bodySite"] = [{"coding": [{"system": URI["snomed"], "code": site, "display": display}]}]
+    reasons, supporting = _references(reason.facts)
+    if reasons:
+        resource["reasonReference"] = reasons
+    if supporting:
+        resource["supportingInfo"] = supporting
+    return resource
+
+
+def _code(template: OrderTemplate, side: Side) -> dict[str, Any]:
+    sided = {Side.LEFT: template.left, Side.RIGHT: template.right}.get(side)
+    where = f", {side.words}" if template.sided else ""
+    return {"coding": [_coding(sided or template.code)], "text": f"{template.title}{where}"}
+
+
+def _coding(code: OrderCode) -> dict[str, str]:
+    return {"system": URI[code.system], "code": code.code, "display": code.display}
+
+
+def _reason_code(content: Content, reason: OrderReason) -> dict[str, Any]:
+    entries = (
+        content.findings["suspected_dvt_coded"].codes if reason.cause == "dvt" else content.causes[reason.cause].codes
+    )
+    exact = next((e for e in entries if e.relation == "exact" and e.side is None and e.system == "snomed"), None)
+    concept: dict[str, Any] = {"text": reason.words}
+    if exact:
+        concept["coding"] = [{"system": URI[exact.system], "code": exact.code, "display": exact.display}]
+    return concept
+
+
+def _references(facts: tuple[Fact, ...]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    names = list(dict.fromkeys(fact.source.split("#")[0] for fact in facts))
+    known = [name for name in names if _SOURCE.fullmatch(name)][:_MOST_REFERENCES]
+    reasons = [{"reference": name} for name in known if name.startswith(_AS_REASON)]
+    return reasons, [{"reference": name} for name in known if not name.startswith(_AS_REASON)]
+
+
+def already_placed(
+    content: Content, key: str, leg: LegAssessment, cause: str, today: date, newest: date | None
+) -> PlacedOrder | None:
+    """An order of the same service that stands for the same leg.
+
+    A completed one counts for a month, and only if it was placed when the newest fact was known. An order for
+    another or an unnamed leg does not count, and a service that serves many purposes counts only with our reason.
+    """
+    template = content.orders[key]
+    for placed in leg.orders:
+        if placed.order != key or not _same_leg(template, placed, leg.side):
+            continue
+        if template.needs_reason and cause not in placed.reasons and "suspected_dvt_coded" not in placed.reasons:
+            continue
+        if placed.completed and not _still_answers(content, placed, today, newest):
+            continue
+        return placed
+    return None
+
+
+def _same_leg(template: OrderTemplate, placed: PlacedOrder, side: Side) -> bool:
+    if not template.sided or side is Side.UNKNOWN:
+        return True
+    # A referral for suspected DVT rarely names the leg; its reason names the problem.
+    return placed.side in (side, Side.BOTH) or (template.needs_reason and placed.side is Side.UNKNOWN)
+
+
+def _still_answers(content: Content, placed: PlacedOrder, today: date, newest: date | None) -> bool:
+    if placed.when is None:
+        return False
+    recent = (today - placed.when.day).days <= content.reasoning.order_valid.days
+    return recent and (newest is None or placed.when.day >= newest)
+
+
+def placed_words(content: Content, placed: PlacedOrder, today: date) -> str:
+    """``leg vein duplex ultrasound already ordered on 14 Mar``."""
+    state = "already done, ordered" if placed.completed else "already ordered"
+    title = content.orders[placed.order].title
+    return f"{title} {state} on {day_words(placed.when, today)}"
+
+
+def order_link(content: Content, key: str, side: Side, base_url: str, site_template: str | None) -> Link:
+    """Link to the site's order entry, or to this service's own page for the order. No patient data in it."""
+    leg = side.value if content.orders[key].sided and side in _LEG_SITE else "unknown"
+    url = site_template.format(order=key, side=leg) if site_template else f"{base_url}/orders/{key}?side={leg}"
+    where = f", {side.words}" if content.orders[key].sided else ""
+    return Link(label=f"Referral order: {content.orders[key].title}{where}", url=url)

@@ -1,0 +1,129 @@
+"""Cards for red flags other than DVT: one a cause, or one for several when there are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import Side
+from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
+from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for
+from cds_service.hooks.wording import capital, facts_words, fit, listed
+
+_MOST_FACTS = 7
+_SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
+
+
+def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], sides: Sequence[Side]) -> Card:
+    """One card for all rules of one cause; the first of ``flags`` is the most urgent and gives the words."""
+    content, first = call.content, flags[0]
+    rule = content.red_flags[first.rule]
+    where = _where(sides)
+    suggestions, placed = _orders(call, leg, first)
+    source = content.citations[rule.source].text if rule.source != "expert" else "Consensus of this tool, no study"
+    return card(
+        call,
+        key=first.rule,
+        topic=f"knee{first.cause.replace('_', '')}1",
+        summary=rule.card.summary.format(side=where),
+        detail=_detail(call, leg, flags, where, placed),
+        indicator=_indicator(call, first),
+        source=source[:120],
+        suggestions=suggestions,
+        links=[order_link(content, rule.card.consider[0], leg.side, call.base_url, call.order_url)],
+    )
+
+
+def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]]) -> Card:
+    """The remaining red flags on one card, so that none is lost to the limit of three."""
+    content = call.content
+    titles = [content.red_flags[flags[0].rule].card.title for _, flags, _ in groups]
+    firsts = [flags[0] for _, flags, _ in groups]
+    worst = min(firsts, key=lambda flag: (flag.indicator, list(_SPEED_WORDS).index(flag.speed)))
+    lines = [(0, lacking_line(call))]
+    for leg, flags, sides in groups:
+        rule = content.red_flags[flags[0].rule]
+        why = facts_words(content, flags[0].facts, call.assessment.today, leg.side, 4)
+        lines.append(
+            (0, f"**{rule.card.title}, {_where(sides)}** ({_SPEED_WORDS[flags[0].speed]}) - {why}. {rule.card.do[0]}")
+        )
+    lines.append((0, closing_line(call, ", ".join(flag.rule for flag in firsts))))
+    first_leg = groups[0][0]
+    suggestions: list[Suggestion] = []
+    for (leg, _, _), flag in zip(groups, firsts, strict=True):
+        suggestions += _orders(call, leg, flag)[0][:1]
+    return card(
+        call,
+        key=worst.rule,
+        topic="kneeflags1",
+        summary=f"{len(groups)} more warning signs, consider each {_SPEED_WORDS[worst.speed]}: {listed(titles)}.",
+        detail=fit(lines, 1200),
+        indicator=_indicator(call, worst),
+        source="Red-flag rules of this service",
+        suggestions=suggestions,
+        links=[
+            order_link(
+                content,
+                content.red_flags[worst.rule].card.consider[0],
+                first_leg.side,
+                call.base_url,
+                call.order_url,
+            )
+        ],
+    )
+
+
+def _where(sides: Sequence[Side]) -> str:
+    return sides[0].words if len(sides) == 1 else Side.BOTH.words
+
+
+def _indicator(call: Call, flag: RedFlagVerdict) -> Literal["critical", "warning"]:
+    return "warning" if call.assessment.care_plan else flag.indicator
+
+
+def _detail(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[str]) -> str:
+    content, today = call.content, call.assessment.today
+    rule = content.red_flags[flags[0].rule]
+    facts = [fact for flag in flags for fact in flag.facts]
+    others = [content.red_flags[flag.rule].card for flag in flags[1:]]
+    why = facts_words(content, facts, today, leg.side, _MOST_FACTS) or "age under 18 with leg signs"
+    lines = [
+        (0, care_plan_line(call)),
+        (0, lacking_line(call)),
+        (0, f"**Why this shows** - {where}: {why}."),
+        (0, "**Consider**" + "".join(f"\n- {step}" for step in rule.card.do)),
+        *((1, f"**{other.title}** - {other.do[0]}") for other in others),
+        (1, "**Avoid**" + "".join(f"\n- {step}" for step in rule.card.avoid) if rule.card.avoid else ""),
+        (0, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (2, f"If ordering by hand, state: {where}, {rule.card.title[:1].lower()}{rule.card.title[1:]}."),
+        (0, closing_line(call, flags[0].rule)),
+    ]
+    return fit(lines, 1200)
+
+
+def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[str]]:
+    content, today = call.content, call.assessment.today
+    reason = OrderReason(
+        cause=flag.cause,
+        words=_reason_words(content, flag),
+        facts=flag.facts,
+        note=f"Side: {leg.side.words}. Recorded: {facts_words(content, flag.facts, today, leg.side, 6)}.",
+        priority=priority_for(flag.speed, flag.indicator),
+    )
+    newest = max((fact.when.day for fact in flag.facts if fact.when), default=None)
+    suggestions, placed = [], []
+    for key in content.red_flags[flag.rule].card.consider:
+        standing = already_placed(content, key, leg, flag.cause, today, newest)
+        if standing:
+            placed.append(placed_words(content, standing, today))
+        elif not call.assessment.care_plan:
+            suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
+    return suggestions, placed
+
+
+def _reason_words(content: Content, flag: RedFlagVerdict) -> str:
+    title = content.red_flags[flag.rule].card.title
+    return title[:1].lower() + title[1:]

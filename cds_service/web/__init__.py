@@ -1,0 +1,1 @@
+"""The web floor: routes, limits, pages. Knows FastAPI; nothing below it does."""

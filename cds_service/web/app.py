@@ -1,0 +1,151 @@
+"""The routes: the table of contents of the service."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from cds_service import __version__
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.content import Content
+from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
+from cds_service.ground.settings import Settings
+from cds_service.hooks.discovery import discovery
+from cds_service.hooks.messages import SERVICE_ID, HookRequest
+from cds_service.hooks.service import Service
+from cds_service.hooks.terminology import code_system, value_set
+from cds_service.web.body import TooLarge, WrongMediaType, read_json
+from cds_service.web.faults import Faults
+from cds_service.web.json_response import json_response
+from cds_service.web.pages import evidence_page, home_page, order_page
+from cds_service.web.problems import in_words, outcome
+
+log = logging.getLogger("cds_service")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> FastAPI:
+    """The application. ``clock`` gives the moment a call is judged at; only tests pass another."""
+    service = Service.of(settings)
+    content = service.content
+    offered = discovery(content)
+    app = FastAPI(title="Posterior knee CDS", version=__version__, docs_url=None, redoc_url=None)
+    _add_hook_routes(app, settings, service, offered, clock)
+    _add_pages(app, settings, content)
+    _add_error_answers(app)
+    app.add_middleware(Faults)
+    return app
+
+
+def _add_hook_routes(
+    app: FastAPI, settings: Settings, service: Service, offered: dict[str, Any], clock: Callable[[], datetime]
+) -> None:
+    @app.get("/cds-services")
+    async def discover() -> Response:
+        return json_response(offered)
+
+    @app.post("/cds-services/{service_id}")
+    async def call(service_id: str, request: Request) -> Response:
+        if service_id != SERVICE_ID:
+            raise HTTPException(404, "no such service")
+        started = time.perf_counter()
+        body = await read_json(request, settings.max_body_bytes)
+        hook_request = HookRequest.model_validate(body)
+        response, assessment = service.answer(hook_request, clock())
+        _log_call(assessment, len(response.cards), time.perf_counter() - started)
+        return json_response(response.as_json())
+
+    @app.get("/health/live")
+    async def live() -> Response:
+        return json_response({"status": "live"})
+
+    @app.get("/health/ready")
+    async def ready() -> Response:
+        return json_response({"status": "ready", "version": __version__, "content": service.content.version})
+
+
+def _log_call(assessment: Assessment, cards: int, seconds: float) -> None:
+    """One line a call, without patient data: rules, counts, timing."""
+    record = assessment.record
+    log.info(
+        "call cards=%d rules=%s entries=%d unread=%d not_available=%d silent=%r content=%s ms=%.1f",
+        cards,
+        ",".join(flag.rule for flag in assessment.urgent) or "-",
+        record.entries,
+        len(record.unread),
+        len(record.not_available),
+        assessment.silent_because,
+        assessment.content_version,
+        seconds * 1000,
+    )
+    for one in record.unread[:20]:
+        log.warning("unread kind=%s reason=%r about=%s", one.kind.value, one.reason, ",".join(one.keys) or "-")
+
+
+def _add_pages(app: FastAPI, settings: Settings, content: Content) -> None:
+    @app.get("/")
+    async def home() -> Response:
+        return home_page(content, settings.base_url)
+
+    @app.get("/orders/{order}")
+    async def order(order: str, side: str = "unknown") -> Response:
+        if order not in content.orders:
+            raise HTTPException(404, "no such order")
+        return order_page(content, order, side)
+
+    @app.get("/evidence/{key}")
+    async def evidence(key: str) -> Response:
+        page = evidence_page(content, key)
+        if page is None:
+            raise HTTPException(404, "no such rule or cause")
+        return page
+
+    @app.get("/fhir/CodeSystem/finding")
+    async def findings() -> Response:
+        return json_response(code_system(content))
+
+    @app.get("/fhir/ValueSet/{key}")
+    async def one_finding(key: str) -> Response:
+        found = value_set(content, key)
+        if found is None:
+            raise HTTPException(404, "no such finding")
+        return json_response(found)
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    """Every foreseen failure is an OperationOutcome; the unforeseen ones are answered by ``Faults``."""
+
+    @app.exception_handler(HTTPException)
+    async def known(_: Request, error: HTTPException) -> Response:
+        return outcome(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(ValidationError)
+    async def wrong_request(_: Request, error: ValidationError) -> Response:
+        return outcome(400, in_words(error))
+
+    @app.exception_handler(UnusableInput)
+    async def unusable(_: Request, error: UnusableInput) -> Response:
+        return outcome(400, str(error))
+
+    @app.exception_handler(NothingToJudgeBy)
+    async def nothing(_: Request, error: NothingToJudgeBy) -> Response:
+        return outcome(412, str(error))
+
+    @app.exception_handler(WrongMediaType)
+    async def media(_: Request, error: WrongMediaType) -> Response:
+        return outcome(415, str(error))
+
+    @app.exception_handler(TooLarge)
+    async def large(_: Request, error: TooLarge) -> Response:
+        return outcome(413, str(error))

@@ -1,0 +1,142 @@
+"""Plain pages: what this is, the text of an order to copy, the evidence behind a rule or cause."""
+
+from __future__ import annotations
+
+from html import escape
+
+from fastapi.responses import HTMLResponse
+
+from cds_service import __version__
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import Side
+from cds_service.hooks.messages import SERVICE_ID
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:1.6rem}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;border-bottom:1px solid #767676;padding:.35rem .5rem;vertical-align:top}
+pre{white-space:pre-wrap;border:1px solid #767676;padding:1rem;background:#f6f6f6}
+.note{border-left:4px solid #8a3b00;padding:.5rem 1rem;background:#fff6ee}a{color:#0b4f9e}
+"""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Referrer-Policy": "no-referrer",
+}
+NOT_VALIDATED = (
+    "Nothing here has been validated prospectively as a whole. It supports a clinician who is with the patient; it is "
+    "not a diagnosis, and no card does not mean that there is no concern."
+)
+
+
+def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
+    html = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    )
+    return HTMLResponse(html, status, _HEADERS)
+
+
+def home_page(content: Content, base_url: str) -> HTMLResponse:
+    """What this service is and where its parts are."""
+    body = (
+        f"<p>{escape(NOT_VALIDATED)}</p>"
+        f"<p>Version {escape(__version__)}, content {escape(content.version)}, pathway "
+        f"{escape(content.pathway.title)}.</p><h2>For integrators</h2><ul>"
+        '<li><a href="/cds-services">Discovery</a></li>'
+        f"<li>Call it: <code>POST {escape(base_url)}/cds-services/{SERVICE_ID}</code></li>"
+        '<li><a href="/fhir/CodeSystem/finding">Code system of the findings</a></li>'
+        '<li><a href="/health/ready">Readiness</a></li></ul>'
+        "<h2>Causes</h2><ul>"
+        + "".join(
+            f'<li><a href="/evidence/{escape(key)}">{escape(cause.title)}</a></li>'
+            for key, cause in sorted(content.causes.items(), key=lambda item: item[1].title)
+        )
+        + "</ul><h2>Red flags</h2><ul>"
+        + "".join(
+            f'<li><a href="/evidence/{escape(key)}">{escape(key)}: {escape(flag.card.title)}</a></li>'
+            for key, flag in sorted(content.red_flags.items())
+        )
+        + "</ul>"
+    )
+    return _page("Decision support for pain behind the knee", body)
+
+
+def order_page(content: Content, key: str, side: str) -> HTMLResponse:
+    """The text of an order, to copy into the site's own order entry. Nothing is placed by this page."""
+    template = content.orders[key]
+    leg = Side(side) if side in ("left", "right") else Side.UNKNOWN
+    lines = [template.title]
+    if template.sided:
+        lines.append(f"Side: {leg.words if leg is not Side.UNKNOWN else 'NOT RECORDED - state left or right'}")
+    lines += [f"Question: {template.question}", f"State: {template.tells}"]
+    if template.same_day:
+        lines.append("Today. Telephone as well: a same-day assessment must not wait for the order to be processed.")
+    body = (
+        '<p class="note"><strong>Nothing has been ordered.</strong> Copy this text into your own order entry, check '
+        "the patient and the side, and sign it there.</p>"
+        f"<pre>{escape(chr(10).join(lines))}</pre>"
+    )
+    return _page(f"Order text: {template.title}", body)
+
+
+def evidence_page(content: Content, key: str) -> HTMLResponse | None:
+    """What a rule or cause rests on; None if there is no such rule or cause."""
+    if key in content.red_flags:
+        return _rule_page(content, key)
+    if key in content.causes:
+        return _cause_page(content, key)
+    if key == "unread":
+        return _page("Chart not readable", "<p>Part of a chart could not be read, so it was not judged.</p>")
+    return None
+
+
+def _source(content: Content, key: str, status: str) -> str:
+    citation = content.citations[key]
+    text = escape(citation.text)
+    if citation.url:
+        text = f'<a href="{escape(citation.url)}" rel="noreferrer">{text}</a>'
+    seen = {"yes": "read at the source", "part": "read in part", "no": "from memory"}[citation.read]
+    return f"{text} ({escape(status)}; {seen})"
+
+
+def _rule_page(content: Content, rule: str) -> HTMLResponse:
+    flag = content.red_flags[rule]
+    rows = "".join(f"<li>{escape(step)}</li>" for step in flag.card.do)
+    avoid = "".join(f"<li>{escape(step)}</li>" for step in flag.card.avoid)
+    body = (
+        f"<p>{escape(NOT_VALIDATED)}</p><p>Not reviewed by a clinician.</p>"
+        f"<p>Source: {_source(content, flag.source, flag.status)}</p><h2>Consider</h2><ul>{rows}</ul>"
+        + (f"<h2>Avoid</h2><ul>{avoid}</ul>" if avoid else "")
+    )
+    if flag.cause == "dvt":
+        pathway = content.pathway
+        items = "".join(
+            f"<tr><td>{item.number}</td><td>{escape(item.name)}</td><td>{item.points:+d}</td></tr>"
+            for item in pathway.items
+        )
+        body += (
+            f"<h2>{escape(pathway.title)}</h2><p>{_source(content, pathway.source, pathway.status)}</p>"
+            f"<table><tr><th>No.</th><th>Item</th><th>Points</th></tr>{items}</table>"
+        )
+    return _page(f"{rule}: {flag.card.title}", body)
+
+
+def _cause_page(content: Content, key: str) -> HTMLResponse:
+    cause = content.causes[key]
+    rows = "".join(
+        f"<tr><td>{escape(content.findings[w.finding].name)}</td>"
+        f"<td>{'confirms' if w.confirms else w.lr_present}</td><td>{w.lr_absent}</td>"
+        f"<td>{_source(content, w.source, f'{w.status_present} / {w.status_absent}')}</td></tr>"
+        for w in cause.supports
+    )
+    review = cause.review.by or "not reviewed by a clinician"
+    body = (
+        f"<p>{escape(NOT_VALIDATED)}</p><p>{escape(cause.card.why)}</p>"
+        f"<p>Review: {escape(review)}; due {cause.review.due.isoformat()}.</p>"
+        f"<p>Guideline: {escape(cause.card.guideline)}.</p>"
+        f"<p>Prior {cause.prior.value} ({escape(cause.prior.status)}): {escape(cause.prior.basis)}</p>"
+        "<h2>Findings and their likelihood ratios</h2><table><tr><th>Finding</th><th>Present</th><th>Absent</th>"
+        f"<th>Source (status present / absent)</th></tr>{rows}</table>"
+    )
+    return _page(cause.title, body)

@@ -1,0 +1,37 @@
+"""Errors as HTTP answers: the status of row H and an OperationOutcome that never repeats what was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from cds_service.web.json_response import json_response
+
+_CODES = {
+    400: "invalid",
+    404: "not-found",
+    405: "not-supported",
+    412: "incomplete",
+    413: "too-long",
+    415: "not-supported",
+}
+
+
+def outcome(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
+    """An OperationOutcome with one issue."""
+    body: dict[str, Any] = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": _CODES.get(status, "exception"), "diagnostics": words}],
+    }
+    return json_response(body, status, headers)
+
+
+def in_words(error: ValidationError) -> str:
+    """Which fields of a request are wrong, without their values."""
+    places = [
+        ".".join(str(part) for part in mistake["loc"]) + f": {mistake['msg'].removeprefix('Value error, ')}"
+        for mistake in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return "The request is not a patient-view call: " + "; ".join(places[:5])
