@@ -24,11 +24,11 @@ def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card]) 
     if not cards:
         console.print(Text(f"No card: {assessment.silent_because or 'nothing to show'}."))
     for card in cards:
-        parts: list[Markdown | Text] = [Markdown(card.detail)]
+        parts: list[Markdown | Text] = [Text(card.summary, style="bold"), Text(), Markdown(card.detail)]
         parts += [Text(f"[ {suggestion.label} ]", style="bold") for suggestion in card.suggestions or ()]
         parts += [Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ()]
         parts.append(Text(f"Source: {card.source.label}", style="dim"))
-        title = Text(f"{card.indicator.upper()}  {card.summary}")
+        title = card.indicator.upper()
         console.print(Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card.indicator]))
 
 

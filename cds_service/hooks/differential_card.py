@@ -54,7 +54,9 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
     lead = f"Pain behind the knee, {leg.side.words}: consider {listed(titles[:2])}; new pain needs clinical review."
     if after_urgent:
         lead = f"Behind the urgent card, {leg.side.words}: {listed(titles)} also fit."
-    suggestions, placed = _orders(call, leg, causes)
+    # Behind a critical card no routine order competes with the urgent one.
+    critical = any(flag.indicator == "critical" for flag in leg.red_flags)
+    suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
     return card(
         call,
         key=causes[0].cause,
@@ -149,17 +151,13 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
     content, today = call.content, call.assessment.today
     suggestions: list[Suggestion] = []
     placed: list[str] = []
-    seen: set[str] = set()
+    seen = {key for flag in leg.red_flags for key in content.red_flags[flag.rule].card.consider}
+    if leg.dvt.suspected:
+        seen |= {*content.pathway.orders, *content.pathway.emergency_orders, *content.pathway.pregnancy_orders}
     for one in causes[:2]:
         cause = content.causes[one.cause]
         facts = tuple(part.fact for part in one.for_it[:6])
-        reason = OrderReason(
-            cause=one.cause,
-            words=short_name(content, one.cause),
-            facts=facts,
-            note=f"Side: {leg.side.words}. Working list: {listed([short_name(content, c.cause) for c in causes])}.",
-            priority="urgent" if cause.must_not_miss == "yes" else "routine",
-        )
+        note = f"Side: {leg.side.words}. Working list: {listed([short_name(content, c.cause) for c in causes])}."
         for key in cause.card.consider[:2]:
             if key in seen or len(suggestions) >= _MOST_SUGGESTIONS:
                 continue
@@ -168,6 +166,9 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
             if standing:
                 placed.append(placed_words(content, standing, today))
             else:
+                urgent = cause.must_not_miss == "yes" or content.orders[key].same_day
+                words = short_name(content, one.cause)
+                reason = OrderReason(one.cause, words, facts, note, "urgent" if urgent else "routine")
                 suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed
 

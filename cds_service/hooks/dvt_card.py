@@ -23,6 +23,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     suggestions, placed = _orders(call, leg, level)
     orders = _order_keys(call.content, verdict)
+    referral = next(key for key in orders if key != D_DIMER_ORDER)
     return card(
         call,
         key="RF01",
@@ -32,7 +33,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
-        links=[order_link(call.content, orders[0], leg.side, call.base_url, call.order_url)],
+        links=[order_link(call.content, referral, leg.side, call.base_url, call.order_url)],
     )
 
 
@@ -185,6 +186,8 @@ def _order_keys(content: Content, verdict: DvtVerdict) -> tuple[str, ...]:
         return pathway.pregnancy_orders
     if verdict.anticoagulant or verdict.recorded_dvt is not None:
         return tuple(key for key in pathway.orders if key != D_DIMER_ORDER)
+    if verdict.level == "warning" and D_DIMER_ORDER in pathway.orders:
+        return (D_DIMER_ORDER, *(key for key in pathway.orders if key != D_DIMER_ORDER))
     return pathway.orders
 
 
