@@ -138,6 +138,7 @@ def numbers(one: RankedCause) -> dict[str, Any]:
                 "finding": part.finding,
                 "status": part.fact.status.value,
                 "log_lr": None if math.isinf(part.log_lr) else round(part.log_lr, 4),
+                "counted": part.counted,
             }
             for part in one.contributions
         ],

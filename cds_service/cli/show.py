@@ -93,6 +93,7 @@ def _line(one: RankedCause) -> str:
         + part.finding
         + (" confirms" if math.isinf(part.log_lr) else f" {part.log_lr:+.2f}")
         for part in one.contributions
+        if part.counted
     ]
     head = f"prior {one.prior:.4g} sum {one.sum_log_lr:+.2f} (x{math.exp(one.sum_log_lr):.1f}) post {one.posterior:.2f}"
     return head + (" | " + ", ".join(parts) if parts else "")

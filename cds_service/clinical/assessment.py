@@ -92,11 +92,15 @@ class RedFlagVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one finding adds to the log-odds of a cause (natural logarithm of its likelihood ratio)."""
+    """What one finding adds to the log-odds of a cause (natural logarithm of its likelihood ratio).
+
+    ``counted``: it is the one of its group that enters the sum; related findings count once (F.1 step 5).
+    """
 
     finding: str
     log_lr: float
     fact: Fact
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +119,13 @@ class RankedCause:
 
     @property
     def for_it(self) -> tuple[Contribution, ...]:
-        """Facts that speak for the cause, the strongest first."""
-        return tuple(one for one in self.contributions if one.log_lr > 0)
+        """Facts that speak for the cause, the counted ones first, the strongest first."""
+        return tuple(sorted((one for one in self.contributions if one.log_lr > 0), key=lambda one: not one.counted))
 
     @property
     def against_it(self) -> tuple[Contribution, ...]:
-        """Facts that speak against the cause, the strongest first."""
-        return tuple(one for one in self.contributions if one.log_lr < 0)
+        """Facts that speak against the cause, the counted ones first, the strongest first."""
+        return tuple(sorted((one for one in self.contributions if one.log_lr < 0), key=lambda one: not one.counted))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cds_service.clinical.assessment import BandName, Contribution, RankedCause
 from cds_service.clinical.content import Cause, Content, Weight
@@ -78,7 +79,19 @@ def _contributions(leg: Leg, cause: Cause) -> tuple[list[Contribution], bool]:
         log_lr = _log_lr(weight, fact)
         if abs(log_lr) > _SMALL:
             found.append(Contribution(weight.finding, log_lr, fact))
-    return sorted(found, key=lambda one: (-abs(one.log_lr), one.finding)), confirmed
+    found.sort(key=lambda one: (-abs(one.log_lr), one.finding))
+    return _mark_counted(leg.content, found), confirmed
+
+
+def _mark_counted(content: Content, contributions: list[Contribution]) -> list[Contribution]:
+    """The strongest for and the strongest against in each group enter the sum, the others do not."""
+    seen: set[tuple[str, bool]] = set()
+    marked = []
+    for one in contributions:
+        place = (content.findings[one.finding].group, one.log_lr > 0)
+        marked.append(replace(one, counted=place not in seen))
+        seen.add(place)
+    return marked
 
 
 def _log_lr(weight: Weight, fact: Fact) -> float:

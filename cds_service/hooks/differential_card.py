@@ -96,7 +96,7 @@ def cause_line(call: Call, one: RankedCause, most: int) -> str:
     """Band, the strongest facts for, the strongest against, and what is missing."""
     today = call.assessment.today
     cause = call.content.causes[one.cause]
-    reasons = [_weighed(call, cause, part) for part in one.for_it[:most]]
+    reasons = [_weighed(call, cause, part) for part in one.for_it if part.counted][:most]
     if one.diagnosis:
         reasons.insert(0, f"diagnosis recorded {day_words(one.diagnosis.when, today)}")
     parts = [f"**{cause.title} - {one.band}.** For: {'; '.join(reasons) or 'see evidence'}."]

@@ -1,0 +1,43 @@
+# Plain `make` lists what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-long check bench clean
+
+help:  ## list these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+setup: .venv/.ready  ## create .venv and install everything into it
+
+.venv/.ready: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Missing: $(PYTHON). Install Python 3.11 or newer, or call make PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Try make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Missing: Python's venv module. On Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## run the service on 127.0.0.1:8000 (PORT changes it) with a request to paste
+	KNEE_CDS_PORT=$(PORT) $(BIN)/knee-cds serve
+
+test: setup  ## set up and run the tests
+	$(BIN)/python -m pytest
+
+test-long: setup  ## the tests with many more generated charts
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest
+
+check: setup  ## lint, types, content and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/knee-cds check
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+bench: setup  ## time a call beside a bare FastAPI endpoint that parses the same body
+	$(BIN)/python tests/bench/call.py
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

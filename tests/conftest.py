@@ -1,0 +1,98 @@
+"""Shared by all tests: the reference day of the examples, the content, and a real server on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import requests
+import uvicorn
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from cds_service.clinical.content import Content
+from cds_service.ground.settings import Settings
+from cds_service.hooks.service import Service, load_content
+from cds_service.web.app import create_app
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "fhir_examples"
+NOW = datetime(2026, 3, 16, 14, 2, tzinfo=UTC)
+"""The reference day of the examples, at two minutes past two."""
+
+_slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+hypothesis_settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_slow)
+hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=_slow)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+def stories() -> dict[str, dict[str, Any]]:
+    """The stories of the invented patients with what must and must not be shown."""
+    found = tomllib.loads((EXAMPLES / "stories.toml").read_text(encoding="utf-8"))
+    return {name: story for name, story in found.items() if isinstance(story, dict)}
+
+
+def bundle(name: str) -> dict[str, Any]:
+    """One example as it stands in its file."""
+    loaded: dict[str, Any] = orjson.loads((EXAMPLES / f"{name}.json").read_bytes())
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    """The shipped content."""
+    return load_content(Settings())
+
+
+@pytest.fixture(scope="session")
+def service() -> Service:
+    """The service as shipped."""
+    return Service.of(Settings())
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service."""
+
+    url: str
+
+    def call(self, body: Any, **kwargs: Any) -> requests.Response:
+        """POST a patient-view request."""
+        return requests.post(f"{self.url}/cds-services/posterior-knee-pain", json=body, timeout=20, **kwargs)
+
+    def get(self, path: str) -> requests.Response:
+        """GET a path."""
+        return requests.get(f"{self.url}{path}", timeout=20)
+
+
+def run_server(settings: Settings) -> Iterator[Server]:
+    """A real uvicorn on a free loopback port, judging as of the reference day, stopped at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = create_app(settings.model_copy(update={"port": port}), clock=lambda: NOW)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.02)
+    try:
+        yield Server(f"http://127.0.0.1:{port}")
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The shipped service over HTTP."""
+    yield from run_server(Settings())

@@ -1,0 +1,79 @@
+"""The house rule: imports run down, never up; each outside library is known by as few files as can be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "cds_service"
+FLOORS = ("ground", "clinical", "hooks", "web", "cli")
+ALLOWED = {
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "uvicorn": {"cli/serve.py"},
+    "rich": {"cli"},
+    "requests": set(),
+    "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
+    "tomllib": {"clinical/loading.py", "cli/examples.py"},
+    "orjson": {"web", "cli"},
+    "pydantic_settings": {"ground/settings.py"},
+}
+IMPURE = {"os", "socket", "subprocess", "pathlib", "random", "time", "logging", "urllib", "http", "tempfile", "io"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that ``path`` imports, absolute."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_imports_run_down(path: Path) -> None:
+    floor = FLOORS.index(path.relative_to(PACKAGE).parts[0])
+    for module in imports(path):
+        parts = module.split(".")
+        if parts[0] == "cds_service" and len(parts) > 1:
+            assert FLOORS.index(parts[1]) <= floor, f"{name(path)} imports {module}, which lies above it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_outside_libraries_are_known_by_few(path: Path) -> None:
+    for module in imports(path):
+        places = ALLOWED.get(module.split(".")[0])
+        if places is not None:
+            here = name(path)
+            assert any(here == place or here.startswith(place + "/") for place in places), f"{here} knows {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if name(p).startswith("clinical/")], ids=name)
+def test_clinical_floor_is_pure(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    roots = {module.split(".")[0] for module in imports(path)}
+    assert not roots & IMPURE - ({"pathlib"} if path.name == "loading.py" else set())
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not calls & {"open", "print", "date.today", "datetime.now", "datetime.utcnow", "datetime.today"}
+
+
+def test_no_file_goes_by_an_empty_name() -> None:
+    names = {part for path in FILES for part in (path.stem, path.parent.name)}
+    assert not names & {"utils", "util", "common", "helpers", "helper", "processor", "misc", "manager"}
+
+
+def test_the_rules_would_notice(tmp_path: Path) -> None:
+    upward = tmp_path / "bad.py"
+    upward.write_text("from cds_service.web import app\nimport fastapi\n")
+    assert list(imports(upward)) == ["cds_service.web", "fastapi"]

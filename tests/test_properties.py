@@ -1,0 +1,180 @@
+"""What must hold for every chart (issue: done when)."""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cds_service.cli.evaluate import judge
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.codes import FINDING_SYSTEM
+from cds_service.clinical.content import Content
+from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
+from cds_service.hooks.messages import Card
+from cds_service.hooks.service import Service
+from tests.conftest import NOW, bundle, stories
+
+STORIES = stories()
+NAMES = sorted(STORIES)
+names = st.sampled_from(NAMES)
+LEFT, RIGHT = "32153003", "62175007"
+
+
+def run(service: Service, chart: dict[str, Any]) -> tuple[tuple[Card, ...], Assessment]:
+    return judge(service, orjson.dumps(chart), NOW)
+
+
+def plain(cards: tuple[Card, ...]) -> str:
+    """Cards without their fresh uuids."""
+    text = orjson.dumps([card.model_dump(mode="json") for card in cards]).decode()
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "uuid", text)
+
+
+def with_finding(
+    chart: dict[str, Any], key: str, *, present: bool, side: str | None = None, day: str = "2026-03-16"
+) -> Any:
+    """``chart`` and one more Observation."""
+    patient = next(e["resource"]["id"] for e in chart["entry"] if e["resource"]["resourceType"] == "Patient")
+    observation: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": "added-by-test",
+        "status": "final",
+        "code": {"coding": [{"system": FINDING_SYSTEM, "code": key}]},
+        "subject": {"reference": f"Patient/{patient}"},
+        "effectiveDateTime": day,
+        "valueBoolean": present,
+    }
+    if side:
+        observation["bodySite"] = {"coding": [{"system": "http://snomed.info/sct", "code": side}]}
+    changed = copy.deepcopy(chart)
+    changed["entry"].append({"fullUrl": "urn:uuid:0a0a0a0a-0000-4000-8000-000000000000", "resource": observation})
+    return changed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_negative_self_test_changes_nothing(service: Service, name: str) -> None:
+    chart = bundle(name)
+    before = plain(run(service, chart)[0])
+    for side in (None, LEFT, RIGHT):
+        added = with_finding(chart, "homans_or_selftest_positive", present=False, side=side)
+        assert plain(run(service, added)[0]) == before
+
+
+@given(name=names, seed=st.integers(0, 2**32))
+def test_order_of_entries_never_matters(service: Service, name: str, seed: int) -> None:
+    chart = bundle(name)
+    shuffled = copy.deepcopy(chart)
+    random.Random(seed).shuffle(shuffled["entry"])
+    assert plain(run(service, shuffled)[0]) == plain(run(service, chart)[0])
+
+
+@given(name=names, data=st.data())
+def test_a_supporting_finding_never_lowers_its_cause(
+    service: Service, content: Content, name: str, data: st.DataObject
+) -> None:
+    cause = data.draw(st.sampled_from(sorted(k for k, c in content.causes.items() if c.ranked and c.supports)))
+    weights = [w for w in content.causes[cause].supports if (w.lr_present or 0) > 1]
+    kinds = {key: finding.kind for key, finding in content.findings.items()}
+    weights = [w for w in weights if kinds[w.finding] != "demographic"]
+    weight = data.draw(st.sampled_from(weights))
+    side = data.draw(st.sampled_from([LEFT, RIGHT]))
+    chart = bundle(name)
+    before = posteriors(run(service, chart)[1], cause)
+    after = posteriors(run(service, with_finding(chart, weight.finding, present=True, side=side))[1], cause)
+    for leg, value in before.items():
+        if leg in after:
+            assert after[leg] >= value - 1e-12
+
+
+def posteriors(assessment: Assessment, cause: str) -> dict[str, float]:
+    return {one.side.value: one.posterior for one in assessment.differential if one.cause == cause}
+
+
+@given(name=st.sampled_from([n for n in NAMES if STORIES[n]["dvt"] != "none"]), data=st.data())
+def test_nothing_hides_or_lowers_an_open_suspicion(
+    service: Service, content: Content, name: str, data: st.DataObject
+) -> None:
+    """Any further finding, present or absent, other than those that C.6 lets close or complete the pathway."""
+    closing = {"us_proximal_dvt", "ddimer_positive", "on_anticoagulant", "alternative_diagnosis_asserted"}
+    wells = set(content.wells_findings)
+    keys = sorted(k for k, f in content.findings.items() if not f.general and k not in closing)
+    key = data.draw(st.sampled_from(keys))
+    present = data.draw(st.booleans())
+    if key in wells and not present:
+        present = True  # a recorded absence of a Wells item may complete the score
+    side = data.draw(st.sampled_from([None, LEFT, RIGHT]))
+    rank = {"critical": 2, "warning": 1}
+    before, _ = run(service, bundle(name))
+    after, assessment = run(service, with_finding(bundle(name), key, present=present, side=side))
+    assert "DVT" in after[0].summary
+    assert rank[after[0].indicator] >= rank[before[0].indicator]
+    assert any(flag.cause == "dvt" for flag in assessment.urgent)
+
+
+@given(name=names, data=st.data())
+def test_no_open_suspicion_lacks_its_card(service: Service, content: Content, name: str, data: st.DataObject) -> None:
+    chart = bundle(name)
+    for _ in range(data.draw(st.integers(1, 4))):
+        key = data.draw(st.sampled_from(sorted(k for k, f in content.findings.items() if not f.general)))
+        side = data.draw(st.sampled_from([None, LEFT, RIGHT]))
+        chart = with_finding(chart, key, present=data.draw(st.booleans()), side=side)
+        chart["entry"][-1]["resource"]["id"] = f"added-{len(chart['entry'])}"
+    cards, assessment = run(service, chart)
+    for leg in assessment.legs:
+        if leg.dvt.suspected:
+            assert cards[0].indicator in ("critical", "warning")
+            assert any(flag.cause == "dvt" for flag in leg.red_flags)
+    if any(leg.dvt.suspected for leg in assessment.legs) and not assessment.under_18:
+        assert "DVT" in cards[0].summary
+
+
+values = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just([]), st.just({}), st.just("x" * 300)
+)
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    if isinstance(node, dict):
+        for key, inner in node.items():
+            found += places(inner, (*path, key))
+    elif isinstance(node, list):
+        for index, inner in enumerate(node):
+            found += places(inner, (*path, index))
+    return found
+
+
+@given(name=names, data=st.data())
+def test_damaged_charts_never_crash(service: Service, name: str, data: st.DataObject) -> None:
+    chart = bundle(name)
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(places(chart["entry"])))
+        node: Any = chart["entry"]
+        try:
+            for step in path[:-1]:
+                node = node[step]
+            node[path[-1]] = data.draw(values)
+        except (KeyError, IndexError, TypeError):
+            continue
+    try:
+        cards, assessment = run(service, chart)
+    except (UnusableInput, NothingToJudgeBy):
+        return
+    assert len(cards) <= 3
+    assert cards or assessment.silent_because
+
+
+def test_icd_conditions_and_snomed_components_give_the_same_card(service: Service) -> None:
+    one, first = run(service, bundle("dvt-icd10cm-conditions"))
+    two, second = run(service, bundle("dvt-snomed-components"))
+    assert one[0].summary == two[0].summary
+    assert one[0].detail == two[0].detail
+    assert one[0].indicator == two[0].indicator == "critical"
+    assert [f.rule for f in first.urgent] == [f.rule for f in second.urgent]
