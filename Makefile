@@ -36,7 +36,7 @@ check: setup  ## lint, types, content and architecture
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: setup  ## time a call beside a bare FastAPI endpoint that parses the same body
-	$(BIN)/python tests/bench/call.py
+	$(BIN)/python -m tests.bench.call
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -54,9 +54,9 @@ def understand(document: bytes) -> BundleInput | HookRequest:
         value = orjson.loads(document)
     except orjson.JSONDecodeError as error:
         raise UnusableInput(f"not JSON: line {error.lineno}, column {error.colno}") from error
-    if isinstance(value, Mapping) and "hook" in value:
+    if isinstance(value, dict) and "hook" in value:
         return HookRequest.model_validate({"hook": HOOK, **value})
-    if isinstance(value, Mapping) and value.get("resourceType") == "Bundle":
+    if isinstance(value, dict) and value.get("resourceType") == "Bundle":
         return _bundle(value)
     raise UnusableInput("neither a FHIR Bundle nor a CDS Hooks request")
 
@@ -78,7 +78,7 @@ def _bundle(bundle: Mapping[str, Any]) -> BundleInput:
 
 
 def _kind(entry: ChartEntry) -> str | None:
-    kind = entry.resource.get("resourceType") if isinstance(entry.resource, Mapping) else None
+    kind = entry.resource.get("resourceType") if isinstance(entry.resource, dict) else None
     return kind if isinstance(kind, str) else None
 
 
@@ -93,8 +93,8 @@ def _subjects(entries: tuple[ChartEntry, ...]) -> set[str]:
     """Patient ids that resources point to, for a Bundle that lacks the Patient itself."""
     found = set()
     for entry in entries:
-        subject = entry.resource.get("subject") if isinstance(entry.resource, Mapping) else None
-        reference = subject.get("reference") if isinstance(subject, Mapping) else None
+        subject = entry.resource.get("subject") if isinstance(entry.resource, dict) else None
+        reference = subject.get("reference") if isinstance(subject, dict) else None
         if isinstance(reference, str) and "Patient/" in reference:
             found.add(reference.split("Patient/")[1].split("/")[0])
     return found

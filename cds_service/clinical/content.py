@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -414,6 +414,8 @@ class LocalCode(Content_):
     note: str = ""
 
 
+_CODES_REMEMBERED = 32_768
+
 UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
 
 
@@ -454,6 +456,13 @@ class Content:
 
         ICD codes are looked up by every prefix down to the category, the longest first for each key.
         """
+        return self._remembered(system, code)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str, str], tuple[CodeUse, ...]]:
+        return lru_cache(maxsize=_CODES_REMEMBERED)(self._find_uses)
+
+    def _find_uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
         wanted = Code.of(system, code)
         if not is_icd(wanted.system):
             return self._code_index.get(wanted, ())

@@ -29,7 +29,7 @@ def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[
     ranked: list[RankedCause] = []
     treated: list[str] = []
     for key, cause in leg.content.causes.items():
-        if not cause.ranked:
+        if not cause.ranked or not _has_support(leg, key, cause):
             continue
         scored = score(leg, key, general_knee_pain=general_knee_pain)
         if not _eligible(leg.content, scored):
@@ -37,12 +37,21 @@ def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[
         if scored.diagnosis and _under_treatment(leg, key, cause):
             treated.append(key)
             continue
-        ranked.append(scored)
+        ranked.append(replace(scored, missing=tuple(_missing(leg, cause))))
     return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
 
 
+def _has_support(leg: Leg, key: str, cause: Cause) -> bool:
+    """Whether anything recorded could make the cause eligible: most causes of most charts stop here."""
+    present = any(
+        (fact := leg.ranked.get(weight.finding)) is not None and fact.status is Status.PRESENT
+        for weight in cause.supports
+    )
+    return present or leg.diagnosis(key) is not None
+
+
 def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
-    """One cause, whether eligible or not."""
+    """One cause, whether eligible or not; what is missing is left to ``rank``."""
     content = leg.content
     cause = content.causes[key]
     prior = min(cause.prior.value * (cause.prior.knee_pain_factor if general_knee_pain else 1.0), 0.99)
@@ -59,7 +68,7 @@ def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
         posterior=posterior,
         contributions=tuple(contributions),
         diagnosis=diagnosis,
-        missing=tuple(_missing(leg, cause)),
+        missing=(),
     )
 
 
@@ -68,7 +77,7 @@ def _contributions(leg: Leg, cause: Cause) -> tuple[list[Contribution], bool]:
     found: list[Contribution] = []
     confirmed = False
     for weight in cause.supports:
-        fact = leg.ranked(weight.finding)
+        fact = leg.ranked.get(weight.finding)
         if fact is None:
             continue
         if weight.confirms:
@@ -89,7 +98,7 @@ def _mark_counted(content: Content, contributions: list[Contribution]) -> list[C
     marked = []
     for one in contributions:
         place = (content.findings[one.finding].group, one.log_lr > 0)
-        marked.append(replace(one, counted=place not in seen))
+        marked.append(one if place not in seen else replace(one, counted=False))
         seen.add(place)
     return marked
 

@@ -65,16 +65,25 @@ class Leg:
         """Every fact about ``key`` for this leg, whatever its age, the freshest first."""
         return self._by_key.get(key, [])
 
+    @cached_property
+    def _own_window(self) -> dict[str, Fact | None]:
+        return {}
+
     def present(self, key: str, days: int | None = None) -> Fact | None:
         """The freshest fact that shows ``key`` within its own window, or within ``days`` when given.
 
         Undated and provisional facts count, and so do those without a side: this is the safe reading, for red
         flags and the DVT pathway. A later "absent" does not cancel it (evidence C.8: a sign counts in full).
         """
-        for fact in self.all_of(key):
-            if fact.status is Status.PRESENT and self._counts(fact, days):
-                return fact
-        return None
+        if days is None:
+            if key not in self._own_window:
+                self._own_window[key] = self._first_present(key, None)
+            return self._own_window[key]
+        return self._first_present(key, days)
+
+    def _first_present(self, key: str, days: int | None) -> Fact | None:
+        counting = (f for f in self.all_of(key) if f.status is Status.PRESENT and self._counts(f, days))
+        return next(counting, None)
 
     def absent(self, key: str) -> Fact | None:
         """The freshest fact that denies ``key``, unless another shows it."""
@@ -95,19 +104,23 @@ class Leg:
         window = days if days is not None else (finding.recency.days if finding.recency else None)
         return in_window(fact, window, self.today)
 
-    def ranked(self, key: str) -> Fact | None:
-        """The fact that ranking reads for ``key``: dated, final, the latest; on the same day presence wins."""
-        finding = self.content.findings[key]
-        usable = [
-            fact
-            for fact in self.all_of(key)
-            if fact.status is not Status.UNKNOWN
-            and not fact.provisional
-            and (fact.when is not None or finding.recency is None)
-            and self.is_here(fact.side, unknown_counts=self.alone)
-            and self._counts(fact, None)
-        ]
-        return usable[0] if usable else None
+    @cached_property
+    def ranked(self) -> dict[str, Fact]:
+        """The fact that ranking reads for each finding: dated, final, the latest; on the same day presence wins."""
+        found = {}
+        for key, facts in self._by_key.items():
+            undated_counts = self.content.findings[key].recency is None
+            for fact in facts:
+                if (
+                    fact.status is not Status.UNKNOWN
+                    and not fact.provisional
+                    and (fact.when is not None or undated_counts)
+                    and self.is_here(fact.side, unknown_counts=self.alone)
+                    and self._counts(fact, None)
+                ):
+                    found[key] = fact
+                    break
+        return found
 
     def diagnosis(self, cause: str, state: DiagnosisState = DiagnosisState.CURRENT) -> Diagnosis | None:
         """The latest coded diagnosis of ``cause`` for this leg in ``state``."""

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import uuid4
 
 from fhir.resources.R4B.servicerequest import ServiceRequest
+from pydantic import ValidationError
 
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.codes import URI
 from cds_service.clinical.content import Content, OrderCode, OrderTemplate, Priority
-from cds_service.clinical.record import Fact, PlacedOrder, Side
+from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
+from cds_service.ground.errors import ContentError, Problem
 from cds_service.hooks.messages import Action, Context, Link, Suggestion
 from cds_service.hooks.wording import day_words
 
@@ -42,13 +44,33 @@ def suggest(content: Content, key: str, side: Side, reason: OrderReason, context
     template = content.orders[key]
     where = f", {side.words}" if template.sided else ""
     resource = draft(content, key, side, reason, context, today)
-    # Validated here, so that what leaves the service is FHIR whatever the content says.
-    ServiceRequest.model_validate(resource)
     return Suggestion(
         label=f"{template.button}{where}",
         uuid=str(uuid4()),
         actions=(Action(description=f"{template.title}{where}: {reason.words}; {template.tells}", resource=resource),),
     )
+
+
+def prove_templates(content: Content) -> None:
+    """Draft every order for every leg and every cause once, and validate it: what is no FHIR stops the start.
+
+    Raises:
+        ContentError: a template does not make a valid ServiceRequest.
+    """
+    context = Context(userId="Practitioner/proof", patientId="proof", encounterId="proof")
+    fact = Fact("pain_calf", Status.PRESENT, Side.LEFT, None, None, "Observation/proof")
+    proofs = [(key, "dvt", side) for key in content.orders for side in (Side.LEFT, Side.RIGHT, Side.UNKNOWN)]
+    proofs += [(next(iter(content.orders)), cause, Side.UNKNOWN) for cause in content.causes]
+    problems = []
+    for key, cause, side in proofs:
+        reason = OrderReason(cause, "proof", (fact,), "proof", "urgent")
+        try:
+            ServiceRequest.model_validate(draft(content, key, side, reason, context, date(2026, 1, 1)))
+        except ValidationError as error:
+            wrong = "; ".join(str(mistake["msg"]) for mistake in error.errors())
+            problems.append(Problem(f"orders/{key}.toml", cause, f"makes no valid ServiceRequest: {wrong}"))
+    if problems:
+        raise ContentError(tuple(problems))
 
 
 def draft(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def gather(prefetch: Mapping[str, Any] | None, patient_id: str) -> Prefetched:
 def _read_key(key: str, value: Any) -> tuple[KeyState, list[ChartEntry]]:
     if value is None:
         return KeyState.EMPTY, []
-    kind = value.get("resourceType") if isinstance(value, Mapping) else None
+    kind = value.get("resourceType") if isinstance(value, dict) else None
     if key == PATIENT:
         return (KeyState.PRESENT, [ChartEntry(value)]) if kind == "Patient" else (KeyState.FAILED, [])
     if kind == "Bundle":
@@ -128,15 +128,15 @@ def bundle_entries(bundle: Mapping[str, Any]) -> Iterator[ChartEntry]:
     """The entries of a Bundle; what is no entry is passed on as it is, so that it is counted as unread."""
     rows = bundle.get("entry") or []
     for row in rows if isinstance(rows, list) else [rows]:
-        if isinstance(row, Mapping) and "resource" in row:
+        if isinstance(row, dict) and "resource" in row:
             url = row.get("fullUrl")
             yield ChartEntry(row["resource"], url if isinstance(url, str) else None)
-        elif not isinstance(row, Mapping) or row.get("response") is None:
+        elif not isinstance(row, dict) or row.get("response") is None:
             yield ChartEntry(None)
 
 
 def _is_outcome(resource: Any) -> bool:
-    return isinstance(resource, Mapping) and resource.get("resourceType") == "OperationOutcome"
+    return isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome"
 
 
 def _is_failure(resource: Any) -> bool:
@@ -145,18 +145,18 @@ def _is_failure(resource: Any) -> bool:
         return False
     issues = resource.get("issue")
     return not isinstance(issues, list) or any(
-        isinstance(issue, Mapping) and issue.get("severity") in ("error", "fatal") for issue in issues
+        isinstance(issue, dict) and issue.get("severity") in ("error", "fatal") for issue in issues
     )
 
 
 def _has_more(bundle: Mapping[str, Any], came: int) -> bool:
     links = bundle.get("link")
-    if isinstance(links, list) and any(isinstance(link, Mapping) and link.get("relation") == "next" for link in links):
+    if isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links):
         return True
     total = bundle.get("total")
     return isinstance(total, int) and not isinstance(total, bool) and total > came
 
 
 def _check_patient(value: Any, patient_id: str) -> None:
-    if isinstance(value, Mapping) and value.get("resourceType") == "Patient" and value.get("id") != patient_id:
+    if isinstance(value, dict) and value.get("resourceType") == "Patient" and value.get("id") != patient_id:
         raise UnusableInput("prefetch.patient is not the patient of context.patientId")

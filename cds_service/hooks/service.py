@@ -16,6 +16,7 @@ from cds_service.ground.files import read_local_codes, read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.compose import compose
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
+from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.parts import Call
 from cds_service.hooks.prefetch import gather
 
@@ -28,7 +29,9 @@ def load_content(settings: Settings) -> Content:
     Raises:
         ContentError: with every mistake; nothing may start on it.
     """
-    return load(read_texts(settings.cards), settings.pathway, read_local_codes(settings.local_codes))
+    content = load(read_texts(settings.cards), settings.pathway, read_local_codes(settings.local_codes))
+    prove_templates(content)
+    return content
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
         chart.bases.add(fhir_server.rstrip("/"))
     for number, entry in enumerate(entries):
         raw = entry.resource
-        kind = raw.get("resourceType") if isinstance(raw, Mapping) else None
+        kind = raw.get("resourceType") if isinstance(raw, dict) else None
         if not isinstance(kind, str):
             chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is not a FHIR resource"))
         elif kind == "Patient":
@@ -93,7 +93,7 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
     for name, entry in chart.clinical.items():
         members = entry.resource.get("hasMember") if name.startswith("Observation/") else None
         for member in members if isinstance(members, list) else ():
-            reference = member.get("reference") if isinstance(member, Mapping) else None
+            reference = member.get("reference") if isinstance(member, dict) else None
             if isinstance(reference, str):
                 chart.panels[_local(reference)] = entry.resource
     return chart
@@ -116,7 +116,7 @@ def _sort_clinical(chart: _Chart, name: str, raw: Mapping[str, Any], entry: Char
 
 def _updated(raw: Mapping[str, Any]) -> str:
     meta = raw.get("meta")
-    updated = meta.get("lastUpdated") if isinstance(meta, Mapping) else None
+    updated = meta.get("lastUpdated") if isinstance(meta, dict) else None
     return updated if isinstance(updated, str) else ""
 
 
@@ -189,7 +189,7 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
 
 def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
     subject = raw.get("subject")
-    reference = subject.get("reference") if isinstance(subject, Mapping) else None
+    reference = subject.get("reference") if isinstance(subject, dict) else None
     if not isinstance(reference, str) or not _is_mine(chart, reference):
         reason = "belongs to another patient" if isinstance(reference, str) else "does not say whose it is"
         findings.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))

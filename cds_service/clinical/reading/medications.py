@@ -16,12 +16,12 @@ _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order",
 def referenced(raw: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The Medication that ``medicationReference`` of ``raw`` points to, if it is in the chart."""
     pointer = raw.get("medicationReference")
-    reference = pointer.get("reference") if isinstance(pointer, Mapping) else None
+    reference = pointer.get("reference") if isinstance(pointer, dict) else None
     if not isinstance(reference, str):
         return None
     if reference.startswith("#"):
         inside = raw.get("contained") or ()
-        return next((one for one in inside if isinstance(one, Mapping) and one.get("id") == reference[1:]), None)
+        return next((one for one in inside if isinstance(one, dict) and one.get("id") == reference[1:]), None)
     return medications.get(reference) or medications.get("/".join(reference.split("/_history/")[0].split("/")[-2:]))
 
 
