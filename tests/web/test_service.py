@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import requests
+from pydantic import HttpUrl
 
 from cds_service.cli.examples import as_request
 from cds_service.ground.settings import Settings
@@ -143,9 +144,10 @@ def test_malformed_calls_are_400(server: Server, what: str) -> None:
     assert is_outcome(answer)
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{", b"nope", b'{"hook": NaN}', b"\xff\xfe", b"[" * 3000, b'{"a": 1,}', b"[]", b'"x"', b"null"]
-)
+NO_REQUESTS = (b"", b"{", b"nope", b'{"hook": NaN}', b"\xff\xfe", b"[" * 3000, b'{"a": 1,}', b"[]", b'"x"', b"null")
+
+
+@pytest.mark.parametrize("data", NO_REQUESTS)
 def test_bodies_that_are_no_request_are_400(server: Server, data: bytes) -> None:
     answer = requests.post(server.url + CALL, data=data, headers={"Content-Type": "application/json"}, timeout=10)
     assert answer.status_code == 400
@@ -351,7 +353,7 @@ def test_every_source_link_leads_to_a_page(server: Server) -> None:
 def test_a_site_order_address_is_used() -> None:
     settings = Settings(
         order_url="https://orders.example/new?code={order}&leg={side}", public_url="https://cds.example/"
-    )  # type: ignore[arg-type]
+    )
     for own in run_server(settings):
         card = own.call(request_for("dvt-likely")).json()["cards"][0]
         assert card["links"][0]["url"] == "https://orders.example/new?code=dvt_referral&leg=left"

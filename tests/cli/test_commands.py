@@ -1,0 +1,193 @@
+"""The command line, in processes of its own and in this one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from cds_service.cli.inputs import documents
+from cds_service.cli.main import main
+from tests.conftest import EXAMPLES, ROOT, bundle, stories
+
+DAY = ["--now", "2026-03-16"]
+
+
+def knee_cds(*arguments: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "cds_service.cli.main", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, env={**os.environ, **environment}, timeout=120)
+
+
+def lines(output: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_json_of_one_chart() -> None:
+    done = knee_cds("evaluate", str(EXAMPLES / "worked-case-2.json"), "--json", *DAY)
+    assert done.returncode == 0
+    (line,) = lines(done.stdout)
+    assessment = line["assessment"]
+    assert assessment["urgent"] == [
+        {
+            "cause": "dvt",
+            "rule": "RF01",
+            "side": assessment["dvt"]["side"],
+            "indicator": "critical",
+            "speed": "same_day",
+        }
+    ]
+    assert assessment["dvt"]["suspected"] is True
+    assert (assessment["dvt"]["wells_min"], assessment["dvt"]["wells_max"]) == (4, 6)
+    assert set(assessment["dvt"]["not_recorded"]) == {"entire_leg_swollen", "collateral_veins"}
+    causes = [one["cause"] for one in assessment["differential"]]
+    assert {"calf_tear", "bakers_cyst_ruptured"} <= set(causes)
+    assert "dvt" not in causes
+    assert set(assessment["differential"][0]) == {"cause", "side", "band", "for", "against", "missing"}
+    assert assessment["silent_because"] is None
+    assert assessment["unread"] == []
+
+
+def test_silence_says_why() -> None:
+    (line,) = lines(knee_cds("evaluate", str(EXAMPLES / "resolved.json"), "--json", *DAY).stdout)
+    assert line["cards"] == []
+    assert line["assessment"]["silent_because"]
+    assert line["assessment"]["dvt"]["suspected"] is False
+
+
+def test_ndjson_from_standard_input_with_a_bad_line() -> None:
+    charts = [orjson.dumps(bundle(name)) for name in ("dvt-likely", "nothing-at-all")]
+    given = b"\n".join([charts[0], b'{"resourceType": "Patient"}', b"", b"{broken}", charts[1]])
+    done = knee_cds("evaluate", "-", "--json", *DAY, given=given)
+    assert done.returncode == 1
+    found = lines(done.stdout)
+    assert [("error" in line) for line in found] == [False, True, True, False]
+    assert found[1]["input"] == 2
+    assert "Bundle" in found[1]["error"]
+
+
+def test_a_hook_request_and_the_urgent_exit_code() -> None:
+    from cds_service.cli.examples import as_request
+
+    request = as_request(bundle("dvt-likely"), "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea")
+    pretty = orjson.dumps(request, option=orjson.OPT_INDENT_2)
+    done = knee_cds("evaluate", "-", "--fail-on-urgent", *DAY, given=pretty)
+    assert done.returncode == 10
+    assert b"Suspected DVT" in done.stdout
+    request["prefetch"] = {}
+    assert knee_cds("evaluate", "-", "--json", *DAY, given=orjson.dumps(request)).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (b"", "empty"),
+        (b"[1, 2]", "neither"),
+        (b'{"resourceType": "Bundle", "entry": []}', "no patient"),
+    ],
+)
+def test_unusable_input_is_named(given: bytes, words: str) -> None:
+    done = knee_cds("evaluate", "-", "--json", given=given)
+    assert done.returncode in (1, 2)
+    assert words in (done.stdout + done.stderr).decode()
+
+
+def test_two_patients_in_one_bundle_are_refused() -> None:
+    mixed = bundle("dvt-likely")
+    mixed["entry"] += bundle("nothing-at-all")["entry"]
+    (line,) = lines(knee_cds("evaluate", "-", "--json", given=orjson.dumps(mixed)).stdout)
+    assert "several patients" in line["error"]
+
+
+def test_a_missing_file_and_wrong_settings() -> None:
+    assert knee_cds("evaluate", "/nonexistent/chart.json").returncode == 2
+    done = knee_cds("check", KNEE_CDS_PATHWAY="moon")
+    assert done.returncode == 2
+    assert b"KNEE_CDS_PATHWAY" in done.stderr
+    assert knee_cds("check", KNEE_CDS_ORDER_URL="https://x.example/{patient}").returncode == 2
+
+
+def test_explain_shows_every_rule_and_number(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(EXAMPLES / "worked-case-2.json"), "--explain", *DAY]) == 0
+    shown = capfd.readouterr().out
+    for number in range(1, 19):
+        assert f"RF{number:02d}" in shown
+    assert "Wells 4 to 6" in shown
+    assert "+1.95" in shown  # calf tear, evidence F.2 case 2
+
+
+def test_check_examples_and_terminology(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    assert "33 causes" in capfd.readouterr().out
+    assert main(["examples", str(tmp_path / "patients")]) == 0
+    assert len(list((tmp_path / "patients").glob("*.json"))) == len(stories())
+    assert main(["terminology", str(tmp_path / "terms")]) == 0
+    assert len(list((tmp_path / "terms").glob("*.json"))) == 159
+
+
+def test_shipped_terminology_is_current(tmp_path: Path) -> None:
+    assert main(["terminology", str(tmp_path)]) == 0
+    shipped = ROOT / "fhir_examples" / "terminology"
+    assert {p.name for p in shipped.glob("*.json")} == {p.name for p in tmp_path.glob("*.json")}
+    for path in tmp_path.glob("*.json"):
+        assert (shipped / path.name).read_bytes() == path.read_bytes(), (
+            "run: knee-cds terminology fhir_examples/terminology"
+        )
+
+
+def test_terminology_is_valid_fhir() -> None:
+    from fhir.resources.R4B.codesystem import CodeSystem
+    from fhir.resources.R4B.valueset import ValueSet
+
+    for path in (ROOT / "fhir_examples" / "terminology").glob("*.json"):
+        raw = orjson.loads(path.read_bytes())
+        (CodeSystem if raw["resourceType"] == "CodeSystem" else ValueSet).model_validate(raw)
+
+
+def test_a_stream_is_read_line_by_line() -> None:
+    """Memory stays flat: the next chart is not read before the last one is out."""
+
+    class Endless(io.RawIOBase):
+        served = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            data = (b'{"n": 1}\n' * 10)[: len(buffer)]
+            buffer[: len(data)] = data
+            Endless.served += len(data)
+            return len(data)
+
+    stream = io.BufferedReader(Endless(), buffer_size=128)
+    found = documents(stream)
+    for _ in range(100):
+        assert next(found).strip() == b'{"n": 1}'
+    assert Endless.served < 5_000
+
+
+def test_many_charts_in_constant_memory() -> None:
+    """300 and 1,500 charts peak alike in a process of its own."""
+    chart = orjson.dumps(bundle("worked-case-1")) + b"\n"
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from cds_service.cli.main import main\n"
+        "code = main(['evaluate', '-', '--json', '--now', '2026-03-16'])\n"
+        "peak = Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]\n"
+        "print(peak, file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    peaks = []
+    for count in (300, 1500):
+        done = subprocess.run([sys.executable, "-c", script], input=chart * count, capture_output=True, timeout=300)
+        assert done.returncode == 0
+        assert done.stdout.count(b"\n") == count
+        peaks.append(int(done.stderr.split()[-1]))
+    assert peaks[1] < peaks[0] * 1.15
