@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 import requests
-from pydantic import HttpUrl
 
 from cds_service.cli.examples import as_request
 from cds_service.ground.settings import Settings

@@ -1,0 +1,345 @@
+"""The DVT pathway: suspicion (C.5), level (C.6), time (C.8), special situations (C.4), closing and re-opening."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service.clinical.assessment import DvtVerdict
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading import ChartEntry
+from cds_service.ground.settings import Settings
+from cds_service.hooks.messages import Context
+from cds_service.hooks.service import Service, load_content
+from tests.charts import (
+    LEFT,
+    RIGHT,
+    RXNORM,
+    SNOMED,
+    concept,
+    condition,
+    days_ago,
+    judged,
+    named,
+    observation,
+    patient,
+    rules,
+)
+from tests.conftest import NOW
+
+Chart = list[dict[str, Any]]
+
+
+def on(key: str, ago: float | None = 1, *, side: str = LEFT, present: bool = True) -> dict[str, Any]:
+    """One of our findings on a leg."""
+    return observation(key, ago=ago, site=side, valueBoolean=present)
+
+
+def verdict(content: Content, *chart: dict[str, Any], who: dict[str, Any] | None = None) -> DvtVerdict:
+    return judged(content, *chart, who=who).legs[0].dvt
+
+
+def level(content: Content, *chart: dict[str, Any]) -> str | None:
+    assessment = judged(content, *chart)
+    return next((flag.indicator for flag in assessment.urgent if flag.rule == "RF01"), None)
+
+
+LOCAL_SIGNS = (
+    "calf_swelling",
+    "calf_circumference_diff_3cm",
+    "entire_leg_swollen",
+    "pitting_oedema_one_leg",
+    "redness",
+    "warmth",
+    "deep_vein_tenderness",
+    "collateral_veins",
+)
+MAJOR_RISKS = (
+    "active_cancer",
+    "previous_dvt",
+    "bedrest_3d",
+    "leg_plaster_or_paralysis",
+    "recent_surgery",
+    "pregnancy",
+    "postpartum_6w",
+    "thrombophilia",
+    "iv_drug_use",
+)
+
+
+@pytest.mark.parametrize("sign", LOCAL_SIGNS)
+@pytest.mark.parametrize("pain", ["pain_behind_knee", "pain_calf"])
+def test_pain_and_a_local_sign(content: Content, pain: str, sign: str) -> None:
+    assert level(content, on(pain), on(sign)) in ("critical", "warning")
+
+
+@pytest.mark.parametrize("risk", MAJOR_RISKS)
+def test_new_pain_and_a_major_risk(content: Content, risk: str) -> None:
+    assert level(content, on("pain_behind_knee", 14), on(risk)) is not None
+    assert level(content, on("pain_behind_knee", 15), on(risk)) is None
+
+
+@pytest.mark.parametrize("risk", ["obesity", "long_haul_travel", "oestrogen_use"])
+def test_minor_risks_alone_do_not_open(content: Content, risk: str) -> None:
+    assert level(content, on("pain_behind_knee"), on(risk)) is None
+
+
+def test_self_test_and_coded_suspicion_open(content: Content) -> None:
+    assert level(content, on("pain_calf"), on("homans_or_selftest_positive")) == "warning"
+    assert level(content, condition(concept((SNOMED, "432805000")))) == "warning"
+
+
+def test_signs_without_a_complaint_do_not_open(content: Content) -> None:
+    assert not judged(content, on("redness"), on("warmth")).legs
+    assert level(content, on("pain_behind_knee", 43), on("redness")) is None
+
+
+def test_the_other_leg_never_counts(content: Content) -> None:
+    assert level(content, on("pain_behind_knee"), on("redness", side=RIGHT)) is None
+    assert level(content, on("pain_behind_knee"), observation("redness")) is not None  # side unknown: the sore leg
+
+
+@pytest.mark.parametrize(
+    ("chart", "expected"),
+    [
+        ([on("previous_dvt"), on("calf_swelling")], "critical"),  # a point scored, can reach 2
+        ([on("calf_swelling"), on("redness")], "critical"),  # two local signs
+        ([on("redness"), on("oestrogen_use")], "critical"),  # one local sign and any risk
+        ([on("redness")], "warning"),  # a lone soft sign
+        ([on("redness"), on("pregnancy")], "critical"),
+        ([on("redness"), on("postpartum_6w")], "critical"),
+        ([on("redness"), on("iv_drug_use")], "critical"),
+        ([on("redness"), on("active_cancer")], "critical"),
+        ([on("thrombophilia")], "warning"),
+    ],
+)
+def test_levels(content: Content, chart: Chart, expected: str) -> None:
+    assert level(content, on("pain_calf"), *chart) == expected
+
+
+ALL_BUT_ONE = [
+    on(key, present=False)
+    for key in (
+        "active_cancer",
+        "leg_plaster_or_paralysis",
+        "bedrest_3d",
+        "recent_surgery",
+        "deep_vein_tenderness",
+        "entire_leg_swollen",
+        "calf_circumference_diff_3cm",
+        "pitting_oedema_one_leg",
+        "collateral_veins",
+    )
+]
+
+
+def test_complete_and_low_is_a_warning(content: Content) -> None:
+    chart = [on("pain_calf"), on("calf_swelling"), on("redness"), *ALL_BUT_ONE, on("previous_dvt")]
+    found = verdict(content, *chart)
+    assert found.wells is not None
+    assert found.wells.complete
+    assert (found.wells.least, found.wells.most) == (1, 1)
+    assert found.level == "warning"
+
+
+def test_bed_rest_and_surgery_share_one_point(content: Content) -> None:
+    found = verdict(content, on("pain_calf"), on("bedrest_3d"), on("recent_surgery"))
+    assert found.wells is not None
+    assert found.wells.least == 1
+    one_denied = verdict(content, on("pain_calf"), on("calf_swelling"), on("bedrest_3d", present=False))
+    assert one_denied.wells is not None
+    assert ("recent_surgery",) in [item.not_recorded for item in one_denied.wells.not_recorded]
+
+
+def test_item_ten_only_when_asserted(content: Content) -> None:
+    cyst = condition(concept((SNOMED, "82675004")))
+    with_cyst = verdict(content, on("pain_calf"), on("calf_swelling"), cyst)
+    assert with_cyst.wells is not None
+    assert with_cyst.wells.least == 0
+    asserted = verdict(content, on("pain_calf"), on("calf_swelling"), on("alternative_diagnosis_asserted"))
+    assert asserted.wells is not None
+    assert asserted.wells.least == -2
+    assert asserted.suspected
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(14, "critical"), (15, "warning"), (42, "warning"), (43, None)])
+def test_signs_grow_old(content: Content, ago: int, expected: str | None) -> None:
+    chart = [on("pain_calf", min(ago, 42)), on("calf_swelling", ago), on("warmth", ago)]
+    assert level(content, *chart) == expected
+
+
+def test_undated_signs_count(content: Content) -> None:
+    assert level(content, on("pain_calf", None), on("calf_swelling", None), on("redness", None)) == "critical"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        on("homans_or_selftest_positive", present=False),
+        on("redness", present=False),
+        on("calf_focal_muscle_tender"),
+        on("us_bakers_cyst"),
+        on("worse_tiptoe"),
+        observation("on_anticoagulant"),
+        observation("activity_running"),
+        condition(concept((SNOMED, "82675004"))),
+        named(
+            "ServiceRequest",
+            status="active",
+            intent="order",
+            authoredOn=days_ago(0),
+            code=concept((SNOMED, "134403003")),
+        ),
+    ],
+)
+def test_floor_nothing_lowers_an_open_suspicion(content: Content, extra: dict[str, Any]) -> None:
+    chart = [on("pain_calf"), on("calf_swelling"), on("warmth")]
+    assert level(content, *chart) == "critical"
+    assert level(content, *chart, extra) == "critical"
+
+
+def test_youth_lowers_nothing_in_adults(content: Content) -> None:
+    young = judged(content, on("pain_calf"), on("calf_swelling"), on("warmth"), who=patient(birth="2007-01-01"))
+    assert rules(young) == ["RF01"]
+
+
+def test_under_18_is_a_paediatric_matter(content: Content) -> None:
+    child = patient(birth="2010-01-01")
+    swollen = judged(content, on("pain_calf"), on("calf_swelling"), who=child)
+    assert rules(swollen) == ["RF17"]
+    assert swollen.legs[0].dvt.wells is None
+    assert not swollen.differential
+    assert rules(judged(content, on("pain_calf"), on("warmth"), who=child)) == ["RF17"]
+    assert judged(content, on("pain_behind_knee"), on("worse_bending"), who=child).silent_because
+
+
+def test_pregnancy_has_no_wells(content: Content) -> None:
+    found = verdict(content, on("pain_calf"), on("calf_swelling"), on("pregnancy"))
+    assert found.wells is None
+    assert found.level == "critical"
+
+
+SIGNS = [on("pain_calf", 4), on("calf_swelling", 4), on("warmth", 4)]
+
+
+def negative_tests(scan_ago: float, d_dimer_ago: float, *, raised: bool = False) -> Chart:
+    return [on("us_proximal_dvt", scan_ago, present=False), on("ddimer_positive", d_dimer_ago, present=raised)]
+
+
+def test_scan_and_d_dimer_negative_close(content: Content) -> None:
+    assert level(content, *SIGNS, *negative_tests(2, 2)) is None
+    assert judged(content, *SIGNS, *negative_tests(2, 2)).legs[0].dvt.closed_by
+
+
+def test_one_negative_test_does_not_close(content: Content) -> None:
+    scan, d_dimer = negative_tests(2, 2)
+    assert level(content, *SIGNS, scan) == "critical"
+    assert level(content, *SIGNS, d_dimer) == "critical"
+    raised = verdict(content, *SIGNS, *negative_tests(2, 2, raised=True))
+    assert raised.level == "critical"
+    assert "repeat proximal scan due" in raised.notes[0]
+
+
+def test_new_signs_and_new_risks_reopen(content: Content) -> None:
+    assert level(content, *SIGNS, *negative_tests(3, 3), on("calf_swelling", 1)) is not None
+    assert level(content, *SIGNS, *negative_tests(3, 3), on("bedrest_3d", 1)) is not None
+    assert level(content, *SIGNS, *negative_tests(5, 5)) == "critical"  # the tests came before the signs
+
+
+def test_low_score_and_d_dimer_close_but_not_with_cancer_or_anticoagulant(content: Content) -> None:
+    low = [*SIGNS, *ALL_BUT_ONE, on("previous_dvt", present=False), on("ddimer_positive", 2, present=False)]
+    assert level(content, *low) is None
+    assert level(content, *low, observation("on_anticoagulant", ago=2)) == "warning"
+    with_cancer = [one for one in low if one["code"]["coding"][0]["code"] != "active_cancer"]
+    assert level(content, *with_cancer, on("active_cancer", 10)) == "critical"
+    incomplete = [*SIGNS, on("ddimer_positive", 2, present=False)]
+    assert level(content, *incomplete) == "critical"
+
+
+def test_anticoagulant_makes_d_dimer_useless(content: Content) -> None:
+    taking = observation("on_anticoagulant", ago=10)
+    assert level(content, *SIGNS, taking, *negative_tests(2, 2)) == "critical"
+    repeated = [on("us_proximal_dvt", 3, present=False), on("us_proximal_dvt", 10, present=False)]
+    assert level(content, *SIGNS, taking, *repeated) is None
+
+
+APIXABAN = named(
+    "MedicationRequest",
+    status="active",
+    intent="order",
+    authoredOn=days_ago(20),
+    medicationCodeableConcept=concept((RXNORM, "1364430")),
+)
+
+
+def clot(**fields: Any) -> dict[str, Any]:
+    return condition(concept((SNOMED, "404223003")), bodySite=[concept((SNOMED, LEFT))], **fields)
+
+
+def test_treated_dvt_is_quiet_until_new(content: Content) -> None:
+    old = [on("pain_calf", 20), on("calf_swelling", 20)]
+    assert level(content, *old, clot(ago=20), APIXABAN) is None
+    assert level(content, *old, clot(ago=20), APIXABAN, on("calf_swelling", 2)) is not None
+    assert level(content, on("pain_calf", 20, side=RIGHT), on("calf_swelling", 20, side=RIGHT), clot(ago=20), APIXABAN)
+
+
+def test_recorded_dvt_without_treatment_is_critical(content: Content) -> None:
+    assert level(content, clot(ago=3)) == "critical"
+    assert level(content, clot(ago=3, verification="refuted")) is None
+
+
+def test_refuted_without_a_reason_does_not_close(content: Content) -> None:
+    plain = clot(ago=None, verification="refuted", recordedDate=days_ago(1))
+    assert level(content, *SIGNS, plain) == "critical"
+    reasoned = clot(ago=None, verification="refuted", recordedDate=days_ago(1), note=[{"text": "scan seen"}])
+    assert level(content, *SIGNS, reasoned) is None
+
+
+def test_emergencies(content: Content) -> None:
+    breathless = judged(content, *SIGNS, observation("chest_pain_dyspnoea"))
+    assert rules(breathless) == ["RF01", "RF02"]
+    assert breathless.legs[0].dvt.emergency
+    blue = judged(content, *SIGNS, on("leg_blue_massive"))
+    assert {"RF01", "RF03"} <= set(rules(blue))
+    assert blue.legs[0].dvt.emergency
+    fast = judged(content, *SIGNS, observation("tachycardia_or_hypoxia"))
+    assert rules(fast) == ["RF01", "RF18"]
+    assert not fast.legs[0].dvt.emergency
+
+
+def test_both_legs(content: Content) -> None:
+    both = judged(content, *SIGNS, on("pain_calf", side=RIGHT), on("calf_swelling", side=RIGHT), on("previous_dvt"))
+    assert [leg.side for leg in both.legs if leg.dvt.suspected] == ["left", "right"]
+
+
+def test_palliative_care_keeps_the_card_at_warning_without_orders(tmp_path: Path) -> None:
+    local = tmp_path / "codes.toml"
+    local.write_text(
+        '[[code]]\nsystem = "https://site.example/codes"\ncode = "EOL"\nfinding = "palliative_care_only"\n'
+    )
+    service = Service.of(Settings(local_codes=local))
+    chart = [*SIGNS, condition(concept(("https://site.example/codes", "EOL")))]
+    entries = tuple(ChartEntry(one) for one in (patient(), *chart))
+    assessment = service.judge("p", entries, NOW)
+    (card,) = service.cards(assessment, Context(userId="Practitioner/x", patientId="p"), NOW)
+    assert card.indicator == "warning"
+    assert "judge with the care plan" in card.detail
+    assert card.suggestions is None
+
+
+def test_american_pathway_is_its_own(content: Content) -> None:
+    american = load_content(Settings(pathway="us_ash2018"))
+    assert american.pathway.excluded_by_d_dimer_at_most == 0
+    assert content.pathway.excluded_by_d_dimer_at_most == 1
+    score_1 = [*SIGNS, *ALL_BUT_ONE, on("previous_dvt", 400), on("ddimer_positive", 2, present=False)]
+    assert level(content, *score_1) is None
+    assert level(american, *score_1) == "warning"
+    for text in (
+        american.pathway.title,
+        american.pathway.clock,
+        *(o for b in american.pathway.bands for o in b.options),
+    ):
+        assert "4 h" not in text
+        assert "NICE" not in text

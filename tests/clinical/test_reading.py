@@ -1,0 +1,398 @@
+"""The shapes in which records hold a finding, and what is made of each (issue, point 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import UnreadKind
+from tests.charts import (
+    CALF,
+    FINDING_SYSTEM,
+    ICD10CM,
+    LEFT,
+    LEFT_CALF,
+    LOINC,
+    POPLITEAL,
+    RIGHT,
+    RIGHT_CALF,
+    RXNORM,
+    SIDE_LEFT,
+    SIDE_RIGHT,
+    SNOMED,
+    UCUM,
+    concept,
+    condition,
+    days_ago,
+    facts,
+    named,
+    observation,
+    patient,
+    read,
+)
+
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+
+
+def status_of(content: Content, **value: Any) -> str | None:
+    found = facts(read(content, observation("knee_effusion", **value)))
+    return next((status for key, status, _ in found if key == "knee_effusion"), None)
+
+
+PRESENT = [
+    *((SNOMED, code) for code in ("52101004", "10828004", "373066001", "260373001")),
+    *((LOINC, code) for code in ("LA9633-4", "LA6576-8", "LA33-6", "LA11882-0")),
+    ("http://terminology.hl7.org/CodeSystem/v2-0136", "Y"),
+    (INTERPRETATION, "POS"),
+]
+ABSENT = [
+    *((SNOMED, code) for code in ("2667000", "260385009", "373067005", "260415000", "410516002")),
+    *((LOINC, code) for code in ("LA9634-2", "LA6577-6", "LA32-8", "LA11883-8")),
+    ("http://terminology.hl7.org/CodeSystem/v2-0136", "N"),
+    (INTERPRETATION, "NEG"),
+]
+UNKNOWN = [
+    (SNOMED, "261665006"),
+    (SNOMED, "385660001"),
+    (LOINC, "LA4489-6"),
+    (INTERPRETATION, "IND"),
+    (ABSENT_REASON, "unknown"),
+]
+
+
+@pytest.mark.parametrize(("codes", "status"), [(PRESENT, "present"), (ABSENT, "absent"), (UNKNOWN, "unknown")])
+def test_coded_answers(content: Content, codes: list[tuple[str, str]], status: str) -> None:
+    for code in codes:
+        assert status_of(content, valueCodeableConcept=concept(code)) == status, code
+
+
+def test_other_ways_to_answer(content: Content) -> None:
+    assert status_of(content, valueBoolean=False) == "absent"
+    assert status_of(content, interpretation=[concept((INTERPRETATION, "POS"))]) == "present"
+    assert status_of(content, interpretation=[concept((INTERPRETATION, "N"))]) == "absent"
+    assert status_of(content, dataAbsentReason=concept((ABSENT_REASON, "not-performed"))) == "unknown"
+    both = concept((SNOMED, "52101004"), (SNOMED, "2667000"))
+    assert status_of(content, valueCodeableConcept=both) == "unknown"
+    alone = observation(concept((FINDING_SYSTEM, "knee_effusion")))
+    assert facts(read(content, alone)) == {("knee_effusion", "present", "unknown")}
+
+
+def test_a_value_that_is_not_understood_is_reported_not_guessed(content: Content) -> None:
+    for value in ({"valueString": "positive"}, {"valueInteger": 1}, {"valueCodeableConcept": {"text": "yes"}}):
+        record = read(content, observation("knee_effusion", **value))
+        assert not record.facts
+        assert [one.kind for one in record.unread] == [UnreadKind.VALUE]
+        assert record.unread[0].keys == ("knee_effusion",)
+
+
+def test_components_and_a_finding_as_value(content: Content) -> None:
+    parts = [
+        {"code": concept((FINDING_SYSTEM, "pain_calf")), "valueBoolean": True},
+        {"code": concept((SNOMED, "281792000")), "valueCodeableConcept": concept((SNOMED, "2667000"))},
+        {"code": {"text": "other"}, "valueCodeableConcept": concept((FINDING_SYSTEM, "redness"))},
+    ]
+    record = read(content, observation({"text": "Leg examination"}, site=RIGHT, component=parts))
+    assert facts(record) == {
+        ("pain_calf", "present", "right"),
+        ("calf_swelling", "absent", "right"),
+        ("redness", "present", "right"),
+    }
+    asked = observation({"text": "Symptom"}, valueCodeableConcept=concept((SNOMED, "300954003")), site=LEFT)
+    assert facts(read(content, asked)) == {("pain_calf", "present", "left")}
+
+
+def test_panel_members_take_side_and_date_from_the_panel(content: Content) -> None:
+    member = observation("knee_effusion", ago=None)
+    panel = observation({"text": "Knee"}, ago=3, site=LEFT, hasMember=[{"reference": f"Observation/{member['id']}"}])
+    (fact,) = read(content, panel, member).facts
+    assert fact.side == "left"
+    assert fact.when is not None
+    assert fact.when.text == days_ago(3)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "status"),
+    [
+        ({"value": 38.0, "code": "Cel", "system": UCUM}, "present"),
+        ({"value": 37.9, "code": "Cel", "system": UCUM}, "absent"),
+        ({"value": 100.4, "code": "[degF]", "system": UCUM}, "present"),
+        ({"value": 100.2, "code": "[degF]", "system": UCUM}, "absent"),
+        ({"value": 38.5, "unit": "Cel"}, "present"),
+        ({"value": 38.5, "code": "K", "system": UCUM}, None),
+        ({"value": 385, "code": "Cel", "system": UCUM}, None),
+        ({"value": 38.5}, None),
+        ({"value": 38.5, "code": "Cel", "system": "http://example.org/units"}, None),
+        ({"value": 38.0, "comparator": "<", "code": "Cel", "system": UCUM}, "absent"),
+        ({"value": 39.0, "comparator": ">", "code": "Cel", "system": UCUM}, "present"),
+    ],
+)
+def test_temperature(content: Content, quantity: dict[str, Any], status: str | None) -> None:
+    record = read(content, observation(concept((LOINC, "8310-5")), valueQuantity=quantity))
+    assert facts(record) == ({("fever", status, "body")} if status else set())
+    assert len(record.unread) == (status is None)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit", "birth", "status"),
+    [
+        ("48065-7", 500, "ng/mL{FEU}", "1990-01-01", "present"),
+        ("48065-7", 499, "ng/mL{FEU}", "1990-01-01", "absent"),
+        ("48065-7", 0.72, "mg/L{FEU}", "1953-06-01", "present"),  # 72 years: 720 ng/mL, evidence C.2
+        ("48065-7", 0.71, "mg/L{FEU}", "1953-06-01", "absent"),
+        ("48065-7", 720, "ug/L", "1954-01-01", "present"),
+        ("48066-5", 250, "ng/mL{DDU}", "1990-01-01", "present"),
+        ("48066-5", 249, "ng/mL", "1990-01-01", "absent"),
+        ("48065-7", 600, "ng/mL{DDU}", "1990-01-01", None),  # unit and code disagree
+        ("48065-7", 600, "mmol/L", "1990-01-01", None),
+    ],
+)
+def test_d_dimer_units_and_age(
+    content: Content, code: str, value: float, unit: str, birth: str, status: str | None
+) -> None:
+    quantity = {"value": value, "code": unit, "system": UCUM}
+    record = read(content, observation(concept((LOINC, code)), valueQuantity=quantity), who=patient(birth=birth))
+    assert facts(record) == ({("ddimer_positive", status, "body")} if status else set())
+
+
+def test_a_high_flag_counts_when_the_unit_does_not_a_normal_one_never(content: Content) -> None:
+    quantity = {"value": 3, "code": "mmol/L", "system": UCUM}
+    for flag, expected in (("H", {("ddimer_positive", "present", "body")}), ("N", set())):
+        shown = observation(
+            concept((LOINC, "48065-7")), valueQuantity=quantity, interpretation=[concept((INTERPRETATION, flag))]
+        )
+        assert facts(read(content, shown)) == expected
+
+
+def calves(right: float, left: float, unit: str = "cm", left_ago: float = 1) -> list[dict[str, Any]]:
+    code = concept((LOINC, "9844-2"))
+    return [
+        observation(code, site=RIGHT_CALF, valueQuantity={"value": right, "code": unit, "system": UCUM}),
+        observation(code, site=LEFT_CALF, ago=left_ago, valueQuantity={"value": left, "code": unit, "system": UCUM}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("right", "left", "unit", "expected"),
+    [
+        (38.1, 35.1, "cm", {"right"}),
+        (38.0, 35.1, "cm", set()),
+        (351, 381, "mm", {"left"}),
+        (15.0, 13.8, "[in_i]", {"right"}),
+        (15.0, 13.9, "[in_i]", set()),
+    ],
+)
+def test_calf_circumference_needs_both_sides(
+    content: Content, right: float, left: float, unit: str, expected: set[str]
+) -> None:
+    found = facts(read(content, *calves(right, left, unit)))
+    assert {side for key, status, side in found if status == "present"} == expected
+    assert {key for key, _, _ in found} == {"calf_circumference_diff_3cm"}
+
+
+def test_calves_of_different_days_are_not_compared(content: Content) -> None:
+    record = read(content, *calves(40, 35, left_ago=2))
+    assert not record.facts
+    assert len(record.unread) == 2
+
+
+def test_condition_statuses(content: Content) -> None:
+    pain = concept((SNOMED, "300954003"))
+    assert facts(read(content, condition(pain))) == {("pain_calf", "present", "unknown")}
+    assert facts(read(content, condition(pain, verification="refuted"))) == {("pain_calf", "absent", "unknown")}
+    for gone in ({"verification": "entered-in-error"}, {"clinical": "resolved"}, {"abatementDateTime": days_ago(2)}):
+        record = read(content, condition(pain, **gone))
+        assert not record.facts
+        assert record.set_aside
+    (maybe,) = read(content, condition(pain, verification="provisional")).facts
+    assert maybe.provisional
+
+
+def test_a_refuted_narrower_diagnosis_denies_nothing_wider(content: Content) -> None:
+    tear = concept((ICD10CM, "S83.211A"))
+    assert ("trauma_recent", "present", "right") in facts(read(content, condition(tear)))
+    assert not facts(read(content, condition(tear, verification="refuted")))
+
+
+def test_late_effects_are_not_the_injury(content: Content) -> None:
+    assert not facts(read(content, condition(concept((ICD10CM, "S83.211S")))))
+
+
+def test_dvt_as_diagnosis(content: Content) -> None:
+    clot = concept((ICD10CM, "I82.431"))
+    assert facts(read(content, condition(clot, verification="provisional"))) == {
+        ("suspected_dvt_coded", "present", "right")
+    }
+    record = read(content, condition(clot))
+    assert [(one.cause, one.state, one.side) for one in record.diagnoses] == [("dvt", "current", "right")]
+    assert ("previous_dvt", "present", "body") in facts(read(content, condition(clot, clinical="resolved", ago=900)))
+
+
+@pytest.mark.parametrize(
+    ("code", "sites", "expected"),
+    [
+        ((ICD10CM, "M25.561"), [], ("knee_pain", "right")),
+        ((ICD10CM, "M25562"), [], ("knee_pain", "left")),
+        ((ICD10CM, "M25.569"), [], ("knee_pain", "unknown")),
+        ((ICD10CM, "M25.561"), [POPLITEAL], ("pain_behind_knee", "right")),
+        ((SNOMED, "30989003"), [POPLITEAL, SIDE_LEFT], ("pain_behind_knee", "left")),
+        ((SNOMED, "30989003"), ["82169009"], ("knee_pain", "left")),
+        ((ICD10CM, "M79.661"), [RIGHT_CALF], ("pain_calf", "right")),
+        ((ICD10CM, "M79.662"), [], ("lower_leg_pain", "left")),
+        ((ICD10CM, "R22.41"), [CALF], ("calf_swelling", "right")),
+        ((ICD10CM, "R22.42"), [], ("leg_swelling", "left")),
+        ((ICD10CM, "R22.43"), [], ("leg_swelling", "both")),
+        ((SNOMED, "301423002"), ["56849005"], ("deep_vein_tenderness", "unknown")),
+    ],
+)
+def test_place_narrows_and_side_is_found(
+    content: Content, code: tuple[str, str], sites: list[str], expected: tuple[str, str]
+) -> None:
+    body_site = [concept(*((SNOMED, site) for site in sites))] if sites else None
+    record = read(content, condition(concept(code), bodySite=body_site))
+    assert {(key, side) for key, _, side in facts(record)} == {expected}
+
+
+def test_generic_tenderness_is_not_deep_venous(content: Content) -> None:
+    tender = observation(concept((SNOMED, "301423002")), site=RIGHT_CALF, valueBoolean=True)
+    assert {key for key, _, _ in facts(read(content, tender))} == {"calf_tenderness"}
+
+
+def test_second_coding_narrows(content: Content) -> None:
+    pain = observation(concept((SNOMED, "30989003"), (SNOMED, POPLITEAL)), valueBoolean=True)
+    assert facts(read(content, pain)) == {("pain_behind_knee", "present", "unknown")}
+
+
+def test_contained_body_structure(content: Content) -> None:
+    structure = {
+        "resourceType": "BodyStructure",
+        "id": "leg",
+        "patient": {"reference": "Patient/p"},
+        "location": concept((SNOMED, CALF)),
+        "locationQualifier": [concept((SNOMED, SIDE_RIGHT))],
+    }
+    pointer = {"url": "http://hl7.org/fhir/StructureDefinition/bodySite", "valueReference": {"reference": "#leg"}}
+    swollen = observation(concept((SNOMED, "449615005")), contained=[structure], extension=[pointer], valueBoolean=True)
+    assert facts(read(content, swollen)) == {("calf_swelling", "present", "right")}
+
+
+def test_contradictory_sides_are_reported_not_guessed(content: Content) -> None:
+    record = read(content, condition(concept((ICD10CM, "M79.661")), bodySite=[concept((SNOMED, LEFT_CALF))]))
+    assert {side for _, _, side in facts(record)} == {"unknown"}
+    assert [one.kind for one in record.unread] == [UnreadKind.SIDE]
+
+
+def test_redness_somewhere_else_is_not_of_the_leg(content: Content) -> None:
+    red = observation(concept((SNOMED, "247441003")), site={"text": "left arm"}, valueBoolean=True)
+    record = read(content, red)
+    assert not record.facts
+    assert [one.kind for one in record.unread] == [UnreadKind.PLACE]
+    assert facts(read(content, observation(concept((SNOMED, "247441003")), valueBoolean=True)))
+
+
+def medicine(kind: str = "MedicationRequest", **fields: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {"status": "active", "medicationCodeableConcept": concept((RXNORM, "1364430"))}
+    if kind == "MedicationRequest":
+        base |= {"intent": "order", "authoredOn": days_ago(200)}
+    return named(kind, **{**base, **fields})
+
+
+def test_medicines(content: Content) -> None:
+    taking = {("on_anticoagulant", "present", "body")}
+    assert facts(read(content, medicine())) == taking
+    assert facts(read(content, medicine("MedicationStatement"))) == taking
+    # Not taking this one does not mean taking none.
+    assert not facts(read(content, medicine("MedicationStatement", status="not-taken")))
+    none_at_all = concept((FINDING_SYSTEM, "on_anticoagulant"))
+    refused = medicine("MedicationStatement", status="not-taken", medicationCodeableConcept=none_at_all)
+    assert facts(read(content, refused)) == {("on_anticoagulant", "absent", "body")}
+    for not_taken in (
+        {"status": "stopped"},
+        {"intent": "plan"},
+        {"doNotPerform": True},
+        {"status": "entered-in-error"},
+    ):
+        assert not facts(read(content, medicine(**not_taken)))
+    inside = {"resourceType": "Medication", "id": "m", "code": concept((RXNORM, "11289"))}
+    by_reference = {
+        "medicationCodeableConcept": None,
+        "medicationReference": {"reference": "#m"},
+        "contained": [inside],
+    }
+    assert facts(read(content, medicine(**by_reference))) == taking
+    outside = {"resourceType": "Medication", "id": "x", "code": concept((RXNORM, "11289"))}
+    pointing = medicine(medicationCodeableConcept=None, medicationReference={"reference": "Medication/x"})
+    assert facts(read(content, pointing, outside)) == taking
+    ended = medicine("MedicationStatement", effectivePeriod={"start": days_ago(300), "end": days_ago(100)})
+    (fact,) = read(content, ended).facts
+    assert not fact.ongoing
+
+
+def test_procedures(content: Content) -> None:
+    surgical = concept((SNOMED, "387713003"))
+    done = {"code": {"text": "an operation"}, "category": surgical, "status": "completed"}
+    assert facts(read(content, named("Procedure", **done, performedDateTime=days_ago(9)))) == {
+        ("recent_surgery", "present", "body")
+    }
+    undated = read(content, named("Procedure", **done))
+    assert not undated.facts
+    assert [one.kind for one in undated.unread] == [UnreadKind.DATE]
+    assert not facts(read(content, named("Procedure", **{**done, "status": "not-done"}, performedDateTime=days_ago(9))))
+
+
+def test_only_this_patient_counts(content: Content) -> None:
+    for reference in ("Patient/p", "https://ehr.example/fhir/Patient/p", "Patient/p/_history/3", "urn:uuid:p"):
+        assert facts(read(content, observation("knee_effusion", subject={"reference": reference})))
+    for reference in ("Patient/pp", "Patient/q", "https://ehr.example/fhir/Patient/q", "Group/p", "p"):
+        record = read(content, observation("knee_effusion", subject={"reference": reference}))
+        assert not record.facts
+        assert [one.kind for one in record.unread] == [UnreadKind.OTHER_PATIENT]
+    assert read(content, observation("knee_effusion", subject=None)).unread[0].kind is UnreadKind.OTHER_PATIENT
+
+
+def test_dates(content: Content) -> None:
+    def when(**fields: Any) -> str | None:
+        (fact,) = read(content, observation("knee_effusion", ago=None, **fields)).facts
+        return fact.when.text if fact.when else None
+
+    assert when(effectivePeriod={"start": "2026-03-01", "end": "2026-03-05"}) == "2026-03-05"
+    assert when(effectiveDateTime="2026-03") == "2026-03"
+    assert when(issued="2026-03-10T10:00:00Z") == "2026-03-10"
+    assert when() is None
+    record = read(content, observation("knee_effusion", ago=-5))
+    assert [one.kind for one in record.unread] == [UnreadKind.DATE]
+    assert record.facts[0].when is None
+    malformed = read(content, observation("knee_effusion", ago=None, effectiveDateTime="12/03/2026"))
+    assert malformed.facts[0].when is None
+    assert malformed.unread[0].reason == "left out effectiveDateTime: not valid"
+
+
+def test_what_is_broken_is_named_and_nothing_else_is_lost(content: Content) -> None:
+    broken = observation("pain_calf")
+    broken["code"] = "pain"
+    stray = observation("knee_effusion", favouriteColour="blue")
+    extended = observation("redness", modifierExtension=[{"url": "https://x.example", "valueBoolean": True}])
+    record = read(content, broken, stray, extended, "text", None, {"id": 7})
+    assert {key for key, _, _ in facts(record)} == {"knee_effusion"}
+    kinds = [one.kind for one in record.unread]
+    assert kinds.count(UnreadKind.NOT_A_RESOURCE) == 3
+    assert kinds.count(UnreadKind.INVALID) == 3
+    assert not any("Colour" in one.reason for one in record.unread)
+
+
+def test_irrelevant_resources_are_not_even_built(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cds_service.clinical.reading import chart
+
+    built: list[str] = []
+    original = chart.build
+
+    def counting(raw: Any) -> Any:
+        built.append(raw["resourceType"])
+        return original(raw)
+
+    monkeypatch.setattr(chart, "build", counting)
+    others = [observation(concept((LOINC, "718-7")), valueQuantity={"value": 13}) for _ in range(50)]
+    read(content, observation("pain_calf"), *others)
+    assert built == ["Patient", "Observation"]
