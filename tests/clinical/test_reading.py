@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.content import Content
+from cds_service.clinical.reading.resources import build
 from cds_service.clinical.record import UnreadKind
 from tests.charts import (
     CALF,
-    FINDING_SYSTEM,
     ICD10CM,
     LEFT,
     LEFT_CALF,
@@ -202,8 +203,12 @@ def test_condition_statuses(content: Content) -> None:
     pain = concept((SNOMED, "300954003"))
     assert facts(read(content, condition(pain))) == {("pain_calf", "present", "unknown")}
     assert facts(read(content, condition(pain, verification="refuted"))) == {("pain_calf", "absent", "unknown")}
-    for gone in ({"verification": "entered-in-error"}, {"clinical": "resolved"}, {"abatementDateTime": days_ago(2)}):
-        record = read(content, condition(pain, **gone))
+    for gone in (
+        condition(pain, verification="entered-in-error"),
+        condition(pain, clinical="resolved"),
+        condition(pain, abatementDateTime=days_ago(2)),
+    ):
+        record = read(content, gone)
         assert not record.facts
         assert record.set_aside
     (maybe,) = read(content, condition(pain, verification="provisional")).facts
@@ -309,19 +314,16 @@ def test_medicines(content: Content) -> None:
     refused = medicine("MedicationStatement", status="not-taken", medicationCodeableConcept=none_at_all)
     assert facts(read(content, refused)) == {("on_anticoagulant", "absent", "body")}
     for not_taken in (
-        {"status": "stopped"},
-        {"intent": "plan"},
-        {"doNotPerform": True},
-        {"status": "entered-in-error"},
+        medicine(status="stopped"),
+        medicine(intent="plan"),
+        medicine(doNotPerform=True),
+        medicine(status="entered-in-error"),
     ):
-        assert not facts(read(content, medicine(**not_taken)))
+        assert not facts(read(content, not_taken))
     inside = {"resourceType": "Medication", "id": "m", "code": concept((RXNORM, "11289"))}
-    by_reference = {
-        "medicationCodeableConcept": None,
-        "medicationReference": {"reference": "#m"},
-        "contained": [inside],
-    }
-    assert facts(read(content, medicine(**by_reference))) == taking
+    pointer = {"reference": "#m"}
+    contained = medicine(medicationCodeableConcept=None, medicationReference=pointer, contained=[inside])
+    assert facts(read(content, contained)) == taking
     outside = {"resourceType": "Medication", "id": "x", "code": concept((RXNORM, "11289"))}
     pointing = medicine(medicationCodeableConcept=None, medicationReference={"reference": "Medication/x"})
     assert facts(read(content, pointing, outside)) == taking
@@ -383,16 +385,13 @@ def test_what_is_broken_is_named_and_nothing_else_is_lost(content: Content) -> N
 
 
 def test_irrelevant_resources_are_not_even_built(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cds_service.clinical.reading import chart
-
     built: list[str] = []
-    original = chart.build
 
     def counting(raw: Any) -> Any:
         built.append(raw["resourceType"])
-        return original(raw)
+        return build(raw)
 
-    monkeypatch.setattr(chart, "build", counting)
+    monkeypatch.setattr("cds_service.clinical.reading.chart.build", counting)
     others = [observation(concept((LOINC, "718-7")), valueQuantity={"value": 13}) for _ in range(50)]
     read(content, observation("pain_calf"), *others)
     assert built == ["Patient", "Observation"]
