@@ -118,6 +118,10 @@ def _rule_page(content: Content, rule: str) -> HTMLResponse:
         body += (
             f"<h2>{escape(pathway.title)}</h2><p>{_source(content, pathway.source, pathway.status)}</p>"
             f"<table><tr><th>No.</th><th>Item</th><th>Points</th></tr>{items}</table>"
+            + "".join(
+                f"<h3>{escape(band.name)}</h3><ul>{''.join(f'<li>{escape(one)}</li>' for one in band.options)}</ul>"
+                for band in pathway.bands
+            )
         )
     return _page(f"{rule}: {flag.card.title}", body)
 

@@ -1,0 +1,200 @@
+"""Cards as a clinician gets them: order, limits, what is already ordered, what may not be said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.cli.evaluate import judge
+from cds_service.clinical.reading import ChartEntry
+from cds_service.hooks.messages import Card, Context
+from cds_service.hooks.service import Service
+from tests.charts import LEFT, LOINC, RIGHT, SNOMED, concept, condition, days_ago, named, observation, patient
+from tests.conftest import EXAMPLES, NOW
+
+CONTEXT = Context(userId="Practitioner/x", patientId="p", encounterId="e1")
+DVT = [observation("pain_calf", site=LEFT), observation("calf_swelling", site=LEFT), observation("warmth", site=LEFT)]
+
+
+def cards(service: Service, *chart: dict[str, Any], who: dict[str, Any] | None = None) -> tuple[Card, ...]:
+    entries = tuple(ChartEntry(one) for one in (who or patient(), *chart))
+    return service.cards(service.judge("p", entries, NOW), CONTEXT, NOW)
+
+
+def labels(card: Card) -> list[str]:
+    return [suggestion.label for suggestion in card.suggestions or ()]
+
+
+def order(card: Card, number: int = 0) -> dict[str, Any]:
+    assert card.suggestions
+    return card.suggestions[number].actions[0].resource
+
+
+def test_dvt_first_then_other_flags_then_causes(service: Service) -> None:
+    found = cards(service, *DVT, observation("foot_drop", site=LEFT), observation("onset_sudden", site=LEFT))
+    assert [card.indicator for card in found] == ["critical", "warning", "info"]
+    assert "DVT" in found[0].summary
+    assert "oot drop" in found[1].summary
+
+
+def test_never_more_than_three_and_none_is_lost(service: Service) -> None:
+    flags = ("foot_drop", "hot_red_joint", "mass_growing", "tender_cord_superficial", "haemarthrosis_4h")
+    found = cards(service, *DVT, *(observation(key, site=LEFT) for key in flags))
+    assert len(found) == 3
+    text = found[2].summary + found[2].detail
+    for word in ("oot drop", "lump", "vein", "knee"):
+        assert word in text
+    rules = ("RF07", "RF11", "RF12", "RF15", "RF16")
+    assert sum(rule in found[1].detail + found[2].detail for rule in rules) == 5
+
+
+def test_one_card_per_cause_however_many_rules(service: Service) -> None:
+    found = cards(service, *DVT, observation("chest_pain_dyspnoea"), observation("tachycardia_or_hypoxia", ago=0))
+    urgent = [card for card in found if card.indicator != "info"]
+    assert len(urgent) == 2
+    assert "call 999" in urgent[0].summary
+    assert {order(card)["priority"] for card in urgent} == {"stat"}
+
+
+def test_wells_is_a_range_until_all_is_recorded(service: Service) -> None:
+    (card, *_) = cards(service, *DVT)
+    assert "Wells 0 to 9" in card.summary
+    assert "9 items not recorded" in card.summary
+    assert "Not recorded" in card.detail
+    assert "Needs your examination" in card.detail
+
+
+def test_suggestions_by_level(service: Service) -> None:
+    critical = cards(service, *DVT)[0]
+    assert labels(critical)[0] == "Same-day DVT referral, left leg"
+    assert order(critical)["priority"] == "asap"
+    warning = cards(service, observation("pain_calf", site=LEFT), observation("redness", site=LEFT))[0]
+    assert warning.indicator == "warning"
+    assert labels(warning) == [
+        "D-dimer, result today",
+        "Same-day DVT referral, left leg",
+        "Venous duplex today, left leg",
+    ]
+    assert order(warning)["priority"] == "urgent"
+
+
+def test_no_d_dimer_in_pregnancy_or_on_an_anticoagulant(service: Service) -> None:
+    pregnant = cards(service, *DVT, observation("pregnancy"))[0]
+    assert labels(pregnant) == ["Same-day maternity triage, left leg", "Venous duplex today, left leg"]
+    assert "Wells score does not apply" in pregnant.detail
+    taking = cards(service, *DVT, observation("on_anticoagulant"))[0]
+    assert taking.indicator == "critical"
+    assert "D-dimer, result today" not in labels(taking)
+    assert "DVT is not excluded" in taking.detail
+
+
+def test_side_is_never_preset(service: Service) -> None:
+    sideless = [observation(key) for key in ("pain_calf", "calf_swelling", "warmth")]
+    card = cards(service, *sideless)[0]
+    assert "side not recorded" in card.summary
+    assert "bodySite" not in order(card)
+    assert order(card, 1)["code"]["coding"][0]["code"] == "30881-7"
+    assert card.links
+    assert card.links[0].url.endswith("/orders/dvt_referral?side=unknown")
+
+
+def test_order_content(service: Service) -> None:
+    resource = order(cards(service, *DVT)[0], 1)
+    assert resource["encounter"] == {"reference": "Encounter/e1"}
+    assert resource["subject"] == {"reference": "Patient/p"}
+    assert {r["reference"] for r in resource["reasonReference"]} == {f"Observation/{one['id']}" for one in DVT}
+    assert resource["reasonCode"][0]["coding"][0]["code"] == "432805000"
+    note = resource["note"][0]["text"]
+    assert "Wells 0 to 9" in note
+    assert "left leg" in note
+    assert "not recorded" in note
+
+
+def placed(code: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {"status": "active", "intent": "order", "authoredOn": days_ago(0)}
+    return named("ServiceRequest", code=concept(code), **{**base, **fields})
+
+
+DUPLEX_LEFT = (LOINC, "39432-0")
+
+
+def test_no_order_twice(service: Service) -> None:
+    card = cards(service, *DVT, placed(DUPLEX_LEFT))[0]
+    assert "Venous duplex today, left leg" not in labels(card)
+    assert "ultrasound already ordered on 16 Mar" in card.detail
+    assert card.indicator == "critical"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        placed((LOINC, "39443-7")),  # the right leg
+        placed((LOINC, "30881-7")),  # no leg named
+        placed(DUPLEX_LEFT, status="revoked"),
+        placed(DUPLEX_LEFT, status="draft"),
+        placed(DUPLEX_LEFT, intent="proposal"),
+        placed(DUPLEX_LEFT, status="completed", authoredOn=days_ago(20)),  # before the signs
+        placed((SNOMED, "134403003")),  # an urgent referral for anything
+        placed((SNOMED, "134403003"), reasonCode=[concept((SNOMED, "363346000"))]),
+    ],
+)
+def test_orders_that_do_not_answer(service: Service, other: dict[str, Any]) -> None:
+    assert len(labels(cards(service, *DVT, other)[0])) == 3
+
+
+def test_a_referral_for_suspected_dvt_is_recognised(service: Service) -> None:
+    referral = placed((SNOMED, "134403003"), reasonCode=[concept((SNOMED, "432805000"))])
+    card = cards(service, *DVT, referral)[0]
+    assert "Same-day DVT referral, left leg" not in labels(card)
+    assert "Same-day DVT assessment already ordered" in card.detail
+
+
+def test_both_legs_on_one_dvt_card(service: Service) -> None:
+    right = [observation("pain_calf", site=RIGHT), observation("redness", site=RIGHT)]
+    found = cards(service, *DVT, *right)
+    dvt = [card for card in found if "DVT" in card.summary]
+    assert len(dvt) == 1
+    assert "both legs" in dvt[0].summary
+    assert "right leg has signs of its own" in dvt[0].detail
+
+
+def test_known_and_treated_is_not_shown_again(service: Service) -> None:
+    pain = observation("pain_behind_knee", site=LEFT)
+    arthritis = condition(concept((SNOMED, "239873007")), bodySite=[concept((SNOMED, "82169009"))])
+    shown = cards(service, pain, arthritis)
+    assert "steoarthritis" in shown[0].summary
+    assert "diagnosis recorded" in shown[0].detail
+    physio = placed((SNOMED, "308447003"), bodySite=[concept((SNOMED, "82169009"))])
+    assert not cards(service, pain, arthritis, physio)
+
+
+def test_differential_says_for_against_and_missing(service: Service) -> None:
+    chart = [
+        observation("pain_behind_knee", site=LEFT),
+        observation("swelling_behind_knee", site=LEFT),
+        observation("worse_bending", site=LEFT),
+        observation("pain_calf", site=LEFT),
+    ]
+    (card,) = cards(service, *chart, who=patient(birth="1990-01-01"))
+    assert card.indicator == "info"
+    assert "For: swelling or lump behind the knee 15 Mar (strong*)" in card.detail
+    assert "Against: age under 40 (weak*)" in card.detail
+    assert "Missing: " in card.detail
+    assert "Keep in mind" in card.detail
+    assert "%" not in card.detail
+
+
+def test_minor_risk_with_pain_alone_names_the_signs(service: Service) -> None:
+    chart = [observation("pain_behind_knee", site=LEFT), observation("swelling_behind_knee", site=LEFT)]
+    found = cards(service, *chart, observation("long_haul_travel"))
+    assert all("DVT" not in card.summary for card in found)
+    assert "needs same-day DVT assessment" in found[0].detail
+
+
+def test_no_card_ever_reassures(service: Service) -> None:
+    for path in EXAMPLES.glob("*.json"):
+        for card in judge(service, path.read_bytes(), NOW)[0]:
+            text = f"{card.summary} {card.detail}".lower()
+            for phrase in ("dvt is unlikely", "dvt excluded", "no dvt", "rules out", "heart attack"):
+                assert phrase not in text, path.stem
