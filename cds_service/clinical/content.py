@@ -248,6 +248,7 @@ class Pathway(Content_):
     source: Key
     status: FigureStatus
     clock: CardText
+    first_test: CardText
     emergency_call: CardText
     critical_at: int
     excluded_by_d_dimer_at_most: int
@@ -441,7 +442,6 @@ class Content:
     causes: Mapping[str, Cause]
     red_flags: Mapping[str, RedFlag]
     pathway: Pathway
-    pathway_key: str
     orders: Mapping[str, OrderTemplate]
     actions: Mapping[str, Action]
     citations: Mapping[str, Citation]

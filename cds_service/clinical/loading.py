@@ -139,7 +139,6 @@ class _Loader:
             causes=causes,
             red_flags=red_flags,
             pathway=pathway,
-            pathway_key=self.pathway_key,
             orders=orders,
             actions=actions,
             citations=citations,

@@ -72,7 +72,7 @@ def _first_test(call: Call, verdict: DvtVerdict) -> str:
     least = verdict.wells.least if verdict.wells else 0
     if least > call.content.pathway.excluded_by_d_dimer_at_most:
         return "leg vein ultrasound"
-    return "a D-dimer, result within 4 h," if call.content.pathway_key == "uk_ng158" else "a D-dimer"
+    return call.content.pathway.first_test
 
 
 def _open_items(wells: Wells) -> str:

@@ -106,7 +106,8 @@ def _rule_page(content: Content, rule: str) -> HTMLResponse:
     avoid = "".join(f"<li>{escape(step)}</li>" for step in flag.card.avoid)
     body = (
         f"<p>{escape(NOT_VALIDATED)}</p><p>Not reviewed by a clinician.</p>"
-        f"<p>Source: {_source(content, flag.source, flag.status)}</p><h2>Consider</h2><ul>{rows}</ul>"
+        f"<p>Source: {_source(content, flag.source, flag.status)}</p>"
+        + (f"<h2>Consider</h2><ul>{rows}</ul>" if rule != "RF01" else "")
         + (f"<h2>Avoid</h2><ul>{avoid}</ul>" if avoid else "")
     )
     if flag.cause == "dvt":
