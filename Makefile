@@ -20,6 +20,7 @@ setup: .venv/.ready  ## create .venv and install everything into it
 	@touch $@
 
 demo: setup  ## run the service on 127.0.0.1:8000 (PORT changes it) with a request to paste
+	@$(BIN)/knee-cds examples build/patients
 	KNEE_CDS_PORT=$(PORT) $(BIN)/knee-cds serve
 
 test: setup  ## set up and run the tests
@@ -39,5 +40,5 @@ bench: setup  ## time a call beside a bare FastAPI endpoint that parses the same
 	$(BIN)/python -m tests.bench.call
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

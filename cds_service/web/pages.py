@@ -92,6 +92,8 @@ def evidence_page(content: Content, key: str) -> HTMLResponse | None:
 
 
 def _source(content: Content, key: str, status: str) -> str:
+    if key == "expert":
+        return "Consensus of this tool, no study (expert)"
     citation = content.citations[key]
     text = escape(citation.text)
     if citation.url:
