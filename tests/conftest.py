@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hypothesis import settings as hypothesis_settings
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service, load_content
+from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,16 +48,22 @@ def bundle(name: str) -> dict[str, Any]:
     return loaded
 
 
-@pytest.fixture(scope="session")
-def content() -> Content:
-    """The shipped content."""
-    return load_content(Settings())
+@cache
+def shipped_service() -> Service:
+    """The service as shipped. Property tests call this: a fixture would be printed whole with every failure."""
+    return Service.of(Settings())
 
 
 @pytest.fixture(scope="session")
 def service() -> Service:
     """The service as shipped."""
-    return Service.of(Settings())
+    return shipped_service()
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    """The shipped content."""
+    return shipped_service().content
 
 
 @dataclass(frozen=True)
