@@ -83,7 +83,7 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, no_benign: b
     places = kinds & {"posterior", "swelling", "knee"}
     ranked: list[RankedCause] = []
     treated: list[str] = []
-    general = places == {"knee"}
+    general = "knee" in places and "posterior" not in places
     if places and not under_18 and not no_benign:
         ranked, treated = differential.rank(leg, general_knee_pain=general)
     return LegAssessment(

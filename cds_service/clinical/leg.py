@@ -28,7 +28,7 @@ class Leg:
 
     Attributes:
         side: RIGHT, LEFT, or UNKNOWN when the chart never says which leg hurts.
-        alone: this is the only symptomatic leg, so facts without a side belong to it for ranking too.
+        alone: this is the only symptomatic leg, so that what has no side and would close a suspicion is about it.
         facts: all facts of the record, derived ones included.
     """
 
@@ -115,7 +115,6 @@ class Leg:
                     fact.status is not Status.UNKNOWN
                     and not fact.provisional
                     and (fact.when is not None or undated_counts)
-                    and self.is_here(fact.side, unknown_counts=self.alone)
                     and self._counts(fact, None)
                 ):
                     found[key] = fact

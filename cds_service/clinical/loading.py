@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -16,11 +17,21 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cds_service.clinical import content as c
-from cds_service.clinical.codes import URI
+from cds_service.clinical.codes import URI, Code
 from cds_service.ground.errors import ContentError, Problem
 
 VIRTUAL_TERMS = frozenset({"dvt_suspected", "age_under_18", "bakers_cyst_ruptured_known"})
 """Terms a red-flag condition may name that are not findings (evidence section D)."""
+
+NEEDED_RULES = ("RF01", "RF17")
+"""Red flags that the judgement itself names: the DVT card, and the same-day discussion under 18."""
+
+_HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
+_PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
+_FILES = {
+    "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml", "vocabulary/body_sites.toml",
+    "vocabulary/answers.toml",
+}  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -36,20 +47,24 @@ class _Loader:
         self.texts = texts
         self.pathway_key = pathway
         self.problems: list[Problem] = []
-        self.files: dict[str, str] = {}
+        self.files: dict[tuple[type[BaseModel], str], str] = {}
+        """Where each entry stands, broken ones included: a reference to one of those is no second mistake."""
         self._keys = sorted(known_keys())
 
     def complain(self, file: str, place: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(file, place, message, hint))
 
-    def toml(self, name: str) -> dict[str, Any]:
+    def toml(self, name: str) -> dict[str, Any] | None:
+        """The parsed file; None if it is missing, empty or broken, which is then already complained of."""
         try:
-            return tomllib.loads(self.texts[name])
+            if data := tomllib.loads(self.texts[name]):
+                return data
+            self.complain(name, "", "this file is empty", "restore it from the last release, or delete it")
         except KeyError:
             self.complain(name, "", "this file is missing", "restore it from the last release")
         except tomllib.TOMLDecodeError as error:
             self.complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
-        return {}
+        return None
 
     def model(self, kind: type[_Model], name: str, data: Any, prefix: str = "") -> _Model | None:
         # Through JSON, because strict models take lists for tuples only there.
@@ -74,17 +89,26 @@ class _Loader:
     def below(self, folder: str) -> Iterator[str]:
         return (name for name in sorted(self.texts) if name.startswith(folder + "/"))
 
+    def _declare(self, kind: type[BaseModel], key: str, name: str, place: str = "") -> bool:
+        """Remember where ``key`` stands; False, and a complaint, if it stands elsewhere already."""
+        if earlier := self.files.get((kind, key)):
+            self.complain(name, place, f"`{key}` is already defined in {earlier}", "keep one of the two")
+            return False
+        self.files[kind, key] = name
+        return True
+
     def table(self, kind: type[_Model], *names: str) -> dict[str, _Model]:
         """Files in which each top-level key is one entry."""
         found: dict[str, _Model] = {}
         for name in names:
-            for key, data in self.toml(name).items():
-                if key in found:
-                    self.complain(name, key, f"`{key}` is already defined in {self.files[key]}", "keep one of the two")
-                    continue
-                if (entry := self.model(kind, name, data, key)) is not None:
+            data = self.toml(name)
+            if data is None:
+                for key in _HEADER.findall(self.texts.get(name, "")):
+                    self.files.setdefault((kind, key), name)
+                continue
+            for key, entry_data in data.items():
+                if self._declare(kind, key, name, key) and (entry := self.model(kind, name, entry_data, key)):
                     found[key] = entry
-                    self.files[key] = name
         return found
 
     def one_each(self, kind: type[_Model], folder: str) -> dict[str, _Model]:
@@ -92,30 +116,37 @@ class _Loader:
         found: dict[str, _Model] = {}
         for name in self.below(folder):
             key = PurePosixPath(name).stem.split("-")[0]
-            if (entry := self.model(kind, name, self.toml(name))) is not None:
+            if not self._declare(kind, key, name):
+                continue
+            data = self.toml(name)
+            if data is not None and (entry := self.model(kind, name, data)) is not None:
                 found[key] = entry
-                self.files[key] = name
         return found
 
     def single(self, kind: type[_Model], name: str) -> _Model | None:
         data = self.toml(name)
-        return self.model(kind, name, data) if data else None
+        return self.model(kind, name, data) if data is not None else None
 
     def local(self, text: str | None) -> tuple[c.LocalCode, ...]:
         if text is None:
             return ()
         name = "local codes"
         try:
-            rows = tomllib.loads(text).get("code", [])
+            data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self.complain(name, "", f"is not valid TOML: {error}")
             return ()
-        found = [self.model(c.LocalCode, name, row, f"code[{place}]") for place, row in enumerate(rows)]
-        if not rows:
+        for key in data.keys() - {"code"}:
+            self.complain(name, key, f"unknown key `{key}`", "each entry begins with [[code]]")
+        rows = data.get("code")
+        if not isinstance(rows, list) or not rows:
             self.complain(name, "", "holds no [[code]] entry", "see cards/README.md, local codes")
+            return ()
+        found = [self.model(c.LocalCode, name, row, f"code[{place}]") for place, row in enumerate(rows)]
         return tuple(entry for entry in found if entry is not None)
 
     def build(self, local_text: str | None) -> c.Content:
+        self._check_places()
         findings = self.table(c.Finding, *self.below("findings"))
         causes = self.one_each(c.Cause, "causes")
         red_flags = self.one_each(c.RedFlag, "red_flags")
@@ -128,17 +159,39 @@ class _Loader:
         answers = self.single(c.Answers, "vocabulary/answers.toml")
         reasoning = self.single(c.Reasoning, "reasoning.toml")
         local_codes = self.local(local_text)
-        pathway = pathways.get(self.pathway_key)
-        if pathway is None:
-            self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway cannot be loaded")
-        if pathway is None or answers is None or reasoning is None or self.problems:
+
+        for table in (findings, causes, measures, sites):
+            self._check_codes(table)
+        for key, finding in findings.items():
+            self._check_sources(self.files[c.Finding, key], finding, key)
+        for key, cause in causes.items():
+            self._check_cause(key, cause)
+        for rule, flag in red_flags.items():
+            self._check_red_flag(rule, flag, findings)
+        for key, pathway in pathways.items():
+            self._check_pathway(key, pathway, findings)
+        for key, action in actions.items():
+            self._check_sources("actions.toml", action, key)
+        for key, measure in measures.items():
+            self._known("vocabulary/measures.toml", f"{key}.finding", measure.finding, c.Finding)
+            self._check_sources("vocabulary/measures.toml", measure, key)
+        for key, site in sites.items():
+            for wider in site.within:
+                self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
+        if reasoning is not None:
+            self._check_reasoning(reasoning)
+        self._check_local(local_codes)
+        self._check_needed()
+
+        chosen = pathways.get(self.pathway_key)
+        if self.problems or chosen is None or answers is None or reasoning is None:
             raise ContentError(tuple(self.problems))
-        built = c.Content(
+        return c.Content(
             version=_digest(self.texts, local_text),
             findings=findings,
             causes=causes,
             red_flags=red_flags,
-            pathway=pathway,
+            pathway=chosen,
             orders=orders,
             actions=actions,
             citations=citations,
@@ -148,98 +201,119 @@ class _Loader:
             reasoning=reasoning,
             local_codes=local_codes,
         )
-        for other in pathways.values():
-            self._check_pathway(built, other)
-        self._check_references(built)
-        if self.problems:
-            raise ContentError(tuple(self.problems))
-        return built
 
-    def _known(self, file: str, place: str, key: str, among: Mapping[str, object], what: str) -> None:
-        if key not in among:
-            near = difflib.get_close_matches(key, list(among), 1)
-            self.complain(file, place, f"no {what} is called `{key}`", f"did you mean `{near[0]}`?" if near else "")
+    def _known(self, file: str, place: str, key: str, kind: type[BaseModel]) -> None:
+        if (kind, key) not in self.files:
+            near = difflib.get_close_matches(key, [known for of, known in self.files if of is kind], 1)
+            hint = f"did you mean `{near[0]}`?" if near else ""
+            self.complain(file, place, f"no {_WORDS[kind]} is called `{key}`", hint)
 
-    def _check_references(self, content: c.Content) -> None:
-        self._check_codes(content)
-        for key, cause in content.causes.items():
-            self._check_cause(content, key, cause)
-        for rule, flag in content.red_flags.items():
-            self._check_red_flag(content, rule, flag)
-        for key, action in content.actions.items():
-            self._known("actions.toml", key, action.source, content.citations, "source")
-        for derived in content.reasoning.derived:
-            for finding_key in (derived.finding, *derived.all, *filter(None, [derived.one_leg_only])):
-                self._known("reasoning.toml", "derived", finding_key, content.findings, "finding")
-        for age in content.reasoning.ages:
-            for finding_key in (age.finding, *age.with_any):
-                self._known("reasoning.toml", "ages", finding_key, content.findings, "finding")
+    def _check_sources(self, file: str, part: object, place: str = "") -> None:
+        """Every ``source`` in ``part`` and in all that it holds."""
+        if isinstance(part, tuple):
+            for number, inside in enumerate(part):
+                self._check_sources(file, inside, f"{place}.{number}".removeprefix("."))
+        elif isinstance(part, BaseModel):
+            for name in type(part).model_fields:
+                value, inner = getattr(part, name), f"{place}.{name}".removeprefix(".")
+                if name == "source":
+                    self._known(file, inner, value, c.Citation)
+                else:
+                    self._check_sources(file, value, inner)
 
-    def _check_codes(self, content: c.Content) -> None:
-        for key, finding in content.findings.items():
-            if finding.recency:
-                self._known(
-                    self.files[key], f"{key}.recency.source", finding.recency.source, content.citations, "source"
-                )
-        for _, key, entry in content.entries():
-            file = self.files.get(key, "vocabulary/answers.toml")
-            for site in entry.narrowed_by:
-                self._known(file, f"{key}: {entry.code}", site, content.sites, "body site")
-        for key, measure in content.measures.items():
-            self._known("vocabulary/measures.toml", key, measure.finding, content.findings, "finding")
-            self._known("vocabulary/measures.toml", key, measure.source, content.citations, "source")
-        for key, place in content.sites.items():
-            for wider in place.within:
-                self._known("vocabulary/body_sites.toml", key, wider, content.sites, "body site")
-        for local in content.local_codes:
-            self._known("local codes", local.code, local.finding, content.findings, "finding")
-            if local.system in URI.values():
-                self.complain(
-                    "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
-                )
+    def _check_places(self) -> None:
+        """A file that nothing reads would be lost without a word."""
+        for name in sorted(self.texts):
+            folder, _, below = name.partition("/")
+            if name not in _FILES and not (below and folder in _PLACES):
+                self.complain(name, "", "nothing reads a file of this name here", "cards/README.md says what is where")
 
-    def _check_cause(self, content: c.Content, key: str, cause: c.Cause) -> None:
-        file = self.files[key]
-        self._known(file, "prior.source", cause.prior.source, content.citations, "source")
+    def _check_needed(self) -> None:
+        if (c.Pathway, self.pathway_key) not in self.files:
+            self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
+        for rule in NEEDED_RULES:
+            if (c.RedFlag, rule) not in self.files:
+                self.complain(f"red_flags/{rule}", "", "this rule is missing", "restore it from the last release")
+        if (c.Action, "safety_net") not in self.files:
+            self.complain("actions.toml", "safety_net", "is missing", "every differential card ends with it")
+
+    def _check_codes(self, table: Mapping[str, c.Finding | c.Cause | c.Measure | c.BodySite]) -> None:
+        for key, one in table.items():
+            for entry in one.codes:
+                for site in entry.narrowed_by:
+                    self._known(self.files[type(one), key], f"{key}: {entry.code}", site, c.BodySite)
+
+    def _check_cause(self, key: str, cause: c.Cause) -> None:
+        file = self.files[c.Cause, key]
+        self._check_sources(file, cause)
         seen: set[str] = set()
         for weight in cause.supports:
-            self._known(file, f"supports.{weight.finding}", weight.finding, content.findings, "finding")
-            self._known(file, f"supports.{weight.finding}.source", weight.source, content.citations, "source")
+            self._known(file, f"supports.{weight.finding}", weight.finding, c.Finding)
             if weight.finding in seen:
                 self.complain(file, f"supports.{weight.finding}", "is weighed twice", "keep one of the two")
             seen.add(weight.finding)
         for order in cause.card.consider:
-            self._known(file, "card.consider", order, content.orders, "order")
+            self._known(file, "card.consider", order, c.OrderTemplate)
         for action in cause.card.actions:
-            self._known(file, "card.actions", action, content.actions, "action")
+            self._known(file, "card.actions", action, c.Action)
 
-    def _check_red_flag(self, content: c.Content, rule: str, flag: c.RedFlag) -> None:
-        file = self.files[rule]
-        self._known(file, "cause", flag.cause, content.causes, "cause")
-        self._known(file, "source", flag.source, content.citations, "source")
+    def _check_red_flag(self, rule: str, flag: c.RedFlag, findings: Mapping[str, c.Finding]) -> None:
+        file = self.files[c.RedFlag, rule]
+        self._known(file, "cause", flag.cause, c.Cause)
+        self._check_sources(file, flag)
         for order in flag.card.consider:
-            self._known(file, "card.consider", order, content.orders, "order")
+            self._known(file, "card.consider", order, c.OrderTemplate)
         for term in (*flag.when.terms(), *flag.sooner_if):
             if term not in VIRTUAL_TERMS:
-                self._known(file, "when", term, content.findings, "finding")
+                self._known(file, "when", term, c.Finding)
+        if re.search(r"[{}]", flag.card.summary.replace("{side}", "")):
+            self.complain(file, "card.summary", "holds braces other than {side}", "only {side} can be filled in")
         if "{side}" not in flag.card.summary and any(
-            term in content.findings and content.findings[term].side == "leg" for term in flag.when.terms()
+            term in findings and findings[term].side == "leg" for term in flag.when.terms()
         ):
             self.complain(file, "card.summary", "does not name the leg", "put {side} where the leg belongs")
 
-    def _check_pathway(self, content: c.Content, pathway: c.Pathway) -> None:
-        file = f"dvt/{pathway.title}"
-        self._known(file, "source", pathway.source, content.citations, "source")
+    def _check_pathway(self, key: str, pathway: c.Pathway, findings: Mapping[str, c.Finding]) -> None:
+        file = self.files[c.Pathway, key]
+        self._check_sources(file, pathway)
         if [item.number for item in pathway.items] != list(range(1, 11)):
             self.complain(file, "items", "the ten Wells items are numbered 1 to 10 in order")
+            return
         for item in pathway.items:
-            for key in item.any:
-                self._known(file, f"items.{item.number}", key, content.findings, "finding")
-                finding = content.findings.get(key)
+            for one in item.any:
+                self._known(file, f"items.{item.number}", one, c.Finding)
+                finding = findings.get(one)
                 if finding and finding.dvt.wells_item != item.number:
-                    self.complain(file, f"items.{item.number}", f"`{key}` does not carry this Wells item itself")
+                    self.complain(file, f"items.{item.number}", f"`{one}` does not carry this Wells item itself")
         for order in (*pathway.orders, *pathway.pregnancy_orders, *pathway.emergency_orders):
-            self._known(file, "orders", order, content.orders, "order")
+            self._known(file, "orders", order, c.OrderTemplate)
+
+    def _check_reasoning(self, reasoning: c.Reasoning) -> None:
+        self._check_sources("reasoning.toml", reasoning)
+        for derived in reasoning.derived:
+            for key in (derived.finding, *derived.all, *filter(None, [derived.one_leg_only])):
+                self._known("reasoning.toml", "derived", key, c.Finding)
+        for age in reasoning.ages:
+            for key in (age.finding, *age.with_any):
+                self._known("reasoning.toml", "ages", key, c.Finding)
+
+    def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
+        for local in local_codes:
+            self._known("local codes", local.code, local.finding, c.Finding)
+            if Code.of(local.system, local.code).system in URI.values():
+                self.complain(
+                    "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
+                )
+
+
+_WORDS: dict[type[BaseModel], str] = {
+    c.Finding: "finding",
+    c.Cause: "cause",
+    c.OrderTemplate: "order",
+    c.Action: "action",
+    c.Citation: "source",
+    c.BodySite: "body site",
+}
 
 
 def _digest(texts: Mapping[str, str], local_text: str | None) -> str:
