@@ -129,6 +129,19 @@ def _rule_page(content: Content, rule: str) -> HTMLResponse:
     return _page(f"{rule}: {flag.card.title}", body)
 
 
+def _list(items: tuple[str, ...]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+
+
+def _actions(content: Content, keys: tuple[str, ...]) -> str:
+    """Shared advice for a cause, each with its source."""
+    rows = "".join(
+        f"<h3>{escape(action.title)}</h3><p>{escape(action.text)} {_source(content, action.source, action.status)}</p>"
+        for action in (content.actions[key] for key in keys)
+    )
+    return f"<h2>First-line care</h2>{rows}" if rows else ""
+
+
 def _cause_page(content: Content, key: str) -> HTMLResponse:
     cause = content.causes[key]
     rows = "".join(
@@ -143,7 +156,12 @@ def _cause_page(content: Content, key: str) -> HTMLResponse:
         f"<p>Review: {escape(review)}; due {cause.review.due.isoformat()}.</p>"
         f"<p>Guideline: {escape(cause.card.guideline)}.</p>"
         f"<p>Prior {cause.prior.value} ({escape(cause.prior.status)}): {escape(cause.prior.basis)}</p>"
-        "<h2>Findings and their likelihood ratios</h2><table><tr><th>Finding</th><th>Present</th><th>Absent</th>"
+        f"<h2>Consider</h2>{_list(cause.card.next_steps)}"
+        + (f"<h2>Avoid</h2>{_list(cause.card.avoid)}" if cause.card.avoid else "")
+        + (f"<h2>Tell the patient</h2><p>{escape(cause.card.tell_patient)}</p>" if cause.card.tell_patient else "")
+        + (f"<p>Review of the patient: {escape(cause.card.review)}.</p>" if cause.card.review else "")
+        + _actions(content, cause.card.actions)
+        + "<h2>Findings and their likelihood ratios</h2><table><tr><th>Finding</th><th>Present</th><th>Absent</th>"
         f"<th>Source (status present / absent)</th></tr>{rows}</table>"
     )
     return _page(cause.title, body)
