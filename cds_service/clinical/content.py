@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from cds_service.clinical.codes import URI, Code, SystemName, is_icd, why_malformed
+from cds_service.clinical.code_index import CodeIndex, CodeUse, LegSide, Relation, UseKind
+from cds_service.clinical.codes import URI, Code, SystemName, why_malformed
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 FigureStatus = Literal["seen", "recalled", "adapted", "expert", "article"]
 Indicator = Literal["critical", "warning", "info"]
 Speed = Literal["now", "same_day", "days", "two_weeks"]
 Priority = Literal["routine", "urgent", "asap", "stat"]
-Relation = Literal["exact", "narrower", "broader", "question"]
 FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic", "lab", "imaging"]
 
 
@@ -60,12 +60,21 @@ class CodeEntry(Content_):
     code: str
     display: str = Field(min_length=1)
     relation: Relation = "exact"
-    side: Literal["right", "left", "both"] | None = None
+    side: LegSide | None = None
     right: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     both: tuple[str, ...] = ()
     narrowed_by: tuple[Key, ...] = ()
     anywhere: bool = False
+
+    def endings(self) -> tuple[tuple[str, LegSide], ...]:
+        """Every ICD ending with the leg it names."""
+        sides: tuple[tuple[tuple[str, ...], LegSide], ...] = (
+            (self.right, "right"),
+            (self.left, "left"),
+            (self.both, "both"),
+        )
+        return tuple((ending, side) for endings, side in sides for ending in endings)
 
     @model_validator(mode="after")
     def well_formed(self) -> Self:
@@ -411,26 +420,8 @@ class LocalCode(Content_):
     system: str = Field(min_length=3)
     code: str = Field(min_length=1)
     finding: Key
-    side: Literal["right", "left", "both"] | None = None
+    side: LegSide | None = None
     note: str = ""
-
-
-_CODES_REMEMBERED = 32_768
-
-UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
-
-
-@dataclass(frozen=True, slots=True)
-class CodeUse:
-    """What a code means here: ``key`` of a finding, cause, measure, body site or order, or an answer."""
-
-    kind: UseKind
-    key: str
-    relation: Relation = "exact"
-    side: Literal["right", "left", "both"] | None = None
-    narrowed_by: tuple[str, ...] = ()
-    anywhere: bool = False
-    stem: int = 0
 
 
 @dataclass(frozen=True)
@@ -456,34 +447,7 @@ class Content:
 
         ICD codes are looked up by every prefix down to the category, the longest first for each key.
         """
-        return self._remembered(system, code)
-
-    @cached_property
-    def _remembered(self) -> Callable[[str, str], tuple[CodeUse, ...]]:
-        return lru_cache(maxsize=_CODES_REMEMBERED)(self._find_uses)
-
-    def _find_uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        wanted = Code.of(system, code)
-        if not is_icd(wanted.system):
-            return self._code_index.get(wanted, ())
-        found: dict[tuple[UseKind, str], CodeUse] = {}
-        for length in range(len(wanted.code), 2, -1):
-            for use in self._code_index.get(Code(wanted.system, wanted.code[:length]), ()):
-                found.setdefault((use.kind, use.key), self._with_icd_side(use, wanted.code))
-        return tuple(found.values())
-
-    def _with_icd_side(self, use: CodeUse, code: str) -> CodeUse:
-        endings = self._icd_endings.get((use.kind, use.key, code[: use.stem]))
-        if endings is None:
-            return use
-        rest = code[use.stem :]
-        best: tuple[int, Literal["right", "left", "both"]] | None = None
-        for ending, side in endings:
-            if rest.startswith(ending) and (best is None or len(ending) > best[0]):
-                best = (len(ending), side)
-        if best is None:
-            return use
-        return CodeUse(use.kind, use.key, use.relation, best[1], use.narrowed_by, use.anywhere, use.stem)
+        return self._index.find(system, code)
 
     def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
         """Every code entry of the content with what it stands for."""
@@ -506,7 +470,7 @@ class Content:
             for entry in site.codes:
                 yield "site", key, entry
 
-    def order_codes(self) -> Iterator[tuple[str, OrderCode, Literal["right", "left"] | None]]:
+    def order_codes(self) -> Iterator[tuple[str, OrderCode, LegSide | None]]:
         """Every code that shows an order has been placed, with its leg."""
         for key, order in self.orders.items():
             for code in (order.code, *order.recognise):
@@ -517,40 +481,21 @@ class Content:
                 yield key, order.right, "right"
 
     @cached_property
-    def _code_index(self) -> Mapping[Code, tuple[CodeUse, ...]]:
-        index: dict[Code, list[CodeUse]] = {}
+    def _index(self) -> CodeIndex:
+        return CodeIndex(self._code_uses())
 
-        def add(code: Code, use: CodeUse) -> None:
-            index.setdefault(code, []).append(use)
-
+    def _code_uses(self) -> Iterator[tuple[Code, CodeUse]]:
         for kind, key, entry in self.entries():
             code = Code.of(URI[entry.system], entry.code)
-            add(
-                code,
-                CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere, len(code.code)),
-            )
-        for key in self.findings:
-            if not self.findings[key].general:
-                add(Code(URI["finding"], key), CodeUse("finding", key))
+            use = CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere, len(code.code))
+            yield code, replace(use, endings=entry.endings())
+        for key, finding in self.findings.items():
+            if not finding.general:
+                yield Code(URI["finding"], key), CodeUse("finding", key)
         for key, order_code, side in self.order_codes():
-            add(Code.of(URI[order_code.system], order_code.code), CodeUse("order", key, "exact", side))
+            yield Code.of(URI[order_code.system], order_code.code), CodeUse("order", key, "exact", side)
         for local in self.local_codes:
-            add(Code.of(local.system, local.code), CodeUse("finding", local.finding, "exact", local.side))
-        return {code: tuple(uses) for code, uses in index.items()}
-
-    @cached_property
-    def _icd_endings(
-        self,
-    ) -> Mapping[tuple[UseKind, str, str], tuple[tuple[str, Literal["right", "left", "both"]], ...]]:
-        table: dict[tuple[UseKind, str, str], tuple[tuple[str, Literal["right", "left", "both"]], ...]] = {}
-        for kind, key, entry in self.entries():
-            endings: list[tuple[str, Literal["right", "left", "both"]]] = []
-            endings += [(ending, "right") for ending in entry.right]
-            endings += [(ending, "left") for ending in entry.left]
-            endings += [(ending, "both") for ending in entry.both]
-            if endings:
-                table[kind, key, Code.of(URI[entry.system], entry.code).code] = tuple(endings)
-        return table
+            yield Code.of(local.system, local.code), CodeUse("finding", local.finding, "exact", local.side)
 
     @cached_property
     def wells_findings(self) -> frozenset[str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from cds_service.cli.main import main
+from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.codes import URI
-from cds_service.clinical.content import CodeUse, Content
+from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_local_codes, read_texts

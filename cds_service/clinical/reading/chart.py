@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from cds_service.clinical.content import CodeUse, Content
+from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.content import Content
 from cds_service.clinical.reading import conditions, medications, observations, orders, procedures
 from cds_service.clinical.reading.dates import FutureDate, to_when
 from cds_service.clinical.reading.findings import Findings

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cds_service.clinical.content import CodeUse, Measure
+from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.content import Measure
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, judge
 from cds_service.clinical.reading.places import Place, contained_body_structures, place_of, uses_of

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.content import CodeUse, Content
+from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.content import Content
 from cds_service.clinical.record import Side
 
 BODY_SITE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/bodySite"

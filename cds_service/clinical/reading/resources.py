@@ -19,7 +19,8 @@ from fhir.resources.R4B.procedure import Procedure
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
-from cds_service.clinical.content import CodeUse, Content
+from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.content import Content
 
 MODELS: Mapping[str, Any] = {
     "Patient": Patient,
