@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from cds_service.clinical import differential, dvt, red_flags
@@ -15,7 +16,7 @@ from cds_service.clinical.assessment import (
 )
 from cds_service.clinical.content import Content
 from cds_service.clinical.derive import with_derived
-from cds_service.clinical.leg import Leg, complaints, symptomatic
+from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
 from cds_service.clinical.record import DiagnosisState, Fact, Record, Status
 
 CARE_PLAN = "palliative_care_only"
@@ -29,7 +30,7 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
     age = record.patient.age_on(today)
     under_18 = age is not None and age < content.reasoning.adult_from
     facts = with_derived(content, record, today)
-    care_plan = next((f for f in facts if f.key == CARE_PLAN and f.status is Status.PRESENT), None)
+    care_plan = _care_plan(content, facts, today)
     if record.patient.deceased:
         return _silent(content, record, today, "the patient has died", under_18=under_18, care_plan=care_plan)
     opened_by = complaints(content, facts, today, content.pathway.complaint.days)
@@ -37,13 +38,13 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
     if not opened_by and not untreated:
         why = _why_no_complaint(content, record, facts)
         return _silent(content, record, today, why, under_18=under_18, care_plan=care_plan)
-    sides = symptomatic(content, facts, opened_by)
+    sides = symptomatic(content, facts, record.diagnoses, opened_by, today)
     legs = [
         _assess_leg(
             Leg(content, record.patient, today, side, len(sides) == 1, facts, record.diagnoses, record.orders),
             opened_by,
             under_18=under_18,
-            no_benign=care_plan is not None,
+            care_plan=care_plan is not None,
         )
         for side in sides
     ]
@@ -58,6 +59,17 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
         care_plan=care_plan,
         content_version=content.version,
     )
+
+
+def _care_plan(content: Content, facts: tuple[Fact, ...], today: date) -> Fact | None:
+    """Palliative care only: the latest dated, final word on it. The one fact that may lower an urgent card (F.5)."""
+    finding = content.findings[CARE_PLAN]
+    window = finding.recency.days if finding.recency else None
+    said = [f for f in facts if f.key == CARE_PLAN and not f.provisional and f.when and f.status is not Status.UNKNOWN]
+    latest = max(said, key=lambda f: (f.when.day if f.when else today, f.status is Status.ABSENT), default=None)
+    if latest is None or latest.status is not Status.PRESENT:
+        return None
+    return latest if latest.ongoing or in_window(latest, window, today) else None
 
 
 def _silent(
@@ -75,16 +87,18 @@ def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...])
     return "no current complaint of the knee, its back, the calf or the leg is recorded"
 
 
-def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, no_benign: bool) -> LegAssessment:
+def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: bool) -> LegAssessment:
     here = [fact for fact in opened_by if leg.is_here(fact.side)]
     verdict = dvt.judge(leg, adult=not under_18)
     flags = _red_flags(leg, verdict, under_18=under_18)
+    if care_plan:
+        flags = [replace(flag, indicator="warning") for flag in flags]
     kinds = {leg.content.findings[fact.key].complaint for fact in here if fact.when is not None}
     places = kinds & {"posterior", "swelling", "knee"}
     ranked: list[RankedCause] = []
     treated: list[str] = []
     general = "knee" in places and "posterior" not in places
-    if places and not under_18 and not no_benign:
+    if places and not under_18 and not care_plan:
         ranked, treated = differential.rank(leg, general_knee_pain=general)
     return LegAssessment(
         side=leg.side,

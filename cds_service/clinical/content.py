@@ -107,7 +107,7 @@ class Finding(Content_):
     persists: bool = False
     past_counts: bool = False
     general: bool = False
-    complaint: Literal["posterior", "swelling", "knee", "leg", "by_itself"] | None = None
+    complaint: Literal["posterior", "swelling", "knee", "leg", "red_flags", "by_itself"] | None = None
     dvt: DvtRole = DvtRole()
     absence_ignored: bool = False
     note: str = ""
@@ -286,6 +286,7 @@ class OrderCode(Content_):
     system: SystemName
     code: str
     display: str = Field(min_length=1)
+    side: LegSide | None = None
 
     @model_validator(mode="after")
     def well_formed(self) -> Self:
@@ -474,7 +475,7 @@ class Content:
         """Every code that shows an order has been placed, with its leg."""
         for key, order in self.orders.items():
             for code in (order.code, *order.recognise):
-                yield key, code, None
+                yield key, code, code.side
             if order.left:
                 yield key, order.left, "left"
             if order.right:

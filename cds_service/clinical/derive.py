@@ -60,27 +60,29 @@ def _active_cancer(content: Content, record: Record, today: date) -> list[Fact]:
     for derived in content.reasoning.derived:
         if not derived.all:
             continue
-        parts = [_current(content, record, key, today) for key in derived.all]
-        disease = parts[0]
-        if disease is None:
-            continue
-        dates = [when for when in (disease.clinical, disease.recorded) if when]
-        dated = any((today - when.day).days <= window for when in dates)
-        if dated or all(parts):
-            # The date on which it was last known, so that the finding's own window does not drop it again.
-            latest = max(dates, key=lambda when: when.day, default=None) if dated else None
-            found.append(replace(disease, key=derived.finding, clinical=latest, recorded=None))
+        first, *others = derived.all
+        treated = all(_current(content, record, key, today) for key in others)
+        for disease in _current(content, record, first, today):
+            dates = [when for when in (disease.clinical, disease.recorded) if when]
+            dated = [when for when in dates if (today - when.day).days <= window]
+            if dated or treated:
+                # The date on which it was last known, so that the finding's own window does not drop it again.
+                latest = max(dated, key=lambda when: when.day, default=None)
+                found.append(replace(disease, key=derived.finding, clinical=latest, recorded=None))
     return found
 
 
-def _current(content: Content, record: Record, key: str, today: date) -> Fact | None:
+def _current(content: Content, record: Record, key: str, today: date) -> list[Fact]:
+    """Facts that show ``key`` today."""
     finding = content.findings[key]
-    for fact in record.facts:
-        if fact.key == key and fact.status is Status.PRESENT:
-            lasting = finding.persists and fact.ongoing
-            if lasting or in_window(fact, finding.recency.days if finding.recency else None, today):
-                return fact
-    return None
+    window = finding.recency.days if finding.recency else None
+    return [
+        fact
+        for fact in record.facts
+        if fact.key == key
+        and fact.status is Status.PRESENT
+        and ((finding.persists and fact.ongoing) or in_window(fact, window, today))
+    ]
 
 
 def _previous_dvt(content: Content, record: Record, today: date) -> list[Fact]:

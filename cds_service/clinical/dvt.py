@@ -13,7 +13,7 @@ from typing import Literal
 from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
 from cds_service.clinical.content import WellsItem
 from cds_service.clinical.leg import Leg, age_in_days, complaints, in_window
-from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Status
+from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Side, Status
 from cds_service.clinical.red_flags import holds
 
 PE_SYMPTOMS = "chest_pain_dyspnoea"
@@ -26,6 +26,8 @@ SELF_TEST = "homans_or_selftest_positive"
 PREGNANT = ("pregnancy", "postpartum_6w")
 CANCER = "active_cancer"
 INJECTING = "iv_drug_use"
+PAIN = ("posterior", "leg")
+"""Complaints of pain behind the knee, in the calf, or in the leg without a place: an unstated place counts (F.3)."""
 ISCHAEMIA = ("acute_limb_ischaemia", "popliteal_aneurysm")
 
 
@@ -47,21 +49,26 @@ class _Opening:
     risk_road: tuple[Fact, ...]
     self_test: Fact | None
     coded: Fact | None
+    chest: Fact | None
     untreated: Diagnosis | Fact | None
 
     @property
     def is_open(self) -> bool:
-        return bool(self.fresh or self.stale or self.risk_road or self.self_test or self.coded or self.untreated)
+        return bool(self.stale) or self._otherwise
 
     @property
     def only_stale(self) -> bool:
-        others = self.fresh or self.risk_road or self.self_test or self.coded or self.untreated
-        return bool(self.stale) and not others
+        return bool(self.stale) and not self._otherwise
+
+    @property
+    def _otherwise(self) -> bool:
+        others = (self.self_test, self.coded, self.chest, self.untreated)
+        return bool(self.fresh or self.risk_road or any(others))
 
     @property
     def facts(self) -> tuple[Fact, ...]:
         found = [*self.fresh, *self.stale, *self.risk_road]
-        found += [one for one in (self.self_test, self.coded) if one]
+        found += [one for one in (self.self_test, self.coded, self.chest) if one]
         if isinstance(self.untreated, Fact):
             found.append(self.untreated)
         return tuple(dict.fromkeys(found))
@@ -112,6 +119,11 @@ def wells_of(leg: Leg) -> Wells:
 
 def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
     present = next((fact for key in item.any if (fact := leg.present(key))), None)
+    if present and item.points < 0:
+        # Only an explicit, dated, final assertion about this leg may take points away.
+        present = next((fact for key in item.any for fact in leg.all_of(key) if _asserts(leg, fact)), None)
+        if present is None:
+            return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, item.any, item.examine)
     unknown = tuple(key for key in item.any if leg.status(key) is Status.UNKNOWN)
     if present:
         return WellsRead(item.number, item.name, item.points, Status.PRESENT, present, (), item.examine)
@@ -119,6 +131,10 @@ def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
         return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, unknown, item.examine)
     denied = leg.absent(item.any[0])
     return WellsRead(item.number, item.name, item.points, Status.ABSENT, denied, (), item.examine)
+
+
+def _asserts(leg: Leg, fact: Fact) -> bool:
+    return fact.status is Status.PRESENT and leg.is_sure(fact)
 
 
 def _opening(leg: Leg, closing: _Closing | None) -> _Opening:
@@ -130,7 +146,7 @@ def _opening(leg: Leg, closing: _Closing | None) -> _Opening:
 
     here = [fact for key in leg.recorded() for fact in leg.all_of(key)]
     pains = complaints(content, here, leg.today, pathway.complaint.days)
-    pains = [fact for fact in pains if content.findings[fact.key].complaint != "by_itself"]
+    pains = [fact for fact in pains if content.findings[fact.key].complaint not in ("by_itself", "red_flags")]
     signs = [
         fact
         for fact in here
@@ -144,7 +160,7 @@ def _opening(leg: Leg, closing: _Closing | None) -> _Opening:
     new_pain = [
         fact
         for fact in pains
-        if content.findings[fact.key].complaint == "posterior"
+        if content.findings[fact.key].complaint in PAIN
         and in_window(fact, pathway.new_pain.days, leg.today)
         and unanswered(fact)
     ]
@@ -154,7 +170,11 @@ def _opening(leg: Leg, closing: _Closing | None) -> _Opening:
         if content.findings[key].dvt.risk == "major" and (fact := leg.present(key)) is not None
     ]
     self_test = leg.present(SELF_TEST)
-    coded = leg.present(SUSPECTED)
+    coded = _coded_suspicion(leg)
+    chest = leg.present(PE_SYMPTOMS) if leg.diagnosis("dvt") or leg.present(SCAN) else None
+    untreated = _untreated(leg)
+    if untreated and closing and untreated.when and untreated.when.earliest <= closing.day:
+        untreated = None
     return _Opening(
         complaints=tuple(pains),
         fresh=fresh if pains else (),
@@ -162,19 +182,44 @@ def _opening(leg: Leg, closing: _Closing | None) -> _Opening:
         risk_road=(*new_pain, *risks) if new_pain and risks else (),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
         coded=coded if coded and unanswered(coded) else None,
-        untreated=_untreated(leg) if closing is None else None,
+        chest=chest if chest and unanswered(chest) else None,
+        untreated=untreated,
     )
+
+
+def _coded_suspicion(leg: Leg) -> Fact | None:
+    """A clinician's own suspicion: recent, or still open on the problem list (F.5, C.8)."""
+    recent = leg.present(SUSPECTED)
+    older = leg.present(SUSPECTED, leg.content.pathway.stale_sign.days)
+    return recent or (older if older and older.ongoing else None)
+
+
+def _taking_anticoagulant(leg: Leg, since: date | None) -> bool:
+    """Whether an anticoagulant is being taken for a DVT of day ``since``: running, or stated after that day.
+
+    A course that has ended, or that a later entry denies, treats nothing.
+    """
+    said = [f for f in leg.all_of(ANTICOAGULANT) if f.status is not Status.UNKNOWN and f.when and not f.provisional]
+    denied = max((f.when.day for f in said if f.when and f.status is Status.ABSENT), default=date.min)
+    for fact in said:
+        if fact.status is not Status.PRESENT or fact.when is None or not leg.present(ANTICOAGULANT):
+            continue
+        is_medicine = fact.source.startswith("Medication")
+        stated_since = not is_medicine and (since is None or fact.when.earliest >= since)
+        if (fact.ongoing or stated_since) and fact.when.day >= denied:
+            return True
+    return False
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:
     """A DVT of this episode on record and no anticoagulant: not less than a suspected one."""
-    if leg.present(ANTICOAGULANT):
-        return None
     diagnosis = leg.diagnosis("dvt")
+    scan = leg.present(SCAN)
     age = age_in_days(diagnosis, leg.today) if diagnosis else None
-    if diagnosis and (age is None or age <= leg.content.pathway.stale_sign.days):
-        return diagnosis
-    return leg.present(SCAN)
+    found = diagnosis if diagnosis and (age is None or age <= leg.content.pathway.stale_sign.days) else scan
+    if found is None or _taking_anticoagulant(leg, found.when.day if found.when else None):
+        return None
+    return found
 
 
 def _level(
@@ -227,21 +272,22 @@ def _closing(leg: Leg, wells: Wells | None, *, pregnant: bool) -> _Closing | Non
         return None
     latest = max(candidates, key=lambda one: one.day)
     for key in leg.recorded():
-        if leg.content.findings[key].dvt.risk:
+        finding = leg.content.findings[key]
+        if finding.dvt.risk or finding.complaint in PAIN or key == PE_SYMPTOMS:
             fact = leg.present(key)
             if fact and fact.clinical and fact.clinical.day > latest.day:
-                return None
+                return None  # new or worse symptoms, or a new risk, re-open it
     return latest
 
 
 def _treated(leg: Leg) -> _Closing | None:
     """DVT confirmed and on an anticoagulant: quiet until symptoms are new or worse."""
-    if not leg.present(ANTICOAGULANT):
-        return None
     diagnosis = leg.diagnosis("dvt")
     scan = leg.present(SCAN)
-    days = [one.when.day for one in (diagnosis, scan) if one and one.when]
-    return _Closing(max(days), "DVT is recorded and treated; nothing new since") if days else None
+    days = [one.when.earliest for one in (diagnosis, scan) if one and one.when]
+    if not days or not _taking_anticoagulant(leg, max(days)):
+        return None
+    return _Closing(max(days), "DVT is recorded and treated; nothing new since")
 
 
 def _dismissed(leg: Leg) -> _Closing | None:
@@ -250,7 +296,7 @@ def _dismissed(leg: Leg) -> _Closing | None:
     day = refuted.recorded or refuted.clinical if refuted else None
     if refuted is None or not refuted.reasoned or day is None:
         return None
-    return _Closing(day.day, "a clinician has ruled DVT out and recorded why")
+    return _Closing(day.earliest, "a clinician has ruled DVT out and recorded why")
 
 
 def _tests(leg: Leg, wells: Wells | None, *, pregnant: bool) -> _Closing | None:
@@ -258,18 +304,43 @@ def _tests(leg: Leg, wells: Wells | None, *, pregnant: bool) -> _Closing | None:
     pathway = leg.content.pathway
     scans = _negative_days(leg, SCAN)
     d_dimers = _negative_days(leg, D_DIMER)
-    if leg.present(SCAN, pathway.test_valid.days) or leg.present(D_DIMER, pathway.test_valid.days):
-        d_dimers = []  # a positive one beside it
-    if len(scans) > 1 and (scans[0] - scans[-1]).days >= pathway.repeat_scan_after.days:
+    if leg.present(SCAN, pathway.stale_sign.days):
+        return None
+    if leg.present(D_DIMER, pathway.test_valid.days):
+        d_dimers = []  # a raised one beside it
+    if _repeated(leg, scans):
         return _Closing(scans[0], "the repeat scan was negative")
     if pregnant or leg.present(ANTICOAGULANT):
         return None
     if scans and d_dimers and abs((scans[0] - d_dimers[0]).days) <= pathway.test_valid.days:
-        return _Closing(max(scans[0], d_dimers[0]), "scan and D-dimer were negative")
+        # Signs must be older than both; the day between taking the one and having the other is allowed.
+        return _Closing(min(scans[0], d_dimers[0] + timedelta(days=1)), "scan and D-dimer were negative")
     unlikely = wells is not None and wells.complete and wells.most <= pathway.excluded_by_d_dimer_at_most
-    if d_dimers and unlikely and not leg.present(CANCER):
+    if d_dimers and unlikely and not leg.present(CANCER) and not leg.present(INJECTING):
         return _Closing(d_dimers[0], "the Wells score is low and D-dimer was negative")
     return None
+
+
+def _repeated(leg: Leg, scans: list[date]) -> bool:
+    """Two negative scans about a week apart, the first of them after the episode had begun (C.2)."""
+    if len(scans) < 2:
+        return False
+    pathway = leg.content.pathway
+    begun = [
+        fact.when.day
+        for key in leg.recorded()
+        for fact in leg.all_of(key)
+        if fact.status is Status.PRESENT
+        and fact.when
+        and (leg.content.findings[key].dvt.local_sign or leg.content.findings[key].complaint in PAIN)
+        and in_window(fact, pathway.stale_sign.days, leg.today)
+    ]
+    latest = scans[0]
+    return any(
+        pathway.repeat_scan_after.days <= (latest - first).days <= 2 * pathway.test_valid.days
+        and (not begun or first >= min(begun))
+        for first in scans[1:]
+    )
 
 
 def _negative_days(leg: Leg, key: str) -> list[date]:
@@ -277,13 +348,13 @@ def _negative_days(leg: Leg, key: str) -> list[date]:
     limit = leg.content.pathway.stale_sign.days
     return sorted(
         {
-            fact.when.day
+            fact.when.earliest
             for fact in leg.all_of(key)
             if fact.status is Status.ABSENT
             and not fact.provisional
             and fact.when is not None
-            and (leg.today - fact.when.day).days <= limit
-            and leg.is_here(fact.side, unknown_counts=leg.alone)
+            and (leg.today - fact.when.earliest).days <= limit
+            and leg.is_here(fact.side, unknown_counts=leg.side is Side.UNKNOWN)
         },
         reverse=True,
     )

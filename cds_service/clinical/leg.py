@@ -86,10 +86,20 @@ class Leg:
         return next(counting, None)
 
     def absent(self, key: str) -> Fact | None:
-        """The freshest fact that denies ``key``, unless another shows it."""
+        """The freshest fact that surely denies ``key``, unless another shows it.
+
+        Dated, final, and about this leg: what could lower urgency is not read from anything less (evidence F.5).
+        """
         if self.present(key):
             return None
-        return next((f for f in self.all_of(key) if f.status is Status.ABSENT and self._counts(f, None)), None)
+        return next((f for f in self.all_of(key) if f.status is Status.ABSENT and self.is_sure(f)), None)
+
+    def is_sure(self, fact: Fact) -> bool:
+        """Whether ``fact`` is dated, final, surely within its window and surely about this leg."""
+        finding = self.content.findings[fact.key]
+        if fact.when is None or fact.provisional or not self.is_here(fact.side, unknown_counts=self.alone):
+            return False
+        return finding.recency is None or (self.today - fact.when.earliest).days <= finding.recency.days
 
     def status(self, key: str) -> Status:
         """The safe reading of ``key`` (see ``present``)."""
@@ -147,22 +157,40 @@ def complaints(content: Content, facts: Iterable[Fact], today: date, days: int) 
         if finding.complaint is None or fact.status is not Status.PRESENT:
             continue
         own = finding.recency.days if finding.recency else days
-        limit = own if finding.complaint == "by_itself" else max(own, days)
+        # A suspicion that a clinician has left open counts as long as an unresolved sign does.
+        limit = own if finding.complaint == "by_itself" and not fact.ongoing else max(own, days)
         if in_window(fact, limit, today):
             found.append(fact)
     return found
 
 
-def symptomatic(content: Content, facts: Iterable[Fact], opened_by: Iterable[Fact]) -> list[Side]:
-    """The legs to judge: those complained of; else the one leg that anything is recorded of; else UNKNOWN."""
+def symptomatic(
+    content: Content, facts: Iterable[Fact], diagnoses: Iterable[Diagnosis], opened_by: Iterable[Fact], today: date
+) -> list[Side]:
+    """The legs to judge: those complained of, and those with a DVT on record or a positive scan.
+
+    A complaint without a side is about every leg that has a current sign; without any, about an UNKNOWN leg.
+    """
+    opened = list(opened_by)
     named: set[Side] = set()
-    for fact in opened_by:
+    for fact in opened:
         named |= _legs(fact.side)
-    if not named:
+    for one in diagnoses:
+        if one.cause == "dvt" and one.state is DiagnosisState.CURRENT:
+            named |= _legs(one.side)
+    if not named or any(not _legs(fact.side) for fact in opened):
         for fact in facts:
-            if content.findings[fact.key].side == "leg" and fact.status is Status.PRESENT:
+            if _is_current_sign(content, fact, today):
                 named |= _legs(fact.side)
     return sorted(named, reverse=True) or [Side.UNKNOWN]
+
+
+def _is_current_sign(content: Content, fact: Fact, today: date) -> bool:
+    """A finding of the present episode: what is long past does not say which leg hurts today."""
+    finding = content.findings[fact.key]
+    if finding.side != "leg" or fact.status is not Status.PRESENT or finding.recency is None:
+        return False
+    return finding.kind in ("symptom", "sign", "test", "imaging") and in_window(fact, finding.recency.days, today)
 
 
 def _legs(side: Side) -> set[Side]:

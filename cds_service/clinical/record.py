@@ -34,10 +34,15 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A day as recorded. ``day`` is the latest day an imprecise date can mean; ``text`` is ISO 8601 as recorded."""
+    """A day as recorded. ``day`` is the latest and ``earliest`` the first day that an imprecise date can mean.
+
+    Presence counts from the latest day, so that a sign is never too old by imprecision; what could lower urgency
+    counts from the earliest. ``text`` is ISO 8601 as recorded.
+    """
 
     day: date
     text: str
+    earliest: date
 
 
 @dataclass(frozen=True, slots=True)

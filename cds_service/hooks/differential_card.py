@@ -82,7 +82,7 @@ def _detail(
         lines.append((1, f"**Ask or examine next** - {short_name(content, leg.ask_next)}."))
     if not after_urgent:
         lines += [(2, step_line(content, causes[0]))]
-        lines.append((1, content.pathway.safety_net_risks if _minor_risk(call, leg) else ""))
+        lines.append((1, content.pathway.safety_net_risks if _clot_risk(call, leg) else ""))
     lines += [
         (1, capital(f"{'; '.join(placed)}.") if placed else ""),
         (0, f"**Safety net** - {content.actions['safety_net'].text}"),
@@ -138,11 +138,11 @@ def step_line(content: Content, one: RankedCause) -> str:
     return f"**{content.causes[one.cause].title}** - {words.next_steps[0]}{avoid}"
 
 
-def _minor_risk(call: Call, leg: LegAssessment) -> bool:
-    """Travel, oestrogen or obesity with pain alone: no DVT card, but the signs are named (evidence C.5)."""
-    minor = {key for key, finding in call.content.findings.items() if finding.dvt.risk == "minor"}
+def _clot_risk(call: Call, leg: LegAssessment) -> bool:
+    """A clotting risk without a suspicion of DVT: no DVT card, but the signs are named (evidence C.5)."""
+    risks = {key for key, finding in call.content.findings.items() if finding.dvt.risk}
     return not leg.dvt.suspected and any(
-        fact.key in minor and fact.status is Status.PRESENT for fact in call.assessment.record.facts
+        fact.key in risks and fact.status is Status.PRESENT for fact in call.assessment.record.facts
     )
 
 

@@ -143,12 +143,24 @@ def already_placed(
     for placed in leg.orders:
         if placed.order != key or not _same_leg(template, placed, leg.side):
             continue
-        if template.needs_reason and cause not in placed.reasons and "suspected_dvt_coded" not in placed.reasons:
+        if template.needs_reason and not _same_reason(cause, placed):
             continue
         if placed.completed and not _still_answers(content, placed, today, newest):
             continue
+        if template.same_day and not _is_of_these_days(content, placed, today):
+            continue
         return placed
     return None
+
+
+def _same_reason(cause: str, placed: PlacedOrder) -> bool:
+    suspects_dvt = cause in ("dvt", "pulmonary_embolism") and "suspected_dvt_coded" in placed.reasons
+    return cause in placed.reasons or suspects_dvt
+
+
+def _is_of_these_days(content: Content, placed: PlacedOrder, today: date) -> bool:
+    """A same-day order that has stood for weeks is forgotten, not in hand."""
+    return placed.when is not None and (today - placed.when.day).days <= content.pathway.test_valid.days
 
 
 def _same_leg(template: OrderTemplate, placed: PlacedOrder, side: Side) -> bool:

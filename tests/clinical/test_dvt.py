@@ -262,7 +262,11 @@ def test_anticoagulant_makes_d_dimer_useless(content: Content) -> None:
     taking = observation("on_anticoagulant", ago=10)
     assert level(content, *SIGNS, taking, *negative_tests(2, 2)) == "critical"
     repeated = [on("us_proximal_dvt", 3, present=False), on("us_proximal_dvt", 10, present=False)]
-    assert level(content, *SIGNS, taking, *repeated) is None
+    assert level(content, *SIGNS, taking, *repeated) == "critical"  # the signs came after the first scan
+    older = [on("pain_calf", 12), on("calf_swelling", 12), taking, *repeated]
+    assert level(content, *older) is None
+    far_apart = [on("us_proximal_dvt", 1, present=False), on("us_proximal_dvt", 30, present=False)]
+    assert level(content, on("pain_calf", 12), on("calf_swelling", 12), *far_apart) is not None
 
 
 APIXABAN = named(
@@ -343,3 +347,132 @@ def test_american_pathway_is_its_own(content: Content) -> None:
     ):
         assert "4 h" not in text
         assert "NICE" not in text
+
+
+def test_an_old_closing_does_not_hide_a_new_clot(content: Content) -> None:
+    refuted = clot(ago=None, verification="refuted", recordedDate=days_ago(30), note=[{"text": "scan seen"}])
+    assert level(content, refuted, clot(ago=1), on("pain_calf")) == "critical"
+    scans = [on("us_proximal_dvt", 25, present=False), on("us_proximal_dvt", 15, present=False)]
+    assert level(content, *scans, on("us_proximal_dvt", 1), on("pain_calf")) == "critical"
+
+
+def test_signs_after_the_scan_are_not_answered_by_a_later_d_dimer(content: Content) -> None:
+    later = [on("calf_swelling", 1), on("entire_leg_swollen", 1), on("pain_calf", 7)]
+    assert level(content, *later, *negative_tests(7, 0)) == "critical"
+
+
+def test_symptoms_on_treatment_reopen(content: Content) -> None:
+    treated = [clot(ago=20), APIXABAN]
+    assert level(content, *treated, on("pain_calf", 1)) is not None
+    breathless = judged(content, *treated, observation("chest_pain_dyspnoea", ago=0))
+    assert rules(breathless) == ["RF01", "RF02"]
+
+
+@pytest.mark.parametrize(
+    "medicine",
+    [
+        {"status": "completed", "authoredOn": days_ago(25)},
+        {"status": "stopped"},
+        {"intent": "plan"},
+    ],
+)
+def test_a_course_that_is_over_treats_nothing(content: Content, medicine: dict[str, Any]) -> None:
+    assert level(content, clot(ago=4), {**APIXABAN, **medicine}) == "critical"
+    ended = named(
+        "MedicationStatement",
+        status="active",
+        effectivePeriod={"start": days_ago(90), "end": days_ago(10)},
+        medicationCodeableConcept=concept((RXNORM, "1364430")),
+    )
+    assert level(content, clot(ago=4), ended) == "critical"
+
+
+def test_an_open_suspicion_stays_on_the_list(content: Content) -> None:
+    assert level(content, clot(ago=20, verification="provisional")) is not None
+    assert level(content, clot(ago=50, verification="provisional")) is None
+
+
+def test_a_date_to_come_ends_nothing(content: Content) -> None:
+    expecting = condition(
+        concept(("http://hl7.org/fhir/sid/icd-10-cm", "Z33.1")), ago=90, abatementDateTime="2026-09-01"
+    )
+    assert verdict(content, on("pain_calf"), expecting).pregnant
+    over = condition(concept(("http://hl7.org/fhir/sid/icd-10-cm", "Z33.1")), ago=280, abatementDateTime=days_ago(10))
+    found = verdict(content, on("pain_calf"), over).pregnant
+    assert found is not None
+    assert found.key == "postpartum_6w"
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        {"status": "preliminary"},
+        {"effectiveDateTime": None},
+        {"effectiveDateTime": "2026-03"},
+        {"effectiveDateTime": "2026-06-01"},
+    ],
+)
+def test_no_weak_statement_lowers_urgency(content: Content, weak: dict[str, Any]) -> None:
+    def weakened(resource: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in {**resource, **weak}.items() if value is not None}
+
+    base = [on("pain_calf"), on("calf_swelling"), on("deep_vein_tenderness"), on("entire_leg_swollen")]
+    assert level(content, *base, weakened(on("alternative_diagnosis_asserted"))) == "critical"
+    assert level(content, *base, *(weakened(one) for one in negative_tests(0, 0))) == "critical"
+    low = [on("pain_calf"), on("calf_swelling"), on("redness"), *(weakened(one) for one in ALL_BUT_ONE)]
+    assert level(content, *low) == "critical"
+
+
+def test_cancer_codes_and_the_order_of_ids(content: Content) -> None:
+    breast = condition(concept(("http://hl7.org/fhir/sid/icd-10-cm", "C50.911")), ago=30)
+    assert level(content, on("pain_calf"), breast) == "critical"
+    old = {**condition(concept(("http://hl7.org/fhir/sid/icd-10-cm", "C34.11")), ago=4000), "id": "a-old"}
+    for name in ("0-new", "z-new"):
+        new = {**condition(concept(("http://hl7.org/fhir/sid/icd-10-cm", "C18.9")), ago=30), "id": name}
+        assert level(content, on("pain_calf"), old, new) == "critical"
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        ("http://hl7.org/fhir/sid/icd-10-cm", "I80.211"),
+        ("http://hl7.org/fhir/sid/icd-10", "I80.2"),
+        (SNOMED, "128053003"),
+        (SNOMED, "132281000119108"),
+    ],
+)
+def test_a_dvt_code_without_a_place_is_at_least_a_suspicion(content: Content, system: str, code: str) -> None:
+    assert level(content, condition(concept((system, code)))) is not None
+
+
+def test_a_clot_reported_by_an_observation(content: Content) -> None:
+    report = observation(
+        concept(("http://loinc.org", "39432-0")), valueCodeableConcept=concept((SNOMED, "404223003")), site=LEFT
+    )
+    assert level(content, report, on("pain_calf")) == "critical"
+
+
+def test_a_leg_with_a_clot_is_judged_whatever_hurts(content: Content) -> None:
+    right = condition(concept(("http://hl7.org/fhir/sid/icd-10-cm", "I82.411")))
+    both = judged(content, right, on("pain_behind_knee", side=LEFT))
+    assert [flag.side for flag in both.urgent if flag.rule == "RF01"] == ["right"]
+    sideless = [observation("pain_calf"), on("redness", side=RIGHT), on("deep_vein_tenderness", side=RIGHT)]
+    found = judged(content, *sideless, on("pain_behind_knee", side=LEFT))
+    assert "right" in [flag.side for flag in found.urgent if flag.rule == "RF01"]
+
+
+def test_an_old_finding_does_not_name_the_leg(content: Content) -> None:
+    chart = [observation("pain_calf"), observation("calf_swelling"), on("prosthetic_knee", 2000, side=RIGHT)]
+    assert [leg.side for leg in judged(content, *chart).legs] == ["unknown"]
+
+
+def test_swollen_legs_and_pain_without_a_place(content: Content) -> None:
+    swollen = condition(concept((SNOMED, "275319005")))
+    assert level(content, on("pain_calf"), swollen) is not None
+    leg_pain = condition(concept(("http://hl7.org/fhir/sid/icd-10-cm", "M79.604")))
+    assert level(content, leg_pain, on("previous_dvt", 900)) == "critical"
+
+
+def test_injecting_is_same_day_whatever_the_score(content: Content) -> None:
+    low = [*SIGNS, *ALL_BUT_ONE, on("previous_dvt", present=False), on("ddimer_positive", 2, present=False)]
+    assert level(content, *low, on("iv_drug_use", 100)) == "critical"

@@ -395,3 +395,73 @@ def test_irrelevant_resources_are_not_even_built(content: Content, monkeypatch: 
     others = [observation(concept((LOINC, "718-7")), valueQuantity={"value": 13}) for _ in range(50)]
     read(content, observation("pain_calf"), *others)
     assert built == ["Patient", "Observation"]
+
+
+def test_a_contained_stranger_does_not_stop_the_reading(content: Content) -> None:
+    for stranger in ({"resourceType": "SubstanceProtein", "id": "x"}, {"resourceType": True}, 7):
+        record = read(content, observation("knee_effusion", contained=[stranger]))
+        assert {key for key, _, _ in facts(record)} == {"knee_effusion"}
+
+
+def test_panels_by_full_url_and_panels_that_disagree(content: Content) -> None:
+    member = observation("knee_effusion", ago=None)
+    pointer = [{"reference": f"Observation/{member['id']}"}]
+    left = observation({"text": "Knee"}, site=LEFT, hasMember=pointer)
+    right = observation({"text": "Knee"}, site=RIGHT, hasMember=pointer)
+    for panels in ((left, right), (right, left)):
+        record = read(content, *panels, member)
+        assert {side for _, _, side in facts(record)} == {"unknown"}
+        assert UnreadKind.SIDE in [one.kind for one in record.unread]
+    wrong = {**left, "status": "entered-in-error"}
+    assert {side for _, _, side in facts(read(content, wrong, member))} == {"unknown"}
+
+
+def test_statuses_are_read_from_their_own_system(content: Content) -> None:
+    pain = condition(concept((SNOMED, "300954003")))
+    base = "http://terminology.hl7.org/CodeSystem/condition-"
+    pain["verificationStatus"] = concept(("https://site.example", "confirmed"), (f"{base}ver-status", "refuted"))
+    assert facts(read(content, pain)) == {("pain_calf", "absent", "unknown")}
+    pain["verificationStatus"] = concept((f"{base}ver-status", "confirmed"))
+    pain["clinicalStatus"] = concept(("https://site.example", "inactive"), (f"{base}clinical", "active"))
+    assert facts(read(content, pain)) == {("pain_calf", "present", "unknown")}
+
+
+def test_side_from_any_coding(content: Content) -> None:
+    both_codes = condition(concept((SNOMED, "300954003"), (ICD10CM, "M79.662")))
+    assert {side for _, _, side in facts(read(content, both_codes))} == {"left"}
+    against = condition(concept((SNOMED, "300954003"), (ICD10CM, "M79.662")), bodySite=[concept((SNOMED, RIGHT))])
+    record = read(content, against)
+    assert {side for _, _, side in facts(record)} == {"unknown"}
+    assert [one.kind for one in record.unread] == [UnreadKind.SIDE]
+    listed = condition(
+        concept((SNOMED, "300954003")), bodySite=[concept((SNOMED, LEFT_CALF)), concept((SNOMED, RIGHT_CALF))]
+    )
+    assert {side for _, _, side in facts(read(content, listed))} == {"both"}
+
+
+def test_what_was_asked_and_not_answered_is_unknown(content: Content) -> None:
+    assert (
+        status_of(content, valueBoolean=False, dataAbsentReason=concept((ABSENT_REASON, "not-performed"))) == "unknown"
+    )
+    known_beside = [concept((INTERPRETATION, "POS")), concept(("https://lab.example", "!"))]
+    assert status_of(content, interpretation=known_beside) == "present"
+    at_odds = [concept((INTERPRETATION, "POS")), concept((INTERPRETATION, "NEG"))]
+    record = read(content, observation("knee_effusion", interpretation=at_odds))
+    assert not record.facts
+    assert record.unread
+
+
+def test_an_open_period_reaches_to_today(content: Content) -> None:
+    (fact,) = read(content, observation("calf_swelling", ago=None, effectivePeriod={"start": days_ago(60)})).facts
+    assert fact.when is not None
+    assert fact.when.day.isoformat() == days_ago(0)
+    assert fact.when.earliest.isoformat() == days_ago(60)
+
+
+def test_the_same_id_of_another_patient_replaces_nothing(content: Content) -> None:
+    mine = observation("knee_effusion", meta={"lastUpdated": "2026-03-01T00:00:00Z"})
+    other = {**mine, "subject": {"reference": "Patient/q"}, "meta": {"lastUpdated": "2026-03-10T00:00:00Z"}}
+    for chart in ((mine, other), (other, mine)):
+        record = read(content, *chart)
+        assert {key for key, _, _ in facts(record)} == {"knee_effusion"}
+        assert [one.kind for one in record.unread] == [UnreadKind.OTHER_PATIENT]

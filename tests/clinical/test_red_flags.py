@@ -145,6 +145,22 @@ def test_a_lump_in_a_child_is_a_matter_of_days(content: Content) -> None:
     assert {f.rule: f.speed for f in judged(content, *chart).urgent}["RF12"] == "two_weeks"
 
 
+@pytest.mark.parametrize(
+    ("rule", "keys"),
+    [
+        ("RF07", ("knee_effusion", "fever")),
+        ("RF09", ("trauma_recent", "unable_weight_bear")),
+        ("RF10", ("high_energy_trauma",)),
+        ("RF11", ("haemarthrosis_4h",)),
+        ("RF12", ("mass_growing",)),
+        ("RF16", ("tender_cord_superficial",)),
+    ],
+)
+def test_knee_findings_open_the_red_flags_without_pain(content: Content, rule: str, keys: tuple[str, ...]) -> None:
+    assessment = judged(content, *(observation(key, site=LEFT, ago=0) for key in keys))
+    assert rule in rules(assessment)
+
+
 def test_no_complaint_no_rule(content: Content) -> None:
     assessment = judged(content, observation("saddle_bladder_bowel"), observation("fever", ago=0))
     assert not assessment.urgent

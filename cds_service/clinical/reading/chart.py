@@ -36,7 +36,8 @@ class _Chart:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, ChartEntry] = field(default_factory=dict)
     medications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    panels: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    panels: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     own_names: set[str] = field(default_factory=set)
     bases: set[str] = field(default_factory=set)
     unread: list[Unread] = field(default_factory=list)
@@ -90,18 +91,39 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
             _sort_medication(chart, raw, entry)
         elif kind in _ONES_SUBJECT:
             name = _name(raw, kind, entry, number)
+            if entry.full_url:
+                chart.names[entry.full_url] = name
             _sort_clinical(chart, name, raw, entry)
-    for name, entry in chart.clinical.items():
+    _sort_panels(chart)
+    return chart
+
+
+def _sort_panels(chart: _Chart) -> None:
+    """Which valid panels of this patient list which Observation."""
+    for name, entry in sorted(chart.clinical.items()):
         members = entry.resource.get("hasMember") if name.startswith("Observation/") else None
-        for member in members if isinstance(members, list) else ():
+        if not isinstance(members, list) or not members:
+            continue
+        if entry.resource.get("status") in ("entered-in-error", "cancelled") or not _whose(chart, entry.resource):
+            continue
+        for member in members:
             reference = member.get("reference") if isinstance(member, dict) else None
             if isinstance(reference, str):
-                chart.panels[_local(reference)] = entry.resource
-    return chart
+                local = chart.names.get(reference, _local(reference))
+                chart.panels.setdefault(local, []).append(entry.resource)
+
+
+def _whose(chart: _Chart, raw: Mapping[str, Any]) -> bool:
+    """Whether ``raw`` says that it is about this patient."""
+    subject = raw.get("subject")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    return isinstance(reference, str) and _is_mine(chart, reference)
 
 
 def _sort_clinical(chart: _Chart, name: str, raw: Mapping[str, Any], entry: ChartEntry) -> None:
     known = chart.clinical.get(name)
+    if known is not None and _subject_text(known.resource) != _subject_text(raw):
+        name, known = f"{name}~other", None
     if known is None or known.resource == raw:
         chart.clinical[name] = entry
         return
@@ -113,6 +135,10 @@ def _sort_clinical(chart: _Chart, name: str, raw: Mapping[str, Any], entry: Char
         digest = len([other for other in chart.clinical if other.split("~")[0] == name])
         if not any(o.resource == raw for n, o in chart.clinical.items() if n.split("~")[0] == name):
             chart.clinical[f"{name}~{digest}"] = entry
+
+
+def _subject_text(raw: Mapping[str, Any]) -> str:
+    return str(raw.get("subject"))
 
 
 def _updated(raw: Mapping[str, Any]) -> str:
@@ -189,10 +215,10 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
 
 
 def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
-    subject = raw.get("subject")
-    reference = subject.get("reference") if isinstance(subject, dict) else None
-    if not isinstance(reference, str) or not _is_mine(chart, reference):
-        reason = "belongs to another patient" if isinstance(reference, str) else "does not say whose it is"
+    if not _whose(chart, raw):
+        subject = raw.get("subject")
+        names_one = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+        reason = "belongs to another patient" if names_one else "does not say whose it is"
         findings.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
         return
     try:
@@ -212,7 +238,7 @@ def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, An
         findings.unread.append(Unread(name, UnreadKind.INVALID, str(error), keys))
         return
     findings.unread += [Unread(name, UnreadKind.INVALID, f"left out {part}: not valid", keys) for part in left_out]
-    _dispatch(raw["resourceType"], model, name, findings, chart.panels.get(name), medicine_model)
+    _dispatch(raw["resourceType"], model, name, findings, chart.panels.get(name, []), medicine_model)
 
 
 def _of_concern(uses: Iterable[CodeUse]) -> bool:
@@ -220,10 +246,10 @@ def _of_concern(uses: Iterable[CodeUse]) -> bool:
 
 
 def _dispatch(
-    kind: str, model: Any, name: str, findings: Findings, panel: Mapping[str, Any] | None, medicine: Any
+    kind: str, model: Any, name: str, findings: Findings, panels: list[Mapping[str, Any]], medicine: Any
 ) -> None:
     if kind == "Observation":
-        observations.read(model, name, findings, observations.inherited(panel))
+        observations.read(model, name, findings, observations.inherited(panels))
     elif kind == "Condition":
         conditions.read(model, name, findings)
     elif kind == "Procedure":

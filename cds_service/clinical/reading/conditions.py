@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from cds_service.clinical.codes import Code, is_sequela
-from cds_service.clinical.reading.dates import years_after
-from cds_service.clinical.reading.findings import Findings
+from cds_service.clinical.reading.dates import is_past, years_after
+from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
+from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
 from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement, meant, state
-from cds_service.clinical.record import Diagnosis, DiagnosisState, Side, Status, When
+from cds_service.clinical.reading.statements import Statement, Trouble, meant
+from cds_service.clinical.reading.statements import state as state_findings
+from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
+PREGNANCY, POST_PARTUM = "pregnancy", "postpartum_6w"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
 _PAST = frozenset({"inactive", "remission", "resolved"})
-SUSPECTED_DVT = "suspected_dvt_coded"
-PREVIOUS_DVT = "previous_dvt"
-DVT = "dvt"
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
     """Everything one validated Condition says."""
     content = findings.content
-    verification = _status_code(model.verificationStatus)
+    verification = _status_code(model.verificationStatus, "condition-ver-status")
     if verification == "entered-in-error":
         findings.set_aside.append("Condition entered-in-error")
         return
-    if all(is_sequela(Code.of(system, code)) for system, code in codings(model.code)):
+    coded = [Code.of(system, code) for system, code in codings(model.code)]
+    if coded and all(is_sequela(code) for code in coded):
         findings.set_aside.append("Condition is a late effect of an old injury")
         return
     sites = [*(model.bodySite or ()), *contained_body_structures(model)]
     place = place_of(content, sites).joined(place_of(content, [model.code], in_code=True))
     onset = _onset(model, name, findings)
     recorded = findings.when(model.recordedDate, name)
-    past = _status_code(model.clinicalStatus) in _PAST or _has_abated(model)
+    past = _status_code(model.clinicalStatus, "condition-clinical") in _PAST or _has_abated(model, findings.today)
     _read_findings(model, name, findings, place, onset, recorded, verification, past=past)
     _read_diagnoses(model, name, findings, place, onset, recorded, verification, past=past)
 
 
-def _status_code(concept: Any) -> str | None:
-    return next((code for _, code in codings(concept)), None) if concept is not None else None
+def _status_code(concept: Any, system: str) -> str | None:
+    """The status in HL7's own code system, wherever it stands among the codings."""
+    return next((code for uri, code in codings(concept) if uri.rsplit("/", 1)[-1] == system), None)
 
 
 def _onset(model: Any, name: str, findings: Findings) -> When | None:
@@ -50,11 +53,13 @@ def _onset(model: Any, name: str, findings: Findings) -> When | None:
     return findings.when(value, name)
 
 
-def _has_abated(model: Any) -> bool:
-    return any(
-        getattr(model, name) is not None
-        for name in ("abatementDateTime", "abatementPeriod", "abatementAge", "abatementRange", "abatementString")
-    )
+def _has_abated(model: Any, today: date) -> bool:
+    """Whether the condition is over: an abatement still to come, such as a due date, is not."""
+    period = model.abatementPeriod
+    date_given = model.abatementDateTime or (period.end if period is not None else None)
+    if date_given is not None:
+        return is_past(date_given, today)
+    return any(getattr(model, name) is not None for name in ("abatementAge", "abatementRange", "abatementString"))
 
 
 def _read_findings(
@@ -70,16 +75,22 @@ def _read_findings(
 ) -> None:
     content = findings.content
     held = meant(content, uses_of(content, model.code), place, answered=False)
+    if past and any(use.key == PREGNANCY for use in held):
+        ended = findings.when(model.abatementDateTime, name)
+        if ended is not None:
+            findings.add([Statement(POST_PARTUM, Status.PRESENT, Side.BODY)], name, ended, None)
     if past:
         current = [use for use in held if content.findings[use.key].past_counts]
         findings.set_aside += ["Condition no longer active"] * (len(current) < len(held))
         held = current
     refuted = verification == "refuted"
-    statements, troubles = state(content, held, place, Status.ABSENT if refuted else Status.PRESENT)
+    statements, troubles = state_findings(content, held, place, Status.ABSENT if refuted else Status.PRESENT)
     findings.report(name, troubles)
     if verification in _POSSIBLE:
         # "Possible" is not "present": it may raise urgency, so symptoms and signs keep it for red flags only.
-        statements = [said for said in statements if content.findings[said.key].kind in ("symptom", "sign", "history")]
+        kept = [said for said in statements if content.findings[said.key].kind in ("symptom", "sign", "history")]
+        findings.set_aside += ["Condition only possible"] * (len(kept) < len(statements))
+        statements = kept
     own_suspicion = [said for said in statements if said.key == SUSPECTED_DVT]
     others = [said for said in statements if said.key != SUSPECTED_DVT]
     findings.add(own_suspicion, name, onset, recorded, ongoing=not past)
@@ -97,25 +108,25 @@ def _read_diagnoses(
     *,
     past: bool,
 ) -> None:
-    content = findings.content
-    sides: dict[str, Side] = {}
-    for use in uses_of(content, model.code):
-        if use.kind != "cause" or (use.relation == "broader" and place.sites.isdisjoint(use.narrowed_by)):
-            continue
-        side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
-        if sides.get(use.key, Side.UNKNOWN) is Side.UNKNOWN:
-            sides[use.key] = side
-    for cause, side in sides.items():
-        if cause == DVT and verification in _POSSIBLE and not past:
-            findings.add([Statement(SUSPECTED_DVT, Status.PRESENT, side)], name, onset, recorded, ongoing=True)
-            continue
-        if verification in _POSSIBLE:
-            findings.set_aside.append("Condition only possible")
-            continue
-        if cause == DVT and past and verification != "refuted":
-            findings.add([Statement(PREVIOUS_DVT, Status.PRESENT, Side.BODY)], name, onset, recorded)
-        stands = DiagnosisState.PAST if past else DiagnosisState.CURRENT
-        if verification == "refuted":
-            stands = DiagnosisState.REFUTED
-        reasoned = bool(model.note or model.evidence)
-        findings.diagnoses.append(Diagnosis(cause, stands, side, onset, recorded, name, reasoned))
+    uses = uses_of(findings.content, model.code)
+    state = DiagnosisState.PAST if past else DiagnosisState.CURRENT
+    if verification == "refuted":
+        state = DiagnosisState.REFUTED
+    possible = verification in _POSSIBLE
+    found = diagnosed(uses, place)
+    if dvt_of_unstated_place(uses, place) and not any(cause == DVT for cause, _ in found):
+        possible = possible or state is DiagnosisState.CURRENT
+        found.append((DVT, place.side_with(None) or Side.UNKNOWN))
+    elif not found and any(use.kind == "cause" and use.key == DVT for use in uses):
+        findings.report(name, [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))])
+    for cause, side in found:
+        findings.diagnose(
+            cause,
+            side,
+            onset,
+            recorded,
+            name,
+            state=state,
+            possible=possible and state is not DiagnosisState.REFUTED,
+            reasoned=bool(model.note or model.evidence),
+        )

@@ -22,27 +22,42 @@ def to_when(value: Any, today: date) -> When | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        day, text = value.date(), value.date().isoformat()
+        first = last = value.date()
+        text = first.isoformat()
     elif isinstance(value, date):
-        day, text = value, value.isoformat()
+        first = last = value
+        text = value.isoformat()
     else:
-        day, text = _latest_day(str(value), today), str(value)
-    if day > today + timedelta(days=1):
+        text = str(value)
+        first, last = _span(text)
+    if first > today + timedelta(days=1):
         raise FutureDate(text)
-    return When(min(day, today), text)
+    return When(min(last, today), text, min(first, today))
 
 
-def _latest_day(text: str, today: date) -> date:
+def is_past(value: Any, today: date) -> bool:
+    """Whether a FHIR date lies before or on ``today``; a date to come is no error here."""
+    try:
+        return to_when(value, today) is not None
+    except FutureDate:
+        return False
+
+
+def still_going(start: When | None, today: date) -> When | None:
+    """A period without an end: it may reach to today, and began when it says."""
+    return When(today, start.text, start.earliest) if start else None
+
+
+def _span(text: str) -> tuple[date, date]:
+    """First and last day of ``2026`` or ``2026-03``."""
     year, _, month = text.partition("-")
-    first = date(int(year), int(month or 1), 1)
-    if first > today:
-        return first
     if not month:
-        return min(date(int(year), 12, 31), today)
-    return min(date(int(year), int(month), calendar.monthrange(int(year), int(month))[1]), today)
+        return date(int(year), 1, 1), date(int(year), 12, 31)
+    last = calendar.monthrange(int(year), int(month))[1]
+    return date(int(year), int(month), 1), date(int(year), int(month), last)
 
 
 def years_after(birth: When, years: float) -> When:
     """The day on which somebody born on ``birth`` had lived ``years``, as an approximate date."""
     day = birth.day + timedelta(days=years * 365.25)
-    return When(day, f"{day.year}")
+    return When(day, f"{day.year}", day - timedelta(days=366))

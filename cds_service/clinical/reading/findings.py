@@ -10,7 +10,22 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.reading.dates import FutureDate, to_when
 from cds_service.clinical.reading.measurements import SidedReading
 from cds_service.clinical.reading.statements import Statement, Trouble
-from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Unread, UnreadKind, When
+from cds_service.clinical.record import (
+    Diagnosis,
+    DiagnosisState,
+    Fact,
+    Patient,
+    PlacedOrder,
+    Side,
+    Status,
+    Unread,
+    UnreadKind,
+    When,
+)
+
+DVT = "dvt"
+SUSPECTED_DVT = "suspected_dvt_coded"
+PREVIOUS_DVT = "previous_dvt"
 
 
 class Findings:
@@ -49,6 +64,30 @@ class Findings:
         """Facts of one source."""
         for said in statements:
             self.facts.append(Fact(said.key, said.status, said.side, clinical, recorded, source, ongoing, provisional))
+
+    def diagnose(
+        self,
+        cause: str,
+        side: Side,
+        clinical: When | None,
+        recorded: When | None,
+        source: str,
+        *,
+        state: DiagnosisState = DiagnosisState.CURRENT,
+        possible: bool = False,
+        reasoned: bool = False,
+    ) -> None:
+        """A coded diagnosis. A merely possible DVT is a suspicion of DVT; other possible diagnoses do not count."""
+        if possible and cause != DVT:
+            self.set_aside.append("Diagnosis only possible")
+        elif possible:
+            if state is DiagnosisState.CURRENT:
+                suspicion = [Statement(SUSPECTED_DVT, Status.PRESENT, side)]
+                self.add(suspicion, source, clinical, recorded, ongoing=True)
+        else:
+            if cause == DVT and state is DiagnosisState.PAST:
+                self.add([Statement(PREVIOUS_DVT, Status.PRESENT, Side.BODY)], source, clinical, recorded)
+            self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned))
 
     def report(self, source: str, troubles: Iterable[Trouble]) -> None:
         """What went wrong in one source."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Measure
+from cds_service.clinical.reading.dates import still_going
+from cds_service.clinical.reading.diagnoses import diagnosed
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, judge
 from cds_service.clinical.reading.places import Place, contained_body_structures, place_of, uses_of
@@ -23,21 +25,15 @@ _OTHER_VALUES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
-    """What a panel gives to members that do not say it themselves."""
-
-    panel: Any = None
-
-
-def inherited(raw_panel: Mapping[str, Any] | None) -> Inherited:
-    """The panel that lists an Observation as ``hasMember``, validated; an unreadable panel gives nothing."""
-    if raw_panel is None:
-        return Inherited()
-    try:
-        return Inherited(build(raw_panel)[0])
-    except Unreadable:
-        return Inherited()
+def inherited(raw_panels: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+    """The panels that list an Observation as ``hasMember``, validated; an unreadable one gives nothing."""
+    found = []
+    for raw in raw_panels:
+        try:
+            found.append(build(raw)[0])
+        except Unreadable:
+            continue
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +47,27 @@ class _Context:
     provisional: bool
 
 
-def read(model: Any, name: str, findings: Findings, from_panel: Inherited) -> None:
-    """Everything one validated Observation says."""
+def read(model: Any, name: str, findings: Findings, panels: tuple[Any, ...]) -> None:
+    """Everything one validated Observation says; ``panels`` give side and date when it does not."""
     if model.status in _NOT_MADE:
         findings.set_aside.append(f"Observation {model.status}")
         return
-    panel = from_panel.panel
     content = findings.content
+    if any(str(member.reference).startswith("#") for member in model.hasMember or ()):
+        findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
     sites = [model.bodySite] if model.bodySite else [*contained_body_structures(model)]
-    if not sites and panel is not None and panel.bodySite:
-        sites = [panel.bodySite]
-    place = place_of(content, sites).joined(place_of(content, [model.code], in_code=True))
+    place = place_of(content, sites)
+    if not sites:
+        for panel in panels:
+            place = place.joined(place_of(content, [panel.bodySite] if panel.bodySite else []))
+    place = place.joined(place_of(content, [model.code], in_code=True))
     for part in model.component or ():
         if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
             place = place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
     clinical = _effective(model, name, findings)
-    if clinical is None and panel is not None:
-        clinical = _effective(panel, name, findings)
+    if clinical is None:
+        dates = [when for panel in panels if (when := _effective(panel, name, findings)) is not None]
+        clinical = min(dates, key=lambda when: when.day, default=None)
     context = _Context(findings, place, clinical, findings.when(model.issued, name), model.status in _EARLY)
     _read_part(context, model, name)
     for number, part in enumerate(model.component or (), start=1):
@@ -79,7 +79,9 @@ def _effective(model: Any, name: str, findings: Findings) -> When | None:
     period = model.effectivePeriod
     value = model.effectiveDateTime or model.effectiveInstant
     if value is None and period is not None:
-        value = period.end or period.start
+        if period.end is None:
+            return still_going(findings.when(period.start, name), findings.today)
+        value = period.end
     if value is None and model.effectiveTiming is not None and model.effectiveTiming.event:
         value = max(model.effectiveTiming.event, key=str)
     return findings.when(value, name)
@@ -97,6 +99,7 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
         return
     if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
         return
+    _read_causes(context, part, source, uses)
     if not held:
         return
     status = _status(context, part)
@@ -118,30 +121,51 @@ def _has_value(part: Any) -> bool:
 def _status(context: _Context, part: Any) -> Status | None:
     """What the value says; None if there is a value that is not understood."""
     content = context.findings.content
+    if part.dataAbsentReason is not None:
+        return Status.UNKNOWN
     if part.valueBoolean is not None:
         return Status.PRESENT if part.valueBoolean else Status.ABSENT
     if part.valueCodeableConcept is not None:
         return answer_in(content, part.valueCodeableConcept)
     if any(getattr(part, name) is not None for name in _OTHER_VALUES):
         return None
-    if part.dataAbsentReason is not None:
-        return Status.UNKNOWN
     if part.interpretation:
-        answers = {answer_in(content, concept) for concept in part.interpretation}
-        return answers.pop() if len(answers) == 1 else Status.UNKNOWN
+        answers = {answer for concept in part.interpretation if (answer := answer_in(content, concept))}
+        return answers.pop() if len(answers) == 1 else None
     return Status.PRESENT  # the code alone states the finding
 
 
 def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
     """A finding as the value of a question: present. Whether the value named one."""
     content = context.findings.content
-    uses = [use for use in uses_of(content, part.valueCodeableConcept) if use.kind == "finding"]
-    if not uses:
+    every = uses_of(content, part.valueCodeableConcept)
+    uses = [use for use in every if use.kind == "finding"]
+    causes = [use for use in every if use.kind == "cause"]
+    if not uses and not causes:
         return False
     place = context.place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
     held = meant(content, uses, place, answered=True)
-    _add(replace(context, place=place), held, Status.PRESENT, source)
+    here = replace(context, place=place)
+    _add(here, held, Status.PRESENT, source)
+    stated = _state_causes(here, causes, source)
+    if not held and not stated:
+        context.findings.report(source, [Trouble(UnreadKind.PLACE, "nothing says which place it means", _keys(every))])
     return True
+
+
+def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse]) -> None:
+    """A diagnosis as the code of an Observation, stated to be there."""
+    causes = [use for use in uses if use.kind == "cause"]
+    if causes and _status(context, part) is Status.PRESENT:
+        _state_causes(context, causes, source)
+
+
+def _state_causes(context: _Context, causes: list[CodeUse], source: str) -> bool:
+    """Diagnoses by way of an Observation, as for an image report; a preliminary one is a suspicion of DVT."""
+    found = diagnosed(causes, context.place)
+    for key, side in found:
+        context.findings.diagnose(key, side, context.clinical, context.recorded, source, possible=context.provisional)
+    return bool(found)
 
 
 def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse], held: list[CodeUse]) -> None:
@@ -152,7 +176,10 @@ def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse
         if use.kind == "measure" and (use.relation != "broader" or not context.place.sites.isdisjoint(use.narrowed_by))
     ]
     if not measures:
-        if held:
+        lost = tuple(sorted({content.measures[use.key].finding for use in uses if use.kind == "measure"}))
+        if lost:
+            findings.report(source, [Trouble(UnreadKind.PLACE, "nothing says which place it means", lost)])
+        elif held:
             trouble = Trouble(UnreadKind.VALUE, "a number is not an answer to it", _keys(held))
             findings.report(source, [trouble])
         return
@@ -184,7 +211,10 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
         findings.sided.append(SidedReading(key, side, reading.value, context.clinical, context.recorded, source))
         return
     status = judge(measure, reading, findings.age)
-    if status is not Status.UNKNOWN:
+    flags = {answer_in(findings.content, concept) for concept in part.interpretation or ()}
+    if status is Status.ABSENT and Status.PRESENT in flags:
+        findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
+    elif status is not Status.UNKNOWN:
         _record(context, [Statement(measure.finding, status, side)], source)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.codes import Code, is_sequela
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Side
 
@@ -33,25 +34,31 @@ class Place:
     contradictory: bool = False
 
     def joined(self, other: Place) -> Place:
-        """Both places together."""
+        """Both places together. Elements that name different legs contradict each other."""
+        apart = bool(self.named) and bool(other.named) and self.named.isdisjoint(other.named)
         return Place(
             self.sites | other.sites,
             self.sides | other.sides,
             self.stated or other.stated,
             self.understood or other.understood,
-            self.contradictory or other.contradictory,
+            self.contradictory or other.contradictory or apart,
         )
+
+    @property
+    def named(self) -> frozenset[Side]:
+        """The single legs named."""
+        return self.sides - {Side.BOTH}
 
     def side_with(self, from_code: Side | None) -> Side | None:
         """The leg of a finding whose code names ``from_code``; None when place and code contradict each other.
 
         A code for both sides at one named leg means the named leg.
         """
-        place = Side.UNKNOWN
-        if self.sides:
-            place = next(iter(self.sides)) if len(self.sides) == 1 else Side.BOTH
         if self.contradictory:
             return None
+        place = Side.UNKNOWN
+        if self.sides:
+            place = next(iter(self.named)) if len(self.named) == 1 else Side.BOTH
         if from_code is None or from_code is Side.UNKNOWN:
             return place
         if place in (Side.UNKNOWN, from_code):
@@ -69,8 +76,16 @@ def codings(concept: Any) -> Iterable[tuple[str, str]]:
 
 
 def uses_of(content: Content, concept: Any) -> list[CodeUse]:
-    """What the codings of ``concept`` mean here, all of them: the first one is not special."""
-    return [use for system, code in codings(concept) for use in content.uses(system, code)]
+    """What the codings of ``concept`` mean here, all of them: the first one is not special.
+
+    A late effect of an old injury (ICD-10-CM 7th character S) means nothing that is current.
+    """
+    return [
+        use
+        for system, code in codings(concept)
+        for use in content.uses(system, code)
+        if not is_sequela(Code.of(system, code))
+    ]
 
 
 def place_of(content: Content, concepts: Iterable[Any], *, in_code: bool = False) -> Place:
@@ -79,8 +94,9 @@ def place_of(content: Content, concepts: Iterable[Any], *, in_code: bool = False
     sides: set[Side] = set()
     stated = understood = contradictory = False
     for concept in concepts:
-        uses = [use for use in uses_of(content, concept) if use.kind == "site"]
-        named = {Side(use.side) for use in uses if use.side}
+        every = uses_of(content, concept)
+        uses = [use for use in every if use.kind == "site"]
+        named = {Side(use.side) for use in every if use.side and (use.kind == "site" or in_code)}
         contradictory = contradictory or {Side.LEFT, Side.RIGHT} <= named
         sides |= named
         for use in uses:

@@ -41,6 +41,9 @@ _BEARS_ON_MEANING = (
 )  # fmt: skip
 
 
+_CONTAINED = ("Medication", "BodyStructure")
+
+
 class Unreadable(ValueError):  # noqa: N818 - reads as the thing it is
     """A resource that cannot be used; the message names the elements, never their content."""
 
@@ -54,18 +57,31 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     if raw.get("modifierExtension") or raw.get("implicitRules"):
         raise Unreadable("carries a modifier extension or implicit rules, so its meaning is not certain")
     model = MODELS[raw["resourceType"]]
-    known = {field.alias or name for name, field in model.model_fields.items()}
+    raw = _without_strangers(raw)
+    wrong: set[str] = set()
     try:
         return model.model_validate(raw), ()
     except ValidationError as error:
         wrong = {str(mistake["loc"][0]) for mistake in error.errors() if mistake["loc"]} & set(raw)
+    except Exception as error:
+        raise Unreadable("holds something this service cannot take apart") from error
+    known = {field.alias or name for name, field in model.model_fields.items()}
     named = tuple(sorted({name if name in known else "an element that FHIR does not know" for name in wrong}))
     if not wrong or any(name.startswith(_BEARS_ON_MEANING) for name in wrong):
         raise Unreadable("is not valid FHIR R4" + (f" at {', '.join(named)}" if named else ""))
     try:
         return model.model_validate({key: value for key, value in raw.items() if key not in wrong}), named
-    except ValidationError as error:
+    except Exception as error:
         raise Unreadable("is not valid FHIR R4") from error
+
+
+def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``raw`` with only those contained resources that are read: the library does not know every R4 type."""
+    inside = raw.get("contained")
+    if not isinstance(inside, list):
+        return raw
+    kept = [one for one in inside if isinstance(one, dict) and one.get("resourceType") in _CONTAINED]
+    return {**raw, "contained": kept} if kept else {key: value for key, value in raw.items() if key != "contained"}
 
 
 def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:

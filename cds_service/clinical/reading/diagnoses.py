@@ -1,0 +1,31 @@
+"""Which causes a set of codes names, and for which leg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.reading.findings import DVT
+from cds_service.clinical.reading.places import Place
+from cds_service.clinical.record import Side
+
+
+def diagnosed(uses: Iterable[CodeUse], place: Place) -> list[tuple[str, Side]]:
+    """(cause, side) for every cause that ``uses`` name at ``place``: a broader code only where a place narrows it."""
+    found: dict[str, Side] = {}
+    for use in uses:
+        if use.kind != "cause" or (use.relation == "broader" and place.sites.isdisjoint(use.narrowed_by)):
+            continue
+        side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
+        if found.get(use.key, Side.UNKNOWN) is Side.UNKNOWN:
+            found[use.key] = side
+    return list(found.items())
+
+
+def dvt_of_unstated_place(uses: Iterable[CodeUse], place: Place) -> bool:
+    """Whether a DVT is coded without saying of which vein or limb: at least a suspicion of DVT of the leg.
+
+    An unstated place counts towards DVT (evidence F.3, "Site").
+    """
+    named = [use for use in uses if use.kind == "cause" and use.key == DVT]
+    return bool(named) and all(use.relation == "broader" for use in named) and not place.stated
