@@ -179,7 +179,8 @@ def _opening(leg: Leg, closing: _Closing | None) -> _Opening:
         complaints=tuple(pains),
         fresh=fresh if pains else (),
         stale=stale if pains else (),
-        risk_road=(*new_pain, *risks) if new_pain and risks else (),
+        # A DVT on record, treated or not, is no smaller risk than a previous one.
+        risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis("dvt")) else (),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
         coded=coded if coded and unanswered(coded) else None,
         chest=chest if chest and unanswered(chest) else None,
