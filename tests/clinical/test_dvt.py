@@ -476,3 +476,8 @@ def test_swollen_legs_and_pain_without_a_place(content: Content) -> None:
 def test_injecting_is_same_day_whatever_the_score(content: Content) -> None:
     low = [*SIGNS, *ALL_BUT_ONE, on("previous_dvt", present=False), on("ddimer_positive", 2, present=False)]
     assert level(content, *low, on("iv_drug_use", 100)) == "critical"
+
+
+def test_an_undated_running_statement_treats(content: Content) -> None:
+    running = named("MedicationStatement", status="active", medicationCodeableConcept=concept((RXNORM, "1364430")))
+    assert level(content, clot(ago=4), running) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,13 +11,35 @@ from cds_service.clinical.reading.dates import is_past, years_after
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
 from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement, Trouble, meant
-from cds_service.clinical.reading.statements import state as state_findings
+from cds_service.clinical.reading.statements import Statement, Trouble, meant, state
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
 PREGNANCY, POST_PARTUM = "pregnancy", "postpartum_6w"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
 _PAST = frozenset({"inactive", "remission", "resolved"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What both readings of one Condition share."""
+
+    model: Any
+    name: str
+    place: Place
+    onset: When | None
+    recorded: When | None
+    verification: str | None
+    past: bool
+
+    @property
+    def possible(self) -> bool:
+        """Only possible, neither confirmed nor refuted."""
+        return self.verification in _POSSIBLE
+
+    @property
+    def refuted(self) -> bool:
+        """Stated not to be so."""
+        return self.verification == "refuted"
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
@@ -31,12 +54,17 @@ def read(model: Any, name: str, findings: Findings) -> None:
         findings.set_aside.append("Condition is a late effect of an old injury")
         return
     sites = [*(model.bodySite or ()), *contained_body_structures(model)]
-    place = place_of(content, sites).joined(place_of(content, [model.code], in_code=True))
-    onset = _onset(model, name, findings)
-    recorded = findings.when(model.recordedDate, name)
-    past = _status_code(model.clinicalStatus, "condition-clinical") in _PAST or _has_abated(model, findings.today)
-    _read_findings(model, name, findings, place, onset, recorded, verification, past=past)
-    _read_diagnoses(model, name, findings, place, onset, recorded, verification, past=past)
+    said = _Said(
+        model=model,
+        name=name,
+        place=place_of(content, sites).joined(place_of(content, [model.code], in_code=True)),
+        onset=_onset(model, name, findings),
+        recorded=findings.when(model.recordedDate, name),
+        verification=verification,
+        past=_status_code(model.clinicalStatus, "condition-clinical") in _PAST or _has_abated(model, findings.today),
+    )
+    _read_findings(said, findings)
+    _read_diagnoses(said, findings)
 
 
 def _status_code(concept: Any, system: str) -> str | None:
@@ -62,71 +90,51 @@ def _has_abated(model: Any, today: date) -> bool:
     return any(getattr(model, name) is not None for name in ("abatementAge", "abatementRange", "abatementString"))
 
 
-def _read_findings(
-    model: Any,
-    name: str,
-    findings: Findings,
-    place: Place,
-    onset: When | None,
-    recorded: When | None,
-    verification: str | None,
-    *,
-    past: bool,
-) -> None:
+def _read_findings(said: _Said, findings: Findings) -> None:
     content = findings.content
-    held = meant(content, uses_of(content, model.code), place, answered=False)
-    if past and any(use.key == PREGNANCY for use in held):
-        ended = findings.when(model.abatementDateTime, name)
-        if ended is not None:
-            findings.add([Statement(POST_PARTUM, Status.PRESENT, Side.BODY)], name, ended, None)
-    if past:
+    held = meant(content, uses_of(content, said.model.code), said.place, answered=False)
+    if said.past:
+        if any(use.key == PREGNANCY for use in held):
+            ended = findings.when(said.model.abatementDateTime, said.name)
+            if ended is not None:
+                findings.add([Statement(POST_PARTUM, Status.PRESENT, Side.BODY)], said.name, ended, None)
         current = [use for use in held if content.findings[use.key].past_counts]
         findings.set_aside += ["Condition no longer active"] * (len(current) < len(held))
         held = current
-    refuted = verification == "refuted"
-    statements, troubles = state_findings(content, held, place, Status.ABSENT if refuted else Status.PRESENT)
-    findings.report(name, troubles)
-    if verification in _POSSIBLE:
+    status = Status.ABSENT if said.refuted else Status.PRESENT
+    statements, troubles = state(content, held, said.place, status)
+    findings.report(said.name, troubles)
+    if said.possible:
         # "Possible" is not "present": it may raise urgency, so symptoms and signs keep it for red flags only.
-        kept = [said for said in statements if content.findings[said.key].kind in ("symptom", "sign", "history")]
+        kept = [one for one in statements if content.findings[one.key].kind in ("symptom", "sign", "history")]
         findings.set_aside += ["Condition only possible"] * (len(kept) < len(statements))
         statements = kept
-    own_suspicion = [said for said in statements if said.key == SUSPECTED_DVT]
-    others = [said for said in statements if said.key != SUSPECTED_DVT]
-    findings.add(own_suspicion, name, onset, recorded, ongoing=not past)
-    findings.add(others, name, onset, recorded, ongoing=not past, provisional=verification in _POSSIBLE)
+    for one in statements:
+        provisional = said.possible and one.key != SUSPECTED_DVT
+        findings.add([one], said.name, said.onset, said.recorded, ongoing=not said.past, provisional=provisional)
 
 
-def _read_diagnoses(
-    model: Any,
-    name: str,
-    findings: Findings,
-    place: Place,
-    onset: When | None,
-    recorded: When | None,
-    verification: str | None,
-    *,
-    past: bool,
-) -> None:
-    uses = uses_of(findings.content, model.code)
-    state = DiagnosisState.PAST if past else DiagnosisState.CURRENT
-    if verification == "refuted":
-        state = DiagnosisState.REFUTED
-    possible = verification in _POSSIBLE
-    found = diagnosed(uses, place)
-    if dvt_of_unstated_place(uses, place) and not any(cause == DVT for cause, _ in found):
-        possible = possible or state is DiagnosisState.CURRENT
-        found.append((DVT, place.side_with(None) or Side.UNKNOWN))
+def _read_diagnoses(said: _Said, findings: Findings) -> None:
+    uses = uses_of(findings.content, said.model.code)
+    stands = DiagnosisState.PAST if said.past else DiagnosisState.CURRENT
+    if said.refuted:
+        stands = DiagnosisState.REFUTED
+    possible = said.possible
+    found = diagnosed(uses, said.place)
+    if dvt_of_unstated_place(uses, said.place) and not any(cause == DVT for cause, _ in found):
+        possible = possible or stands is DiagnosisState.CURRENT
+        found.append((DVT, said.place.side_with(None) or Side.UNKNOWN))
     elif not found and any(use.kind == "cause" and use.key == DVT for use in uses):
-        findings.report(name, [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))])
+        trouble = Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))
+        findings.report(said.name, [trouble])
     for cause, side in found:
         findings.diagnose(
             cause,
             side,
-            onset,
-            recorded,
-            name,
-            state=state,
-            possible=possible and state is not DiagnosisState.REFUTED,
-            reasoned=bool(model.note or model.evidence),
+            said.onset,
+            said.recorded,
+            said.name,
+            state=stands,
+            possible=possible,
+            reasoned=bool(said.model.note or said.model.evidence),
         )
