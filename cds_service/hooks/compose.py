@@ -27,7 +27,21 @@ def compose(call: Call) -> tuple[Card, ...]:
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
     if not cards and (lost := _lost(call)):
         cards.append(_unread_card(call, lost))
-    return tuple(cards)
+    return tuple(_each_order_once(cards))
+
+
+def _each_order_once(cards: Sequence[Card]) -> list[Card]:
+    """An order that an earlier card offers is not offered again further down; an urgent card keeps a button."""
+    offered: set[str] = set()
+    kept = []
+    for one in cards:
+        fresh = tuple(s for s in one.suggestions or () if s.label not in offered)
+        if not fresh and one.indicator != "info":
+            fresh = (one.suggestions or ())[:1]
+        offered |= {suggestion.label for suggestion in fresh}
+        behavior = one.selectionBehavior if fresh else None
+        kept.append(one.model_copy(update={"suggestions": fresh or None, "selectionBehavior": behavior}))
+    return kept
 
 
 def _urgent_groups(call: Call) -> list[_Group]:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from cds_service.clinical.assess import shown
 from cds_service.clinical.assessment import Contribution, LegAssessment, RankedCause
 from cds_service.clinical.content import Cause, Content
-from cds_service.clinical.record import Status
+from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
-from cds_service.hooks.parts import Call, card, closing_line, lacking_line
+from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, lacking_line
 from cds_service.hooks.wording import capital, day_words, fact_words, fit, listed, short_name
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
@@ -53,7 +53,7 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
     titles = [short_name(content, one.cause) for one in causes]
     lead = f"Pain behind the knee, {leg.side.words}: consider {listed(titles[:2])}; new pain needs clinical review."
     if after_urgent:
-        lead = f"Behind the urgent card, {leg.side.words}: {listed(titles)} also fit."
+        lead = _also(leg.side, titles)
     # Behind a critical card no routine order competes with the urgent one.
     critical = any(flag.indicator == "critical" for flag in leg.red_flags)
     suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
@@ -67,6 +67,15 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
         source=SOURCE,
         suggestions=suggestions,
     )
+
+
+def _also(side: Side, titles: Sequence[str]) -> str:
+    """The summary behind an urgent card, with as many causes as it holds."""
+    for count in range(len(titles), 0, -1):
+        lead = f"Also fitting, {side.words}: {listed(titles[:count])}."
+        if len(lead) <= SUMMARY_LIMIT:
+            return lead
+    return f"Also fitting, {side.words}: see below."
 
 
 def _detail(
@@ -152,8 +161,8 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
     suggestions: list[Suggestion] = []
     placed: list[str] = []
     seen = {key for flag in leg.red_flags for key in content.red_flags[flag.rule].card.consider}
-    if leg.dvt.suspected:
-        seen |= {*content.pathway.orders, *content.pathway.emergency_orders, *content.pathway.pregnancy_orders}
+    # Same-day DVT orders belong to an open suspicion, which has a card of its own.
+    seen |= {*content.pathway.orders, *content.pathway.emergency_orders, *content.pathway.pregnancy_orders}
     for one in causes[:2]:
         cause = content.causes[one.cause]
         facts = tuple(part.fact for part in one.for_it[:6])

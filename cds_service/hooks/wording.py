@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Fact, Side, When
 
+_IN_BRACKETS = re.compile(r" \([^)]*\)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -27,7 +29,7 @@ def day_words(when: When | None, today: date) -> str:
 
 def short_name(content: Content, key: str) -> str:
     """The name of a finding or cause without its explanation in brackets, in lower case where it is not a name."""
-    name = content.name(key).split(" (")[0]
+    name = _IN_BRACKETS.sub("", content.name(key))
     keep = name[:2].isupper() or name.split("'")[0] in ("Baker", "Homans") or name.split()[0] in _PROPER
     return name if keep else name[:1].lower() + name[1:]
 
