@@ -499,6 +499,15 @@ class Content:
             yield Code.of(local.system, local.code), CodeUse("finding", local.finding, "exact", local.side)
 
     @cached_property
+    def weighed_in(self) -> Mapping[str, tuple[str, ...]]:
+        """For each finding the causes that weigh it."""
+        found: dict[str, list[str]] = {}
+        for key, cause in self.causes.items():
+            for weight in cause.supports:
+                found.setdefault(weight.finding, []).append(key)
+        return {finding: tuple(causes) for finding, causes in found.items()}
+
+    @cached_property
     def wells_findings(self) -> frozenset[str]:
         """Findings that any Wells item reads."""
         return frozenset(key for item in self.pathway.items for key in item.any)

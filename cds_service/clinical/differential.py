@@ -28,8 +28,9 @@ def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[
     """
     ranked: list[RankedCause] = []
     treated: list[str] = []
-    for key, cause in leg.content.causes.items():
-        if not cause.ranked or not _has_support(leg, key, cause):
+    for key in _candidates(leg):
+        cause = leg.content.causes[key]
+        if not cause.ranked:
             continue
         scored = score(leg, key, general_knee_pain=general_knee_pain)
         if not _eligible(leg.content, scored):
@@ -41,13 +42,12 @@ def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[
     return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
 
 
-def _has_support(leg: Leg, key: str, cause: Cause) -> bool:
-    """Whether anything recorded could make the cause eligible: most causes of most charts stop here."""
-    present = any(
-        (fact := leg.ranked.get(weight.finding)) is not None and fact.status is Status.PRESENT
-        for weight in cause.supports
-    )
-    return present or leg.diagnosis(key) is not None
+def _candidates(leg: Leg) -> list[str]:
+    """Causes that anything recorded could make eligible: most causes of most charts are not among them."""
+    shown = [key for key, fact in leg.ranked.items() if fact.status is Status.PRESENT]
+    found = {cause for key in shown for cause in leg.content.weighed_in.get(key, ())}
+    found |= {one.cause for one in leg.diagnoses}
+    return sorted(found)
 
 
 def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:

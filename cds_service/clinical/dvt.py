@@ -76,7 +76,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     wells = wells_of(leg) if adult and pregnant is None else None
     closing = closing_of(leg, wells, pregnant=pregnant is not None)
     opening = _opening(leg, closing)
-    unanswered = _opening(leg, None)
+    unanswered = _opening(leg, None) if closing else opening
     opened = opening.is_open
     cancer, injecting = leg.present(CANCER), leg.present(INJECTING)
     level, why = None, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -45,6 +46,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     _add_pages(app, settings, content)
     _add_error_answers(app)
     app.add_middleware(Faults)
+    # The content and the FHIR models live as long as the process: the collector need not walk them at every pass.
+    gc.collect()
+    gc.freeze()
     return app
 
 
