@@ -1,4 +1,4 @@
-"""What must hold for every chart (issue: done when)."""
+"""What must hold for every chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes in which records hold a finding, and what is made of each (issue, point 3)."""
+"""The shapes in which records hold a finding, and what is made of each."""
 
 from __future__ import annotations
 
