@@ -324,6 +324,10 @@ def test_medicines(content: Content) -> None:
     pointer = {"reference": "#m"}
     contained = medicine(medicationCodeableConcept=None, medicationReference=pointer, contained=[inside])
     assert facts(read(content, contained)) == taking
+    for odd in (["Medication"], "Banana", None):
+        strange = medicine(medicationCodeableConcept=None, medicationReference=pointer)
+        strange["contained"] = [{**inside, "resourceType": odd}]
+        assert read(content, strange).unread
     outside = {"resourceType": "Medication", "id": "x", "code": concept((RXNORM, "11289"))}
     pointing = medicine(medicationCodeableConcept=None, medicationReference={"reference": "Medication/x"})
     assert facts(read(content, pointing, outside)) == taking

@@ -56,7 +56,10 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """
     if raw.get("modifierExtension") or raw.get("implicitRules"):
         raise Unreadable("carries a modifier extension or implicit rules, so its meaning is not certain")
-    model = MODELS[raw["resourceType"]]
+    kind = raw.get("resourceType")
+    model = MODELS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise Unreadable("is not a kind of resource this service reads")
     raw = _without_strangers(raw)
     wrong: set[str] = set()
     try:
