@@ -15,10 +15,11 @@ ALLOWED = {
     "starlette": {"web"},
     "uvicorn": {"cli/serve.py"},
     "rich": {"cli"},
-    "requests": set(),
+    "requests": {"hooks/fhir_server.py"},
+    "urllib3": {"hooks/fhir_server.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
     "tomllib": {"clinical/loading.py", "cli/examples.py"},
-    "orjson": {"web", "cli"},
+    "orjson": {"web", "cli", "hooks/fhir_server.py"},
     "pydantic_settings": {"ground/settings.py"},
 }
 IMPURE = {"os", "socket", "subprocess", "pathlib", "random", "time", "logging", "urllib", "http", "tempfile", "io"}

@@ -23,6 +23,7 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import Card
+from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service, load_content
 from cds_service.hooks.terminology import resources
 
@@ -100,7 +101,7 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     if isinstance(given, BundleInput):
         assessment = service.judge(given.context.patientId, given.entries, now)
         return service.cards(assessment, given.context, now), assessment
-    response, assessment = service.answer(given, now)
+    response, assessment = service.answer(given, gather(given.prefetch), now)
     return response.cards, assessment
 
 

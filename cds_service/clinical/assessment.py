@@ -55,6 +55,7 @@ class DvtVerdict:
 
     Attributes:
         opened_by: facts that open the suspicion; empty if none is open.
+        new_pain: a pain so new that a major risk would open the suspicion, were one recorded.
         wells: None where the score does not apply (pregnant, post partum, under 18).
         closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
         notes: what the reader must know besides (repeat scan due, a refuted diagnosis without a reason ...).
@@ -66,6 +67,7 @@ class DvtVerdict:
     emergency: bool
     opened_by: tuple[Fact, ...]
     complaints: tuple[Fact, ...]
+    new_pain: bool
     unresolved: tuple[Fact, ...]
     wells: Wells | None
     pregnant: Fact | None

@@ -39,6 +39,7 @@ class _Opening:
     """The roads by which a suspicion is open."""
 
     complaints: tuple[Fact, ...]
+    new_pain: tuple[Fact, ...]
     fresh: tuple[Fact, ...]
     stale: tuple[Fact, ...]
     risk_road: tuple[Fact, ...]
@@ -91,6 +92,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         emergency=emergency,
         opened_by=opening.facts,
         complaints=opening.complaints,
+        new_pain=bool(opening.new_pain),
         unresolved=opening.stale,
         wells=wells,
         pregnant=pregnant,
@@ -172,6 +174,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
         untreated = None
     return _Opening(
         complaints=tuple(pains),
+        new_pain=tuple(new_pain),
         fresh=fresh if pains else (),
         stale=stale if pains else (),
         # A DVT on record, treated or not, is no smaller risk than a previous one.

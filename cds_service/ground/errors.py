@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -46,9 +47,33 @@ class NothingToJudgeBy(KneeCdsError):  # noqa: N818
     """No part of the chart that a judgement needs is there (HTTP 412).
 
     Attributes:
-        keys: the prefetch keys that were needed and could not be had.
+        keys: the prefetch keys that were needed and could not be had, each with a code for the reason.
     """
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    def __init__(self, keys: Mapping[str, str]) -> None:
         self.keys = keys
-        super().__init__("nothing to judge by: none of these prefetch keys could be had: " + ", ".join(keys))
+        named = ", ".join(f"{key} ({_REASONS.get(why, why)})" for key, why in keys.items())
+        super().__init__(f"nothing to judge by: these prefetch keys could not be had: {named}")
+
+
+_REASONS = {
+    "not_sent": "not sent, and no FHIR server to read it from",
+    "no_token": "not sent, and no access token to read it with",
+    "token_of_another_patient": "not sent, and the access token is for another patient",
+    "not_allowed": "not sent, and the FHIR server is not on this service's list",
+    "operation_outcome": "the sender reported an error",
+    "wrong_type": "not a FHIR resource of the kind asked for",
+    "page": "only a page of it came",
+    "timeout": "the FHIR server did not answer in time",
+    "refused": "the FHIR server refused access",
+    "limited": "the FHIR server limits calls",
+    "not_found": "the FHIR server does not have it",
+    "server_error": "the FHIR server failed",
+    "redirect": "the FHIR server redirected, which is not followed",
+    "not_fhir": "the FHIR server answered with something that is not FHIR JSON",
+    "cut_short": "the FHIR server's answer broke off",
+    "too_large": "the FHIR server's answer is too large",
+    "unreachable": "the FHIR server could not be reached",
+    "busy": "this service was too busy to read the FHIR server in time",
+    "another_patient": "the FHIR server sent another patient",
+}

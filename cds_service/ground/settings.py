@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, HttpUrl, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cds_service.ground.addresses import Address, Origin
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -15,6 +17,16 @@ def shipped(name: str) -> Path:
     """Folder ``name`` (``cards``, ``fhir_examples``): inside an installed wheel, else beside the package."""
     inside = PACKAGE / "shipped" / name
     return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def _split(value: Any) -> Any:
+    """``a, b`` -> ``("a", "b")``: lists come comma-separated in the environment."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -40,6 +52,17 @@ class Settings(BaseSettings):
         description="A site's order-entry address with {order} and {side}; no patient data can go into it.",
     )
     max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest request body accepted.")
+    max_json_depth: int = Field(default=64, ge=16, le=1000, description="Deepest nesting of a request body accepted.")
+    fhir_servers: CommaSeparated = Field(
+        default=(), description="FHIR servers that may be read, comma-separated base URLs; others are never called."
+    )
+    fhir_deadline_ms: int = Field(
+        default=400, ge=50, le=10_000, description="Time for reading a FHIR server, all keys and pages together."
+    )
+    fhir_ca_bundle: Path | None = Field(default=None, description="CA certificates for FHIR servers, a PEM file.")
+    cors_origins: CommaSeparated = Field(
+        default=(), description="Origins of browser-based clients that may call, comma-separated."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Log level.")
 
     @field_validator("order_url")
@@ -55,6 +78,20 @@ class Settings(BaseSettings):
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError("may hold only the placeholders {order} and {side}") from error
         return value
+
+    @field_validator("fhir_servers")
+    @classmethod
+    def parsed_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no plain base URL, so that the allow-list means what it says."""
+        for url in value:
+            Address.parse(url)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def parsed_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Named origins only: never ``*``."""
+        return tuple(str(Origin.parse(origin)) for origin in value)
 
     @property
     def base_url(self) -> str:

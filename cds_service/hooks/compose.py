@@ -9,9 +9,9 @@ from cds_service.clinical.record import Side, Unread, UnreadKind
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
 from cds_service.hooks.messages import Card
-from cds_service.hooks.parts import Call, card, closing_line, lacking_line
+from cds_service.hooks.parts import Call, card, closing_line, dvt_gap, lacking_line
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
-from cds_service.hooks.wording import fit, listed, short_name
+from cds_service.hooks.wording import facts_words, fit, listed, short_name
 
 MOST_CARDS = 3
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
@@ -27,6 +27,8 @@ def compose(call: Call) -> tuple[Card, ...]:
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
     if not cards and (lost := _lost(call)):
         cards.append(_unread_card(call, lost))
+    if not cards and dvt_gap(call):
+        cards.append(_gap_card(call))
     return tuple(_each_order_once(cards))
 
 
@@ -97,6 +99,7 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
     return card(
         call,
         key="unread",
+        leg=Side.UNKNOWN,
         topic="kneeunread1",
         summary=f"Not judged: {len(lost)} {'entry' if len(lost) == 1 else 'entries'} on leg pain could not be read.",
         detail=fit(
@@ -110,5 +113,44 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
             1200,
         ),
         indicator="info",
-        source="Posterior knee pain service: reading of the chart",
+        source=_SOURCE,
+        verdicts=[f"{one.source} {one.reason}" for one in lost],
+    )
+
+
+_LOOK_YOURSELF = (
+    "Only part of the chart was judged: please look for leg swelling, other signs and clotting risks yourself."
+)
+_SOURCE = "Posterior knee pain service: reading of the chart"
+
+
+def _gap_card(call: Call) -> Card:
+    """A complaint without a judgement on DVT, because a part of the chart did not come."""
+    content, gap = call.content, dvt_gap(call)
+    legs = call.assessment.legs
+    complaints = [fact for leg in legs for fact in leg.complaints]
+    side = legs[0].side if len(legs) == 1 else Side.BOTH
+    why = facts_words(content, complaints, call.assessment.today, side, 4)
+    return card(
+        call,
+        key="gap",
+        leg=side,
+        topic="kneegap1",
+        summary=f"DVT cannot be excluded, {side.words}: {listed(gap)} not available to this service.",
+        detail=fit(
+            [
+                (0, lacking_line(call)),
+                (0, f"**Recorded** - {why}."),
+                (
+                    0,
+                    _LOOK_YOURSELF,
+                ),
+                (0, closing_line(call, "gap")),
+            ],
+            1200,
+        ),
+        indicator="info",
+        source=_SOURCE,
+        facts=complaints,
+        verdicts=gap,
     )

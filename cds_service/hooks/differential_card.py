@@ -11,7 +11,7 @@ from cds_service.clinical.content import Cause, Content
 from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, lacking_line
+from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
 from cds_service.hooks.wording import capital, day_words, fact_words, fit, listed, short_name
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
@@ -52,6 +52,8 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
     content = call.content
     titles = [short_name(content, one.cause) for one in causes]
     lead = f"Pain behind the knee, {leg.side.words}: consider {listed(titles[:2])}; new pain needs clinical review."
+    if gap := dvt_gap(call):
+        lead = f"DVT cannot be excluded, {leg.side.words} ({listed(gap)} not available). Fits: {listed(titles[:2])}."
     if after_urgent:
         lead = _also(leg.side, titles)
     # Behind a critical card no routine order competes with the urgent one.
@@ -60,13 +62,20 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
     return card(
         call,
         key=causes[0].cause,
+        leg=leg.side,
         topic="kneecauses1",
         summary=lead,
         detail=_detail(call, leg, causes, placed, after_urgent=after_urgent),
         indicator="info",
         source=SOURCE,
         suggestions=suggestions,
+        facts=[part.fact for one in causes for part in one.contributions],
+        verdicts=[*_bands(causes), *dvt_gap(call)],
     )
+
+
+def _bands(causes: Sequence[RankedCause]) -> list[str]:
+    return [f"{one.cause} {one.side.value} {one.band}" for one in causes]
 
 
 def _also(side: Side, titles: Sequence[str]) -> str:
@@ -199,10 +208,13 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
     return card(
         call,
         key=one.cause,
+        leg=leg.side,
         topic="kneecauses1",
         summary=f"{title}, {leg.side.words}: {one.band}; new pain behind the knee needs clinical review.",
         detail=fit(lines, 1200),
         indicator="info",
         source=SOURCE,
         suggestions=suggestions,
+        facts=[part.fact for part in one.contributions],
+        verdicts=[*_bands([one]), *dvt_gap(call)],
     )

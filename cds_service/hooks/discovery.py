@@ -8,10 +8,14 @@ from cds_service.clinical.content import Content
 from cds_service.hooks.messages import HOOK, SERVICE_ID
 from cds_service.hooks.prefetch import templates
 
+SPECIFICATION = "2.0"
+"""The version of CDS Hooks spoken here. The 3.0 ballot asks for it; to a 2.0 client it is one unknown field."""
+
 
 def discovery(content: Content) -> dict[str, Any]:
     """What this service offers and which parts of the chart it asks for."""
     return {
+        "version": SPECIFICATION,
         "services": [
             {
                 "hook": HOOK,
@@ -24,9 +28,10 @@ def discovery(content: Content) -> dict[str, Any]:
                 ),
                 "usageRequirements": (
                     "Call when a chart with a knee, calf or leg complaint is opened. Works from prefetch; keys that "
-                    "are not sent are named on the card. Not for emergencies without a clinician present."
+                    "are not sent are read from fhirServer where the site allows it, or else named on the card. Not "
+                    "for emergencies without a clinician present."
                 ),
                 "prefetch": templates(content),
             }
-        ]
+        ],
     }

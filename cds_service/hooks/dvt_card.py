@@ -27,6 +27,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
     return card(
         call,
         key="RF01",
+        leg=Side.BOTH if other_legs else leg.side,
         topic="kneedvt1",
         summary=_summary(call, verdict, other_legs),
         detail=_detail(call, leg, other_legs, placed),
@@ -34,6 +35,8 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         source=call.content.pathway.title,
         suggestions=suggestions,
         links=[order_link(call.content, referral, leg.side, call.base_url, call.order_url)],
+        facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
+        verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
     )
 
 
@@ -95,8 +98,8 @@ def _detail(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed
     if isinstance(verdict.recorded_dvt, Diagnosis):
         why = f"DVT diagnosis {day_words(verdict.recorded_dvt.when, today)}" + (f"; {why}" if why else "")
     lines = [
-        (0, care_plan_line(call)),
         (0, lacking_line(call)),
+        (0, care_plan_line(call)),
         (0, f"**Why this shows** - {leg.side.words}: {why}."),
         (0, _score_line(verdict)),
         (0, " ".join(verdict.notes)),

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter
 
 HOOK = "patient-view"
 SERVICE_ID = "posterior-knee-pain"
@@ -22,6 +22,15 @@ def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+_URL = TypeAdapter(AnyHttpUrl)
+
+
+def _is_url(value: str) -> str:
+    """Kept as sent: what the allow-list compares must be what was asked for."""
+    _URL.validate_python(value)
+    return value
 
 
 FhirId = Annotated[str, _matches(_FHIR_ID, "a bare FHIR id")]
@@ -57,7 +66,7 @@ class HookRequest(_Received):
     hook: Literal["patient-view"]
     hookInstance: UUID  # noqa: N815
     context: Context
-    fhirServer: AnyHttpUrl | None = None  # noqa: N815
+    fhirServer: Annotated[str, AfterValidator(_is_url)] | None = None  # noqa: N815
     fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
     prefetch: dict[str, Any] | None = None
 
@@ -91,10 +100,11 @@ class Action(_Sent):
 
 
 class Suggestion(_Sent):
-    """A button. One action each: some EHRs run no more."""
+    """A button. One action each: some EHRs run no more. ``order``: which of ours it drafts; never sent."""
 
     label: str
     uuid: str
+    order: str = Field(exclude=True)
     actions: tuple[Action, ...] = Field(min_length=1, max_length=1)
 
 
@@ -107,8 +117,14 @@ class Link(_Sent):
 
 
 class Card(_Sent):
-    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML."""
+    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML.
 
+    ``rule``, ``leg`` and ``basis`` (the facts it rests on, in a fixed order) are for the register and never sent.
+    """
+
+    rule: str = Field(exclude=True)
+    leg: str = Field(exclude=True)
+    basis: tuple[str, ...] = Field(exclude=True)
     uuid: str
     summary: str = Field(min_length=1, max_length=139)
     detail: str = Field(min_length=1, max_length=1200)

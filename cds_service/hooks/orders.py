@@ -47,6 +47,7 @@ def suggest(content: Content, key: str, side: Side, reason: OrderReason, context
     return Suggestion(
         label=f"{template.button}{where}",
         uuid=str(uuid4()),
+        order=key,
         actions=(Action(description=f"{template.title}{where}: {reason.words}; {template.tells}", resource=resource),),
     )
 

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
-from cds_service.clinical.record import UnreadKind
+from cds_service.clinical.record import Fact, Side, UnreadKind
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
+from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY, Part
 from cds_service.hooks.wording import cut, listed
 
 DETAIL_LIMIT = 1200
@@ -35,7 +36,7 @@ OVERRIDE_REASONS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What composing needs to know besides the verdicts."""
+    """What composing needs to know besides the verdicts. ``lacking``: parts of the chart that did not come whole."""
 
     content: Content
     assessment: Assessment
@@ -44,6 +45,7 @@ class Call:
     base_url: str
     order_url: str | None
     layout: Literal["differential", "per_cause"]
+    lacking: tuple[Part, ...] = ()
 
 
 def priority_for(speed: Speed, indicator: Literal["critical", "warning"]) -> Priority:
@@ -57,17 +59,26 @@ def card(
     call: Call,
     *,
     key: str,
+    leg: Side,
     topic: str,
     summary: str,
     detail: str,
     indicator: Literal["info", "warning", "critical"],
     source: str,
+    facts: Sequence[Fact] = (),
+    verdicts: Sequence[str] = (),
     suggestions: Sequence[Suggestion] = (),
     links: Sequence[Link] = (),
 ) -> Card:
-    """A whole card. ``key``: the rule or cause of its evidence page. ``topic``: the same for every call."""
+    """A whole card. ``key``: the rule or cause of its evidence page. ``topic``: the same for every call.
+
+    ``facts`` and ``verdicts`` are what it rests on: as long as they stay, it says nothing new.
+    """
     return Card(
         uuid=str(uuid4()),
+        rule=key,
+        leg=leg.value,
+        basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts})),
         summary=cut(summary, SUMMARY_LIMIT),
         detail=detail,
         indicator=indicator,
@@ -83,10 +94,17 @@ def card(
     )
 
 
+def _basis(fact: Fact) -> str:
+    """A fact by what it says, not by the resource that says it: a copy of the same statement is no news."""
+    when = fact.when.text if fact.when else "undated"
+    return f"{fact.key} {fact.status.value} {fact.side.value} {when}"
+
+
 _TOPIC_NAMES = {
     "kneedvt1": "Suspected DVT",
     "kneecauses1": "Causes of pain behind the knee",
     "kneeunread1": "Chart not readable",
+    "kneegap1": "Chart not complete",
 }
 
 
@@ -101,16 +119,33 @@ def closing_line(call: Call, rule: str) -> str:
 def lacking_line(call: Call) -> str:
     """What the chart did not bring or could not be read; empty when nothing is lacking."""
     record = call.assessment.record
+    gap = dvt_gap(call)
+    others = [name for name in record.not_available if name not in gap]
     said = []
-    if record.not_available:
-        said.append(f"Not available to this service: {listed(record.not_available)}.")
-    others = sum(one.kind is UnreadKind.OTHER_PATIENT for one in record.unread)
-    count = len(record.unread) - others
+    if gap:
+        said.append(f"**DVT cannot be excluded:** {listed(gap)} not available to this service.")
+    if others:
+        said.append(f"{'Also not' if gap else 'Not'} available to this service: {listed(others)}.")
+    strangers = sum(one.kind is UnreadKind.OTHER_PATIENT for one in record.unread)
+    count = len(record.unread) - strangers
     if count:
         said.append(f"{count} {'entry' if count == 1 else 'entries'} of this chart could not be read.")
-    if others:
-        said.append(f"{others} {'entry' if others == 1 else 'entries'} not about this patient left out.")
+    if strangers:
+        said.append(f"{strangers} {'entry' if strangers == 1 else 'entries'} not about this patient left out.")
     return " ".join(said)
+
+
+def dvt_gap(call: Call) -> tuple[str, ...]:
+    """The parts of the chart without which DVT cannot be excluded; none when it is suspected anyway.
+
+    A local sign may be an observation or a problem. A procedure is only a risk, and a risk alone opens a suspicion
+    for a new pain only (evidence C.5).
+    """
+    verdicts = [leg.dvt for leg in call.assessment.legs]
+    if not verdicts or any(verdict.suspected for verdict in verdicts):
+        return ()
+    needed = DVT_NEEDS if any(verdict.new_pain for verdict in verdicts) else JUDGED_BY
+    return tuple(part.words for part in call.lacking if part.key in needed)
 
 
 def care_plan_line(call: Call) -> str:

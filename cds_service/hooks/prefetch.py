@@ -1,8 +1,8 @@
-"""What the EHR sent along: each prefetch key with its state, and the chart entries in it."""
+"""The parts of a chart by prefetch key: what each one's state is, and the chart entries it brought."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,10 +19,13 @@ _SEARCHES = {
     "medications": ("MedicationRequest", "&status=active,completed"),
     "orders": ("ServiceRequest", "&status=active,on-hold,completed"),
 }
+KEYS = (PATIENT, *_SEARCHES)
 JUDGED_BY = ("observations", "conditions")
 """Keys that can hold a complaint; without any of them there is nothing to judge by."""
+DVT_NEEDS = ("observations", "conditions", "procedures")
+"""Keys that can hold a local sign or a major risk (evidence C.5): without them DVT cannot be excluded."""
 
-_NAMES = {
+NAMES = {
     PATIENT: "patient details",
     "observations": "observations",
     "conditions": "problems",
@@ -33,7 +36,7 @@ _NAMES = {
 
 
 class KeyState(StrEnum):
-    """How a prefetch key came."""
+    """How a prefetch key came, from the EHR or from its FHIR server."""
 
     PRESENT = "present"
     EMPTY = "empty"
@@ -42,22 +45,75 @@ class KeyState(StrEnum):
     TRUNCATED = "truncated"
 
 
-@dataclass(frozen=True, slots=True)
-class Prefetched:
-    """The chart as it came: entries of all keys, and the state of each key."""
+LACKING = (KeyState.MISSING, KeyState.FAILED, KeyState.TRUNCATED)
 
-    entries: tuple[ChartEntry, ...]
-    states: Mapping[str, KeyState]
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One prefetch key.
+
+    Attributes:
+        next_page: where the rest of a truncated search is, if the sender said so.
+        matches: how many resources the search itself found on this page.
+        total: how many it found in all, if the sender said so.
+        why: a code for what keeps it from being whole; empty if it is.
+        was_read: it came from the FHIR server, at least in part.
+    """
+
+    key: str
+    state: KeyState
+    entries: tuple[ChartEntry, ...] = ()
+    next_page: str | None = None
+    matches: int = 0
+    total: int | None = None
+    why: str = ""
+    was_read: bool = False
 
     @property
-    def not_available(self) -> tuple[str, ...]:
-        """In our words, the parts of the chart that did not come whole."""
-        lacking = (KeyState.MISSING, KeyState.FAILED, KeyState.TRUNCATED)
-        return tuple(
-            _NAMES[key] + (" (not all)" if state is KeyState.TRUNCATED else "")
-            for key, state in self.states.items()
-            if state in lacking
-        )
+    def words(self) -> str:
+        """For a clinician: ``procedures``, ``observations (not all)``."""
+        return NAMES[self.key] + (" (not all)" if self.entries or self.state is KeyState.TRUNCATED else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """The chart as it came, one part a key, in the order of ``KEYS``."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def entries(self) -> tuple[ChartEntry, ...]:
+        """The entries of all parts."""
+        return tuple(entry for part in self.parts for entry in part.entries)
+
+    @property
+    def lacking(self) -> tuple[Part, ...]:
+        """Parts that did not come whole."""
+        return tuple(part for part in self.parts if part.state in LACKING)
+
+    @property
+    def to_read(self) -> tuple[Part, ...]:
+        """Parts that the FHIR server may still have; what failed is not tried again."""
+        return tuple(part for part in self.parts if part.state in (KeyState.MISSING, KeyState.TRUNCATED))
+
+    def with_parts(self, read: Sequence[Part]) -> Prefetched:
+        """The same with some parts replaced."""
+        newer = {part.key: part for part in read}
+        return Prefetched(tuple(newer.get(part.key, part) for part in self.parts))
+
+    def check(self, patient_id: str) -> None:
+        """Whether there is anything to judge by.
+
+        Raises:
+            UnusableInput: the Patient is not the one of the context.
+            NothingToJudgeBy: no key that can hold a complaint could be had.
+        """
+        for part in self.parts:
+            if part.key == PATIENT and any(entry.resource.get("id") != patient_id for entry in part.entries):
+                raise UnusableInput("prefetch.patient is not the patient of context.patientId")
+        judged_by = [part for part in self.parts if part.key in JUDGED_BY]
+        if not any(part.entries or part.state not in LACKING for part in judged_by):
+            raise NothingToJudgeBy({part.key: part.why for part in judged_by})
 
 
 def templates(content: Content) -> dict[str, str]:
@@ -75,53 +131,59 @@ def templates(content: Content) -> dict[str, str]:
     return found
 
 
-def gather(prefetch: Mapping[str, Any] | None, patient_id: str) -> Prefetched:
-    """Every known key of ``prefetch``; others are ignored.
-
-    Raises:
-        UnusableInput: the Patient is not the one of the context.
-        NothingToJudgeBy: no key that can hold a complaint was sent.
-    """
-    sent = prefetch or {}
-    entries: list[ChartEntry] = []
-    states: dict[str, KeyState] = {}
-    for key in (PATIENT, *_SEARCHES):
-        if key not in sent:
-            states[key] = KeyState.MISSING
-            continue
-        state, found = _read_key(key, sent[key])
-        states[key] = state
-        entries += found
-    _check_patient(sent.get(PATIENT), patient_id)
-    if not any(states[key] in (KeyState.PRESENT, KeyState.EMPTY, KeyState.TRUNCATED) for key in JUDGED_BY):
-        raise NothingToJudgeBy(tuple(key for key in JUDGED_BY))
-    return Prefetched(tuple(entries), states)
-
-
-def _read_key(key: str, value: Any) -> tuple[KeyState, list[ChartEntry]]:
-    if value is None:
-        return KeyState.EMPTY, []
-    kind = value.get("resourceType") if isinstance(value, dict) else None
+def query(key: str, patient_id: str) -> str:
+    """The template of ``key`` with its token filled in, relative to the FHIR base; in large pages: time is short."""
     if key == PATIENT:
-        return (KeyState.PRESENT, [ChartEntry(value)]) if kind == "Patient" else (KeyState.FAILED, [])
-    if kind == "Bundle":
-        return _read_bundle(value)
-    expected = _SEARCHES[key][0]
-    alternatives = (expected, "MedicationStatement") if key == "medications" else (expected,)
-    return (KeyState.PRESENT, [ChartEntry(value)]) if kind in alternatives else (KeyState.FAILED, [])
+        return f"Patient/{patient_id}"
+    resource, rest = _SEARCHES[key]
+    return f"{resource}?patient={patient_id}{rest}&_count=500"
 
 
-def _read_bundle(bundle: Mapping[str, Any]) -> tuple[KeyState, list[ChartEntry]]:
+def gather(prefetch: Mapping[str, Any] | None) -> Prefetched:
+    """Every known key of ``prefetch``; others are ignored."""
+    sent = prefetch or {}
+    return Prefetched(
+        tuple(read_part(key, sent[key]) if key in sent else Part(key, KeyState.MISSING, why="not_sent") for key in KEYS)
+    )
+
+
+def read_part(key: str, value: Any) -> Part:
+    """One key's value, as prefetched or as the FHIR server answered."""
+    if value is None:
+        return Part(key, KeyState.EMPTY)
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    if kind == "OperationOutcome":
+        return Part(key, KeyState.FAILED, why="operation_outcome")
+    if kind == "Bundle" and key != PATIENT:
+        return _read_bundle(key, value)
+    if kind in _kinds(key):
+        return Part(key, KeyState.PRESENT, (ChartEntry(value),))
+    return Part(key, KeyState.FAILED, why="wrong_type")
+
+
+def _kinds(key: str) -> tuple[str, ...]:
+    if key == PATIENT:
+        return ("Patient",)
+    kind = _SEARCHES[key][0]
+    return (kind, "MedicationStatement") if key == "medications" else (kind,)
+
+
+def _read_bundle(key: str, bundle: Mapping[str, Any]) -> Part:
     rows = bundle.get("entry") or []
     if not isinstance(rows, list):
-        return KeyState.FAILED, []
-    found = list(bundle_entries(bundle))
-    resources = [entry for entry in found if not _is_outcome(entry.resource)]
-    if not resources and any(_is_failure(entry.resource) for entry in found):
-        return KeyState.FAILED, []
-    if _has_more(bundle, len(resources)):
-        return KeyState.TRUNCATED, resources
-    return (KeyState.PRESENT if resources else KeyState.EMPTY), resources
+        return Part(key, KeyState.FAILED, why="wrong_type")
+    found = tuple(bundle_entries(bundle))
+    resources = tuple(entry for entry in found if not _is_outcome(entry.resource))
+    if any(_is_failure(entry.resource) for entry in found):
+        return Part(key, KeyState.FAILED, resources, why="operation_outcome")
+    matches = _matches(rows)
+    if matches and not any(_kind(resource) in (*_kinds(key), None) for resource in matches.values()):
+        return Part(key, KeyState.FAILED, why="wrong_type")
+    next_page, total = _next_page(bundle), _total(bundle)
+    if next_page is not None or (total or 0) > len(matches):
+        return Part(key, KeyState.TRUNCATED, resources, next_page, len(matches), total, "page")
+    state = KeyState.PRESENT if resources else KeyState.EMPTY
+    return Part(key, state, resources, matches=len(matches), total=total)
 
 
 def bundle_entries(bundle: Mapping[str, Any]) -> Iterator[ChartEntry]:
@@ -135,8 +197,27 @@ def bundle_entries(bundle: Mapping[str, Any]) -> Iterator[ChartEntry]:
             yield ChartEntry(None)
 
 
+def _matches(rows: Sequence[Any]) -> dict[str, Any]:
+    """The resources that the search itself found, each once: not the included ones, not outcomes."""
+    found: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        resource = row.get("resource") if isinstance(row, dict) else None
+        search = row.get("search") if isinstance(row, dict) else None
+        mode = search.get("mode") if isinstance(search, dict) else None
+        if mode in ("include", "outcome") or _is_outcome(resource):
+            continue
+        identity = resource.get("id") if isinstance(resource, dict) else None
+        found[f"{_kind(resource)}/{identity}" if isinstance(identity, str) else f"row {number}"] = resource
+    return found
+
+
+def _kind(resource: Any) -> str | None:
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
 def _is_outcome(resource: Any) -> bool:
-    return isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome"
+    return _kind(resource) == "OperationOutcome"
 
 
 def _is_failure(resource: Any) -> bool:
@@ -149,14 +230,16 @@ def _is_failure(resource: Any) -> bool:
     )
 
 
-def _has_more(bundle: Mapping[str, Any], came: int) -> bool:
-    links = bundle.get("link")
-    if isinstance(links, list) and any(isinstance(link, dict) and link.get("relation") == "next" for link in links):
-        return True
+def _total(bundle: Mapping[str, Any]) -> int | None:
     total = bundle.get("total")
-    return isinstance(total, int) and not isinstance(total, bool) and total > came
+    return total if isinstance(total, int) and not isinstance(total, bool) else None
 
 
-def _check_patient(value: Any, patient_id: str) -> None:
-    if isinstance(value, dict) and value.get("resourceType") == "Patient" and value.get("id") != patient_id:
-        raise UnusableInput("prefetch.patient is not the patient of context.patientId")
+def _next_page(bundle: Mapping[str, Any]) -> str | None:
+    """The address of the next page; empty if one is announced without an address, None if there is none."""
+    links = bundle.get("link")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("relation") == "next":
+            url = link.get("url")
+            return url if isinstance(url, str) else ""
+    return None

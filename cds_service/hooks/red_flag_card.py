@@ -27,6 +27,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
     return card(
         call,
         key=first.rule,
+        leg=sides[0] if len(sides) == 1 else Side.BOTH,
         topic=f"knee{first.cause.replace('_', '')}1",
         summary=rule.card.summary.format(side=where),
         detail=_detail(call, leg, flags, where, placed),
@@ -34,6 +35,8 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         source=source[:120],
         suggestions=suggestions,
         links=[order_link(content, rule.card.consider[0], leg.side, call.base_url, call.order_url)],
+        facts=[fact for flag in flags for fact in flag.facts],
+        verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in flags],
     )
 
 
@@ -58,6 +61,7 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
     return card(
         call,
         key=worst.rule,
+        leg=first_leg.side if len({leg.side for leg, _, _ in groups}) == 1 else Side.BOTH,
         topic="kneeflags1",
         summary=f"{len(groups)} more warning signs, consider each {_SPEED_WORDS[worst.speed]}: {listed(titles)}.",
         detail=fit(lines, 1200),
@@ -73,6 +77,8 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
                 call.order_url,
             )
         ],
+        facts=[fact for _, flags, _ in groups for flag in flags for fact in flag.facts],
+        verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for _, flags, _ in groups for flag in flags],
     )
 
 
@@ -91,8 +97,8 @@ def _detail(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], whe
     others = [content.red_flags[flag.rule].card for flag in flags[1:]]
     why = facts_words(content, facts, today, leg.side, _MOST_FACTS) or "age under 18 with leg signs"
     lines = [
-        (0, care_plan_line(call)),
         (0, lacking_line(call)),
+        (0, care_plan_line(call)),
         (0, f"**Why this shows** - {where}: {why}."),
         (0, "**Consider**" + "".join(f"\n- {step}" for step in rule.card.do)),
         *((1, f"**{other.title}** - {other.do[0]}") for other in others),

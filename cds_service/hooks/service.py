@@ -12,13 +12,14 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry, read_record
+from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.ground.files import read_local_codes, read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.compose import compose
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
 from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.parts import Call
-from cds_service.hooks.prefetch import gather
+from cds_service.hooks.prefetch import JUDGED_BY, Part, Prefetched
 
 EXTENSION = "com.posterior-knee-cds.reading"
 
@@ -52,23 +53,26 @@ class Service:
         """
         return cls(load_content(settings), settings.base_url, settings.order_url, settings.card_layout)
 
-    def answer(self, request: HookRequest, now: datetime) -> tuple[HookResponse, Assessment]:
-        """The answer to a hook call.
+    def answer(self, request: HookRequest, prefetched: Prefetched, now: datetime) -> tuple[HookResponse, Assessment]:
+        """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
 
         Raises:
             UnusableInput: the prefetched patient is another one.
-            NothingToJudgeBy: nothing in the chart sent can hold a complaint.
+            NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
         """
         context = request.context
-        prefetched = gather(request.prefetch, context.patientId)
+        prefetched.check(context.patientId)
         assessment = self.judge(
             context.patientId,
             prefetched.entries,
             now,
-            fhir_server=str(request.fhirServer) if request.fhirServer else None,
-            not_available=prefetched.not_available,
+            fhir_server=request.fhirServer,
+            not_available=tuple(part.words for part in prefetched.lacking),
         )
-        return HookResponse(cards=self.cards(assessment, context, now), extension=_extension(assessment)), assessment
+        if not assessment.legs and not assessment.patient.deceased:
+            _check_silence(prefetched)
+        cards = self.cards(assessment, context, now, prefetched.lacking)
+        return HookResponse(cards=cards, extension=_extension(assessment, prefetched.lacking)), assessment
 
     def judge(
         self,
@@ -85,17 +89,29 @@ class Service:
         )
         return assess(self.content, record, now.date())
 
-    def cards(self, assessment: Assessment, context: Context, now: datetime) -> tuple[Card, ...]:
-        """The cards of an assessment."""
-        return compose(Call(self.content, assessment, context, now, self.base_url, self.order_url, self.layout))
+    def cards(
+        self, assessment: Assessment, context: Context, now: datetime, lacking: tuple[Part, ...] = ()
+    ) -> tuple[Card, ...]:
+        """The cards of an assessment. ``lacking``: parts of the chart that did not come whole."""
+        return compose(
+            Call(self.content, assessment, context, now, self.base_url, self.order_url, self.layout, lacking)
+        )
 
 
-def _extension(assessment: Assessment) -> dict[str, Any] | None:
+def _check_silence(prefetched: Prefetched) -> None:
+    """No complaint found is only known when everything that can hold one was read; else it is no answer."""
+    unseen = {part.key: part.why for part in prefetched.lacking if part.key in JUDGED_BY}
+    if unseen:
+        raise NothingToJudgeBy(unseen)
+
+
+def _extension(assessment: Assessment, lacking: tuple[Part, ...]) -> dict[str, Any] | None:
     """For integrators: what was not available or not read. Counts and our own words only."""
     record = assessment.record
     told: dict[str, Any] = {}
     if record.not_available:
         told["notAvailable"] = list(record.not_available)
+        told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in lacking}
     if record.unread:
         told["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))
     return {EXTENSION: told} if told else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
 from cds_service.clinical.assessment import Assessment
@@ -20,7 +22,9 @@ from cds_service.clinical.content import Content
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.discovery import discovery
+from cds_service.hooks.fhir_server import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
+from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Service
 from cds_service.hooks.terminology import code_system, value_set
 from cds_service.web.body import TooLarge, WrongMediaType, read_json
@@ -41,11 +45,35 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     service = Service.of(settings)
     content = service.content
     offered = discovery(content)
-    app = FastAPI(title="Posterior knee CDS", version=__version__, docs_url=None, redoc_url=None)
-    _add_hook_routes(app, settings, service, offered, clock)
+    reader = FhirReader.of(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        reader.close()
+
+    app = FastAPI(
+        title="Posterior knee CDS",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    _add_hook_routes(app, settings, service, reader, offered, clock)
     _add_pages(app, settings, content)
     _add_error_answers(app)
     app.add_middleware(Faults)
+    if settings.cors_origins:
+        # Outermost, so that a browser-based client can read failures too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
+            max_age=3600,
+        )
     # The content and the FHIR models live as long as the process: the collector need not walk them at every pass.
     gc.collect()
     gc.freeze()
@@ -53,7 +81,12 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
 
 
 def _add_hook_routes(
-    app: FastAPI, settings: Settings, service: Service, offered: dict[str, Any], clock: Callable[[], datetime]
+    app: FastAPI,
+    settings: Settings,
+    service: Service,
+    reader: FhirReader,
+    offered: dict[str, Any],
+    clock: Callable[[], datetime],
 ) -> None:
     @app.get("/cds-services")
     async def discover() -> Response:
@@ -64,10 +97,11 @@ def _add_hook_routes(
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
         started = time.perf_counter()
-        body = await read_json(request, settings.max_body_bytes)
+        body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
         hook_request = HookRequest.model_validate(body)
-        response, assessment = service.answer(hook_request, clock())
-        _log_call(assessment, len(response.cards), time.perf_counter() - started)
+        prefetched = await reader.complete(hook_request, gather(hook_request.prefetch))
+        response, assessment = service.answer(hook_request, prefetched, clock())
+        _log_call(assessment, prefetched, len(response.cards), time.perf_counter() - started)
         return json_response(response.as_json())
 
     @app.get("/health/live")
@@ -79,16 +113,17 @@ def _add_hook_routes(
         return json_response({"status": "ready", "version": __version__, "content": service.content.version})
 
 
-def _log_call(assessment: Assessment, cards: int, seconds: float) -> None:
+def _log_call(assessment: Assessment, prefetched: Prefetched, cards: int, seconds: float) -> None:
     """One line a call, without patient data: rules, counts, timing."""
     record = assessment.record
     log.info(
-        "call cards=%d rules=%s entries=%d unread=%d not_available=%d silent=%r content=%s ms=%.1f",
+        "call cards=%d rules=%s entries=%d unread=%d read=%s lacking=%s silent=%r content=%s ms=%.1f",
         cards,
         ",".join(flag.rule for flag in assessment.urgent) or "-",
         record.entries,
         len(record.unread),
-        len(record.not_available),
+        ",".join(part.key for part in prefetched.parts if part.was_read) or "-",
+        ",".join(f"{part.key}:{part.why}" for part in prefetched.lacking) or "-",
         assessment.silent_because,
         assessment.content_version,
         seconds * 1000,

@@ -88,7 +88,15 @@ def evidence_page(content: Content, key: str) -> HTMLResponse | None:
         return _cause_page(content, key)
     if key == "unread":
         return _page("Chart not readable", "<p>Part of a chart could not be read, so it was not judged.</p>")
+    if key == "gap":
+        return _page("Chart not complete", f"<p>{_GAP}</p>")
     return None
+
+
+_GAP = (
+    "A complaint of the leg is recorded, but a part of the chart in which a sign of DVT could stand did not reach this "
+    "service, so DVT cannot be excluded on what came."
+)
 
 
 def _source(content: Content, key: str, status: str) -> str:

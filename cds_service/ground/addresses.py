@@ -1,0 +1,89 @@
+"""Addresses compared by their parts, so that no spelling of a URL gets past an allow-list."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[A-Za-z0-9\-._~:/\[\]]*")
+_QUERY = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%|\[\]]*")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9\-.]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of a browser's page."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> Origin:
+        """The parts of ``url``.
+
+        Raises:
+            ValueError: it is more, or less, than a plain origin.
+        """
+        whole = Address.parse(url)
+        if whole.path:
+            raise ValueError("an origin has no path")
+        return cls(whole.scheme, whole.host, whole.port)
+
+    def __str__(self) -> str:
+        return _joined(self.scheme, self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A base URL: scheme, host, port and path without a closing slash."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """The parts of ``url``.
+
+        Raises:
+            ValueError: not an absolute http(s) URL, or spelt in a way that two programs could read differently
+                (user names, escapes, dots, backslashes, queries, fragments).
+        """
+        if not _PLAIN.fullmatch(url):
+            raise ValueError("holds characters that a plain base URL does not need")
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+            raise ValueError("is not an absolute http or https URL")
+        path = parts.path.removesuffix("/")
+        if any(segment in ("", ".", "..") for segment in path.split("/")[1:]):
+            raise ValueError("has an empty or dotted path segment")
+        return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], path)
+
+    def covers(self, other: Address) -> bool:
+        """Whether ``other`` is this address or lies below it, by whole path segments."""
+        same = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+        return same and (other.path == self.path or other.path.startswith(self.path + "/"))
+
+    def __str__(self) -> str:
+        return _joined(self.scheme, self.host, self.port) + self.path
+
+
+def below(base: Address, url: str) -> str | None:
+    """``url`` (absolute, with a query perhaps) if it lies at or below ``base``, spelt with the parts of ``base``."""
+    path, mark, query = url.partition("?")
+    if not _QUERY.fullmatch(query):
+        return None
+    try:
+        found = Address.parse(path)
+    except ValueError:
+        return None
+    return f"{found}{mark}{query}" if base.covers(found) else None
+
+
+def _joined(scheme: str, host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{name}" + ("" if port == _PORTS[scheme] else f":{port}")
