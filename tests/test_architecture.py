@@ -18,7 +18,7 @@ ALLOWED = {
     "requests": {"hooks/fhir_server.py"},
     "urllib3": {"hooks/fhir_server.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
-    "tomllib": {"clinical/loading.py", "cli/examples.py"},
+    "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "cli/examples.py"},
     "orjson": {"web", "cli", "hooks/fhir_server.py"},
     "pydantic_settings": {"ground/settings.py"},
 }

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from cds_service.clinical import content as c
 from cds_service.clinical.codes import URI, Code
 from cds_service.ground.errors import ContentError, Problem
+from cds_service.ground.strict_toml import validated
 
 VIRTUAL_TERMS = frozenset({"dvt_suspected", "age_under_18", "bakers_cyst_ruptured_known"})
 """Terms a red-flag condition may name that are not findings (evidence section D)."""
@@ -67,24 +67,9 @@ class _Loader:
         return None
 
     def model(self, kind: type[_Model], name: str, data: Any, prefix: str = "") -> _Model | None:
-        # Through JSON, because strict models take lists for tuples only there.
-        try:
-            return kind.model_validate_json(json.dumps(data, default=str))
-        except ValidationError as error:
-            for mistake in error.errors(include_url=False):
-                place = ".".join(part for part in (prefix, *map(str, mistake["loc"])) if part)
-                self.complain(name, place, *self._in_plain_words(mistake["type"], mistake["loc"], mistake["msg"]))
-            return None
-
-    def _in_plain_words(self, kind: str, loc: tuple[int | str, ...], message: str) -> tuple[str, str]:
-        last = str(loc[-1]) if loc else ""
-        if kind == "extra_forbidden":
-            near = difflib.get_close_matches(last, self._keys, 1)
-            hint = f"did you mean `{near[0]}`?" if near else "cards/README.md lists the keys"
-            return f"unknown key `{last}`", hint
-        if kind == "missing":
-            return f"the key `{last}` is missing", "cards/README.md says what it holds"
-        return message.removeprefix("Value error, "), ""
+        found, problems = validated(kind, name, data, prefix=prefix, keys=self._keys, manual="cards/README.md")
+        self.problems += problems
+        return found
 
     def below(self, folder: str) -> Iterator[str]:
         return (name for name in sorted(self.texts) if name.startswith(folder + "/"))

@@ -31,8 +31,8 @@ def read_texts(folder: Path, suffix: str = ".toml") -> Mapping[str, str]:
     return texts
 
 
-def read_local_codes(path: Path | None) -> str | None:
-    """Text of the site's own code map, or None when the site has none.
+def read_text(path: Path | None, hint: str) -> str | None:
+    """Text of a file of the site, or None when the site has none. ``hint``: the setting that names it.
 
     Raises:
         ContentError: a file is named but cannot be read.
@@ -42,4 +42,4 @@ def read_local_codes(path: Path | None) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ContentError((Problem(str(path), "", f"cannot be read: {error}", "see KNEE_CDS_LOCAL_CODES"),)) from error
+        raise ContentError((Problem(str(path), "", f"cannot be read: {error}", hint),)) from error

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         default=400, ge=50, le=10_000, description="Time for reading a FHIR server, all keys and pages together."
     )
     fhir_ca_bundle: Path | None = Field(default=None, description="CA certificates for FHIR servers, a PEM file.")
+    clients: Path | None = Field(default=None, description="The site's clients file, TOML: profiles and switches.")
     cors_origins: CommaSeparated = Field(
         default=(), description="Origins of browser-based clients that may call, comma-separated."
     )

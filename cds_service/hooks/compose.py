@@ -11,7 +11,7 @@ from cds_service.hooks.dvt_card import dvt_card
 from cds_service.hooks.messages import Card
 from cds_service.hooks.parts import Call, card, closing_line, dvt_gap, lacking_line
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
-from cds_service.hooks.wording import facts_words, fit, listed, short_name
+from cds_service.hooks.wording import facts_words, listed, short_name
 
 MOST_CARDS = 3
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
@@ -25,9 +25,9 @@ def compose(call: Call) -> tuple[Card, ...]:
     if rest:
         cards.append(_urgent_card(call, rest[0]) if len(rest) == 1 else combined_card(call, rest))
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
-    if not cards and (lost := _lost(call)):
+    if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
         cards.append(_unread_card(call, lost))
-    if not cards and dvt_gap(call):
+    if not cards and dvt_gap(call) and "gap" not in call.switched_off:
         cards.append(_gap_card(call))
     return tuple(_each_order_once(cards))
 
@@ -50,6 +50,8 @@ def _urgent_groups(call: Call) -> list[_Group]:
     """One group a cause, over both legs; the DVT group first, the others by urgency."""
     by_cause: dict[str, list[RedFlagVerdict]] = {}
     for flag in call.assessment.urgent:
+        if flag.rule in call.switched_off:
+            continue
         by_cause.setdefault(flag.cause, []).append(flag)
     groups: list[_Group] = []
     for flags in by_cause.values():
@@ -102,16 +104,13 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
         leg=Side.UNKNOWN,
         topic="kneeunread1",
         summary=f"Not judged: {len(lost)} {'entry' if len(lost) == 1 else 'entries'} on leg pain could not be read.",
-        detail=fit(
-            [
-                (0, f"**About** - {listed(names[:6])}."),
-                (0, lacking_line(call)),
-                (1, "\n".join(where)),
-                (0, "No other card does not mean that there is no concern: please look at these entries yourself."),
-                (0, closing_line(call, "unread")),
-            ],
-            1200,
-        ),
+        lines=[
+            (0, f"**About** - {listed(names[:6])}."),
+            (0, lacking_line(call)),
+            (1, "\n".join(where)),
+            (0, "No other card does not mean that there is no concern: please look at these entries yourself."),
+            (0, closing_line(call, "unread")),
+        ],
         indicator="info",
         source=_SOURCE,
         verdicts=[f"{one.source} {one.reason}" for one in lost],
@@ -137,18 +136,15 @@ def _gap_card(call: Call) -> Card:
         leg=side,
         topic="kneegap1",
         summary=f"DVT cannot be excluded, {side.words}: {listed(gap)} not available to this service.",
-        detail=fit(
-            [
-                (0, lacking_line(call)),
-                (0, f"**Recorded** - {why}."),
-                (
-                    0,
-                    _LOOK_YOURSELF,
-                ),
-                (0, closing_line(call, "gap")),
-            ],
-            1200,
-        ),
+        lines=[
+            (0, lacking_line(call)),
+            (0, f"**Recorded** - {why}."),
+            (
+                0,
+                _LOOK_YOURSELF,
+            ),
+            (0, closing_line(call, "gap")),
+        ],
         indicator="info",
         source=_SOURCE,
         facts=complaints,

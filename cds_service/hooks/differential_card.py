@@ -12,7 +12,7 @@ from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
-from cds_service.hooks.wording import capital, day_words, fact_words, fit, listed, short_name
+from cds_service.hooks.wording import capital, day_words, fact_words, listed, short_name
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
 _MOST_SUGGESTIONS = 3
@@ -26,7 +26,7 @@ def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
     benign = 0
     for one in shown(leg):
         cause = call.content.causes[one.cause]
-        if cause.family in families or one.cause in urgent:
+        if cause.family in families or one.cause in urgent or one.cause in call.switched_off:
             continue
         is_benign = cause.must_not_miss != "yes"
         if is_benign and benign >= call.content.reasoning.benign_shown:
@@ -65,7 +65,7 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
         leg=leg.side,
         topic="kneecauses1",
         summary=lead,
-        detail=_detail(call, leg, causes, placed, after_urgent=after_urgent),
+        lines=_lines(call, leg, causes, placed, after_urgent=after_urgent),
         indicator="info",
         source=SOURCE,
         suggestions=suggestions,
@@ -87,9 +87,9 @@ def _also(side: Side, titles: Sequence[str]) -> str:
     return f"Also fitting, {side.words}: see below."
 
 
-def _detail(
+def _lines(
     call: Call, leg: LegAssessment, causes: Sequence[RankedCause], placed: list[str], *, after_urgent: bool
-) -> str:
+) -> list[tuple[int, str]]:
     content = call.content
     lines: list[tuple[int, str]] = [(0, lacking_line(call))]
     most = 2 if after_urgent else 3
@@ -107,7 +107,7 @@ def _detail(
         (3, "Weights marked * are by consensus of this tool, not a study. Causes can coexist."),
         (0, closing_line(call, f"causes/{causes[0].cause}")),
     ]
-    return fit(lines, 1200)
+    return lines
 
 
 def cause_line(call: Call, one: RankedCause, most: int) -> str:
@@ -211,7 +211,7 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         leg=leg.side,
         topic="kneecauses1",
         summary=f"{title}, {leg.side.words}: {one.band}; new pain behind the knee needs clinical review.",
-        detail=fit(lines, 1200),
+        lines=lines,
         indicator="info",
         source=SOURCE,
         suggestions=suggestions,

@@ -11,7 +11,7 @@ from cds_service.clinical.record import Diagnosis, Fact, Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
 from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for
-from cds_service.hooks.wording import capital, day_words, facts_words, fit, listed, short_name
+from cds_service.hooks.wording import capital, day_words, facts_words, listed, short_name
 
 D_DIMER_ORDER = "d_dimer"
 _MOST_FACTS = 7
@@ -30,7 +30,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         leg=Side.BOTH if other_legs else leg.side,
         topic="kneedvt1",
         summary=_summary(call, verdict, other_legs),
-        detail=_detail(call, leg, other_legs, placed),
+        lines=_lines(call, leg, other_legs, placed),
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
@@ -91,13 +91,13 @@ def _danger(call: Call, verdict: DvtVerdict) -> str:
     return "phlegmasia signs" if "RF03" in rules else "an ischaemic foot"
 
 
-def _detail(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[str]) -> str:
+def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[str]) -> list[tuple[int, str]]:
     verdict, content, today = leg.dvt, call.content, call.assessment.today
     shown = (*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict))
     why = facts_words(content, shown, today, leg.side, _MOST_FACTS)
     if isinstance(verdict.recorded_dvt, Diagnosis):
         why = f"DVT diagnosis {day_words(verdict.recorded_dvt.when, today)}" + (f"; {why}" if why else "")
-    lines = [
+    return [
         (0, lacking_line(call)),
         (0, care_plan_line(call)),
         (0, f"**Why this shows** - {leg.side.words}: {why}."),
@@ -112,7 +112,6 @@ def _detail(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed
         (2, _by_hand(call, verdict)),
         (0, closing_line(call, "RF01")),
     ]
-    return fit(lines, 1200)
 
 
 def _risk_facts(verdict: DvtVerdict) -> list[Fact]:

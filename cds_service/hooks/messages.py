@@ -100,11 +100,15 @@ class Action(_Sent):
 
 
 class Suggestion(_Sent):
-    """A button. One action each: some EHRs run no more. ``order``: which of ours it drafts; never sent."""
+    """A button. One action each: some EHRs run no more.
+
+    ``order`` and ``side``: which of ours it drafts, and for which leg; never sent.
+    """
 
     label: str
     uuid: str
     order: str = Field(exclude=True)
+    side: str = Field(exclude=True)
     actions: tuple[Action, ...] = Field(min_length=1, max_length=1)
 
 
@@ -131,9 +135,10 @@ class Card(_Sent):
     indicator: Literal["info", "warning", "critical"]
     source: Source
     suggestions: tuple[Suggestion, ...] | None = None
-    selectionBehavior: Literal["any"] | None = None  # noqa: N815
+    selectionBehavior: Literal["any", "at-most-one"] | None = None  # noqa: N815
     overrideReasons: tuple[Coding, ...] | None = None  # noqa: N815
     links: tuple[Link, ...] | None = None
+    extension: dict[str, str] | None = None
 
 
 class HookResponse(_Sent):

@@ -48,6 +48,7 @@ def suggest(content: Content, key: str, side: Side, reason: OrderReason, context
         label=f"{template.button}{where}",
         uuid=str(uuid4()),
         order=key,
+        side=side.value if template.sided else "",
         actions=(Action(description=f"{template.title}{where}: {reason.words}; {template.tells}", resource=resource),),
     )
 

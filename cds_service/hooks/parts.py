@@ -13,7 +13,7 @@ from cds_service.clinical.content import Content, Priority, Speed
 from cds_service.clinical.record import Fact, Side, UnreadKind
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
 from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY, Part
-from cds_service.hooks.wording import cut, listed
+from cds_service.hooks.wording import cut, fit, listed
 
 DETAIL_LIMIT = 1200
 SUMMARY_LIMIT = 139
@@ -36,7 +36,13 @@ OVERRIDE_REASONS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What composing needs to know besides the verdicts. ``lacking``: parts of the chart that did not come whole."""
+    """What composing needs to know besides the verdicts.
+
+    Attributes:
+        lacking: parts of the chart that did not come whole.
+        switched_off: rules and causes that make no card at this site.
+        takes: the orders that the EHR takes as a suggestion; None if it takes all.
+    """
 
     content: Content
     assessment: Assessment
@@ -46,6 +52,8 @@ class Call:
     order_url: str | None
     layout: Literal["differential", "per_cause"]
     lacking: tuple[Part, ...] = ()
+    switched_off: frozenset[str] = frozenset()
+    takes: frozenset[str] | None = None
 
 
 def priority_for(speed: Speed, indicator: Literal["critical", "warning"]) -> Priority:
@@ -62,7 +70,7 @@ def card(
     leg: Side,
     topic: str,
     summary: str,
-    detail: str,
+    lines: Sequence[tuple[int, str]],
     indicator: Literal["info", "warning", "critical"],
     source: str,
     facts: Sequence[Fact] = (),
@@ -72,23 +80,28 @@ def card(
 ) -> Card:
     """A whole card. ``key``: the rule or cause of its evidence page. ``topic``: the same for every call.
 
+    ``lines``: the detail, each with its rank for ``fit``, the closing line last.
     ``facts`` and ``verdicts`` are what it rests on: as long as they stay, it says nothing new.
     """
+    taken = tuple(one for one in suggestions if call.takes is None or one.order in call.takes)
+    by_hand = [one.label for one in suggestions if one not in taken]
+    if by_hand:
+        lines = [*lines[:-1], (0, f"**To order by hand** - {'; '.join(by_hand)}."), lines[-1]]
     return Card(
         uuid=str(uuid4()),
         rule=key,
         leg=leg.value,
         basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts})),
         summary=cut(summary, SUMMARY_LIMIT),
-        detail=detail,
+        detail=fit(lines, DETAIL_LIMIT),
         indicator=indicator,
         source=Source(
             label=source,
             url=f"{call.base_url}/evidence/{key}",
             topic=Coding(system=TOPICS, code=topic, display=_TOPIC_NAMES.get(topic, "Posterior knee pain")),
         ),
-        suggestions=tuple(suggestions) or None,
-        selectionBehavior="any" if suggestions else None,
+        suggestions=taken or None,
+        selectionBehavior="any" if taken else None,
         overrideReasons=OVERRIDE_REASONS if indicator != "info" else None,
         links=tuple(links) or None,
     )

@@ -11,7 +11,7 @@ from cds_service.clinical.record import Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
 from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for
-from cds_service.hooks.wording import capital, facts_words, fit, listed
+from cds_service.hooks.wording import capital, facts_words, listed
 
 _MOST_FACTS = 7
 _SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
@@ -30,7 +30,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         leg=sides[0] if len(sides) == 1 else Side.BOTH,
         topic=f"knee{first.cause.replace('_', '')}1",
         summary=rule.card.summary.format(side=where),
-        detail=_detail(call, leg, flags, where, placed),
+        lines=_lines(call, leg, flags, where, placed),
         indicator=_indicator(call, first),
         source=source[:120],
         suggestions=suggestions,
@@ -64,7 +64,7 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
         leg=first_leg.side if len({leg.side for leg, _, _ in groups}) == 1 else Side.BOTH,
         topic="kneeflags1",
         summary=f"{len(groups)} more warning signs, consider each {_SPEED_WORDS[worst.speed]}: {listed(titles)}.",
-        detail=fit(lines, 1200),
+        lines=lines,
         indicator=_indicator(call, worst),
         source="Red-flag rules of this service",
         suggestions=suggestions,
@@ -90,13 +90,15 @@ def _indicator(call: Call, flag: RedFlagVerdict) -> Literal["critical", "warning
     return "warning" if call.assessment.care_plan else flag.indicator
 
 
-def _detail(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[str]) -> str:
+def _lines(
+    call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[str]
+) -> list[tuple[int, str]]:
     content, today = call.content, call.assessment.today
     rule = content.red_flags[flags[0].rule]
     facts = [fact for flag in flags for fact in flag.facts]
     others = [content.red_flags[flag.rule].card for flag in flags[1:]]
     why = facts_words(content, facts, today, leg.side, _MOST_FACTS) or "age under 18 with leg signs"
-    lines = [
+    return [
         (0, lacking_line(call)),
         (0, care_plan_line(call)),
         (0, f"**Why this shows** - {where}: {why}."),
@@ -107,7 +109,6 @@ def _detail(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], whe
         (2, f"If ordering by hand, state: {where}, {rule.card.title[:1].lower()}{rule.card.title[1:]}."),
         (0, closing_line(call, flags[0].rule)),
     ]
-    return fit(lines, 1200)
 
 
 def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[str]]:

@@ -13,8 +13,10 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.ground.errors import NothingToJudgeBy
-from cds_service.ground.files import read_local_codes, read_texts
+from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
+from cds_service.hooks.clients.loading import load_clients
+from cds_service.hooks.clients.model import Caller, Clients
 from cds_service.hooks.compose import compose
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
 from cds_service.hooks.orders import prove_templates
@@ -30,7 +32,9 @@ def load_content(settings: Settings) -> Content:
     Raises:
         ContentError: with every mistake; nothing may start on it.
     """
-    content = load(read_texts(settings.cards), settings.pathway, read_local_codes(settings.local_codes))
+    content = load(
+        read_texts(settings.cards), settings.pathway, read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES")
+    )
     prove_templates(content)
     return content
 
@@ -40,6 +44,7 @@ class Service:
     """The content and the site's choices; answers calls without keeping anything."""
 
     content: Content
+    clients: Clients
     base_url: str
     order_url: str | None = None
     layout: Literal["differential", "per_cause"] = "differential"
@@ -51,7 +56,10 @@ class Service:
         Raises:
             ContentError: the content is wrong.
         """
-        return cls(load_content(settings), settings.base_url, settings.order_url, settings.card_layout)
+        content = load_content(settings)
+        return cls(
+            content, load_clients(settings, content), settings.base_url, settings.order_url, settings.card_layout
+        )
 
     def answer(self, request: HookRequest, prefetched: Prefetched, now: datetime) -> tuple[HookResponse, Assessment]:
         """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
@@ -71,7 +79,8 @@ class Service:
         )
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        cards = self.cards(assessment, context, now, prefetched.lacking)
+        caller = self.clients.find(request.fhirServer)
+        cards = self.cards(assessment, context, now, prefetched.lacking, caller)
         return HookResponse(cards=cards, extension=_extension(assessment, prefetched.lacking)), assessment
 
     def judge(
@@ -90,11 +99,28 @@ class Service:
         return assess(self.content, record, now.date())
 
     def cards(
-        self, assessment: Assessment, context: Context, now: datetime, lacking: tuple[Part, ...] = ()
+        self,
+        assessment: Assessment,
+        context: Context,
+        now: datetime,
+        lacking: tuple[Part, ...] = (),
+        caller: Caller | None = None,
     ) -> tuple[Card, ...]:
         """The cards of an assessment. ``lacking``: parts of the chart that did not come whole."""
+        caller = caller or self.clients.default
         return compose(
-            Call(self.content, assessment, context, now, self.base_url, self.order_url, self.layout, lacking)
+            Call(
+                content=self.content,
+                assessment=assessment,
+                context=context,
+                now=now,
+                base_url=self.base_url,
+                order_url=self.order_url,
+                layout=self.layout,
+                lacking=lacking,
+                switched_off=caller.client.switched_off,
+                takes=caller.takes,
+            )
         )
 
 

@@ -15,7 +15,7 @@ from cds_service.clinical.codes import URI
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError, Problem
-from cds_service.ground.files import read_local_codes, read_texts
+from cds_service.ground.files import read_text, read_texts
 from cds_service.hooks.service import load_content
 from tests.conftest import ROOT
 
@@ -352,9 +352,9 @@ def test_local_code_mistakes_come_with_the_others(texts: dict[str, str]) -> None
 
 
 def test_a_local_code_file_that_cannot_be_read(tmp_path: Path) -> None:
-    assert read_local_codes(None) is None
+    assert read_text(None, "see KNEE_CDS_LOCAL_CODES") is None
     with pytest.raises(ContentError, match="KNEE_CDS_LOCAL_CODES"):
-        read_local_codes(tmp_path / "none.toml")
+        read_text(tmp_path / "none.toml", "see KNEE_CDS_LOCAL_CODES")
 
 
 # --- on disk and on the command line ---

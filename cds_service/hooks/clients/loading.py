@@ -1,0 +1,99 @@
+"""Profiles as shipped and a site's clients file, checked against the content: every mistake at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cds_service.clinical.content import Content
+from cds_service.ground.addresses import Address
+from cds_service.ground.errors import ContentError, Problem
+from cds_service.ground.files import read_text, read_texts
+from cds_service.ground.settings import Settings
+from cds_service.ground.strict_toml import validated
+from cds_service.hooks.clients.model import Caller, Client, Clients, ClientsFile, Profile, known_keys
+
+PROFILES = Path(__file__).resolve().parent / "profiles"
+MANUAL = "deploy/README.md"
+CARDS_WITHOUT_RULE = ("gap", "unread")
+
+
+def load_clients(settings: Settings, content: Content) -> Clients:
+    """The clients as a site has set them up; without a clients file, one that follows the standard.
+
+    Raises:
+        ContentError: with every mistake of the file.
+    """
+    shipped = _shipped()
+    name = str(settings.clients)
+    text = read_text(settings.clients, "see KNEE_CDS_CLIENTS")
+    file = _parsed(name, text) if text is not None else ClientsFile()
+    profiles = {**shipped, **file.profile}
+    everyone = {"default": file.default, **file.client}
+    problems = [one for key, client in everyone.items() for one in _mistakes(name, key, client, profiles, content)]
+    problems += _shared_servers(name, file)
+    problems += _links_nowhere(name, everyone, settings)
+    if problems:
+        raise ContentError(tuple(problems))
+    callers = {key: Caller(key, client, profiles[client.profile]) for key, client in everyone.items()}
+    known = [(Address.parse(url), caller) for caller in callers.values() for url in caller.client.fhir_servers]
+    return Clients(callers["default"], tuple(known))
+
+
+def _shipped() -> dict[str, Profile]:
+    found: dict[str, Profile] = {}
+    for file, text in read_texts(PROFILES).items():
+        profile, problems = validated(
+            Profile, file, tomllib.loads(text), prefix="", keys=known_keys(), manual="the profile generic.toml"
+        )
+        if profile is None:
+            raise ContentError(tuple(problems))
+        found[file.removesuffix(".toml")] = profile
+    return found
+
+
+def _parsed(name: str, text: str) -> ClientsFile:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ContentError((Problem(name, "", f"is not valid TOML: {error}"),)) from error
+    found, problems = validated(ClientsFile, name, data, prefix="", keys=known_keys(), manual=MANUAL)
+    if found is None:
+        raise ContentError(tuple(problems))
+    return found
+
+
+def _mistakes(
+    file: str, key: str, client: Client, profiles: Mapping[str, Profile], content: Content
+) -> Iterator[Problem]:
+    place = "default" if key == "default" else f"client.{key}"
+    rules = {*content.red_flags, *content.causes, *CARDS_WITHOUT_RULE}
+    for rule in sorted(client.switched_off - rules):
+        yield Problem(file, f"{place}.switched_off", f"`{rule}` is no rule or cause", "knee-cds serve lists them at /")
+    profile = profiles.get(client.profile)
+    if profile is None:
+        yield Problem(file, f"{place}.profile", f"`{client.profile}` is no profile", f"there are {', '.join(profiles)}")
+    for order, own in client.orders.items():
+        if order not in content.orders:
+            yield Problem(file, f"{place}.orders", f"`{order}` is no order", "cards/orders/ holds one file for each")
+        if profile and not (own.system or profile.order_system):
+            yield Problem(file, f"{place}.orders.{order}", "the key `system` is missing", "the profile names none")
+
+
+def _shared_servers(file: str, found: ClientsFile) -> Iterator[Problem]:
+    servers = [str(Address.parse(url)) for client in found.client.values() for url in client.fhir_servers]
+    for server, count in Counter(servers).items():
+        if count > 1:
+            yield Problem(file, "client", f"{server} is listed {count} times", "a server belongs to one client")
+
+
+def _links_nowhere(file: str, everyone: Mapping[str, Client], settings: Settings) -> Iterator[Problem]:
+    """An urgent card without its link to the referral order is no wish but a slip."""
+    host = urlsplit(settings.order_url or settings.base_url).hostname
+    for key, client in everyone.items():
+        if client.link_hosts and host not in client.link_hosts:
+            place = f"{'default' if key == 'default' else f'client.{key}'}.link_hosts"
+            yield Problem(file, place, f"leaves out {host}, to which the referral links lead", "add it")
