@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import requests
 import uvicorn
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from pydantic import SecretStr
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
@@ -86,7 +88,14 @@ def run_server(settings: Settings) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = create_app(settings.model_copy(update={"port": port}), clock=lambda: NOW)
+    with tempfile.TemporaryDirectory() as folder:
+        if "database_url" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
+        yield from _run(settings.model_copy(update={"port": port}), port)
+
+
+def _run(settings: Settings, port: int) -> Iterator[Server]:
+    app = create_app(settings, clock=lambda: NOW)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

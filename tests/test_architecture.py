@@ -19,7 +19,10 @@ ALLOWED = {
     "urllib3": {"hooks/fhir_server.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
     "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "cli/examples.py"},
-    "orjson": {"web", "cli", "hooks/fhir_server.py"},
+    "orjson": {"web", "cli", "hooks/fhir_server.py", "hooks/register"},
+    "sqlalchemy": {"hooks/register"},
+    "alembic": {"hooks/register"},
+    "prometheus_client": {"web/metrics.py"},
     "pydantic_settings": {"ground/settings.py"},
 }
 IMPURE = {"os", "socket", "subprocess", "pathlib", "random", "time", "logging", "urllib", "http", "tempfile", "io"}

@@ -101,8 +101,8 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     if isinstance(given, BundleInput):
         assessment = service.judge(given.context.patientId, given.entries, now)
         return service.cards(assessment, given.context, now), assessment
-    response, assessment = service.answer(given, gather(given.prefetch), now)
-    return response.cards, assessment
+    answer = service.answer(given, gather(given.prefetch), now)
+    return answer.cards, answer.assessment
 
 
 def _words(error: Exception) -> str:

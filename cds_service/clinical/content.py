@@ -409,6 +409,9 @@ class Reasoning(Content_):
     adult_from: int
     order_valid: Figure
     cancer_current: Figure
+    quiet_urgent: Figure
+    quiet_encounter: Figure
+    quiet_no_encounter: Figure
     source: Key
     status: FigureStatus
     derived: tuple[Derived, ...]

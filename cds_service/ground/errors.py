@@ -39,6 +39,14 @@ class ContentError(KneeCdsError):
         super().__init__(f"{len(problems)} mistake(s) in the content:\n" + "\n".join(str(p) for p in problems))
 
 
+class WrongSetting(KneeCdsError):  # noqa: N818
+    """A setting cannot be used."""
+
+
+class StoreDown(KneeCdsError):  # noqa: N818
+    """The database does not answer in time; what was sent is not kept (HTTP 503)."""
+
+
 class UnusableInput(KneeCdsError):  # noqa: N818 - reads as the thing it is in the handlers
     """The input cannot be understood at all (HTTP 400)."""
 

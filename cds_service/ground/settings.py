@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, HttpUrl, field_validator
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
@@ -61,6 +61,14 @@ class Settings(BaseSettings):
     )
     fhir_ca_bundle: Path | None = Field(default=None, description="CA certificates for FHIR servers, a PEM file.")
     clients: Path | None = Field(default=None, description="The site's clients file, TOML: profiles and switches.")
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///knee-cds.db"),
+        description="Card register and feedback: sqlite:///file or postgresql://user:password@server/database.",
+    )
+    hash_key: SecretStr | None = Field(
+        default=None, min_length=16, description="Key of the hashes of patients and users; the same for all processes."
+    )
+    quiet: bool = Field(default=True, description="Do not show again what the reader has answered.")
     cors_origins: CommaSeparated = Field(
         default=(), description="Origins of browser-based clients that may call, comma-separated."
     )

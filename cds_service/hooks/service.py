@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -40,6 +41,16 @@ def load_content(settings: Settings) -> Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The cards of a call with what they rest on. ``told``: for the answer's extension."""
+
+    cards: tuple[Card, ...]
+    assessment: Assessment
+    caller: Caller
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """The content and the site's choices; answers calls without keeping anything."""
 
@@ -61,7 +72,7 @@ class Service:
             content, load_clients(settings, content), settings.base_url, settings.order_url, settings.card_layout
         )
 
-    def answer(self, request: HookRequest, prefetched: Prefetched, now: datetime) -> tuple[HookResponse, Assessment]:
+    def answer(self, request: HookRequest, prefetched: Prefetched, now: datetime) -> Answer:
         """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
 
         Raises:
@@ -81,7 +92,7 @@ class Service:
             _check_silence(prefetched)
         caller = self.clients.find(request.fhirServer)
         cards = self.cards(assessment, context, now, prefetched.lacking, caller)
-        return HookResponse(cards=cards, extension=_extension(assessment, prefetched.lacking)), assessment
+        return Answer(cards, assessment, caller, _told(assessment, prefetched.lacking))
 
     def judge(
         self,
@@ -131,7 +142,12 @@ def _check_silence(prefetched: Prefetched) -> None:
         raise NothingToJudgeBy(unseen)
 
 
-def _extension(assessment: Assessment, lacking: tuple[Part, ...]) -> dict[str, Any] | None:
+def response(cards: tuple[Card, ...], told: Mapping[str, Any]) -> HookResponse:
+    """The answer as it goes out."""
+    return HookResponse(cards=cards, extension={EXTENSION: dict(told)} if told else None)
+
+
+def _told(assessment: Assessment, lacking: tuple[Part, ...]) -> dict[str, Any]:
     """For integrators: what was not available or not read. Counts and our own words only."""
     record = assessment.record
     told: dict[str, Any] = {}
@@ -140,4 +156,4 @@ def _extension(assessment: Assessment, lacking: tuple[Part, ...]) -> dict[str, A
         told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in lacking}
     if record.unread:
         told["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))
-    return {EXTENSION: told} if told else None
+    return told

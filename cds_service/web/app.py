@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,23 +15,24 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
-from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
 from cds_service.ground.settings import Settings
-from cds_service.hooks.discovery import discovery
+from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.fhir_server import FhirReader
-from cds_service.hooks.messages import SERVICE_ID, HookRequest
-from cds_service.hooks.prefetch import Prefetched, gather
+from cds_service.hooks.register.store import Store
+from cds_service.hooks.register.writer import Register
 from cds_service.hooks.service import Service
+from cds_service.hooks.showing import Showing
 from cds_service.hooks.terminology import code_system, value_set
-from cds_service.web.body import TooLarge, WrongMediaType, read_json
+from cds_service.web.body import TooLarge, WrongMediaType
 from cds_service.web.faults import Faults
+from cds_service.web.feedback import add_feedback_routes
+from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
+from cds_service.web.metrics import Metrics, add_metrics_route
 from cds_service.web.pages import evidence_page, home_page, order_page
 from cds_service.web.problems import in_words, outcome
-
-log = logging.getLogger("cds_service")
 
 
 def _utc_now() -> datetime:
@@ -44,12 +43,17 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     """The application. ``clock`` gives the moment a call is judged at; only tests pass another."""
     service = Service.of(settings)
     content = service.content
-    offered = discovery(content)
     reader = FhirReader.of(settings)
+    register = Register(Store.open(settings.database_url.get_secret_value()))
+    metrics = Metrics(register)
+    hash_key = settings.hash_key.get_secret_value() if settings.hash_key else None
+    showing = Showing(content, settings.pathway, register, KeyedHash(hash_key), quiet=settings.quiet)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        register.start()
         yield
+        register.close()
         reader.close()
 
     app = FastAPI(
@@ -61,10 +65,13 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    _add_hook_routes(app, settings, service, reader, offered, clock)
+    add_hook_routes(app, settings, service, reader, showing, metrics, clock)
+    add_feedback_routes(app, settings, register, metrics, clock)
+    add_metrics_route(app, metrics)
+    _add_health(app, content, register)
     _add_pages(app, settings, content)
     _add_error_answers(app)
-    app.add_middleware(Faults)
+    app.add_middleware(Faults, count=metrics.count_answer)
     if settings.cors_origins:
         # Outermost, so that a browser-based client can read failures too.
         app.add_middleware(
@@ -80,56 +87,21 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     return app
 
 
-def _add_hook_routes(
-    app: FastAPI,
-    settings: Settings,
-    service: Service,
-    reader: FhirReader,
-    offered: dict[str, Any],
-    clock: Callable[[], datetime],
-) -> None:
-    @app.get("/cds-services")
-    async def discover() -> Response:
-        return json_response(offered)
-
-    @app.post("/cds-services/{service_id}")
-    async def call(service_id: str, request: Request) -> Response:
-        if service_id != SERVICE_ID:
-            raise HTTPException(404, "no such service")
-        started = time.perf_counter()
-        body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
-        hook_request = HookRequest.model_validate(body)
-        prefetched = await reader.complete(hook_request, gather(hook_request.prefetch))
-        response, assessment = service.answer(hook_request, prefetched, clock())
-        _log_call(assessment, prefetched, len(response.cards), time.perf_counter() - started)
-        return json_response(response.as_json())
-
+def _add_health(app: FastAPI, content: Content, register: Register) -> None:
     @app.get("/health/live")
     async def live() -> Response:
         return json_response({"status": "live"})
 
     @app.get("/health/ready")
     async def ready() -> Response:
-        return json_response({"status": "ready", "version": __version__, "content": service.content.version})
-
-
-def _log_call(assessment: Assessment, prefetched: Prefetched, cards: int, seconds: float) -> None:
-    """One line a call, without patient data: rules, counts, timing."""
-    record = assessment.record
-    log.info(
-        "call cards=%d rules=%s entries=%d unread=%d read=%s lacking=%s silent=%r content=%s ms=%.1f",
-        cards,
-        ",".join(flag.rule for flag in assessment.urgent) or "-",
-        record.entries,
-        len(record.unread),
-        ",".join(part.key for part in prefetched.parts if part.was_read) or "-",
-        ",".join(f"{part.key}:{part.why}" for part in prefetched.lacking) or "-",
-        assessment.silent_because,
-        assessment.content_version,
-        seconds * 1000,
-    )
-    for one in record.unread[:20]:
-        log.warning("unread kind=%s reason=%r about=%s", one.kind.value, one.reason, ",".join(one.keys) or "-")
+        state = register.state
+        database: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
+        if state.since:
+            database |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
+        # Ready even while the database is down: cards do not need it.
+        return json_response(
+            {"status": "ready", "version": __version__, "content": content.version, "database": database}
+        )
 
 
 def _add_pages(app: FastAPI, settings: Settings, content: Content) -> None:

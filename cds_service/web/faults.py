@@ -4,6 +4,7 @@ reaches the log. Outermost, because the framework's own handler would log the ex
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,10 +15,12 @@ WORDS = "The service failed on this request; no judgement was made. This is not 
 
 
 class Faults:
-    """ASGI middleware that answers for whatever went wrong below it."""
+    """ASGI middleware that answers for whatever went wrong below it, and counts every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, count: Callable[[str, int], None]) -> None:
+        """``count``: told the route, as its template without any id, and the status."""
         self.app = app
+        self.count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on; on a fault answer 500 unless the answer has begun."""
@@ -28,7 +31,10 @@ class Faults:
 
         async def watched(message: Message) -> None:
             nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                begun = True
+                route = getattr(scope.get("route"), "path", "none")
+                self.count(route, message["status"])
             await send(message)
 
         try:
@@ -36,7 +42,7 @@ class Faults:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end as a visible failure
             log.error("unforeseen %s at %s", type(error).__name__, _place(error))
             if not begun:
-                await outcome(500, WORDS)(scope, receive, send)
+                await outcome(500, WORDS)(scope, receive, watched)
 
 
 def _place(error: BaseException) -> str:

@@ -16,6 +16,7 @@ _CODES = {
     412: "incomplete",
     413: "too-long",
     415: "not-supported",
+    503: "transient",
 }
 
 

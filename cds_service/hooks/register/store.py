@@ -1,0 +1,167 @@
+"""The database: opening, migrating, writing and reading. Everything here blocks; the writer and readers are threads."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from cds_service.ground.errors import WrongSetting
+from cds_service.hooks.register import tables as t
+from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+DatabaseError = SQLAlchemyError
+"""What any call of a ``Store`` raises when the database cannot serve it."""
+
+_BUSY_SECONDS = 5
+_STATEMENT_MS = 5_000
+_LOCK = 7_105_324_481
+"""PostgreSQL advisory lock under which the tables are migrated: any number, the same in every process."""
+
+
+class Store:
+    """One database with the register's tables."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """The store at ``url``; nothing is connected yet.
+
+        Raises:
+            WrongSetting: the URL is not one of SQLite or PostgreSQL.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise WrongSetting("KNEE_CDS_DATABASE_URL is not a database URL") from error
+        kind = parsed.get_backend_name()
+        if kind == "sqlite" and parsed.database not in (None, "", ":memory:"):
+            return cls(_sqlite(parsed))
+        if kind in ("postgresql", "postgres"):
+            return cls(_postgresql(parsed))
+        raise WrongSetting("KNEE_CDS_DATABASE_URL must be sqlite:///a-file or postgresql://a-server/a-database")
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self.engine.dispose()
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the tables to ``revision``; processes that start together do it one after the other."""
+        with self._migrating() as config:
+            command.upgrade(config, revision)
+
+    def downgrade(self, revision: str) -> None:
+        """Take the tables back to ``revision``; ``base`` removes them."""
+        with self._migrating() as config:
+            command.downgrade(config, revision)
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Config]:
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            yield config
+
+    def add(self, cards: Sequence[CardRow], feedback: Sequence[FeedbackRow]) -> None:
+        """Keep all of it, in one transaction that is on disk when this returns. What is there already stays."""
+        with self.engine.begin() as connection:
+            if cards:
+                rows = [{**asdict(row), "suggestions": _json(dict(row.suggestions))} for row in cards]
+                connection.execute(self._insert(t.cards).on_conflict_do_nothing(), rows)
+            if feedback:
+                rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in feedback]
+                connection.execute(self._insert(t.feedback).on_conflict_do_nothing(), rows)
+
+    def answered(self, client: str, patient_key: str, user_key: str, now: datetime) -> list[Answered]:
+        """What this user has answered for this patient and still keeps quiet."""
+        wanted = (
+            select(t.cards.c.topic, t.cards.c.fingerprint, t.cards.c.encounter_key, t.feedback.c.outcome_at)
+            .join(t.feedback, t.feedback.c.card == t.cards.c.uuid)
+            .where(
+                t.cards.c.client == client,
+                t.cards.c.patient_key == patient_key,
+                t.cards.c.user_key == user_key,
+                t.cards.c.quiet_until > now,
+                t.cards.c.shown,
+                t.cards.c.fingerprint.is_not(None),
+            )
+        )
+        with self._reading() as connection:
+            return [Answered(*row) for row in connection.execute(wanted)]
+
+    def forget(self, now: datetime) -> int:
+        """Clear the hashes of cards whose window has ended; returns of how many."""
+        nothing = {"patient_key": None, "user_key": None, "encounter_key": None, "fingerprint": None}
+        ended = update(t.cards).where(t.cards.c.quiet_until <= now).values(**nothing, quiet_until=None)
+        with self.engine.begin() as connection:
+            return connection.execute(ended).rowcount
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(only_reads=True) as connection:
+            yield connection
+
+    def stream(self, statement: Any) -> Iterator[Row[Any]]:
+        """The rows of ``statement`` in batches, so that millions of them need no memory."""
+        with self._reading() as connection:
+            yield from connection.execution_options(yield_per=1000).execute(statement)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the database or its driver refused the data rather than failed: other rows may still get in."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError | ValueError | TypeError)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, hide_parameters=True, pool_size=5, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, schema changes included
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer that starts as a reader could fail half-way instead of waiting its turn.
+        reads = connection.get_execution_options().get("only_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    options = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_STATEMENT_MS} -c synchronous_commit=on"
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_size=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 2, "tcp_user_timeout": 5_000, "options": options},
+    )

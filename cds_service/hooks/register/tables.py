@@ -1,0 +1,75 @@
+"""The tables. No patient data: patient, user and encounter are keyed hashes, cleared when their window has ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, DateTime, Dialect, Index, MetaData, String, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with its zone in Python, UTC in every database, also in SQLite, which knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; without a zone for SQLite."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's own
+        """Always with UTC as its zone."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+cards = Table(
+    "card",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("shown_at", UtcDateTime, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("pathway", Text, nullable=False),
+    Column("content_version", Text, nullable=False),
+    Column("indicator", Text, nullable=False),
+    Column("leg", Text, nullable=False),
+    Column("suggestions", Text, nullable=False),  # JSON: suggestion uuid -> our order
+    Column("shown", Boolean, nullable=False),  # false in silent mode
+    Column("user", Text, nullable=False),
+    Column("patient_key", String(32)),
+    Column("user_key", String(32)),
+    Column("encounter_key", String(32)),
+    Column("fingerprint", String(32)),
+    Column("quiet_until", UtcDateTime),
+    Index("card_quiet", "client", "patient_key", "user_key"),
+    Index("card_quiet_until", "quiet_until"),
+    Index("card_shown_at", "shown_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the item: a repeat is the same row
+    Column("card", Text, nullable=False),  # no foreign key: feedback on unknown cards is kept
+    Column("outcome", Text, nullable=False),
+    Column("outcome_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("accepted", Text, nullable=False),  # JSON: list of suggestion uuids
+    Column("reason_system", Text),
+    Column("reason_code", Text),
+    Column("reason_display", Text),
+    Column("comment", Text),
+    Index("feedback_card", "card"),
+    Index("feedback_received_at", "received_at"),
+)

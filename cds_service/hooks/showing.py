@@ -1,0 +1,102 @@
+"""From the cards composed to the cards shown: what is quiet, the client's dialect, silent mode, the register."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.ground.errors import StoreDown
+from cds_service.hooks.askers import Asker, KeyedHash
+from cds_service.hooks.clients.model import Caller
+from cds_service.hooks.clients.shape import shape
+from cds_service.hooks.messages import Card, Context
+from cds_service.hooks.quiet import Quieted, quieten, window
+from cds_service.hooks.register.rows import CardRow
+from cds_service.hooks.register.writer import Register
+
+log = logging.getLogger("cds_service")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What goes out. ``told``: for the answer's extension. ``fates``: each card with what became of it."""
+
+    cards: tuple[Card, ...]
+    told: dict[str, Any]
+    fates: tuple[tuple[Card, str], ...]
+
+
+class Showing:
+    """One for the whole process; keeps nothing of a call but what it hands to the register."""
+
+    def __init__(self, content: Content, pathway: str, register: Register, keyed: KeyedHash, *, quiet: bool) -> None:
+        self._content = content
+        self._pathway = pathway
+        self._register = register
+        self._keyed = keyed
+        self._quiet = quiet
+
+    async def show(self, cards: Sequence[Card], caller: Caller, context: Context, now: datetime) -> Shown:
+        """The cards for this asker, in the caller's dialect, and registered."""
+        asker = self._keyed.asker(caller.name, context)
+        quieted = await self._quieten(cards, asker, now)
+        shaped = shape(quieted.cards, caller)
+        silent = caller.client.silent
+        self._register.record([self._row(card, asker, quieted, now, shown=not silent) for card in shaped])
+        told: dict[str, Any] = {}
+        if quieted.hidden:
+            told["quiet"] = [card.source.topic.code for card in quieted.hidden]
+        if silent:
+            told["silentMode"] = True
+        fates = [(card, "quiet") for card in quieted.hidden]
+        fates += [(card, _fate(card, quieted, silent=silent)) for card in shaped]
+        return Shown(() if silent else shaped, told, tuple(fates))
+
+    async def _quieten(self, cards: Sequence[Card], asker: Asker, now: datetime) -> Quieted:
+        """Without the database every card is shown: a needless card is less harm than a missing one."""
+        if not cards or not self._quiet:
+            return Quieted(tuple(cards))
+        try:
+            answered = await self._register.answered(asker, now)
+        except StoreDown as error:
+            log.warning("answered cards are shown again: %s", error)
+            return Quieted(tuple(cards))
+        return quieten(cards, answered, asker, self._keyed)
+
+    def _row(self, card: Card, asker: Asker, quieted: Quieted, now: datetime, *, shown: bool) -> CardRow:
+        content = self._content
+        row = CardRow(
+            uuid=card.uuid,
+            shown_at=now,
+            client=asker.client,
+            rule=card.rule,
+            topic=card.source.topic.code,
+            pathway=self._pathway,
+            content_version=content.version,
+            indicator=card.indicator,
+            leg=card.leg,
+            suggestions={one.uuid: one.order for one in card.suggestions or ()},
+            shown=shown,
+            user=asker.user,
+        )
+        if card.uuid in quieted.reminders:
+            return row  # an answer to a reminder keeps nothing quiet: the window ends when it was meant to
+        quiet = window(card, asker, content.reasoning, self._keyed, now)
+        return replace(
+            row,
+            patient_key=asker.patient_key,
+            user_key=asker.user_key,
+            encounter_key=asker.encounter_key,
+            fingerprint=quiet.fingerprint,
+            quiet_until=quiet.until,
+        )
+
+
+def _fate(card: Card, quieted: Quieted, *, silent: bool) -> str:
+    if silent:
+        return "silent"
+    return "reminder" if card.uuid in quieted.reminders else "shown"

@@ -1,0 +1,58 @@
+"""Feedback over HTTP: 200 when it is on disk, 400 for what is malformed, 503 when it has to be sent again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from cds_service.ground.errors import StoreDown, UnusableInput
+from cds_service.ground.settings import Settings
+from cds_service.hooks.messages import SERVICE_ID
+from cds_service.hooks.register.feedback import Feedback, understand
+from cds_service.hooks.register.writer import Register
+from cds_service.web.body import read_json
+from cds_service.web.json_response import json_response
+from cds_service.web.metrics import Metrics
+from cds_service.web.problems import outcome
+
+log = logging.getLogger("cds_service")
+
+EXTENSION = "com.posterior-knee-cds.feedback"
+_RETRY_SECONDS = "5"
+_MOST_NAMED = 20
+
+
+def add_feedback_routes(
+    app: FastAPI, settings: Settings, register: Register, metrics: Metrics, clock: Callable[[], datetime]
+) -> None:
+    """``POST /cds-services/{id}/feedback``."""
+
+    @app.post("/cds-services/{service_id}/feedback")
+    async def feedback(service_id: str, request: Request) -> Response:
+        if service_id != SERVICE_ID:
+            raise HTTPException(404, "no such service")
+        body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
+        sent = understand(body, service_id, clock())
+        await register.keep(sent.rows)
+        for row in sent.rows:
+            metrics.feedback.labels(row.outcome).inc()
+        log.info("feedback kept=%d wrong=%d", len(sent.rows), len(sent.wrong))
+        if sent.wrong:
+            raise UnusableInput(_complaint(sent))
+        return json_response({"extension": {EXTENSION: {"received": len(sent.rows)}}})
+
+    @app.exception_handler(StoreDown)
+    async def later(_: Request, error: StoreDown) -> Response:
+        return outcome(503, f"{error}; send it again", {"Retry-After": _RETRY_SECONDS})
+
+
+def _complaint(sent: Feedback) -> str:
+    more = len(sent.wrong) - _MOST_NAMED
+    named = "; ".join(sent.wrong[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    kept = len(sent.rows)
+    return f"{named}. The other {kept} item{' was' if kept == 1 else 's were'} kept." if kept else f"{named}."

@@ -1,0 +1,75 @@
+"""Counters for monitoring, in Prometheus' text format. Labels are our own words: no patient, user or free text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from cds_service.hooks.prefetch import Prefetched
+from cds_service.hooks.register.writer import Register
+from cds_service.hooks.showing import Shown
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
+
+
+class Metrics:
+    """The counters of one application."""
+
+    def __init__(self, register: Register) -> None:
+        self.registry = CollectorRegistry()
+        self.answers = Counter(
+            "knee_cds_answers", "HTTP answers by route and status.", ["route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "knee_cds_call_seconds", "Time of a hook call.", buckets=_SECONDS, registry=self.registry
+        )
+        self.cards = Counter(
+            "knee_cds_cards", "Cards by rule and what became of them.", ["rule", "indicator", "fate"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.lacking = Counter(
+            "knee_cds_lacking", "Parts of charts that did not come whole.", ["key", "why"], registry=self.registry
+        )
+        self.feedback = Counter("knee_cds_feedback", "Feedback kept.", ["outcome"], registry=self.registry)
+        self.registry.register(_RegisterState(register))
+
+    def count_answer(self, route: str, status: int) -> None:
+        """Any answer at all."""
+        self.answers.labels(route, str(status)).inc()
+
+    def count_lacking(self, prefetched: Prefetched) -> None:
+        """The parts of a chart that did not come whole, also of calls that end in 412."""
+        for part in prefetched.lacking:
+            self.lacking.labels(part.key, part.why).inc()
+
+    def count_call(self, shown: Shown, seconds: float) -> None:
+        """An answered call."""
+        self.seconds.observe(seconds)
+        for card, fate in shown.fates:
+            self.cards.labels(card.rule, card.indicator, fate).inc()
+
+
+class _RegisterState(Collector):
+    def __init__(self, register: Register) -> None:
+        self._register = register
+
+    def collect(self) -> Iterator[Metric]:
+        """The register's state as of now."""
+        state = self._register.state
+        yield GaugeMetricFamily("knee_cds_database_up", "Whether the database serves.", float(state.status == "up"))
+        yield GaugeMetricFamily("knee_cds_cards_waiting", "Cards not yet in the database.", state.waiting)
+        yield CounterMetricFamily("knee_cds_cards_lost", "Cards that never got into the database.", state.lost)
+        yield CounterMetricFamily("knee_cds_cards_registered", "Cards in the database.", state.cards)
+
+
+def add_metrics_route(app: FastAPI, metrics: Metrics) -> None:
+    """``GET /metrics``."""
+
+    @app.get("/metrics")
+    async def read() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
