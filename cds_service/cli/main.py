@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import IO
 
 from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import evaluate, examples
-from cds_service.ground.errors import ContentError, KneeCdsError
+from cds_service.cli import evaluate, examples, feedback
+from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown
 from cds_service.ground.settings import Settings
+from cds_service.hooks.clients.loading import load_clients
+from cds_service.hooks.register.store import DatabaseError, Store
 from cds_service.hooks.service import load_content
 
 OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
@@ -69,6 +73,24 @@ def _parser() -> argparse.ArgumentParser:
     patients.add_argument("folder", type=Path)
     patients.set_defaults(run=_examples)
 
+    answers = commands.add_parser("feedback", help="what clinicians did with the cards")
+    what = answers.add_subparsers(required=True, metavar="WHAT")
+    export = what.add_parser("export", help="every statement, as NDJSON or CSV")
+    export.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
+    export.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
+    export.set_defaults(run=_feedback_export)
+    numbers = what.add_parser("report", help="shown, accepted, overridden and unanswered by rule")
+    numbers.add_argument("--html", type=Path, default=None, metavar="FILE", help="write a page with a plot too")
+    numbers.set_defaults(run=_feedback_report)
+
+    database = commands.add_parser("database", help="bring the database to another state of its tables")
+    way = database.add_subparsers(required=True, metavar="WAY")
+    upgrade = way.add_parser("upgrade", help="to the newest; knee-cds serve does the same")
+    upgrade.set_defaults(run=_database, down=None)
+    downgrade = way.add_parser("downgrade", help="back to a revision; base removes the tables and all that is in them")
+    downgrade.add_argument("down", metavar="REVISION")
+    downgrade.set_defaults(run=_database)
+
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
     terms.set_defaults(run=_terminology)
@@ -107,7 +129,67 @@ def _check(_: argparse.Namespace, settings: Settings) -> int:
             f"{len(content.orders)} orders"
         )
         Console().print(Text(f"{pathway}: {sizes}; content {content.version} is in order."))
+    clients = load_clients(settings, content)
+    for caller in clients.everyone:
+        switched_off = ", ".join(sorted(caller.client.switched_off))
+        said = f"client {caller.name}: {caller.profile.title}"
+        said += ", SILENT: nothing is shown" if caller.client.silent else ""
+        said += f", SWITCHED OFF: {switched_off}" if switched_off else ""
+        Console().print(Text(said))
     return OK
+
+
+def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:
+    with _register(settings) as store, _output(options.output) as out:
+        feedback.export(store, out, options.format)
+    return OK
+
+
+def _feedback_report(options: argparse.Namespace, settings: Settings) -> int:
+    with _register(settings) as store:
+        feedback.show(store, options.html)
+    return OK
+
+
+def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdout.buffer) if path is None else path.open("wb")
+
+
+def _database(options: argparse.Namespace, settings: Settings) -> int:
+    with _store(settings) as store:
+        if options.down is None:
+            store.migrate()
+        else:
+            store.downgrade(options.down)
+    Console().print(Text("The database is as asked."))
+    return OK
+
+
+@contextmanager
+def _register(settings: Settings) -> Iterator[Store]:
+    """A register that is there already: to read in the wrong folder must not look like an empty one."""
+    with _store(settings) as store:
+        if store.file is not None and not store.file.exists():
+            raise StoreDown(f"There is no database {store.file} yet; see KNEE_CDS_DATABASE_URL")
+        store.migrate()
+        yield store
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    """The database, not yet connected.
+
+    Raises:
+        StoreDown: it cannot be reached or used.
+    """
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        yield store
+    except DatabaseError as error:
+        # The text of the error may hold the address with its password.
+        raise StoreDown(f"The database cannot be used ({type(error).__name__}); see KNEE_CDS_DATABASE_URL") from error
+    finally:
+        store.close()
 
 
 def _examples(options: argparse.Namespace, _: Settings) -> int:

@@ -40,7 +40,7 @@ def load_clients(settings: Settings, content: Content) -> Clients:
         raise ContentError(tuple(problems))
     callers = {key: Caller(key, client, profiles[client.profile]) for key, client in everyone.items()}
     known = [(Address.parse(url), caller) for caller in callers.values() for url in caller.client.fhir_servers]
-    return Clients(callers["default"], tuple(known))
+    return Clients(tuple(callers.values()), tuple(known))
 
 
 def _shipped() -> dict[str, Profile]:

@@ -98,8 +98,13 @@ class Caller:
 class Clients:
     """All clients. ``find`` tells them apart by the FHIR server they name."""
 
-    default: Caller
+    everyone: tuple[Caller, ...]
     known: tuple[tuple[Address, Caller], ...]
+
+    @property
+    def default(self) -> Caller:
+        """The one for calls of no known client."""
+        return self.everyone[0]
 
     def find(self, fhir_server: str | None) -> Caller:
         """The client whose server this is; the default for unknown ones and for calls that name none."""

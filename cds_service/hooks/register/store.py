@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -82,6 +82,23 @@ class Store:
             config.attributes["connection"] = connection
             yield config
 
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for a server."""
+        return Path(self.engine.url.database or "") if self.engine.dialect.name == "sqlite" else None
+
+    def look(self) -> None:
+        """Whether the database is still there.
+
+        Raises:
+            DatabaseError: it is not. FileNotFoundError: the file of SQLite is gone, so that writing would be in vain.
+        """
+        if self.file is not None and not self.file.exists():
+            self.engine.dispose()
+            raise FileNotFoundError("the database file is gone")
+        with self._reading() as connection:
+            connection.execute(select(1))
+
     def add(self, cards: Sequence[CardRow], feedback: Sequence[FeedbackRow]) -> None:
         """Keep all of it, in one transaction that is on disk when this returns. What is there already stays."""
         with self.engine.begin() as connection:
@@ -121,7 +138,7 @@ class Store:
         with self.engine.connect().execution_options(only_reads=True) as connection:
             yield connection
 
-    def stream(self, statement: Any) -> Iterator[Row[Any]]:
+    def stream(self, statement: Select[Any]) -> Iterator[Any]:
         """The rows of ``statement`` in batches, so that millions of them need no memory."""
         with self._reading() as connection:
             yield from connection.execution_options(yield_per=1000).execute(statement)

@@ -33,6 +33,7 @@ _GROUP = 500
 _READERS = 4
 _MOST_LOOK_UPS = 32
 _FORGET_EVERY = 600.0
+_LOOK_EVERY = 5.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -173,15 +174,13 @@ class Register:
         """Write groups until stopped; what could not be written waits for the next try."""
         while True:
             with self._work:
-                while not (self._cards or self._calls or self._stopping):
-                    self._work.wait(timeout=_FORGET_EVERY)
-                    if time.monotonic() - self._forgot >= _FORGET_EVERY:
-                        break
+                self._work.wait_for(lambda: self._cards or self._calls or self._stopping, timeout=_LOOK_EVERY)
                 cards = [self._cards.popleft() for _ in range(min(_GROUP, len(self._cards)))]
                 calls = [self._calls.popleft() for _ in range(min(_GROUP, len(self._calls)))]
                 if self._stopping and not cards and not calls:
                     return
             try:
+                self.store.look()
                 self._write(cards, calls)
                 self._forget()
                 self._failures = 0

@@ -1,0 +1,94 @@
+"""``knee-cds feedback``: the statements as NDJSON or CSV, and what became of the cards of each rule."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cds_service.cli.feedback_page import page
+from cds_service.hooks.register.reports import Report, exported, report
+from cds_service.hooks.register.store import Store
+
+COLUMNS = (
+    "intervention.service", "intervention.rule", "intervention.topic", "intervention.pathway",
+    "intervention.contentVersion", "intervention.indicator", "intervention.leg", "intervention.card",
+    "intervention.shown", "intervention.known", "action.outcome", "action.acceptedSuggestions",
+    "action.acceptedOrders", "feedback.reasonSystem", "feedback.reasonCode", "feedback.reasonDisplay",
+    "feedback.comment", "user", "date", "received", "location",
+)  # fmt: skip
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def export(store: Store, out: IO[bytes], kind: Literal["ndjson", "csv"]) -> int:
+    """Write every statement to ``out``; returns how many."""
+    count = 0
+    lines = _csv if kind == "csv" else _ndjson
+    for text in lines(exported(store)):
+        out.write(text)
+        count += 1
+    return count - 1 if kind == "csv" else count
+
+
+def _ndjson(found: Iterator[Mapping[str, Any]]) -> Iterator[bytes]:
+    for one in found:
+        yield orjson.dumps(one) + b"\n"
+
+
+def _csv(found: Iterator[Mapping[str, Any]]) -> Iterator[bytes]:
+    yield _row(COLUMNS)
+    for one in found:
+        yield _row([_cell(one, column) for column in COLUMNS])
+
+
+def _row(cells: Any) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def _cell(one: Mapping[str, Any], column: str) -> str:
+    """A spreadsheet must not take what somebody typed for a formula."""
+    value: Any = one
+    for part in column.split("."):
+        value = value.get(part, "") if isinstance(value, Mapping) else ""
+    text = " ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def show(store: Store, html: Path | None) -> None:
+    """The report on the terminal, and as a page if ``html`` names one."""
+    found = report(store)
+    console = Console()
+    if found.lines:
+        console.print(_table(found))
+    else:
+        console.print("No card has been registered yet.")
+    if found.unknown_cards:
+        console.print(Text(f"Feedback on {found.unknown_cards} card(s) that are not in this register."))
+    if html is not None:
+        html.write_text(page(found), encoding="utf-8")
+        console.print(Text(f"Written to {html}."))
+
+
+def _table(found: Report) -> Table:
+    table = Table(title="What became of the cards")
+    for heading in ("rule", "indicator", "content"):
+        table.add_column(heading)
+    for heading in ("shown", "accepted", "overridden", "unanswered", "silent"):
+        table.add_column(heading, justify="right")
+    table.add_column("reasons")
+    for one in found.lines:
+        reasons = ", ".join(f"{why} {count}" for why, count in sorted(one.overridden.items()))
+        counts = (one.shown, one.accepted, sum(one.overridden.values()), one.unanswered, one.silent)
+        cells = (one.rule, one.indicator, one.content_version, *map(str, counts), reasons)
+        table.add_row(*map(Text, cells))
+    return table

@@ -1,0 +1,145 @@
+"""What the register tells: every statement for export, and counts per rule, indicator and content version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, func, select
+
+from cds_service.hooks.messages import SERVICE_ID
+from cds_service.hooks.register.store import Store
+from cds_service.hooks.register.tables import cards, feedback
+
+UNANSWERED = "unanswered"
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of the report. ``overridden``: reason -> count; ``no reason given`` where none was."""
+
+    rule: str
+    indicator: str
+    content_version: str
+    shown: int = 0
+    silent: int = 0
+    accepted: int = 0
+    overridden: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unanswered(self) -> int:
+        """Shown, and never heard of again."""
+        return self.shown - self.accepted - sum(self.overridden.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All lines, and how much feedback there is on cards that are not in the register."""
+
+    lines: tuple[Line, ...]
+    unknown_cards: int
+
+
+def exported(store: Store) -> Iterator[dict[str, Any]]:
+    """Every feedback statement with the fields that 45 CFR 170.315(b)(11)(ii)(C) asks for, the oldest first.
+
+    intervention, action, feedback, user, date, location; what is not known is absent.
+    """
+    wanted = (
+        select(feedback, cards)
+        .join(cards, cards.c.uuid == feedback.c.card, isouter=True)
+        .order_by(feedback.c.received_at, feedback.c.id)
+    )
+    for row in store.stream(wanted):
+        said = row._mapping
+        orders = orjson.loads(said[cards.c.suggestions] or "{}")
+        accepted = orjson.loads(said[feedback.c.accepted])
+        line = {
+            "intervention": _without_none(
+                {
+                    "service": SERVICE_ID,
+                    "card": said[feedback.c.card],
+                    "rule": said[cards.c.rule],
+                    "topic": said[cards.c.topic],
+                    "pathway": said[cards.c.pathway],
+                    "contentVersion": said[cards.c.content_version],
+                    "indicator": said[cards.c.indicator],
+                    "leg": said[cards.c.leg],
+                    "shown": _moment(said[cards.c.shown_at]),
+                    "known": said[cards.c.uuid] is not None,
+                }
+            ),
+            "action": _without_none(
+                {
+                    "outcome": said[feedback.c.outcome],
+                    "acceptedSuggestions": accepted or None,
+                    "acceptedOrders": [orders[one] for one in accepted if one in orders] or None,
+                }
+            ),
+            "feedback": _without_none(
+                {
+                    "reasonSystem": said[feedback.c.reason_system],
+                    "reasonCode": said[feedback.c.reason_code],
+                    "reasonDisplay": said[feedback.c.reason_display],
+                    "comment": said[feedback.c.comment],
+                }
+            ),
+            "user": said[cards.c.user],
+            "date": _moment(said[feedback.c.outcome_at]),
+            "received": _moment(said[feedback.c.received_at]),
+            "location": said[cards.c.client],
+        }
+        yield _without_none(line)
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, {})}
+
+
+def _moment(value: Any) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value is not None else None
+
+
+def report(store: Store) -> Report:
+    """Counts. The latest statement on a card counts; a card answered twice is one card."""
+    found: dict[tuple[str, str, str], Line] = {}
+    for rule, indicator, version, was_shown, count in store.stream(_shown()):
+        line = found.setdefault((rule, indicator, version), Line(rule, indicator, version))
+        line.shown += count if was_shown else 0
+        line.silent += 0 if was_shown else count
+    unknown = 0
+    for rule, indicator, version, outcome, reason, count in store.stream(_answered()):
+        if rule is None:
+            unknown += count
+            continue
+        line = found[rule, indicator, version]
+        if outcome == "accepted":
+            line.accepted += count
+        else:
+            why = reason or "no reason given"
+            line.overridden[why] = line.overridden.get(why, 0) + count
+    return Report(tuple(found[key] for key in sorted(found)), unknown)
+
+
+def _shown() -> Select[Any]:
+    what = (cards.c.rule, cards.c.indicator, cards.c.content_version, cards.c.shown)
+    return select(*what, func.count()).group_by(*what)
+
+
+def _answered() -> Select[Any]:
+    order = (feedback.c.outcome_at.desc(), feedback.c.received_at.desc(), feedback.c.id)
+    latest = select(
+        feedback.c.card,
+        feedback.c.outcome,
+        feedback.c.reason_code,
+        func.row_number().over(partition_by=feedback.c.card, order_by=order).label("place"),
+    ).subquery()
+    what = (cards.c.rule, cards.c.indicator, cards.c.content_version, latest.c.outcome, latest.c.reason_code)
+    return (
+        select(*what, func.count())
+        .select_from(latest.join(cards, cards.c.uuid == latest.c.card, isouter=True))
+        .where(latest.c.place == 1)
+        .group_by(*what)
+    )
