@@ -141,7 +141,8 @@ class Store:
     def stream(self, statement: Select[Any]) -> Iterator[Any]:
         """The rows of ``statement`` in batches, so that millions of them need no memory."""
         with self._reading() as connection:
-            yield from connection.execution_options(yield_per=1000).execute(statement)
+            with connection.execution_options(yield_per=1000).execute(statement) as result:
+                yield from result
 
 
 def is_refusal(error: Exception) -> bool:
