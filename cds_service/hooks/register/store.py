@@ -140,9 +140,11 @@ class Store:
 
     def stream(self, statement: Select[Any]) -> Iterator[Any]:
         """The rows of ``statement`` in batches, so that millions of them need no memory."""
-        with self._reading() as connection:
-            with connection.execution_options(yield_per=1000).execute(statement) as result:
-                yield from result
+        with (
+            self._reading() as connection,
+            connection.execution_options(yield_per=1000).execute(statement) as result,
+        ):
+            yield from result
 
 
 def is_refusal(error: Exception) -> bool:

@@ -1,0 +1,67 @@
+"""The service as its own process, so that it can be killed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+
+@dataclass
+class Process:
+    """A running ``knee-cds serve``."""
+
+    url: str
+    running: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """At once, without a chance to tidy up."""
+        self.running.kill()
+        self.running.wait(timeout=10)
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Process]:
+    """``knee-cds serve`` with ``settings`` (names without their prefix) until the block ends; its log in ``folder``."""
+    port = free_port()
+    chosen = {f"KNEE_CDS_{name.upper()}": value for name, value in settings.items()}
+    environment = {**os.environ, "TMPDIR": str(folder), "KNEE_CDS_PORT": str(port), **chosen}
+    with (folder / f"serve-{port}.log").open("wb") as log:
+        command = [sys.executable, "-W", "error", "-m", "cds_service.cli.main", "serve"]
+        running = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+        process = Process(f"http://127.0.0.1:{port}", running)
+        try:
+            _wait(process, folder / f"serve-{port}.log")
+            yield process
+        finally:
+            if running.poll() is None:
+                running.terminate()
+                running.wait(timeout=20)
+
+
+def _wait(process: Process, log: Path) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        assert process.running.poll() is None, log.read_text()
+        try:
+            if requests.get(f"{process.url}/health/ready", timeout=1).json()["database"]["status"] != "starting":
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
