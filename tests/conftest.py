@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -86,7 +86,11 @@ class Server:
         return requests.get(f"{self.url}{path}", timeout=20)
 
 
-def run_server(settings: Settings) -> Iterator[Server]:
+def _reference_time() -> datetime:
+    return NOW
+
+
+def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_time) -> Iterator[Server]:
     """A real uvicorn on a free loopback port, judging as of the reference day, stopped at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -94,11 +98,11 @@ def run_server(settings: Settings) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         if "database_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
-        yield from _run(settings.model_copy(update={"port": port}), port)
+        yield from _run(settings.model_copy(update={"port": port}), port, clock)
 
 
-def _run(settings: Settings, port: int) -> Iterator[Server]:
-    app = create_app(settings, clock=lambda: NOW)
+def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterator[Server]:
+    app = create_app(settings, clock=clock)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
