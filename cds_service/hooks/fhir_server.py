@@ -6,6 +6,7 @@ The token goes to that server and nowhere else; nothing is kept between calls bu
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -131,6 +132,8 @@ class FhirReader:
 
     def __init__(self, allowed: Sequence[str], *, deadline: float, ca_bundle: str | None = None) -> None:
         """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together."""
+        # Its lines hold whole addresses, and in them the patient.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
         self._allowed = tuple(Address.parse(url) for url in allowed)
         self._deadline = deadline
         self._session = requests.Session()
@@ -293,9 +296,12 @@ def _body(answer: requests.Response, reading: _Reading) -> Any:
         late = isinstance(error, requests.Timeout) or "timed out" in str(error)
         raise _NoAnswer("timeout" if late else "cut_short") from error
     try:
-        return orjson.loads(body)
+        found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _NoAnswer("not_fhir") from error
+    if found is None:  # a prefetch may say so, a FHIR server may not
+        raise _NoAnswer("not_fhir")
+    return found
 
 
 def _refusal(request: HookRequest, base: Address | None, *, without_token: bool) -> str:
