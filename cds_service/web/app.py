@@ -19,7 +19,7 @@ from cds_service.clinical.content import Content
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
-from cds_service.hooks.fhir_server import FhirReader
+from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.service import Service

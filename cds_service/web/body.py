@@ -55,7 +55,10 @@ _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b'{}[]"')
 
 def is_deeper(document: bytes | bytearray, deepest: int) -> bool:
     """Whether valid JSON is nested deeper than ``deepest``; in C, level by level, since charts are large."""
-    bare = document.replace(rb"\\", b"").replace(rb"\"", b"").translate(_ALIKE, _NOT_BRACKETS)
+    if b"\\" in document:
+        document = document.replace(rb"\\", b"").replace(rb"\"", b"")
+    # Strings without brackets are now empty: away with them, then with the few that hold some.
+    bare = document.translate(_ALIKE, _NOT_BRACKETS).replace(b'""', b"")
     shape = b"".join(bare.split(b'"')[::2])
     for _ in range(deepest):
         if not shape:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from cds_service.ground.settings import Settings
 from cds_service.hooks.discovery import discovery
-from cds_service.hooks.fhir_server import FhirReader
+from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
 from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, Service, response

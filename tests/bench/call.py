@@ -7,8 +7,10 @@ connection. Prints medians and their ratio; nothing here passes or fails.
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import socket
 import statistics
+import tempfile
 import time
 from typing import Any
 
@@ -101,9 +103,10 @@ def bare_app() -> FastAPI:
     return app
 
 
-def serve(port: int, *, bare: bool) -> None:
+def serve(port: int, folder: str, *, bare: bool) -> None:
     """Run one of the two until killed."""
-    app = bare_app() if bare else create_app(Settings(), clock=lambda: NOW)
+    settings = Settings(database_url=f"sqlite:///{folder}/bench.db")
+    app = bare_app() if bare else create_app(settings, clock=lambda: NOW)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 
 
@@ -126,8 +129,9 @@ def main() -> None:
     """Measure and print."""
     context = multiprocessing.get_context("spawn")
     ports = [free_port(), free_port()]
+    folder = tempfile.mkdtemp()
     workers = [
-        context.Process(target=serve, args=(port,), kwargs={"bare": bare})
+        context.Process(target=serve, args=(port, folder), kwargs={"bare": bare})
         for port, bare in zip(ports, (False, True), strict=True)
     ]
     for worker in workers:
@@ -160,6 +164,7 @@ def main() -> None:
         for worker in workers:
             worker.terminate()
             worker.join()
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

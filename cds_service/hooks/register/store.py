@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, create_engine, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -111,20 +111,9 @@ class Store:
 
     def answered(self, client: str, patient_key: str, user_key: str, now: datetime) -> list[Answered]:
         """What this user has answered for this patient and still keeps quiet."""
-        wanted = (
-            select(t.cards.c.topic, t.cards.c.fingerprint, t.cards.c.encounter_key, t.feedback.c.outcome_at)
-            .join(t.feedback, t.feedback.c.card == t.cards.c.uuid)
-            .where(
-                t.cards.c.client == client,
-                t.cards.c.patient_key == patient_key,
-                t.cards.c.user_key == user_key,
-                t.cards.c.quiet_until > now,
-                t.cards.c.shown,
-                t.cards.c.fingerprint.is_not(None),
-            )
-        )
+        asked = {"client": client, "patient": patient_key, "user": user_key, "now": now}
         with self._reading() as connection:
-            return [Answered(*row) for row in connection.execute(wanted)]
+            return [Answered(*row) for row in connection.execute(_ANSWERED, asked)]
 
     def forget(self, now: datetime) -> int:
         """Clear the hashes of cards whose window has ended; returns of how many."""
@@ -145,6 +134,20 @@ class Store:
             connection.execution_options(yield_per=1000).execute(statement) as result,
         ):
             yield from result
+
+
+_ANSWERED = (
+    select(t.cards.c.topic, t.cards.c.fingerprint, t.cards.c.encounter_key, t.feedback.c.outcome_at)
+    .join(t.feedback, t.feedback.c.card == t.cards.c.uuid)
+    .where(
+        t.cards.c.client == bindparam("client"),
+        t.cards.c.patient_key == bindparam("patient"),
+        t.cards.c.user_key == bindparam("user"),
+        t.cards.c.quiet_until > bindparam("now"),
+        t.cards.c.shown,
+        t.cards.c.fingerprint.is_not(None),
+    )
+)
 
 
 def is_refusal(error: Exception) -> bool:

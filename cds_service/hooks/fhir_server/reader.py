@@ -1,0 +1,214 @@
+"""The missing parts of a chart, read all at once. The token goes to that server and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urljoin
+
+from cds_service.clinical.reading import ChartEntry
+from cds_service.ground.addresses import Address, below
+from cds_service.ground.settings import Settings
+from cds_service.hooks.fhir_server.transport import Line, NoAnswer, Transport
+from cds_service.hooks.messages import HookRequest
+from cds_service.hooks.prefetch import PATIENT, KeyState, Part, Prefetched, query, read_part
+
+MOST_PAGES = 20
+_THREADS = 320
+_PER_CALL = 0.9
+"""Share of the deadline that a single call may take."""
+_GRACE = 0.1
+"""Seconds to take up what has arrived by the deadline: under load an answer waits for us, not we for it."""
+
+
+@dataclass(eq=False)
+class _Reading:
+    """One key being read. ``why``: None while it lasts, then the code of what went wrong, or empty."""
+
+    part: Part
+    line: Line
+    pages: list[Part] = field(default_factory=list)
+    why: str | None = None
+
+    def result(self, why: str) -> Part:
+        """What came in time; ``why`` says what kept it from being whole, empty if it is."""
+        pages = list(self.pages)
+        entries = [*self.part.entries, *(entry for page in pages for entry in page.entries)]
+        if why:
+            unanswered = KeyState.MISSING if why in ("timeout", "busy") else KeyState.FAILED
+            state = KeyState.TRUNCATED if entries else unanswered
+            return replace(self.part, state=state, entries=tuple(entries), why=why, was_read=bool(pages))
+        state = KeyState.PRESENT if entries else KeyState.EMPTY
+        return Part(self.part.key, state, tuple(entries), was_read=True)
+
+
+class _Together:
+    """Several reads of one call: the call is woken once, when the last has ended."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._lock = threading.Lock()
+        self._loop = asyncio.get_running_loop()
+        self.all_ended: asyncio.Future[None] = self._loop.create_future()
+
+    def one_ended(self) -> None:
+        """Called by the thread of each."""
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        with suppress(RuntimeError):  # the loop may be closed by now
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if not self.all_ended.done():
+            self.all_ended.set_result(None)
+
+    async def wait(self, seconds: float) -> bool:
+        """Whether all have ended by then."""
+        await asyncio.wait([self.all_ended], timeout=max(0.0, seconds))
+        return self.all_ended.done()
+
+
+class FhirReader:
+    """Reads what the prefetch lacks. One for the whole process; safe to use from many calls at once."""
+
+    def __init__(self, allowed: Sequence[str], *, deadline: float, ca_bundle: str | None = None) -> None:
+        """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together."""
+        self._allowed = tuple(Address.parse(url) for url in allowed)
+        self._deadline = deadline
+        self._transport = Transport(size=_THREADS, per_call=deadline * _PER_CALL, ca_bundle=ca_bundle)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir") if allowed else None
+
+    @classmethod
+    def of(cls, settings: Settings) -> FhirReader:
+        """The reader as a site has set it up."""
+        bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
+        return cls(settings.fhir_servers, deadline=settings.fhir_deadline_ms / 1000, ca_bundle=bundle)
+
+    def close(self) -> None:
+        """Give up the connections; reads in flight end by themselves."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._transport.close()
+
+    async def complete(
+        self, request: HookRequest, prefetched: Prefetched, *, without_token: bool = False
+    ) -> Prefetched:
+        """``prefetched`` with its missing and truncated parts read, as far as that is allowed and in time.
+
+        ``without_token``: the server is an open sandbox and may be read although no token was given.
+        """
+        wanted = prefetched.to_read
+        if not wanted or request.fhirServer is None:
+            return prefetched
+        base = self._base(request.fhirServer)
+        refusal = _refusal(request, base, without_token=without_token)
+        if base is None or refusal or self._threads is None:
+            return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
+        token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
+        patient = request.context.patientId
+        deadline = time.monotonic() + self._deadline
+        readings = [_Reading(part, Line(deadline)) for part in wanted]
+        together = _Together(len(readings))
+        running = [self._threads.submit(self._read, one, together, base, patient, token) for one in readings]
+        if not await together.wait(deadline - time.monotonic()):
+            for one in readings:
+                if one.why is None and one.line.hangs():
+                    one.line.cut()
+            await together.wait(_GRACE)
+        return prefetched.with_parts(
+            [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
+        )
+
+    def _base(self, url: str) -> Address | None:
+        try:
+            found = Address.parse(url)
+        except ValueError:
+            return None
+        return found if any(allowed.covers(found) for allowed in self._allowed) else None
+
+    def _read(self, reading: _Reading, together: _Together, base: Address, patient: str, token: str | None) -> None:
+        """Read every page of one key."""
+        try:
+            for page in self._pages(reading, base, patient, token):
+                reading.pages.append(page)
+                if page.state is KeyState.FAILED:
+                    reading.why = page.why
+                    return
+            reading.why = ""
+        except NoAnswer as error:
+            reading.why = error.why
+        finally:
+            together.one_ended()
+
+    def _pages(self, reading: _Reading, base: Address, patient: str, token: str | None) -> Iterator[Part]:
+        part = reading.part
+        first = url = f"{base}/{query(part.key, patient)}"
+        matches = 0
+        if onward := _onward(base, first, part.next_page):
+            url, matches = onward, part.matches
+        seen: set[str] = set()
+        while len(seen) < MOST_PAGES:
+            seen.add(url)
+            page = read_part(part.key, self._transport.get(url, token, reading.line))
+            matches += page.matches
+            if page.state is not KeyState.TRUNCATED:
+                yield page
+                return
+            yield replace(page, state=KeyState.PRESENT)
+            following = _onward(base, url, page.next_page)
+            if page.next_page is None and matches >= (page.total or 0):
+                return
+            if following is None or following in seen:
+                break
+            url = following
+        raise NoAnswer("page")
+
+
+def _onward(base: Address, here: str, url: str | None) -> str | None:
+    """The next page's address, if there is one and it lies on the server that may be read."""
+    return below(base, urljoin(here, url)) if url else None
+
+
+def _refusal(request: HookRequest, base: Address | None, *, without_token: bool) -> str:
+    """Why the server may not be read; empty if it may."""
+    if base is None:
+        return "not_allowed"
+    lent = request.fhirAuthorization
+    if lent is None:
+        return "" if without_token else "no_token"
+    if lent.patient is not None and lent.patient.removeprefix("Patient/") != request.context.patientId:
+        return "token_of_another_patient"
+    return ""
+
+
+def _unread(part: Part, refusal: str) -> str:
+    return part.why if part.state is KeyState.TRUNCATED else refusal
+
+
+def _finished(task: Future[None], reading: _Reading, patient: str) -> Part:
+    """The part as it stands now; a read that still runs is cut, one that never began is not begun."""
+    if reading.why is not None:
+        return _of_this_patient(reading.result(reading.why), patient)
+    if task.done() and not task.cancelled():
+        task.result()  # a fault of ours: it must not pass for a missing part
+    waited = task.cancel()
+    reading.line.cut()
+    return _of_this_patient(reading.result("busy" if waited else "timeout"), patient)
+
+
+def _of_this_patient(part: Part, patient: str) -> Part:
+    if part.key == PATIENT and any(_id(entry) != patient for entry in part.entries):
+        return Part(PATIENT, KeyState.FAILED, why="another_patient", was_read=True)
+    return part
+
+
+def _id(entry: ChartEntry) -> Any:
+    return entry.resource.get("id") if isinstance(entry.resource, dict) else None
