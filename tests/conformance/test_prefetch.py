@@ -1,0 +1,172 @@
+"""Rows P and H4: what the prefetch holds, and when there is nothing to judge by."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.conftest import Server
+from tests.web.test_service import FAILED, is_outcome, request_for, without
+
+NO_COMPLAINT = "nothing-at-all"
+
+
+def cards(server: Server, body: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = server.call(body)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["cards"]
+    return found
+
+
+@pytest.mark.row("P4", "P11")
+def test_a_searchset_with_everything_it_may_hold(server: Server) -> None:
+    """Included resources, a warning and the same resource twice: the matches count once, and nothing is missing."""
+    body = request_for("dvt-likely")
+    plain = cards(server, body)[0]
+    bundle = body["prefetch"]["observations"]
+    found = list(bundle["entry"])
+    bundle["total"] = len(found)
+    bundle["entry"] = [
+        *[{**entry, "search": {"mode": "match"}} for entry in found],
+        copy.deepcopy(found[0]),
+        {"resource": {"resourceType": "Practitioner", "id": "p"}, "search": {"mode": "include"}},
+        {"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "value"}]},
+         "search": {"mode": "outcome"}},
+    ]  # fmt: skip
+    bundle["link"] = [{"relation": "self", "url": "https://ehr.example/fhir/Observation?patient=x"}]
+    answer = server.call(body).json()
+    assert answer["cards"][0]["detail"] == plain["detail"]
+    assert "notAvailable" not in str(answer.get("extension", ""))
+
+
+@pytest.mark.row("P8", "H4", "P15")
+@pytest.mark.parametrize(
+    "body",
+    [
+        without("observations", "conditions"),
+        without("observations", "conditions", "patient", "procedures", "medications", "orders"),
+        without(observations=FAILED, conditions=FAILED),
+    ],
+)
+def test_nothing_to_judge_by(server: Server, body: dict[str, Any]) -> None:
+    answer = server.call(body)
+    assert answer.status_code == 412
+    assert is_outcome(answer)
+    assert "observations" in answer.text
+    assert "conditions" in answer.text
+
+
+@pytest.mark.row("P8", "P15")
+@pytest.mark.parametrize("key", ["patient", "procedures", "medications", "orders"])
+def test_a_missing_key_is_told_on_the_card(server: Server, key: str) -> None:
+    first = cards(server, without(key))[0]
+    assert first["detail"].startswith("Not available to this service: ")
+
+
+@pytest.mark.row("P9", "P10", "H4", "R6")
+def test_nothing_found_is_an_answer(server: Server) -> None:
+    empty = {"resourceType": "Bundle", "type": "searchset", "total": 0}
+    for value in (None, empty, {**empty, "entry": []}):
+        nothing = dict.fromkeys(("observations", "conditions", "procedures", "medications", "orders"), value)
+        answer = server.call(without(**nothing))
+        assert answer.status_code == 200
+        assert answer.json() == {"cards": []}
+
+
+@pytest.mark.row("P11")
+def test_a_failed_search_is_not_an_empty_one(server: Server) -> None:
+    answer = server.call(without(procedures=FAILED)).json()
+    assert answer["cards"][0]["detail"].startswith("Not available to this service: procedures.")
+    entry = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": [{"resource": FAILED, "search": {"mode": "outcome"}}],
+    }
+    answer = server.call(without(procedures=entry)).json()
+    assert answer["cards"][0]["detail"].startswith("Not available to this service: procedures.")
+
+
+@pytest.mark.row("P11", "P10")
+def test_the_note_that_goes_with_no_results_is_no_failure(server: Server) -> None:
+    issue = {"severity": "warning", "code": "processing", "details": {"coding": [{"code": "4101"}]}}
+    rows = [{"resource": {"resourceType": "OperationOutcome", "issue": [issue]}, "search": {"mode": "outcome"}}]
+    empty = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": rows}
+    answer = server.call(without(procedures=empty, orders=empty)).json()
+    assert "Not available" not in answer["cards"][0]["detail"]
+    assert "extension" not in answer
+
+
+@pytest.mark.row("P12")
+def test_a_page_is_not_the_whole(server: Server) -> None:
+    for page in ({"link": [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]}, {"total": 900},
+                 {"link": [{"relation": "next"}]}):  # fmt: skip
+        body = request_for("dvt-likely")
+        body["prefetch"]["observations"].update(page)
+        assert "observations (not all)" in cards(server, body)[0]["detail"].split("\n")[0]
+        silent = request_for(NO_COMPLAINT)
+        silent["prefetch"]["observations"] = {"resourceType": "Bundle", "type": "searchset", **page}
+        assert server.call(silent).status_code == 412
+
+
+WRONG: tuple[Any, ...] = (
+    "text",
+    7,
+    True,
+    [],
+    {},
+    {"resourceType": 7},
+    {"resourceType": "Unknown"},
+    [None],
+    {"entry": []},
+)
+
+
+@pytest.mark.row("P13")
+@pytest.mark.parametrize("key", ["patient", "observations", "conditions", "procedures", "medications", "orders"])
+def test_a_value_of_another_kind_is_told(server: Server, key: str) -> None:
+    for value in WRONG:
+        answer = server.call(without(**{key: value}))
+        assert answer.status_code in (200, 412), value
+        told = answer.text if answer.status_code == 412 else str(answer.json()["extension"])
+        assert key in told, value
+
+
+@pytest.mark.row("P13")
+def test_entries_of_any_kind_are_counted(server: Server) -> None:
+    body = request_for("dvt-likely")
+    no_codes = {"resourceType": "Observation", "status": 5, "code": []}
+    entries: list[Any] = [None, 7, "x", [], {}, {"resource": None}, {"resource": 7}, {"resource": no_codes}]
+    entries.append({"resource": {"resourceType": "Observation"}})
+    body["prefetch"]["observations"]["entry"] += entries
+    answer = server.call(body).json()
+    assert answer["cards"][0]["indicator"] == "critical"
+    assert sum(answer["extension"]["com.posterior-knee-cds.reading"]["unread"].values()) >= 7
+    assert "of this chart could not be read" in answer["cards"][0]["detail"]
+
+
+@pytest.mark.row("P14")
+def test_another_patient(server: Server) -> None:
+    body = request_for("dvt-likely")
+    body["prefetch"]["patient"]["id"] = "somebody-else"
+    answer = server.call(body)
+    assert answer.status_code == 400
+    assert is_outcome(answer)
+    body = request_for("dvt-likely")
+    for entry in body["prefetch"]["observations"]["entry"]:
+        entry["resource"]["subject"] = {"reference": "https://ehr.example/fhir/Patient/somebody-else"}
+    assert cards(server, body) == []
+
+
+@pytest.mark.row("P4")
+def test_filters_are_applied_again(server: Server) -> None:
+    """A server that ignores what it was asked for sends too much: wrong status, wrong date, wrong type."""
+    body = request_for("dvt-likely")
+    for entry in body["prefetch"]["observations"]["entry"]:
+        entry["resource"]["status"] = "entered-in-error"
+    assert cards(server, body) == []
+    body = request_for("dvt-likely")
+    for entry in body["prefetch"]["observations"]["entry"]:
+        entry["resource"]["effectiveDateTime"] = "2019-01-01"
+    assert cards(server, body) == []

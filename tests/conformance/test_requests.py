@@ -1,0 +1,225 @@
+"""Rows Q, C, E1 and some of P: what comes in, lawful or not."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Server
+from tests.web.test_fhir_access import lent
+from tests.web.test_service import broken, is_outcome, request_for
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def refused(server: Server, change: Change) -> None:
+    answer = server.call(broken(change))
+    assert answer.status_code == 400, answer.text
+    assert is_outcome(answer)
+
+
+WRONG_VALUES: tuple[Any, ...] = (None, "", 0, 7, True, [], {}, ["x"], {"x": "y"})
+
+
+@pytest.mark.row("Q1", "Q3", "Q10", "Q12")
+@pytest.mark.parametrize("field", ["hook", "hookInstance", "context"])
+def test_required_fields(server: Server, field: str) -> None:
+    refused(server, lambda body: body.pop(field))
+    for value in WRONG_VALUES:
+        refused(server, lambda body, value=value: body.update({field: value}))  # type: ignore[misc]
+
+
+@pytest.mark.row("C1", "C2", "Q12")
+@pytest.mark.parametrize("field", ["userId", "patientId"])
+def test_required_fields_of_the_context(server: Server, field: str) -> None:
+    refused(server, lambda body: body["context"].pop(field))
+    for value in WRONG_VALUES:
+        refused(server, lambda body, value=value: body["context"].update({field: value}))  # type: ignore[misc]
+
+
+@pytest.mark.row("Q2")
+@pytest.mark.parametrize("hook", ["order-sign", "Patient-View", "PATIENT-VIEW", "patient-view ", "patient_view"])
+def test_another_hook(server: Server, hook: str) -> None:
+    refused(server, lambda body: body.update(hook=hook))
+
+
+@pytest.mark.row("Q4")
+def test_hook_instances(server: Server) -> None:
+    body = request_for("dvt-likely")
+    cards = []
+    for instance in (str(uuid4()), str(uuid4()).upper(), "c9bf9e57-1685-11ee-be56-0242ac120002", body["hookInstance"]):
+        for _ in range(2):  # a retry
+            answer = server.call(body | {"hookInstance": instance})
+            assert answer.status_code == 200
+            cards.append(answer.json()["cards"][0]["summary"])
+    assert len(set(cards)) == 1
+    for wrong in ("7", "not-a-uuid", "d1577c69-dfbe-44ad-ba6d", "urn:x:d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"):
+        refused(server, lambda body, wrong=wrong: body.update(hookInstance=wrong))  # type: ignore[misc]
+
+
+@pytest.mark.row("Q5", "Q6", "Q7", "Q11")
+def test_server_authorization_and_prefetch_are_optional(server: Server) -> None:
+    full = request_for("dvt-likely")
+    for more in ({}, {"fhirServer": "https://ehr.example/fhir"}, {"fhirAuthorization": lent()},
+                 {"fhirServer": "https://ehr.example/fhir", "fhirAuthorization": lent()},
+                 {"fhirServer": None, "fhirAuthorization": None}):  # fmt: skip
+        answer = server.call(full | more)
+        assert answer.status_code == 200
+        assert answer.json()["cards"][0]["indicator"] == "critical"
+    urls: tuple[Any, ...] = ("", "nonsense", 7, [], "//ehr.example")
+    for url in urls:
+        refused(server, lambda body, url=url: body.update(fhirServer=url))  # type: ignore[misc]
+    others: tuple[Any, ...] = ([], "x", 7, True)
+    for prefetch in others:
+        refused(server, lambda body, prefetch=prefetch: body.update(prefetch=prefetch))  # type: ignore[misc]
+    assert server.call({key: value for key, value in full.items() if key != "prefetch"}).status_code == 412
+
+
+@pytest.mark.row("Q8")
+@pytest.mark.parametrize("field", ["access_token", "token_type", "expires_in", "scope", "subject"])
+def test_fields_of_the_authorization(server: Server, field: str) -> None:
+    refused(server, lambda body: body.update(fhirAuthorization={k: v for k, v in lent().items() if k != field}))
+    empty: tuple[Any, ...] = (None, [], {})
+    for value in empty:
+        refused(server, lambda body, value=value: body.update(fhirAuthorization=lent() | {field: value}))  # type: ignore[misc]
+    refused(server, lambda body: body.update(fhirAuthorization=lent() | {"token_type": "Basic"}))
+    refused(server, lambda body: body.update(fhirAuthorization=lent() | {"expires_in": 1.5}))
+
+
+@pytest.mark.row("C1")
+@pytest.mark.parametrize("user", ["Practitioner/a", "PractitionerRole/b", "Patient/c", "RelatedPerson/d"])
+def test_every_kind_of_user(server: Server, user: str) -> None:
+    body = request_for("dvt-likely")
+    body["context"]["userId"] = user
+    assert server.call(body).json()["cards"]
+
+
+NO_USERS = (
+    "a", "Practitioner", "Practitioner/", "Device/a", "practitioner/a", "Practitioner/a b",
+    "https://ehr.example/Practitioner/a", "Practitioner/a/_history/1",
+)  # fmt: skip
+
+
+@pytest.mark.row("C1")
+@pytest.mark.parametrize("user", NO_USERS)
+def test_other_users_are_refused(server: Server, user: str) -> None:
+    refused(server, lambda body: body["context"].update(userId=user))
+
+
+@pytest.mark.row("C2")
+@pytest.mark.parametrize("patient", ["Patient/dvt-likely", "a b", "a/b", "x" * 65, "a_b", "é", "../x", "a\n"])
+def test_patient_ids_that_are_none(server: Server, patient: str) -> None:
+    refused(server, lambda body: body["context"].update(patientId=patient))
+
+
+@pytest.mark.row("C3")
+def test_the_encounter_is_optional(server: Server) -> None:
+    body = request_for("dvt-likely")
+    body["context"].pop("encounterId", None)
+    without = server.call(body).json()["cards"][0]
+    assert "encounter" not in without["suggestions"][0]["actions"][0]["resource"]
+    body["context"]["encounterId"] = "e-1"
+    order = server.call(body).json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]
+    assert order["encounter"] == {"reference": "Encounter/e-1"}
+    refused(server, lambda body: body["context"].update(encounterId="Encounter/e-1"))
+
+
+@pytest.mark.row("C5", "E1", "P7", "E6", "V2")
+def test_what_is_new_disturbs_nothing(server: Server) -> None:
+    body = request_for("dvt-likely")
+    plain = server.call(body).json()["cards"][0]["summary"]
+    extension = {"com.example.deep": {"a": [1, None, {"b": "c"}]}}
+    body["extension"] = body["context"]["extension"] = extension
+    body["context"]["encounterClass"] = {"new": True}
+    body["version"] = "3.0.0"
+    body["somethingNew"] = [1, 2, 3]
+    body["prefetch"]["another-services-key"] = {"resourceType": "Bundle", "entry": "nonsense"}
+    body["fhirServer"] = "https://ehr.example/fhir"
+    body["fhirAuthorization"] = lent() | {"extension": extension, "scope": "patient/Observation.rs user/*.cruds"}
+    answer = server.call(body)
+    assert answer.status_code == 200
+    assert answer.json()["cards"][0]["summary"] == plain
+    assert "extension" not in answer.json()
+
+
+OLD: dict[str, dict[str, Any]] = {
+    "user in place of the context's userId": {
+        "user": "Practitioner/a",
+        "patient": "p1",
+        "context": {"patientId": "p1"},
+    },
+    "context a list of resources": {"context": [{"resourceType": "Patient", "id": "p1"}]},
+    "preOperation": {"hook": "patient-view", "operation": "x"},
+}
+
+
+@pytest.mark.row("Q12", "V8")
+@pytest.mark.parametrize("what", sorted(OLD))
+def test_requests_of_versions_before_one_are_refused_clearly(server: Server, what: str) -> None:
+    answer = server.call({"hook": "patient-view", "hookInstance": str(uuid4()), **OLD[what]})
+    assert answer.status_code == 400
+    assert is_outcome(answer)
+
+
+@pytest.mark.row("P13")
+def test_prefetch_as_it_was_before_one_is_never_taken_for_empty(server: Server) -> None:
+    """Then each value was wrapped with the status of its own response."""
+    body = request_for("dvt-likely")
+    body["prefetch"] = {
+        key: {"response": {"status": "200 OK"}, "resource": value} for key, value in body["prefetch"].items()
+    }
+    answer = server.call(body)
+    assert answer.status_code == 412
+    assert is_outcome(answer)
+
+
+@pytest.mark.row("E6", "C3")
+def test_a_request_of_version_one(server: Server) -> None:
+    """1.0 and 1.1 clients send the same fields, without encounter or version."""
+    body = {key: value for key, value in request_for("dvt-likely").items()
+            if key in ("hook", "hookInstance", "context", "prefetch")}  # fmt: skip
+    assert server.call(body).json()["cards"][0]["indicator"] == "critical"
+
+
+NOISE = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just([[]]),
+                  st.just({"resourceType": "OperationOutcome"}), st.just({"resourceType": 7}))  # fmt: skip
+
+
+@given(seed=st.integers(0, 10**9), values=st.lists(NOISE, min_size=1, max_size=4))
+@settings(max_examples=80)
+def test_no_request_is_a_fault(server: Server, seed: int, values: list[Any]) -> None:
+    """Something else at random places of a request: an answer with cards, or an OperationOutcome, and never 5xx."""
+    chance = random.Random(seed)
+    body = copy.deepcopy(request_for("dvt-likely"))
+    for value in values:
+        node: Any = body
+        while True:
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            key = chance.choice(keys)
+            if isinstance(node[key], dict | list) and node[key] and chance.random() < 0.8:
+                node = node[key]
+                continue
+            node[key] = copy.deepcopy(value)
+            break
+    answer = server.call(body)
+    assert answer.status_code in (200, 400, 412), (answer.status_code, body)
+    assert isinstance(answer.json()["cards"], list) if answer.status_code == 200 else is_outcome(answer)
+
+
+@pytest.mark.row("H6", "H7", "H8")
+def test_the_address_is_exact(server: Server) -> None:
+    own = "/cds-services/posterior-knee-pain"
+    for path in ("/cds-services/", f"{own}/", "//cds-services", own.title(), "/CDS-services", f"{own}/feedback/"):
+        url = server.url + path
+        for answer in (requests.get(url, timeout=10), requests.post(url, json={}, timeout=10)):
+            assert answer.status_code in (404, 405), path
+            assert is_outcome(answer)
+            assert not answer.history
