@@ -36,8 +36,9 @@ check: setup  ## lint, types, content and architecture
 	$(BIN)/knee-cds check
 	$(BIN)/python -m pytest tests/test_architecture.py
 
-bench: setup  ## time a call beside a bare FastAPI endpoint that parses the same body
+bench: setup  ## time a call beside a bare endpoint, and fifty at once with a slow FHIR server
 	$(BIN)/python -m tests.bench.call
+	$(BIN)/python -m tests.bench.fhir
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,28 @@
+"""What the documents promise: every setting is explained, and the example of a clients file is one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cds_service.clinical.content import Content
+from cds_service.ground.settings import Settings
+from cds_service.hooks.clients.loading import load_clients
+from tests.conftest import ROOT
+
+DEPLOY = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_is_explained() -> None:
+    explained = set(re.findall(r"`KNEE_CDS_([A-Z_]+)`", DEPLOY.split("## The database")[0]))
+    assert explained == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_example_of_a_clients_file_loads(tmp_path: Path, content: Content) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", DEPLOY, re.DOTALL)
+    path = tmp_path / "clients.toml"
+    path.write_text(example, encoding="utf-8")
+    settings = Settings(clients=path, order_url="https://orders.north.example/{order}")
+    clients = load_clients(settings, content)
+    assert [caller.name for caller in clients.everyone] == ["default", "north"]
+    assert clients.everyone[1].order_coding("venous_duplex", "left") is not None
