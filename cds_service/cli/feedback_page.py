@@ -6,7 +6,7 @@ from html import escape
 
 from cds_service.hooks.register.reports import Line, Report
 
-_WIDTH, _BAR, _LABELS = 640, 22, 260
+_WIDTH, _BAR, _LABELS = 680, 22, 310
 _KINDS = (("accepted", "#1b6e3c"), ("overridden", "#8a3b12"), ("unanswered", "#c9ced6"))
 
 _PAGE = """<!doctype html>
@@ -18,7 +18,8 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 1rem/1.5 system-ui, sans-serif; color: #1a1d21; background: #fff; max-width: 70rem; margin: 2rem auto;
   padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
+table {{ border-collapse: collapse; width: 100%; font-size: .875rem; }}
+td:last-child {{ min-width: 14rem; }}
 .wide {{ overflow-x: auto; }}
 th, td {{ text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #c9ced6; vertical-align: top; }}
 td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }}

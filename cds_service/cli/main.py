@@ -42,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = "KNEE_CDS_" + "_".join(str(part) for part in mistake["loc"]).upper()
             console.print(Text(f"{name}: {mistake['msg']}"), style="red")
         return WRONG_USE
+    except BrokenPipeError:  # the reader of our output has had enough
+        sys.stdout = None
+        return OK
     except (KneeCdsError, OSError) as error:
         console.print(Text(str(error)), style="red")
         return WRONG_USE
-    except BrokenPipeError:
-        sys.stderr.close()
-        return OK
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, Select, bindparam, create_engine, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -68,9 +69,16 @@ class Store:
             command.upgrade(config, revision)
 
     def downgrade(self, revision: str) -> None:
-        """Take the tables back to ``revision``; ``base`` removes them."""
+        """Take the tables back to ``revision``; ``base`` removes them.
+
+        Raises:
+            WrongSetting: there is no such revision.
+        """
         with self._migrating() as config:
-            command.downgrade(config, revision)
+            try:
+                command.downgrade(config, revision)
+            except CommandError as error:
+                raise WrongSetting(f"the database cannot go back to {revision!r}: {error}") from error
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:

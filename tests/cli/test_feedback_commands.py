@@ -1,0 +1,191 @@
+"""``knee-cds feedback`` and ``knee-cds database``: what the register holds, as files, numbers and a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import orjson
+import pytest
+
+from cds_service.cli.main import main
+from cds_service.hooks.register.store import Store
+from tests.hooks.register.test_store import NOON, card_row, feedback_row
+
+LATER = NOON + timedelta(minutes=5)
+
+
+@pytest.fixture
+def filled(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Six cards, of which one was answered twice, and an answer to a card of another register."""
+    store = Store.open(database_url)
+    store.migrate()
+    cards = [
+        card_row("a"),
+        card_row("b"),
+        card_row("c"),
+        card_row("d", indicator="warning"),
+        card_row("e", rule="knee_oa", topic="kneecauses1", indicator="info", suggestions={"x": "physiotherapy"}),
+        card_row("f", shown=False),
+    ]
+    said = [
+        feedback_row("1", "a", outcome="accepted", accepted=("s1", "zz"), reason_code=None, comment=None),
+        feedback_row("2", "b", reason_code="action-completed", comment="first\nsecond"),
+        feedback_row("3", "b", outcome_at=LATER, reason_code="patient-refuses", comment="=HYPERLINK(1)"),
+        feedback_row("4", "e", reason_code=None, reason_system=None, comment=None),
+        feedback_row("5", "elsewhere", reason_code="<b>own</b>"),
+    ]
+    store.add(cards, said)
+    store.close()
+    monkeypatch.setenv("KNEE_CDS_DATABASE_URL", database_url)
+    monkeypatch.setenv("COLUMNS", "200")
+    return database_url
+
+
+def test_export_as_lines(filled: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["feedback", "export"]) == 0
+    lines = {line["intervention"]["card"] + line["date"]: line for line in map(orjson.loads, read(capfdbinary))}
+    assert len(lines) == 5
+    first = lines["a2026-03-16T12:00:00.123456Z"]
+    assert first == {
+        "intervention": {
+            "service": "posterior-knee-pain", "card": "a", "rule": "RF01", "topic": "kneedvt1",
+            "pathway": "uk_ng158", "contentVersion": "abc", "indicator": "critical", "leg": "left",
+            "shown": "2026-03-16T12:00:00.123456Z", "known": True,
+        },
+        "action": {"outcome": "accepted", "acceptedSuggestions": ["s1", "zz"], "acceptedOrders": ["venous_duplex"]},
+        "feedback": {"reasonSystem": "http://x"},
+        "user": "Practitioner/p1",
+        "date": "2026-03-16T12:00:00.123456Z",
+        "received": "2026-03-16T12:00:00.123456Z",
+        "location": "north",
+    }  # fmt: skip
+    stranger = lines["elsewhere2026-03-16T12:00:00.123456Z"]
+    assert stranger["intervention"] == {"service": "posterior-knee-pain", "card": "elsewhere", "known": False}
+    assert not {"user", "location"} & set(stranger)
+
+
+def read(captured: pytest.CaptureFixture[bytes]) -> list[bytes]:
+    return captured.readouterr().out.splitlines()
+
+
+def test_export_as_a_table_that_no_spreadsheet_takes_for_a_formula(filled: str, tmp_path: Path) -> None:
+    out = tmp_path / "feedback.csv"
+    assert main(["feedback", "export", "--format", "csv", "--output", str(out)]) == 0
+    rows = list(csv.DictReader(io.StringIO(out.read_bytes().decode(), newline="")))
+    assert len(rows) == 5
+    by_comment = {row["feedback.comment"]: row for row in rows}
+    assert "'=HYPERLINK(1)" in by_comment
+    assert "first\nsecond" in by_comment
+    accepted = next(row for row in rows if row["action.outcome"] == "accepted")
+    assert accepted["action.acceptedOrders"] == "venous_duplex"
+    assert accepted["intervention.known"] == "true"
+    for row in rows:
+        assert None not in row.values()
+        assert not any(value.startswith(("=", "+", "-", "@")) for value in row.values())
+
+
+def test_report_in_numbers(filled: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["feedback", "report"]) == 0
+    said = capsys.readouterr().out
+    found = {tuple(row[:2]): row[2:] for row in map(cells, said.splitlines()) if len(row) == 9}
+    # shown, accepted, overridden, unanswered, silent, reasons: the latest answer to b counts
+    assert found["RF01", "critical"][1:] == ["3", "1", "1", "1", "1", "patient-refuses 1"]
+    assert found["RF01", "warning"][1:] == ["1", "0", "0", "1", "0", ""]
+    assert found["knee_oa", "info"][1:] == ["1", "0", "1", "0", "0", "no reason given 1"]
+    assert "1 card(s) that are not in this register" in said
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+class Page(HTMLParser):
+    """Checks that every tag is closed, and keeps the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+
+def test_report_as_a_page(filled: str, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert main(["feedback", "report", "--html", str(out)]) == 0
+    html = out.read_text(encoding="utf-8")
+    page = Page()
+    page.feed(html)
+    assert page.open == []
+    assert "script" not in page.tags
+    assert "http" not in html.replace("http://www.w3.org", "")
+    assert "RF01: 1 accepted" in page.text
+    assert "1 accepted, 1 overridden, 1 unanswered" in page.text
+    assert "patient-refuses: 1" in page.text
+    plot = Xml.fromstring(html[html.index("<svg") : html.index("</svg>") + 6])
+    bars = [float(bar.attrib["width"]) for bar in plot.iter("rect")]
+    assert len(bars) == 5
+    assert bars[0] == bars[1] == bars[2]
+    assert sum(bars[:3]) == pytest.approx(370, abs=0.3)
+
+
+def test_nothing_registered_yet(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KNEE_CDS_DATABASE_URL", database_url)
+    assert main(["database", "upgrade"]) == 0
+    out = tmp_path / "report.html"
+    assert main(["feedback", "report", "--html", str(out)]) == 0
+    assert "No card has been registered yet" in out.read_text(encoding="utf-8")
+
+
+def test_up_and_down(filled: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["database", "downgrade", "base"]) == 0
+    assert main(["database", "upgrade"]) == 0
+    capsys.readouterr()
+    assert main(["feedback", "export"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["database", "downgrade", "nonsense"]) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////nowhere/at/all/x.db",
+        "postgresql://user:secret-word@127.0.0.1:1/x",
+        "mysql://user:secret-word@host/x",
+        "nonsense",
+    ],
+)
+def test_a_database_that_cannot_be_used(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KNEE_CDS_DATABASE_URL", url)
+    for command in (["feedback", "export"], ["feedback", "report"], ["database", "upgrade"]):
+        assert main(command) == 2
+        said = capsys.readouterr()
+        assert "KNEE_CDS_DATABASE_URL" in said.err
+        assert "secret-word" not in said.err + said.out
+
+
+def test_reading_in_the_wrong_folder_makes_no_empty_register(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KNEE_CDS_DATABASE_URL", raising=False)
+    assert main(["feedback", "report"]) == 2
+    assert "There is no database knee-cds.db yet" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
