@@ -24,6 +24,7 @@ DEMO_PATIENT = "dvt-likely"
 def serve(settings: Settings) -> int:
     """Run until stopped. Wrong content stops the start."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     app = create_app(settings)
     _welcome(settings)
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False)

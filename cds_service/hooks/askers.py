@@ -21,7 +21,7 @@ class Asker:
 
     Attributes:
         user: ``Practitioner/id`` or ``PractitionerRole/id`` as sent; a hash where the user is no professional.
-        patient_key: keyed hash within the client, as the other keys are.
+        patient_key: keyed hash within the client and its FHIR server, as the other keys are.
     """
 
     client: str
@@ -45,14 +45,15 @@ class KeyedHash:
         sized = b"".join(b"%d:%s" % (len(one), one) for one in (part.encode() for part in parts))
         return hmac.new(self._key, sized, hashlib.sha256).hexdigest()[:32]
 
-    def asker(self, client: str, context: Context) -> Asker:
-        """The asker of a call."""
-        user_key = self.of("user", client, context.userId)
+    def asker(self, client: str, fhir_server: str | None, context: Context) -> Asker:
+        """The asker of a call. Ids mean something within one FHIR server only, so that is part of every hash."""
+        where = (client, fhir_server or "")
+        user_key = self.of("user", *where, context.userId)
         encounter = context.encounterId
         return Asker(
             client=client,
             user=user_key if context.userId.startswith(_HASHED_USERS) else context.userId,
-            patient_key=self.of("patient", client, context.patientId),
+            patient_key=self.of("patient", *where, context.patientId),
             user_key=user_key,
-            encounter_key=self.of("encounter", client, encounter) if encounter else None,
+            encounter_key=self.of("encounter", *where, encounter) if encounter else None,
         )

@@ -13,7 +13,7 @@ from cds_service.ground.errors import StoreDown
 from cds_service.hooks.askers import Asker, KeyedHash
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.clients.shape import shape
-from cds_service.hooks.messages import Card, Context
+from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.quiet import Quieted, quieten, window
 from cds_service.hooks.register.rows import CardRow
 from cds_service.hooks.register.writer import Register
@@ -40,9 +40,9 @@ class Showing:
         self._keyed = keyed
         self._quiet = quiet
 
-    async def show(self, cards: Sequence[Card], caller: Caller, context: Context, now: datetime) -> Shown:
+    async def show(self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime) -> Shown:
         """The cards for this asker, in the caller's dialect, and registered."""
-        asker = self._keyed.asker(caller.name, context)
+        asker = self._keyed.asker(caller.name, request.fhirServer, request.context)
         quieted = await self._quieten(cards, asker, now)
         shaped = shape(quieted.cards, caller)
         silent = caller.client.silent

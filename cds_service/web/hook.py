@@ -54,7 +54,7 @@ def add_hook_routes(
         )
         metrics.count_lacking(prefetched)
         answer = service.answer(hook_request, prefetched, now)
-        shown = await showing.show(answer.cards, caller, hook_request.context, now)
+        shown = await showing.show(answer.cards, caller, hook_request, now)
         seconds = time.perf_counter() - started
         metrics.count_call(shown, seconds)
         _log_call(answer, prefetched, shown, seconds)

@@ -157,6 +157,14 @@ def test_a_copy_or_an_order_is_no_new_fact(own: Server) -> None:
     assert ask(own, later)["cards"][0]["indicator"] == "info"
 
 
+def test_the_same_ids_at_another_server_are_other_people(own: Server) -> None:
+    here, there = ({"fhirServer": f"https://{name}.example/fhir"} for name in ("a", "b"))
+    override_all(own, ask(own, visit("worked-case-1") | here)["cards"])
+    assert ask(own, visit("worked-case-1") | here)["cards"] == []
+    assert len(ask(own, visit("worked-case-1") | there)["cards"]) == 1
+    assert len(ask(own, visit("worked-case-1"))["cards"]) == 1
+
+
 def test_what_was_only_shown_is_shown_again(own: Server) -> None:
     for _ in range(3):
         assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "critical"

