@@ -7,13 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cds_service.cli.examples import as_request
 from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.prefetch import DVT_NEEDS, KEYS, gather
 from cds_service.hooks.service import Service
-from tests.conftest import NOW, bundle, stories
+from tests.conftest import NOW, bundle, shipped_service, stories
 
 FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 
@@ -100,3 +102,33 @@ def test_no_complaint_and_a_lesser_part_missing_is_silence(service: Service) -> 
 
 def test_every_key_the_dvt_decision_needs_is_a_key() -> None:
     assert set(DVT_NEEDS) < set(KEYS)
+
+
+def spoilt(value: Any, how: str, kept: int) -> Any:
+    """One key as it may come: whole, not at all, failed, or only some of its entries."""
+    if how == "failed":
+        return FAILED
+    entries = (value or {}).get("entry", []) if isinstance(value, dict) else []
+    if how == "page" and entries:
+        return {**value, "entry": entries[: kept % (len(entries) + 1)], "total": len(entries) + 1}
+    return value
+
+
+@given(
+    name=st.sampled_from(WITH_DVT),
+    how=st.lists(st.sampled_from(["whole", "missing", "failed", "page"]), min_size=6, max_size=6),
+    kept=st.integers(0, 20),
+)
+@settings(max_examples=300)
+def test_no_state_of_the_keys_hides_a_dvt_in_silence(name: str, how: list[str], kept: int) -> None:
+    body = as_request(bundle(name), str(uuid4()))
+    states = dict(zip(KEYS, how, strict=True))
+    values = {key: spoilt(body["prefetch"][key], states[key], kept) for key in body["prefetch"]}
+    missing = [key for key, state in states.items() if state == "missing"]
+    try:
+        cards = cards_of(shipped_service(), name, *missing, **{k: v for k, v in values.items() if k not in missing})
+    except NothingToJudgeBy:
+        return
+    assert cards, states
+    shown = {card.rule for card in cards}
+    assert shown & {"RF01", "RF17"} or cards[0].detail.startswith("**DVT cannot be excluded:**"), (states, shown)
