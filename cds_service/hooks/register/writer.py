@@ -34,6 +34,7 @@ _READERS = 4
 _MOST_LOOK_UPS = 32
 _FORGET_EVERY = 600.0
 _LOOK_EVERY = 5.0
+_GATHER_SECONDS = 0.2
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -175,6 +176,8 @@ class Register:
         while True:
             with self._work:
                 self._work.wait_for(lambda: self._cards or self._calls or self._stopping, timeout=_LOOK_EVERY)
+                # Nobody waits for cards: they gather for a moment. Feedback takes those before it along.
+                self._work.wait_for(self._is_worth_it, timeout=_GATHER_SECONDS)
                 cards = [self._cards.popleft() for _ in range(min(_GROUP, len(self._cards)))]
                 calls = [self._calls.popleft() for _ in range(min(_GROUP, len(self._calls)))]
                 if self._stopping and not cards and not calls:
@@ -187,6 +190,9 @@ class Register:
             except Exception:
                 self._give_back(cards, calls)
                 raise
+
+    def _is_worth_it(self) -> bool:
+        return bool(self._calls) or self._stopping or len(self._cards) >= _GROUP or not self._cards
 
     def _write(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
         try:
