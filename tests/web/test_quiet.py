@@ -12,8 +12,11 @@ from uuid import uuid4
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from cds_service.ground.settings import Settings
+from cds_service.hooks.register.store import Store
+from cds_service.hooks.register.tables import cards
 from tests.conftest import NOW, Server, run_server
 from tests.web.test_feedback import FEEDBACK, override, wait_for
 from tests.web.test_service import request_for
@@ -116,7 +119,7 @@ def test_an_answered_dvt_card_shrinks_and_does_not_vanish(own: Server, clock: Cl
     assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "critical"
 
 
-def test_answering_the_reminder_does_not_prolong_it(own: Server, clock: Clock) -> None:
+def test_answering_the_reminder_does_not_prolong_it(own: Server, clock: Clock, database_url: str) -> None:
     override_all(own, ask(own, visit("dvt-likely"))["cards"][:1])
     clock.now += timedelta(hours=20)
     reminder = ask(own, visit("dvt-likely"))["cards"][0]
@@ -124,6 +127,10 @@ def test_answering_the_reminder_does_not_prolong_it(own: Server, clock: Clock) -
     override_all(own, [reminder])
     clock.now += timedelta(hours=5)
     assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "critical"
+    store = Store.open(database_url)
+    (row,) = store.stream(select(cards).where(cards.c.uuid == reminder["uuid"]))
+    store.close()
+    assert (row.rule, row.indicator, row.fingerprint, row.patient_key) == ("RF01", "info", None, None)
 
 
 def copied(body: dict[str, Any]) -> dict[str, Any]:
