@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -49,11 +50,12 @@ class FhirServer:
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
         """Base URL."""
-        return f"http://127.0.0.1:{self.port}/fhir"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/fhir"
 
     def keys_asked(self) -> list[str]:
         """The prefetch keys of the requests so far, sorted."""
@@ -192,9 +194,9 @@ def once(first: Behaviour, then: Behaviour) -> Behaviour:
 
 
 @contextmanager
-def running(prefetch: Mapping[str, Any] | None = None) -> Iterator[FhirServer]:
+def running(prefetch: Mapping[str, Any] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[FhirServer]:
     """A server with a chart by prefetch key, until the block ends."""
-    server = FhirServer(dict(prefetch or {}))
+    server = FhirServer(dict(prefetch or {}), tls=tls)
     listener = socket.create_server(("127.0.0.1", 0), backlog=500)
     server.port = listener.getsockname()[1]
     open_ones: set[socket.socket] = set()
@@ -224,7 +226,7 @@ def running(prefetch: Mapping[str, Any] | None = None) -> Iterator[FhirServer]:
 
 
 def _serve(server: FhirServer, connection: socket.socket, open_ones: set[socket.socket]) -> None:
-    with contextlib.suppress(OSError), connection:
+    with contextlib.suppress(OSError), _secured(connection, server.tls) as connection:
         stream = connection.makefile("rb")
         with stream:
             while line := stream.readline():
@@ -238,3 +240,7 @@ def _serve(server: FhirServer, connection: socket.socket, open_ones: set[socket.
                 if not server.answer(connection, asked):
                     break
     open_ones.discard(connection)
+
+
+def _secured(connection: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:
+    return tls.wrap_socket(connection, server_side=True) if tls else connection

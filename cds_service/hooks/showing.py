@@ -63,7 +63,7 @@ class Showing:
         try:
             answered = await self._register.answered(asker, now)
         except StoreDown as error:
-            log.warning("answered cards are shown again: %s", error)
+            log.debug("answered cards are shown again: %s", error)  # the outage itself is logged once
             return Quieted(tuple(cards))
         return quieten(cards, answered, asker, self._keyed)
 

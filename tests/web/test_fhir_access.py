@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import logging
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 import requests
+import trustme
 
 from cds_service.ground.settings import Settings
 from tests import fhir_server as fhir
@@ -445,3 +448,42 @@ def test_an_open_sandbox_is_read_without_a_token(ehr: FhirServer, tmp_path: Any)
 def test_an_authorization_without_a_server_does_not_disturb(server: Server) -> None:
     body = request_for("dvt-likely") | {"fhirAuthorization": lent()}
     assert requests.post(f"{server.url}/cds-services/posterior-knee-pain", json=body, timeout=10).status_code == 200
+
+
+# TLS.
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's certificate and the file of the CA that signed it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    file = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return context, file
+
+
+def test_a_server_over_tls(certificates: tuple[ssl.SSLContext, Path], ehr: FhirServer) -> None:
+    context, authority = certificates
+    with fhir.running(ehr.prefetch, context) as secured:
+        for own in run_server(Settings(fhir_servers=(secured.url,), fhir_ca_bundle=authority)):
+            for _ in range(2):
+                answer = own.call(call_without(secured, *ALL[1:])).json()
+                assert answer["cards"][0]["indicator"] == "critical"
+                assert "extension" not in answer
+            for behaviour in (fhir.never, fhir.stalls_in_the_body, fhir.drips):
+                secured.behaviours["procedures"] = behaviour
+                told = own.call(call_without(secured, "procedures")).json()["extension"][READING]["parts"]
+                assert told["procedures"]["why"] == "timeout"
+            secured.behaviours.clear()
+            assert "extension" not in own.call(call_without(secured, "procedures")).json()
+
+
+def test_a_certificate_of_nobody_known_is_refused(certificates: tuple[ssl.SSLContext, Path], ehr: FhirServer) -> None:
+    with fhir.running(ehr.prefetch, certificates[0]) as secured:
+        for own in run_server(Settings(fhir_servers=(secured.url,))):
+            answer = own.call(call_without(secured, *ALL[1:]))
+            assert answer.status_code == 412
+            assert "could not be reached" in answer.text
+        assert secured.asked == []
