@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cds_service.clinical.assess import shown
 from cds_service.clinical.assessment import Contribution, LegAssessment, RankedCause
 from cds_service.clinical.content import Cause, Content
-from cds_service.clinical.record import Side, Status
+from cds_service.clinical.record import Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
@@ -53,9 +53,9 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
     titles = [short_name(content, one.cause) for one in causes]
     lead = f"Pain behind the knee, {leg.side.words}: consider {listed(titles[:2])}; new pain needs clinical review."
     if gap := dvt_gap(call):
-        lead = f"DVT cannot be excluded, {leg.side.words} ({listed(gap)} not available). Fits: {listed(titles[:2])}."
+        lead = _with_most(titles[:2], f"DVT cannot be excluded, {leg.side.words} ({listed(gap)} not available). Fits")
     if after_urgent:
-        lead = _also(leg.side, titles)
+        lead = _with_most(titles, f"Also fitting, {leg.side.words}")
     # Behind a critical card no routine order competes with the urgent one.
     critical = any(flag.indicator == "critical" for flag in leg.red_flags)
     suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
@@ -78,13 +78,13 @@ def _bands(causes: Sequence[RankedCause]) -> list[str]:
     return [f"{one.cause} {one.side.value} {one.band}" for one in causes]
 
 
-def _also(side: Side, titles: Sequence[str]) -> str:
-    """The summary behind an urgent card, with as many causes as it holds."""
+def _with_most(titles: Sequence[str], lead: str) -> str:
+    """A summary with as many causes as it holds."""
     for count in range(len(titles), 0, -1):
-        lead = f"Also fitting, {side.words}: {listed(titles[:count])}."
-        if len(lead) <= SUMMARY_LIMIT:
-            return lead
-    return f"Also fitting, {side.words}: see below."
+        whole = f"{lead}: {listed(titles[:count])}."
+        if len(whole) <= SUMMARY_LIMIT:
+            return whole
+    return f"{lead}: see below."
 
 
 def _lines(
