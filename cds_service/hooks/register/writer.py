@@ -88,7 +88,10 @@ class Register:
             return self._with(waiting=len(self._cards))
 
     def start(self) -> None:
-        """Connect and migrate in the background; a database that is down does not stop the service."""
+        """Connect and migrate in the background; a database that is down does not stop the service.
+
+        Once is enough, and the first card or feedback does it too, for servers that announce no start.
+        """
         with self._work:
             if self._thread is None and not self._stopping:
                 self._thread = threading.Thread(target=self._run, name="register", daemon=True)
@@ -111,6 +114,7 @@ class Register:
         """Hand over cards; never blocks and never fails. The oldest give way when too many wait."""
         if not cards:
             return
+        self.start()
         with self._work:
             self._cards.extend(cards)
             self._drop_the_oldest()
@@ -126,6 +130,7 @@ class Register:
         if not rows:
             return
         sent = _Sent(tuple(rows))
+        self.start()
         with self._work:
             if self._state.status == "down" or self._stopping or len(self._calls) >= MOST_WAITING_CALLS:
                 raise StoreDown("feedback cannot be kept now")

@@ -62,6 +62,13 @@ def test_feedback_is_on_disk_when_it_is_answered(register: Register) -> None:
     asyncio.run(register.keep([]))
 
 
+def test_nobody_has_to_start_it(database_url: str) -> None:
+    register = Register(Store.open(database_url))
+    asyncio.run(register.keep([feedback_row()]))
+    assert count(register, feedback) == 1
+    register.close()
+
+
 def test_what_is_answered_is_found_at_once(register: Register) -> None:
     async def answer() -> int:
         register.record([card_row("a")])
@@ -181,7 +188,6 @@ def test_too_many_waiting_cards_give_way_oldest_first(tmp_path: Path, monkeypatc
         register.record([card_row(str(number))])
     assert (register.state.waiting, register.state.lost) == (10, 4)
     (tmp_path / "none").mkdir()
-    register.start()
     until(lambda: register.state.cards == 10)
     assert sorted(int(row.uuid) for row in register.store.stream(select(cards))) == list(range(4, 14))
     register.close()
