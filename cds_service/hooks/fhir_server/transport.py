@@ -195,14 +195,8 @@ class _Watched(HTTPConnection):
         super().request(*args, **kwargs)
 
 
-class _WatchedTls(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _tell(self.sock)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _tell(self.sock)
-        super().request(*args, **kwargs)
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _Pool(HTTPConnectionPool):

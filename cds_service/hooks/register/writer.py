@@ -21,7 +21,7 @@ from typing import Literal
 from cds_service.ground.errors import StoreDown, UnusableInput
 from cds_service.hooks.askers import Asker
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow
-from cds_service.hooks.register.store import DatabaseError, Store, is_refusal
+from cds_service.hooks.register.store import Store, is_refusal
 
 log = logging.getLogger("cds_service")
 
@@ -145,10 +145,10 @@ class Register:
         """What the asker has answered and still keeps quiet.
 
         Raises:
-            StoreDown: the database does not answer within ``LOOK_UP_SECONDS``.
+            StoreDown: the database does not answer within ``LOOK_UP_SECONDS``, or fails in whatever way.
         """
         with self._work:
-            if self._look_ups >= _MOST_LOOK_UPS or self._state.status != "up":
+            if self._look_ups >= _MOST_LOOK_UPS or self._state.status != "up" or self._stopping:
                 raise StoreDown("answered cards cannot be looked up now")
             self._look_ups += 1
         arguments = (asker.client, asker.patient_key, asker.user_key, now)
@@ -156,7 +156,7 @@ class Register:
         running.add_done_callback(lambda _: self._looked_up())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(running), LOOK_UP_SECONDS)
-        except (TimeoutError, DatabaseError) as error:
+        except Exception as error:
             raise StoreDown("answered cards could not be looked up in time") from error
 
     def _looked_up(self) -> None:

@@ -201,8 +201,10 @@ def test_closing_writes_what_waits(database_url: str) -> None:
     again = Store.open(database_url)
     assert len(list(again.stream(select(cards.c.uuid)))) == 2_000
     again.close()
-    with pytest.raises(StoreDown):
-        asyncio.run(register.keep([feedback_row()]))
+    for ask in (register.keep([feedback_row()]), register.answered(ASKER, NOON)):
+        with pytest.raises(StoreDown):
+            asyncio.run(ask)
+    register.record([card_row("too late")])
 
 
 def test_look_ups_that_hang_do_not_pile_up(register: Register) -> None:
