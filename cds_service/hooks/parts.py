@@ -10,11 +10,12 @@ from uuid import uuid4
 
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
-from cds_service.clinical.record import Fact, Side, UnreadKind
+from cds_service.clinical.record import Fact, Side, Status, UnreadKind
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
 from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY, Part
 from cds_service.hooks.wording import cut, fit, listed
 
+MALIGNANCY = "malignancy_on_record"
 DETAIL_LIMIT = 1200
 SUMMARY_LIMIT = 139
 TOPICS = "https://posterior-knee-cds.example/fhir/CodeSystem/card-topic"
@@ -152,12 +153,16 @@ def dvt_gap(call: Call) -> tuple[str, ...]:
     """The parts of the chart without which DVT cannot be excluded; none when it is suspected anyway.
 
     A local sign may be an observation or a problem. A procedure is only a risk, and a risk alone opens a suspicion
-    for a new pain only (evidence C.5).
+    for a new pain only (evidence C.5); so is a medicine that shows a cancer on record to be under treatment.
     """
     verdicts = [leg.dvt for leg in call.assessment.legs]
     if not verdicts or any(verdict.suspected for verdict in verdicts):
         return ()
-    needed = DVT_NEEDS if any(verdict.new_pain for verdict in verdicts) else JUDGED_BY
+    needed: tuple[str, ...] = JUDGED_BY
+    if any(verdict.new_pain for verdict in verdicts):
+        facts = call.assessment.record.facts
+        cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
+        needed = (*DVT_NEEDS, "medications") if cancer else DVT_NEEDS
     return tuple(part.words for part in call.lacking if part.key in needed)
 
 

@@ -66,6 +66,23 @@ def test_procedures_count_for_new_pain_only(service: Service) -> None:
     assert "cannot be excluded" not in old.summary
 
 
+def test_medicines_count_when_a_cancer_is_on_record(service: Service) -> None:
+    """They may show it to be under treatment, which is a major risk (NG158)."""
+    cancer = {
+        "resourceType": "Condition",
+        "id": "cancer",
+        "subject": {"reference": "Patient/worked-case-4"},
+        "clinicalStatus": {"coding": [{"code": "active"}]},
+        "onsetDateTime": "2020-01-01",
+        "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C50.911"}]},
+    }
+    with_cancer = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": cancer}]}
+    (without,) = cards_of(service, "worked-case-4", "medications")
+    (card,) = cards_of(service, "worked-case-4", "medications", conditions=with_cancer)
+    assert without.detail.startswith("Not available to this service: medicines.")
+    assert card.detail.startswith("**DVT cannot be excluded:** medicines not available to this service.")
+
+
 def test_what_dvt_does_not_need_is_only_named(service: Service) -> None:
     (card,) = cards_of(service, "worked-case-4", "orders", medications=FAILED)
     assert card.detail.startswith("Not available to this service: medicines and orders.")
