@@ -51,6 +51,7 @@ class FhirServer:
     connections: int = 0
     port: int = 0
     tls: ssl.SSLContext | None = None
+    open: set[socket.socket] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -199,7 +200,6 @@ def running(prefetch: Mapping[str, Any] | None = None, tls: ssl.SSLContext | Non
     server = FhirServer(dict(prefetch or {}), tls=tls)
     listener = socket.create_server(("127.0.0.1", 0), backlog=500)
     server.port = listener.getsockname()[1]
-    open_ones: set[socket.socket] = set()
 
     def accept() -> None:
         while True:
@@ -208,8 +208,8 @@ def running(prefetch: Mapping[str, Any] | None = None, tls: ssl.SSLContext | Non
             except OSError:
                 return
             server.connections += 1
-            open_ones.add(connection)
-            threading.Thread(target=_serve, args=(server, connection, open_ones), daemon=True).start()
+            server.open.add(connection)
+            threading.Thread(target=_serve, args=(server, connection), daemon=True).start()
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
@@ -219,14 +219,14 @@ def running(prefetch: Mapping[str, Any] | None = None, tls: ssl.SSLContext | Non
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        for connection in list(open_ones):
+        for connection in list(server.open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         thread.join(timeout=5)
 
 
-def _serve(server: FhirServer, connection: socket.socket, open_ones: set[socket.socket]) -> None:
-    with contextlib.suppress(OSError), _secured(connection, server.tls) as connection:
+def _serve(server: FhirServer, accepted: socket.socket) -> None:
+    with contextlib.suppress(OSError), _secured(accepted, server.tls) as connection:
         stream = connection.makefile("rb")
         with stream:
             while line := stream.readline():
@@ -239,7 +239,7 @@ def _serve(server: FhirServer, connection: socket.socket, open_ones: set[socket.
                 asked = Asked(method, parts.path, parse_qs(parts.query), headers)
                 if not server.answer(connection, asked):
                     break
-    open_ones.discard(connection)
+    server.open.discard(accepted)
 
 
 def _secured(connection: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:

@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~:/\[\]]*")
+_PATH = re.compile(r"[^\[\]]*")
 _QUERY = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%|\[\]]*")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9\-.]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
+_LABEL = r"[a-z0-9]([a-z0-9\-]*[a-z0-9])?"
+_PLACE = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?")
+"""Host, perhaps with a port, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,11 @@ class Address:
         if not _PLAIN.fullmatch(url):
             raise ValueError("holds characters that a plain base URL does not need")
         parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
-            raise ValueError("is not an absolute http or https URL")
+        if parts.scheme not in _PORTS or not _PLACE.fullmatch(parts.netloc.lower()):
+            raise ValueError("is not an absolute http or https URL with a plain host and port")
         path = parts.path.removesuffix("/")
-        if any(segment in ("", ".", "..") for segment in path.split("/")[1:]):
-            raise ValueError("has an empty or dotted path segment")
+        if any(segment in ("", ".", "..") for segment in path.split("/")[1:]) or not _PATH.fullmatch(path):
+            raise ValueError("has an empty, dotted or bracketed path segment")
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], path)
 
     def covers(self, other: Address) -> bool:
@@ -81,7 +84,7 @@ def below(base: Address, url: str) -> str | None:
         found = Address.parse(path)
     except ValueError:
         return None
-    return f"{found}{mark}{query}" if base.covers(found) else None
+    return f"{found}{'' if found.path else '/'}{mark}{query}" if base.covers(found) else None
 
 
 def _joined(scheme: str, host: str, port: int) -> str:

@@ -66,7 +66,7 @@ class NothingToJudgeBy(KneeCdsError):  # noqa: N818
 
 _REASONS = {
     "not_sent": "not sent, and no FHIR server to read it from",
-    "no_token": "not sent, and no access token to read it with",
+    "no_token": "not sent, and no usable access token to read it with",
     "token_of_another_patient": "not sent, and the access token is for another patient",
     "not_allowed": "not sent, and the FHIR server is not on this service's list",
     "operation_outcome": "the sender reported an error",

@@ -101,6 +101,16 @@ class Prefetched:
         newer = {part.key: part for part in read}
         return Prefetched(tuple(newer.get(part.key, part) for part in self.parts))
 
+    def check_patient(self, patient_id: str) -> None:
+        """Whether the chart is the right one; to be asked before anything more is read.
+
+        Raises:
+            UnusableInput: the Patient is not the one of the context.
+        """
+        for part in self.parts:
+            if part.key == PATIENT and any(entry.resource.get("id") != patient_id for entry in part.entries):
+                raise UnusableInput("prefetch.patient is not the patient of context.patientId")
+
     def check(self, patient_id: str) -> None:
         """Whether there is anything to judge by.
 
@@ -108,9 +118,7 @@ class Prefetched:
             UnusableInput: the Patient is not the one of the context.
             NothingToJudgeBy: no key that can hold a complaint could be had.
         """
-        for part in self.parts:
-            if part.key == PATIENT and any(entry.resource.get("id") != patient_id for entry in part.entries):
-                raise UnusableInput("prefetch.patient is not the patient of context.patientId")
+        self.check_patient(patient_id)
         judged_by = [part for part in self.parts if part.key in JUDGED_BY]
         if not any(part.entries or part.state not in LACKING for part in judged_by):
             raise NothingToJudgeBy({part.key: part.why for part in judged_by})

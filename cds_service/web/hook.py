@@ -49,9 +49,9 @@ def add_hook_routes(
         body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
         hook_request = HookRequest.model_validate(body)
         caller = service.clients.find(hook_request.fhirServer)
-        prefetched = await reader.complete(
-            hook_request, gather(hook_request.prefetch), without_token=caller.profile.open_fhir
-        )
+        sent = gather(hook_request.prefetch)
+        sent.check_patient(hook_request.context.patientId)
+        prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir)
         metrics.count_lacking(prefetched)
         answer = service.answer(hook_request, prefetched, now)
         shown = await showing.show(answer.cards, caller, hook_request, now)

@@ -64,6 +64,14 @@ HOSTILE = [
     "file:///fhir/r4",
     "javascript:alert(1)",
     "https://ehr.example:99999/fhir/r4",
+    "https://ehr.example:0/fhir/r4",
+    "https://ehr.example:/fhir/r4",
+    "https://ehr.example:0443/fhir/r4",
+    "https://ehr..example/fhir/r4",
+    "https://.ehr.example/fhir/r4",
+    "https://[ehr.example]/fhir/r4",
+    "https://[::1]ehr.example/fhir/r4",
+    "https://ehr.example/fhir/r4/[x]",
     "https://ehr.example:x/fhir/r4",
     "https://[::1]/fhir/r4",
     "https://2130706433/fhir/r4",
@@ -145,3 +153,24 @@ def test_an_origin_in_every_lawful_spelling(origin: str) -> None:
 def test_what_is_no_origin(origin: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Origin.parse(origin)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h:0",
+        "https://h:",
+        "https://h:080",
+        "https://a..b",
+        "https://[::1]evil",
+        "https://[x]/",
+        "https://h/[x]",
+    ],
+)
+def test_odd_addresses_are_refused_altogether(url: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Address.parse(url)
+
+
+def test_a_page_below_a_server_without_a_path() -> None:
+    assert below(Address.parse("https://h"), "https://h?page=2") == "https://h/?page=2"

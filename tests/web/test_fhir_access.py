@@ -18,6 +18,7 @@ import requests
 import trustme
 
 from cds_service.ground.settings import Settings
+from cds_service.web.app import create_app
 from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
@@ -205,6 +206,33 @@ def test_a_token_for_this_patient_is_used(reading: Server, ehr: FhirServer) -> N
     assert len(ehr.asked) == 2
 
 
+BROKEN_TOKENS = ["", " ", "a b", "a\tb", "a\r\nX-Injected: 1", "a\nb", "a\x00b", "tokén", "\u2028"]
+
+
+@pytest.mark.parametrize("token", BROKEN_TOKENS)
+def test_a_token_that_is_none_goes_nowhere(reading: Server, ehr: FhirServer, token: str) -> None:
+    body = call_without(ehr, "procedures") | {"fhirAuthorization": lent() | {"access_token": token}}
+    answer = reading.call(body).json()
+    assert answer["extension"][READING]["parts"]["procedures"] == {"state": "missing", "why": "no_token"}
+    assert answer["cards"][0]["indicator"] == "critical"
+    assert ehr.asked == []
+
+
+def test_a_chart_of_another_patient_is_not_read_on(reading: Server, ehr: FhirServer) -> None:
+    body = call_without(ehr, "procedures")
+    body["prefetch"]["patient"]["id"] = "somebody-else"
+    assert reading.call(body).status_code == 400
+    assert ehr.asked == []
+
+
+def test_next_pages_that_are_no_address_in_the_prefetch(reading: Server, ehr: FhirServer) -> None:
+    for url in ("http://[", "//[x", "http://[::1]evil/fhir", 7, None, {"a": 1}):
+        page = {**ehr.prefetch["observations"], "link": [{"relation": "next", "url": url}]}
+        answer = reading.call(call_without(ehr, observations=page))
+        assert answer.status_code == 200, url
+        assert answer.json()["cards"][0]["indicator"] == "critical"
+
+
 def test_no_list_no_reading(server: Server, ehr: FhirServer) -> None:
     assert server.call(call_without(ehr, *ALL[1:])).status_code == 412
     assert ehr.asked == []
@@ -225,13 +253,13 @@ BAD_ANSWERS: dict[str, tuple[fhir.Behaviour, str]] = {
     "broken JSON": (fhir.raw(200, b'{"resourceType": "Bundle", '), "not_fhir"),
     "NaN": (fhir.raw(200, b'{"resourceType": NaN}'), "not_fhir"),
     "nothing": (fhir.raw(200, b""), "not_fhir"),
-    "null": (fhir.raw(200, b"null"), "not_fhir"),
+    "null": (fhir.raw(200, b"null"), "wrong_type"),
     "another resource": (fhir.body({"resourceType": "Patient", "id": "x"}), "wrong_type"),
     "a list": (fhir.body([]), "wrong_type"),
     "OperationOutcome": (fhir.body(fhir.outcome()), "operation_outcome"),
     "closed half-way": (fhir.closes_half_way, "cut_short"),
     "chunks cut": (fhir.chunked({"resourceType": "Bundle", "x": "y" * 2000}, cut=True), "cut_short"),
-    "no gzip in gzip": (fhir.raw(200, b"{}", "application/json", "Content-Encoding: gzip"), "cut_short"),
+    "no gzip in gzip": (fhir.raw(200, b"{}", "application/json", "Content-Encoding: gzip"), "not_fhir"),
     "always reset": (fhir.resets, "unreachable"),
     "no HTTP": (fhir.speaks_something_else, "unreachable"),
     "never": (fhir.never, "timeout"),
@@ -296,7 +324,7 @@ def test_next_pages_elsewhere_are_not_followed(reading: Server, ehr: FhirServer)
     with fhir.running(ehr.prefetch) as other:
         for url in (f"{other.url}/page/1", f"http://127.0.0.1:{ehr.port}/admin?x=1", f"//127.0.0.1:{other.port}/fhir/p",
                     f"http://127.0.0.1:{ehr.port}@127.0.0.1:{other.port}/fhir/p", "file:///etc/passwd", "javascript:1",
-                    f"{ehr.url}/../admin", ""):  # fmt: skip
+                    f"{ehr.url}/../admin", "", "http://[", "//[x", "http://[::1]evil/fhir"):  # fmt: skip
             first = {**ehr.prefetch["observations"], "link": [{"relation": "next", "url": url}]}
             ehr.behaviours["observations"] = fhir.body(first)
             answer = reading.call(call_without(ehr, "observations")).json()
@@ -487,3 +515,8 @@ def test_a_certificate_of_nobody_known_is_refused(certificates: tuple[ssl.SSLCon
             assert answer.status_code == 412
             assert "could not be reached" in answer.text
         assert secured.asked == []
+
+
+def test_certificates_that_are_not_there_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        create_app(Settings(fhir_ca_bundle=tmp_path / "none.pem", database_url=f"sqlite:///{tmp_path}/x.db"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,8 +24,10 @@ MOST_PAGES = 20
 _THREADS = 320
 _PER_CALL = 0.9
 """Share of the deadline that a single call may take."""
-_GRACE = 0.1
-"""Seconds to take up what has arrived by the deadline: under load an answer waits for us, not we for it."""
+_CLEARING = 0.15
+"""Share of the deadline added, at most, for reading what the sockets already hold when time is up."""
+_TOKEN = re.compile(r"[!-~]+")
+"""What an access token may be made of (RFC 6749, A.12), and nothing that would end the header."""
 
 
 @dataclass(eq=False)
@@ -51,14 +54,15 @@ class _Reading:
 class _Together:
     """Several reads of one call: the call is woken once, when the last has ended."""
 
-    def __init__(self, count: int) -> None:
-        self._left = count
+    def __init__(self, running: Sequence[Future[None]]) -> None:
+        self._left = len(running)
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self.all_ended: asyncio.Future[None] = self._loop.create_future()
+        for one in running:
+            one.add_done_callback(self._one_ended)
 
-    def one_ended(self) -> None:
-        """Called by the thread of each."""
+    def _one_ended(self, _: Future[None]) -> None:
         with self._lock:
             self._left -= 1
             if self._left:
@@ -116,13 +120,16 @@ class FhirReader:
         patient = request.context.patientId
         deadline = time.monotonic() + self._deadline
         readings = [_Reading(part, Line(deadline)) for part in wanted]
-        together = _Together(len(readings))
-        running = [self._threads.submit(self._read, one, together, base, patient, token) for one in readings]
-        if not await together.wait(deadline - time.monotonic()):
-            for one in readings:
-                if one.why is None and one.line.hangs():
+        running = [self._threads.submit(self._read, one, base, patient, token) for one in readings]
+        together = _Together(running)
+        try:
+            in_time = await together.wait(deadline - time.monotonic())
+        finally:  # also when the call is given up: no read may outlive it
+            for task, one in zip(running, readings, strict=True):
+                if not task.done() and not task.cancel():
                     one.line.cut()
-            await together.wait(_GRACE)
+        if not in_time:
+            await together.wait(self._deadline * _CLEARING)
         return prefetched.with_parts(
             [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
         )
@@ -134,7 +141,7 @@ class FhirReader:
             return None
         return found if any(allowed.covers(found) for allowed in self._allowed) else None
 
-    def _read(self, reading: _Reading, together: _Together, base: Address, patient: str, token: str | None) -> None:
+    def _read(self, reading: _Reading, base: Address, patient: str, token: str | None) -> None:
         """Read every page of one key."""
         try:
             for page in self._pages(reading, base, patient, token):
@@ -145,8 +152,6 @@ class FhirReader:
             reading.why = ""
         except NoAnswer as error:
             reading.why = error.why
-        finally:
-            together.one_ended()
 
     def _pages(self, reading: _Reading, base: Address, patient: str, token: str | None) -> Iterator[Part]:
         part = reading.part
@@ -174,7 +179,10 @@ class FhirReader:
 
 def _onward(base: Address, here: str, url: str | None) -> str | None:
     """The next page's address, if there is one and it lies on the server that may be read."""
-    return below(base, urljoin(here, url)) if url else None
+    try:
+        return below(base, urljoin(here, url)) if url else None
+    except ValueError:
+        return None
 
 
 def _refusal(request: HookRequest, base: Address | None, *, without_token: bool) -> str:
@@ -184,6 +192,8 @@ def _refusal(request: HookRequest, base: Address | None, *, without_token: bool)
     lent = request.fhirAuthorization
     if lent is None:
         return "" if without_token else "no_token"
+    if not _TOKEN.fullmatch(lent.access_token):
+        return "no_token"
     if lent.patient is not None and lent.patient.removeprefix("Patient/") != request.context.patientId:
         return "token_of_another_patient"
     return ""
@@ -194,14 +204,12 @@ def _unread(part: Part, refusal: str) -> str:
 
 
 def _finished(task: Future[None], reading: _Reading, patient: str) -> Part:
-    """The part as it stands now; a read that still runs is cut, one that never began is not begun."""
-    if reading.why is not None:
-        return _of_this_patient(reading.result(reading.why), patient)
-    if task.done() and not task.cancelled():
-        task.result()  # a fault of ours: it must not pass for a missing part
-    waited = task.cancel()
-    reading.line.cut()
-    return _of_this_patient(reading.result("busy" if waited else "timeout"), patient)
+    """The part as it stands now."""
+    if task.cancelled():
+        return reading.result("busy")
+    if task.done():
+        task.result()  # a fault of ours must not pass for a missing part
+    return _of_this_patient(reading.result("timeout" if reading.why is None else reading.why), patient)
 
 
 def _of_this_patient(part: Part, patient: str) -> Part:

@@ -7,8 +7,8 @@ into play, and a read costs half the time.
 from __future__ import annotations
 
 import logging
-import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -42,8 +43,8 @@ class Line:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.ended = False
-        self.has_begun = False
         self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
 
     @property
     def left(self) -> float:
@@ -51,37 +52,35 @@ class Line:
         return self.deadline - time.monotonic()
 
     def uses(self, used: socket.socket | None) -> None:
-        """Told by the connection."""
-        self._socket = used
+        """Told by the connection; None when it went back to the pool, where another read may take it."""
+        with self._lock:
+            self._socket = used
         if self.ended:
             self.cut()
 
-    def hangs(self) -> bool:
-        """Whether an answer has begun and nothing more of it is here. One that has not begun ends by itself in time."""
-        try:
-            return self.has_begun and not (self._socket and select.select([self._socket], [], [], 0)[0])
-        except (OSError, ValueError):
-            return True
-
     def cut(self) -> None:
-        """End the read now, wherever it stands, so that no thread outlives its call."""
-        self.ended = True
-        if self._socket is not None:
-            with suppress(OSError):
-                # Also on a TLS socket this is the plain call: nobody waits for a farewell.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        """Take nothing more from the server, so that no thread outlives its call; what has arrived can be read."""
+        with self._lock:
+            self.ended = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    # Also on a TLS socket this is the plain call: nobody waits for a farewell.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class Transport:
     """Pooled connections to FHIR servers. Safe to use from many threads."""
 
     def __init__(self, *, size: int, per_call: float, ca_bundle: str | None) -> None:
-        """``size``: most connections kept to one server. ``per_call``: seconds for a single call."""
+        """``size``: most connections kept to one server. ``per_call``: seconds for a single call.
+
+        Raises:
+            OSError: ``ca_bundle`` cannot be read.
+        """
         # Its lines hold whole addresses, and in them the patient.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
-        self._adapter = _Adapter(pool_connections=32, pool_maxsize=size, max_retries=0)
+        self._adapter = _Adapter(32, size, ca_bundle or DEFAULT_CA_BUNDLE_PATH)
         self._per_call = per_call
-        self._verify: bool | str = ca_bundle or True
 
     def close(self) -> None:
         """Give up the connections."""
@@ -109,12 +108,11 @@ class Transport:
             _mine.line = None
 
     def _send(self, url: str, headers: Mapping[str, str], line: Line) -> Any:
-        line.has_begun = False
         left = min(line.left, self._per_call)
         if left <= 0 or line.ended:
             raise NoAnswer("timeout")
         try:
-            answer = self._adapter.send(_prepared(url, headers), stream=True, timeout=left, verify=self._verify)
+            answer = self._adapter.send(_prepared(url, headers), stream=True, timeout=left)
         except requests.Timeout as error:
             raise NoAnswer("timeout") from error
         except requests.ConnectionError as error:
@@ -123,7 +121,6 @@ class Transport:
             raise NoAnswer("unreachable") from error
         except (requests.RequestException, ValueError, OSError) as error:
             raise NoAnswer("not_fhir") from error
-        line.has_begun = True
         with answer:
             return _body(answer)
 
@@ -148,6 +145,8 @@ def _body(answer: requests.Response) -> Any:
             body += chunk
             if len(body) > MOST_BYTES:
                 raise NoAnswer("too_large")
+    except requests.exceptions.ContentDecodingError as error:
+        raise NoAnswer("not_fhir") from error
     except (requests.RequestException, OSError, ValueError) as error:
         late = isinstance(error, requests.Timeout) or "timed out" in str(error)
         raise NoAnswer("timeout" if late else "cut_short") from error
@@ -155,8 +154,8 @@ def _body(answer: requests.Response) -> Any:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NoAnswer("not_fhir") from error
-    if found is None:  # a prefetch may say so, a FHIR server may not
-        raise NoAnswer("not_fhir")
+    if not isinstance(found, dict):  # null too: from a server it does not mean "none"
+        raise NoAnswer("wrong_type")
     return found
 
 
@@ -179,7 +178,7 @@ _mine = threading.local()
 
 def _tell(used: socket.socket | None) -> None:
     line: Line | None = getattr(_mine, "line", None)
-    if line is not None and used is not None:
+    if line is not None:
         line.uses(used)
 
 
@@ -202,12 +201,52 @@ class _WatchedTls(_Watched, HTTPSConnection):
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Watched
 
+    def _put_conn(self, conn: Any) -> None:
+        _tell(None)
+        super()._put_conn(conn)
+
 
 class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedTls
 
+    def _put_conn(self, conn: Any) -> None:
+        _tell(None)
+        super()._put_conn(conn)
+
 
 class _Adapter(HTTPAdapter):
+    """Sends a GET as it is, with as little work as can be: the time is short."""
+
+    def __init__(self, pools: int, size: int, trusted: str) -> None:
+        """``trusted``: file of CA certificates, read once: reading it for each connection takes 15 ms."""
+        self._pools: dict[str, Any] = {}
+        self._tls = ssl.create_default_context(cafile=trusted)
+        super().__init__(pools, size, max_retries=0)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        origin, _ = _split(request.url or "")
+        if origin not in self._pools:  # few: only servers on the allow-list come here
+            self._pools[origin] = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return self._pools[origin]
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing to add: the context verifies certificate and host name."""
+
+    def request_url(self, request: requests.PreparedRequest, _: Any) -> str:
+        return _split(request.url or "")[1]
+
+    def build_response(self, request: requests.PreparedRequest, raw: Any) -> requests.Response:
+        answer = requests.Response()
+        answer.status_code, answer.headers, answer.raw = raw.status, CaseInsensitiveDict(raw.headers), raw
+        answer.url, answer.request = request.url or "", request
+        return answer
+
+
+def _split(url: str) -> tuple[str, str]:
+    """``https://host:port`` and the rest."""
+    slash = url.index("/", len("https://"))
+    return url[:slash], url[slash:]
