@@ -9,9 +9,9 @@ from cds_service.clinical.record import Side, Unread, UnreadKind
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
 from cds_service.hooks.messages import Card
-from cds_service.hooks.parts import Call, card, closing_line, dvt_gap, lacking_line
+from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
-from cds_service.hooks.wording import facts_words, listed, short_name
+from cds_service.hooks.wording import facts_words, listed, short_name, whole
 
 MOST_CARDS = 3
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
@@ -130,12 +130,13 @@ def _gap_card(call: Call) -> Card:
     complaints = [fact for leg in legs for fact in leg.complaints]
     side = legs[0].side if len(legs) == 1 else Side.BOTH
     why = facts_words(content, complaints, call.assessment.today, side, 4)
+    lead = f"DVT cannot be excluded, {side.words}: {listed(gap)}"
     return card(
         call,
         key="gap",
         leg=side,
         topic="kneegap1",
-        summary=f"DVT cannot be excluded, {side.words}: {listed(gap)} not available to this service.",
+        summary=whole([f"{lead} not available to this service.", f"{lead} not available."], SUMMARY_LIMIT),
         lines=[
             (0, lacking_line(call)),
             (0, f"**Recorded** - {why}."),

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from cds_service.clinical.assess import shown
 from cds_service.clinical.assessment import Contribution, LegAssessment, RankedCause
 from cds_service.clinical.content import Cause, Content
-from cds_service.clinical.record import Status
+from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
-from cds_service.hooks.wording import capital, day_words, fact_words, listed, short_name
+from cds_service.hooks.wording import capital, day_words, fact_words, listed, short_name, whole
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
 _MOST_SUGGESTIONS = 3
@@ -51,11 +51,7 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
     """One card for all causes of a leg. ``after_urgent``: an urgent card stands above, so this one is brief."""
     content = call.content
     titles = [short_name(content, one.cause) for one in causes]
-    lead = f"Pain behind the knee, {leg.side.words}: consider {listed(titles[:2])}; new pain needs clinical review."
-    if gap := dvt_gap(call):
-        lead = _with_most(titles[:2], f"DVT cannot be excluded, {leg.side.words} ({listed(gap)} not available). Fits")
-    if after_urgent:
-        lead = _with_most(titles, f"Also fitting, {leg.side.words}")
+    lead = _also(leg.side, titles) if after_urgent else _lead(leg.side, titles[:2], dvt_gap(call))
     # Behind a critical card no routine order competes with the urgent one.
     critical = any(flag.indicator == "critical" for flag in leg.red_flags)
     suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
@@ -78,13 +74,21 @@ def _bands(causes: Sequence[RankedCause]) -> list[str]:
     return [f"{one.cause} {one.side.value} {one.band}" for one in causes]
 
 
-def _with_most(titles: Sequence[str], lead: str) -> str:
-    """A summary with as many causes as it holds."""
-    for count in range(len(titles), 0, -1):
-        whole = f"{lead}: {listed(titles[:count])}."
-        if len(whole) <= SUMMARY_LIMIT:
-            return whole
-    return f"{lead}: see below."
+def _lead(side: Side, titles: Sequence[str], gap: Sequence[str]) -> str:
+    """The summary, one sentence with as many causes as it holds."""
+    fewer = [listed(titles[:count]) for count in range(len(titles), 0, -1)]
+    if gap:
+        start = f"DVT cannot be excluded, {side.words} ({listed(gap)} not available)"
+        return whole([*(f"{start}; fitting: {some}." for some in fewer), f"{start}."], SUMMARY_LIMIT)
+    start = f"Pain behind the knee, {side.words}: consider"
+    return whole([f"{start} {some}; new pain needs clinical review." for some in fewer], SUMMARY_LIMIT)
+
+
+def _also(side: Side, titles: Sequence[str]) -> str:
+    """The summary behind an urgent card, with as many causes as it holds."""
+    start = f"Also fitting, {side.words}: "
+    fewer = [f"{start}{listed(titles[:count])}." for count in range(len(titles), 0, -1)]
+    return whole([*fewer, f"{start}see below."], SUMMARY_LIMIT)
 
 
 def _lines(

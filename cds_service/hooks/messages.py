@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 HOOK = "patient-view"
 SERVICE_ID = "posterior-knee-pain"
@@ -33,6 +33,13 @@ def _is_url(value: str) -> str:
     return value
 
 
+def _is_number(value: Any) -> Any:
+    """JSON has numbers for numbers: neither "300" nor true is one."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a whole number")
+    return value
+
+
 FhirId = Annotated[str, _matches(_FHIR_ID, "a bare FHIR id")]
 UserReference = Annotated[str, _matches(_USER, "Practitioner, PractitionerRole, Patient or RelatedPerson with an id")]
 
@@ -52,11 +59,11 @@ class Context(_Received):
 class FhirAuthorization(_Received):
     """The token the client lends for reading its FHIR server. Never logged or stored."""
 
-    access_token: str = Field(repr=False)
+    access_token: Annotated[str, Field(min_length=1, repr=False)]
     token_type: Literal["Bearer"]
-    expires_in: int
-    scope: str
-    subject: str
+    expires_in: Annotated[int, BeforeValidator(_is_number)]
+    scope: Annotated[str, Field(min_length=1)]
+    subject: Annotated[str, Field(min_length=1)]
     patient: str | None = None
 
 

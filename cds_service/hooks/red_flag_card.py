@@ -10,8 +10,8 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.record import Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
-from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for
-from cds_service.hooks.wording import capital, facts_words, listed
+from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, care_plan_line, closing_line, lacking_line, priority_for
+from cds_service.hooks.wording import capital, facts_words, listed, whole
 
 _MOST_FACTS = 7
 _SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
@@ -63,7 +63,7 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
         key=worst.rule,
         leg=first_leg.side if len({leg.side for leg, _, _ in groups}) == 1 else Side.BOTH,
         topic="kneeflags1",
-        summary=f"{len(groups)} more warning signs, consider each {_SPEED_WORDS[worst.speed]}: {listed(titles)}.",
+        summary=_several(f"{len(groups)} more warning signs, consider each {_SPEED_WORDS[worst.speed]}: ", titles),
         lines=lines,
         indicator=_indicator(call, worst),
         source="Red-flag rules of this service",
@@ -80,6 +80,12 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
         facts=[fact for _, flags, _ in groups for flag in flags for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for _, flags, _ in groups for flag in flags],
     )
+
+
+def _several(start: str, titles: Sequence[str]) -> str:
+    """The summary with as many titles as it holds; how many there are is said in front."""
+    fewer = [f"{start}{listed([*titles[:count], 'others'])}." for count in range(len(titles) - 1, 0, -1)]
+    return whole([f"{start}{listed(titles)}.", *fewer, f"{start}see below."], SUMMARY_LIMIT)
 
 
 def _where(sides: Sequence[Side]) -> str:

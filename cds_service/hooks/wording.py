@@ -79,6 +79,11 @@ def cut(text: str, limit: int) -> str:
     return text[: limit - 3].rsplit(" ", 1)[0].rstrip(",;:") + "..."
 
 
+def whole(sentences: Sequence[str], limit: int) -> str:
+    """The first of the sentences, fullest first, that is not longer than ``limit``; the last if all are."""
+    return next((one for one in sentences if len(one) <= limit), sentences[-1])
+
+
 def fit(lines: Sequence[tuple[int, str]], limit: int) -> str:
     """The lines joined by blank lines within ``limit`` characters.
 

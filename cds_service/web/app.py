@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -32,7 +31,7 @@ from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics, add_metrics_route
 from cds_service.web.pages import evidence_page, home_page, order_page
-from cds_service.web.problems import in_words, outcome
+from cds_service.web.problems import outcome
 
 
 def _utc_now() -> datetime:
@@ -140,10 +139,6 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def known(_: Request, error: HTTPException) -> Response:
         return outcome(error.status_code, str(error.detail), dict(error.headers or {}))
-
-    @app.exception_handler(ValidationError)
-    async def wrong_request(_: Request, error: ValidationError) -> Response:
-        return outcome(400, in_words(error))
 
     @app.exception_handler(UnusableInput)
     async def unusable(_: Request, error: UnusableInput) -> Response:

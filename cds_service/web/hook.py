@@ -6,11 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from cds_service.ground.errors import UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
@@ -21,6 +24,7 @@ from cds_service.hooks.showing import Showing, Shown
 from cds_service.web.body import read_json
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
+from cds_service.web.problems import in_words
 
 log = logging.getLogger("cds_service")
 
@@ -47,7 +51,7 @@ def add_hook_routes(
             raise HTTPException(404, "no such service")
         started, now = time.perf_counter(), clock()
         body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
-        hook_request = HookRequest.model_validate(body)
+        hook_request = _understood(body)
         caller = service.clients.find(hook_request.fhirServer)
         sent = gather(hook_request.prefetch)
         sent.check_patient(hook_request.context.patientId)
@@ -59,6 +63,14 @@ def add_hook_routes(
         metrics.count_call(shown, seconds)
         _log_call(answer, prefetched, shown, seconds)
         return json_response(response(shown.cards, answer.told | shown.told).as_json())
+
+
+def _understood(body: Any) -> HookRequest:
+    """The body as a request. Only here is a validation error the sender's: anywhere else it is a fault of ours."""
+    try:
+        return HookRequest.model_validate(body)
+    except ValidationError as error:
+        raise UnusableInput(in_words(error)) from error
 
 
 def _log_call(answer: Answer, prefetched: Prefetched, shown: Shown, seconds: float) -> None:

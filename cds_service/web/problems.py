@@ -32,7 +32,7 @@ def outcome(status: int, words: str, headers: dict[str, str] | None = None) -> R
 def in_words(error: ValidationError) -> str:
     """Which fields of a request are wrong, without their values."""
     places = [
-        ".".join(str(part) for part in mistake["loc"]) + f": {mistake['msg'].removeprefix('Value error, ')}"
+        (".".join(str(part) for part in mistake["loc"]) or "body") + f": {mistake['msg'].removeprefix('Value error, ')}"
         for mistake in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     return "The request is not a patient-view call: " + "; ".join(places[:5])

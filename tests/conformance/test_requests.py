@@ -87,11 +87,12 @@ def test_server_authorization_and_prefetch_are_optional(server: Server) -> None:
 @pytest.mark.parametrize("field", ["access_token", "token_type", "expires_in", "scope", "subject"])
 def test_fields_of_the_authorization(server: Server, field: str) -> None:
     refused(server, lambda body: body.update(fhirAuthorization={k: v for k, v in lent().items() if k != field}))
-    empty: tuple[Any, ...] = (None, [], {})
-    for value in empty:
+    others: tuple[Any, ...] = (None, [], {}, "", True)
+    for value in others:
         refused(server, lambda body, value=value: body.update(fhirAuthorization=lent() | {field: value}))  # type: ignore[misc]
     refused(server, lambda body: body.update(fhirAuthorization=lent() | {"token_type": "Basic"}))
-    refused(server, lambda body: body.update(fhirAuthorization=lent() | {"expires_in": 1.5}))
+    for seconds in (1.5, "300"):
+        refused(server, lambda body, seconds=seconds: body.update(fhirAuthorization=lent() | {"expires_in": seconds}))  # type: ignore[misc]
 
 
 @pytest.mark.row("C1")

@@ -53,7 +53,7 @@ def test_a_missed_part_never_hides_a_dvt_in_silence(service: Service, name: str)
 
 def test_the_gap_comes_first_on_the_card_there_is(service: Service) -> None:
     (card,) = cards_of(service, "worked-case-4", "conditions")
-    assert card.summary.startswith("DVT cannot be excluded, right leg (problems not available).")
+    assert card.summary.startswith("DVT cannot be excluded, right leg (problems not available); fitting: ")
     assert card.detail.startswith("**DVT cannot be excluded:** problems not available to this service.")
 
 
@@ -149,3 +149,17 @@ def test_no_state_of_the_keys_hides_a_dvt_in_silence(name: str, how: list[str], 
     assert cards, states
     shown = {card.rule for card in cards}
     assert shown & {"RF01", "RF17"} or cards[0].detail.startswith("**DVT cannot be excluded:**"), (states, shown)
+
+
+def test_every_summary_with_a_gap_is_one_whole_sentence(service: Service) -> None:
+    for name in stories():
+        for lost in SUBSETS[:3]:
+            try:
+                cards = cards_of(service, name, *lost)
+            except NothingToJudgeBy:
+                continue
+            for card in cards:
+                assert len(card.summary) < 140
+                assert card.summary.endswith(".")
+                assert not card.summary.endswith("...")
+                assert ". " not in card.summary

@@ -14,6 +14,7 @@ import requests
 from cds_service.cli.examples import as_request
 from cds_service.ground.settings import Settings
 from cds_service.hooks import service as service_module
+from cds_service.hooks.messages import Card
 from tests.conftest import Server, bundle, run_server
 
 CALL = "/cds-services/posterior-knee-pain"
@@ -283,6 +284,18 @@ def test_an_unforeseen_fault_is_500_never_no_card(faulty: Server, caplog: pytest
     assert is_outcome(answer)
     assert "Exampleton" not in answer.text + caplog.text
     assert "RuntimeError" in caplog.text
+
+
+def test_a_wrong_card_is_our_fault_not_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compose(*_: Any) -> None:
+        Card.model_validate({"summary": "chart of Testa Exampleton"})
+
+    monkeypatch.setattr(service_module, "compose", compose)
+    for server in run_server(Settings()):
+        answer = server.call(request_for("dvt-likely"))
+        assert answer.status_code == 500
+        assert is_outcome(answer)
+        assert "Exampleton" not in answer.text
 
 
 def test_too_large_is_413() -> None:
