@@ -98,8 +98,16 @@ def fit(lines: Sequence[tuple[int, str]], limit: int) -> str:
     while (over := _length(kept) - limit) > 0:
         place = max(range(1, len(kept)), key=lambda index: len(kept[index][1]))
         text = kept[place][1]
-        kept[place] = (0, cut(text, len(text) - over))
+        kept[place] = (0, _cut_markdown(text, len(text) - over))
     return "\n\n".join(text for _, text in kept)
+
+
+def _cut_markdown(text: str, limit: int) -> str:
+    """``cut``, with bold type closed where the cut left it open."""
+    if cut(text, limit).count("**") % 2 == 0:
+        return cut(text, limit)
+    shorter = cut(text, limit - len("**"))
+    return shorter + "**" if shorter.count("**") % 2 else shorter
 
 
 def _length(lines: Sequence[tuple[int, str]]) -> int:
