@@ -29,6 +29,7 @@ from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
+from cds_service.web.server import server_config
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "fhir_examples"
@@ -98,12 +99,14 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
     with tempfile.TemporaryDirectory() as folder:
         if "database_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
+        if "auth" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"auth": "open"})
         yield from _run(settings.model_copy(update={"port": port}), port, clock)
 
 
 def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterator[Server]:
     app = create_app(settings, clock=clock)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
+    server = uvicorn.Server(server_config(app, settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -40,7 +40,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Process]:
     """``knee-cds serve`` with ``settings`` (names without their prefix) until the block ends; its log in ``folder``."""
     port = free_port()
     chosen = {f"KNEE_CDS_{name.upper()}": value for name, value in settings.items()}
-    environment = {**os.environ, "TMPDIR": str(folder), "KNEE_CDS_PORT": str(port), **chosen}
+    environment = {**os.environ, "KNEE_CDS_AUTH": "open", "TMPDIR": str(folder), "KNEE_CDS_PORT": str(port), **chosen}
     with (folder / f"serve-{port}.log").open("wb") as log:
         command = [sys.executable, "-W", "error", "-m", "cds_service.cli.main", "serve"]
         running = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import os
+import secrets
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir
@@ -10,34 +12,68 @@ from uuid import uuid4
 
 import orjson
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 from rich.text import Text
+from uvicorn.supervisors import Multiprocess
 
 from cds_service.cli.examples import as_request, bundles
+from cds_service.ground.errors import KneeCdsError
+from cds_service.ground.logs import get_log, set_up
 from cds_service.ground.settings import Settings, shipped
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.web.app import create_app
+from cds_service.web.server import server_config
+
+log = get_log()
 
 DEMO_PATIENT = "dvt-likely"
 
 
 def serve(settings: Settings) -> int:
     """Run until stopped. Wrong content stops the start."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    app = create_app(settings)
+    set_up(settings.log_level, settings.log_style)
+    if settings.workers == 1:
+        app = create_app(settings)
+        _welcome(settings)
+        uvicorn.Server(server_config(app, settings)).run()
+        return 0
+    if settings.hash_key is None:
+        # All workers must make the same hashes; for more than this start the site sets a key of its own.
+        os.environ["KNEE_CDS_HASH_KEY"] = secrets.token_urlsafe(32)
+        settings = Settings()
+    create_app(settings)  # so that wrong content is told once, here, and not by every worker
     _welcome(settings)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False)
+    config = server_config("cds_service.cli.serve:worker", settings, factory=True, workers=settings.workers)
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
     return 0
 
 
+def worker() -> FastAPI:
+    """The application of one of several processes, set up from the environment like the first."""
+    settings = Settings()
+    set_up(settings.log_level, settings.log_style)
+    try:
+        return create_app(settings)
+    except KneeCdsError as error:
+        log.error("worker_not_started", error=type(error).__name__)
+        sys.exit(1)
+
+
 def _welcome(settings: Settings) -> None:
+    """Says loudly who may call: on the terminal, and in the log, where it is looked for later."""
     console = Console()
     base = settings.base_url
     console.print(Text(f"Posterior knee CDS on {base}", style="bold"))
+    if settings.auth == "open":
+        console.print(Text("  OPEN: callers are not checked. For invented patients only.", style="bold red"))
+        log.warning("started", auth="open", host=settings.host, port=settings.port, workers=settings.workers)
+    else:
+        console.print(Text("  callers must bring a token of a known client"))
+        log.info("started", auth="required", host=settings.host, port=settings.port, workers=settings.workers)
     console.print(Text(f"  open      {base}/"))
     console.print(Text(f"  discovery {base}/cds-services"))
-    example = _demo_request()
+    example = _demo_request() if settings.auth == "open" else None
     if example:
         console.print(Text("  a call to paste into another terminal:"))
         url = f"{base}/cds-services/{SERVICE_ID}"

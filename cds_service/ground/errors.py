@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 class KneeCdsError(Exception):
@@ -41,6 +42,27 @@ class ContentError(KneeCdsError):
 
 class WrongSetting(KneeCdsError):  # noqa: N818
     """A setting cannot be used."""
+
+
+class Unauthorized(KneeCdsError):  # noqa: N818
+    """The caller is nobody known (HTTP 401, without a word). ``reason``: a code for the log."""
+
+    def __init__(self, reason: str, **about: str) -> None:
+        """``about``: what of the token may be logged: issuer, tenant, jti."""
+        self.reason = reason
+        self.about = about
+        super().__init__(reason)
+
+
+class TooMuch(KneeCdsError):  # noqa: N818
+    """More than this service takes now (HTTP 429 for one client's share, 503 for everybody's)."""
+
+    def __init__(self, status: Literal[429, 503], reason: str, seconds: int) -> None:
+        """``seconds``: when to try again."""
+        self.status = status
+        self.reason = reason
+        self.seconds = seconds
+        super().__init__(f"too many calls; try again in {seconds} s")
 
 
 class StoreDown(KneeCdsError):  # noqa: N818
@@ -82,6 +104,7 @@ _REASONS = {
     "cut_short": "the FHIR server's answer broke off",
     "too_large": "the FHIR server's answer is too large",
     "unreachable": "the FHIR server could not be reached",
+    "forbidden_address": "the FHIR server's name leads to an address that is not permitted",
     "busy": "this service was too busy to read the FHIR server in time",
     "another_patient": "the FHIR server sent another patient",
 }

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
+from cds_service.ground.networks import Networks
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -36,6 +37,16 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes; more than one are watched and replaced.")
+    auth: Literal["required", "open"] = Field(
+        default="required", description="Whether callers must bring a token of a known client."
+    )
+    open_on_network: bool = Field(
+        default=False, description="Allow auth `open` on an address that others than this machine reach."
+    )
+    discovery: Literal["open", "closed"] = Field(
+        default="open", description="Whether discovery answers without a token; it holds no patient data."
+    )
     public_url: HttpUrl | None = Field(
         default=None, description="Base URL under which EHRs reach the service; links in cards start with it."
     )
@@ -53,14 +64,27 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest request body accepted.")
     max_json_depth: int = Field(default=64, ge=16, le=1000, description="Deepest nesting of a request body accepted.")
+    max_entries: int = Field(default=10_000, ge=100, description="Most resources in a request body.")
+    max_header_bytes: int = Field(default=32_768, ge=4_096, description="Largest request line and headers together.")
+    max_connections: int = Field(default=1_000, ge=10, description="Most connections; the slowest to ask gives way.")
+    max_at_once: int = Field(default=256, ge=1, description="Most calls worked on at once; others get 503.")
+    read_seconds: float = Field(default=10, ge=0.1, le=120, description="Time for headers, and again for a body.")
+    shutdown_seconds: int = Field(default=10, ge=1, le=300, description="Time for calls in flight at the end.")
     fhir_servers: CommaSeparated = Field(
         default=(), description="FHIR servers that may be read, comma-separated base URLs; others are never called."
     )
     fhir_deadline_ms: int = Field(
         default=400, ge=50, le=10_000, description="Time for reading a FHIR server, all keys and pages together."
     )
-    fhir_ca_bundle: Path | None = Field(default=None, description="CA certificates for FHIR servers, a PEM file.")
+    fhir_ca_bundle: Path | None = Field(
+        default=None, description="CA certificates for FHIR and key servers, a PEM file."
+    )
+    private_networks: CommaSeparated = Field(
+        default=(),
+        description="The site's own networks, such as 10.0.0.0/8, that a server's name may lead to.",
+    )
     clients: Path | None = Field(default=None, description="The site's clients file, TOML: profiles and switches.")
+    clients_toml: str | None = Field(default=None, description="The text of a clients file, instead of the file.")
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///knee-cds.db"),
         description="Card register and feedback: sqlite:///file or postgresql://user:password@server/database.",
@@ -73,6 +97,7 @@ class Settings(BaseSettings):
         default=(), description="Origins of browser-based clients that may call, comma-separated."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Log level.")
+    log_style: Literal["json", "text"] = Field(default="json", description="Form of a log line.")
 
     @field_validator("order_url")
     @classmethod
@@ -94,6 +119,13 @@ class Settings(BaseSettings):
         """Refuse what is no plain base URL, so that the allow-list means what it says."""
         for url in value:
             Address.parse(url)
+        return value
+
+    @field_validator("private_networks")
+    @classmethod
+    def parsed_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no network."""
+        Networks.of(value)
         return value
 
     @field_validator("cors_origins")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import secrets
 from dataclasses import dataclass
 
+from cds_service.ground.logs import get_log
 from cds_service.hooks.messages import Context
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 _HASHED_USERS = ("Patient/", "RelatedPerson/")
 
@@ -37,7 +37,9 @@ class KeyedHash:
     def __init__(self, key: str | None) -> None:
         """``key``: the site's; without one a random key, so that hashes mean nothing after a restart."""
         if key is None:
-            log.warning("KNEE_CDS_HASH_KEY is not set: answered cards are forgotten at every restart")
+            log.warning(
+                "no_hash_key", message="KNEE_CDS_HASH_KEY is not set: answered cards are forgotten at every restart"
+            )
         self._key = key.encode() if key is not None else secrets.token_bytes(32)
 
     def of(self, *parts: str) -> str:

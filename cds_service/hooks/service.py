@@ -72,8 +72,12 @@ class Service:
             content, load_clients(settings, content), settings.base_url, settings.order_url, settings.card_layout
         )
 
-    def answer(self, request: HookRequest, prefetched: Prefetched, now: datetime) -> Answer:
+    def answer(
+        self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller | None = None
+    ) -> Answer:
         """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
+
+        ``caller``: the client; without it, the one whose FHIR server the call names.
 
         Raises:
             UnusableInput: the prefetched patient is another one.
@@ -90,7 +94,7 @@ class Service:
         )
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        caller = self.clients.find(request.fhirServer)
+        caller = caller or self.clients.find(request.fhirServer)
         cards = self.cards(assessment, context, now, prefetched.lacking, caller)
         return Answer(cards, assessment, caller, _told(assessment, prefetched.lacking))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any
 
 from cds_service.clinical.content import Content
 from cds_service.ground.errors import StoreDown
+from cds_service.ground.logs import get_log
 from cds_service.hooks.askers import Asker, KeyedHash
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.clients.shape import shape
@@ -18,7 +18,7 @@ from cds_service.hooks.quiet import Quieted, quieten, window
 from cds_service.hooks.register.rows import CardRow
 from cds_service.hooks.register.writer import Register
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,21 @@ class Shown:
 class Showing:
     """One for the whole process; keeps nothing of a call but what it hands to the register."""
 
-    def __init__(self, content: Content, pathway: str, register: Register, keyed: KeyedHash, *, quiet: bool) -> None:
-        self._content = content
+    def __init__(self, pathway: str, register: Register, keyed: KeyedHash, *, quiet: bool) -> None:
         self._pathway = pathway
         self._register = register
         self._keyed = keyed
         self._quiet = quiet
 
-    async def show(self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime) -> Shown:
-        """The cards for this asker, in the caller's dialect, and registered."""
+    async def show(
+        self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime, content: Content
+    ) -> Shown:
+        """The cards for this asker, in the caller's dialect, and registered. ``content``: what they were made from."""
         asker = self._keyed.asker(caller.name, request.fhirServer, request.context)
         quieted = await self._quieten(cards, asker, now)
         shaped = shape(quieted.cards, caller)
         silent = caller.client.silent
-        self._register.record([self._row(card, asker, quieted, now, shown=not silent) for card in shaped])
+        self._register.record([self._row(card, asker, quieted, now, content, shown=not silent) for card in shaped])
         told: dict[str, Any] = {}
         if quieted.hidden:
             told["quiet"] = [card.source.topic.code for card in quieted.hidden]
@@ -63,12 +64,13 @@ class Showing:
         try:
             answered = await self._register.answered(asker, now)
         except StoreDown as error:
-            log.debug("answered cards are shown again: %s", error)  # the outage itself is logged once
+            log.debug("answered_cards_shown_again", error=type(error).__name__)  # the outage itself is logged once
             return Quieted(tuple(cards))
         return quieten(cards, answered, asker, self._keyed)
 
-    def _row(self, card: Card, asker: Asker, quieted: Quieted, now: datetime, *, shown: bool) -> CardRow:
-        content = self._content
+    def _row(
+        self, card: Card, asker: Asker, quieted: Quieted, now: datetime, content: Content, *, shown: bool
+    ) -> CardRow:
         row = CardRow(
             uuid=card.uuid,
             shown_at=now,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -14,24 +14,32 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
-from cds_service.clinical.content import Content
-from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
+from cds_service.ground.errors import NothingToJudgeBy, TooMuch, Unauthorized, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
+from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.fhir_server.reader import FhirReader
+from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.service import Service
 from cds_service.hooks.showing import Showing
 from cds_service.hooks.terminology import code_system, value_set
-from cds_service.web.body import TooLarge, WrongMediaType
+from cds_service.web.body import Bodies, TooLarge, TooSlow, WrongMediaType
 from cds_service.web.faults import Faults
 from cds_service.web.feedback import add_feedback_routes
+from cds_service.web.health import add_health_routes
 from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics, add_metrics_route
 from cds_service.web.pages import evidence_page, home_page, order_page
 from cds_service.web.problems import outcome
+from cds_service.web.running import Running
+from cds_service.web.security.entrance import Entrance
+from cds_service.web.security.guard import Guard
+from cds_service.web.security.shares import Shares
+
+START_SECONDS = 6.0
 
 
 def _utc_now() -> datetime:
@@ -41,17 +49,28 @@ def _utc_now() -> datetime:
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> FastAPI:
     """The application. ``clock`` gives the moment a call is judged at; only tests pass another."""
     service = Service.of(settings)
-    content = service.content
     reader = FhirReader.of(settings)
-    register = Register(Store.open(settings.database_url.get_secret_value()))
-    metrics = Metrics(register)
+    store = Store.open(settings.database_url.get_secret_value())
+    register, nonces = Register(store), Nonces(store)
+    keys = KeyRing.of(settings)
+    metrics = Metrics(register, keys, nonces)
+    entrance = Entrance(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
+    guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
+    running = Running(settings, service, entrance)
     hash_key = settings.hash_key.get_secret_value() if settings.hash_key else None
-    showing = Showing(content, settings.pathway, register, KeyedHash(hash_key), quiet=settings.quiet)
+    showing = Showing(settings.pathway, register, KeyedHash(hash_key), quiet=settings.quiet)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         register.start()
+        running.reload_on_hangup()
+        if entrance.required:
+            # The only time that anybody waits for a key server or for the database.
+            await asyncio.to_thread(keys.wait, START_SECONDS)
+            await asyncio.to_thread(register.wait, START_SECONDS)
         yield
+        keys.close()
+        nonces.close()
         register.close()
         reader.close()
 
@@ -64,12 +83,13 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    add_hook_routes(app, settings, service, reader, showing, metrics, clock)
-    add_feedback_routes(app, settings, register, metrics, clock)
+    closed = entrance.required and settings.discovery == "closed"
+    add_hook_routes(app, guard, running, reader, showing, metrics, clock, discovery_is_closed=closed)
+    add_feedback_routes(app, guard, running, register, metrics, clock)
     add_metrics_route(app, metrics)
-    _add_health(app, content, register)
-    _add_pages(app, settings, content)
-    _add_error_answers(app)
+    add_health_routes(app, settings, running, register, keys, nonces)
+    _add_pages(app, settings, running)
+    _add_error_answers(app, metrics)
     app.add_middleware(Faults, count=metrics.count_answer)
     if settings.cors_origins:
         # Outermost, so that a browser-based client can read failures too.
@@ -86,54 +106,37 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     return app
 
 
-def _add_health(app: FastAPI, content: Content, register: Register) -> None:
-    @app.get("/health/live")
-    async def live() -> Response:
-        return json_response({"status": "live"})
-
-    @app.get("/health/ready")
-    async def ready() -> Response:
-        state = register.state
-        database: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
-        if state.since:
-            database |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
-        # Ready even while the database is down: cards do not need it.
-        return json_response(
-            {"status": "ready", "version": __version__, "content": content.version, "database": database}
-        )
-
-
-def _add_pages(app: FastAPI, settings: Settings, content: Content) -> None:
+def _add_pages(app: FastAPI, settings: Settings, running: Running) -> None:
     @app.get("/")
     async def home() -> Response:
-        return home_page(content, settings.base_url)
+        return home_page(running.service.content, settings.base_url)
 
     @app.get("/orders/{order}")
     async def order(order: str, side: str = "unknown") -> Response:
-        if order not in content.orders:
+        if order not in running.service.content.orders:
             raise HTTPException(404, "no such order")
-        return order_page(content, order, side)
+        return order_page(running.service.content, order, side)
 
     @app.get("/evidence/{key}")
     async def evidence(key: str) -> Response:
-        page = evidence_page(content, key)
+        page = evidence_page(running.service.content, key)
         if page is None:
             raise HTTPException(404, "no such rule or cause")
         return page
 
     @app.get("/fhir/CodeSystem/finding")
     async def findings() -> Response:
-        return json_response(code_system(content))
+        return json_response(code_system(running.service.content))
 
     @app.get("/fhir/ValueSet/{key}")
     async def one_finding(key: str) -> Response:
-        found = value_set(content, key)
+        found = value_set(running.service.content, key)
         if found is None:
             raise HTTPException(404, "no such finding")
         return json_response(found)
 
 
-def _add_error_answers(app: FastAPI) -> None:
+def _add_error_answers(app: FastAPI, metrics: Metrics) -> None:
     """Every foreseen failure is an OperationOutcome; the unforeseen ones are answered by ``Faults``."""
 
     @app.exception_handler(HTTPException)
@@ -155,3 +158,17 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(TooLarge)
     async def large(_: Request, error: TooLarge) -> Response:
         return outcome(413, str(error))
+
+    @app.exception_handler(TooSlow)
+    async def slow(_: Request, error: TooSlow) -> Response:
+        return outcome(408, str(error))
+
+    @app.exception_handler(TooMuch)
+    async def much(_: Request, error: TooMuch) -> Response:
+        metrics.count_refusal(error.reason)
+        return outcome(error.status, str(error), {"Retry-After": str(error.seconds)})
+
+    @app.exception_handler(Unauthorized)
+    async def nobody(_: Request, __: Unauthorized) -> Response:
+        # Without a body: whoever guesses at tokens shall not learn what was wrong with one.
+        return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})

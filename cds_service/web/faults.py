@@ -3,14 +3,14 @@ reaches the log. Outermost, because the framework's own handler would log the ex
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cds_service.ground.logs import get_log
 from cds_service.web.problems import outcome
 
-log = logging.getLogger("cds_service")
+log = get_log()
 WORDS = "The service failed on this request; no judgement was made. This is not an all-clear."
 
 
@@ -40,7 +40,7 @@ class Faults:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end as a visible failure
-            log.error("unforeseen %s at %s", type(error).__name__, _place(error))
+            log.error("unforeseen", error=type(error).__name__, place=_place(error))
             if not begun:
                 await outcome(500, WORDS)(scope, receive, watched)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,16 +10,17 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from cds_service.ground.errors import StoreDown, UnusableInput
-from cds_service.ground.settings import Settings
+from cds_service.ground.logs import get_log
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.hooks.register.feedback import Feedback, understand
 from cds_service.hooks.register.writer import Register
-from cds_service.web.body import read_json
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.problems import outcome
+from cds_service.web.running import Running
+from cds_service.web.security.guard import Guard
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 EXTENSION = "com.posterior-knee-cds.feedback"
 _RETRY_SECONDS = "5"
@@ -28,20 +28,22 @@ _MOST_NAMED = 20
 
 
 def add_feedback_routes(
-    app: FastAPI, settings: Settings, register: Register, metrics: Metrics, clock: Callable[[], datetime]
+    app: FastAPI, guard: Guard, running: Running, register: Register, metrics: Metrics, clock: Callable[[], datetime]
 ) -> None:
     """``POST /cds-services/{id}/feedback``."""
 
     @app.post("/cds-services/{service_id}/feedback")
     async def feedback(service_id: str, request: Request) -> Response:
+        proved = await guard.admit(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
-        body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
-        sent = understand(body, service_id, clock())
-        await register.keep(sent.rows)
+        body = await guard.read(request, proved)
+        sent = understand(body, service_id, clock(), proved.name if proved else None)
+        async with guard.working(proved or running.service.clients.default, proved):
+            await register.keep(sent.rows)
         for row in sent.rows:
             metrics.feedback.labels(row.outcome).inc()
-        log.info("feedback kept=%d wrong=%d", len(sent.rows), len(sent.wrong))
+        log.info("feedback", client=proved.name if proved else None, kept=len(sent.rows), wrong=len(sent.wrong))
         if sent.wrong:
             raise UnusableInput(_complaint(sent))
         return json_response({"extension": {EXTENSION: {"received": len(sent.rows)}}})

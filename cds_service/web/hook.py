@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -14,55 +13,67 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from cds_service.ground.errors import UnusableInput
-from cds_service.ground.settings import Settings
+from cds_service.ground.logs import get_log
+from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
 from cds_service.hooks.prefetch import Prefetched, gather
-from cds_service.hooks.service import Answer, Service, response
+from cds_service.hooks.service import Answer, response
 from cds_service.hooks.showing import Showing, Shown
-from cds_service.web.body import read_json
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.problems import in_words
+from cds_service.web.running import Running
+from cds_service.web.security.guard import Guard
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 
 def add_hook_routes(
     app: FastAPI,
-    settings: Settings,
-    service: Service,
+    guard: Guard,
+    running: Running,
     reader: FhirReader,
     showing: Showing,
     metrics: Metrics,
     clock: Callable[[], datetime],
+    *,
+    discovery_is_closed: bool,
 ) -> None:
     """``GET /cds-services`` and ``POST /cds-services/{id}``."""
-    offered = discovery(service.content)
 
     @app.get("/cds-services")
-    async def discover() -> Response:
-        return json_response(offered)
+    async def discover(request: Request) -> Response:
+        if discovery_is_closed:
+            await guard.admit(request)
+        return json_response(discovery(running.service.content))
 
     @app.post("/cds-services/{service_id}")
     async def call(service_id: str, request: Request) -> Response:
+        started, now, service = time.perf_counter(), clock(), running.service
+        proved = await guard.admit(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
-        started, now = time.perf_counter(), clock()
-        body = await read_json(request, settings.max_body_bytes, settings.max_json_depth)
-        hook_request = _understood(body)
-        caller = service.clients.find(hook_request.fhirServer)
-        sent = gather(hook_request.prefetch)
-        sent.check_patient(hook_request.context.patientId)
-        prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir)
-        metrics.count_lacking(prefetched)
-        answer = service.answer(hook_request, prefetched, now)
-        shown = await showing.show(answer.cards, caller, hook_request, now)
+        hook_request = _understood(await guard.read(request, proved))
+        caller = proved or service.clients.find(hook_request.fhirServer)
+        async with guard.working(caller, proved):
+            prefetched = await _completed(reader, hook_request, caller, proved)
+            metrics.count_lacking(prefetched)
+            answer = service.answer(hook_request, prefetched, now, caller)
+            shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
         seconds = time.perf_counter() - started
         metrics.count_call(shown, seconds)
         _log_call(answer, prefetched, shown, seconds)
         return json_response(response(shown.cards, answer.told | shown.told).as_json())
+
+
+async def _completed(reader: FhirReader, request: HookRequest, caller: Caller, proved: Caller | None) -> Prefetched:
+    """The chart as sent, its missing parts read. A client that has proved who it is has its own servers read only."""
+    sent = gather(request.prefetch)
+    sent.check_patient(request.context.patientId)
+    own = proved.addresses if proved else None
+    return await reader.complete(request, sent, without_token=caller.profile.open_fhir, own=own)
 
 
 def _understood(body: Any) -> HookRequest:
@@ -78,17 +89,17 @@ def _log_call(answer: Answer, prefetched: Prefetched, shown: Shown, seconds: flo
     assessment = answer.assessment
     record = assessment.record
     log.info(
-        "call client=%s cards=%d rules=%s entries=%d unread=%d read=%s lacking=%s silent=%r content=%s ms=%.1f",
-        answer.caller.name,
-        len(shown.cards),
-        ",".join(f"{card.rule}:{fate}" for card, fate in shown.fates) or "-",
-        record.entries,
-        len(record.unread),
-        ",".join(part.key for part in prefetched.parts if part.was_read) or "-",
-        ",".join(f"{part.key}:{part.why}" for part in prefetched.lacking) or "-",
-        assessment.silent_because,
-        assessment.content_version,
-        seconds * 1000,
+        "call",
+        client=answer.caller.name,
+        cards=len(shown.cards),
+        rules=",".join(f"{card.rule}:{fate}" for card, fate in shown.fates),
+        entries=record.entries,
+        unread=len(record.unread),
+        read=",".join(part.key for part in prefetched.parts if part.was_read),
+        lacking=",".join(f"{part.key}:{part.why}" for part in prefetched.lacking),
+        silent=assessment.silent_because,
+        content=assessment.content_version,
+        ms=round(seconds * 1000, 1),
     )
     for one in record.unread[:20]:
-        log.warning("unread kind=%s reason=%r about=%s", one.kind.value, one.reason, ",".join(one.keys) or "-")
+        log.warning("unread", kind=one.kind.value, reason=one.reason, about=",".join(one.keys))

@@ -10,7 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.prefetch import Prefetched
+from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.showing import Shown
 
@@ -20,7 +22,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 class Metrics:
     """The counters of one application."""
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: Register, keys: KeyRing, nonces: Nonces) -> None:
         self.registry = CollectorRegistry()
         self.answers = Counter(
             "knee_cds_answers", "HTTP answers by route and status.", ["route", "status"], registry=self.registry
@@ -36,11 +38,19 @@ class Metrics:
             "knee_cds_lacking", "Parts of charts that did not come whole.", ["key", "why"], registry=self.registry
         )
         self.feedback = Counter("knee_cds_feedback", "Feedback kept.", ["outcome"], registry=self.registry)
+        self.refused = Counter(
+            "knee_cds_refused", "Calls refused for their token or their number.", ["reason"], registry=self.registry
+        )
         self.registry.register(_RegisterState(register))
+        self.registry.register(_EntranceState(keys, nonces))
 
     def count_answer(self, route: str, status: int) -> None:
         """Any answer at all."""
         self.answers.labels(route, str(status)).inc()
+
+    def count_refusal(self, reason: str) -> None:
+        """A call that was not let in."""
+        self.refused.labels(reason).inc()
 
     def count_lacking(self, prefetched: Prefetched) -> None:
         """The parts of a chart that did not come whole, also of calls that end in 412."""
@@ -65,6 +75,23 @@ class _RegisterState(Collector):
         yield GaugeMetricFamily("knee_cds_cards_waiting", "Cards not yet in the database.", state.waiting)
         yield CounterMetricFamily("knee_cds_cards_lost", "Cards that never got into the database.", state.lost)
         yield CounterMetricFamily("knee_cds_cards_registered", "Cards in the database.", state.cards)
+
+
+class _EntranceState(Collector):
+    def __init__(self, keys: KeyRing, nonces: Nonces) -> None:
+        self._keys = keys
+        self._nonces = nonces
+
+    def collect(self) -> Iterator[Metric]:
+        """Keys and tokens as of now."""
+        found = GaugeMetricFamily("knee_cds_keys", "Keys of a client's key server that count.", labels=["client"])
+        for one in self._keys.states:
+            found.add_metric([one.client], one.keys)
+        yield found
+        failing = sum(bool(one.why) for one in self._keys.states)
+        yield GaugeMetricFamily("knee_cds_key_servers_failing", "Key servers whose last answer was no use.", failing)
+        shared = float(not self._nonces.alone)
+        yield GaugeMetricFamily("knee_cds_tokens_shared", "Whether all processes know which tokens are used.", shared)
 
 
 def add_metrics_route(app: FastAPI, metrics: Metrics) -> None:

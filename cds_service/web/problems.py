@@ -13,9 +13,11 @@ _CODES = {
     400: "invalid",
     404: "not-found",
     405: "not-supported",
+    408: "timeout",
     412: "incomplete",
     413: "too-long",
     415: "not-supported",
+    429: "throttled",
     503: "transient",
 }
 

@@ -105,7 +105,7 @@ def bare_app() -> FastAPI:
 
 def serve(port: int, folder: str, *, bare: bool) -> None:
     """Run one of the two until killed."""
-    settings = Settings(database_url=f"sqlite:///{folder}/bench.db")
+    settings = Settings(database_url=f"sqlite:///{folder}/bench.db", auth="open")
     app = bare_app() if bare else create_app(settings, clock=lambda: NOW)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 

@@ -67,7 +67,7 @@ def fhir_server(port: int) -> None:
 def service(port: int, fhir_port: int, folder: str) -> None:
     """The service, until killed."""
     servers = tuple(f"http://127.0.0.1:{fhir_port}/{kind}" for kind in ("300", "never"))
-    settings = Settings(fhir_servers=servers, database_url=f"sqlite:///{folder}/bench.db", port=port)
+    settings = Settings(fhir_servers=servers, database_url=f"sqlite:///{folder}/bench.db", port=port, auth="open")
     app = create_app(settings, clock=lambda: NOW)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 

@@ -7,9 +7,10 @@ import socket
 import time
 from contextlib import suppress
 
+from cds_service.ground.networks import Networks
 from cds_service.hooks.fhir_server.reader import FhirReader
-from cds_service.hooks.fhir_server.transport import Line, Transport
 from cds_service.hooks.messages import HookRequest
+from cds_service.hooks.outbound import Line, Transport
 from cds_service.hooks.prefetch import KEYS, gather
 from tests import fhir_server as fhir
 from tests.web.test_fhir_access import lent
@@ -17,7 +18,7 @@ from tests.web.test_service import request_for
 
 
 def test_a_connection_given_back_is_not_cut_by_its_last_user() -> None:
-    transport = Transport(size=5, per_call=2, ca_bundle=None)
+    transport = Transport(networks=Networks(), size=5, per_call=2, ca_bundle=None)
     with fhir.running() as ehr:
         first = Line(time.monotonic() + 2)
         transport.get(f"{ehr.url}/Observation?patient=x", None, first)
@@ -29,7 +30,7 @@ def test_a_connection_given_back_is_not_cut_by_its_last_user() -> None:
 
 def test_a_cut_read_takes_up_what_has_arrived() -> None:
     """Cut before its thread looked at the answer: what the socket holds still counts."""
-    transport = Transport(size=5, per_call=2, ca_bundle=None)
+    transport = Transport(networks=Networks(), size=5, per_call=2, ca_bundle=None)
     with fhir.running() as ehr:
         line = Line(time.monotonic() + 2)
 

@@ -14,6 +14,7 @@ from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
 from cds_service.ground.strict_toml import validated
+from cds_service.hooks.clients.jwks import Keys, read_key_file
 from cds_service.hooks.clients.model import Caller, Client, Clients, ClientsFile, Profile, known_keys
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
@@ -28,19 +29,38 @@ def load_clients(settings: Settings, content: Content) -> Clients:
         ContentError: with every mistake of the file.
     """
     shipped = _shipped()
-    name = str(settings.clients)
-    text = read_text(settings.clients, "see KNEE_CDS_CLIENTS")
+    name, text = _text(settings)
     file = _parsed(name, text) if text is not None else ClientsFile()
     profiles = {**shipped, **file.profile}
     everyone = {"default": file.default, **file.client}
     problems = [one for key, client in everyone.items() for one in _mistakes(name, key, client, profiles, content)]
     problems += _shared_servers(name, file)
+    problems += _alike(name, file)
     problems += _links_nowhere(name, everyone, settings)
     if problems:
         raise ContentError(tuple(problems))
     callers = {key: Caller(key, client, profiles[client.profile]) for key, client in everyone.items()}
     known = [(Address.parse(url), caller) for caller in callers.values() for url in caller.client.fhir_servers]
-    return Clients(tuple(callers.values()), tuple(known))
+    return Clients(tuple(callers.values()), tuple(known), _key_files(name, settings, file))
+
+
+def _key_files(name: str, settings: Settings, found: ClientsFile) -> dict[str, Keys]:
+    """Client -> its keys on disk. A relative path starts at the clients file."""
+    folder = settings.clients.parent if settings.clients else Path()
+    return {
+        key: read_key_file(folder / client.token.jwks_file, name, f"client.{key}.token.jwks_file")
+        for key, client in found.client.items()
+        if client.token is not None and client.token.jwks_file is not None
+    }
+
+
+def _text(settings: Settings) -> tuple[str, str | None]:
+    """The clients file by name and text."""
+    if settings.clients_toml is None:
+        return str(settings.clients), read_text(settings.clients, "see KNEE_CDS_CLIENTS")
+    if settings.clients is not None:
+        raise ContentError((Problem("KNEE_CDS_CLIENTS_TOML", "", "is set as well as KNEE_CDS_CLIENTS", "set one"),))
+    return "KNEE_CDS_CLIENTS_TOML", settings.clients_toml
 
 
 def _shipped() -> dict[str, Profile]:
@@ -88,6 +108,21 @@ def _shared_servers(file: str, found: ClientsFile) -> Iterator[Problem]:
     for server, count in Counter(servers).items():
         if count > 1:
             yield Problem(file, "client", f"{server} is listed {count} times", "a server belongs to one client")
+
+
+def _alike(file: str, found: ClientsFile) -> Iterator[Problem]:
+    """Who calls must be certain: no two clients may be meant by the same token."""
+    if found.default.token is not None:
+        yield Problem(file, "default.token", "a client with a token has a name", "move it to [client.NAME.token]")
+    seen: dict[tuple[str, str | None, str | None], str] = {}
+    for key, client in found.client.items():
+        if (rules := client.token) is None:
+            continue
+        mark = (rules.issuer, rules.subject, rules.tenant)
+        if mark in seen:
+            message = f"has the same issuer, subject and tenant as client `{seen[mark]}`"
+            yield Problem(file, f"client.{key}.token", message, "tell them apart by `subject` or `tenant`")
+        seen.setdefault(mark, key)
 
 
 def _links_nowhere(file: str, everyone: Mapping[str, Client], settings: Settings) -> Iterator[Problem]:

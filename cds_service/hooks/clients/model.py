@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cds_service.ground.addresses import Address
+from cds_service.ground.networks import is_loopback
+from cds_service.hooks.clients.jwks import Keys
 from cds_service.hooks.messages import Coding
 
 
@@ -45,11 +47,63 @@ class SiteOrder(_Strict):
     right: str | None = Field(default=None, min_length=1)
 
 
+Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+
+
+class TokenRules(_Strict):
+    """How a client proves who it is: the JWT that goes with each of its calls (CDS Hooks 2.0, Trusting CDS Clients).
+
+    Attributes:
+        issuer: the token's ``iss``, to the letter. subject, tenant: its ``sub`` and ``tenant``, where they tell
+            clients of one issuer apart.
+        jwks_url: its JWK Set. A token's ``jku`` may name this address and no other.
+        jwks_file: a file with the JWK Set instead; then ``jwks_url`` is never called.
+        audience: values of ``aud`` to accept; without any, the public address that is called.
+        longest_seconds: most time from ``iat`` to ``exp``.
+    """
+
+    issuer: str = Field(min_length=1, max_length=500)
+    subject: str | None = Field(default=None, min_length=1, max_length=500)
+    tenant: str | None = Field(default=None, min_length=1, max_length=500)
+    jwks_url: str | None = None
+    jwks_file: str | None = Field(default=None, min_length=1)
+    audience: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    algorithms: tuple[Algorithm, ...] = Field(default=("ES384", "RS384"), min_length=1)
+    longest_seconds: int = Field(default=3600, ge=30, le=86_400)
+
+    @field_validator("jwks_url")
+    @classmethod
+    def plain_https(cls, value: str | None) -> str | None:
+        """Keys over plain HTTP could be anybody's, but for this machine's own."""
+        if value is None:
+            return None
+        address = Address.parse(value)
+        if address.scheme != "https" and not is_loopback(address.host):
+            raise ValueError("must be https")
+        return value if address.path else value.rstrip("/") + "/"
+
+    @model_validator(mode="after")
+    def some_keys(self) -> TokenRules:
+        """Keys come from somewhere."""
+        if self.jwks_url is None and self.jwks_file is None:
+            raise ValueError("needs jwks_url or jwks_file")
+        return self
+
+
+class Limits(_Strict):
+    """A client's share, per process. ``calls_per_minute`` and ``at_once`` of hook calls and feedback together."""
+
+    calls_per_minute: int | None = Field(default=None, ge=1)
+    at_once: int | None = Field(default=None, ge=1)
+    body_bytes: int | None = Field(default=None, ge=1_000)
+
+
 class Client(_Strict):
     """A site: how its EHR is spoken to, and what it has switched off.
 
     Attributes:
-        fhir_servers: base URLs by which its calls are known.
+        token: how it proves who it is; without it, it is only let in where callers need no token.
+        fhir_servers: base URLs that are read for it, and by which its calls are known where callers need no token.
         silent: everything runs and is recorded, nothing is shown.
         switched_off: rules and causes that make no card here, and ``gap`` or ``unread``.
         link_hosts: hosts a link may lead to; empty: all that this service is set up with.
@@ -57,6 +111,8 @@ class Client(_Strict):
     """
 
     profile: str = "generic"
+    token: TokenRules | None = None
+    limits: Limits = Limits()
     fhir_servers: tuple[Annotated[str, AfterValidator(_is_address)], ...] = ()
     silent: bool = False
     switched_off: frozenset[str] = frozenset()
@@ -81,6 +137,11 @@ class Caller:
     profile: Profile
 
     @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Its FHIR servers."""
+        return tuple(Address.parse(url) for url in self.client.fhir_servers)
+
+    @property
     def takes(self) -> frozenset[str] | None:
         """The only orders this EHR can take as a suggestion; None if it can take all."""
         return frozenset(self.client.orders) if self.profile.own_order_codes == "required" else None
@@ -96,15 +157,21 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """All clients. ``find`` tells them apart by the FHIR server they name."""
+    """All clients. ``find`` tells them apart by the FHIR server they name, where they need not prove who they are."""
 
     everyone: tuple[Caller, ...]
     known: tuple[tuple[Address, Caller], ...]
+    key_files: Mapping[str, Keys] = field(default_factory=dict)
 
     @property
     def default(self) -> Caller:
         """The one for calls of no known client."""
         return self.everyone[0]
+
+    @property
+    def with_tokens(self) -> tuple[Caller, ...]:
+        """Those that can prove who they are."""
+        return tuple(caller for caller in self.everyone if caller.client.token is not None)
 
     def find(self, fhir_server: str | None) -> Caller:
         """The client whose server this is; the default for unknown ones and for calls that name none."""
@@ -120,5 +187,5 @@ class Clients:
 
 def known_keys() -> list[str]:
     """Every key that a clients file or a profile may use."""
-    kinds: tuple[type[Any], ...] = (Profile, SiteOrder, Client, ClientsFile)
+    kinds: tuple[type[Any], ...] = (Profile, SiteOrder, Client, ClientsFile, TokenRules, Limits)
     return sorted({name for kind in kinds for name in kind.model_fields})

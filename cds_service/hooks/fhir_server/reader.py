@@ -15,9 +15,10 @@ from urllib.parse import urljoin
 
 from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.addresses import Address, below
+from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
-from cds_service.hooks.fhir_server.transport import Line, NoAnswer, Transport
 from cds_service.hooks.messages import HookRequest
+from cds_service.hooks.outbound import Line, NoAnswer, Transport
 from cds_service.hooks.prefetch import PATIENT, KeyState, Part, Prefetched, query, read_part
 
 MOST_PAGES = 20
@@ -83,18 +84,32 @@ class _Together:
 class FhirReader:
     """Reads what the prefetch lacks. One for the whole process; safe to use from many calls at once."""
 
-    def __init__(self, allowed: Sequence[str], *, deadline: float, ca_bundle: str | None = None) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[str],
+        *,
+        deadline: float,
+        ca_bundle: str | None = None,
+        networks: Networks = Networks(),  # noqa: B008 - frozen
+    ) -> None:
         """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together."""
         self._allowed = tuple(Address.parse(url) for url in allowed)
         self._deadline = deadline
-        self._transport = Transport(size=_THREADS, per_call=deadline * _PER_CALL, ca_bundle=ca_bundle)
+        self._transport = Transport(
+            size=_THREADS, per_call=deadline * _PER_CALL, ca_bundle=ca_bundle, networks=networks
+        )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir") if allowed else None
 
     @classmethod
     def of(cls, settings: Settings) -> FhirReader:
         """The reader as a site has set it up."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
-        return cls(settings.fhir_servers, deadline=settings.fhir_deadline_ms / 1000, ca_bundle=bundle)
+        return cls(
+            settings.fhir_servers,
+            deadline=settings.fhir_deadline_ms / 1000,
+            ca_bundle=bundle,
+            networks=Networks.of(settings.private_networks),
+        )
 
     def close(self) -> None:
         """Give up the connections; reads in flight end by themselves."""
@@ -103,16 +118,22 @@ class FhirReader:
         self._transport.close()
 
     async def complete(
-        self, request: HookRequest, prefetched: Prefetched, *, without_token: bool = False
+        self,
+        request: HookRequest,
+        prefetched: Prefetched,
+        *,
+        without_token: bool = False,
+        own: Sequence[Address] | None = None,
     ) -> Prefetched:
         """``prefetched`` with its missing and truncated parts read, as far as that is allowed and in time.
 
         ``without_token``: the server is an open sandbox and may be read although no token was given.
+        ``own``: the servers of the client that has proved who it is; no other is read for it.
         """
         wanted = prefetched.to_read
         if not wanted or request.fhirServer is None:
             return prefetched
-        base = self._base(request.fhirServer)
+        base = self._base(request.fhirServer, own)
         refusal = _refusal(request, base, without_token=without_token)
         if base is None or refusal or self._threads is None:
             return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
@@ -134,12 +155,13 @@ class FhirReader:
             [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
         )
 
-    def _base(self, url: str) -> Address | None:
+    def _base(self, url: str, own: Sequence[Address] | None) -> Address | None:
         try:
             found = Address.parse(url)
         except ValueError:
             return None
-        return found if any(allowed.covers(found) for allowed in self._allowed) else None
+        listed = any(allowed.covers(found) for allowed in self._allowed)
+        return found if listed and (own is None or any(one.covers(found) for one in own)) else None
 
     def _read(self, reading: _Reading, base: Address, patient: str, token: str | None) -> None:
         """Read every page of one key."""

@@ -132,8 +132,8 @@ class Feedback:
     wrong: tuple[str, ...]
 
 
-def understand(body: Any, service: str, now: datetime) -> Feedback:
-    """The items of a feedback call, the lawful ones as rows.
+def understand(body: Any, service: str, now: datetime, client: str | None = None) -> Feedback:
+    """The items of a feedback call, the lawful ones as rows. ``client``: who has proved to have sent it.
 
     Raises:
         UnusableInput: there is no array ``feedback``, or it is too long.
@@ -147,7 +147,7 @@ def understand(body: Any, service: str, now: datetime) -> Feedback:
     wrong: list[str] = []
     for index, item in enumerate(items):
         try:
-            rows.append(_row(Item.model_validate(item), service, now))
+            rows.append(_row(Item.model_validate(item), service, now, client))
         except ValidationError as error:
             wrong += [f"feedback[{index}]{_place(one['loc'])}: {_words(one['msg'])}" for one in _mistakes(error)]
     return Feedback(tuple(rows), tuple(wrong))
@@ -165,7 +165,7 @@ def _words(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _row(item: Item, service: str, now: datetime) -> FeedbackRow:
+def _row(item: Item, service: str, now: datetime, client: str | None) -> FeedbackRow:
     overridden = item.outcome == "overridden"
     said = [one for one in (item.overrideReason, *item.overrideReasons) if one] if overridden else []
     reason = next((one.reason for one in said if one.reason), None)
@@ -181,6 +181,7 @@ def _row(item: Item, service: str, now: datetime) -> FeedbackRow:
         reason_code=reason.code if reason else None,
         reason_display=reason.display if reason else None,
         comment="\n".join(comments) or None,
+        client=client,
     )
     return replace(row, id=_identity(row, service))
 
@@ -189,4 +190,5 @@ def _identity(row: FeedbackRow, service: str) -> str:
     """The same for the same statement: everything that was said, without the moment of receiving it."""
     said = (row.card, row.outcome, row.outcome_at.isoformat(), row.accepted)
     why = (row.reason_system, row.reason_code, row.reason_display, row.comment)
-    return hashlib.sha256(orjson.dumps((service, said, why))).hexdigest()
+    who = (row.client,) if row.client is not None else ()
+    return hashlib.sha256(orjson.dumps((service, said, why, *who))).hexdigest()

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.hooks.register.store import Store
-from cds_service.hooks.register.tables import cards, feedback
+from cds_service.hooks.register.tables import cards, feedback, on_own_card
 
 UNANSWERED = "unanswered"
 
@@ -48,9 +48,7 @@ def exported(store: Store) -> Iterator[dict[str, Any]]:
     intervention, action, feedback, user, date, location; what is not known is absent.
     """
     wanted = (
-        select(feedback, cards)
-        .join(cards, cards.c.uuid == feedback.c.card, isouter=True)
-        .order_by(feedback.c.received_at, feedback.c.id)
+        select(feedback, cards).join(cards, on_own_card(), isouter=True).order_by(feedback.c.received_at, feedback.c.id)
     )
     for row in store.stream(wanted):
         said = row._mapping
@@ -132,14 +130,16 @@ def _answered() -> Select[Any]:
     order = (feedback.c.outcome_at.desc(), feedback.c.received_at.desc(), feedback.c.id)
     latest = select(
         feedback.c.card,
+        feedback.c.client,
         feedback.c.outcome,
         feedback.c.reason_code,
-        func.row_number().over(partition_by=feedback.c.card, order_by=order).label("place"),
+        func.row_number().over(partition_by=(feedback.c.card, feedback.c.client), order_by=order).label("place"),
     ).subquery()
+    own = (latest.c.client == cards.c.client) | latest.c.client.is_(None)
     what = (cards.c.rule, cards.c.indicator, cards.c.content_version, latest.c.outcome, latest.c.reason_code)
     return (
         select(*what, func.count())
-        .select_from(latest.join(cards, cards.c.uuid == latest.c.card, isouter=True))
+        .select_from(latest.join(cards, (cards.c.uuid == latest.c.card) & own, isouter=True))
         .where(latest.c.place == 1)
         .group_by(*what)
     )

@@ -40,7 +40,10 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRow:
-    """What a clinician did with a card. ``id`` is the same for the same statement, however often it is sent."""
+    """What a clinician did with a card. ``id`` is the same for the same statement, however often it is sent.
+
+    ``client``: who sent it, None where callers need not prove who they are.
+    """
 
     id: str
     card: str
@@ -52,6 +55,7 @@ class FeedbackRow:
     reason_code: str | None = None
     reason_display: str | None = None
     comment: str | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +66,11 @@ class Answered:
     fingerprint: str
     encounter_key: str | None
     outcome_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """A token as it is remembered: ``token`` is the SHA-256 of its client and id, in hexadecimal digits."""
+
+    token: str
+    expires_at: datetime

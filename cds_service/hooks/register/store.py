@@ -14,7 +14,7 @@ import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, Select, bindparam, create_engine, event, func, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, create_engine, delete, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cds_service.ground.errors import WrongSetting
 from cds_service.hooks.register import tables as t
-from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow
+from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow, TokenUse
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 DatabaseError = SQLAlchemyError
@@ -37,8 +37,10 @@ _LOCK = 7_105_324_481
 class Store:
     """One database with the register's tables."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, quick: Engine) -> None:
+        """``quick``: the same database, where a power cut may cost the last moment, for what a call waits for."""
         self.engine = engine
+        self._quick = quick
         self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
 
     @classmethod
@@ -54,14 +56,15 @@ class Store:
             raise WrongSetting("KNEE_CDS_DATABASE_URL is not a database URL") from error
         kind = parsed.get_backend_name()
         if kind == "sqlite" and parsed.database not in (None, "", ":memory:"):
-            return cls(_sqlite(parsed))
+            return cls(_sqlite(parsed, "FULL"), _sqlite(parsed, "NORMAL"))
         if kind in ("postgresql", "postgres"):
-            return cls(_postgresql(parsed))
+            return cls(_postgresql(parsed, "on"), _postgresql(parsed, "off"))
         raise WrongSetting("KNEE_CDS_DATABASE_URL must be sqlite:///a-file or postgresql://a-server/a-database")
 
     def close(self) -> None:
         """Give up the connections."""
         self.engine.dispose()
+        self._quick.dispose()
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to ``revision``; processes that start together do it one after the other."""
@@ -102,7 +105,7 @@ class Store:
             DatabaseError: it is not. FileNotFoundError: the file of SQLite is gone, so that writing would be in vain.
         """
         if self.file is not None and not self.file.exists():
-            self.engine.dispose()
+            self.close()
             raise FileNotFoundError("the database file is gone")
         with self._reading() as connection:
             connection.execute(select(1))
@@ -117,6 +120,13 @@ class Store:
                 rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in feedback]
                 connection.execute(self._insert(t.feedback).on_conflict_do_nothing(), rows)
 
+    def claim(self, uses: Sequence[TokenUse]) -> set[str]:
+        """Mark tokens as used; returns those that nobody had used before."""
+        rows = [{"token": one.token, "expires_at": one.expires_at} for one in uses]
+        claimed = self._insert(t.tokens).values(rows).on_conflict_do_nothing().returning(t.tokens.c.token)
+        with self._quick.begin() as connection:
+            return set(connection.execute(claimed).scalars())
+
     def answered(self, client: str, patient_key: str, user_key: str, now: datetime) -> list[Answered]:
         """What this user has answered for this patient and still keeps quiet."""
         asked = {"client": client, "patient": patient_key, "user": user_key, "now": now}
@@ -124,10 +134,11 @@ class Store:
             return [Answered(*row) for row in connection.execute(_ANSWERED, asked)]
 
     def forget(self, now: datetime) -> int:
-        """Clear the hashes of cards whose window has ended; returns of how many."""
+        """Clear the hashes of cards whose window has ended, and tokens that have expired; returns of how many cards."""
         nothing = {"patient_key": None, "user_key": None, "encounter_key": None, "fingerprint": None}
         ended = update(t.cards).where(t.cards.c.quiet_until <= now).values(**nothing, quiet_until=None)
         with self.engine.begin() as connection:
+            connection.execute(delete(t.tokens).where(t.tokens.c.expires_at <= now))
             return connection.execute(ended).rowcount
 
     @contextmanager
@@ -146,7 +157,7 @@ class Store:
 
 _ANSWERED = (
     select(t.cards.c.topic, t.cards.c.fingerprint, t.cards.c.encounter_key, t.feedback.c.outcome_at)
-    .join(t.feedback, t.feedback.c.card == t.cards.c.uuid)
+    .join(t.feedback, t.on_own_card())
     .where(
         t.cards.c.client == bindparam("client"),
         t.cards.c.patient_key == bindparam("patient"),
@@ -169,13 +180,13 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, synchronous: str) -> Engine:
     engine = create_engine(url, hide_parameters=True, pool_size=5, connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin where we say so, schema changes included
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -187,8 +198,9 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
-    options = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_STATEMENT_MS} -c synchronous_commit=on"
+def _postgresql(url: URL, synchronous: str) -> Engine:
+    options = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_STATEMENT_MS}"
+    options += f" -c synchronous_commit={synchronous}"
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, DateTime, Dialect, Index, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, ColumnElement, DateTime, Dialect, Index, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
@@ -70,6 +70,21 @@ feedback = Table(
     Column("reason_code", Text),
     Column("reason_display", Text),
     Column("comment", Text),
+    Column("client", Text),  # who sent it, if callers prove who they are
     Index("feedback_card", "card"),
     Index("feedback_received_at", "received_at"),
 )
+
+tokens = Table(
+    "token_use",
+    metadata,
+    Column("token", String(64), primary_key=True),  # SHA-256 of client and jti
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("token_use_expires_at", "expires_at"),
+)
+
+
+def on_own_card() -> ColumnElement[bool]:
+    """Whether a row of ``feedback`` is about a row of ``card``: nobody answers the cards of another client."""
+    own = (feedback.c.client == cards.c.client) | feedback.c.client.is_(None)
+    return (feedback.c.card == cards.c.uuid) & own

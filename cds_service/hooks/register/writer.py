@@ -7,7 +7,6 @@ when it is on disk.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections import deque
@@ -19,11 +18,12 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from cds_service.ground.errors import StoreDown, UnusableInput
+from cds_service.ground.logs import get_log
 from cds_service.hooks.askers import Asker
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow
 from cds_service.hooks.register.store import Store, is_refusal
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 MOST_WAITING_CARDS = 10_000
 MOST_WAITING_CALLS = 2_000
@@ -87,6 +87,11 @@ class Register:
         with self._work:
             return self._with(waiting=len(self._cards))
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until the database has been tried; false if that takes longer."""
+        with self._work:
+            return self._work.wait_for(lambda: self._state.status != "starting" or self._stopping, seconds)
+
     def start(self) -> None:
         """Connect and migrate in the background; a database that is down does not stop the service.
 
@@ -107,7 +112,7 @@ class Register:
         self._readers.shutdown(wait=False, cancel_futures=True)
         left = self.state.waiting
         if left:
-            log.error("register stopped with %d cards not written", left)
+            log.error("register_stopped", lost=left)
         self.store.close()
 
     def record(self, cards: Sequence[CardRow]) -> None:
@@ -221,7 +226,7 @@ class Register:
                 if not is_refusal(error):
                     raise
                 self._lose(1)
-                log.error("register: a card was refused: %s", type(error).__name__)
+                log.error("card_refused_by_database", error=type(error).__name__)
         for call in calls:
             try:
                 self.store.add((), call.rows)
@@ -230,7 +235,7 @@ class Register:
             except Exception as error:
                 if not is_refusal(error):
                     raise
-                log.error("register: feedback was refused: %s", type(error).__name__)
+                log.error("feedback_refused_by_database", error=type(error).__name__)
                 _resolve(call, UnusableInput("the feedback holds something that cannot be kept"))
 
     def _forget(self) -> None:
@@ -268,17 +273,19 @@ class Register:
             was_down = self._state.status == "down"
             since = self._state.since or datetime.now(UTC)
             self._state = self._with(status="down", since=since, error=type(error).__name__)
+            self._work.notify_all()
         self._give_back((), ())
         if not was_down:
-            log.error("database down: %s; cards go out, feedback is refused", type(error).__name__)
+            log.error("database_down", error=type(error).__name__)
 
     def _came_up(self) -> None:
         with self._work:
             was_down = self._state.status == "down"
             self._state = self._with(status="up", since=None, error="")
+            self._work.notify_all()
             waiting = len(self._cards)
         if was_down:
-            log.warning("database up again; %d cards wait to be written", waiting)
+            log.warning("database_up_again", waiting=waiting)
 
     def _pause(self) -> bool:
         """Wait before the next attempt, longer each time; true if the service stops meanwhile."""

@@ -1,7 +1,7 @@
-"""One GET after another, each of which can be cut from outside whatever it waits for.
+"""Every connection that this service opens: GETs of JSON, each of which can be cut from outside whatever it waits for.
 
 The adapter of ``requests`` without its session: no redirects, cookies, proxies or credentials of the machine can come
-into play, and a read costs half the time.
+into play, and a read costs half the time. A name is resolved once, and only to a permitted address is connected.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import RemoteDisconnected
 from typing import Any
@@ -23,6 +23,9 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from cds_service.ground.networks import ForbiddenAddress, Networks
 
 MOST_BYTES = 20_000_000
 _CHUNK = 65_536
@@ -69,9 +72,18 @@ class Line:
 
 
 class Transport:
-    """Pooled connections to FHIR servers. Safe to use from many threads."""
+    """Pooled connections to servers that the settings name. Safe to use from many threads."""
 
-    def __init__(self, *, size: int, per_call: float, ca_bundle: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        size: int,
+        per_call: float,
+        ca_bundle: str | None,
+        networks: Networks,
+        most_bytes: int = MOST_BYTES,
+        accept: str = "application/fhir+json",
+    ) -> None:
         """``size``: most connections kept to one server. ``per_call``: seconds for a single call.
 
         Raises:
@@ -81,6 +93,9 @@ class Transport:
         logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
         self._adapter = _Adapter(32, size, ca_bundle or DEFAULT_CA_BUNDLE_PATH)
         self._per_call = per_call
+        self._networks = networks
+        self._most_bytes = most_bytes
+        self._accept = accept
 
     def close(self) -> None:
         """Give up the connections."""
@@ -92,10 +107,10 @@ class Transport:
         Raises:
             NoAnswer: with the code of the reason.
         """
-        headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
+        headers = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        _mine.line = line
+        _mine.line, _mine.networks = line, self._networks
         try:
             with suppress(_Reset):
                 return self._send(url, headers, line)
@@ -118,11 +133,11 @@ class Transport:
         except requests.ConnectionError as error:
             if _was_reset(error):
                 raise _Reset from error
-            raise NoAnswer("unreachable") from error
+            raise NoAnswer("forbidden_address" if _was_forbidden(error) else "unreachable") from error
         except (requests.RequestException, ValueError, OSError) as error:
             raise NoAnswer("not_fhir") from error
         with answer:
-            return _body(answer)
+            return _body(answer, self._most_bytes)
 
 
 def _prepared(url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
@@ -132,7 +147,7 @@ def _prepared(url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
     return request
 
 
-def _body(answer: requests.Response) -> Any:
+def _body(answer: requests.Response, most_bytes: int) -> Any:
     if 300 <= answer.status_code < 400:
         raise NoAnswer("redirect")
     if answer.status_code != 200:
@@ -143,7 +158,7 @@ def _body(answer: requests.Response) -> Any:
     try:
         for chunk in answer.iter_content(_CHUNK):
             body += chunk
-            if len(body) > MOST_BYTES:
+            if len(body) > most_bytes:
                 raise NoAnswer("too_large")
     except requests.exceptions.ContentDecodingError as error:
         raise NoAnswer("not_fhir") from error
@@ -163,10 +178,17 @@ class _Reset(Exception):  # noqa: N818
     """The connection was reset before an answer began: worth one more try."""
 
 
-def _was_reset(error: BaseException | None) -> bool:
-    reset = (ConnectionResetError, RemoteDisconnected, BrokenPipeError, ConnectionAbortedError)
+def _was_reset(error: BaseException) -> bool:
+    return _came_of(error, ConnectionResetError, RemoteDisconnected, BrokenPipeError, ConnectionAbortedError)
+
+
+def _was_forbidden(error: BaseException) -> bool:
+    return _came_of(error, ForbiddenAddress)
+
+
+def _came_of(error: BaseException | None, *kinds: type[BaseException]) -> bool:
     while error is not None:
-        if isinstance(error, reset) or any(isinstance(part, reset) for part in error.args):
+        if isinstance(error, kinds) or any(isinstance(part, kinds) for part in error.args):
             return True
         inner = next((part for part in error.args if isinstance(part, BaseException)), None)
         error = inner or error.__cause__ or error.__context__
@@ -183,7 +205,18 @@ def _tell(used: socket.socket | None) -> None:
 
 
 class _Watched(HTTPConnection):
-    """Tells the read of this thread which socket it uses."""
+    """Tells the read of this thread which socket it uses, and connects to permitted addresses only."""
+
+    def _new_conn(self) -> socket.socket:
+        """In the place where urllib3 resolves and connects: what was checked is what is connected to."""
+        timeout = self.timeout if isinstance(self.timeout, int | float) else None
+        try:
+            found = _mine.networks.resolved(self.host, self.port)
+            return _connected(found, timeout)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "not connected in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "not connected") from error
 
     def connect(self) -> None:
         super().connect()
@@ -192,6 +225,23 @@ class _Watched(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         _tell(self.sock)
         super().request(*args, **kwargs)
+
+
+def _connected(found: Sequence[tuple[Any, ...]], timeout: float | None) -> socket.socket:
+    """A socket to the first of the addresses that answers."""
+    failed: OSError = OSError("no address")
+    for family, kind, protocol, _, place in found:
+        used = socket.socket(family, kind, protocol)
+        try:
+            used.settimeout(timeout)
+            used.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            used.connect(place)
+        except OSError as error:
+            used.close()
+            failed = error
+        else:
+            return used
+    raise failed
 
 
 class _WatchedTls(_Watched, HTTPSConnection):

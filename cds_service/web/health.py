@@ -1,0 +1,52 @@
+"""Health: alive, and what works and what does not, without anything that a stranger must not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from cds_service import __version__
+from cds_service.ground.settings import Settings
+from cds_service.hooks.clients.keys import KeyRing
+from cds_service.hooks.register.nonces import Nonces
+from cds_service.hooks.register.writer import Register
+from cds_service.web.json_response import json_response
+from cds_service.web.running import Running
+
+
+def add_health_routes(
+    app: FastAPI, settings: Settings, running: Running, register: Register, keys: KeyRing, nonces: Nonces
+) -> None:
+    """``GET /health/live`` and ``GET /health/ready``."""
+
+    @app.get("/health/live")
+    async def live() -> Response:
+        return json_response({"status": "live"})
+
+    @app.get("/health/ready")
+    async def ready() -> Response:
+        # Ready even while the database is down: cards do not need it.
+        told: dict[str, Any] = {
+            "status": "ready",
+            "version": __version__,
+            "content": running.service.content.version,
+            "auth": settings.auth,
+            "database": _database(register),
+        }
+        if keys.states:
+            told["keys"] = {"servers": len(keys.states), "failing": sum(bool(one.why) for one in keys.states)}
+        if nonces.alone:
+            told["tokens"] = "not shared with other processes"
+        if running.refused_at:
+            told["reload"] = {"refused": running.refused_at.isoformat(timespec="seconds")}
+        return json_response(told)
+
+
+def _database(register: Register) -> dict[str, Any]:
+    state = register.state
+    told: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
+    if state.since:
+        told |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
+    return told

@@ -1,0 +1,1 @@
+"""Who may call, how much, and how fast: everything that is checked before a call is read."""

@@ -1,0 +1,51 @@
+"""What stands between the network and a route: who calls, how much of it, and how many at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from cds_service.hooks.clients.model import Caller
+from cds_service.web.body import Bodies
+from cds_service.web.security.entrance import Entrance
+from cds_service.web.security.shares import Shares
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The three in the order in which a call passes them."""
+
+    entrance: Entrance
+    bodies: Bodies
+    shares: Shares
+
+    async def admit(self, request: Request) -> Caller | None:
+        """Who calls, before anything of the body is read; None where nobody needs to prove it.
+
+        Raises:
+            Unauthorized: nobody known. TooMuch: a client that has used up its minute.
+        """
+        proved = await self.entrance.admit(request)
+        if proved is not None:
+            await self.shares.take(proved)
+        return proved
+
+    async def read(self, request: Request, proved: Caller | None) -> Any:
+        """The body as JSON, within the limits of the client or the site; raises as ``Bodies.read`` does."""
+        return await self.bodies.read(request, proved.client.limits.body_bytes if proved else None)
+
+    @asynccontextmanager
+    async def working(self, caller: Caller, proved: Caller | None) -> AsyncIterator[None]:
+        """While the call of ``caller`` is worked on.
+
+        Raises:
+            TooMuch: the client or the service has too much in hand.
+        """
+        if proved is None:
+            await self.shares.take(caller)
+        with self.shares.working(caller):
+            yield

@@ -1,0 +1,175 @@
+"""The check of a client's JWT (CDS Hooks 2.0, Trusting CDS Clients): who calls, proved by the client's own key.
+
+Pure but for the look-up of keys. Whatever is wrong, the caller learns nothing; the log gets a code.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from joserfc.errors import JoseError
+from joserfc.jws import JWSRegistry
+from joserfc.jwt import decode
+
+from cds_service.ground.errors import Unauthorized
+from cds_service.hooks.clients.jwks import Key
+from cds_service.hooks.clients.model import Caller, Clients, TokenRules
+
+LEEWAY_SECONDS = 60
+"""What two clocks may differ."""
+LONGEST_TOKEN = 8_192
+LONGEST_CLAIM = 500
+_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+FindKeys = Callable[[str, TokenRules, str], tuple[Key, ...]]
+"""Client, its rules and a key id -> the keys."""
+
+
+class _Registry(JWSRegistry):
+    """The library's limit for headers is too small for long key addresses."""
+
+    max_header_length = LONGEST_TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A client that has proved who it is.
+
+    Attributes:
+        jti: the token's id, good for one use. expires: until when it must be remembered, seconds since 1970.
+    """
+
+    caller: Caller
+    issuer: str
+    jti: str
+    expires: float
+
+
+def prove(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Proof:
+    """Who calls ``url`` (the public address, without a query) with this ``Authorization`` header at ``now``.
+
+    Everything is checked but whether the token was used before.
+
+    Raises:
+        Unauthorized: with a code for the log.
+    """
+    token = _token(authorization)
+    header, claimed = _part(token, 0), _part(token, 1)
+    about = {name: claimed[name] for name in ("iss", "tenant", "jti") if isinstance(claimed.get(name), str)}
+    told = {{"iss": "issuer"}.get(name, name): value for name, value in about.items()}
+    try:
+        caller, rules = _claimed_client(claimed, clients)
+        _check_header(header, rules)
+        claims = _verified(token, header, rules, find_keys(caller.name, rules, header["kid"]))
+        _check_audience(claims.get("aud"), rules.audience or (url,))
+        expires = _check_times(claims, now, rules)
+        return Proof(caller, rules.issuer, _text(claims, "jti"), expires)
+    except Unauthorized as error:
+        raise Unauthorized(error.reason, **told) from None
+
+
+def _token(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("no_bearer")
+    if len(token) > LONGEST_TOKEN:
+        raise Unauthorized("too_long")
+    if not _SHAPE.fullmatch(token):
+        raise Unauthorized("no_jwt")
+    return token
+
+
+def _part(token: str, number: int) -> dict[str, Any]:
+    """Header or claims, not verified yet."""
+    text = token.split(".")[number]
+    try:
+        found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        raise Unauthorized("no_jwt") from None
+    if not isinstance(found, dict):
+        raise Unauthorized("no_jwt")
+    return found
+
+
+def _claimed_client(claims: Mapping[str, Any], clients: Clients) -> tuple[Caller, TokenRules]:
+    """The client that the token says it is; whether it is, its keys will show. The most closely described wins."""
+    found = [
+        (caller, rules)
+        for caller in clients.with_tokens
+        if (rules := caller.client.token) is not None
+        and claims.get("iss") == rules.issuer
+        and rules.subject in (None, claims.get("sub"))
+        and rules.tenant in (None, claims.get("tenant"))
+    ]
+    if not found:
+        raise Unauthorized("unknown_issuer")
+    return max(found, key=lambda one: (one[1].tenant is not None) + (one[1].subject is not None))
+
+
+def _check_header(header: Mapping[str, Any], rules: TokenRules) -> None:
+    if header.get("alg") not in rules.algorithms:
+        raise Unauthorized("algorithm")
+    if str(header.get("typ", "")).upper() != "JWT":
+        raise Unauthorized("typ")
+    if not isinstance(header.get("kid"), str) or not header["kid"]:
+        raise Unauthorized("no_kid")
+    if "crit" in header or "b64" in header:
+        raise Unauthorized("crit")
+    if "jku" in header and (rules.jwks_url is None or header["jku"] != rules.jwks_url):
+        raise Unauthorized("jku")  # compared, never called: the address called is the registry's
+
+
+def _verified(token: str, header: Mapping[str, Any], rules: TokenRules, keys: tuple[Key, ...]) -> Mapping[str, Any]:
+    """The claims, if one of the keys has signed them."""
+    if not keys:
+        raise Unauthorized("unknown_kid")
+    fitting = [key for key in keys if key.fits(header["alg"])]
+    if not fitting:
+        raise Unauthorized("key_of_another_algorithm")
+    registry = _Registry(algorithms=list(rules.algorithms), strict_check_header=False)
+    for key in fitting:
+        try:
+            return decode(token, key.public, algorithms=list(rules.algorithms), registry=registry).claims
+        except (JoseError, ValueError):
+            continue
+    raise Unauthorized("signature")
+
+
+def _check_audience(audience: Any, allowed: tuple[str, ...]) -> None:
+    named = audience if isinstance(audience, list) else [audience]
+    if not any(isinstance(one, str) and one in allowed for one in named):
+        raise Unauthorized("audience")
+
+
+def _check_times(claims: Mapping[str, Any], now: float, rules: TokenRules) -> float:
+    """All in seconds since 1970. Returns until when the token could be used again."""
+    expires, issued = _moment(claims, "exp"), _moment(claims, "iat")
+    if expires <= now - LEEWAY_SECONDS:
+        raise Unauthorized("expired")
+    if issued > now + LEEWAY_SECONDS:
+        raise Unauthorized("issued_in_future")
+    if not 0 < expires - issued <= rules.longest_seconds:
+        raise Unauthorized("lifetime")
+    if "nbf" in claims and _moment(claims, "nbf") > now + LEEWAY_SECONDS:
+        raise Unauthorized("not_yet")
+    return expires + LEEWAY_SECONDS
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Unauthorized(f"no_{name}")
+    return float(value)
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_CLAIM:
+        raise Unauthorized(f"no_{name}")
+    return value
