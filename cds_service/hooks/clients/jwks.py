@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +79,22 @@ def _key(jwk: Any) -> tuple[str, Key]:
         raise ValueError("has an alg that is no text")
     if jwk.get("kty") not in ("EC", "RSA"):
         raise ValueError("is neither an EC nor an RSA key")
+    if jwk["kty"] == "RSA" and (bits := _modulus_bits(jwk.get("n"))) < LEAST_RSA_BITS:
+        raise ValueError(f"is an RSA key of {bits} bits; at least {LEAST_RSA_BITS} are needed")
     try:
         public: PublicKey = ECKey.import_key(jwk) if jwk["kty"] == "EC" else RSAKey.import_key(jwk)
-        bits = public.raw_value.key_size
+        public.get_op_key("verify")
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise ValueError("cannot be read") from error
-    if isinstance(public, RSAKey) and bits < LEAST_RSA_BITS:
-        raise ValueError(f"is an RSA key of {bits} bits; at least {LEAST_RSA_BITS} are needed")
     return kid, Key(public, algorithm)
+
+
+def _modulus_bits(modulus: Any) -> int:
+    """Seen before the library sees the key; 0 for what is no number in Base64."""
+    try:
+        return int.from_bytes(urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))).bit_length()
+    except (ValueError, TypeError):
+        return 0
 
 
 def read_key_file(path: Path, file: str, place: str) -> Keys:
