@@ -1,0 +1,370 @@
+"""Limits before parsing, over raw sockets: too much, too slow, too many, without end; and nobody else is held up."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import pkgutil
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+import requests
+
+import cds_service
+from cds_service.cli.examples import as_request
+from cds_service.ground.settings import Settings
+from tests import fhir_server
+from tests.conftest import Server, bundle, run_server
+from tests.tokens import PATH, Signer, key_server
+
+SLOW = 1.0
+"""Seconds that headers and bodies may take in these tests."""
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Server]:
+    yield from run_server(
+        Settings(
+            read_seconds=SLOW,
+            max_header_bytes=8_192,
+            max_connections=20,
+            max_body_bytes=3_000_000,
+            max_entries=200,
+            shutdown_seconds=1,
+        )
+    )
+
+
+def connected(server: Server) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=15)
+
+
+def good_call() -> dict[str, Any]:
+    call = as_request(bundle("dvt-likely"), str(uuid4()))
+    call["context"]["userId"] = f"Practitioner/{uuid4()}"
+    return call
+
+
+def is_served(server: Server) -> bool:
+    """A good call gets its card."""
+    answer = server.call(good_call())
+    return answer.status_code == 200 and answer.json()["cards"][0]["indicator"] == "critical"
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Until the other side closes."""
+    found = b""
+    with contextlib.suppress(OSError):
+        while piece := connection.recv(65536):
+            found += piece
+    return found
+
+
+def head(length: int | None = None, *more: str) -> bytes:
+    lines = [f"POST {PATH} HTTP/1.1", "Host: x", "Content-Type: application/json", *more]
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+TOO_LARGE_HEADS = {
+    "one header": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9_000 + b"\r\n\r\n",
+    "one header without end": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 500_000,
+    "many headers": b"GET / HTTP/1.1\r\n" + b"".join(b"H%d: 1\r\n" % n for n in range(101)) + b"\r\n",
+    "headers without end": b"GET / HTTP/1.1\r\n" + b"".join(b"H%d: 1\r\n" % n for n in range(50_000)),
+    "address": b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "address without end": b"GET /" + b"a" * 500_000,
+}
+
+
+@pytest.mark.parametrize("name", TOO_LARGE_HEADS)
+def test_large_headers_are_431(strict: Server, name: str) -> None:
+    with connected(strict) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(TOO_LARGE_HEADS[name])
+        answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 431 ") or answer == b"", answer[:50]
+        assert b"200 OK" not in answer
+    assert is_served(strict)
+
+
+def test_headers_within_the_limit_pass(strict: Server) -> None:
+    assert requests.get(f"{strict.url}/health/live", headers={"X": "a" * 7_000}, timeout=10).status_code == 200
+
+
+def drip(connection: socket.socket, piece: bytes, seconds: float) -> float:
+    """Send ``piece`` now and then until the other side closes; after how many seconds that was."""
+    started = time.monotonic()
+    connection.settimeout(0.05)
+    while time.monotonic() - started < seconds:
+        try:
+            connection.sendall(piece)
+            if connection.recv(4096) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    return time.monotonic() - started
+
+
+SLOW_STARTS = {
+    "nothing at all": (b"", b""),
+    "empty lines": (b"", b"\r\n"),
+    "half a request line": (b"POST ", b"a"),
+    "headers by the letter": (b"POST / HTTP/1.1\r\nHost: x\r\n", b"a"),
+    "headers by the line": (b"POST / HTTP/1.1\r\nHost: x\r\n", b"X: 1\r\n"),
+    "empty lines after an answer": (b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", SLOW_STARTS)
+def test_slow_headers_lose_their_connection(strict: Server, name: str) -> None:
+    start, piece = SLOW_STARTS[name]
+    with connected(strict) as connection:
+        connection.sendall(start)
+        assert drip(connection, piece, 12) < 10
+    assert is_served(strict)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_slow_body_is_408(strict: Server, *, chunked: bool) -> None:
+    with connected(strict) as connection:
+        connection.sendall(head(None, "Transfer-Encoding: chunked") if chunked else head(1000))
+        connection.sendall(b"1\r\n{\r\n" if chunked else b"{")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"OperationOutcome" in answer
+    assert is_served(strict)
+
+
+def test_a_body_that_never_ends_after_its_answer(strict: Server) -> None:
+    """Refused by its size at once; what is sent after that keeps no connection."""
+    with connected(strict) as connection:
+        connection.sendall(head(None, "Transfer-Encoding: chunked"))
+        started = time.monotonic()
+        got = b""
+        with contextlib.suppress(OSError):
+            while time.monotonic() - started < 12:
+                connection.sendall(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+                connection.settimeout(0.001)
+                with contextlib.suppress(TimeoutError):
+                    got += connection.recv(4096)
+                connection.settimeout(15)
+        assert time.monotonic() - started < 10
+    assert got.startswith(b"HTTP/1.1 413 ") or got == b""
+    assert is_served(strict)
+
+
+def test_slow_ones_do_not_hold_others_up(strict: Server) -> None:
+    """Three times as many silent connections as are held: they give way, and every good call is served at once."""
+    with contextlib.ExitStack() as stack:
+        for number in range(60):
+            one = stack.enter_context(connected(strict))
+            with contextlib.suppress(OSError):
+                one.sendall(b"POST / HTTP/1.1\r\nX: " if number % 2 else b"")
+            if number % 10 == 9:
+                assert is_served(strict)
+        assert is_served(strict)
+
+
+def test_half_a_request_and_gone(strict: Server, caplog: pytest.LogCaptureFixture) -> None:
+    for start in (b"POST ", head(1000), head(1000) + b"{", head(None, "Transfer-Encoding: chunked") + b"5\r\n{"):
+        with connected(strict) as connection:
+            connection.sendall(start)
+    time.sleep(0.2)
+    assert is_served(strict)
+    assert "unforeseen" not in caplog.text
+
+
+def padded(text: str) -> dict[str, Any]:
+    call = good_call()
+    call["prefetch"]["observations"]["entry"][0]["resource"]["note"] = [{"text": text}]
+    return call
+
+
+SHAPES: dict[str, tuple[int, bytes]] = {
+    "too many resources": (413, b"[" + b",".join([b'{"resourceType":"Basic"}'] * 201) + b"]"),
+    "too many objects": (413, b"[" + b",".join([b"{}"] * 12_900) + b"]"),
+    "too many arrays": (413, b"[" + b",".join([b"[]"] * 12_900) + b"]"),
+    "a string without end": (413, b'{"a": "' + b"x" * 1_100_000 + b'"}'),
+    "a string of escapes": (413, b'{"a": "' + rb"\"xx" * 550_000 + b'"}'),
+    "a key without end": (413, b'{"' + b"x" * 1_100_000 + b'": 1}'),
+    "a number without end": (413, b'{"a": ' + b"1" * 1_100_000 + b"}"),
+    "blanks without end": (413, b'{"a":' + b" " * 1_100_000 + b"1}"),
+    "too deep": (400, b"[" * 65 + b"]" * 65),
+    "far too deep": (400, b"[" * 12_000),
+    "a key twice": (400, b'{"hook": "patient-view", "hook": "patient-view"}'),
+    "a key twice, far down": (400, b'{"a": [{"b": {"c": 1, "d": 2, "c": 1}}]}'),
+    "a key twice, once escaped": (400, rb'{"hook": 1, "h\u006fok": 2}'),
+    "not a number": (400, b'{"a": NaN}'),
+    "infinite": (400, b'{"a": -Infinity}'),
+    "half a pair of surrogates": (400, rb'{"a": "\ud800"}'),
+    "not UTF-8": (400, b'{"a": "\xff"}'),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_that_cost_too_much(strict: Server, name: str) -> None:
+    status, body = SHAPES[name]
+    url = strict.url + PATH
+    answer = requests.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=20)
+    assert answer.status_code == status
+    assert answer.json()["resourceType"] == "OperationOutcome"
+    assert len(answer.content) < 400
+
+
+LAWFUL = {
+    "colons and quotes in texts": 'a": {"b": [1, 2] } "c":',
+    "backslashes": 'a\\": \\\\": \\" \\',
+    "almost too long": "x" * 1_000_000,
+    "brackets": "[{" * 3_000,
+}
+
+
+@pytest.mark.parametrize("name", LAWFUL)
+def test_texts_that_look_like_shapes_pass(strict: Server, name: str) -> None:
+    assert strict.call(padded(LAWFUL[name])).status_code == 200
+
+
+def test_too_many_at_once_are_503(tmp_path: Path) -> None:
+    """While two calls wait for a FHIR server, a third is told when to come again; then it is served."""
+    with fhir_server.running({}) as ehr:
+        for key in fhir_server.KEYS.values():
+            ehr.behaviours[key] = fhir_server.never
+        settings = Settings(max_at_once=2, fhir_servers=(ehr.url,), fhir_deadline_ms=3_000)
+        for server in run_server(settings):
+            waiting = good_call()
+            waiting["fhirServer"] = ehr.url
+            waiting["fhirAuthorization"] = {
+                "access_token": "t", "token_type": "Bearer", "expires_in": 300, "scope": "s", "subject": "c"
+            }  # fmt: skip
+            del waiting["prefetch"]["procedures"]
+            with ThreadPoolExecutor(2) as pool:
+                held = [pool.submit(server.call, waiting) for _ in range(2)]
+                end = time.monotonic() + 5
+                while ehr.connections < 2 and time.monotonic() < end:
+                    time.sleep(0.01)
+                refused = server.call(good_call())
+                assert refused.status_code == 503
+                assert refused.headers["Retry-After"] == "1"
+                assert refused.json()["issue"][0]["code"] == "transient"
+                assert [one.result().status_code for one in held] == [200, 200]
+            assert is_served(server)
+            assert 'knee_cds_refused_total{reason="busy"} 1.0' in server.get("/metrics").text
+
+
+def test_each_client_has_its_share(tmp_path: Path) -> None:
+    """One client's flood is answered with 429, and another is served as ever."""
+    quick, calm = Signer(issuer="https://quick.example"), Signer(issuer="https://calm.example")
+    with key_server(quick.public()) as first, key_server(calm.public()) as second:
+        text = f"""
+[client.quick.token]
+issuer = "{quick.issuer}"
+jwks_url = "{first.url}"
+[client.quick.limits]
+calls_per_minute = 5
+[client.calm.token]
+issuer = "{calm.issuer}"
+jwks_url = "{second.url}"
+[client.calm.limits]
+body_bytes = 90_000
+"""
+        for server in run_server(Settings(auth="required", clients_toml=text)):
+            url = server.url + PATH
+            answers = [server.call({}, headers=quick.bearer(url)) for _ in range(8)]
+            assert [one.status_code for one in answers] == [400] * 5 + [429] * 3
+            assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+            assert answers[-1].json()["issue"][0]["code"] == "throttled"
+            assert server.call(good_call(), headers=calm.bearer(url)).status_code == 200
+            too_large = good_call() | {"padding": "x" * 90_000}
+            assert server.call(too_large, headers=calm.bearer(url)).status_code == 413
+
+
+def test_what_large_bodies_hold_is_bounded() -> None:
+    """Ten large bodies half-way fill what is set aside; a further large one is put off, a small one is served."""
+    for server in run_server(Settings(max_body_bytes=2_000_000, read_seconds=20, shutdown_seconds=1)):
+        with contextlib.ExitStack() as stack:
+            for _ in range(21):
+                one = stack.enter_context(connected(server))
+                one.sendall(head(2_000_000) + b" " * 1_950_000)
+            time.sleep(0.5)
+            url = server.url + PATH
+            kind = {"Content-Type": "application/json"}
+            late = requests.post(url, data=b" " * 2_000_000, headers=kind, timeout=20)
+            assert late.status_code == 503
+            assert is_served(server)
+        time.sleep(0.5)
+        assert requests.post(url, data=b" " * 2_000_000, headers=kind, timeout=20).status_code == 413
+
+
+def test_a_pipelined_call_is_answered_in_order(strict: Server) -> None:
+    body = orjson.dumps(good_call())
+    with connected(strict) as connection:
+        connection.sendall((head(len(body)) + body) * 3 + head(1, "Connection: close") + b"{")
+        answer = read_all(connection)
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert answer.count(b"HTTP/1.1 400 Bad Request") == 1
+
+
+def patterns() -> dict[str, re.Pattern[Any]]:
+    """Every regular expression of the package."""
+    found = {}
+    for module in pkgutil.walk_packages(cds_service.__path__, "cds_service."):
+        if ".migrations" in module.name:
+            continue
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, re.Pattern):
+                found[f"{module.name}.{name}"] = value
+    return found
+
+
+HOSTILE = (
+    "a",
+    "0",
+    "-",
+    ".",
+    "a.",
+    "a-",
+    "1-",
+    "(",
+    "()",
+    " ",
+    ":",
+    "[",
+    "0:",
+    "%",
+    "/",
+    "/a",
+    "T",
+    "\\",
+    "+",
+    "aA0.-",
+)
+
+
+@pytest.mark.parametrize("name", patterns())
+def test_no_regular_expression_runs_away(name: str) -> None:
+    """On 100 kB of what makes it try again; a runaway takes hours, so the bound is no timing."""
+    pattern = patterns()[name]
+    done = threading.Event()
+
+    def go() -> None:
+        for piece in HOSTILE:
+            for text in (piece * (100_000 // len(piece)) + tail for tail in ("", "!", "\n")):
+                value: Any = text.encode() if isinstance(pattern.pattern, bytes) else text
+                pattern.fullmatch(value)
+                pattern.match(value)
+        done.set()
+
+    threading.Thread(target=go, daemon=True).start()
+    assert done.wait(60)
