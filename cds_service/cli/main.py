@@ -133,12 +133,12 @@ def _check(_: argparse.Namespace, settings: Settings) -> int:
     for caller in clients.everyone:
         switched_off = ", ".join(sorted(caller.client.switched_off))
         said = f"client {caller.name}: {caller.profile.title}"
-        if caller.client.token is not None:
-            said += f", by the tokens of {caller.client.token.issuer}"
-        elif settings.auth == "required":
-            said += ", has no token: cannot call"
         said += ", SILENT: nothing is shown" if caller.client.silent else ""
         said += f", SWITCHED OFF: {switched_off}" if switched_off else ""
+        if caller.client.token is not None:
+            said += f"; known by the tokens of {caller.client.token.issuer}"
+        elif settings.auth == "required":
+            said += "; CANNOT CALL: it has no token"
         Console().print(Text(said))
     return OK
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
-Resolve = Callable[..., Sequence[tuple[Any, ...]]]
-"""``socket.getaddrinfo`` or what stands for it."""
 
 
 class ForbiddenAddress(OSError):  # noqa: N818
@@ -52,13 +50,13 @@ class Networks:
             return True
         return address.is_global and not address.is_reserved
 
-    def resolved(self, host: str, port: int, resolve: Resolve = socket.getaddrinfo) -> list[tuple[Any, ...]]:
+    def resolved(self, host: str, port: int) -> list[tuple[Any, ...]]:
         """What ``host`` resolves to now, as ``getaddrinfo`` tells it; to be connected to without asking again.
 
         Raises:
             ForbiddenAddress: one of the addresses is not permitted.
         """
-        found = list(resolve(host.strip("[]"), port, type=socket.SOCK_STREAM))
+        found: list[tuple[Any, ...]] = list(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM))
         if not found or not all(self.permits(host.strip("[]"), ip_address(one[4][0].split("%")[0])) for one in found):
             raise ForbiddenAddress("resolves to an address that is not permitted")
         return found
