@@ -4,19 +4,22 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-long check bench clean
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
+
+.PHONY: help setup demo test test-long check bench lock audit sbom clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 setup: .venv/.ready  ## create .venv and install everything into it
 
-.venv/.ready: pyproject.toml
+.venv/.ready: pyproject.toml deploy/requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Missing: $(PYTHON). Install Python 3.11 or newer, or call make PYTHON=/path/to/python3."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}. Try make PYTHON=python3.11")'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Missing: Python's venv module. On Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup  ## run the service on 127.0.0.1:8000 (PORT changes it) with a request to paste
@@ -29,16 +32,28 @@ test: setup  ## set up and run the tests
 test-long: setup  ## the tests with many more generated charts
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest
 
-check: setup  ## lint, types, content and architecture
+check: setup  ## lint, types, security lint, content and architecture
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml cds_service
 	$(BIN)/knee-cds check
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: setup  ## time a call beside a bare endpoint, and fifty at once with a slow FHIR server
 	$(BIN)/python -m tests.bench.call
 	$(BIN)/python -m tests.bench.fhir
+
+lock: setup  ## resolve the dependencies anew into deploy/requirements*.txt, with hashes
+	$(LOCK) --output-file deploy/requirements.txt
+	$(LOCK) --extra dev --output-file deploy/requirements-dev.txt
+
+audit: setup  ## ask the vulnerability database about the locked packages (needs the network)
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement deploy/requirements.txt
+
+sbom: setup  ## what the service is made of, as CycloneDX: build/sbom.json
+	@mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json deploy/requirements.txt
 
 clean:  ## remove what the other targets made
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import socket
 import tempfile
@@ -24,12 +26,14 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
+from tests.leaks import LEAKS, Listener, Watched
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "fhir_examples"
@@ -40,6 +44,17 @@ _slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_
 hypothesis_settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_slow)
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=_slow)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+def pytest_configure() -> None:
+    """From the first test on, everything that is logged is looked at."""
+    logging.getLogger().addHandler(Listener())
+    logging.getLogger("cds_service").setLevel(logging.DEBUG)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What judges the whole run comes last."""
+    items.sort(key=lambda item: item.path.name == "test_leaks.py")
 
 
 def stories() -> dict[str, dict[str, Any]]:
@@ -82,6 +97,11 @@ class Server:
         """POST a patient-view request."""
         return requests.post(f"{self.url}/cds-services/posterior-knee-pain", json=body, timeout=20, **kwargs)
 
+    def call_feedback(self, body: Any, headers: dict[str, str] | None = None) -> requests.Response:
+        """POST feedback."""
+        url = f"{self.url}/cds-services/posterior-knee-pain/feedback"
+        return requests.post(url, json=body, headers=headers, timeout=20)
+
     def get(self, path: str) -> requests.Response:
         """GET a path."""
         return requests.get(f"{self.url}{path}", timeout=20)
@@ -106,16 +126,19 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
 
 def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterator[Server]:
     app = create_app(settings, clock=clock)
-    server = uvicorn.Server(server_config(app, settings))
+    server = uvicorn.Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         threading.Event().wait(0.02)
     try:
         yield Server(f"http://127.0.0.1:{port}")
+        LEAKS.look("metrics", requests.get(f"http://127.0.0.1:{port}/metrics", timeout=20).content)
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+    with contextlib.suppress(SQLAlchemyError):  # some tests take the database away
+        LEAKS.look_into_database(settings.database_url.get_secret_value())
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import requests
 
+from tests.leaks import LEAKS
+
 
 @dataclass
 class Process:
@@ -52,6 +54,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Process]:
             if running.poll() is None:
                 running.terminate()
                 running.wait(timeout=20)
+            LEAKS.look("log", (folder / f"serve-{port}.log").read_bytes())
 
 
 def _wait(process: Process, log: Path) -> None:

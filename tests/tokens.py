@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from tests.conftest import NOW
+from tests.leaks import LEAKS
 
 ISSUER = "https://ehr.north.example"
 PATH = "/cds-services/posterior-knee-pain"
@@ -56,7 +57,9 @@ class Signer:
         """A token with exactly these, which no library would make."""
         start = f"{part(header)}.{part(claims)}"
         model = JWSRegistry.algorithms[self.algorithm]
-        return f"{start}.{part(model.sign(start.encode(), self.key))}"
+        signature = part(model.sign(start.encode(), self.key))
+        LEAKS.signatures.add(signature.encode())
+        return f"{start}.{signature}"
 
     def token(self, url: str, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
         """A lawful token for ``url`` but for the changes."""

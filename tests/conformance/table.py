@@ -19,7 +19,7 @@ _HEAD = """# Conformance: row by row
 
 Made by `python -m tests.conformance.table` from the marks in the tests; a test fails if it is not up to date.
 Levels: **(c)** is laid on the client and says what will come in, **(i)** is our own choice where the standard is
-silent, *ballot* is a safe addition of 3.0.0-ballot. "Later" needs authentication, which is not built yet.
+silent, *ballot* is a safe addition of 3.0.0-ballot.
 
 | Row | Level | What | Tests |
 |---|---|---|---|
@@ -28,7 +28,7 @@ silent, *ballot* is a safe addition of 3.0.0-ballot. "Later" needs authenticatio
 
 @dataclass(frozen=True)
 class Row:
-    """One requirement. ``seen``: outside, later or no; ``why`` for no."""
+    """One requirement. ``seen``: outside or no; ``why`` for no."""
 
     id: str
     level: str
@@ -67,7 +67,7 @@ def table() -> str:
     for row in rows():
         tests = "<br>".join(f"`{name}`" for name in shown.get(row.id, ()))
         if not tests:
-            tests = "later" if row.seen == "later" else row.why
+            tests = row.why
         lines.append(f"| {row.id} | {row.level} | {row.what} | {tests} |")
     return _HEAD + "\n".join(lines) + "\n"
 

@@ -1,0 +1,103 @@
+"""No patient data in answers, logs, metrics, audit or database. Runs last: it judges all that the other tests did."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from cds_service.cli.examples import as_request
+from cds_service.ground.logs import FIELDS, get_log
+from cds_service.ground.settings import Settings
+from tests.conftest import EXAMPLES, Server, bundle, run_server, stories
+from tests.leaks import LEAKS, Leaks, canaries_in
+from tests.tokens import ISSUER, PATH, Signer, key_server
+
+
+def test_every_example_carries_canaries() -> None:
+    found = dict(canaries_in(EXAMPLES))
+    assert set(found) == set(stories())
+    for name, canaries in found.items():
+        kinds = {canary.split(b"-")[1] for canary in canaries}
+        assert {b"name", b"mrn", b"phone"} <= kinds, name
+
+
+def test_a_leak_would_be_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    leaks = Leaks()
+    for place in ("log", "answer"):
+        leaks.look(place, "a line with canary-name-1234abcd in it")
+    path = tmp_path / "x.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t (a TEXT)")
+        connection.execute("INSERT INTO t VALUES ('canary-mrn-1234abcd')")
+    leaks.look_into_database(f"sqlite:///{path}")
+    assert [kind for kind, _ in leaks.found] == ["log", "answer", "table t", "file of the database"]
+    token = Signer().token("u")
+    leaks.signatures = LEAKS.signatures
+    leaks.look("log", f"Bearer {token}")
+    assert leaks.found[-1] == ("log", b"signature of a token")
+
+
+def test_a_log_line_takes_named_fields_only(caplog: pytest.LogCaptureFixture) -> None:
+    log = get_log()
+    with caplog.at_level("INFO"):
+        log.info("call", cards=1, patient="Doe", client="x" * 1000, rule="a\r\nb\x1b[31m\u202e", error=ValueError("é"))
+    assert caplog.records[-1].msg == {
+        "event": "call",
+        "level": "info",
+        "cards": 1,
+        "client": "x" * 297 + "...",
+        "rule": "a\ufffd\ufffdb\ufffd[31m\ufffd",
+        "error": "é",
+        "left_out": 1,
+    }
+    assert not {"patient", "user", "name", "token", "body", "url"} & FIELDS
+
+
+@pytest.mark.parametrize("auth", ["open", "required"])
+def test_every_example_with_everything_on(auth: str) -> None:
+    """Each invented patient through the service, the cards answered, and a word of each kind that goes wrong."""
+    signer = Signer()
+    with key_server(signer.public()) as keys:
+        text = f'[client.north.token]\nissuer = "{ISSUER}"\njwks_url = "{keys.url}"\n'
+        settings = Settings.model_validate({"auth": auth, "clients_toml": text, "log_level": "debug"})
+        for server in run_server(settings):
+            _all_calls(server, signer)
+
+
+CHANGES: tuple[dict[str, object], ...] = (
+    {},
+    {"prefetch": {}},
+    {"prefetch": {"patient": "canary-text"}},
+    {"context": {"patientId": "canary-id"}},
+)
+
+
+def _all_calls(server: Server, signer: Signer) -> None:
+    url = server.url + PATH
+    for name in stories():
+        call = as_request(bundle(name), str(uuid4()))
+        call["fhirServer"] = "https://ehr.example/canary-path"
+        call["fhirAuthorization"] = {
+            "access_token": "canary-token", "token_type": "Bearer", "expires_in": 300, "scope": "s", "subject": "c"
+        }  # fmt: skip
+        for change in CHANGES:
+            answer = server.call(call | change, headers=signer.bearer(url, sub="canary-sub"))
+            assert answer.status_code in (200, 400, 412)
+            for card in answer.json().get("cards", ()):
+                item = {"card": card["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-03-16T14:02:00Z"}
+                kept = server.call_feedback(
+                    {"feedback": [item, {"card": "canary-card"}]}, signer.bearer(f"{url}/feedback")
+                )
+                assert kept.status_code == 400
+
+
+def test_nothing_of_all_that_was_sent_has_got_out() -> None:
+    assert LEAKS.looked_through["log"] > 0
+    assert LEAKS.looked_through["answer 2xx"] > 200
+    assert LEAKS.looked_through["answer 4xx"] > 200
+    assert LEAKS.looked_through["table card"] > 0
+    assert LEAKS.looked_through["metrics"] > 0
+    assert LEAKS.found == []
