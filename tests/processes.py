@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -38,14 +39,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Process]:
+def serving(folder: Path, stdin: Any = subprocess.DEVNULL, **settings: str) -> Iterator[Process]:
     """``knee-cds serve`` with ``settings`` (names without their prefix) until the block ends; its log in ``folder``."""
     port = free_port()
     chosen = {f"KNEE_CDS_{name.upper()}": value for name, value in settings.items()}
     environment = {**os.environ, "KNEE_CDS_AUTH": "open", "TMPDIR": str(folder), "KNEE_CDS_PORT": str(port), **chosen}
     with (folder / f"serve-{port}.log").open("wb") as log:
         command = [sys.executable, "-W", "error", "-m", "cds_service.cli.main", "serve"]
-        running = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+        running = subprocess.Popen(command, env=environment, cwd=folder, stdin=stdin, stdout=log, stderr=log)
         process = Process(f"http://127.0.0.1:{port}", running)
         try:
             _wait(process, folder / f"serve-{port}.log")
