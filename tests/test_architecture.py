@@ -19,7 +19,7 @@ ALLOWED = {
     "urllib3": {"hooks/fhir_server"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
     "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "cli/examples.py"},
-    "orjson": {"web", "cli", "hooks/fhir_server", "hooks/register"},
+    "orjson": {"web", "cli", "hooks/fhir_server", "hooks/register", "hooks/audit"},
     "sqlalchemy": {"hooks/register"},
     "alembic": {"hooks/register"},
     "prometheus_client": {"web/metrics.py"},
