@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cds_service.ground.errors import WrongSetting
 from cds_service.ground.settings import Settings
-from cds_service.hooks.audit.chain import Hasher, head_of
+from cds_service.hooks.audit.chain import Hasher
 from cds_service.hooks.audit.verify import verify as verify_file
 
 _NAME = re.compile(r"audit-([1-9][0-9]*)\.ndjson(?:\.head)?")
@@ -56,17 +56,20 @@ class _Looking:
         self._whole = True
 
     def at_folder(self, folder: Path) -> None:
-        there = sorted(_numbers(folder))
+        there = sorted(set(_numbers(folder)))
         if not there:
             self._wrong(f"{folder}: holds no audit file")
-            return
-        for number in range(1, there[-1] + 1):
+        before = 0
+        for number in there:
+            if number > before + 1:
+                which = f"audit-{before + 1}.ndjson" + (f" to audit-{number - 1}.ndjson" if number > before + 2 else "")
+                self._wrong(f"{folder}: missing: {which}")
             path = folder / f"audit-{number}.ndjson"
-            if path.is_file():
+            if path.exists():
                 self.at_file(path)
-            elif not path.exists():
-                beside = ", its head is there" if head_of(path).exists() else ""
-                self._wrong(f"{path}: missing: the file is not there{beside}")
+            else:
+                self._wrong(f"{path}: missing: only its head is there")
+            before = number
 
     def at_file(self, path: Path) -> None:
         try:

@@ -26,7 +26,7 @@ OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0 (done), 1 (some input unusable or not whole), 2 (wrong use or content), 10 (urgent)."""
+    """Run a command; the exit code is 0 (done), 1 (input unusable, changed), 2 (wrong use or content), 10 (urgent)."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True)
     try:

@@ -40,7 +40,6 @@ OPERATION: Final = _coding(_INTERACTIONS, "operation", "operation")  # C
 SOURCE_ROLE: Final = _coding(_DICOM, "110153", "Source Role ID")  # A
 DESTINATION_ROLE: Final = _coding(_DICOM, "110152", "Destination Role ID")  # A
 RECIPIENT: Final = _coding(f"{_TERMS}/v3-ParticipationType", "IRCP", "information recipient")  # A
-INFORMANT: Final = _coding(f"{_TERMS}/v3-ParticipationType", "INF", "Informant")  # A
 APPLICATION_SERVER: Final = _coding(f"{_TERMS}/security-source-type", "4", "Application Server")  # A
 PERSON: Final = _coding(f"{_TERMS}/audit-entity-type", "1", "Person")  # A
 SYSTEM_OBJECT: Final = _coding(f"{_TERMS}/audit-entity-type", "2", "System Object")  # A

@@ -123,7 +123,7 @@ def hook_call(one: HookCall) -> Event:
         [codes.OPERATION, codes.HOOK_CALL],
         outcome=_outcome(one.status),
         said=_said(one.status, one.why),
-        agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE), *_user(call, codes.RECIPIENT)],
+        agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE), *_user(call)],
         entities=[content, *(_card(card.uuid, rule=card.rule, fate=card.fate) for card in one.cards)],
     )
 
@@ -148,7 +148,7 @@ def fhir_read(one: FhirRead) -> Event:
         action=action,
         outcome=_read_outcome(one.why),
         said=one.why,
-        agents=[_us(call, ours), {"type": _concept(theirs), **server}, *_user(call, codes.RECIPIENT)],
+        agents=[_us(call, ours), {"type": _concept(theirs), **server}, *_user(call)],
         entities=[{"type": codes.SYSTEM_OBJECT, **entity, "description": f"prefetch key {one.key}: {asked}"}],
     )
     if not one.why and call.asker is not None:  # the profiles are for what went well, and ask for a patient
@@ -169,7 +169,7 @@ def draft_order(one: DraftOrder) -> Event:
     return _event(
         call,
         [codes.DRAFT_ORDER],
-        agents=[_us(call, codes.SOURCE_ROLE), _ehr(call, codes.DESTINATION_ROLE), *_user(call, codes.RECIPIENT)],
+        agents=[_us(call, codes.SOURCE_ROLE), _ehr(call, codes.DESTINATION_ROLE), *_user(call)],
         entities=[draft],
     )
 
@@ -182,7 +182,7 @@ def feedback(one: Feedback) -> Event:
         [codes.OPERATION, codes.FEEDBACK],
         outcome=_outcome(one.status),
         said=_said(one.status, ""),
-        agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE), *_user(call, codes.INFORMANT)],
+        agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE)],
         entities=[_card(one.card, outcome=one.outcome)],
     )
 
@@ -257,12 +257,12 @@ def _ehr(call: Call, role: codes.Coding) -> Event:
     return agent if sender.address is None else {**agent, "network": _network(sender.address)}
 
 
-def _user(call: Call, role: codes.Coding) -> list[Event]:
+def _user(call: Call) -> list[Event]:
     if call.asker is None:
         return []
     user = call.asker.user
     who: Event = {"reference": user} if "/" in user else {"identifier": _hashed(user)}
-    return [{"type": _concept(role), "who": who, "requestor": True}]
+    return [{"type": _concept(codes.RECIPIENT), "who": who, "requestor": True}]
 
 
 def _patient(call: Call) -> Event:
