@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -22,6 +23,8 @@ from cds_service.hooks.audit.chain import MOST_LINE_BYTES, Hasher, Head, Link, g
 log = logging.getLogger("cds_service")
 
 MOST_FILES = 1000
+_NO_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
+"""What stands there is none of ours: a folder, a link, somebody else's."""
 _ENVELOPE_BYTES = 300
 MOST_EVENT_BYTES = MOST_LINE_BYTES - _ENVELOPE_BYTES
 
@@ -52,7 +55,9 @@ class ChainFile:
             path = folder / f"audit-{number}.ndjson"
             try:
                 file = _locked(path)
-            except (IsADirectoryError, PermissionError) as error:
+            except OSError as error:
+                if error.errno not in _NO_FILE:
+                    raise
                 denied = error
                 continue
             if file is None:

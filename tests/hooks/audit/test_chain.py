@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.hooks.audit.chain import MOST_LINE_BYTES, START, Hasher, Head, Link, genesis, head_of, said_by
-from cds_service.hooks.audit.chain_file import ChainFile
+from cds_service.hooks.audit.chain_file import MOST_EVENT_BYTES, ChainFile
 from cds_service.hooks.audit.verify import MOST_FINDINGS, Verdict, verify
 
 KEY = Hasher.of("k" * 16)
@@ -44,7 +44,7 @@ def lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True)
 
 
-@pytest.fixture(params=HASHERS.values(), ids=HASHERS)
+@pytest.fixture(params=list(HASHERS.values()), ids=list(HASHERS))
 def hasher(request: pytest.FixtureRequest) -> Hasher:
     found: Hasher = request.param
     return found
@@ -346,14 +346,14 @@ def test_each_holder_has_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "audit-1.ndjson").mkdir()
-    assert written(tmp_path).name == "audit-2.ndjson"
+    (tmp_path / "audit-2.ndjson").symlink_to(tmp_path / "elsewhere")
+    assert written(tmp_path).name == "audit-3.ndjson"
+    assert not (tmp_path / "elsewhere").exists()
     shutil.rmtree(tmp_path / "audit-1.ndjson")
     assert written(tmp_path).name == "audit-1.ndjson"
 
 
 def test_the_longest_event_fits(tmp_path: Path) -> None:
-    from cds_service.hooks.audit.chain_file import MOST_EVENT_BYTES
-
     file = ChainFile.claim(tmp_path, KEY)
     event = b'{"a":"%s"}' % (b"x" * (MOST_EVENT_BYTES - 8))
     assert len(event) == MOST_EVENT_BYTES
