@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -240,6 +241,25 @@ def test_a_chain_made_without_the_key_is_found(tmp_path: Path) -> None:
     assert kinds(verify(path, KEY)) == [("head", None)]
 
 
+def test_a_number_left_out_is_found_even_if_the_hashes_fit(tmp_path: Path) -> None:
+    """Somebody with the key, or where there is none."""
+    path = written(tmp_path)
+    last = Link.parse(lines(path)[-1])
+    assert last is not None
+    later = Link(last.seq + 3, last.hash, KEY.line(last.seq + 3, last.hash, b"{}"), b"{}")
+    with path.open("ab") as file:
+        file.write(bytes(later))
+    assert kinds(verify(path, KEY)) == [("missing", 8)]
+
+
+def test_the_seal_covers_all_of_the_head(tmp_path: Path) -> None:
+    head = Head.read(head_of(written(tmp_path)))
+    assert head is not None
+    assert head.is_sealed(KEY)
+    for changed in (replace(head, seq=head.seq - 1), replace(head, hash="0" * 64), replace(head, size=head.size - 1)):
+        assert not changed.is_sealed(KEY)
+
+
 def test_a_file_of_rubbish_needs_little_memory(tmp_path: Path) -> None:
     path = written(tmp_path)
     with path.open("ab") as file:
@@ -300,7 +320,9 @@ def test_whole_lines_beyond_the_head_are_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.torn-*"))
 
 
-@pytest.mark.parametrize("harm", ["cut", "no head", "another head", "changed last", "emptied", "gone"])
+@pytest.mark.parametrize(
+    "harm", ["cut", "no head", "another head", "own head", "changed last", "line gone", "emptied", "gone"]
+)
 def test_it_does_not_go_on_with_what_is_not_whole(tmp_path: Path, harm: str) -> None:
     """To go on would cover what was done: the head would move past it."""
     path = written(tmp_path)
@@ -311,6 +333,13 @@ def test_it_does_not_go_on_with_what_is_not_whole(tmp_path: Path, harm: str) -> 
         head_of(path).unlink()
     elif harm == "another head":
         head_of(path).write_bytes(b"{}\n")
+    elif harm == "own head":  # without the key
+        path.write_bytes(b"".join(lines(path)[:-1]))
+        last = Link.parse(lines(path)[-1])
+        assert last is not None
+        head_of(path).write_bytes(bytes(Head.at(last, path.stat().st_size, OTHER)))
+    elif harm == "line gone":
+        path.write_bytes(b"".join([*lines(path)[:2], *lines(path)[3:]]))
     elif harm == "changed last":
         path.write_bytes(text.replace(b'"number":5', b'"number":6'))
     elif harm == "emptied":
