@@ -179,7 +179,7 @@ until(lambda: journal.state.written == 1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 started = time.monotonic()
 journal.record([{"number": n, "text": "x" * 500} for n in range(400)])
-assert time.monotonic() - started < 0.1
+assert time.monotonic() - started < 1
 until(lambda: journal.state.status == "down")
 assert (journal.state.error, journal.state.waiting, journal.state.lost) == ("EFBIG", 400, 0), journal.state
 assert journal.state.since is not None
@@ -268,16 +268,15 @@ def test_a_file_that_is_replaced_is_noticed(journal: Journal, tmp_path: Path) ->
     assert numbers(file_of(journal)) == [3]
 
 
-def test_a_folder_that_goes_away_is_noticed_without_work(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_goes_away_is_noticed_without_work(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(journal_module, "_LOOK_EVERY", 0.05)
     journal.start()
     until(lambda: journal.state.status == "up")
-    shutil.rmtree(journal._folder)
-    journal._folder.write_text("in the way")
-    until(lambda: journal.state.status == "down")
-    assert journal.state.error in ("ENOTDIR", "EEXIST")
-    journal._folder.unlink()
-    until(lambda: journal.state.status == "up")
+    journal._folder.rename(tmp_path / "taken")
+    until(lambda: (journal._folder / "audit-1.ndjson.head").exists())
+    assert journal.state.waiting == 0
 
 
 def test_a_head_that_cannot_be_written_holds_the_events(journal: Journal) -> None:
@@ -294,7 +293,9 @@ def test_a_head_that_cannot_be_written_holds_the_events(journal: Journal) -> Non
     assert verify(file_of(journal), KEY).whole
 
 
-def test_a_fault_of_any_kind_holds_the_events(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_any_kind_holds_the_events(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     append = ChainFile.append
     faults = iter([RuntimeError("Practitioner/p1"), OSError("no number")])
 
@@ -305,10 +306,10 @@ def test_a_fault_of_any_kind_holds_the_events(journal: Journal, monkeypatch: pyt
 
     monkeypatch.setattr(ChainFile, "append", faulty)
     journal.record(numbered(1))
-    until(lambda: journal.state.status == "down")
-    assert journal.state.error in ("RuntimeError", "OSError")
     until(lambda: journal.state.written == 1)
     assert numbers(file_of(journal)) == [1]
+    assert "audit down: RuntimeError; calls go on, events wait" in caplog.messages
+    assert "Practitioner" not in caplog.text
 
 
 def test_a_disk_that_stays_away_does_not_hold_up_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
