@@ -25,6 +25,7 @@ log = logging.getLogger("cds_service")
 MOST_FILES = 1000
 _NO_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
 """What stands there is none of ours: a folder, a link, somebody else's."""
+_UNSAID = ".new"
 _ENVELOPE_BYTES = 300
 MOST_EVENT_BYTES = MOST_LINE_BYTES - _ENVELOPE_BYTES
 
@@ -155,26 +156,32 @@ class ChainFile:
             self._last, self._size = link, self._size + len(line)
 
     def _mend(self, size: int) -> None:
-        """Move what a crash left torn to a file of its own, and say so in the chain."""
-        if size == self._size:
-            return
-        aside, digest = self._copied_aside()
-        os.ftruncate(self._file.fileno(), self._size)
-        said = events.torn(datetime.now(UTC), file=aside.name, size=size - self._size, digest=digest)
-        self._write([Link.after(self._last, orjson.dumps(said), self._hasher)])
-        log.warning("audit: the torn end of %s is in %s now", self.path.name, aside.name)
+        """Move what a crash left torn to a file of its own, and say so in the chain.
 
-    def _copied_aside(self) -> tuple[Path, str]:
-        """The torn end on disk under a new name, with its SHA-256."""
+        The file keeps ``.new`` in its name until that is said: a disk that fails in between hides nothing.
+        """
+        if size > self._size:
+            self._copy_aside()
+            os.ftruncate(self._file.fileno(), self._size)
+        for waiting in sorted(self.path.parent.glob(f"{self.path.name}.torn-*{_UNSAID}")):
+            aside = waiting.with_suffix("")
+            with waiting.open("rb") as copy:
+                digest = hashlib.file_digest(copy, "sha256").hexdigest()
+            said = events.torn(datetime.now(UTC), file=aside.name, size=waiting.stat().st_size, digest=digest)
+            self._write([Link.after(self._last, orjson.dumps(said), self._hasher)])
+            os.replace(waiting, aside)
+            log.warning("audit: the torn end of %s is in %s now", self.path.name, aside.name)
+
+    def _copy_aside(self) -> None:
+        number = 1
+        while list(self.path.parent.glob(f"{self.path.name}.torn-{number}*")):
+            number += 1
         self._file.seek(self._size)
-        aside = _unused(self.path)
-        with aside.open("xb") as copy:
+        with self.path.with_name(f"{self.path.name}.torn-{number}{_UNSAID}").open("xb") as copy:
             shutil.copyfileobj(self._file, copy)
             copy.flush()
             os.fsync(copy.fileno())
-        _sync_folder(aside.parent)
-        with aside.open("rb") as copy:
-            return aside, hashlib.file_digest(copy, "sha256").hexdigest()
+        _sync_folder(self.path.parent)
 
 
 def _locked(path: Path) -> IO[bytes] | None:
@@ -200,13 +207,6 @@ def _line_of(file: IO[bytes], head: Head, hasher: Hasher) -> Link | None:
     if link is None or (link.seq, link.hash) != (head.seq, head.hash) or not link.is_whole(hasher):
         return None
     return link
-
-
-def _unused(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.torn-{number}")).exists():
-        number += 1
-    return aside
 
 
 def _put(path: Path, text: bytes) -> None:

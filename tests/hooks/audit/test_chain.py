@@ -308,6 +308,30 @@ def test_a_torn_end_goes_aside_and_the_chain_says_so(tmp_path: Path, hasher: Has
     assert path.read_bytes().startswith(good)
 
 
+def test_a_torn_end_is_said_even_if_the_disk_fails_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path)
+    with path.open("ab") as file:
+        file.write(b'{"seq":7,')
+    with monkeypatch.context() as patched:
+
+        def full(self: ChainFile, links: Sequence[Link]) -> None:
+            raise OSError("full")
+
+        patched.setattr(ChainFile, "_write", full)
+        with pytest.raises(OSError, match="full"):
+            ChainFile.claim(tmp_path, KEY)
+    aside = tmp_path / "audit-1.ndjson.torn-1"
+    assert not aside.exists()
+    with path.open("ab") as file:
+        file.write(b'{"seq":7,"again')
+    assert written(tmp_path, groups=(1,)) == path
+    assert verify(path, KEY).whole
+    assert aside.read_bytes() == b'{"seq":7,'
+    assert (tmp_path / "audit-1.ndjson.torn-2").read_bytes() == b'{"seq":7,"again'
+    assert path.read_bytes().count(b'"code":"torn"') == 2
+    assert not list(tmp_path.glob("*.new"))
+
+
 def test_whole_lines_beyond_the_head_are_kept(tmp_path: Path) -> None:
     """A crash after the lines, before their head: nothing is torn."""
     path = written(tmp_path)
