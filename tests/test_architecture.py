@@ -22,7 +22,7 @@ ALLOWED = {
     "urllib3": {"hooks/outbound.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
     "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "cli/examples.py"},
-    "orjson": {"web", "cli", "hooks/outbound.py", "hooks/register", "hooks/clients/jwks.py"},
+    "orjson": {"web", "cli", "hooks/outbound.py", "hooks/register", "hooks/clients/jwks.py", "hooks/audit"},
     "sqlalchemy": {"hooks/register"},
     "alembic": {"hooks/register"},
     "prometheus_client": {"web/metrics.py"},

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import evaluate, examples, feedback
+from cds_service.cli import audit, evaluate, examples, feedback
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown
 from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
@@ -26,7 +26,7 @@ OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0 (done), 1 (some input unusable), 2 (wrong use or content), 10 (urgent)."""
+    """Run a command; the exit code is 0 (done), 1 (input unusable, changed), 2 (wrong use or content), 10 (urgent)."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True)
     try:
@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     downgrade.add_argument("down", metavar="REVISION")
     downgrade.set_defaults(run=_database)
 
+    journal = commands.add_parser("audit", help="the audit journal")
+    act = journal.add_subparsers(required=True, metavar="ACT")
+    verify = act.add_parser("verify", help="is every line there, unchanged and in its place?")
+    verify.add_argument("paths", nargs="*", type=Path, metavar="FOLDER_OR_FILE", help="else KNEE_CDS_AUDIT_FOLDER")
+    verify.add_argument("--head", action="append", default=[], metavar="HASH", help="must be there; may be repeated")
+    verify.set_defaults(run=_audit_verify)
+
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
     terms.set_defaults(run=_terminology)
@@ -153,6 +160,10 @@ def _feedback_report(options: argparse.Namespace, settings: Settings) -> int:
     with _register(settings) as store:
         feedback.show(store, options.html)
     return OK
+
+
+def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
+    return OK if audit.verify(options.paths, options.head, settings) else SOME_UNUSABLE
 
 
 def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     hash_key: SecretStr | None = Field(
         default=None, min_length=16, description="Key of the hashes of patients and users; the same for all processes."
     )
+    audit_folder: Path | None = Field(
+        default=None, description="Folder of the audit journal; without one no journal is kept."
+    )
     quiet: bool = Field(default=True, description="Do not show again what the reader has answered.")
     cors_origins: CommaSeparated = Field(
         default=(), description="Origins of browser-based clients that may call, comma-separated."
