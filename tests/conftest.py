@@ -121,7 +121,11 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
             settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
         if "auth" not in settings.model_fields_set:
             settings = settings.model_copy(update={"auth": "open"})
+        if settings.audit_folder is None:
+            settings = settings.model_copy(update={"audit_folder": Path(folder)})
         yield from _run(settings.model_copy(update={"port": port}), port, clock)
+        for file in settings.audit_folder.glob("audit-*") if settings.audit_folder else ():
+            LEAKS.look("audit", file.read_bytes())
 
 
 def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterator[Server]:

@@ -30,7 +30,7 @@ ALLOWED = {
 }
 BANNED = {
     # XML and archives have a history of holes; what is unpickled runs; no language model has a say in a judgement.
-    "xml", "lxml", "defusedxml", "zipfile", "tarfile", "shutil", "pickle", "marshal", "shelve", "subprocess", "ctypes",
+    "xml", "lxml", "defusedxml", "zipfile", "tarfile", "pickle", "marshal", "shelve", "subprocess", "ctypes",
     "openai", "anthropic", "litellm", "langchain", "transformers", "torch", "llama_cpp", "google",
 }  # fmt: skip
 IMPURE = {"os", "socket", "subprocess", "pathlib", "random", "time", "logging", "urllib", "http", "tempfile", "io"}

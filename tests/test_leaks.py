@@ -100,4 +100,5 @@ def test_nothing_of_all_that_was_sent_has_got_out() -> None:
     assert LEAKS.looked_through["answer 4xx"] > 200
     assert LEAKS.looked_through["table card"] > 0
     assert LEAKS.looked_through["metrics"] > 0
+    assert LEAKS.looked_through["audit"] > 0
     assert LEAKS.found == []

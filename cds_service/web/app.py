@@ -17,6 +17,7 @@ from cds_service import __version__
 from cds_service.ground.errors import NothingToJudgeBy, TooMuch, Unauthorized, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
+from cds_service.hooks.audit.journal import journal_of
 from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.register.nonces import Nonces
@@ -25,6 +26,7 @@ from cds_service.hooks.register.writer import Register
 from cds_service.hooks.service import Service
 from cds_service.hooks.showing import Showing
 from cds_service.hooks.terminology import code_system, value_set
+from cds_service.web.auditing import Auditing
 from cds_service.web.body import Bodies, TooLarge, TooSlow, WrongMediaType
 from cds_service.web.faults import Faults
 from cds_service.web.feedback import add_feedback_routes
@@ -53,16 +55,19 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     store = Store.open(settings.database_url.get_secret_value())
     register, nonces = Register(store), Nonces(store)
     keys = KeyRing.of(settings)
-    metrics = Metrics(register, keys, nonces)
+    journal = journal_of(settings)
+    metrics = Metrics(register, keys, nonces, journal)
     entrance = Entrance(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
     guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
-    hash_key = settings.hash_key.get_secret_value() if settings.hash_key else None
-    showing = Showing(settings.pathway, register, KeyedHash(hash_key), quiet=settings.quiet)
+    keyed = KeyedHash(settings.hash_key.get_secret_value() if settings.hash_key else None)
+    showing = Showing(settings.pathway, register, keyed, quiet=settings.quiet)
+    auditing = Auditing(settings, journal, keyed)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         register.start()
+        journal.start()
         running.reload_on_hangup()
         if entrance.required:
             # The only time that anybody waits for a key server or for the database.
@@ -72,6 +77,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         keys.close()
         nonces.close()
         register.close()
+        journal.close()
         reader.close()
 
     app = FastAPI(
@@ -84,10 +90,10 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         lifespan=lifespan,
     )
     closed = entrance.required and settings.discovery == "closed"
-    add_hook_routes(app, guard, running, reader, showing, metrics, clock, discovery_is_closed=closed)
-    add_feedback_routes(app, guard, running, register, metrics, clock)
+    add_hook_routes(app, guard, running, reader, showing, auditing, metrics, clock, discovery_is_closed=closed)
+    add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
     add_metrics_route(app, metrics)
-    add_health_routes(app, settings, running, register, keys, nonces)
+    add_health_routes(app, settings, running, register, keys, nonces, journal)
     _add_pages(app, settings, running)
     _add_error_answers(app, metrics)
     app.add_middleware(Faults, count=metrics.count_answer)

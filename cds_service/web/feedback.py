@@ -14,6 +14,7 @@ from cds_service.ground.logs import get_log
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.hooks.register.feedback import Feedback, understand
 from cds_service.hooks.register.writer import Register
+from cds_service.web.auditing import Auditing
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.problems import outcome
@@ -28,7 +29,13 @@ _MOST_NAMED = 20
 
 
 def add_feedback_routes(
-    app: FastAPI, guard: Guard, running: Running, register: Register, metrics: Metrics, clock: Callable[[], datetime]
+    app: FastAPI,
+    guard: Guard,
+    running: Running,
+    register: Register,
+    auditing: Auditing,
+    metrics: Metrics,
+    clock: Callable[[], datetime],
 ) -> None:
     """``POST /cds-services/{id}/feedback``."""
 
@@ -40,7 +47,12 @@ def add_feedback_routes(
         body = await guard.read(request, proved)
         sent = understand(body, service_id, clock(), proved.name if proved else None)
         async with guard.working(proved or running.service.clients.default, proved):
-            await register.keep(sent.rows)
+            try:
+                await register.keep(sent.rows)
+            except StoreDown:
+                auditing.feedback(clock(), proved, sent.rows, 503)
+                raise
+        auditing.feedback(clock(), proved, sent.rows, 200)
         for row in sent.rows:
             metrics.feedback.labels(row.outcome).inc()
         log.info("feedback", client=proved.name if proved else None, kept=len(sent.rows), wrong=len(sent.wrong))

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from cds_service import __version__
 from cds_service.ground.settings import Settings
+from cds_service.hooks.audit.journal import Journal, NoJournal
 from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.writer import Register
@@ -17,7 +18,13 @@ from cds_service.web.running import Running
 
 
 def add_health_routes(
-    app: FastAPI, settings: Settings, running: Running, register: Register, keys: KeyRing, nonces: Nonces
+    app: FastAPI,
+    settings: Settings,
+    running: Running,
+    register: Register,
+    keys: KeyRing,
+    nonces: Nonces,
+    journal: Journal | NoJournal,
 ) -> None:
     """``GET /health/live`` and ``GET /health/ready``."""
 
@@ -35,6 +42,8 @@ def add_health_routes(
             "auth": settings.auth,
             "database": _database(register),
         }
+        if journal.state.status != "off":
+            told["audit"] = _audit(journal)
         if keys.states:
             told["keys"] = {"servers": len(keys.states), "failing": sum(bool(one.why) for one in keys.states)}
         if nonces.alone:
@@ -42,6 +51,17 @@ def add_health_routes(
         if running.refused_at:
             told["reload"] = {"refused": running.refused_at.isoformat(timespec="seconds")}
         return json_response(told)
+
+
+def _audit(journal: Journal | NoJournal) -> dict[str, Any]:
+    """``head``: the hash of the last line, to be noted elsewhere now and then (``knee-cds audit verify --head``)."""
+    state = journal.state
+    told: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
+    if state.head:
+        told |= {"file": state.file, "head": state.head}
+    if state.since:
+        told |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
+    return told
 
 
 def _database(register: Register) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from starlette.exceptions import HTTPException
 
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.logs import get_log
-from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
 from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, response
 from cds_service.hooks.showing import Showing, Shown
+from cds_service.web.auditing import Auditing
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.problems import in_words
@@ -36,6 +36,7 @@ def add_hook_routes(
     running: Running,
     reader: FhirReader,
     showing: Showing,
+    auditing: Auditing,
     metrics: Metrics,
     clock: Callable[[], datetime],
     *,
@@ -55,25 +56,28 @@ def add_hook_routes(
         proved = await guard.admit(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
-        hook_request = _understood(await guard.read(request, proved))
-        caller = proved or service.clients.find(hook_request.fhirServer)
-        async with guard.working(caller, proved):
-            prefetched = await _completed(reader, hook_request, caller, proved)
-            metrics.count_lacking(prefetched)
-            answer = service.answer(hook_request, prefetched, now, caller)
-            shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
+        caller, hook_request = proved, None
+        try:
+            hook_request = _understood(await guard.read(request, proved))
+            caller = proved or service.clients.find(hook_request.fhirServer)
+            audited = auditing.call(now, caller, hook_request)
+            async with guard.working(caller, proved):
+                sent = gather(hook_request.prefetch)
+                sent.check_patient(hook_request.context.patientId)
+                own = proved.addresses if proved else None  # whoever has proved who it is has its own servers read
+                prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir, own=own)
+                auditing.read(audited, hook_request.fhirServer, sent, prefetched)
+                metrics.count_lacking(prefetched)
+                answer = service.answer(hook_request, prefetched, now, caller)
+                shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
+        except Exception as error:
+            auditing.failed(now, caller, hook_request, service.content.version, error)
+            raise
+        auditing.answered(audited, service.content.version, shown)
         seconds = time.perf_counter() - started
         metrics.count_call(shown, seconds)
         _log_call(answer, prefetched, shown, seconds)
         return json_response(response(shown.cards, answer.told | shown.told).as_json())
-
-
-async def _completed(reader: FhirReader, request: HookRequest, caller: Caller, proved: Caller | None) -> Prefetched:
-    """The chart as sent, its missing parts read. A client that has proved who it is has its own servers read only."""
-    sent = gather(request.prefetch)
-    sent.check_patient(request.context.patientId)
-    own = proved.addresses if proved else None
-    return await reader.complete(request, sent, without_token=caller.profile.open_fhir, own=own)
 
 
 def _understood(body: Any) -> HookRequest:

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cds_service.hooks.audit.journal import Journal, NoJournal
 from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.prefetch import Prefetched
 from cds_service.hooks.register.nonces import Nonces
@@ -22,7 +23,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 class Metrics:
     """The counters of one application."""
 
-    def __init__(self, register: Register, keys: KeyRing, nonces: Nonces) -> None:
+    def __init__(self, register: Register, keys: KeyRing, nonces: Nonces, journal: Journal | NoJournal) -> None:
         self.registry = CollectorRegistry()
         self.answers = Counter(
             "knee_cds_answers", "HTTP answers by route and status.", ["route", "status"], registry=self.registry
@@ -43,6 +44,7 @@ class Metrics:
         )
         self.registry.register(_RegisterState(register))
         self.registry.register(_EntranceState(keys, nonces))
+        self.registry.register(_JournalState(journal))
 
     def count_answer(self, route: str, status: int) -> None:
         """Any answer at all."""
@@ -92,6 +94,23 @@ class _EntranceState(Collector):
         yield GaugeMetricFamily("knee_cds_key_servers_failing", "Key servers whose last answer was no use.", failing)
         shared = float(not self._nonces.alone)
         yield GaugeMetricFamily("knee_cds_tokens_shared", "Whether all processes know which tokens are used.", shared)
+
+
+class _JournalState(Collector):
+    def __init__(self, journal: Journal | NoJournal) -> None:
+        self._journal = journal
+
+    def collect(self) -> Iterator[Metric]:
+        """The audit journal as of now; nothing if there is none."""
+        state = self._journal.state
+        if state.status == "off":
+            return
+        yield GaugeMetricFamily(
+            "knee_cds_audit_up", "Whether the audit journal is written.", float(state.status == "up")
+        )
+        yield GaugeMetricFamily("knee_cds_audit_waiting", "Audit events not yet on disk.", state.waiting)
+        yield CounterMetricFamily("knee_cds_audit_lost", "Audit events that were never written.", state.lost)
+        yield CounterMetricFamily("knee_cds_audit_written", "Audit events on disk.", state.written)
 
 
 def add_metrics_route(app: FastAPI, metrics: Metrics) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import logging
 import os
 import shutil
 import stat
@@ -17,10 +16,11 @@ from typing import IO
 
 import orjson
 
+from cds_service.ground.logs import get_log
 from cds_service.hooks.audit import events
 from cds_service.hooks.audit.chain import MOST_LINE_BYTES, Hasher, Head, Link, genesis, head_of
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 MOST_FILES = 1000
 _NO_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
@@ -139,7 +139,7 @@ class ChainFile:
             return begun
         last = None if head is None or not head.is_sealed(hasher) else _line_of(file, head, hasher)
         if head is None or last is None:
-            log.error("audit: %s is not whole, or of another key; it is left as it is", path.name)
+            log.error("audit_file_not_whole", file=path.name)
             return None
         found = cls(path, file, hasher, last, head.size)
         found._go_to_the_end()
@@ -170,7 +170,7 @@ class ChainFile:
             said = events.torn(datetime.now(UTC), file=aside.name, size=waiting.stat().st_size, digest=digest)
             self._write([Link.after(self._last, orjson.dumps(said), self._hasher)])
             os.replace(waiting, aside)
-            log.warning("audit: the torn end of %s is in %s now", self.path.name, aside.name)
+            log.warning("audit_torn_end", file=self.path.name, place=aside.name)
 
     def _copy_aside(self) -> None:
         number = 1

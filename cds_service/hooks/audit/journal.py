@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import threading
 import time
 from collections import deque
@@ -16,12 +15,13 @@ from typing import Any, Literal
 
 import orjson
 
+from cds_service.ground.logs import get_log
 from cds_service.ground.settings import Settings
 from cds_service.hooks.audit import events
 from cds_service.hooks.audit.chain import Hasher
 from cds_service.hooks.audit.chain_file import MOST_EVENT_BYTES, ChainFile
 
-log = logging.getLogger("cds_service")
+log = get_log()
 
 MOST_WAITING = 10_000
 _ENOUGH = MOST_WAITING // 2
@@ -124,7 +124,7 @@ class Journal:
             self._thread.join(seconds)
         left = self.state.waiting
         if left:
-            log.error("audit stopped with %d events not written", left)
+            log.error("audit_stopped", lost=left)
 
     def _run(self) -> None:
         while True:
@@ -186,7 +186,7 @@ class Journal:
         gap = self._gap or _Gap(0, now, now)
         self._gap = replace(gap, count=gap.count + count, until=now)
         if not self._state.lost:
-            log.error("audit: events are being lost; the chain will say how many")
+            log.error("audit_loses_events")
         self._state = replace(self._state, lost=self._state.lost + count)
 
     def _went_down(self, error: Exception) -> None:
@@ -196,7 +196,7 @@ class Journal:
             since = self._state.since or datetime.now(UTC)
             self._state = replace(self._state, status="down", since=since, error=kind)
         if not was_down:
-            log.error("audit down: %s; calls go on, events wait", kind)
+            log.error("audit_down", error=kind)
 
     def _came_up(self, file: ChainFile) -> None:
         link = file.last
@@ -206,7 +206,7 @@ class Journal:
             self._state = replace(up, file=file.path.name, seq=link.seq, head=link.hash)
             waiting = len(self._queue)
         if was_down:
-            log.warning("audit up again; %d events wait to be written", waiting)
+            log.warning("audit_up_again", waiting=waiting)
 
     def _pause(self) -> bool:
         """Wait before the next attempt, longer each time; true if the service stops meanwhile."""
@@ -231,7 +231,7 @@ def _text(event: Mapping[str, Any]) -> bytes | None:
     except TypeError:
         text = b""
     if not text or len(text) > MOST_EVENT_BYTES:
-        log.error("audit: an event cannot be written")
+        log.error("audit_event_unwritable")
         return None
     return text
 
