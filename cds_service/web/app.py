@@ -58,7 +58,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
     hash_key = settings.hash_key.get_secret_value() if settings.hash_key else None
-    showing = Showing(settings.pathway, register, KeyedHash(hash_key), quiet=settings.quiet)
+    showing = Showing(settings.pathway, register, KeyedHash(hash_key), service.own_urls, quiet=settings.quiet)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
