@@ -37,7 +37,7 @@ _KINDS: dict[str, Kind] = {
     "\\": "escape", "&": "escape",
 }  # fmt: skip
 _LINE = re.compile(
-    r"(?:[ ]|-[ ]|>(?!=))*(?:\#{1,6}(?=\s|$)|>(?!=)|[+*](?=[ ])|\d{1,9}[.)](?=\s|$))"  # headings, quotes, other lists
+    r"(?:[ ]|-[ ])*(?:\#{1,6}(?=\s|$)|>|[+*](?=[ ])|\d{1,9}[.)](?=\s|$))"  # headings, quotes, other lists
     r"|(?=.*[-=_*+])[-=_*+ ]+$"  # rules, underlined headings
 )
 
