@@ -188,6 +188,12 @@ def test_nor_do_requests_come_back(server: Server) -> None:
         assert CANARY not in str(answer.headers)
 
 
+@pytest.mark.parametrize("text", ["<", "urn:uuid:<b>", "\u202e", "00000000-0000-4000-8000-00000000000<"])
+def test_not_even_a_letter_of_a_wrong_uuid(server: Server, text: str) -> None:
+    answer = server.call({**as_request(bundle("dvt-likely"), HOOK_INSTANCE), "hookInstance": text})
+    assert answer.json()["issue"][0]["diagnostics"].endswith("hookInstance: must be a UUID")
+
+
 # --- in a browser ---
 
 
