@@ -25,6 +25,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import Card
 from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service, load_content
+from cds_service.hooks.showing import checked
 from cds_service.hooks.terminology import resources
 
 
@@ -92,7 +93,7 @@ def _one(
 
 
 def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card, ...], Assessment]:
-    """Cards and assessment of one document.
+    """Cards, checked as those that a client gets, and assessment of one document.
 
     Raises:
         UnusableInput, NothingToJudgeBy, pydantic.ValidationError: the document cannot be judged.
@@ -100,9 +101,11 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     given = understand(document)
     if isinstance(given, BundleInput):
         assessment = service.judge(given.context.patientId, given.entries, now)
-        return service.cards(assessment, given.context, now), assessment
-    answer = service.answer(given, gather(given.prefetch), now)
-    return answer.cards, answer.assessment
+        cards = service.cards(assessment, given.context, now)
+    else:
+        answer = service.answer(given, gather(given.prefetch), now)
+        cards, assessment = answer.cards, answer.assessment
+    return checked(cards, service.own_urls)[0], assessment
 
 
 def _words(error: Exception) -> str:

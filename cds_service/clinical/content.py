@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from cds_service.clinical.code_index import CodeIndex, CodeUse, LegSide, Relation, UseKind
 from cds_service.clinical.codes import URI, Code, SystemName, why_malformed
+from cds_service.ground.plain_text import is_plain_url, plain
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 FigureStatus = Literal["seen", "recalled", "adapted", "expert", "article"]
@@ -27,10 +28,18 @@ FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic
 def _no_markup(text: str) -> str:
     if any(mark in text for mark in "<>[]`|\n") or "://" in text:
         raise ValueError("text for cards holds no < > [ ] ` | line breaks or addresses")
-    return text
+    return plain(text)
+
+
+def _is_web_address(url: str) -> str:
+    if url and not is_plain_url(url):
+        raise ValueError("must be an absolute http(s) address")
+    return url
 
 
 CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
+PlainText = Annotated[str, AfterValidator(plain)]
+"""Shown as it is in places without Markdown: official displays may hold brackets."""
 
 
 class Content_(BaseModel):  # noqa: N801 - base of all content models, never used alone
@@ -40,8 +49,8 @@ class Content_(BaseModel):  # noqa: N801 - base of all content models, never use
 class Citation(Content_):
     """A source: guideline, study, page."""
 
-    text: str = Field(min_length=5)
-    url: str = ""
+    text: PlainText = Field(min_length=5)
+    url: Annotated[str, AfterValidator(_is_web_address)] = ""
     read: Literal["yes", "part", "no"]
 
 
@@ -58,7 +67,7 @@ class CodeEntry(Content_):
 
     system: SystemName
     code: str
-    display: str = Field(min_length=1)
+    display: PlainText = Field(min_length=1)
     relation: Relation = "exact"
     side: LegSide | None = None
     right: tuple[str, ...] = ()
@@ -285,7 +294,7 @@ class OrderCode(Content_):
 
     system: SystemName
     code: str
-    display: str = Field(min_length=1)
+    display: PlainText = Field(min_length=1)
     side: LegSide | None = None
 
     @model_validator(mode="after")

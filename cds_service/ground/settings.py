@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
 from cds_service.ground.networks import Networks
+from cds_service.ground.plain_text import is_plain_url
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -108,12 +110,16 @@ class Settings(BaseSettings):
         """Refuse a template that asks for anything but the order key and the side."""
         if value is None:
             return None
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("must be an absolute http(s) address")
         try:
-            value.format(order="venous_duplex", side="left")
+            filled = value.format(order="venous_duplex", side="left")
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError("may hold only the placeholders {order} and {side}") from error
+        if not is_plain_url(filled):
+            raise ValueError(
+                "must be an absolute http(s) address without blanks, quotes, angle brackets or backslashes"
+            )
+        if urlsplit(filled).netloc != urlsplit(value).netloc:
+            raise ValueError("must name its host without a placeholder")
         return value
 
     @field_validator("fhir_servers")

@@ -19,6 +19,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.model import Caller, Clients
 from cds_service.hooks.compose import compose
+from cds_service.hooks.final_pass import own_urls
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
 from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.parts import Call
@@ -71,6 +72,11 @@ class Service:
         return cls(
             content, load_clients(settings, content), settings.base_url, settings.order_url, settings.card_layout
         )
+
+    @property
+    def own_urls(self) -> tuple[str, ...]:
+        """Where the links of cards may lead."""
+        return own_urls(self.base_url, self.order_url)
 
     def answer(
         self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller | None = None

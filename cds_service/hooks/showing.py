@@ -1,4 +1,5 @@
-"""From the cards composed to the cards shown: what is quiet, the client's dialect, silent mode, the register."""
+"""From the cards composed to the cards shown: what is quiet, the client's dialect, the final pass, silent mode, the
+register."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from cds_service.ground.logs import get_log
 from cds_service.hooks.askers import Asker, KeyedHash
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.clients.shape import shape
+from cds_service.hooks.final_pass import Stray, inert
 from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.quiet import Quieted, quieten, window
 from cds_service.hooks.register.rows import CardRow
@@ -23,17 +25,36 @@ log = get_log()
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What goes out. ``told``: for the answer's extension. ``fates``: each card with what became of it."""
+    """What goes out.
+
+    Attributes:
+        told: for the answer's extension.
+        fates: each card with what became of it.
+        strays: what the final pass took out of them.
+    """
 
     cards: tuple[Card, ...]
     told: dict[str, Any]
     fates: tuple[tuple[Card, str], ...]
+    strays: tuple[Stray, ...] = ()
+
+
+def checked(cards: Sequence[Card], own_urls: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
+    """The final pass. What it takes out is a fault of ours, so it is logged by place and kind, without the text."""
+    kept, found = inert(cards, own_urls)
+    for one in found:
+        log.error("text_taken_out_of_a_card", rule=one.rule, field=one.field, kind=one.kind)
+    return kept, found
 
 
 class Showing:
     """One for the whole process; keeps nothing of a call but what it hands to the register."""
 
-    def __init__(self, pathway: str, register: Register, keyed: KeyedHash, *, quiet: bool) -> None:
+    def __init__(
+        self, pathway: str, register: Register, keyed: KeyedHash, own_urls: Sequence[str], *, quiet: bool
+    ) -> None:
+        """``own_urls``: where links may lead."""
+        self._own_urls = tuple(own_urls)
         self._pathway = pathway
         self._register = register
         self._keyed = keyed
@@ -42,10 +63,13 @@ class Showing:
     async def show(
         self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime, content: Content
     ) -> Shown:
-        """The cards for this asker, in the caller's dialect, and registered. ``content``: what they were made from."""
+        """The cards for this asker, in the caller's dialect, checked and registered.
+
+        ``content``: what they were made from.
+        """
         asker = self._keyed.asker(caller.name, request.fhirServer, request.context)
         quieted = await self._quieten(cards, asker, now)
-        shaped = shape(quieted.cards, caller)
+        shaped, strays = checked(shape(quieted.cards, caller), self._own_urls)
         silent = caller.client.silent
         self._register.record([self._row(card, asker, quieted, now, content, shown=not silent) for card in shaped])
         told: dict[str, Any] = {}
@@ -55,7 +79,7 @@ class Showing:
             told["silentMode"] = True
         fates = [(card, "quiet") for card in quieted.hidden]
         fates += [(card, _fate(card, quieted, silent=silent)) for card in shaped]
-        return Shown(() if silent else shaped, told, tuple(fates))
+        return Shown(() if silent else shaped, told, tuple(fates), strays)
 
     async def _quieten(self, cards: Sequence[Card], asker: Asker, now: datetime) -> Quieted:
         """Without the database every card is shown: a needless card is less harm than a missing one."""

@@ -61,7 +61,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
     keyed = KeyedHash(settings.hash_key.get_secret_value() if settings.hash_key else None)
-    showing = Showing(settings.pathway, register, keyed, quiet=settings.quiet)
+    showing = Showing(settings.pathway, register, keyed, service.own_urls, quiet=settings.quiet)
     auditing = Auditing(settings, journal, keyed)
 
     @asynccontextmanager

@@ -38,6 +38,10 @@ class Metrics:
         self.lacking = Counter(
             "knee_cds_lacking", "Parts of charts that did not come whole.", ["key", "why"], registry=self.registry
         )
+        self.strays = Counter(
+            "knee_cds_texts_mended", "Markup that the final pass took out of cards.", ["rule", "kind"],
+            registry=self.registry,
+        )  # fmt: skip
         self.feedback = Counter("knee_cds_feedback", "Feedback kept.", ["outcome"], registry=self.registry)
         self.refused = Counter(
             "knee_cds_refused", "Calls refused for their token or their number.", ["reason"], registry=self.registry
@@ -64,6 +68,8 @@ class Metrics:
         self.seconds.observe(seconds)
         for card, fate in shown.fates:
             self.cards.labels(card.rule, card.indicator, fate).inc()
+        for one in shown.strays:
+            self.strays.labels(one.rule, one.kind).inc()
 
 
 class _RegisterState(Collector):

@@ -34,7 +34,12 @@ def outcome(status: int, words: str, headers: dict[str, str] | None = None) -> R
 def in_words(error: ValidationError) -> str:
     """Which fields of a request are wrong, without their values."""
     places = [
-        (".".join(str(part) for part in mistake["loc"]) or "body") + f": {mistake['msg'].removeprefix('Value error, ')}"
+        f"{'.'.join(str(part) for part in mistake['loc']) or 'body'}: {_words(mistake['type'], mistake['msg'])}"
         for mistake in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     return "The request is not a patient-view call: " + "; ".join(places[:5])
+
+
+def _words(kind: str, message: str) -> str:
+    """The library's words, which name what is expected; for a UUID they quote what came."""
+    return "must be a UUID" if kind.startswith("uuid_") else message.removeprefix("Value error, ")

@@ -8,6 +8,7 @@ import pytest
 
 from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.content import Content
+from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.reading.resources import build
 from cds_service.clinical.record import UnreadKind
 from tests.charts import (
@@ -24,6 +25,7 @@ from tests.charts import (
     SIDE_RIGHT,
     SNOMED,
     UCUM,
+    Resource,
     concept,
     condition,
     days_ago,
@@ -33,6 +35,7 @@ from tests.charts import (
     patient,
     read,
 )
+from tests.conftest import NOW
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -386,6 +389,62 @@ def test_what_is_broken_is_named_and_nothing_else_is_lost(content: Content) -> N
     assert kinds.count(UnreadKind.NOT_A_RESOURCE) == 3
     assert kinds.count(UnreadKind.INVALID) == 3
     assert not any("Colour" in one.reason for one in record.unread)
+
+
+@pytest.mark.parametrize("wrong", ["", 5, [], {}, "\x0b"], ids=repr)
+def test_a_wrong_wording_costs_no_finding(content: Content, wrong: Any) -> None:
+    """Nobody reads the wording of a code, so nothing is lost with it."""
+    said = observation({"coding": [{"system": SNOMED, "code": "300954003", "display": wrong}], "text": wrong})
+    record = read(content, said)
+    assert {key for key, _, _ in facts(record)} == {"pain_calf"}
+    assert not record.unread
+    said["code"]["coding"][0]["code"] = wrong
+    assert not facts(read(content, said))
+
+
+def test_a_wrong_unit_is_no_unit(content: Content) -> None:
+    def fever(**unit: Any) -> Resource:
+        quantity = {"value": 39, "system": UCUM, **unit}
+        return observation(concept((LOINC, "8310-5")), valueQuantity=quantity)
+
+    assert facts(read(content, fever(code="Cel", unit=""))) == {("fever", "present", "body")}
+    record = read(content, fever(unit=""))
+    assert not record.facts
+    assert {one.reason for one in record.unread} == {"it has no unit"}
+
+
+@pytest.mark.parametrize(
+    ("identity", "full_url", "name"),
+    [
+        ("a.B-9", None, "Observation/a.B-9"),
+        ("x" * 65, None, "Observation/(entry 2, no id)"),
+        ("a b", None, "Observation/(entry 2, no id)"),
+        ("\u0661\u0662", None, "Observation/(entry 2, no id)"),  # Arabic digits
+        ("\u00e9", None, "Observation/(entry 2, no id)"),
+        (None, "urn:uuid:0A0a0a0a-0000-4000-8000-000000000000", "Observation/0A0a0a0a-0000-4000-8000-000000000000"),
+        (None, "urn:uuid:<b>0a0a0a-0000-4000-8000-0000000000", "Observation/(entry 2, no id)"),
+        (None, "urn:uuid:0a0a0a0a-0000-4000-8000-000000000000<b>", "Observation/(entry 2, no id)"),
+    ],
+)
+def test_only_ids_name_a_resource(content: Content, identity: Any, full_url: str | None, name: str) -> None:
+    entries = [ChartEntry(patient()), ChartEntry({**observation("pain_calf"), "id": identity}, full_url)]
+    record = read_record(content, "p", entries, NOW.date())
+    assert [*(one.source for one in record.facts), *(one.source for one in record.unread)] == [name]
+
+
+@pytest.mark.parametrize("kind", ["Procedure", "ServiceRequest", "MedicationRequest", "MedicationStatement"])
+def test_a_status_that_is_none_is_not_repeated(content: Content, kind: str) -> None:
+    code = concept((SNOMED, "387713003")) if kind == "Procedure" else None
+    medicine = concept((RXNORM, "1364430")) if kind.startswith("Medication") else None
+    order = concept((LOINC, "39432-0")) if kind == "ServiceRequest" else None
+    for status, told in (("unknown", "unknown"), ("<b>\x1b[31m", "of a status that FHIR does not know")):
+        said = named(kind, status=status, intent="order", code=code or order, medicationCodeableConcept=medicine)
+        said = {key: value for key, value in said.items() if value is not None}
+        if kind in ("Procedure", "MedicationStatement"):
+            del said["intent"]
+        ((why, count),) = read(content, said).set_aside
+        assert (count, told in why) == (1, True)
+        assert "<" not in why
 
 
 def test_irrelevant_resources_are_not_even_built(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:

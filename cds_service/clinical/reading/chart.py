@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from cds_service.clinical.reading.measurements import compare_sides
 from cds_service.clinical.reading.resources import MODELS, Unreadable, build, quick_uses
 from cds_service.clinical.record import Patient, Record, Unread, UnreadKind
 
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
 _ONES_SUBJECT = {kind: "subject" for kind in MODELS if kind not in ("Patient", "Medication")}
 
 
@@ -167,11 +170,12 @@ def _sort_medication(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -
 
 
 def _name(raw: Mapping[str, Any], kind: str, entry: ChartEntry, number: int) -> str:
+    """How the resource is called on cards and in orders: never by anything but a FHIR id or a UUID."""
     identity = raw.get("id")
-    if isinstance(identity, str) and 0 < len(identity) <= 64 and identity.replace("-", "").replace(".", "").isalnum():
+    if isinstance(identity, str) and _ID.fullmatch(identity):
         return f"{kind}/{identity}"
-    if entry.full_url and entry.full_url.startswith("urn:uuid:"):
-        return f"{kind}/{entry.full_url.removeprefix('urn:uuid:')[:36]}"
+    if entry.full_url and (uuid := _URN.fullmatch(entry.full_url)):
+        return f"{kind}/{uuid[1]}"
     return f"{kind}/(entry {number + 1}, no id)"
 
 

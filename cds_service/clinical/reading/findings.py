@@ -26,6 +26,15 @@ from cds_service.clinical.record import (
 DVT = "dvt"
 SUSPECTED_DVT = "suspected_dvt_coded"
 PREVIOUS_DVT = "previous_dvt"
+STATUSES = frozenset(
+    {
+        "active", "cancelled", "completed", "draft", "entered-in-error", "in-progress", "intended", "not-done",
+        "not-taken", "on-hold", "preparation", "revoked", "stopped", "unknown",
+        "directive", "filler-order", "instance-order", "option", "order", "original-order", "plan", "proposal",
+        "reflex-order",
+    }
+)  # fmt: skip
+"""Every status and intent of FHIR R4 for the resources that are set aside by it."""
 
 
 class Findings:
@@ -88,6 +97,11 @@ class Findings:
             if cause == DVT and state is DiagnosisState.PAST:
                 self.add([Statement(PREVIOUS_DVT, Status.PRESENT, Side.BODY)], source, clinical, recorded)
             self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned))
+
+    def leave_out(self, kind: str, *statuses: str | None) -> None:
+        """A resource of which FHIR's own status codes say that it does not count; other words are not repeated."""
+        known = [one if one in STATUSES else "of a status that FHIR does not know" for one in statuses if one]
+        self.set_aside.append(" ".join([kind, *known]))
 
     def report(self, source: str, troubles: Iterable[Trouble]) -> None:
         """What went wrong in one source."""

@@ -33,7 +33,7 @@ def read(model: Any, name: str, findings: Findings, medicine: Any) -> None:
     is_request = model.get_resource_type() == "MedicationRequest"
     taking, ended, clinical = _request(model, name, findings) if is_request else _statement(model, name, findings)
     if taking is Status.UNKNOWN:
-        findings.set_aside.append(f"{model.get_resource_type()} {model.status}")
+        findings.leave_out(model.get_resource_type(), model.status)
         return
     recorded = None if is_request else findings.when(model.dateAsserted, name)
     statements, troubles = state(content, held, Place(), taking)

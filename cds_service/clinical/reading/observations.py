@@ -50,7 +50,7 @@ class _Context:
 def read(model: Any, name: str, findings: Findings, panels: tuple[Any, ...]) -> None:
     """Everything one validated Observation says; ``panels`` give side and date when it does not."""
     if model.status in _NOT_MADE:
-        findings.set_aside.append(f"Observation {model.status}")
+        findings.leave_out("Observation", model.status)
         return
     content = findings.content
     if any(str(member.reference).startswith("#") for member in model.hasMember or ()):

@@ -16,7 +16,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     """An order that stands. Drafts, proposals, plans and revoked orders have not been placed."""
     content = findings.content
     if model.status not in _PLACED or model.intent not in _ORDERED or model.doNotPerform:
-        findings.set_aside.append(f"ServiceRequest {model.status} {model.intent}")
+        findings.leave_out("ServiceRequest", model.status, model.intent)
         return
     concepts = [model.code, *(model.orderDetail or ())]
     place = place_of(content, model.bodySite or ())

@@ -13,7 +13,7 @@ from cds_service.clinical.record import Status, UnreadKind, When
 def read(model: Any, name: str, findings: Findings) -> None:
     """Everything one validated Procedure says. One not done does not mean that none was done."""
     if model.status not in ("completed", "in-progress"):
-        findings.set_aside.append(f"Procedure {model.status}")
+        findings.leave_out("Procedure", model.status)
         return
     content = findings.content
     place = place_of(content, model.bodySite or ()).joined(place_of(content, [model.code], in_code=True))

@@ -1,12 +1,14 @@
 """Raw JSON -> validated ``fhir.resources`` models, resource by resource, and only where a code is of concern.
 
 An element that is wrong but does not bear on the meaning (a stray property, a malformed date) is left out,
-counted and named; an error in anything that does makes the whole resource unread.
+counted and named; an error in anything that does makes the whole resource unread. The wording beside a code is not
+read at all, so a wrong one goes without a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir.resources.R4B.condition import Condition
@@ -41,6 +43,9 @@ _BEARS_ON_MEANING = (
 )  # fmt: skip
 
 
+# Wordings that go with a code. A unit without a code is read, but a wrong one is no unit either way.
+_WORDS = frozenset({"display", "text", "unit"})
+
 _CONTAINED = ("Medication", "BodyStructure")
 
 
@@ -61,21 +66,41 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     if model is None:
         raise Unreadable("is not a kind of resource this service reads")
     raw = _without_strangers(raw)
-    wrong: set[str] = set()
     try:
         return model.model_validate(raw), ()
     except ValidationError as error:
-        wrong = {str(mistake["loc"][0]) for mistake in error.errors() if mistake["loc"]} & set(raw)
+        mistakes = [mistake["loc"] for mistake in error.errors(include_url=False, include_input=False)]
     except Exception as error:
         raise Unreadable("holds something this service cannot take apart") from error
+    words = [loc for loc in mistakes if _are_words(loc)]
+    raw = _without_words(raw, words)
+    wrong = {str(loc[0]) for loc in mistakes if loc and loc not in words} & set(raw)
     known = {field.alias or name for name, field in model.model_fields.items()}
     named = tuple(sorted({name if name in known else "an element that FHIR does not know" for name in wrong}))
-    if not wrong or any(name.startswith(_BEARS_ON_MEANING) for name in wrong):
+    if not (wrong or words) or any(name.startswith(_BEARS_ON_MEANING) for name in wrong):
         raise Unreadable("is not valid FHIR R4" + (f" at {', '.join(named)}" if named else ""))
     try:
         return model.model_validate({key: value for key, value in raw.items() if key not in wrong}), named
     except Exception as error:
         raise Unreadable("is not valid FHIR R4") from error
+
+
+def _are_words(loc: Sequence[int | str]) -> bool:
+    """Whether the element at ``loc`` is only the wording of something coded."""
+    return len(loc) > 1 and loc[-1] in _WORDS and str(loc[0]).startswith(_BEARS_ON_MEANING)
+
+
+def _without_words(raw: Mapping[str, Any], places: Sequence[Sequence[int | str]]) -> Mapping[str, Any]:
+    """``raw`` without the elements at ``places``: no wording, however wrong, may cost a coded sign."""
+    if not places:
+        return raw
+    lighter = copy.deepcopy(dict(raw))
+    for place in places:
+        node: Any = lighter
+        for step in place[:-1]:
+            node = node[step]
+        node.pop(place[-1], None)
+    return lighter
 
 
 def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:

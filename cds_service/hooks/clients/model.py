@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from cds_service.ground.addresses import Address
 from cds_service.ground.networks import is_loopback
+from cds_service.ground.plain_text import plain
 from cds_service.hooks.clients.jwks import Keys
 from cds_service.hooks.messages import Coding
 
@@ -41,7 +42,7 @@ class SiteOrder(_Strict):
     """A site's own code for one of our orders; ``left`` and ``right`` where it has one for each leg."""
 
     code: str = Field(min_length=1)
-    display: str = Field(min_length=1)
+    display: Annotated[str, Field(min_length=1), AfterValidator(plain)]
     system: str | None = Field(default=None, min_length=3)
     left: str | None = Field(default=None, min_length=1)
     right: str | None = Field(default=None, min_length=1)
