@@ -2,11 +2,12 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 PORT ?= 8000
+MINUTES ?= 10
 BIN := .venv/bin
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
 
-.PHONY: help setup demo test test-long check bench lock audit sbom clean
+.PHONY: help setup demo test test-long check bench soak lock audit sbom clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -43,6 +44,9 @@ check: setup  ## lint, types, security lint, content and architecture
 bench: setup  ## time a call beside a bare endpoint, and fifty at once with a slow FHIR server
 	$(BIN)/python -m tests.bench.call
 	$(BIN)/python -m tests.bench.fhir
+
+soak: setup  ## ten minutes of mixed load, good and hostile (MINUTES changes it): correct cards, steady memory
+	$(BIN)/python -m tests.bench.soak $(MINUTES)
 
 lock: setup  ## resolve the dependencies anew into deploy/requirements*.txt, with hashes
 	$(LOCK) --output-file deploy/requirements.txt

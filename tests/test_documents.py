@@ -18,6 +18,23 @@ def test_every_setting_is_explained() -> None:
     assert explained == {name.upper() for name in Settings.model_fields}
 
 
+def test_every_test_that_security_names_is_there() -> None:
+    """``path::test``, or ``::test`` of the file named before it in the same row."""
+    manual = (ROOT / "deploy" / "SECURITY.md").read_text(encoding="utf-8")
+    rows = [line for line in manual.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert [int(row.split("|")[1]) for row in rows] == list(range(1, len(rows) + 1))
+    for row in rows:
+        named = re.findall(r"`((?:tests/[\w/]+\.py)?(?:::\w+)?)`", row.split("|")[4])
+        assert named, row
+        file = ""
+        for name in named:
+            path, _, test = name.partition("::")
+            file = path or file
+            assert (ROOT / file).is_file(), name
+            if test:
+                assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), name
+
+
 def test_the_example_of_a_clients_file_loads(tmp_path: Path, content: Content) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", DEPLOY, re.DOTALL)
     path = tmp_path / "clients.toml"

@@ -19,7 +19,10 @@ pre{white-space:pre-wrap;border:1px solid #767676;padding:1rem;background:#f6f6f
 .note{border-left:4px solid #8a3b00;padding:.5rem 1rem;background:#fff6ee}a{color:#0b4f9e}
 """
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 NOT_VALIDATED = (

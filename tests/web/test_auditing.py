@@ -60,7 +60,7 @@ jwks_url = "{keys.url}"
             suggestions = [one["uuid"] for card in cards for one in card.get("suggestions", ())]
             assert suggestions
             said = {"card": cards[0]["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-03-16T14:02:00Z"}
-            comment = {"overrideReason": {"userComment": "canary-comment"}}
+            comment = {"overrideReason": {"userComment": "a-typed-comment"}}
             server.call_feedback({"feedback": [said | comment]}, signer.bearer(f"{url}/feedback"))
             assert server.call({"hook": "x"}, headers=signer.bearer(url)).status_code == 400
             assert (
@@ -84,6 +84,7 @@ jwks_url = "{keys.url}"
         assert uuid in told
     assert "Practitioner/" in told
     assert "canary" not in told
+    assert "a-typed-comment" not in told
     assert '"dvt-likely"' not in told
     assert "Patient/dvt-likely" not in told
     outcomes = sorted(event["outcome"] for event in found)
