@@ -43,7 +43,10 @@ NOW = datetime(2026, 3, 16, 14, 2, tzinfo=UTC)
 _slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 hypothesis_settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_slow)
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=_slow)
-hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+_profile = os.environ.get("HYPOTHESIS_PROFILE", "normal")
+hypothesis_settings.load_profile(_profile)
+LONG = _profile == "long"
+"""Whether there is time for many more generated inputs."""
 
 
 def pytest_configure() -> None:

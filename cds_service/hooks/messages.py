@@ -6,7 +6,16 @@ import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+)
 
 HOOK = "patient-view"
 SERVICE_ID = "posterior-knee-pain"
@@ -40,8 +49,17 @@ def _is_number(value: Any) -> Any:
     return value
 
 
-FhirId = Annotated[str, _matches(_FHIR_ID, "a bare FHIR id")]
-UserReference = Annotated[str, _matches(_USER, "Practitioner, PractitionerRole, Patient or RelatedPerson with an id")]
+def _written_as(pattern: str, **more: str) -> WithJsonSchema:
+    """For readers of our OpenAPI document: how the text looks."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
+
+
+FhirId = Annotated[str, _matches(_FHIR_ID, "a bare FHIR id"), _written_as(_FHIR_ID.pattern)]
+UserReference = Annotated[
+    str,
+    _matches(_USER, "Practitioner, PractitionerRole, Patient or RelatedPerson with an id"),
+    _written_as(_USER.pattern),
+]
 
 
 class _Received(BaseModel):
@@ -73,7 +91,7 @@ class HookRequest(_Received):
     hook: Literal["patient-view"]
     hookInstance: UUID  # noqa: N815
     context: Context
-    fhirServer: Annotated[str, AfterValidator(_is_url)] | None = None  # noqa: N815
+    fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = None  # noqa: N815
     fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
     prefetch: dict[str, Any] | None = None
 

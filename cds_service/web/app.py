@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -34,6 +34,7 @@ from cds_service.web.health import add_health_routes
 from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics, add_metrics_route
+from cds_service.web.openapi import Documented, errors
 from cds_service.web.pages import evidence_page, home_page, order_page
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
@@ -80,15 +81,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         journal.close()
         reader.close()
 
-    app = FastAPI(
-        title="Posterior knee CDS",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        lifespan=lifespan,
-    )
+    app = Documented(title="Posterior knee CDS", version=__version__, redirect_slashes=False, lifespan=lifespan)
     closed = entrance.required and settings.discovery == "closed"
     add_hook_routes(app, guard, running, reader, showing, auditing, metrics, clock, discovery_is_closed=closed)
     add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
@@ -113,28 +106,28 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
 
 
 def _add_pages(app: FastAPI, settings: Settings, running: Running) -> None:
-    @app.get("/")
+    @app.get("/", response_class=HTMLResponse, responses=errors())
     async def home() -> Response:
         return home_page(running.service.content, settings.base_url)
 
-    @app.get("/orders/{order}")
+    @app.get("/orders/{order}", response_class=HTMLResponse, responses=errors(404))
     async def order(order: str, side: str = "unknown") -> Response:
         if order not in running.service.content.orders:
             raise HTTPException(404, "no such order")
         return order_page(running.service.content, order, side)
 
-    @app.get("/evidence/{key}")
+    @app.get("/evidence/{key}", response_class=HTMLResponse, responses=errors(404))
     async def evidence(key: str) -> Response:
         page = evidence_page(running.service.content, key)
         if page is None:
             raise HTTPException(404, "no such rule or cause")
         return page
 
-    @app.get("/fhir/CodeSystem/finding")
+    @app.get("/fhir/CodeSystem/finding", responses=errors())
     async def findings() -> Response:
         return json_response(code_system(running.service.content))
 
-    @app.get("/fhir/ValueSet/{key}")
+    @app.get("/fhir/ValueSet/{key}", responses=errors(404))
     async def one_finding(key: str) -> Response:
         found = value_set(running.service.content, key)
         if found is None:

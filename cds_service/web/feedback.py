@@ -17,6 +17,7 @@ from cds_service.hooks.register.writer import Register
 from cds_service.web.auditing import Auditing
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
+from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, takes
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
 from cds_service.web.security.guard import Guard
@@ -39,8 +40,14 @@ def add_feedback_routes(
 ) -> None:
     """``POST /cds-services/{id}/feedback``."""
 
-    @app.post("/cds-services/{service_id}/feedback")
-    async def feedback(service_id: str, request: Request) -> Response:
+    known_errors = errors(*BODY_ERRORS, 404, *BUSY, closed=guard.entrance.required)
+
+    @app.post(
+        "/cds-services/{service_id}/feedback",
+        responses={200: {"model": FeedbackReceived}, **known_errors},
+        openapi_extra=takes(FeedbackCall),
+    )
+    async def feedback(service_id: ServiceId, request: Request) -> Response:
         proved = await guard.admit(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")

@@ -14,6 +14,7 @@ from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.writer import Register
 from cds_service.web.json_response import json_response
+from cds_service.web.openapi import errors
 from cds_service.web.running import Running
 
 
@@ -28,11 +29,11 @@ def add_health_routes(
 ) -> None:
     """``GET /health/live`` and ``GET /health/ready``."""
 
-    @app.get("/health/live")
+    @app.get("/health/live", responses=errors())
     async def live() -> Response:
         return json_response({"status": "live"})
 
-    @app.get("/health/ready")
+    @app.get("/health/ready", responses=errors())
     async def ready() -> Response:
         # Ready even while the database is down: cards do not need it.
         told: dict[str, Any] = {

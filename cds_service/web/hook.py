@@ -16,13 +16,14 @@ from cds_service.ground.errors import UnusableInput
 from cds_service.ground.logs import get_log
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
-from cds_service.hooks.messages import SERVICE_ID, HookRequest
+from cds_service.hooks.messages import SERVICE_ID, HookRequest, HookResponse
 from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, response
 from cds_service.hooks.showing import Showing, Shown
 from cds_service.web.auditing import Auditing
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
+from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, takes
 from cds_service.web.problems import in_words
 from cds_service.web.running import Running
 from cds_service.web.security.guard import Guard
@@ -44,14 +45,22 @@ def add_hook_routes(
 ) -> None:
     """``GET /cds-services`` and ``POST /cds-services/{id}``."""
 
-    @app.get("/cds-services")
+    closed = guard.entrance.required
+    discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
+    call_errors = errors(*BODY_ERRORS, 404, 412, *BUSY, closed=closed)
+
+    @app.get("/cds-services", responses={200: {"model": Discovery}, **discovery_errors})
     async def discover(request: Request) -> Response:
         if discovery_is_closed:
             await guard.admit(request)
         return json_response(discovery(running.service.content))
 
-    @app.post("/cds-services/{service_id}")
-    async def call(service_id: str, request: Request) -> Response:
+    @app.post(
+        "/cds-services/{service_id}",
+        responses={200: {"model": HookResponse}, **call_errors},
+        openapi_extra=takes(HookRequest),
+    )
+    async def call(service_id: ServiceId, request: Request) -> Response:
         started, now, service = time.perf_counter(), clock(), running.service
         proved = await guard.admit(request)
         if service_id != SERVICE_ID:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastapi import FastAPI
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,6 +16,7 @@ from cds_service.hooks.prefetch import Prefetched
 from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.showing import Shown
+from cds_service.web.openapi import errors
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 
@@ -122,6 +123,6 @@ class _JournalState(Collector):
 def add_metrics_route(app: FastAPI, metrics: Metrics) -> None:
     """``GET /metrics``."""
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse, responses=errors())
     async def read() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

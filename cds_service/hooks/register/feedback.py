@@ -95,8 +95,17 @@ class _Override(_Received):
         return {**value, "reason": reason}
 
 
+_ACCEPTED_WHAT: dict[str, Any] = {
+    "if": {"properties": {"outcome": {"const": "accepted"}}},
+    "then": {"properties": {"acceptedSuggestions": {"minItems": 1}}, "required": ["acceptedSuggestions"]},
+}
+"""``Item.accepted_what`` for readers of our OpenAPI document."""
+
+
 class Item(_Received):
     """One statement about one card."""
+
+    model_config = ConfigDict(json_schema_extra=_ACCEPTED_WHAT)
 
     card: _Name
     outcome: Literal["accepted", "overridden"]

@@ -1,0 +1,148 @@
+"""The OpenAPI document of this service at ``/openapi.json``: what each route takes and how it may answer.
+
+Bodies are read raw, so that the limits come first. The framework does not see their models; here they are told.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Path
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from cds_service.hooks.messages import SERVICE_ID, HookRequest
+from cds_service.hooks.register.feedback import MOST_ITEMS, Item
+
+PATH = "/openapi.json"
+_REF = "#/components/schemas/{model}"
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token that a known client has signed (CDS Hooks 2.0, Trusting CDS Clients), good for one call.",
+}
+_DESCRIPTION = (
+    "Decision support for pain behind the knee over CDS Hooks 2.0. Other methods than those listed get 405, request "
+    "lines and headers that are too large a bare 431."
+)
+_RETRY = {"Retry-After": {"description": "Seconds until it may be sent again.", "schema": {"type": "string"}}}
+_ERRORS = {
+    400: "Malformed: what of the request is wrong, without its content.",
+    404: "There is nothing of that name.",
+    408: "The body did not arrive in time.",
+    412: "Nothing to judge by: which prefetch keys could not be had, and why.",
+    413: "The body is too large.",
+    415: "The body is not application/json in UTF-8.",
+    429: "The client has used up its share; to be sent again.",
+    500: "The service failed; no judgement was made. This is not an all-clear.",
+    503: "The service is too busy or cannot keep what was sent; to be sent again.",
+}
+BODY_ERRORS = (400, 408, 413, 415)
+"""What reading a body may end in."""
+BUSY = (429, 503)
+"""What asking for too much may end in."""
+
+ServiceId = Annotated[str, Path(json_schema_extra={"enum": [SERVICE_ID]})]
+"""The id in a path. Others are answered too: with 404."""
+
+
+class Issue(BaseModel):
+    """What went wrong, in words that never repeat what was sent."""
+
+    severity: Literal["error"]
+    code: str
+    diagnostics: str
+
+
+class OperationOutcome(BaseModel):
+    """Every error but 401."""
+
+    resourceType: Literal["OperationOutcome"]  # noqa: N815 - the standard's spelling
+    issue: list[Issue] = Field(min_length=1, max_length=1)
+
+
+class OfferedService(BaseModel):
+    """One service of the discovery answer."""
+
+    hook: Literal["patient-view"]
+    id: str
+    title: str
+    description: str
+    usageRequirements: str  # noqa: N815
+    prefetch: dict[str, str]
+
+
+class Discovery(BaseModel):
+    """The discovery answer."""
+
+    version: str
+    services: list[OfferedService]
+
+
+class FeedbackCall(BaseModel):
+    """A feedback call."""
+
+    feedback: list[Item] = Field(max_length=MOST_ITEMS)
+
+
+class FeedbackReceived(BaseModel):
+    """How many statements of a feedback call are on disk."""
+
+    extension: dict[str, dict[str, int]]
+
+
+_MODELS: tuple[type[BaseModel], ...] = (HookRequest, FeedbackCall, OperationOutcome)
+"""Those that the framework does not see."""
+
+
+def errors(*statuses: int, closed: bool = False) -> dict[int | str, dict[str, Any]]:
+    """For ``responses`` of a route: these errors and 500. ``closed``: callers must bring a token, else a bare 401."""
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": _ERRORS[status], **_json(OperationOutcome)} for status in sorted({*statuses, 500})
+    }
+    for status in {*BUSY} & {*statuses}:
+        found[status]["headers"] = _RETRY
+    if closed:
+        challenge = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        found[401] = {"description": "No token of a known client; without a body.", "headers": challenge}
+    return found
+
+
+def takes(model: type[BaseModel]) -> dict[str, Any]:
+    """For ``openapi_extra`` of a route: it reads a JSON body of this model, one of ``_MODELS``."""
+    return {"requestBody": {"required": True, **_json(model)}}
+
+
+def _json(model: type[BaseModel]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}}
+
+
+class Documented(FastAPI):
+    """An application whose document knows the raw bodies too. There is no page that would load scripts from afar."""
+
+    def __init__(self, **more: Any) -> None:
+        """``more``: as for FastAPI."""
+        super().__init__(**more, description=_DESCRIPTION, openapi_url=PATH, docs_url=None, redoc_url=None)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _completed(super().openapi())
+        return self.openapi_schema
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    _, unseen = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
+    schemas |= unseen["$defs"]
+    for path in document["paths"].values():
+        for operation in path.values():
+            # The framework announces a check of parameters that are plain texts here and cannot fail it.
+            operation["responses"].pop("422", None)
+            if "401" in operation["responses"]:
+                operation["security"] = [{"bearer": []}]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    document["components"]["securitySchemes"] = {"bearer": _BEARER}
+    return document

@@ -1,0 +1,95 @@
+"""The OpenAPI document is true: whatever it allows to be sent is answered as it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
+
+from cds_service.ground.settings import Settings
+from cds_service.hooks.messages import SERVICE_ID
+from tests.conftest import LONG, Server, run_server, stories
+from tests.tokens import Signer, key_server
+from tests.web.test_service import request_for
+
+load_all_checks()
+HOOK, FEEDBACK = "/cds-services/{service_id}", "/cds-services/{service_id}/feedback"
+OPERATIONS = {
+    ("get", "/"),
+    ("get", "/cds-services"),
+    ("post", HOOK),
+    ("post", FEEDBACK),
+    ("get", "/evidence/{key}"),
+    ("get", "/fhir/CodeSystem/finding"),
+    ("get", "/fhir/ValueSet/{key}"),
+    ("get", "/health/live"),
+    ("get", "/health/ready"),
+    ("get", "/metrics"),
+    ("get", "/orders/{order}"),
+}
+POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+TRIALS = [(*one, POSITIVE) for one in sorted(OPERATIONS)] + [("post", HOOK, NEGATIVE), ("post", FEEDBACK, NEGATIVE)]
+MANY = 2000 if LONG else 60
+
+
+@pytest.fixture(scope="module")
+def document(server: Server) -> Any:
+    """The document as a client gets it, ready to be tried."""
+    expected = {"positive_data_acceptance": {"expected-statuses": ["200", "404", "412"]}}
+    config = schemathesis.Config.from_dict({"checks": expected})
+    return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
+
+
+def test_it_tells_of_every_route(server: Server) -> None:
+    answer = server.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    told = answer.json()
+    assert {(method, path) for path, methods in told["paths"].items() for method in methods} == OPERATIONS
+    assert {"400", "404", "408", "412", "413", "415", "429", "500", "503"} < set(
+        told["paths"][HOOK]["post"]["responses"]
+    )
+    assert not any("422" in one["responses"] for methods in told["paths"].values() for one in methods.values())
+    assert server.get("/docs").status_code == server.get("/redoc").status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path", "mode"), TRIALS)
+def test_every_answer_is_in_the_document(document: Any, method: str, path: str, mode: GenerationMode) -> None:
+    operation = document[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=MANY)
+    def check(case: Any) -> None:
+        case.call_and_validate(timeout=20)
+
+    check()
+
+
+@given(name=st.sampled_from(sorted(stories())), lost=st.sets(st.sampled_from(["observations", "conditions"])))
+@settings(max_examples=MANY)
+def test_so_is_every_answer_to_a_real_chart(document: Any, name: str, lost: set[str]) -> None:
+    body = request_for(name)
+    body["prefetch"] = {key: value for key, value in body["prefetch"].items() if key not in lost}
+    case = document[HOOK]["post"].Case(
+        body=body, media_type="application/json", path_parameters={"service_id": SERVICE_ID}
+    )
+    answer = case.call_and_validate(timeout=20)
+    assert answer.status_code in ((200, 412) if lost else (200,))
+
+
+def test_where_tokens_are_required_it_says_so() -> None:
+    signer = Signer()
+    with key_server(signer.public()) as keys:
+        clients = f'[client.north.token]\nissuer = "{signer.issuer}"\njwks_url = "{keys.url}"\n'
+        for closed in run_server(Settings(auth="required", discovery="closed", clients_toml=clients)):
+            told = closed.get("/openapi.json").json()
+    assert told["components"]["securitySchemes"]["bearer"]["bearerFormat"] == "JWT"
+    operations = {(method, path): one for path, every in told["paths"].items() for method, one in every.items()}
+    guarded = {name: one["responses"]["401"] for name, one in operations.items() if "security" in one}
+    assert set(guarded) == {("get", "/cds-services"), ("post", HOOK), ("post", FEEDBACK)}
+    assert not any("content" in answer for answer in guarded.values())
+    assert all(one["security"] == [{"bearer": []}] for one in operations.values() if "security" in one)
