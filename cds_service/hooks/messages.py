@@ -79,7 +79,7 @@ class FhirAuthorization(_Received):
 
     access_token: Annotated[str, Field(min_length=1, repr=False)]
     token_type: Literal["Bearer"]
-    expires_in: Annotated[int, BeforeValidator(_is_number)]
+    expires_in: Annotated[int, Field(ge=-(2**53), le=2**53), BeforeValidator(_is_number)]
     scope: Annotated[str, Field(min_length=1)]
     subject: Annotated[str, Field(min_length=1)]
     patient: str | None = None
