@@ -97,6 +97,21 @@ def test_large_headers_are_431(strict: Server, name: str) -> None:
     assert is_served(strict)
 
 
+ENDLESS_HEADS = {
+    "a header": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 10_000,
+    "headers": b"GET / HTTP/1.1\r\n" + b"".join(b"H%d: 1\r\n" % n for n in range(1_000)),
+    "an address": b"GET /" + b"a" * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS_HEADS)
+def test_headers_that_have_not_ended_are_431_already(strict: Server, name: str) -> None:
+    """Nobody waits for their end."""
+    with connected(strict) as connection:
+        connection.sendall(ENDLESS_HEADS[name])
+        assert read_all(connection).startswith(b"HTTP/1.1 431 ")
+
+
 def test_headers_within_the_limit_pass(strict: Server) -> None:
     assert requests.get(f"{strict.url}/health/live", headers={"X": "a" * 7_000}, timeout=10).status_code == 200
 
@@ -221,6 +236,25 @@ def test_shapes_that_cost_too_much(strict: Server, name: str) -> None:
     assert answer.status_code == status
     assert answer.json()["resourceType"] == "OperationOutcome"
     assert len(answer.content) < 400
+
+
+def test_a_call_with_a_key_twice_has_no_certain_meaning(strict: Server) -> None:
+    """Only that is wrong with it: two programs could each read another value."""
+    body = orjson.dumps(good_call())
+    twice = body.replace(b'"status":"final"', b'"status":"final","status":"entered-in-error"', 1)
+    kind = {"Content-Type": "application/json"}
+    assert requests.post(strict.url + PATH, data=body, headers=kind, timeout=20).status_code == 200
+    answer = requests.post(strict.url + PATH, data=twice, headers=kind, timeout=20)
+    assert answer.status_code == 400
+    assert "a key twice" in answer.text
+
+
+def test_depth_alone_is_enough_to_refuse_a_call(strict: Server) -> None:
+    for depth, status in ((50, 200), (70, 400)):
+        nested: Any = 1
+        for _ in range(depth):
+            nested = [nested]
+        assert strict.call(good_call() | {"extension": nested}).status_code == status
 
 
 LAWFUL = {

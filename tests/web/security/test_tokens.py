@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -279,6 +280,10 @@ def test_nothing_is_read_before_the_token(closed: Server) -> None:
     for data in (b"", b"{", b"x" * 30_000_000):
         answer = requests.post(closed.url + PATH, data=data, headers={"Content-Type": "text/plain"}, timeout=20)
         assert is_bare_401(answer)
+    host, port = closed.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 "), "before a byte of the body was sent"
     assert is_bare_401(requests.post(f"{closed.url}/cds-services/none-such", json={}, timeout=20))
 
 
