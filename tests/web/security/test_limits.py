@@ -192,6 +192,30 @@ def test_slow_ones_do_not_hold_others_up(strict: Server) -> None:
         assert is_served(strict)
 
 
+def is_closed(connection: socket.socket) -> bool:
+    connection.settimeout(0.05)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def test_the_longest_silent_gives_way() -> None:
+    """Connections are never more than are held; those in use and the newest stay."""
+    for server in run_server(Settings(read_seconds=60, max_connections=10, shutdown_seconds=1)):
+        with contextlib.ExitStack() as stack:
+            used = stack.enter_context(connected(server))
+            used.sendall(head(1000) + b"{")
+            time.sleep(0.3)
+            silent = [stack.enter_context(connected(server)) for _ in range(30)]
+            time.sleep(0.3)
+            closed = [is_closed(one) for one in silent]
+            assert closed == [True] * 21 + [False] * 9
+            assert not is_closed(used)
+
+
 def test_half_a_request_and_gone(strict: Server, caplog: pytest.LogCaptureFixture) -> None:
     for start in (b"POST ", head(1000), head(1000) + b"{", head(None, "Transfer-Encoding: chunked") + b"5\r\n{"):
         with connected(strict) as connection:
