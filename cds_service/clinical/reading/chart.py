@@ -36,7 +36,8 @@ class _Chart:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, ChartEntry] = field(default_factory=dict)
     medications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    panels: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    versions: dict[str, dict[str, dict[str, ChartEntry]]] = field(default_factory=dict)
+    listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     own_names: set[str] = field(default_factory=set)
     bases: set[str] = field(default_factory=set)
@@ -59,8 +60,10 @@ def read_record(
     chart = _sort(entries, patient_id, fhir_server)
     patient = _read_patient(chart, today)
     findings = Findings(content, today, patient)
+    listing = {name for names in chart.listed_by.values() for name in names}
+    panels = {name: observations.panel(chart.clinical[name].resource, name, findings) for name in sorted(listing)}
     for name, entry in sorted(chart.clinical.items()):
-        _read_entry(content, chart, name, entry.resource, findings)
+        _read_entry(content, chart, name, entry.resource, findings, panels)
     compared, unpaired = compare_sides(content, findings.sided)
     return Record(
         patient=patient,
@@ -80,6 +83,7 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
     chart = _Chart(patient_id)
     if fhir_server:
         chart.bases.add(fhir_server.rstrip("/"))
+    clinical: list[tuple[str, ChartEntry]] = []
     for number, entry in enumerate(entries):
         raw = entry.resource
         kind = raw.get("resourceType") if isinstance(raw, dict) else None
@@ -90,10 +94,13 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
         elif kind == "Medication":
             _sort_medication(chart, raw, entry)
         elif kind in _ONES_SUBJECT:
-            name = _name(raw, kind, entry, number)
-            if entry.full_url:
-                chart.names[entry.full_url] = name
-            _sort_clinical(chart, name, raw, entry)
+            clinical.append((_name(raw, kind, entry, number), entry))
+        elif kind == "Bundle":
+            chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle"))
+    for name, entry in clinical:
+        _sort_clinical(chart, name, entry)
+    for name, versions in chart.versions.items():
+        chart.clinical |= _which_count(name, versions)
     _sort_panels(chart)
     return chart
 
@@ -102,15 +109,15 @@ def _sort_panels(chart: _Chart) -> None:
     """Which valid panels of this patient list which Observation."""
     for name, entry in sorted(chart.clinical.items()):
         members = entry.resource.get("hasMember") if name.startswith("Observation/") else None
-        if not isinstance(members, list) or not members:
+        if members is None or entry.resource.get("status") in ("entered-in-error", "cancelled"):
             continue
-        if entry.resource.get("status") in ("entered-in-error", "cancelled") or not _whose(chart, entry.resource):
-            continue
-        for member in members:
-            reference = member.get("reference") if isinstance(member, dict) else None
+        for member in members if isinstance(members, list) else [members]:
+            reference = member.get("reference", "") if isinstance(member, dict) else None
             if isinstance(reference, str):
                 local = chart.names.get(reference, _local(reference))
-                chart.panels.setdefault(local, []).append(entry.resource)
+                chart.listed_by.setdefault(local, {})[name] = None
+            else:
+                chart.unread.append(Unread(name, UnreadKind.INVALID, "is not valid FHIR R4 at hasMember"))
 
 
 def _whose(chart: _Chart, raw: Mapping[str, Any]) -> bool:
@@ -120,25 +127,26 @@ def _whose(chart: _Chart, raw: Mapping[str, Any]) -> bool:
     return isinstance(reference, str) and _is_mine(chart, reference)
 
 
-def _sort_clinical(chart: _Chart, name: str, raw: Mapping[str, Any], entry: ChartEntry) -> None:
-    known = chart.clinical.get(name)
-    if known is not None and _subject_text(known.resource) != _subject_text(raw):
-        name, known = f"{name}~other", None
-    if known is None or known.resource == raw:
-        chart.clinical[name] = entry
+def _sort_clinical(chart: _Chart, name: str, entry: ChartEntry) -> None:
+    """Keep what is this patient's, each version once. Somebody else's may bear the same id: it takes no name here."""
+    raw = entry.resource
+    if _whose(chart, raw):
+        if entry.full_url:
+            chart.names[entry.full_url] = name
+        chart.versions.setdefault(name, {}).setdefault(_updated(raw), {})[repr(raw)] = entry
         return
-    # Two versions of one resource: the later one counts; without versions both do, under names of their own.
-    old, new = (_updated(one) for one in (known.resource, raw))
-    if old and new and old != new:
-        chart.clinical[name] = entry if new > old else known
-    else:
-        digest = len([other for other in chart.clinical if other.split("~")[0] == name])
-        if not any(o.resource == raw for n, o in chart.clinical.items() if n.split("~")[0] == name):
-            chart.clinical[f"{name}~{digest}"] = entry
+    subject = raw.get("subject")
+    names_one = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+    reason = "belongs to another patient" if names_one else "does not say whose it is"
+    chart.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
 
 
-def _subject_text(raw: Mapping[str, Any]) -> str:
-    return str(raw.get("subject"))
+def _which_count(name: str, versions: Mapping[str, Mapping[str, ChartEntry]]) -> dict[str, ChartEntry]:
+    """Of the versions of one resource the latest; those without a time count too, under names of their own."""
+    undated, latest = versions.get("", {}), max(versions)
+    counting = [*(versions[latest] if latest else ()), *undated]
+    every = {**undated, **versions[latest]}
+    return {f"{name}~{number}" if number else name: every[text] for number, text in enumerate(counting)}
 
 
 def _updated(raw: Mapping[str, Any]) -> str:
@@ -161,6 +169,8 @@ def _sort_patient(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -> N
 
 
 def _sort_medication(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -> None:
+    if not isinstance(raw.get("id"), str) and not entry.full_url:
+        chart.unread.append(Unread("Medication", UnreadKind.INVALID, "has no id, so nothing can refer to it"))
     for name in (f"Medication/{raw.get('id')}", entry.full_url):
         if name:
             chart.medications[name] = raw
@@ -214,13 +224,14 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
     return found or Patient(chart.patient_id)
 
 
-def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
-    if not _whose(chart, raw):
-        subject = raw.get("subject")
-        names_one = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
-        reason = "belongs to another patient" if names_one else "does not say whose it is"
-        findings.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
-        return
+def _read_entry(
+    content: Content,
+    chart: _Chart,
+    name: str,
+    raw: Mapping[str, Any],
+    findings: Findings,
+    panels: Mapping[str, observations.Panel | None],
+) -> None:
     try:
         uses = tuple(quick_uses(content, raw))
         medicine = medications.referenced(raw, chart.medications)
@@ -238,7 +249,8 @@ def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, An
         findings.unread.append(Unread(name, UnreadKind.INVALID, str(error), keys))
         return
     findings.unread += [Unread(name, UnreadKind.INVALID, f"left out {part}: not valid", keys) for part in left_out]
-    _dispatch(raw["resourceType"], model, name, findings, chart.panels.get(name, []), medicine_model)
+    listing = tuple(panels[one] for one in chart.listed_by.get(name, ()))
+    _dispatch(raw["resourceType"], model, name, findings, listing, medicine_model)
 
 
 def _of_concern(uses: Iterable[CodeUse]) -> bool:
@@ -246,10 +258,10 @@ def _of_concern(uses: Iterable[CodeUse]) -> bool:
 
 
 def _dispatch(
-    kind: str, model: Any, name: str, findings: Findings, panels: list[Mapping[str, Any]], medicine: Any
+    kind: str, model: Any, name: str, findings: Findings, panels: tuple[observations.Panel | None, ...], medicine: Any
 ) -> None:
     if kind == "Observation":
-        observations.read(model, name, findings, observations.inherited(panels))
+        observations.read(model, name, findings, panels)
     elif kind == "Condition":
         conditions.read(model, name, findings)
     elif kind == "Procedure":

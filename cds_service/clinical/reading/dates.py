@@ -8,6 +8,8 @@ from typing import Any
 
 from cds_service.clinical.record import When
 
+DAYS_OF_A_YEAR = 365.25
+
 
 class FutureDate(ValueError):  # noqa: N818 - reads as what was found
     """A date that lies after today: an error of the record."""
@@ -57,7 +59,7 @@ def _span(text: str) -> tuple[date, date]:
     return date(int(year), int(month), 1), date(int(year), int(month), last)
 
 
-def years_after(birth: When, years: float) -> When:
-    """The day on which somebody born on ``birth`` had lived ``years``, as an approximate date."""
-    day = birth.day + timedelta(days=years * 365.25)
+def years_after(birth: When, years: float, today: date) -> When:
+    """The day on which somebody born on ``birth`` had lived ``years``, an approximate date not after ``today``."""
+    day = min(birth.day + timedelta(days=years * DAYS_OF_A_YEAR), today)
     return When(day, f"{day.year}", day - timedelta(days=366))
