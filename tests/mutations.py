@@ -384,7 +384,8 @@ def repeat(dice: Random, body: Body) -> Kind:
 
 def versioned(dice: Random, body: Body) -> Kind:
     """References to the same patient in other words."""
-    own = f"Patient/{body['context']['patientId']}"
+    around = body["context"]
+    own = f"Patient/{around.get('patientId') if isinstance(around, dict) else None}"
     base = dice.choice(["", "https://ehr.example/fhir/"])
     for one in resources(body):
         subject = one.get("subject")

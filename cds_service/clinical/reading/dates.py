@@ -30,7 +30,7 @@ def to_when(value: Any, today: date) -> When | None:
         first = last = value
         text = value.isoformat()
     else:
-        text = str(value)
+        text = str(value)[:10]  # a whole one is the day of a leap second, which is no ``datetime``
         first, last = _span(text)
     if first > today + timedelta(days=1):
         raise FutureDate(text)
@@ -51,7 +51,9 @@ def still_going(start: When | None, today: date) -> When | None:
 
 
 def _span(text: str) -> tuple[date, date]:
-    """First and last day of ``2026`` or ``2026-03``."""
+    """First and last day of ``2026``, ``2026-03`` or a whole date."""
+    if len(text) == len("2026-03-16"):
+        return date.fromisoformat(text), date.fromisoformat(text)
     year, _, month = text.partition("-")
     if not month:
         return date(int(year), 1, 1), date(int(year), 12, 31)
