@@ -476,14 +476,15 @@ def test_a_value_of_the_wrong_json_type_is_never_a_no_and_never_an_old_date(cont
         record = read(content, observation("pain_calf", valueBoolean=wrong))
         assert not record.facts
         assert [one.kind for one in record.unread] == [UnreadKind.INVALID]
-    for wrong in (0, 20528, 1.5):
-        record = read(content, observation("pain_calf", effectiveDateTime=wrong))
+    for number in (0, 20528, 1.5):
+        record = read(content, observation("pain_calf", effectiveDateTime=number))
         assert [fact.when for fact in record.facts] == [None]
         assert [one.reason for one in record.unread] == ["left out effectiveDateTime: not valid"]
 
 
 def test_what_is_no_array_is_not_an_empty_one(content: Content) -> None:
-    for wrong in (0, "", False, {}):
+    wrongs: tuple[Any, ...] = (0, "", False, {})
+    for wrong in wrongs:
         for broken in (
             observation({"coding": wrong}),
             observation({"text": "x"}, component=wrong),

@@ -38,6 +38,7 @@ class _Chart:
     medications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: dict[str, dict[str, dict[str, ChartEntry]]] = field(default_factory=dict)
     listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
+    panels: dict[str, observations.Panel | None] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     own_names: set[str] = field(default_factory=set)
     bases: set[str] = field(default_factory=set)
@@ -60,10 +61,8 @@ def read_record(
     chart = _sort(entries, patient_id, fhir_server)
     patient = _read_patient(chart, today)
     findings = Findings(content, today, patient)
-    listing = {name for names in chart.listed_by.values() for name in names}
-    panels = {name: observations.panel(chart.clinical[name].resource, name, findings) for name in sorted(listing)}
     for name, entry in sorted(chart.clinical.items()):
-        _read_entry(content, chart, name, entry.resource, findings, panels)
+        _read_entry(content, chart, name, entry.resource, findings)
     compared, unpaired = compare_sides(content, findings.sided)
     return Record(
         patient=patient,
@@ -144,7 +143,7 @@ def _sort_clinical(chart: _Chart, name: str, entry: ChartEntry) -> None:
 def _which_count(name: str, versions: Mapping[str, Mapping[str, ChartEntry]]) -> dict[str, ChartEntry]:
     """Of the versions of one resource the latest; those without a time count too, under names of their own."""
     undated, latest = versions.get("", {}), max(versions)
-    counting = [*(versions[latest] if latest else ()), *undated]
+    counting = [*(sorted(versions[latest]) if latest else ()), *sorted(undated)]
     every = {**undated, **versions[latest]}
     return {f"{name}~{number}" if number else name: every[text] for number, text in enumerate(counting)}
 
@@ -224,14 +223,7 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
     return found or Patient(chart.patient_id)
 
 
-def _read_entry(
-    content: Content,
-    chart: _Chart,
-    name: str,
-    raw: Mapping[str, Any],
-    findings: Findings,
-    panels: Mapping[str, observations.Panel | None],
-) -> None:
+def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
     try:
         uses = tuple(quick_uses(content, raw))
         medicine = medications.referenced(raw, chart.medications)
@@ -249,8 +241,15 @@ def _read_entry(
         findings.unread.append(Unread(name, UnreadKind.INVALID, str(error), keys))
         return
     findings.unread += [Unread(name, UnreadKind.INVALID, f"left out {part}: not valid", keys) for part in left_out]
-    listing = tuple(panels[one] for one in chart.listed_by.get(name, ()))
-    _dispatch(raw["resourceType"], model, name, findings, listing, medicine_model)
+    _dispatch(raw["resourceType"], model, name, findings, _panels(chart, name, findings), medicine_model)
+
+
+def _panels(chart: _Chart, name: str, findings: Findings) -> tuple[observations.Panel | None, ...]:
+    """The panels that list ``name``. Each is read once, however many it lists."""
+    listing = chart.listed_by.get(name, {})
+    for one in listing.keys() - chart.panels.keys():
+        chart.panels[one] = observations.panel(chart.clinical[one].resource, one, findings)
+    return tuple(chart.panels[one] for one in listing)
 
 
 def _of_concern(uses: Iterable[CodeUse]) -> bool:
