@@ -24,8 +24,8 @@ Path = tuple[Any, ...]
 class Kind(StrEnum):
     """What a mutation may do.
 
-    SAME: nothing. NOISE: nothing, but it must be told. SHAPE: a value of the wrong JSON type, so what is lost by it
-    must be told. MEANING: it may change what the chart says.
+    SAME: nothing. NOISE: nothing, but it must be told. SHAPE: a value of the wrong JSON type or under a wrong name, so
+    what is lost by it must be told. MEANING: it may change what the chart says.
     """
 
     SAME = "same"
@@ -48,6 +48,11 @@ CLINICAL = (
 )  # fmt: skip
 BUNDLES = ("observations", "conditions", "procedures", "medications", "orders")
 _is_date = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?").fullmatch
+_SEEN_BY = {
+    "code", "coding", "system", "component", "contained", "category", "hasMember", "valueCodeableConcept",
+    "medicationCodeableConcept", "medicationReference",
+}  # fmt: skip
+"""What is taken away here leaves a resource that says something else, lawfully."""
 _CODES = sorted({(entry.system, entry.code) for _, _, entry in shipped_service().content.entries()})
 _SIDES = (LEFT, RIGHT, LEFT_CALF, RIGHT_CALF, SIDE_LEFT, SIDE_RIGHT)
 
@@ -169,6 +174,17 @@ def rename(dice: Random, body: Body) -> Kind:
         holder = _at(body["prefetch"], path[:-1])
         holder[dice.choice([path[-1] + "X", path[-1].upper(), "_" + path[-1], "", "x"])] = holder.pop(path[-1])
     return Kind.MEANING
+
+
+def misname(dice: Random, body: Body) -> Kind:
+    """An element of a resource under a name that FHIR does not know; not one that the meaning is first seen by."""
+    found = [path for path in places(body["prefetch"]) if "resource" in path[:-1] and not _SEEN_BY & {*path}]
+    found = [path for path in found if isinstance(path[-1], str)]
+    if found:
+        path = dice.choice(found)
+        holder = _at(body["prefetch"], path[:-1])
+        holder[path[-1] + "X"] = holder.pop(path[-1])
+    return Kind.SHAPE
 
 
 def blank(dice: Random, body: Body) -> Kind:
@@ -403,7 +419,7 @@ def text(dice: Random, body: Body) -> Kind:
 
 Mutation = Callable[[Random, Body], Kind]
 HARMLESS: tuple[Mutation, ...] = (shuffle, repeat, versioned, text, others)
-FAULTS: tuple[Mutation, ...] = (*[retype] * 6, noise, modifier)
+FAULTS: tuple[Mutation, ...] = (*[retype] * 6, *[misname] * 2, noise, modifier)
 VALUES: tuple[Mutation, ...] = (date, status, code, side, quantity, age, to_stranger)
 ANYTHING: tuple[Mutation, ...] = (
     delete, rename, blank, same_type, repeat_element, swap, contain, part, context, *VALUES,

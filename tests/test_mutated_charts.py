@@ -177,11 +177,12 @@ def check_faults(direct: Direct, name: str, dice: Random) -> None:
     check_lawful(status, answer)
     if status != 200:
         assert Kind.SHAPE in kinds
-    elif Kind.SHAPE not in kinds:
-        assert said(raw) == said_by(name)
+        return
+    if Kind.SHAPE not in kinds:
         assert told(answer) == (Kind.NOISE in kinds or told(untouched(direct, name)))
-    elif not told(answer):
+    if Kind.SHAPE not in kinds or not told(answer):
         assert said(raw) == said_by(name)
+        assert differences(answer, untouched(direct, name)) == []
 
 
 _untouched: dict[str, dict[str, Any]] = {}
