@@ -31,7 +31,7 @@ test: setup  ## set up and run the tests
 	$(BIN)/python -m pytest
 
 test-long: setup  ## the tests with many more generated charts
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m ""
 
 check: setup  ## lint, types, security lint, content and architecture
 	$(BIN)/ruff check .

@@ -177,7 +177,8 @@ def _kinds(key: str) -> tuple[str, ...]:
 
 
 def _read_bundle(key: str, bundle: Mapping[str, Any]) -> Part:
-    rows = bundle.get("entry") or []
+    rows = bundle.get("entry")
+    rows = [] if rows is None else rows
     if not isinstance(rows, list):
         return Part(key, KeyState.FAILED, why="wrong_type")
     found = tuple(bundle_entries(bundle))

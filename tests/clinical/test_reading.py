@@ -528,3 +528,103 @@ def test_the_same_id_of_another_patient_replaces_nothing(content: Content) -> No
         record = read(content, *chart)
         assert {key for key, _, _ in facts(record)} == {"knee_effusion"}
         assert [one.kind for one in record.unread] == [UnreadKind.OTHER_PATIENT]
+
+
+def test_a_value_of_the_wrong_json_type_is_never_a_no_and_never_an_old_date(content: Content) -> None:
+    for wrong in (0, 1, "no", "false", "true"):
+        record = read(content, observation("pain_calf", valueBoolean=wrong))
+        assert not record.facts
+        assert [one.kind for one in record.unread] == [UnreadKind.INVALID]
+    for number in (0, 20528, 1.5):
+        record = read(content, observation("pain_calf", effectiveDateTime=number))
+        assert [fact.when for fact in record.facts] == [None]
+        assert [one.reason for one in record.unread] == ["left out effectiveDateTime: not valid"]
+
+
+def test_what_is_no_array_is_not_an_empty_one(content: Content) -> None:
+    wrongs: tuple[Any, ...] = (0, "", False, {})
+    for wrong in wrongs:
+        for broken in (
+            observation({"coding": wrong}),
+            observation({"text": "x"}, component=wrong),
+            observation({"text": "x"}, category=wrong),
+            observation({"coding": [{"system": 5, "code": "pain_calf"}]}),
+        ):
+            assert [one.kind for one in read(content, broken).unread] == [UnreadKind.INVALID]
+
+
+def test_a_leap_second_is_a_date(content: Content) -> None:
+    (fact,) = read(content, observation("pain_calf", effectiveDateTime="2026-03-14T23:59:60Z")).facts
+    assert fact.when is not None
+    assert fact.when.text == "2026-03-14"
+
+
+def test_an_onset_told_as_an_age(content: Content) -> None:
+    def onset(years: Any) -> tuple[Any, list[UnreadKind]]:
+        age = {"value": years, "system": UCUM, "code": "a"}
+        one = condition(concept((ICD10CM, "M25.561")), ago=None, onsetAge=age)
+        record = read(content, one, who=patient(birth="1970-05-05"))
+        return record.facts[0].clinical, [unread.kind for unread in record.unread]
+
+    when, unread = onset(55)
+    assert when.text == "2025"
+    assert not unread
+    for impossible in (-1, 900, 3e6, 1e308):
+        assert onset(impossible) == (None, [UnreadKind.DATE])
+    assert onset(None) == (None, [])
+
+
+def test_somebody_elses_resource_of_the_same_id_takes_no_name(content: Content) -> None:
+    own = observation("pain_calf", site=LEFT_CALF)
+    strangers = [{**own, "subject": {"reference": f"Patient/{who}"}} for who in ("q", "r", "s")]
+    for chart in ([own, *strangers], [*strangers, own], [strangers[0], own, *strangers[1:]]):
+        record = read(content, *chart)
+        assert [fact.source for fact in record.facts] == [f"Observation/{own['id']}"]
+        assert {one.kind for one in record.unread} == {UnreadKind.OTHER_PATIENT}
+
+
+def test_of_many_versions_the_latest_and_the_undated_count(content: Content) -> None:
+    own = observation("pain_calf", site=LEFT_CALF)
+    dated = [
+        {**own, "meta": {"lastUpdated": f"2026-03-{day:02}T10:00:00Z"}, "valueBoolean": day == 12}
+        for day in (10, 12, 11)
+    ]
+    for chart in (dated, dated[::-1]):
+        assert facts(read(content, *chart)) == {("pain_calf", "present", "left")}
+    undated = {**own, "valueBoolean": False}
+    assert len(read(content, *dated, undated, undated).facts) == 2
+
+
+def test_a_thousand_panels_are_read_once_each(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def counting(raw: Any) -> Any:
+        built.append(raw["id"])
+        return build(raw)
+
+    monkeypatch.setattr("cds_service.clinical.reading.observations.build", counting)
+    members = [observation("pain_calf", ago=None) for _ in range(20)]
+    pointers = [{"reference": f"Observation/{one['id']}"} for one in members] * 5
+    panels = [observation({"text": "Knee"}, site=LEFT, hasMember=pointers) for _ in range(10)]
+    record = read(content, *members, *panels)
+    assert len(built) == len(panels)
+    assert facts(record) == {("pain_calf", "present", "left")}
+
+
+def test_a_panel_that_cannot_be_read_is_told(content: Content) -> None:
+    member = observation("pain_calf", ago=None)
+    pointer = {"reference": f"Observation/{member['id']}"}
+    broken = observation({"text": "Knee"}, site=LEFT, hasMember=[pointer], status=7)
+    assert [one.source for one in read(content, member, broken).unread] == [f"Observation/{member['id']}"]
+    for wrong in (5, [5], [{"reference": 5}]):
+        panel = observation({"text": "Knee"}, site=LEFT, hasMember=wrong)
+        assert [one.source for one in read(content, member, panel).unread] == [f"Observation/{panel['id']}"]
+
+
+def test_what_is_hidden_in_odd_places_is_told(content: Content) -> None:
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": observation("pain_calf")}]}
+    assert [one.kind for one in read(content, bundle).unread] == [UnreadKind.NOT_A_RESOURCE]
+    assert [one.kind for one in read(content, {"resourceType": "Medication"}).unread] == [UnreadKind.INVALID]
+    for inside in (7, {"resourceType": True}, {"id": "x"}):
+        record = read(content, observation("pain_calf", contained=[inside]))
+        assert [one.reason for one in record.unread] == ["left out contained: not valid"]

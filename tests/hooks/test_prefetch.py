@@ -134,3 +134,8 @@ def _is_outcome(row: Any) -> bool:
     resource = row.get("resource") if isinstance(row, dict) else None
     is_outcome = isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome"
     return is_outcome or (isinstance(row, dict) and "resource" not in row and row.get("response") is not None)
+
+
+@pytest.mark.parametrize("wrong", [0, "", False, {}, "x", {"resource": OBSERVATION}])
+def test_entries_that_are_no_array_are_not_known_to_be_none(wrong: Any) -> None:
+    assert read_part("observations", {"resourceType": "Bundle", "entry": wrong}).state is KeyState.FAILED

@@ -39,7 +39,9 @@ class _Chart:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, ChartEntry] = field(default_factory=dict)
     medications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    panels: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    versions: dict[str, dict[str, dict[str, ChartEntry]]] = field(default_factory=dict)
+    listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
+    panels: dict[str, observations.Panel | None] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     own_names: set[str] = field(default_factory=set)
     bases: set[str] = field(default_factory=set)
@@ -83,6 +85,7 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
     chart = _Chart(patient_id)
     if fhir_server:
         chart.bases.add(fhir_server.rstrip("/"))
+    clinical: list[tuple[str, ChartEntry]] = []
     for number, entry in enumerate(entries):
         raw = entry.resource
         kind = raw.get("resourceType") if isinstance(raw, dict) else None
@@ -93,10 +96,13 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
         elif kind == "Medication":
             _sort_medication(chart, raw, entry)
         elif kind in _ONES_SUBJECT:
-            name = _name(raw, kind, entry, number)
-            if entry.full_url:
-                chart.names[entry.full_url] = name
-            _sort_clinical(chart, name, raw, entry)
+            clinical.append((_name(raw, kind, entry, number), entry))
+        elif kind == "Bundle":
+            chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle"))
+    for name, entry in clinical:
+        _sort_clinical(chart, name, entry)
+    for name, versions in chart.versions.items():
+        chart.clinical |= _which_count(name, versions)
     _sort_panels(chart)
     return chart
 
@@ -105,15 +111,15 @@ def _sort_panels(chart: _Chart) -> None:
     """Which valid panels of this patient list which Observation."""
     for name, entry in sorted(chart.clinical.items()):
         members = entry.resource.get("hasMember") if name.startswith("Observation/") else None
-        if not isinstance(members, list) or not members:
+        if members is None or entry.resource.get("status") in ("entered-in-error", "cancelled"):
             continue
-        if entry.resource.get("status") in ("entered-in-error", "cancelled") or not _whose(chart, entry.resource):
-            continue
-        for member in members:
-            reference = member.get("reference") if isinstance(member, dict) else None
+        for member in members if isinstance(members, list) else [members]:
+            reference = member.get("reference", "") if isinstance(member, dict) else None
             if isinstance(reference, str):
                 local = chart.names.get(reference, _local(reference))
-                chart.panels.setdefault(local, []).append(entry.resource)
+                chart.listed_by.setdefault(local, {})[name] = None
+            else:
+                chart.unread.append(Unread(name, UnreadKind.INVALID, "is not valid FHIR R4 at hasMember"))
 
 
 def _whose(chart: _Chart, raw: Mapping[str, Any]) -> bool:
@@ -123,25 +129,26 @@ def _whose(chart: _Chart, raw: Mapping[str, Any]) -> bool:
     return isinstance(reference, str) and _is_mine(chart, reference)
 
 
-def _sort_clinical(chart: _Chart, name: str, raw: Mapping[str, Any], entry: ChartEntry) -> None:
-    known = chart.clinical.get(name)
-    if known is not None and _subject_text(known.resource) != _subject_text(raw):
-        name, known = f"{name}~other", None
-    if known is None or known.resource == raw:
-        chart.clinical[name] = entry
+def _sort_clinical(chart: _Chart, name: str, entry: ChartEntry) -> None:
+    """Keep what is this patient's, each version once. Somebody else's may bear the same id: it takes no name here."""
+    raw = entry.resource
+    if _whose(chart, raw):
+        if entry.full_url:
+            chart.names[entry.full_url] = name
+        chart.versions.setdefault(name, {}).setdefault(_updated(raw), {})[repr(raw)] = entry
         return
-    # Two versions of one resource: the later one counts; without versions both do, under names of their own.
-    old, new = (_updated(one) for one in (known.resource, raw))
-    if old and new and old != new:
-        chart.clinical[name] = entry if new > old else known
-    else:
-        digest = len([other for other in chart.clinical if other.split("~")[0] == name])
-        if not any(o.resource == raw for n, o in chart.clinical.items() if n.split("~")[0] == name):
-            chart.clinical[f"{name}~{digest}"] = entry
+    subject = raw.get("subject")
+    names_one = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
+    reason = "belongs to another patient" if names_one else "does not say whose it is"
+    chart.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
 
 
-def _subject_text(raw: Mapping[str, Any]) -> str:
-    return str(raw.get("subject"))
+def _which_count(name: str, versions: Mapping[str, Mapping[str, ChartEntry]]) -> dict[str, ChartEntry]:
+    """Of the versions of one resource the latest; those without a time count too, under names of their own."""
+    undated, latest = versions.get("", {}), max(versions)
+    counting = [*(sorted(versions[latest]) if latest else ()), *sorted(undated)]
+    every = {**undated, **versions[latest]}
+    return {f"{name}~{number}" if number else name: every[text] for number, text in enumerate(counting)}
 
 
 def _updated(raw: Mapping[str, Any]) -> str:
@@ -164,6 +171,8 @@ def _sort_patient(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -> N
 
 
 def _sort_medication(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -> None:
+    if not isinstance(raw.get("id"), str) and not entry.full_url:
+        chart.unread.append(Unread("Medication", UnreadKind.INVALID, "has no id, so nothing can refer to it"))
     for name in (f"Medication/{raw.get('id')}", entry.full_url):
         if name:
             chart.medications[name] = raw
@@ -219,12 +228,6 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
 
 
 def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
-    if not _whose(chart, raw):
-        subject = raw.get("subject")
-        names_one = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
-        reason = "belongs to another patient" if names_one else "does not say whose it is"
-        findings.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
-        return
     try:
         uses = tuple(quick_uses(content, raw))
         medicine = medications.referenced(raw, chart.medications)
@@ -242,7 +245,15 @@ def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, An
         findings.unread.append(Unread(name, UnreadKind.INVALID, str(error), keys))
         return
     findings.unread += [Unread(name, UnreadKind.INVALID, f"left out {part}: not valid", keys) for part in left_out]
-    _dispatch(raw["resourceType"], model, name, findings, chart.panels.get(name, []), medicine_model)
+    _dispatch(raw["resourceType"], model, name, findings, _panels(chart, name, findings), medicine_model)
+
+
+def _panels(chart: _Chart, name: str, findings: Findings) -> tuple[observations.Panel | None, ...]:
+    """The panels that list ``name``. Each is read once, however many it lists."""
+    listing = chart.listed_by.get(name, {})
+    for one in listing.keys() - chart.panels.keys():
+        chart.panels[one] = observations.panel(chart.clinical[one].resource, one, findings)
+    return tuple(chart.panels[one] for one in listing)
 
 
 def _of_concern(uses: Iterable[CodeUse]) -> bool:
@@ -250,10 +261,10 @@ def _of_concern(uses: Iterable[CodeUse]) -> bool:
 
 
 def _dispatch(
-    kind: str, model: Any, name: str, findings: Findings, panels: list[Mapping[str, Any]], medicine: Any
+    kind: str, model: Any, name: str, findings: Findings, panels: tuple[observations.Panel | None, ...], medicine: Any
 ) -> None:
     if kind == "Observation":
-        observations.read(model, name, findings, observations.inherited(panels))
+        observations.read(model, name, findings, panels)
     elif kind == "Condition":
         conditions.read(model, name, findings)
     elif kind == "Procedure":

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.clinical.codes import Code, is_sequela
-from cds_service.clinical.reading.dates import is_past, years_after
+from cds_service.clinical.reading.dates import is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
 from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
@@ -77,7 +77,7 @@ def _onset(model: Any, name: str, findings: Findings) -> When | None:
     if value is None and model.onsetPeriod is not None:
         value = model.onsetPeriod.start or model.onsetPeriod.end
     if value is None and model.onsetAge is not None and findings.birth and model.onsetAge.code == "a":
-        return years_after(findings.birth, float(model.onsetAge.value or 0))
+        return findings.at_age(model.onsetAge.value, name)
     return findings.when(value, name)
 
 

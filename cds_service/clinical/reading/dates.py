@@ -8,6 +8,8 @@ from typing import Any
 
 from cds_service.clinical.record import When
 
+DAYS_OF_A_YEAR = 365.25
+
 
 class FutureDate(ValueError):  # noqa: N818 - reads as what was found
     """A date that lies after today: an error of the record."""
@@ -28,7 +30,7 @@ def to_when(value: Any, today: date) -> When | None:
         first = last = value
         text = value.isoformat()
     else:
-        text = str(value)
+        text = str(value)[:10]  # a whole one is the day of a leap second, which is no ``datetime``
         first, last = _span(text)
     if first > today + timedelta(days=1):
         raise FutureDate(text)
@@ -49,7 +51,9 @@ def still_going(start: When | None, today: date) -> When | None:
 
 
 def _span(text: str) -> tuple[date, date]:
-    """First and last day of ``2026`` or ``2026-03``."""
+    """First and last day of ``2026``, ``2026-03`` or a whole date."""
+    if len(text) == len("2026-03-16"):
+        return date.fromisoformat(text), date.fromisoformat(text)
     year, _, month = text.partition("-")
     if not month:
         return date(int(year), 1, 1), date(int(year), 12, 31)
@@ -57,7 +61,7 @@ def _span(text: str) -> tuple[date, date]:
     return date(int(year), int(month), 1), date(int(year), int(month), last)
 
 
-def years_after(birth: When, years: float) -> When:
-    """The day on which somebody born on ``birth`` had lived ``years``, as an approximate date."""
-    day = birth.day + timedelta(days=years * 365.25)
+def years_after(birth: When, years: float, today: date) -> When:
+    """The day on which somebody born on ``birth`` had lived ``years``, an approximate date not after ``today``."""
+    day = min(birth.day + timedelta(days=years * DAYS_OF_A_YEAR), today)
     return When(day, f"{day.year}", day - timedelta(days=366))

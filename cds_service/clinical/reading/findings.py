@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.clinical.content import Content
-from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, to_when, years_after
 from cds_service.clinical.reading.measurements import SidedReading
 from cds_service.clinical.reading.statements import Statement, Trouble
 from cds_service.clinical.record import (
@@ -59,6 +59,16 @@ class Findings:
         except FutureDate:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies in the future"))
             return None
+
+    def at_age(self, years: Any, source: str) -> When | None:
+        """The day at which the patient was so many years old; an age not reached yet is reported, and not given."""
+        if years is None or self.birth is None:
+            return None
+        lived = (self.today - self.birth.earliest).days / DAYS_OF_A_YEAR
+        if 0 <= float(years) <= lived + 1:
+            return years_after(self.birth, float(years), self.today)
+        self.unread.append(Unread(source, UnreadKind.DATE, "its age is not one that the patient has had"))
+        return None
 
     def add(
         self,

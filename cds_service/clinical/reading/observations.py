@@ -25,15 +25,22 @@ _OTHER_VALUES = (
 )  # fmt: skip
 
 
-def inherited(raw_panels: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
-    """The panels that list an Observation as ``hasMember``, validated; an unreadable one gives nothing."""
-    found = []
-    for raw in raw_panels:
-        try:
-            found.append(build(raw)[0])
-        except Unreadable:
-            continue
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What an Observation gives to those that it lists as ``hasMember``."""
+
+    place: Place
+    clinical: When | None
+
+
+def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None:
+    """The panel that ``raw`` is; None if it cannot be read."""
+    try:
+        model = build(raw)[0]
+    except Unreadable:
+        return None
+    place = place_of(findings.content, [model.bodySite] if model.bodySite else [])
+    return Panel(place, _effective(model, name, findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,8 @@ class _Context:
     provisional: bool
 
 
-def read(model: Any, name: str, findings: Findings, panels: tuple[Any, ...]) -> None:
-    """Everything one validated Observation says; ``panels`` give side and date when it does not."""
+def read(model: Any, name: str, findings: Findings, panels: Sequence[Panel | None]) -> None:
+    """Everything one validated Observation says; ``panels`` that list it give side and date when it does not."""
     if model.status in _NOT_MADE:
         findings.leave_out("Observation", model.status)
         return
@@ -57,16 +64,19 @@ def read(model: Any, name: str, findings: Findings, panels: tuple[Any, ...]) -> 
         findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
     sites = [model.bodySite] if model.bodySite else [*contained_body_structures(model)]
     place = place_of(content, sites)
+    readable = [one for one in panels if one is not None]
     if not sites:
-        for panel in panels:
-            place = place.joined(place_of(content, [panel.bodySite] if panel.bodySite else []))
+        for one in readable:
+            place = place.joined(one.place)
     place = place.joined(place_of(content, [model.code], in_code=True))
     for part in model.component or ():
         if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
             place = place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
     clinical = _effective(model, name, findings)
+    if len(readable) < len(panels) and (clinical is None or not sites):
+        findings.report(name, [Trouble(UnreadKind.INVALID, "a panel that lists it is not valid FHIR R4")])
     if clinical is None:
-        dates = [when for panel in panels if (when := _effective(panel, name, findings)) is not None]
+        dates = [one.clinical for one in readable if one.clinical is not None]
         clinical = min(dates, key=lambda when: when.day, default=None)
     context = _Context(findings, place, clinical, findings.when(model.issued, name), model.status in _EARLY)
     _read_part(context, model, name)

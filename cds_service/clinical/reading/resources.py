@@ -47,6 +47,8 @@ _BEARS_ON_MEANING = (
 _WORDS = frozenset({"display", "text", "unit"})
 
 _CONTAINED = ("Medication", "BodyStructure")
+_MANY_CATEGORIES = ("Observation", "Condition", "MedicationRequest", "ServiceRequest")
+_DATES = frozenset({"issued", "recordedDate", "birthDate", "authoredOn", "dateAsserted", "start", "end", "event"})
 
 
 class Unreadable(ValueError):  # noqa: N818 - reads as the thing it is
@@ -65,22 +67,27 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     model = MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise Unreadable("is not a kind of resource this service reads")
+    odd = ("contained",) if _holds_what_has_no_kind(raw) else ()
     raw = _without_strangers(raw)
+    wrong = {name for name, value in raw.items() if _is_mistyped(name, value)}
+    mistakes: list[tuple[int | str, ...]] = []
     try:
-        return model.model_validate(raw), ()
+        found = model.model_validate(raw)
+        if not wrong:
+            return found, odd
     except ValidationError as error:
         mistakes = [mistake["loc"] for mistake in error.errors(include_url=False, include_input=False)]
     except Exception as error:
         raise Unreadable("holds something this service cannot take apart") from error
     words = [loc for loc in mistakes if _are_words(loc)]
     raw = _without_words(raw, words)
-    wrong = {str(loc[0]) for loc in mistakes if loc and loc not in words} & set(raw)
+    wrong |= {str(loc[0]) for loc in mistakes if loc and loc not in words} & set(raw)
     known = {field.alias or name for name, field in model.model_fields.items()}
     named = tuple(sorted({name if name in known else "an element that FHIR does not know" for name in wrong}))
     if not (wrong or words) or any(name.startswith(_BEARS_ON_MEANING) for name in wrong):
         raise Unreadable("is not valid FHIR R4" + (f" at {', '.join(named)}" if named else ""))
     try:
-        return model.model_validate({key: value for key, value in raw.items() if key not in wrong}), named
+        return model.model_validate({key: value for key, value in raw.items() if key not in wrong}), (*odd, *named)
     except Exception as error:
         raise Unreadable("is not valid FHIR R4") from error
 
@@ -103,6 +110,19 @@ def _without_words(raw: Mapping[str, Any], places: Sequence[Sequence[int | str]]
     return lighter
 
 
+def _is_mistyped(name: str, value: Any) -> bool:
+    """Whether a truth value or date in it has a JSON type that is not FHIR's: the library reads 0 as no and as 1970."""
+    if isinstance(value, dict):
+        return any(_is_mistyped(key, inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(_is_mistyped(name, inner) for inner in value)
+    if name.endswith("Boolean") or name == "doNotPerform":
+        return not isinstance(value, bool | None)
+    if name.endswith(("DateTime", "Instant")) or name in _DATES:
+        return not isinstance(value, str | None)
+    return False
+
+
 def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """``raw`` with only those contained resources that are read: the library does not know every R4 type."""
     inside = raw.get("contained")
@@ -112,6 +132,20 @@ def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**raw, "contained": kept} if kept else {key: value for key, value in raw.items() if key != "contained"}
 
 
+def _holds_what_has_no_kind(raw: Mapping[str, Any]) -> bool:
+    inside = raw.get("contained")
+    return isinstance(inside, list) and any(
+        not isinstance(one, dict) or not isinstance(one.get("resourceType"), str) for one in inside
+    )
+
+
+def _elements(holder: Mapping[str, Any], name: str) -> list[Any]:
+    found = holder.get(name)
+    if found is not None and not isinstance(found, list):
+        raise TypeError(f"{name} is no array")
+    return found or []
+
+
 def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
     """What any coding of ``raw`` means here, read without validation.
 
@@ -119,16 +153,18 @@ def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
         TypeError, AttributeError: the shape is not FHIR's; validation will say how.
     """
     concepts = [raw.get("code"), raw.get("valueCodeableConcept"), raw.get("medicationCodeableConcept")]
-    concepts += raw.get("category") or () if raw["resourceType"] != "Procedure" else [raw.get("category")]
-    for part in raw.get("component") or ():
+    concepts += _elements(raw, "category") if raw["resourceType"] in _MANY_CATEGORIES else [raw.get("category")]
+    for part in _elements(raw, "component"):
         concepts += [part.get("code"), part.get("valueCodeableConcept")]
-    for inside in raw.get("contained") or ():
+    for inside in _elements(raw, "contained"):
         if inside.get("resourceType") == "Medication":
             concepts.append(inside.get("code"))
     for concept in concepts:
         if concept is None:
             continue
-        for coding in concept.get("coding") or ():
+        for coding in _elements(concept, "coding"):
             system, code = coding.get("system"), coding.get("code")
+            if not isinstance(system, str | None) or not isinstance(code, str | None):
+                raise TypeError("system or code is no text")
             if system is not None and code is not None:
                 yield from content.uses(system, code)
