@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import sys
 from datetime import UTC, datetime
@@ -28,11 +29,13 @@ from cds_service.web.server import server_config
 log = get_log()
 
 DEMO_PATIENT = "dvt-likely"
+MOST_FILES = 65_536
 
 
 def serve(settings: Settings) -> int:
     """Run until stopped. Wrong content stops the start."""
     set_up(settings.log_level, settings.log_style)
+    _allow_files()
     if settings.workers == 1:
         app = create_app(settings)
         _welcome(settings)
@@ -47,6 +50,13 @@ def serve(settings: Settings) -> int:
     config = server_config("cds_service.cli.serve:worker", settings, factory=True, workers=settings.workers)
     Multiprocess(config, sockets=[config.bind_socket()]).run()
     return 0
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets us have: each connection is one, and the usual 1,024 are few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def worker() -> FastAPI:

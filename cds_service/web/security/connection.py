@@ -1,7 +1,7 @@
 """What uvicorn leaves open: headers without end, senders that never finish, and more connections than can be held.
 
 uvicorn limits neither the size of headers nor the time they may take, and a client that goes on sending after its
-answer keeps its connection for as long as it likes.
+answer, or never reads it, keeps its connection for as long as it likes.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_complete = False
         self._message_complete = True
         self._timer: TimerHandle | None = None
+        self._unread: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
@@ -91,6 +92,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._unread is not None:
+            self._unread.cancel()
         self.waiting.leaves(self)
         super().connection_lost(exc)
 
@@ -136,6 +139,18 @@ class GuardedProtocol(HttpToolsProtocol):
         if early and not self.transport.is_closing():
             self._stop_timer()
             self._start_timer(LINGER_SECONDS)
+
+    def pause_writing(self) -> None:
+        """The client does not take its answer: it has as long for that as for asking."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.limits.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def _refuse(self, status: bytes) -> None:
         self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")

@@ -180,6 +180,22 @@ def test_a_body_that_never_ends_after_its_answer(strict: Server) -> None:
     assert is_served(strict)
 
 
+def test_an_answer_that_nobody_reads_keeps_no_connection(strict: Server) -> None:
+    """Large answers are asked for again and again, and not a byte of them is read."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = strict.url.removeprefix("http://").split(":")
+        connection.connect((host, int(port)))
+        connection.settimeout(0.2)
+        started = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - started < 40:
+                with contextlib.suppress(TimeoutError):
+                    connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        assert time.monotonic() - started < 35
+    assert is_served(strict)
+
+
 def test_slow_ones_do_not_hold_others_up(strict: Server) -> None:
     """Three times as many silent connections as are held: they give way, and every good call is served at once."""
     with contextlib.ExitStack() as stack:
