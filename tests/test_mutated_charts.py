@@ -48,7 +48,7 @@ REFUSALS = {400, 412, 413}
 CARD = {
     "uuid", "summary", "detail", "indicator", "source", "suggestions", "selectionBehavior", "overrideReasons", "links",
 }  # fmt: skip
-dices = st.randoms(use_true_random=False)
+dices = st.randoms(use_true_random=True)  # even odds find more here than values that shrink well
 names = st.sampled_from(NAMES)
 
 
@@ -245,7 +245,7 @@ def check_strangers(direct: Direct, name: str, dice: Random) -> None:
         assert differences(with_them[1], without_them[1]) == []
 
 
-CHECKS = st.sampled_from([check_any, check_faults, check_strangers])
+CHECKS = st.sampled_from([check_any, check_faults, check_faults, check_strangers])
 
 
 @given(check=CHECKS, name=names, dice=dices)
