@@ -5,6 +5,7 @@ Each mutation changes a patient-view call in place and says by its kind what may
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -64,11 +65,16 @@ def nested(depth: int) -> Any:
     return found
 
 
+_MILD: tuple[Any, ...] = (True, False, 0, 1, 20528, "", "no", "2026", [], {}, [None])
+"""What a lenient reader might take for something."""
+_WILD: tuple[Any, ...] = (
+    -1, 1.5, 1e308, 2**53, "x", "NaN", "@surrogate@", "@huge@", "Patient/q", "x" * 3000, [[]], ["x"], {"x": 1},
+    {"coding": []}, nested(20), nested(100),
+)  # fmt: skip
+
+
 def _junk(dice: Random) -> Any:
-    return dice.choice(
-        [True, False, 0, 1, -1, 20528, 1.5, 1e308, 2**53, "", "x", "2026", "no", "NaN", "@surrogate@", "@huge@",
-         "Patient/q", "x" * 3000, [], {}, [[]], [None], ["x"], {"x": 1}, {"coding": []}, nested(20), nested(100)]
-    )  # fmt: skip
+    return copy.deepcopy(dice.choice(dice.choice([_MILD, _WILD])))
 
 
 def _type(value: Any) -> str:
@@ -128,10 +134,13 @@ def resources(body: Body) -> list[dict[str, Any]]:
 
 
 def _some(dice: Random, body: Body, fits: Callable[[Any, Any], bool] = lambda _key, _value: True) -> Path | None:
-    """The path of a node of the chart whose key and value fit."""
+    """The path of a node of the chart whose key and value fit; rare keys are as likely as frequent ones."""
     chart = body["prefetch"]
-    found = [path for path in places(chart) if fits(path[-1], _at(chart, path))]
-    return dice.choice(found) if found else None
+    found: dict[Any, list[Path]] = {}
+    for path in places(chart):
+        if fits(path[-1], _at(chart, path)):
+            found.setdefault(path[-1], []).append(path)
+    return dice.choice(found[dice.choice(sorted(found, key=str))]) if found else None
 
 
 def _change(dice: Random, body: Body, fits: Callable[[Any, Any], bool], new: Callable[[Any], Any]) -> None:

@@ -48,7 +48,7 @@ REFUSALS = {400, 412, 413}
 CARD = {
     "uuid", "summary", "detail", "indicator", "source", "suggestions", "selectionBehavior", "overrideReasons", "links",
 }  # fmt: skip
-dices = st.randoms(use_true_random=False)
+dices = st.randoms(use_true_random=True)  # even odds find more here than values that shrink well
 names = st.sampled_from(NAMES)
 
 
@@ -171,12 +171,13 @@ def check_any(direct: Direct, name: str, dice: Random) -> None:
 def check_faults(direct: Direct, name: str, dice: Random) -> None:
     """What a fault takes away is told; what is none takes nothing away."""
     body = request(name)
-    kinds = mutate(dice, body, (*FAULTS, *HARMLESS), 4)
+    # One fault only: a second one could give a value its type back, emptied.
+    kinds = mutate(dice, body, FAULTS, 1) | mutate(dice, body, HARMLESS, 3)
     raw = written(body)
     status, answer = direct.call(raw)
     check_lawful(status, answer)
     if status != 200:
-        assert Kind.SHAPE in kinds
+        assert Kind.SHAPE in kinds or status == 413  # of repeated entries there may be too many
         return
     if Kind.SHAPE not in kinds:
         assert told(answer) == (Kind.NOISE in kinds or told(untouched(direct, name)))
@@ -245,7 +246,7 @@ def check_strangers(direct: Direct, name: str, dice: Random) -> None:
         assert differences(with_them[1], without_them[1]) == []
 
 
-CHECKS = st.sampled_from([check_any, check_faults, check_strangers])
+CHECKS = st.sampled_from([check_any, check_faults, check_faults, check_strangers])
 
 
 @given(check=CHECKS, name=names, dice=dices)
