@@ -30,6 +30,8 @@ LONGEST_STRING = 1_048_576
 """As FHIR R4 limits a string; a run without a quotation mark is never longer in a lawful body."""
 SHAPES_PER_ENTRY = 64
 """Objects and arrays for each entry that is allowed: what Python needs for them is many times their bytes."""
+LARGE_BYTES = 256_000
+"""What takes apart and judges in a few milliseconds is done at once; a thread would cost more than it spares."""
 _FREE_BYTES = 1_000_000
 _BUFFERED_BODIES = 10
 
@@ -42,6 +44,14 @@ class BodyLimits:
     depth: int
     entries: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """``value``: the JSON. ``is_large``: work on it belongs into a thread, so that other calls go on meanwhile."""
+
+    value: Any
+    is_large: bool
 
 
 class Bodies:
@@ -58,7 +68,7 @@ class Bodies:
             BodyLimits(settings.max_body_bytes, settings.max_json_depth, settings.max_entries, settings.read_seconds)
         )
 
-    async def read(self, request: Request, most_bytes: int | None = None) -> Any:
+    async def read(self, request: Request, most_bytes: int | None = None) -> Body:
         """The body as JSON. ``most_bytes``: instead of the site's limit.
 
         Raises:
@@ -79,15 +89,15 @@ class Bodies:
                     if len(body) > limit:
                         raise TooLarge(f"the body may have at most {limit} bytes")
                     held = self._hold(held, len(body))
-            _check_shape(body, self._limits)
-            found = _parsed(body)
+            if len(body) > LARGE_BYTES:
+                return Body(await asyncio.to_thread(_taken_apart, body, self._limits), is_large=True)
+            return Body(_taken_apart(body, self._limits), is_large=False)
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._limits.seconds:g} s") from None
         except ClientDisconnect:
             raise UnusableInput("the body broke off") from None
         finally:
             self._buffered -= held
-        return found
 
     def _hold(self, held: int, size: int) -> int:
         """Count what is in memory; small bodies always find room, however many large ones are on their way."""
@@ -96,6 +106,11 @@ class Bodies:
             raise TooMuch(503, "buffers", 1)
         self._buffered += needed - held
         return needed
+
+
+def _taken_apart(body: bytearray, limits: BodyLimits) -> Any:
+    _check_shape(body, limits)
+    return _parsed(body)
 
 
 def _check_headers(request: Request, limit: int) -> None:

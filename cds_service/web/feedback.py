@@ -52,7 +52,7 @@ def add_feedback_routes(
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
         body = await guard.read(request, proved)
-        sent = understand(body, service_id, clock(), proved.name if proved else None)
+        sent = understand(body.value, service_id, clock(), proved.name if proved else None)
         async with guard.working(proved or running.service.clients.default, proved):
             try:
                 await register.keep(sent.rows)

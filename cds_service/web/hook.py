@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import to_thread
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -67,7 +68,8 @@ def add_hook_routes(
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
         try:
-            hook_request = _understood(await guard.read(request, proved))
+            body = await guard.read(request, proved)
+            hook_request = _understood(body.value)
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)
             async with guard.working(caller, proved):
@@ -77,7 +79,8 @@ def add_hook_routes(
                 prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir, own=own)
                 auditing.read(audited, hook_request.fhirServer, sent, prefetched)
                 metrics.count_lacking(prefetched)
-                answer = service.answer(hook_request, prefetched, now, caller)
+                judging = (hook_request, prefetched, now, caller)
+                answer = await to_thread(service.answer, *judging) if body.is_large else service.answer(*judging)
                 shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
         except Exception as error:
             auditing.failed(now, caller, hook_request, service.content.version, error)

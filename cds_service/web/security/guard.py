@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
 
 from cds_service.hooks.clients.model import Caller
-from cds_service.web.body import Bodies
+from cds_service.web.body import Bodies, Body
 from cds_service.web.security.entrance import Entrance
 from cds_service.web.security.shares import Shares
 
@@ -34,7 +33,7 @@ class Guard:
             await self.shares.take(proved)
         return proved
 
-    async def read(self, request: Request, proved: Caller | None) -> Any:
+    async def read(self, request: Request, proved: Caller | None) -> Body:
         """The body as JSON, within the limits of the client or the site; raises as ``Bodies.read`` does."""
         return await self.bodies.read(request, proved.client.limits.body_bytes if proved else None)
 

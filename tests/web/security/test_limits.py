@@ -364,6 +364,22 @@ body_bytes = 90_000
             assert server.call(too_large, headers=calm.bearer(url)).status_code == 413
 
 
+def test_a_call_that_takes_long_does_not_hold_others_up(server: Server) -> None:
+    """A lawful chart that takes seconds to judge: small calls are answered all the while."""
+    heavy = good_call()
+    one = heavy["prefetch"]["observations"]["entry"][0]["resource"]
+    part = {"code": one["code"], "valueBoolean": True}
+    one["component"] = [part] * 6_000
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.call, heavy)
+        served = 0
+        while not running.done():
+            assert is_served(server)
+            served += not running.done()
+        assert running.result().status_code == 200
+    assert served >= 3
+
+
 def test_what_large_bodies_hold_is_bounded() -> None:
     """Ten large bodies half-way fill what is set aside; a further large one is put off, a small one is served."""
     for server in run_server(Settings(max_body_bytes=2_000_000, read_seconds=20, shutdown_seconds=1)):
