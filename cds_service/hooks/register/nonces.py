@@ -28,6 +28,7 @@ MOST_REMEMBERED = 200_000
 SHARED_SECONDS = 0.25
 """How long a call waits for the database to say whether a token was used elsewhere."""
 MOST_ASKED = 10_000
+_REMEMBERED_BYTES = 16
 _GROUP = 500
 _TRY_AGAIN_SECONDS = 1.0
 
@@ -43,8 +44,8 @@ class Nonces:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._memory: set[str] = set()
-        self._by_expiry: list[tuple[float, str]] = []
+        self._memory: set[bytes] = set()
+        self._by_expiry: list[tuple[float, bytes]] = []
         self._asked: deque[_Asked] = deque()
         self._work = threading.Condition()
         self._stopping = False
@@ -60,7 +61,7 @@ class Nonces:
     async def first_use(self, client: str, jti: str, expires: float, now: float) -> bool:
         """Whether the token was never used before; from now on it was. Times in seconds since 1970."""
         mark = hashlib.sha256(f"{len(client)}:{client}{jti}".encode("utf-8", "surrogatepass")).hexdigest()
-        if not self._remember(mark, expires, now):
+        if not self._remember(bytes.fromhex(mark)[:_REMEMBERED_BYTES], expires, now):
             return False
         asked = _Asked(TokenUse(mark, datetime.fromtimestamp(expires, UTC)))
         self._ask(asked)
@@ -84,7 +85,7 @@ class Nonces:
         if self._thread is not None:
             self._thread.join(2)
 
-    def _remember(self, mark: str, expires: float, now: float) -> bool:
+    def _remember(self, mark: bytes, expires: float, now: float) -> bool:
         """In the event loop only, so without a lock."""
         while self._by_expiry and (self._by_expiry[0][0] <= now or len(self._by_expiry) > MOST_REMEMBERED):
             self._memory.discard(heapq.heappop(self._by_expiry)[1])
