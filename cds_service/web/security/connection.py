@@ -16,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 MOST_HEADERS = 100
+FRAMES_PER_BYTE = 8
+"""A body in chunks of one byte each is six bytes to the byte; extensions and trailers could be any number."""
 LINGER_SECONDS = 2.0
 """How long what a client still sends after its answer is taken in, so that it can read the answer."""
 
@@ -82,6 +84,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_complete = False
         self._message_complete = True
+        self._received = self._body = 0  # bytes of this request, and those of them that are its body
         self._timer: TimerHandle | None = None
         self._unread: TimerHandle | None = None
 
@@ -107,12 +110,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self._start_timer(self.limits.seconds)  # also for bytes that begin no request
         if not self._head_complete:
             self._head_bytes += len(data)
+        self._received += len(data)
         super().data_received(data)
         if not self._head_complete and self._head_bytes > self.limits.bytes and not self.transport.is_closing():
             self._refuse(b"431 Request Header Fields Too Large")
+        elif self._received - self._body > 2 * self.limits.bytes + FRAMES_PER_BYTE * self._body:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         self._head_complete, self._message_complete = False, False
+        self._received = self._body = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -125,7 +132,16 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError("headers too large")
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._head_complete:  # what follows a body in chunks is nobody's concern, and has no end
+            super().on_header(name, value)
+
     def on_message_complete(self) -> None:
+        self._received = self._body = 0
         self._message_complete, self._head_complete, self._head_bytes = True, False, 0
         super().on_message_complete()
         if self.cycle is not None and self.cycle.response_complete:
