@@ -30,6 +30,7 @@ log = get_log()
 
 DEMO_PATIENT = "dvt-likely"
 MOST_FILES = 65_536
+READY_SECONDS = 20
 
 
 def serve(settings: Settings) -> int:
@@ -47,7 +48,13 @@ def serve(settings: Settings) -> int:
         settings = Settings()
     create_app(settings)  # so that wrong content is told once, here, and not by every worker
     _welcome(settings)
-    config = server_config("cds_service.cli.serve:worker", settings, factory=True, workers=settings.workers)
+    config = server_config(
+        "cds_service.cli.serve:worker",
+        settings,
+        factory=True,
+        workers=settings.workers,
+        timeout_worker_healthcheck=READY_SECONDS,
+    )
     Multiprocess(config, sockets=[config.bind_socket()]).run()
     return 0
 
