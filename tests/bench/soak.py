@@ -258,6 +258,10 @@ def tell(load: Load, memory: list[tuple[float, float]], ended: float, *, whole: 
     times = sorted(load.times)
     print(f"good calls   p50 {times[len(times) // 2] * 1000:.0f} ms, p99 {times[int(len(times) * 0.99)] * 1000:.0f} ms")
     print(f"memory       {first:.0f} MB after the warm-up, {last:.0f} MB at the end: {last / first - 1:+.1%}")
+    by_minute = [
+        [size for when, size in memory if minute <= when / 60 < minute + 1] for minute in range(int(ended // 60))
+    ]
+    print(f"by minute    {' '.join(f'{statistics.median(sizes):.0f}' for sizes in by_minute if sizes)}")
     print(f"audit        {'whole' if whole else 'NOT WHOLE'}")
     print(f"wrong        {len(load.wrong)}: {load.wrong[:5]}")
     return 0 if not load.wrong and whole and abs(last / first - 1) <= 0.1 else 1
