@@ -25,7 +25,7 @@ setup: .venv/.ready  ## create .venv and install everything into it
 
 demo: setup  ## run the service on 127.0.0.1:8000 (PORT changes it) with a request to paste
 	@$(BIN)/knee-cds examples build/patients
-	KNEE_CDS_AUTH=open KNEE_CDS_LOG_STYLE=text KNEE_CDS_PORT=$(PORT) KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds serve
+	KNEE_CDS_AUTH=open KNEE_CDS_SANDBOX=true KNEE_CDS_LOG_STYLE=text KNEE_CDS_PORT=$(PORT) KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds serve
 
 test: setup  ## set up and run the tests
 	$(BIN)/python -m pytest

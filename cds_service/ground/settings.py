@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
@@ -98,6 +98,10 @@ class Settings(BaseSettings):
         default=None, description="Folder of the audit journal; without one no journal is kept."
     )
     quiet: bool = Field(default=True, description="Do not show again what the reader has answered.")
+    sandbox: bool = Field(
+        default=False,
+        description="Pages to try the service out with invented patients; needs auth `open` and one worker.",
+    )
     cors_origins: CommaSeparated = Field(
         default=(), description="Origins of browser-based clients that may call, comma-separated."
     )
@@ -142,6 +146,13 @@ class Settings(BaseSettings):
     def parsed_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Named origins only: never ``*``."""
         return tuple(str(Origin.parse(origin)) for origin in value)
+
+    @model_validator(mode="after")
+    def sandbox_is_for_trying_out(self) -> Settings:
+        """Its charts live in one process, and whoever sees the page may call."""
+        if self.sandbox and (self.auth != "open" or self.workers != 1):
+            raise ValueError("sandbox needs auth `open` and one worker: it is for trying out, not for real patients")
+        return self
 
     @property
     def base_url(self) -> str:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -35,7 +35,10 @@ from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
-from cds_service.web.pages import evidence_page, home_page, order_page
+from cds_service.web.pages.evidence import add_evidence_pages
+from cds_service.web.pages.home import add_home_page
+from cds_service.web.pages.layout import Pages, add_static_route
+from cds_service.web.pages.order import add_order_pages
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
 from cds_service.web.security.entrance import Entrance
@@ -87,7 +90,12 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
     add_metrics_route(app, metrics)
     add_health_routes(app, settings, running, register, keys, nonces, journal)
-    _add_pages(app, settings, running)
+    pages = Pages()
+    add_static_route(app, pages)
+    add_home_page(app, settings, running, pages)
+    add_evidence_pages(app, running)
+    add_order_pages(app, running, pages)
+    _add_terminology(app, running)
     _add_error_answers(app, metrics)
     app.add_middleware(Faults, count=metrics.count_answer)
     if settings.cors_origins:
@@ -105,24 +113,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     return app
 
 
-def _add_pages(app: FastAPI, settings: Settings, running: Running) -> None:
-    @app.get("/", response_class=HTMLResponse, responses=errors())
-    async def home() -> Response:
-        return home_page(running.service.content, settings.base_url)
-
-    @app.get("/orders/{order}", response_class=HTMLResponse, responses=errors(404))
-    async def order(order: str, side: str = "unknown") -> Response:
-        if order not in running.service.content.orders:
-            raise HTTPException(404, "no such order")
-        return order_page(running.service.content, order, side)
-
-    @app.get("/evidence/{key}", response_class=HTMLResponse, responses=errors(404))
-    async def evidence(key: str) -> Response:
-        page = evidence_page(running.service.content, key)
-        if page is None:
-            raise HTTPException(404, "no such rule or cause")
-        return page
-
+def _add_terminology(app: FastAPI, running: Running) -> None:
     @app.get("/fhir/CodeSystem/finding", responses=errors())
     async def findings() -> Response:
         return json_response(code_system(running.service.content))

@@ -1,15 +1,17 @@
-"""Plain pages: what this is, the text of an order to copy, the evidence behind a rule or cause."""
+"""The evidence behind a rule or cause."""
 
 from __future__ import annotations
 
 from html import escape
 
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
 
-from cds_service import __version__
 from cds_service.clinical.content import Content
-from cds_service.clinical.record import Side
-from cds_service.hooks.messages import SERVICE_ID
+from cds_service.web.openapi import errors
+from cds_service.web.pages.layout import NOT_VALIDATED
+from cds_service.web.running import Running
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
@@ -25,10 +27,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-NOT_VALIDATED = (
-    "Nothing here has been validated prospectively as a whole. It supports a clinician who is with the patient; it is "
-    "not a diagnosis, and no card does not mean that there is no concern."
-)
 
 
 def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
@@ -40,47 +38,15 @@ def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(html, status, _HEADERS)
 
 
-def home_page(content: Content, base_url: str) -> HTMLResponse:
-    """What this service is and where its parts are."""
-    body = (
-        f"<p>{escape(NOT_VALIDATED)}</p>"
-        f"<p>Version {escape(__version__)}, content {escape(content.version)}, pathway "
-        f"{escape(content.pathway.title)}.</p><h2>For integrators</h2><ul>"
-        '<li><a href="/cds-services">Discovery</a></li>'
-        f"<li>Call it: <code>POST {escape(base_url)}/cds-services/{SERVICE_ID}</code></li>"
-        '<li><a href="/fhir/CodeSystem/finding">Code system of the findings</a></li>'
-        '<li><a href="/health/ready">Readiness</a></li></ul>'
-        "<h2>Causes</h2><ul>"
-        + "".join(
-            f'<li><a href="/evidence/{escape(key)}">{escape(cause.title)}</a></li>'
-            for key, cause in sorted(content.causes.items(), key=lambda item: item[1].title)
-        )
-        + "</ul><h2>Red flags</h2><ul>"
-        + "".join(
-            f'<li><a href="/evidence/{escape(key)}">{escape(key)}: {escape(flag.card.title)}</a></li>'
-            for key, flag in sorted(content.red_flags.items())
-        )
-        + "</ul>"
-    )
-    return _page("Decision support for pain behind the knee", body)
+def add_evidence_pages(app: FastAPI, running: Running) -> None:
+    """``GET /evidence/{key}``."""
 
-
-def order_page(content: Content, key: str, side: str) -> HTMLResponse:
-    """The text of an order, to copy into the site's own order entry. Nothing is placed by this page."""
-    template = content.orders[key]
-    leg = Side(side) if side in ("left", "right") else Side.UNKNOWN
-    lines = [template.title]
-    if template.sided:
-        lines.append(f"Side: {leg.words if leg is not Side.UNKNOWN else 'NOT RECORDED - state left or right'}")
-    lines += [f"Question: {template.question}", f"State: {template.tells}"]
-    if template.same_day:
-        lines.append("Today. Telephone as well: a same-day assessment must not wait for the order to be processed.")
-    body = (
-        '<p class="note"><strong>Nothing has been ordered.</strong> Copy this text into your own order entry, check '
-        "the patient and the side, and sign it there.</p>"
-        f"<pre>{escape(chr(10).join(lines))}</pre>"
-    )
-    return _page(f"Order text: {template.title}", body)
+    @app.get("/evidence/{key}", response_class=HTMLResponse, responses=errors(404))
+    async def evidence(key: str) -> Response:
+        page = evidence_page(running.service.content, key)
+        if page is None:
+            raise HTTPException(404, "no such rule or cause")
+        return page
 
 
 def evidence_page(content: Content, key: str) -> HTMLResponse | None:

@@ -1,0 +1,104 @@
+"""How a page is drawn and sent: templates that escape everything, our own style and scripts, and a strict policy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.exceptions import HTTPException
+
+from cds_service import __version__
+from cds_service.web.pages.markdown import as_html
+
+NOT_VALIDATED = (
+    "Nothing here has been validated prospectively as a whole. It supports a clinician who is with the patient; it is "
+    "not a diagnosis, and no card does not mean that there is no concern."
+)
+_KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_A_YEAR = "public, max-age=31536000, immutable"
+
+
+def policy(framed_by: Iterable[str] = (), *, forms: bool = False) -> dict[str, str]:
+    """The headers of a page.
+
+    ``framed_by``: origins that may show it in a frame; none unless they are named. ``forms``: it may send forms here.
+    """
+    targets = "'self'" if forms else "'none'"
+    ancestors = " ".join(sorted(set(framed_by))) or "'none'"
+    return {
+        "Content-Security-Policy": (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+            f"form-action {targets}; base-uri 'none'; frame-ancestors {ancestors}"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """One file of ``static/``. ``url``: with a mark of its content, so that it may be kept for a year."""
+
+    name: str
+    body: bytes
+    kind: str
+
+    @property
+    def url(self) -> str:
+        return f"/static/{self.name}?v={hashlib.sha256(self.body).hexdigest()[:12]}"
+
+
+class Pages:
+    """Draws templates. One for the whole process; reads its files once."""
+
+    def __init__(self) -> None:
+        folder = resources.files("cds_service.web.pages") / "static"
+        self.files = {
+            one.name: StaticFile(one.name, one.read_bytes(), _KINDS[one.name.rpartition(".")[2]])
+            for one in folder.iterdir()
+            if one.name.rpartition(".")[2] in _KINDS
+        }
+        self._templates = Environment(
+            loader=PackageLoader("cds_service.web.pages"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._templates.globals |= {
+            "static": lambda name: self.files[name].url,
+            "version": __version__,
+            "not_validated": NOT_VALIDATED,
+        }
+        self._templates.filters["markdown"] = as_html
+
+    def text(self, template: str, **values: Any) -> str:
+        """The HTML of a template or of a part of a page."""
+        return self._templates.get_template(template).render(values)
+
+    def page(
+        self, template: str, *, status: int = 200, framed_by: Iterable[str] = (), forms: bool = False, **values: Any
+    ) -> HTMLResponse:
+        """A whole page, or a part of one, as an answer; the rest as for ``policy``."""
+        return HTMLResponse(self.text(template, **values), status, policy(framed_by, forms=forms))
+
+
+def add_static_route(app: FastAPI, pages: Pages) -> None:
+    """``GET /static/{name}``."""
+
+    @app.get("/static/{name}", include_in_schema=False)
+    async def static(name: str) -> Response:
+        found = pages.files.get(name)
+        if found is None:
+            raise HTTPException(404, "no such file")
+        headers = {"Cache-Control": _A_YEAR, "X-Content-Type-Options": "nosniff"}
+        return Response(found.body, 200, headers, found.kind)
