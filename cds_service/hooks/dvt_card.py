@@ -9,8 +9,9 @@ from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Diagnosis, Fact, Side
 from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
-from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for
+from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for, proposed
 from cds_service.hooks.wording import capital, day_words, facts_words, listed, short_name
 
 D_DIMER_ORDER = "d_dimer"
@@ -22,8 +23,6 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
     verdict = leg.dvt
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     suggestions, placed = _orders(call, leg, level)
-    orders = _order_keys(call.content, verdict)
-    referral = next(key for key in orders if key != D_DIMER_ORDER)
     return card(
         call,
         key="RF01",
@@ -34,7 +33,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
-        links=[order_link(call.content, referral, leg.side, call.base_url, call.order_url)],
+        links=[order_link(call.content, _draft(call, leg, level), call.base_url, call.order_url)],
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
     )
@@ -198,13 +197,7 @@ def _orders(
 ) -> tuple[list[Suggestion], list[str]]:
     """Draft orders, and in words the ones that stand already."""
     verdict, content, today = leg.dvt, call.content, call.assessment.today
-    reason = OrderReason(
-        cause="dvt",
-        words="suspected DVT",
-        facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
-        note=_note(call, verdict, today),
-        priority=priority_for("now" if verdict.emergency else "same_day", level),
-    )
+    reason = _reason(call, verdict, level)
     newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
     suggestions, placed = [], []
     for key in _order_keys(content, verdict):
@@ -214,6 +207,34 @@ def _orders(
         elif not call.assessment.care_plan:
             suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed
+
+
+def _reason(call: Call, verdict: DvtVerdict, level: Literal["critical", "warning"]) -> OrderReason:
+    return OrderReason(
+        cause="dvt",
+        words="suspected DVT",
+        facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
+        note=_note(call, verdict, call.assessment.today),
+        priority=priority_for("now" if verdict.emergency else "same_day", level),
+    )
+
+
+def _draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderDraft:
+    """What the card's link leads to: the referral, whatever test the card offers first."""
+    verdict = leg.dvt
+    keys = _order_keys(call.content, verdict)
+    referral = next(key for key in keys if key != D_DIMER_ORDER)
+    items = verdict.wells.not_recorded if verdict.wells else ()
+    reason = _reason(call, verdict, level)
+    return proposed(
+        call,
+        "RF01",
+        reason,
+        (referral, *(key for key in keys if key != referral)),
+        leg.side,
+        unknown=[item.name for item in items],
+        anticoagulated=verdict.anticoagulant is not None,
+    )
 
 
 def _note(call: Call, verdict: DvtVerdict, today: date) -> str:

@@ -17,6 +17,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from cds_service.hooks.order_draft import OrderDraft
+
 HOOK = "patient-view"
 SERVICE_ID = "posterior-knee-pain"
 
@@ -138,11 +140,16 @@ class Suggestion(_Sent):
 
 
 class Link(_Sent):
-    """A link below a card."""
+    """A link below a card.
+
+    ``draft``: the order it leads to; never sent as it is. ``appContext``: for a SMART launch only.
+    """
 
     label: str
     url: str
-    type: Literal["absolute"] = "absolute"
+    type: Literal["absolute", "smart"] = "absolute"
+    appContext: str | None = None  # noqa: N815
+    draft: OrderDraft | None = Field(default=None, exclude=True)
 
 
 class Card(_Sent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from cds_service.clinical.content import Content, OrderCode, OrderTemplate, Prio
 from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.hooks.messages import Action, Context, Link, Suggestion
+from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.wording import day_words
 
 _LEG_SITE = {
@@ -97,7 +99,7 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
     if template.sided and side in _LEG_SITE:
         site, display = _LEG_SITE[side]
         resource["bodySite"] = [{"coding": [{"system": URI["snomed"], "code": site, "display": display}]}]
-    reasons, supporting = _references(reason.facts)
+    reasons, supporting = _references(references(reason.facts))
     if reasons:
         resource["reasonReference"] = reasons
     if supporting:
@@ -126,9 +128,7 @@ def _reason_code(content: Content, reason: OrderReason) -> dict[str, Any]:
     return concept
 
 
-def _references(facts: tuple[Fact, ...]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    names = list(dict.fromkeys(fact.source.split("#")[0] for fact in facts))
-    known = [name for name in names if _SOURCE.fullmatch(name)][:_MOST_REFERENCES]
+def _references(known: Sequence[str]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     reasons = [{"reference": name} for name in known if name.startswith(_AS_REASON)]
     return reasons, [{"reference": name} for name in known if not name.startswith(_AS_REASON)]
 
@@ -186,9 +186,18 @@ def placed_words(content: Content, placed: PlacedOrder, today: date) -> str:
     return f"{title} {state} on {day_words(placed.when, today)}"
 
 
-def order_link(content: Content, key: str, side: Side, base_url: str, site_template: str | None) -> Link:
+def order_link(content: Content, proposed: OrderDraft, base_url: str, site_template: str | None) -> Link:
     """Link to the site's order entry, or to this service's own page for the order. No patient data in it."""
-    leg = side.value if content.orders[key].sided and side in _LEG_SITE else "unknown"
-    url = site_template.format(order=key, side=leg) if site_template else f"{base_url}/orders/{key}?side={leg}"
+    key, side = proposed.orders[0], proposed.side
     where = f", {side.words}" if content.orders[key].sided else ""
-    return Link(label=f"Referral order: {content.orders[key].title}{where}", url=url)
+    label = f"Referral order: {content.orders[key].title}{where}"
+    if site_template:
+        leg = side.value if content.orders[key].sided and side in _LEG_SITE else "unknown"
+        return Link(label=label, url=site_template.format(order=key, side=leg))
+    return Link(label=label, url=f"{base_url}/orders/{key}", draft=proposed)
+
+
+def references(facts: Iterable[Fact]) -> tuple[str, ...]:
+    """The resources behind ``facts`` as ``Type/id``, each once; those of no known kind are left out."""
+    names = dict.fromkeys(fact.source.split("#")[0] for fact in facts)
+    return tuple(name for name in names if _SOURCE.fullmatch(name))[:_MOST_REFERENCES]

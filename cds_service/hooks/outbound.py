@@ -1,4 +1,4 @@
-"""Every connection that this service opens: GETs of JSON, each of which can be cut from outside whatever it waits for.
+"""Every connection that this service opens, each of which can be cut from outside whatever it waits for.
 
 The adapter of ``requests`` without its session: no redirects, cookies, proxies or credentials of the machine can come
 into play, and a read costs half the time. A name is resolved once, and only to a permitted address is connected.
@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from http.client import RemoteDisconnected
 from typing import Any
 
@@ -71,6 +72,15 @@ class Line:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered. ``value``: the JSON of its body; None if it is empty or no JSON object."""
+
+    status: int
+    headers: Mapping[str, str]
+    value: dict[str, Any] | None
+
+
 class Transport:
     """Pooled connections to servers that the settings name. Safe to use from many threads."""
 
@@ -122,12 +132,40 @@ class Transport:
         finally:
             _mine.line = None
 
+    def exchange(
+        self, method: str, url: str, line: Line, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Reply:
+        """One request, sent once: a write that got no answer may have been done all the same.
+
+        Raises:
+            NoAnswer: with the code of the reason; ``unreachable`` and ``forbidden_address`` only if nothing was sent.
+        """
+        own = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
+        _mine.line, _mine.networks = line, self._networks
+        try:
+            with self._answer(_prepared(url, {**own, **headers}, method, body), line) as answer:
+                return Reply(answer.status_code, answer.headers, _object(_content(answer, self._most_bytes)))
+        except _Reset:
+            raise NoAnswer("cut_short") from None
+        except NoAnswer as error:
+            raise (NoAnswer("timeout") if line.ended else error) from None
+        finally:
+            _mine.line = None
+
+    def adapter(self, line: Line) -> requests.adapters.BaseAdapter:
+        """For a library that brings its own ``requests`` session: its requests go out like all others."""
+        return _Mounted(self, line)
+
     def _send(self, url: str, headers: Mapping[str, str], line: Line) -> Any:
+        with self._answer(_prepared(url, headers), line) as answer:
+            return _body(answer, self._most_bytes)
+
+    def _answer(self, request: requests.PreparedRequest, line: Line) -> requests.Response:
         left = min(line.left, self._per_call)
         if left <= 0 or line.ended:
             raise NoAnswer("timeout")
         try:
-            answer = self._adapter.send(_prepared(url, headers), stream=True, timeout=left)
+            return self._adapter.send(request, stream=True, timeout=left)
         except requests.Timeout as error:
             raise NoAnswer("timeout") from error
         except requests.ConnectionError as error:
@@ -136,14 +174,41 @@ class Transport:
             raise NoAnswer("forbidden_address" if _was_forbidden(error) else "unreachable") from error
         except (requests.RequestException, ValueError, OSError) as error:
             raise NoAnswer("not_fhir") from error
-        with answer:
-            return _body(answer, self._most_bytes)
 
 
-def _prepared(url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+class _Mounted(requests.adapters.BaseAdapter):
+    """What a session of ``requests`` sends through the transport, for as long as ``line`` lasts."""
+
+    def __init__(self, transport: Transport, line: Line) -> None:
+        super().__init__()
+        self._transport = transport
+        self._line = line
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """The answer, read whole within the limits."""
+        _mine.line, _mine.networks = self._line, self._transport._networks
+        try:
+            with self._transport._answer(request, self._line) as answer:
+                answer._content = _content(answer, self._transport._most_bytes)
+                return answer
+        except _Reset:
+            raise NoAnswer("cut_short") from None
+        finally:
+            _mine.line = None
+
+    def close(self) -> None:
+        """Nothing of its own to give up."""
+
+
+def _prepared(
+    url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+) -> requests.PreparedRequest:
     """Not through ``prepare``: the address is already checked and spelt by its parts."""
     request = requests.PreparedRequest()
-    request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict(headers)
+    request.method, request.url, request.headers = method, url, CaseInsensitiveDict(headers)
+    if body is not None:
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
     return request
 
 
@@ -154,6 +219,24 @@ def _body(answer: requests.Response, most_bytes: int) -> Any:
         raise NoAnswer(_REFUSALS.get(answer.status_code, "server_error"))
     if "json" not in answer.headers.get("Content-Type", "json").lower():
         raise NoAnswer("not_fhir")
+    try:
+        found = orjson.loads(_content(answer, most_bytes))
+    except orjson.JSONDecodeError as error:
+        raise NoAnswer("not_fhir") from error
+    if not isinstance(found, dict):  # null too: from a server it does not mean "none"
+        raise NoAnswer("wrong_type")
+    return found
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _content(answer: requests.Response, most_bytes: int) -> bytes:
     body = bytearray()
     try:
         for chunk in answer.iter_content(_CHUNK):
@@ -165,13 +248,7 @@ def _body(answer: requests.Response, most_bytes: int) -> Any:
     except (requests.RequestException, OSError, ValueError) as error:
         late = isinstance(error, requests.Timeout) or "timed out" in str(error)
         raise NoAnswer("timeout" if late else "cut_short") from error
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise NoAnswer("not_fhir") from error
-    if not isinstance(found, dict):  # null too: from a server it does not mean "none"
-        raise NoAnswer("wrong_type")
-    return found
+    return bytes(body)
 
 
 class _Reset(Exception):  # noqa: N818
@@ -265,7 +342,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Sends a GET as it is, with as little work as can be: the time is short."""
+    """Sends a request as it is, with as little work as can be: the time is short."""
 
     def __init__(self, pools: int, size: int, trusted: str) -> None:
         """``trusted``: file of CA certificates, read once: reading it for each connection takes 15 ms."""

@@ -12,8 +12,10 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
 from cds_service.clinical.record import Fact, Side, Status, UnreadKind
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
+from cds_service.hooks.order_draft import OrderDraft
+from cds_service.hooks.orders import OrderReason, references
 from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY, Part
-from cds_service.hooks.wording import cut, fit, listed
+from cds_service.hooks.wording import cut, fact_words, fit, listed
 
 MALIGNANCY = "malignancy_on_record"
 DETAIL_LIMIT = 1200
@@ -62,6 +64,36 @@ def priority_for(speed: Speed, indicator: Literal["critical", "warning"]) -> Pri
     if speed == "now":
         return "stat"
     return "asap" if indicator == "critical" else "urgent"
+
+
+def proposed(
+    call: Call,
+    rule: str,
+    reason: OrderReason,
+    orders: Sequence[str],
+    side: Side,
+    *,
+    unknown: Sequence[str] = (),
+    anticoagulated: bool,
+) -> OrderDraft:
+    """The order that the link of an urgent card leads to. ``orders``: the preferred one first."""
+    today = call.assessment.today
+    facts: dict[str, Fact] = {}
+    for fact in reason.facts:
+        facts.setdefault(fact.key, fact)
+    return OrderDraft(
+        rule=rule,
+        cause=reason.cause,
+        orders=tuple(orders),
+        side=side,
+        priority=reason.priority,
+        words=reason.words,
+        note=reason.note,
+        why=tuple(fact_words(call.content, fact, today, side) for fact in facts.values()),
+        unknown=tuple(unknown),
+        anticoagulated=anticoagulated,
+        references=references(reason.facts),
+    )
 
 
 def card(

@@ -9,8 +9,18 @@ from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Side
 from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, care_plan_line, closing_line, lacking_line, priority_for
+from cds_service.hooks.parts import (
+    SUMMARY_LIMIT,
+    Call,
+    card,
+    care_plan_line,
+    closing_line,
+    lacking_line,
+    priority_for,
+    proposed,
+)
 from cds_service.hooks.wording import capital, facts_words, listed, whole
 
 _MOST_FACTS = 7
@@ -34,7 +44,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         indicator=_indicator(call, first),
         source=source[:120],
         suggestions=suggestions,
-        links=[order_link(content, rule.card.consider[0], leg.side, call.base_url, call.order_url)],
+        links=[order_link(content, _draft(call, leg, first), call.base_url, call.order_url)],
         facts=[fact for flag in flags for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in flags],
     )
@@ -46,6 +56,7 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
     titles = [content.red_flags[flags[0].rule].card.title for _, flags, _ in groups]
     firsts = [flags[0] for _, flags, _ in groups]
     worst = min(firsts, key=lambda flag: (flag.indicator, list(_SPEED_WORDS).index(flag.speed)))
+    worst_leg = groups[firsts.index(worst)][0]
     lines = [(0, lacking_line(call))]
     for leg, flags, sides in groups:
         rule = content.red_flags[flags[0].rule]
@@ -68,15 +79,7 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
         indicator=_indicator(call, worst),
         source="Red-flag rules of this service",
         suggestions=suggestions,
-        links=[
-            order_link(
-                content,
-                content.red_flags[worst.rule].card.consider[0],
-                first_leg.side,
-                call.base_url,
-                call.order_url,
-            )
-        ],
+        links=[order_link(content, _draft(call, worst_leg, worst), call.base_url, call.order_url)],
         facts=[fact for _, flags, _ in groups for flag in flags for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for _, flags, _ in groups for flag in flags],
     )
@@ -119,13 +122,7 @@ def _lines(
 
 def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[str]]:
     content, today = call.content, call.assessment.today
-    reason = OrderReason(
-        cause=flag.cause,
-        words=_reason_words(content, flag),
-        facts=flag.facts,
-        note=f"Side: {leg.side.words}. Recorded: {facts_words(content, flag.facts, today, leg.side, 6)}.",
-        priority=priority_for(flag.speed, flag.indicator),
-    )
+    reason = _reason(call, leg, flag)
     newest = max((fact.when.day for fact in flag.facts if fact.when), default=None)
     suggestions, placed = [], []
     for key in content.red_flags[flag.rule].card.consider:
@@ -135,6 +132,24 @@ def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[
         elif not call.assessment.care_plan:
             suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed
+
+
+def _reason(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderReason:
+    content = call.content
+    recorded = facts_words(content, flag.facts, call.assessment.today, leg.side, 6)
+    return OrderReason(
+        cause=flag.cause,
+        words=_reason_words(content, flag),
+        facts=flag.facts,
+        note=f"Side: {leg.side.words}. Recorded: {recorded}.",
+        priority=priority_for(flag.speed, flag.indicator),
+    )
+
+
+def _draft(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderDraft:
+    orders = call.content.red_flags[flag.rule].card.consider
+    anticoagulated = leg.dvt.anticoagulant is not None
+    return proposed(call, flag.rule, _reason(call, leg, flag), orders, leg.side, anticoagulated=anticoagulated)
 
 
 def _reason_words(content: Content, flag: RedFlagVerdict) -> str:

@@ -16,6 +16,7 @@ from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.clients.shape import shape
 from cds_service.hooks.final_pass import Stray, inert
 from cds_service.hooks.messages import Card, HookRequest
+from cds_service.hooks.order_links import OrderLinks
 from cds_service.hooks.quiet import Quieted, quieten, window
 from cds_service.hooks.register.rows import CardRow
 from cds_service.hooks.register.writer import Register
@@ -51,9 +52,17 @@ class Showing:
     """One for the whole process; keeps nothing of a call but what it hands to the register."""
 
     def __init__(
-        self, pathway: str, register: Register, keyed: KeyedHash, own_urls: Sequence[str], *, quiet: bool
+        self,
+        pathway: str,
+        register: Register,
+        keyed: KeyedHash,
+        order_links: OrderLinks,
+        own_urls: Sequence[str],
+        *,
+        quiet: bool,
     ) -> None:
         """``own_urls``: where links may lead."""
+        self._order_links = order_links
         self._own_urls = tuple(own_urls)
         self._pathway = pathway
         self._register = register
@@ -69,7 +78,8 @@ class Showing:
         """
         asker = self._keyed.asker(caller.name, request.fhirServer, request.context)
         quieted = await self._quieten(cards, asker, now)
-        shaped, strays = checked(shape(quieted.cards, caller), self._own_urls)
+        linked = self._order_links.for_client(quieted.cards, caller, request.context.patientId, now)
+        shaped, strays = checked(shape(linked, caller), self._own_urls)
         silent = caller.client.silent
         self._register.record([self._row(card, asker, quieted, now, content, shown=not silent) for card in shaped])
         told: dict[str, Any] = {}

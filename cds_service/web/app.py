@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
@@ -20,9 +21,11 @@ from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.audit.journal import journal_of
 from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.fhir_server.reader import FhirReader
+from cds_service.hooks.order_links import OrderLinks
 from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.writer import Register
+from cds_service.hooks.sealing import Seal
 from cds_service.hooks.service import Service
 from cds_service.hooks.showing import Showing
 from cds_service.hooks.terminology import code_system, value_set
@@ -48,6 +51,10 @@ from cds_service.web.security.shares import Shares
 START_SECONDS = 6.0
 
 
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -64,8 +71,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     entrance = Entrance(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
     guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
-    keyed = KeyedHash(settings.hash_key.get_secret_value() if settings.hash_key else None)
-    showing = Showing(settings.pathway, register, keyed, service.own_urls, quiet=settings.quiet)
+    keyed = KeyedHash(_secret(settings.hash_key))
+    order_links = OrderLinks(Seal(_secret(settings.hash_key)), keyed, settings.base_url)
+    showing = Showing(settings.pathway, register, keyed, order_links, service.own_urls, quiet=settings.quiet)
     auditing = Auditing(settings, journal, keyed)
 
     @asynccontextmanager

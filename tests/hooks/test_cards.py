@@ -8,6 +8,7 @@ import pytest
 
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.reading import ChartEntry
+from cds_service.clinical.record import Side
 from cds_service.hooks.messages import Card, Context
 from cds_service.hooks.service import Service
 from tests.charts import LEFT, LOINC, RIGHT, SNOMED, concept, condition, days_ago, named, observation, patient
@@ -96,7 +97,9 @@ def test_side_is_never_preset(service: Service) -> None:
     assert "bodySite" not in order(card)
     assert order(card, 1)["code"]["coding"][0]["code"] == "30881-7"
     assert card.links
-    assert card.links[0].url.endswith("/orders/dvt_referral?side=unknown")
+    assert card.links[0].url.endswith("/orders/dvt_referral")
+    assert card.links[0].draft is not None
+    assert card.links[0].draft.side is Side.UNKNOWN
 
 
 def test_order_content(service: Service) -> None:

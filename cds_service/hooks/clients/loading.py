@@ -12,10 +12,12 @@ from cds_service.clinical.content import Content
 from cds_service.ground.addresses import Address
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_text, read_texts
+from cds_service.ground.networks import is_loopback
 from cds_service.ground.settings import Settings
 from cds_service.ground.strict_toml import validated
 from cds_service.hooks.clients.jwks import Keys, read_key_file
 from cds_service.hooks.clients.model import Caller, Client, Clients, ClientsFile, Profile, known_keys
+from cds_service.hooks.clients.signing import SigningKey, read_signing_key
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
 MANUAL = "deploy/README.md"
@@ -37,11 +39,14 @@ def load_clients(settings: Settings, content: Content) -> Clients:
     problems += _shared_servers(name, file)
     problems += _alike(name, file)
     problems += _links_nowhere(name, everyone, settings)
+    problems += _launches(name, everyone, settings)
     if problems:
         raise ContentError(tuple(problems))
     callers = {key: Caller(key, client, profiles[client.profile]) for key, client in everyone.items()}
     known = [(Address.parse(url), caller) for caller in callers.values() for url in caller.client.fhir_servers]
-    return Clients(tuple(callers.values()), tuple(known), _key_files(name, settings, file))
+    return Clients(
+        tuple(callers.values()), tuple(known), _key_files(name, settings, file), _signing(name, settings, everyone)
+    )
 
 
 def _key_files(name: str, settings: Settings, found: ClientsFile) -> dict[str, Keys]:
@@ -51,6 +56,16 @@ def _key_files(name: str, settings: Settings, found: ClientsFile) -> dict[str, K
         key: read_key_file(folder / client.token.jwks_file, name, f"client.{key}.token.jwks_file")
         for key, client in found.client.items()
         if client.token is not None and client.token.jwks_file is not None
+    }
+
+
+def _signing(name: str, settings: Settings, everyone: Mapping[str, Client]) -> dict[str, SigningKey]:
+    """Client -> the private key with which we prove to its EHR who we are."""
+    folder = settings.clients.parent if settings.clients else Path()
+    return {
+        key: read_signing_key(folder / client.smart.key_file, name, f"client.{key}.smart", client.smart.algorithm)
+        for key, client in everyone.items()
+        if client.smart is not None and client.smart.key_file is not None
     }
 
 
@@ -132,3 +147,26 @@ def _links_nowhere(file: str, everyone: Mapping[str, Client], settings: Settings
         if client.link_hosts and host not in client.link_hosts:
             place = f"{'default' if key == 'default' else f'client.{key}'}.link_hosts"
             yield Problem(file, place, f"leaves out {host}, to which the referral links lead", "add it")
+
+
+def _launches(file: str, everyone: Mapping[str, Client], settings: Settings) -> Iterator[Problem]:
+    """A launch must say for certain from which EHR it comes, and the way back must be ours alone."""
+    seen: dict[Address, str] = {}
+    for key, client in everyone.items():
+        if client.smart is None:
+            continue
+        place = "default.smart" if key == "default" else f"client.{key}.smart"
+        iss = client.smart.iss or next(iter(client.fhir_servers), None)
+        if iss is None:
+            yield Problem(file, place, "the key `iss` is missing", "it is the FHIR base URL that launches name")
+            continue
+        address = Address.parse(iss)
+        if address.scheme != "https" and not is_loopback(address.host):
+            yield Problem(
+                file, place, f"launches from {iss}, which is not https", "tokens would cross the network open"
+            )
+        if address in seen:
+            yield Problem(file, place, f"has the same iss as client `{seen[address]}`", "one EHR is one client")
+        seen.setdefault(address, key)
+        if settings.order_url:
+            yield Problem(file, place, "KNEE_CDS_ORDER_URL leads links elsewhere", "use one or the other")

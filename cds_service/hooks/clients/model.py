@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cds_service.ground.addresses import Address
+from cds_service.ground.addresses import Address, Origin
 from cds_service.ground.networks import is_loopback
 from cds_service.ground.plain_text import plain
 from cds_service.hooks.clients.jwks import Keys
+from cds_service.hooks.clients.signing import SigningKey
 from cds_service.hooks.messages import Coding
 
 
@@ -22,6 +23,18 @@ class _Strict(BaseModel):
 def _is_address(value: str) -> str:
     Address.parse(value)
     return value
+
+
+def _is_secure_address(value: str) -> str:
+    """Tokens go there: plain HTTP only on this machine."""
+    address = Address.parse(value)
+    if address.scheme != "https" and not is_loopback(address.host):
+        raise ValueError("must be https")
+    return value
+
+
+def _is_origin(value: str) -> str:
+    return str(Origin.parse(value))
 
 
 class Profile(_Strict):
@@ -99,6 +112,41 @@ class Limits(_Strict):
     body_bytes: int | None = Field(default=None, ge=1_000)
 
 
+SCOPES = (
+    "launch",
+    "openid",
+    "fhirUser",
+    "patient/Patient.r",
+    "patient/Observation.rs",
+    "patient/Condition.rs",
+    "patient/Procedure.rs",
+    "patient/MedicationRequest.rs",
+    "patient/ServiceRequest.rs",
+    "patient/ServiceRequest.c",
+)
+"""What the order page asks for: the launch, who orders, the chart as the cards read it, and to create one order."""
+
+
+class Smart(_Strict):
+    """How this client's EHR launches the order page (SMART App Launch 2, EHR launch).
+
+    Attributes:
+        iss: the FHIR base URL that its launches name; without it, the first of ``fhir_servers``.
+        client_id: ours, as the EHR has registered it.
+        key_file: file with our private JWK; without it, this is a public client.
+        algorithm: what we sign with.
+        scopes: what is asked for; for an EHR that spells them differently.
+        frame_ancestors: origins of the EHR's pages that may show the order page in a frame.
+    """
+
+    client_id: str = Field(min_length=1, max_length=500)
+    iss: Annotated[str, AfterValidator(_is_secure_address)] | None = None
+    key_file: str | None = Field(default=None, min_length=1)
+    algorithm: Literal["ES384", "RS384"] = "ES384"
+    scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = Field(default=SCOPES, min_length=1)
+    frame_ancestors: tuple[Annotated[str, AfterValidator(_is_origin)], ...] = ()
+
+
 class Client(_Strict):
     """A site: how its EHR is spoken to, and what it has switched off.
 
@@ -109,6 +157,7 @@ class Client(_Strict):
         switched_off: rules and causes that make no card here, and ``gap`` or ``unread``.
         link_hosts: hosts a link may lead to; empty: all that this service is set up with.
         orders: our orders by name -> the site's own codes.
+        smart: how its EHR launches the order page; without it, links lead to a page with the text to copy.
     """
 
     profile: str = "generic"
@@ -119,6 +168,7 @@ class Client(_Strict):
     switched_off: frozenset[str] = frozenset()
     link_hosts: frozenset[str] = frozenset()
     orders: Mapping[str, SiteOrder] = {}
+    smart: Smart | None = None
 
 
 class ClientsFile(_Strict):
@@ -143,6 +193,13 @@ class Caller:
         return tuple(Address.parse(url) for url in self.client.fhir_servers)
 
     @property
+    def iss(self) -> str | None:
+        """The FHIR base URL with which its EHR launches the order page, if it does."""
+        if self.client.smart is None:
+            return None
+        return self.client.smart.iss or next(iter(self.client.fhir_servers), None)
+
+    @property
     def takes(self) -> frozenset[str] | None:
         """The only orders this EHR can take as a suggestion; None if it can take all."""
         return frozenset(self.client.orders) if self.profile.own_order_codes == "required" else None
@@ -163,6 +220,7 @@ class Clients:
     everyone: tuple[Caller, ...]
     known: tuple[tuple[Address, Caller], ...]
     key_files: Mapping[str, Keys] = field(default_factory=dict)
+    signing: Mapping[str, SigningKey] = field(default_factory=dict)
 
     @property
     def default(self) -> Caller:
@@ -173,6 +231,14 @@ class Clients:
     def with_tokens(self) -> tuple[Caller, ...]:
         """Those that can prove who they are."""
         return tuple(caller for caller in self.everyone if caller.client.token is not None)
+
+    def launched_from(self, iss: str) -> Caller | None:
+        """The client whose EHR launches the order page with this ``iss``; compared by its parts, as a whole."""
+        try:
+            address = Address.parse(iss)
+        except ValueError:
+            return None
+        return next((one for one in self.everyone if one.iss is not None and Address.parse(one.iss) == address), None)
 
     def find(self, fhir_server: str | None) -> Caller:
         """The client whose server this is; the default for unknown ones and for calls that name none."""
@@ -188,5 +254,5 @@ class Clients:
 
 def known_keys() -> list[str]:
     """Every key that a clients file or a profile may use."""
-    kinds: tuple[type[Any], ...] = (Profile, SiteOrder, Client, ClientsFile, TokenRules, Limits)
+    kinds: tuple[type[Any], ...] = (Profile, SiteOrder, Client, ClientsFile, TokenRules, Limits, Smart)
     return sorted({name for kind in kinds for name in kind.model_fields})

@@ -133,12 +133,35 @@ class Store:
         with self._reading() as connection:
             return [Answered(*row) for row in connection.execute(_ANSWERED, asked)]
 
+    def launch(self, key: str) -> tuple[str, int] | None:
+        """The sealed state of a launch of the order page, and its version."""
+        with self._reading() as connection:
+            found = connection.execute(select(t.launches.c.state, t.launches.c.version).where(t.launches.c.id == key))
+            row = found.one_or_none()
+        return (row.state, row.version) if row else None
+
+    def begin_launch(self, key: str, state: str, expires: datetime) -> None:
+        """Keep the state of a new launch."""
+        row = {"id": key, "state": state, "version": 0, "expires_at": expires}
+        with self.engine.begin() as connection:
+            connection.execute(self._insert(t.launches), row)
+
+    def continue_launch(self, key: str, state: str, version: int, expires: datetime) -> bool:
+        """Exchange the state, if nobody else has since ``version`` was read; whether it was exchanged."""
+        here = (t.launches.c.id == key) & (t.launches.c.version == version)
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                update(t.launches).where(here).values(state=state, version=version + 1, expires_at=expires)
+            )
+            return done.rowcount == 1
+
     def forget(self, now: datetime) -> int:
-        """Clear the hashes of cards whose window has ended, and tokens that have expired; returns of how many cards."""
+        """Clear the hashes of cards whose window has ended, and expired tokens and launches; returns of how many cards."""
         nothing = {"patient_key": None, "user_key": None, "encounter_key": None, "fingerprint": None}
         ended = update(t.cards).where(t.cards.c.quiet_until <= now).values(**nothing, quiet_until=None)
         with self.engine.begin() as connection:
             connection.execute(delete(t.tokens).where(t.tokens.c.expires_at <= now))
+            connection.execute(delete(t.launches).where(t.launches.c.expires_at <= now))
             return connection.execute(ended).rowcount
 
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, DateTime, Dialect, Index, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, ColumnElement, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
@@ -81,6 +81,17 @@ tokens = Table(
     Column("token", String(64), primary_key=True),  # SHA-256 of client and jti
     Column("expires_at", UtcDateTime, nullable=False),
     Index("token_use_expires_at", "expires_at"),
+)
+
+
+launches = Table(
+    "launch",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the id in the address
+    Column("state", Text, nullable=False),  # sealed: not readable without the secret in the user's browser
+    Column("version", Integer, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("launch_expires_at", "expires_at"),
 )
 
 

@@ -106,6 +106,7 @@ def test_tables_that_vanish_come_back(register: Register) -> None:
         connection.execute(text("DROP TABLE card"))
         connection.execute(text("DROP TABLE feedback"))
         connection.execute(text("DROP TABLE token_use"))
+        connection.execute(text("DROP TABLE launch"))
         connection.execute(text("DELETE FROM alembic_version"))
     register.record([card_row("b")])
     until(lambda: register.state.cards == 2)
