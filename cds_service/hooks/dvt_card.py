@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
@@ -214,7 +213,7 @@ def _reason(call: Call, verdict: DvtVerdict, level: Literal["critical", "warning
         cause="dvt",
         words="suspected DVT",
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
-        note=_note(call, verdict, call.assessment.today),
+        note=_note(call, verdict),
         priority=priority_for("now" if verdict.emergency else "same_day", level),
     )
 
@@ -232,20 +231,26 @@ def _draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]
         reason,
         (referral, *(key for key in keys if key != referral)),
         leg.side,
+        note=_recorded(call, verdict),
         unknown=[item.name for item in items],
         anticoagulated=verdict.anticoagulant is not None,
     )
 
 
-def _note(call: Call, verdict: DvtVerdict, today: date) -> str:
-    content = call.content
-    parts = [f"Side: {verdict.side.words}."]
+def _note(call: Call, verdict: DvtVerdict) -> str:
+    taking = "Taking an anticoagulant." if verdict.anticoagulant else "No anticoagulant in the chart sent."
+    return f"Side: {verdict.side.words}. {_recorded(call, verdict)} {taking}"
+
+
+def _recorded(call: Call, verdict: DvtVerdict) -> str:
+    """What is known and what is not, but for side and anticoagulant, which an order states for itself."""
+    parts = []
     if verdict.wells:
         missing = ", ".join(item.name for item in verdict.wells.not_recorded)
         parts.append(f"{wells_words(verdict.wells)}" + (f"; not recorded: {missing}." if missing else ", all items."))
-    facts = facts_words(content, (*verdict.opened_by, *verdict.complaints), today, verdict.side, 6)
+    known = (*verdict.opened_by, *verdict.complaints)
+    facts = facts_words(call.content, known, call.assessment.today, verdict.side, 6)
     parts.append(f"Recorded: {facts}." if facts else "")
-    parts.append("Taking an anticoagulant." if verdict.anticoagulant else "No anticoagulant in the chart sent.")
     if verdict.pregnant:
         parts.append("Pregnant or within 6 weeks after delivery.")
     parts.append("Renal function was not checked by this service.")

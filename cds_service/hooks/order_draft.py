@@ -18,7 +18,8 @@ class OrderDraft:
         rule: of the card. cause: what is suspected.
         orders: our orders that the card offers, the first preferred.
         side: UNKNOWN when the chart does not say; it is never guessed.
-        words: the reason in a few words. note: the facts for whoever takes the order.
+        words: the reason in a few words. note: the facts for whoever takes the order, but
+            for side and anticoagulant, which the order states for itself.
         why: recorded facts with their dates. unknown: what is not recorded and would matter.
         anticoagulated: an anticoagulant is recorded; false says only that none is.
         references: ``Type/id`` of the resources behind the facts.

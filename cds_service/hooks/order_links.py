@@ -54,8 +54,7 @@ class OrderLinks:
             context = self._context(link.draft, caller, patient, now)
             changes = {"type": "smart", "url": f"{self.base_url}{LAUNCH_PATH}", "appContext": context}
             return link.model_copy(update=changes)
-        value = {"client": caller.name, "draft": link.draft.as_json()}
-        sealed = self.seal.close(_TEXT, value, now.timestamp() + TEXT_SECONDS)
+        sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
         return link.model_copy(update={"url": f"{link.url}?draft={sealed}"})
 
     def _context(self, draft: OrderDraft, caller: Caller, patient: str, now: datetime) -> str:
@@ -71,14 +70,13 @@ class OrderLinks:
         """Equal for the same patient of the same client, and nothing for whoever lacks the site's key."""
         return self.keyed.of("order", caller.name, patient)
 
-    def text(self, sealed: str, now: datetime) -> tuple[str, OrderDraft]:
-        """The client and the draft behind the address of a text.
+    def text(self, sealed: str, now: datetime) -> OrderDraft:
+        """The draft behind the address of a text.
 
         Raises:
             NotSealed: it is not ours, or its time is over.
         """
-        value = self.seal.open(_TEXT, sealed, now.timestamp())
-        return value["client"], OrderDraft.of_json(value["draft"])
+        return OrderDraft.of_json(self.seal.open(_TEXT, sealed, now.timestamp()))
 
     def context(self, sealed: str, now: datetime) -> Wanted:
         """What the card behind a launch proposed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from cds_service.clinical.codes import URI
 from cds_service.clinical.content import Content, OrderCode, OrderTemplate, Priority
 from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.ground.errors import ContentError, Problem
-from cds_service.hooks.messages import Action, Context, Link, Suggestion
+from cds_service.hooks.messages import Action, Coding, Context, Link, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.wording import day_words
 
@@ -26,6 +26,7 @@ _LEG_SITE = {
     Side.RIGHT: ("62175007", "Structure of right lower limb"),
 }
 _SOURCE = re.compile(r"(Observation|Condition|Procedure|MedicationRequest|MedicationStatement)/[A-Za-z0-9\-.]{1,64}")
+_PLACER = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}
 _AS_REASON = ("Observation", "Condition")
 _MOST_REFERENCES = 12
 
@@ -96,15 +97,51 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
     if template.same_day or reason.priority != "routine":
         until = today + timedelta(days=1)
         resource["occurrencePeriod"] = {"start": today.isoformat(), "end": until.isoformat()}
-    if template.sided and side in _LEG_SITE:
-        site, display = _LEG_SITE[side]
-        resource["bodySite"] = [{"coding": [{"system": URI["snomed"], "code": site, "display": display}]}]
-    reasons, supporting = _references(references(reason.facts))
-    if reasons:
-        resource["reasonReference"] = reasons
-    if supporting:
-        resource["supportingInfo"] = supporting
+    if template.sided and (sites := _sites(side)):
+        resource["bodySite"] = sites
+    return resource | _references(references(reason.facts))
+
+
+def signed_order(
+    content: Content,
+    key: str,
+    side: Side,
+    signed: OrderDraft,
+    context: Context,
+    own_code: Coding | None,
+    order: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """The ServiceRequest that a clinician has signed. ``signed.note``: all that it says besides its codes.
+
+    ``context``: whose it is and who signs. ``own_code``: the site's. ``order``: its uuid, which makes it one order
+    however often it is sent.
+
+    Raises:
+        ValueError: it would be no valid FHIR.
+    """
+    reason = OrderReason(signed.cause, signed.words, (), signed.note, signed.priority)
+    resource = draft(content, key, side, reason, context, now.date())
+    resource |= {
+        "status": "active",
+        "intent": "order",
+        "identifier": [{"type": {"coding": [_PLACER]}, "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{order}"}],
+        "authoredOn": now.isoformat(timespec="seconds"),
+        "requester": {"reference": context.userId},
+        "note": [{"text": signed.note}],
+        **_references(signed.references),
+    }
+    if own_code is not None:
+        code = resource["code"]
+        resource["code"] = {**code, "coding": [own_code.model_dump(), *code["coding"]]}
+    ServiceRequest.model_validate(resource)
     return resource
+
+
+def _sites(side: Side) -> list[dict[str, Any]]:
+    legs = (Side.LEFT, Side.RIGHT) if side is Side.BOTH else (side,)
+    found = [_LEG_SITE[leg] for leg in legs if leg in _LEG_SITE]
+    return [{"coding": [{"system": URI["snomed"], "code": code, "display": display}]} for code, display in found]
 
 
 def _code(template: OrderTemplate, side: Side) -> dict[str, Any]:
@@ -118,19 +155,24 @@ def _coding(code: OrderCode) -> dict[str, str]:
 
 
 def _reason_code(content: Content, reason: OrderReason) -> dict[str, Any]:
+    concept: dict[str, Any] = {"text": reason.words}
+    if not reason.cause:
+        return concept
     entries = (
         content.findings["suspected_dvt_coded"].codes if reason.cause == "dvt" else content.causes[reason.cause].codes
     )
     exact = next((e for e in entries if e.relation == "exact" and e.side is None and e.system == "snomed"), None)
-    concept: dict[str, Any] = {"text": reason.words}
     if exact:
         concept["coding"] = [{"system": URI[exact.system], "code": exact.code, "display": exact.display}]
     return concept
 
 
-def _references(known: Sequence[str]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def _references(known: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """Observations and conditions are reasons; all else supports. Empty lists are left out."""
     reasons = [{"reference": name} for name in known if name.startswith(_AS_REASON)]
-    return reasons, [{"reference": name} for name in known if not name.startswith(_AS_REASON)]
+    supporting = [{"reference": name} for name in known if not name.startswith(_AS_REASON)]
+    found = {"reasonReference": reasons, "supportingInfo": supporting}
+    return {name: listed for name, listed in found.items() if listed}
 
 
 def already_placed(

@@ -73,10 +73,14 @@ def proposed(
     orders: Sequence[str],
     side: Side,
     *,
+    note: str,
     unknown: Sequence[str] = (),
     anticoagulated: bool,
 ) -> OrderDraft:
-    """The order that the link of an urgent card leads to. ``orders``: the preferred one first."""
+    """The order that the link of an urgent card leads to. ``orders``: the preferred one first.
+
+    ``note``: what is recorded, without side and anticoagulant.
+    """
     today = call.assessment.today
     facts: dict[str, Fact] = {}
     for fact in reason.facts:
@@ -88,7 +92,7 @@ def proposed(
         side=side,
         priority=reason.priority,
         words=reason.words,
-        note=reason.note,
+        note=note,
         why=tuple(fact_words(call.content, fact, today, side) for fact in facts.values()),
         unknown=tuple(unknown),
         anticoagulated=anticoagulated,

@@ -135,21 +135,29 @@ def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[
 
 
 def _reason(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderReason:
-    content = call.content
-    recorded = facts_words(content, flag.facts, call.assessment.today, leg.side, 6)
     return OrderReason(
         cause=flag.cause,
-        words=_reason_words(content, flag),
+        words=_reason_words(call.content, flag),
         facts=flag.facts,
-        note=f"Side: {leg.side.words}. Recorded: {recorded}.",
+        note=f"Side: {leg.side.words}. {_recorded(call, leg, flag)}",
         priority=priority_for(flag.speed, flag.indicator),
     )
 
 
 def _draft(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderDraft:
-    orders = call.content.red_flags[flag.rule].card.consider
-    anticoagulated = leg.dvt.anticoagulant is not None
-    return proposed(call, flag.rule, _reason(call, leg, flag), orders, leg.side, anticoagulated=anticoagulated)
+    return proposed(
+        call,
+        flag.rule,
+        _reason(call, leg, flag),
+        call.content.red_flags[flag.rule].card.consider,
+        leg.side,
+        note=_recorded(call, leg, flag),
+        anticoagulated=leg.dvt.anticoagulant is not None,
+    )
+
+
+def _recorded(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> str:
+    return f"Recorded: {facts_words(call.content, flag.facts, call.assessment.today, leg.side, 6)}."
 
 
 def _reason_words(content: Content, flag: RedFlagVerdict) -> str:

@@ -16,18 +16,22 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
 from cds_service.ground.errors import NothingToJudgeBy, TooMuch, Unauthorized, UnusableInput
+from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.audit.journal import journal_of
 from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.order_links import OrderLinks
+from cds_service.hooks.outbound import Transport
 from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.sealing import Seal
 from cds_service.hooks.service import Service
 from cds_service.hooks.showing import Showing
+from cds_service.hooks.smart.ehr import SECONDS
+from cds_service.hooks.smart.launches import Launches
 from cds_service.hooks.terminology import code_system, value_set
 from cds_service.web.auditing import Auditing
 from cds_service.web.body import Bodies, TooLarge, TooSlow, WrongMediaType
@@ -41,7 +45,9 @@ from cds_service.web.openapi import Documented, errors
 from cds_service.web.pages.evidence import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
 from cds_service.web.pages.layout import Pages, add_static_route
-from cds_service.web.pages.order import add_order_pages
+from cds_service.web.pages.order.copy import add_copy_pages
+from cds_service.web.pages.order.launched import add_launched_pages
+from cds_service.web.pages.order.work import Bench, Threads
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
 from cds_service.web.security.entrance import Entrance
@@ -53,6 +59,12 @@ START_SECONDS = 6.0
 
 def _secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value else None
+
+
+def _transport(settings: Settings) -> Transport:
+    bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
+    networks = Networks.of(settings.private_networks)
+    return Transport(size=16, per_call=SECONDS, ca_bundle=bundle, networks=networks)
 
 
 def _utc_now() -> datetime:
@@ -72,9 +84,23 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
     keyed = KeyedHash(_secret(settings.hash_key))
-    order_links = OrderLinks(Seal(_secret(settings.hash_key)), keyed, settings.base_url)
+    seal = Seal(_secret(settings.hash_key))
+    order_links = OrderLinks(seal, keyed, settings.base_url)
     showing = Showing(settings.pathway, register, keyed, order_links, service.own_urls, quiet=settings.quiet)
     auditing = Auditing(settings, journal, keyed)
+    pages = Pages()
+    bench = Bench(
+        running,
+        pages,
+        order_links,
+        Launches(store, seal),
+        _transport(settings),
+        FhirReader.for_launches(settings, SECONDS),
+        auditing,
+        Threads(),
+        clock,
+        settings.base_url,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -91,6 +117,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         register.close()
         journal.close()
         reader.close()
+        bench.close()
 
     app = Documented(title="Posterior knee CDS", version=__version__, redirect_slashes=False, lifespan=lifespan)
     closed = entrance.required and settings.discovery == "closed"
@@ -98,11 +125,11 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
     add_metrics_route(app, metrics)
     add_health_routes(app, settings, running, register, keys, nonces, journal)
-    pages = Pages()
     add_static_route(app, pages)
     add_home_page(app, settings, running, pages)
     add_evidence_pages(app, running)
-    add_order_pages(app, running, pages)
+    add_launched_pages(app, bench)
+    add_copy_pages(app, running, pages, order_links, clock)
     _add_terminology(app, running)
     _add_error_answers(app, metrics)
     app.add_middleware(Faults, count=metrics.count_answer)

@@ -17,6 +17,8 @@ from cds_service.hooks.messages import HookRequest
 from cds_service.hooks.prefetch import Prefetched
 from cds_service.hooks.register.rows import FeedbackRow
 from cds_service.hooks.showing import Shown
+from cds_service.hooks.smart.chart import context_of
+from cds_service.hooks.smart.launches import Launch
 from cds_service.web.body import TooLarge, TooSlow, WrongMediaType
 
 NOBODY = "default"
@@ -83,6 +85,13 @@ class Auditing:
         if asked and server is not None:
             base = str(Address.parse(server))
             self._journal.record([events.fhir_read(events.FhirRead(call, base, one.key, one.why)) for one in asked])
+
+    def order(self, now: datetime, caller: Caller, launch: Launch, order: str, fate: str) -> None:
+        """An order signed on the order page, whatever became of it."""
+        asker = self._keyed.asker(caller.name, launch.iss, context_of(launch))
+        call = events.Call(now, self._service, _sender(caller), asker)
+        server = str(Address.parse(launch.iss))
+        self._journal.record([events.signed_order(events.SignedOrder(call, server, launch.order, order, fate))])
 
     def feedback(self, now: datetime, proved: Caller | None, rows: Sequence[FeedbackRow], status: int) -> None:
         """Every statement, whether it could be kept (200) or not (503)."""

@@ -35,6 +35,7 @@ _DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 
 REST: Final = _coding(f"{_TERMS}/audit-event-type", "rest", "Restful Operation")  # A
 READ: Final = _coding(_INTERACTIONS, "read", "read")  # A
+CREATE: Final = _coding(_INTERACTIONS, "create", "create")  # A
 SEARCH_TYPE: Final = _coding(_INTERACTIONS, "search-type", "search-type")  # A
 OPERATION: Final = _coding(_INTERACTIONS, "operation", "operation")  # C
 SOURCE_ROLE: Final = _coding(_DICOM, "110153", "Source Role ID")  # A
@@ -49,14 +50,15 @@ DOMAIN_RESOURCE: Final = _coding(f"{_TERMS}/object-role", "4", "Domain Resource"
 QUERY: Final = _coding(f"{_TERMS}/object-role", "24", "Query")  # A
 
 # Plain codes in R4. A: network-type 2 "IP Address", 5 "URI". B: outcome 0 "Success", 4 "Minor failure",
-# 8 "Serious failure"; action R "Read/View/Print", E "Execute".
+# 8 "Serious failure"; action C "Create", R "Read/View/Print", E "Execute".
 IP_ADDRESS, URI_ADDRESS = "2", "5"
 SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = "0", "4", "8"
-READ_ACTION, EXECUTE = "R", "E"
+CREATE_ACTION, READ_ACTION, EXECUTE = "C", "R", "E"
 
 # Our own, for what no standard code names.
 HOOK_CALL: Final = _coding(OWN, "hook-call", "CDS Hooks call")
 DRAFT_ORDER: Final = _coding(OWN, "draft-order", "Draft order proposed, not placed")
+SIGNED_ORDER: Final = _coding(OWN, "signed-order", "Order signed on the order page")
 FEEDBACK: Final = _coding(OWN, "feedback", "Feedback on a card")
 JOURNAL: Final = _coding(OWN, "journal", "The audit journal itself")
 LOST: Final = _coding(OWN, "lost", "Events were lost")

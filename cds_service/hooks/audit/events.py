@@ -100,6 +100,18 @@ class DraftOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedOrder:
+    """An order that a clinician has signed on the order page. ``server``: where it was sent. ``fate``: as in
+    ``Placing.fate``. ``uuid``: its identifier."""
+
+    call: Call
+    server: str
+    uuid: str
+    order: str
+    fate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """One statement on a card. ``outcome``: ``accepted`` or ``overridden``; the comment is never part of it."""
 
@@ -171,6 +183,28 @@ def draft_order(one: DraftOrder) -> Event:
         [codes.DRAFT_ORDER],
         agents=[_us(call, codes.SOURCE_ROLE), _ehr(call, codes.DESTINATION_ROLE), *_user(call)],
         entities=[draft],
+    )
+
+
+def signed_order(one: SignedOrder) -> Event:
+    """As BALP PatientCreate: this service is the source, the EHR's server the destination. Also when it failed."""
+    call = one.call
+    server = {"who": {"display": one.server}, "requestor": False, "network": _network(one.server)}
+    outcome = {"placed": codes.SUCCESS, "unsure": codes.SERIOUS_FAILURE}.get(one.fate, codes.MINOR_FAILURE)
+    order = {
+        "what": {"type": "ServiceRequest", "identifier": _uuid(one.uuid), "display": "signed order"},
+        "type": codes.SYSTEM_OBJECT,
+        "role": codes.DOMAIN_RESOURCE,
+        "detail": _detail(order=one.order, fate=one.fate),
+    }
+    return _event(
+        call,
+        [codes.CREATE, codes.SIGNED_ORDER],
+        action=codes.CREATE_ACTION,
+        outcome=outcome,
+        said="" if one.fate == "placed" else one.fate,
+        agents=[_us(call, codes.SOURCE_ROLE), {"type": _concept(codes.DESTINATION_ROLE), **server}, *_user(call)],
+        entities=[order],
     )
 
 

@@ -117,6 +117,7 @@ SCOPES = (
     "openid",
     "fhirUser",
     "patient/Patient.r",
+    "patient/Encounter.r",
     "patient/Observation.rs",
     "patient/Condition.rs",
     "patient/Procedure.rs",
@@ -136,7 +137,6 @@ class Smart(_Strict):
         key_file: file with our private JWK; without it, this is a public client.
         algorithm: what we sign with.
         scopes: what is asked for; for an EHR that spells them differently.
-        frame_ancestors: origins of the EHR's pages that may show the order page in a frame.
     """
 
     client_id: str = Field(min_length=1, max_length=500)
@@ -144,7 +144,6 @@ class Smart(_Strict):
     key_file: str | None = Field(default=None, min_length=1)
     algorithm: Literal["ES384", "RS384"] = "ES384"
     scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")], ...] = Field(default=SCOPES, min_length=1)
-    frame_ancestors: tuple[Annotated[str, AfterValidator(_is_origin)], ...] = ()
 
 
 class Client(_Strict):
@@ -158,6 +157,7 @@ class Client(_Strict):
         link_hosts: hosts a link may lead to; empty: all that this service is set up with.
         orders: our orders by name -> the site's own codes.
         smart: how its EHR launches the order page; without it, links lead to a page with the text to copy.
+        frame_ancestors: origins of its EHR's pages that may show the order page in a frame.
     """
 
     profile: str = "generic"
@@ -169,6 +169,7 @@ class Client(_Strict):
     link_hosts: frozenset[str] = frozenset()
     orders: Mapping[str, SiteOrder] = {}
     smart: Smart | None = None
+    frame_ancestors: tuple[Annotated[str, AfterValidator(_is_origin)], ...] = ()
 
 
 class ClientsFile(_Strict):
@@ -231,6 +232,15 @@ class Clients:
     def with_tokens(self) -> tuple[Caller, ...]:
         """Those that can prove who they are."""
         return tuple(caller for caller in self.everyone if caller.client.token is not None)
+
+    def named(self, name: str) -> Caller | None:
+        """The client of that name."""
+        return next((one for one in self.everyone if one.name == name), None)
+
+    @property
+    def frame_ancestors(self) -> frozenset[str]:
+        """Origins of all EHRs that may show pages without patients in a frame."""
+        return frozenset(origin for one in self.everyone for origin in one.client.frame_ancestors)
 
     def launched_from(self, iss: str) -> Caller | None:
         """The client whose EHR launches the order page with this ``iss``; compared by its parts, as a whole."""

@@ -98,7 +98,7 @@ class FhirReader:
         self._transport = Transport(
             size=_THREADS, per_call=deadline * _PER_CALL, ca_bundle=ca_bundle, networks=networks
         )
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir") if allowed else None
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir")
 
     @classmethod
     def of(cls, settings: Settings) -> FhirReader:
@@ -111,10 +111,15 @@ class FhirReader:
             networks=Networks.of(settings.private_networks),
         )
 
+    @classmethod
+    def for_launches(cls, settings: Settings, deadline: float) -> FhirReader:
+        """A reader for the order page, whose user waits: only servers that have launched it are read."""
+        bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
+        return cls((), deadline=deadline, ca_bundle=bundle, networks=Networks.of(settings.private_networks))
+
     def close(self) -> None:
         """Give up the connections; reads in flight end by themselves."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
 
     async def complete(
@@ -124,18 +129,20 @@ class FhirReader:
         *,
         without_token: bool = False,
         own: Sequence[Address] | None = None,
+        launched_from: Address | None = None,
     ) -> Prefetched:
         """``prefetched`` with its missing and truncated parts read, as far as that is allowed and in time.
 
         ``without_token``: the server is an open sandbox and may be read although no token was given.
         ``own``: the servers of the client that has proved who it is; no other is read for it.
+        ``launched_from``: the server that has launched our own page and given its token for it.
         """
         wanted = prefetched.to_read
         if not wanted or request.fhirServer is None:
             return prefetched
-        base = self._base(request.fhirServer, own)
+        base = launched_from or self._base(request.fhirServer, own)
         refusal = _refusal(request, base, without_token=without_token)
-        if base is None or refusal or self._threads is None:
+        if base is None or refusal:
             return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
         token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
         patient = request.context.patientId

@@ -156,7 +156,7 @@ class Store:
             return done.rowcount == 1
 
     def forget(self, now: datetime) -> int:
-        """Clear the hashes of cards whose window has ended, and expired tokens and launches; returns of how many cards."""
+        """Clear the hashes of cards whose window has ended, and what has expired; returns of how many cards."""
         nothing = {"patient_key": None, "user_key": None, "encounter_key": None, "fingerprint": None}
         ended = update(t.cards).where(t.cards.c.quiet_until <= now).values(**nothing, quiet_until=None)
         with self.engine.begin() as connection:

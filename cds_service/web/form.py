@@ -1,0 +1,57 @@
+"""Reading what an HTML form of our own pages sends: urlencoded, small, and all there in time."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from cds_service.ground.errors import UnusableInput
+from cds_service.web.body import TooLarge, TooSlow, WrongMediaType
+
+MOST_BYTES = 32_768
+MOST_FIELDS = 60
+_SECONDS = 10
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Field -> value.
+
+    Raises:
+        WrongMediaType, TooLarge, TooSlow, UnusableInput: as for JSON bodies.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise WrongMediaType("send a form of this service")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise TooLarge(f"the form may have at most {MOST_BYTES} bytes")
+    except TimeoutError:
+        raise TooSlow("the form did not arrive in time") from None
+    except ClientDisconnect:
+        raise UnusableInput("the form broke off") from None
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict",
+            max_num_fields=MOST_FIELDS,
+        )  # fmt: skip
+    except ValueError as error:
+        raise UnusableInput("the form cannot be read") from error
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise UnusableInput("the form holds a field twice")
+    return found
+
+
+def is_from_here(request: Request, base_url: str) -> bool:
+    """Whether a browser sent this from one of our own pages, as far as it says; programs say nothing."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    ours = {base_url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
+    return origin is None or any(one == origin or one.startswith(f"{origin}/") for one in ours)

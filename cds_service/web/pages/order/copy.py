@@ -1,0 +1,72 @@
+"""The order as a text to copy, behind a plain link: nothing is placed from here, and no patient is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+
+from cds_service.hooks.order_draft import OrderDraft
+from cds_service.hooks.order_form import OrderForm
+from cds_service.hooks.order_links import OrderLinks
+from cds_service.hooks.sealing import NotSealed
+from cds_service.web.form import read_form
+from cds_service.web.openapi import errors
+from cds_service.web.pages.layout import Pages
+from cds_service.web.pages.order.view import OrderView
+from cds_service.web.pages.order.words import NOTES
+from cds_service.web.running import Running
+
+_PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def plain_text(text: str) -> Response:
+    """The order's text by itself, for the page's own script."""
+    return PlainTextResponse(text, headers=_PLAIN)
+
+
+def add_copy_pages(
+    app: FastAPI, running: Running, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
+) -> None:
+    """``GET`` and ``POST /orders/{order}``; the POST works out the text and keeps nothing."""
+
+    @app.get("/orders/{order}", response_class=HTMLResponse, responses=errors(404))
+    async def show(order: str, draft: str = "") -> Response:
+        _known(order)
+        proposed = _opened(draft)
+        note = "expired_link" if draft and proposed is None else "text_only"
+        proposed = proposed or OrderDraft.bare(running.service.content, order)
+        return _page(order, proposed, OrderForm.preset(running.service.content, proposed), note, draft)
+
+    @app.post("/orders/{order}", response_class=HTMLResponse, include_in_schema=False)
+    async def work_out(order: str, request: Request, draft: str = "") -> Response:
+        _known(order)
+        sent = await read_form(request)
+        form = OrderForm.read(sent)
+        if sent.get("action") == "text":
+            return plain_text(form.text(running.service.content, ""))
+        # What was typed is worth more than the facts of a link that is over.
+        proposed = _opened(draft) or OrderDraft.bare(running.service.content, order)
+        return _page(order, proposed, form, "text_only", draft)
+
+    def _known(order: str) -> None:
+        if order not in running.service.content.orders:
+            raise HTTPException(404, "no such order")
+
+    def _opened(sealed: str) -> OrderDraft | None:
+        try:
+            found = links.text(sealed, clock())
+        except NotSealed:
+            return None
+        # The content may have changed since the card was shown.
+        return found if all(key in running.service.content.orders for key in found.orders) else None
+
+    def _page(order: str, proposed: OrderDraft, form: OrderForm, note: str, draft: str) -> Response:
+        service = running.service
+        action = f"/orders/{order}" + (f"?{urlencode({'draft': draft})}" if draft else "")
+        view = OrderView(service.content, proposed, form, NOTES[note], action)
+        return pages.page("order.html", view=view, framed_by=service.clients.frame_ancestors, forms=True)

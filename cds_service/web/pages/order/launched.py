@@ -1,0 +1,72 @@
+"""The routes of the order page as a SMART app, and what they say when a launch fails."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from cds_service.ground.errors import StoreDown
+from cds_service.ground.logs import get_log
+from cds_service.hooks.smart.launches import LaunchFailed
+from cds_service.web.json_response import json_response
+from cds_service.web.openapi import errors
+from cds_service.web.pages.order.page import OrderPage
+from cds_service.web.pages.order.signing_in import callback, launch
+from cds_service.web.pages.order.words import LAUNCH
+from cds_service.web.pages.order.work import Bench
+
+log = get_log()
+
+_STATUS = {"unknown_ehr": 403, "other_patient": 403, "other_browser": 403, "no_answer": 502, "busy": 503, "down": 503}
+_ONCE = 2_000
+"""Most characters of a parameter that an EHR gives once."""
+
+
+def add_launched_pages(app: FastAPI, bench: Bench) -> None:
+    """``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
+
+    @app.get("/.well-known/jwks.json", responses=errors())
+    async def keys() -> Response:
+        signing = bench.running.service.clients.signing.values()
+        return json_response({"keys": [one.public() for one in dict.fromkeys(signing)]})
+
+    @app.get("/orders/launch", include_in_schema=False)
+    async def begin(iss: str = "", launch: str = "") -> Response:
+        return await answered(_launch(iss, launch))
+
+    @app.get("/orders/callback", include_in_schema=False)
+    async def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
+        return await answered(callback(bench, request, state, code, error[:_ONCE]))
+
+    @app.get("/orders/launched/{launch_id}", include_in_schema=False)
+    async def show(launch_id: str, request: Request) -> Response:
+        return await answered(_shown(launch_id, request))
+
+    @app.post("/orders/launched/{launch_id}", include_in_schema=False)
+    async def act(launch_id: str, request: Request) -> Response:
+        return await answered(_acted(launch_id, request))
+
+    async def _launch(iss: str, handle: str) -> Response:
+        return await launch(bench, iss[:_ONCE], handle)
+
+    async def _shown(launch_id: str, request: Request) -> Response:
+        return await (await OrderPage.of(bench, request, launch_id)).show()
+
+    async def _acted(launch_id: str, request: Request) -> Response:
+        return await (await OrderPage.of(bench, request, launch_id)).act(request)
+
+    async def answered(work: Awaitable[Response]) -> Response:
+        """A page also when it fails: the reader has to know that nothing was ordered."""
+        try:
+            return await work
+        except LaunchFailed as error:
+            why = error.why
+        except StoreDown:
+            why = "down"
+        log.warning("order_page_failed", reason=why)
+        framed_by = bench.running.service.clients.frame_ancestors
+        return bench.pages.page(
+            "order_failed.html", status=_STATUS.get(why, 400), words=LAUNCH[why], framed_by=framed_by
+        )

@@ -1,0 +1,234 @@
+"""The order page of a launch: what it shows of the chart as it is now, and what becomes of "Sign and send"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from cds_service.ground.errors import StoreDown
+from cds_service.ground.logs import get_log
+from cds_service.hooks.clients.model import Caller
+from cds_service.hooks.order_draft import OrderDraft
+from cds_service.hooks.order_form import OrderForm, service_request
+from cds_service.hooks.smart.chart import Reading, context_of, patient_words, read_chart
+from cds_service.hooks.smart.ehr import Ehr, EhrRefused, Placing
+from cds_service.hooks.smart.launches import Launch, LaunchFailed, Opened, Ticket
+from cds_service.web.form import is_from_here, read_form
+from cds_service.web.pages.order.cookies import ticket_of
+from cds_service.web.pages.order.copy import plain_text
+from cds_service.web.pages.order.view import OrderView
+from cds_service.web.pages.order.words import NOTES
+from cds_service.web.pages.order.work import Bench
+
+log = get_log()
+
+SENDING_SECONDS = 60
+"""After this, whoever was sending has ended, one way or another."""
+_AFTERWARDS = 600
+"""How long a page whose token has ended can still be looked at."""
+_STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "same_order": 409, "exists": 409, "other_patient": 403}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """One request to one launch's page."""
+
+    bench: Bench
+    ticket: Ticket
+    opened: Opened
+    caller: Caller
+
+    @classmethod
+    async def of(cls, bench: Bench, request: Request, launch: str) -> OrderPage:
+        """The page of this browser's launch.
+
+        Raises:
+            LaunchFailed: there is none. StoreDown: the database is down.
+        """
+        return await cls._read(bench, ticket_of(request, launch, https=bench.https))
+
+    @classmethod
+    async def _read(cls, bench: Bench, ticket: Ticket) -> OrderPage:
+        opened = await bench.threads.do(lambda: bench.launches.open(ticket, bench.clock()))
+        if opened.launch.stage == "signing in":
+            raise LaunchFailed("over")
+        return cls(bench, ticket, opened, bench.caller(opened.launch))
+
+    @property
+    def launch(self) -> Launch:
+        """As it was when this request came."""
+        return self.opened.launch
+
+    async def show(self) -> Response:
+        """The page as things stand."""
+        if self.launch.stage == "placed":
+            return self._placed(self.launch.placed or {})
+        if self.launch.stage == "sending":
+            if self.bench.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
+                return self._being_sent()
+            return await self._looked_for(None)
+        return self._drawn(await self._view())
+
+    async def act(self, request: Request) -> Response:
+        """A form of the page: its text, sending, or looking for the order."""
+        sent = await read_form(request)
+        form = OrderForm.read(sent)
+        if sent.get("action") == "text":
+            return plain_text(form.text(self.bench.running.service.content, self.launch.patient_words))
+        if not is_from_here(request, self.bench.base_url) or not self.ticket.is_form_key(sent.get("key", "")):
+            return self._drawn(await self._view(), form, "form_key")
+        if self.launch.stage != "open":
+            return await self.show()
+        if sent.get("action") == "check":
+            return await self._looked_for(form)
+        if mistakes := form.mistakes(self.bench.running.service.content):
+            return self._drawn(replace(await self._view(), mistakes=mistakes), form, "mistakes")
+        return await self._send(form, again=sent.get("again") == "yes")
+
+    # What is shown.
+
+    async def _view(self) -> OrderView:
+        """From the chart as it is now; without it, what can be said all the same."""
+        ehr = Ehr(self.bench.transport, self.launch)
+        try:
+            patient, takes = await self.bench.threads.do(lambda: (ehr.patient(), ehr.takes_orders()))
+        except EhrRefused as error:
+            return self._without_chart(error.why)
+        words = patient_words(patient)
+        if words != self.launch.patient_words:
+            await self._keep(stage=self.launch.stage, patient_words=words)
+        content = self.bench.running.service.content
+        reading = await self._reading()
+        may = takes and bool(self.launch.user)
+        note = "can_place" if may else ("not_taken" if self.launch.user else "nobody")
+        return replace(
+            self._frame(reading.draft, OrderForm.preset(content, reading.draft), note),
+            patient=words,
+            may_send=may,
+            basis=reading.basis,
+            lacking=reading.lacking,
+            same=reading.same,
+        )
+
+    async def _reading(self) -> Reading:
+        bench = self.bench
+        return await read_chart(bench.reader, bench.running.service, self.caller, self.launch, bench.clock())
+
+    def _without_chart(self, note: str) -> OrderView:
+        content = self.bench.running.service.content
+        wanted = self.launch.wanted["order"] if self.launch.wanted else ""
+        bare = OrderDraft.bare(content, wanted if wanted in content.orders else content.pathway.orders[0])
+        return self._frame(bare, OrderForm.preset(content, bare), note)
+
+    def _frame(self, draft: OrderDraft, form: OrderForm, note: str) -> OrderView:
+        return OrderView(
+            content=self.bench.running.service.content,
+            draft=draft,
+            form=form,
+            note=NOTES[note],
+            action=f"/orders/launched/{self.ticket.id}",
+            patient=self.launch.patient_words,
+            banner=self.launch.banner,
+            key=self.ticket.form_key(),
+            basis="unread",
+        )
+
+    def _drawn(self, view: OrderView, form: OrderForm | None = None, note: str = "") -> Response:
+        """``form``: what was typed, instead of what is preset."""
+        view = replace(view, form=form or view.form, note=NOTES[note] if note else view.note)
+        ancestors = self.caller.client.frame_ancestors
+        status = _STATUS.get(note, 200)
+        return self.bench.pages.page("order.html", status=status, view=view, framed_by=ancestors, forms=True)
+
+    def _placed(self, placed: object) -> Response:
+        ancestors = self.caller.client.frame_ancestors
+        patient = self.launch.patient_words
+        return self.bench.pages.page(
+            "order_placed.html", framed_by=ancestors, note=NOTES["placed"], patient=patient, placed=placed
+        )
+
+    def _being_sent(self) -> Response:
+        ancestors = self.caller.client.frame_ancestors
+        address = f"/orders/launched/{self.ticket.id}"
+        return self.bench.pages.page("order_wait.html", framed_by=ancestors, note=NOTES["being_sent"], address=address)
+
+    # What is done.
+
+    async def _send(self, form: OrderForm, *, again: bool) -> Response:
+        """Whoever changes the stage first sends; a second press finds the order being sent, or placed."""
+        sending = await self._keep(stage="sending", sent_at=self.bench.clock().timestamp())
+        if sending is None:
+            return await (await self._read(self.bench, self.ticket)).show()
+        try:
+            note, placing, reading = await sending._attempt(form, again=again)
+        except BaseException:
+            await sending._keep(stage="open")  # a fault of ours: the order can still be looked for by its identifier
+            raise
+        placed = dict(placing.order) if placing and placing.order else None
+        if placing is not None:
+            self.bench.auditing.order(self.bench.clock(), self.caller, self.launch, form.service, placing.fate)
+            log.info("order", client=self.caller.name, reason=placing.fate)
+        try:
+            await sending._keep(stage="placed" if note == "placed" else "open", placed=placed)
+        except StoreDown:
+            log.error("order_not_noted", client=self.caller.name)  # what became of it is told all the same
+        if note == "placed":
+            return self._placed(placed or {})
+        issues = placing.issues if placing else ()
+        view = self._of_reading(reading, note) if reading else self._without_chart(note)
+        view = replace(view, issues=issues, ask_again=note == "same_order", check=note == "unsure")
+        return self._drawn(view, form, note)
+
+    async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:
+        """What to say, what became of the order, and the chart as it was read for it."""
+        bench, launch = self.bench, self.launch
+        ehr = Ehr(bench.transport, launch)
+        try:
+            await bench.threads.do(ehr.patient)
+            fits = await bench.threads.do(ehr.encounter_fits)
+        except EhrRefused as error:
+            return error.why, None, None
+        if not fits:
+            return "other_patient", None, None
+        reading = await self._reading()
+        if reading.same and not again:
+            return "same_order", None, reading
+        content = bench.running.service.content
+        resource = service_request(
+            content, form, reading.draft, context_of(launch), self.caller, launch.order, bench.clock()
+        )
+        placing = await bench.threads.do(lambda: ehr.place(resource))
+        return placing.fate, placing, reading
+
+    def _of_reading(self, reading: Reading, note: str) -> OrderView:
+        form = OrderForm.preset(self.bench.running.service.content, reading.draft)
+        view = self._frame(reading.draft, form, note)
+        may = note in ("same_order", "invalid", "not_sent")
+        return replace(view, may_send=may, basis=reading.basis, lacking=reading.lacking, same=reading.same)
+
+    async def _looked_for(self, form: OrderForm | None) -> Response:
+        """Ask the EHR for the order of this launch, after it was not certain what became of it."""
+        ehr = Ehr(self.bench.transport, self.launch)
+        try:
+            found = await self.bench.threads.do(ehr.find)
+        except EhrRefused as error:
+            note = "expired" if error.why == "expired" else "unsure"
+            view = self._without_chart(error.why)
+            return self._drawn(replace(view, check=note == "unsure"), form, note)
+        if found:
+            await self._keep(stage="placed", placed=dict(found))
+            return self._placed(found)
+        kept = await self._keep(stage="open")
+        if kept is None:
+            return await (await self._read(self.bench, self.ticket)).show()
+        return self._drawn(await kept._view(), form, "not_found")
+
+    async def _keep(self, **changes: object) -> OrderPage | None:
+        """The page of the changed launch; None if another request was first."""
+        until = max(self.launch.expires, self.bench.clock().timestamp()) + _AFTERWARDS
+        opened = await self.bench.threads.do(
+            lambda: self.bench.launches.change(self.ticket, self.opened, until=until, **changes)
+        )
+        return OrderPage(self.bench, self.ticket, opened, self.caller) if opened else None

@@ -1,0 +1,98 @@
+"""The EHR launches the page; the browser goes there to sign in and comes back with a code."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from cds_service.ground.logs import get_log
+from cds_service.hooks.clients.model import Caller
+from cds_service.hooks.sealing import NotSealed
+from cds_service.hooks.smart import sign_in
+from cds_service.hooks.smart.launches import LaunchFailed, Ticket
+from cds_service.web.pages.layout import policy
+from cds_service.web.pages.order.cookies import give, ticket_of
+from cds_service.web.pages.order.work import Bench
+
+log = get_log()
+
+
+def redirect_uri(bench: Bench) -> str:
+    """As registered with every EHR."""
+    return f"{bench.base_url}/orders/callback"
+
+
+async def launch(bench: Bench, iss: str, handle: str) -> Response:
+    """Send the browser to sign in. ``handle``: the EHR's own for this launch.
+
+    Raises:
+        LaunchFailed: not from an EHR that is known, or it cannot be asked. StoreDown: the launch cannot be kept.
+    """
+    caller = bench.running.service.clients.launched_from(iss)
+    if caller is None or caller.iss is None:
+        raise LaunchFailed("unknown_ehr")
+    ticket, known = Ticket.new(), caller.iss
+    url, begun = await bench.threads.do(
+        lambda: sign_in.begin(bench.transport, caller, known, handle, redirect_uri(bench), ticket.id)
+    )
+    await bench.threads.do(lambda: bench.launches.begin(ticket, begun, bench.clock()))
+    answer = RedirectResponse(url, 303, policy(caller.client.frame_ancestors))
+    give(answer, ticket, https=bench.https)
+    return answer
+
+
+async def callback(bench: Bench, request: Request, state: str, code: str, error: str) -> Response:
+    """The EHR's answer: the code becomes a token on this side, and never reaches the browser.
+
+    Raises:
+        LaunchFailed: it leads to no order page. StoreDown: the database is down.
+    """
+    ticket = ticket_of(request, state, https=bench.https)
+    opened = await bench.threads.do(lambda: bench.launches.open(ticket, bench.clock()))
+    caller = bench.caller(opened.launch)
+    if opened.launch.stage != "signing in":
+        raise LaunchFailed("over")
+    if error:
+        raise LaunchFailed("refused")
+    signing = bench.running.service.clients.signing.get(caller.name)
+    granted = await bench.threads.do(
+        lambda: sign_in.finish(
+            bench.transport, caller, signing, opened.launch, code, redirect_uri(bench), bench.clock()
+        )
+    )
+    wanted = _wanted(bench, granted.context, caller, granted.patient)
+    changed = await bench.threads.do(
+        lambda: bench.launches.change(
+            ticket,
+            opened,
+            until=granted.expires,
+            stage="open",
+            token=granted.token,
+            expires=granted.expires,
+            scope=granted.scope,
+            patient=granted.patient,
+            encounter=granted.encounter,
+            user=granted.user,
+            banner=granted.banner,
+            wanted=wanted,
+            verifier="",
+            nonce="",
+        )
+    )
+    if changed is None:
+        raise LaunchFailed("over")
+    log.info("order_page_opened", client=caller.name)
+    return RedirectResponse(f"/orders/launched/{ticket.id}", 303, policy(caller.client.frame_ancestors))
+
+
+def _wanted(bench: Bench, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
+    """What the card proposed, if the launch carried it and it is still good; it must be about this patient."""
+    if not context:
+        return None
+    try:
+        wanted = bench.links.context(context, bench.clock())
+    except NotSealed:
+        return None
+    if wanted.patient != bench.links.patient_mark(caller, patient):
+        raise LaunchFailed("other_patient")
+    return {"rule": wanted.rule, "order": wanted.order, "side": wanted.side}

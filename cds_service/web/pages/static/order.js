@@ -1,0 +1,55 @@
+// The text follows the form, can be copied, and the order is sent once. All of it works without this script too.
+(() => {
+  const form = document.getElementById("order");
+  const text = document.getElementById("text");
+  const copy = document.getElementById("copy-text");
+  const copied = document.getElementById("copied");
+  let waiting = 0;
+  let latest = 0;
+
+  async function follow() {
+    const mine = ++latest;
+    const body = new URLSearchParams(new FormData(form));
+    body.set("action", "text");
+    try {
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body, credentials: "same-origin" });
+      if (!answer.ok || !answer.headers.get("content-type").startsWith("text/plain")) throw new Error("no text");
+      const words = await answer.text();
+      if (mine === latest) text.textContent = words;
+    } catch {
+      if (mine === latest) copied.textContent = "The text could not follow your changes: please check it before you use it.";
+    }
+  }
+
+  form.addEventListener("input", () => {
+    copied.textContent = "";
+    clearTimeout(waiting);
+    waiting = setTimeout(follow, 150);
+  });
+
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    // Not disabled: its name and value have to go with the form.
+    event.submitter?.setAttribute("aria-disabled", "true");
+    if (event.submitter) event.submitter.textContent = "One moment…";
+  });
+  window.addEventListener("pageshow", () => { delete form.dataset.sent; });
+
+  document.querySelectorAll(".without-script").forEach((one) => { one.hidden = true; });
+  copy.hidden = false;
+  copy.addEventListener("click", async () => {
+    clearTimeout(waiting);
+    await follow();
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      copied.textContent = "Copied.";
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      copied.textContent = "Selected: press Ctrl+C to copy.";
+    }
+  });
+})();
