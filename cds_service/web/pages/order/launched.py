@@ -29,8 +29,9 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
 
     @app.get("/.well-known/jwks.json", responses=errors())
     async def keys() -> Response:
-        signing = bench.running.service.clients.signing.values()
-        return json_response({"keys": [one.public() for one in dict.fromkeys(signing)]})
+        # Clients may share a key.
+        signing = {one.kid: one.public() for one in bench.running.service.clients.signing.values()}
+        return json_response({"keys": list(signing.values())})
 
     @app.get("/orders/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:

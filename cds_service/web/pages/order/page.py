@@ -184,14 +184,15 @@ class OrderPage:
     async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:
         """What to say, what became of the order, and the chart as it was read for it."""
         bench, launch = self.bench, self.launch
+        if not launch.user:
+            return "nobody", None, None
         ehr = Ehr(bench.transport, launch)
         try:
-            await bench.threads.do(ehr.patient)
-            fits = await bench.threads.do(ehr.encounter_fits)
+            takes, fits, _ = await bench.threads.do(lambda: (ehr.takes_orders(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
-        if not fits:
-            return "other_patient", None, None
+        if not fits or not takes:
+            return "not_taken" if fits else "other_patient", None, None
         reading = await self._reading()
         if reading.same and not again:
             return "same_order", None, reading

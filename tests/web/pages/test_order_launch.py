@@ -1,0 +1,532 @@
+"""The order page as a SMART app, over HTTP with a real authorization server: launch, page, sign and send."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from tests.conftest import Server
+from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
+from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, words
+
+Both = tuple[Ehr, Server]
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[Both]:
+    with ehr_and_service(tmp_path) as found:
+        yield found
+
+
+def opened(both: Both, visitor: Visitor | None = None, context: str | None = None) -> tuple[Visitor, requests.Response]:
+    """The order page, launched from the card."""
+    ehr, server = both
+    visitor = visitor or Visitor()
+    context = card_link(server, ehr)["appContext"] if context is None else context
+    return visitor, visitor.go(ehr.launch_url(server.url, context))
+
+
+def test_from_the_card_to_the_order(both: Both) -> None:
+    ehr, server = both
+    link = card_link(server, ehr)
+    assert link["type"] == "smart"
+    assert link["url"] == f"{server.url}/orders/launch"
+    visitor, page = opened(both, context=link["appContext"])
+    assert page.status_code == 200
+    assert not ehr.wrong
+    seen = words(page)
+    assert "Mabel Northcote, born 1961-05-04, female, number MRN-77" in seen
+    assert "Nothing is sent until you press" in seen
+    assert ehr.posts() == 0
+    done = visitor.send(page)
+    assert done.status_code == 200
+    assert "ServiceRequest/placed-1" in words(done)
+    [order] = ehr.created
+    ServiceRequest.model_validate(order)
+    assert (order["status"], order["intent"], order["priority"]) == ("active", "order", "asap")
+    assert order["subject"] == {"reference": f"Patient/{PATIENT['id']}"}
+    assert order["requester"] == {"reference": PRACTITIONER}
+    assert order["bodySite"][0]["coding"][0]["display"] == "Structure of left lower limb"
+    assert order["reasonCode"][0]["text"] == "suspected DVT"
+    assert order["note"] == [
+        {"text": "Please assess today. Calf swelling. Anticoagulant: not taking one. Contact: bleep 12."}
+    ]
+    assert {one["reference"] for one in order["reasonReference"]} <= set(ehr.chart)
+    assert "ServiceRequest/placed-1" in words(visitor.go(page.url))
+
+
+def test_the_facts_of_the_page_are_those_of_the_chart(both: Both) -> None:
+    """Unknowns first, and nothing that the chart does not say."""
+    seen = words(opened(both)[1])
+    assert seen.index("Not recorded:") < seen.index("Recorded:")
+    for fact in ("calf swelling 14 Mar", "calf pain 14 Mar", "pitting oedema confined to the symptomatic leg 15 Mar"):
+        assert fact.lower() in seen.lower()
+    assert requests.get(f"{both[1].url}/evidence/RF01", timeout=20).status_code == 200
+
+
+def test_a_public_client(tmp_path: Path) -> None:
+    with ehr_and_service(tmp_path, confidential=False) as (ehr, server):
+        _, page = opened((ehr, server))
+        assert page.status_code == 200
+        assert not ehr.wrong
+
+
+def test_our_public_key_is_published_without_its_private_part(both: Both) -> None:
+    ehr, server = both
+    [key] = server.get("/.well-known/jwks.json").json()["keys"]
+    assert ehr.client_key is not None
+    assert key == {**ehr.client_key.as_dict(private=False), "kid": "ours", "use": "sig", "alg": "ES384"}
+    assert "d" not in key
+
+
+# What must not get in.
+
+
+@pytest.mark.parametrize(
+    "iss",
+    [
+        "https://evil.example/fhir",
+        "{iss}.evil.example",
+        "{iss}/../evil",
+        "{iss}/more",
+        "{iss}?x=1",
+        "http://user@127.0.0.1:{port}/fhir",
+        "http://localhost:{port}/fhir",
+        "http://127.0.0.1:1/fhir",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+def test_launches_from_elsewhere_ask_nobody(both: Both, iss: str) -> None:
+    ehr, server = both
+    answer = Visitor().ask(
+        "GET", f"{server.url}/orders/launch", params={"iss": iss.format(iss=ehr.iss, port=ehr.port), "launch": "x"}
+    )
+    assert answer.status_code == 403
+    assert "not known here" in words(answer)
+    assert "Set-Cookie" not in answer.headers
+    assert not ehr.asked
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"code_challenge_methods_supported": ["plain"]},
+        {"code_challenge_methods_supported": None},
+        {"token_endpoint": None},
+        {"token_endpoint": "http://ehr.example/token"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "https://ehr.example/a#b"},
+        {"authorization_endpoint": "https://ehr.example/a?state=fixed"},
+        {"authorization_endpoint": 7},
+    ],
+)
+def test_an_ehr_that_signs_nobody_in_safely(both: Both, configuration: dict[str, object]) -> None:
+    both[0].configuration = configuration
+    _, page = opened(both, context="")
+    assert page.status_code == 400
+    assert "cannot sign you in" in words(page)
+    assert "Nothing has been placed" in words(page)
+
+
+def test_the_answer_of_another_launch_is_not_taken(both: Both) -> None:
+    """The state is bound to the browser: a code sent to somebody else's browser opens nothing there."""
+    ehr, server = both
+    attacker, victim = Visitor(), Visitor()
+    first = attacker.ask("GET", ehr.launch_url(server.url))
+    back = attacker.ask("GET", first.headers["Location"]).headers["Location"]
+    assert victim.ask("GET", back).status_code == 403
+    assert victim.ask("GET", back.replace("code=", "code=x")).status_code == 403
+    assert attacker.go(back).status_code == 200
+
+
+def test_a_code_is_good_once(both: Both) -> None:
+    ehr, server = both
+    visitor = Visitor()
+    first = visitor.ask("GET", ehr.launch_url(server.url))
+    back = visitor.ask("GET", first.headers["Location"]).headers["Location"]
+    assert visitor.ask("GET", back).status_code == 303
+    again = visitor.ask("GET", back)
+    assert again.status_code == 400
+    assert "expired" in words(again)
+    forged = visitor.ask("GET", back.split("?")[0] + "?state=nonsense&code=x")
+    assert forged.status_code == 403
+
+
+def test_each_launch_has_its_own_state_and_challenge(both: Both) -> None:
+    ehr, server = both
+    asked = [
+        parse_qs(urlsplit(Visitor().ask("GET", ehr.launch_url(server.url)).headers["Location"]).query) for _ in "12"
+    ]
+    for name in ("state", "code_challenge", "nonce"):
+        assert asked[0][name] != asked[1][name]
+        assert len(asked[0][name][0]) >= 22  # 128 bits
+    assert asked[0]["code_challenge_method"] == ["S256"]
+    assert asked[0]["aud"] == [ehr.iss]
+
+
+def test_the_cookie_is_for_frames_of_one_ehr_and_for_no_script(both: Both) -> None:
+    visitor, page = opened(both)
+    [cookie] = visitor.set_cookies
+    assert {part.strip() for part in cookie.split(";")[1:]} >= {"Secure", "HttpOnly", "SameSite=None", "Partitioned"}
+    ehr, _ = both
+    assert f"frame-ancestors http://localhost:{ehr.port}" in page.headers["Content-Security-Policy"]
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("lends", "said"),
+    [
+        ({"patient": None}, "did not say whose chart"),
+        ({"patient": "../../x"}, "did not say whose chart"),
+        ({"patient": 7}, "did not say whose chart"),
+        ({"access_token": None}, "cannot be used"),
+        ({"access_token": "a\r\nb"}, "cannot be used"),
+        ({"token_type": "mac"}, "cannot be used"),
+        ({"id_token": "x.y.z"}, "could not be checked"),
+    ],
+)
+def test_grants_that_cannot_be_used(both: Both, lends: dict[str, object], said: str) -> None:
+    both[0].lends = lends
+    _, page = opened(both)
+    assert page.status_code == 400
+    assert said in words(page)
+    assert both[0].posts() == 0
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"iss": "https://evil.example"}, "could not be checked"),
+        ({"aud": "another-app"}, "could not be checked"),
+        ({"nonce": "another"}, "could not be checked"),
+        ({"nonce": None}, "could not be checked"),
+        ({"exp": 1}, "could not be checked"),
+        ({"fhirUser": "Patient/p1"}, "Only for clinicians"),
+        ({"fhirUser": "RelatedPerson/p1"}, "Only for clinicians"),
+    ],
+)
+def test_identities_that_are_not_taken(both: Both, claims: dict[str, object], said: str) -> None:
+    both[0].claims = claims
+    _, page = opened(both)
+    assert page.status_code == 400
+    assert said in words(page)
+
+
+def test_an_identity_signed_by_somebody_else(both: Both) -> None:
+    ehr, _ = both
+    from joserfc.jwk import ECKey
+
+    honest = ehr.key.as_dict(private=False)
+    ehr.key = ECKey.generate_key("P-384")
+
+    def keys(call: Call) -> None:
+        call.answer(200, {"keys": [{**honest, "kid": "ehr", "use": "sig"}]})
+
+    ehr.faults["GET /auth/keys"] = keys
+    _, page = opened(both)
+    assert "could not be checked" in words(page)
+
+
+def test_the_ehr_refuses(both: Both) -> None:
+    both[0].refuses = "access_denied"
+    _, page = opened(both)
+    assert page.status_code == 400
+    assert "did not let you in" in words(page)
+
+
+@pytest.mark.parametrize("path", ["GET /fhir/.well-known/smart-configuration", "POST /auth/token"])
+def test_the_ehr_hangs_up_while_signing_in(both: Both, path: str) -> None:
+    both[0].faults[path] = hangs_up
+    _, page = opened(both, context="")
+    assert page.status_code in (400, 502)
+    assert "Nothing has been placed" in words(page)
+
+
+def test_a_card_about_another_patient_stops_the_page(both: Both) -> None:
+    ehr, server = both
+    context = card_link(server, ehr)["appContext"]
+    ehr.put({**PATIENT, "id": "other-2"})
+    ehr.patient = "other-2"
+    _, page = opened(both, context=context)
+    assert page.status_code == 403
+    assert "Another patient" in words(page)
+
+
+@pytest.mark.parametrize("context", ["", "nonsense", "a.b.c.d.e"])
+def test_without_a_context_the_chart_says_what_to_order(both: Both, context: str) -> None:
+    _, page = opened(both, context=context)
+    assert page.status_code == 200
+    assert "Same-day DVT assessment" in words(page)
+
+
+# The page, when things go wrong.
+
+
+def test_the_side_has_to_be_stated(both: Both) -> None:
+    visitor, page = opened(both)
+    answer = visitor.send(page, side="")
+    assert answer.status_code == 422
+    assert "State the side" in words(answer)
+    assert both[0].posts() == 0
+    answer = visitor.send(page, service="nothing", priority="now", side="up", indication="", anticoagulant="?")
+    assert words(answer).count("Choose") >= 2
+    assert "Say why this is ordered" in words(answer)
+    assert visitor.send(page, contact="x" * 121).status_code == 422
+
+
+def test_a_side_that_the_chart_does_not_say_is_not_preset(both: Both) -> None:
+    ehr, _ = both
+    _, page = opened(both)
+    assert 'value="left" checked' in page.text or 'value="right" checked' in page.text
+    for one in ehr.chart.values():
+        one.pop("bodySite", None)
+    _, page = opened(both)
+    sides = page.text[page.text.index('id="side"') : page.text.index('id="indication"')]
+    assert "checked" not in sides
+    assert "does not say which leg" in words(page)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["launch patient/Patient.r patient/ServiceRequest.rs", "patient/*.read", "", "patient/ServiceRequest.crudsx"],
+)
+def test_no_scope_to_create(both: Both, scope: str) -> None:
+    both[0].scope = scope
+    visitor, page = opened(both)
+    assert "does not let this page place orders" in words(page)
+    assert "Sign and send" not in page.text
+    assert visitor.send(page, action="text").text.startswith("Service: Same-day DVT assessment\nPatient: Mabel")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "patient/ServiceRequest.c",
+        "user/ServiceRequest.cruds",
+        "patient/*.write",
+        "patient/ServiceRequest.write",
+        "user/*.*",
+    ],
+)
+def test_scopes_as_ehrs_spell_them(both: Both, scope: str) -> None:
+    both[0].scope = scope
+    assert "Sign and send" in opened(both)[1].text
+
+
+def test_no_create_declared(both: Both) -> None:
+    both[0].capabilities = ("read", "search-type")
+    assert "Sign and send" not in opened(both)[1].text
+
+
+def test_nobody_signed_in(both: Both) -> None:
+    both[0].lends = {"id_token": None}
+    visitor, page = opened(both)
+    assert "did not say who you are" in words(page)
+    assert "Sign and send" not in page.text
+    forced = visitor.send(page)
+    assert both[0].posts() == 0
+    assert "Nothing has been" in words(forced) or "nothing has been" in words(forced)
+
+
+def test_refused_write(both: Both) -> None:
+    both[0].faults["POST /fhir/ServiceRequest"] = fails(403)
+    visitor, page = opened(both)
+    answer = visitor.send(page, note="typed by hand")
+    assert "does not let this page place orders" in words(answer)
+    assert "typed by hand" in words(answer)
+    assert both[0].posts() == 1
+
+
+def test_invalid_order(both: Both) -> None:
+    both[0].faults["POST /fhir/ServiceRequest"] = fails(422, "code <b>not</b> known")
+    visitor, page = opened(both)
+    answer = visitor.send(page)
+    assert answer.status_code == 422
+    assert "code &lt;b&gt;not&lt;/b&gt; known" in answer.text
+    both[0].faults.clear()
+    assert "placed-1" in words(visitor.send(answer))
+
+
+def test_expired_token_keeps_what_was_typed(both: Both) -> None:
+    visitor, page = opened(both)
+    both[0].tokens.clear()
+    answer = visitor.send(page, note="typed by hand")
+    assert "sign-in has ended" in words(answer)
+    assert "typed by hand" in words(answer)
+    assert both[0].posts() == 0
+    assert "sign-in has ended" in words(visitor.go(page.url))
+
+
+def test_another_patient_at_the_last_moment(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    ehr.chart[f"Patient/{ehr.patient}"] = {**PATIENT, "id": "somebody-else"}
+    answer = visitor.send(page)
+    assert answer.status_code == 403
+    assert "Another patient" in words(answer)
+    assert ehr.posts() == 0
+
+
+def test_an_encounter_of_another_patient(both: Both) -> None:
+    ehr, _ = both
+    ehr.encounter = "e-1"
+    ehr.put({"resourceType": "Encounter", "id": "e-1", "subject": {"reference": "Patient/somebody-else"}})
+    visitor, page = opened(both)
+    assert "Another patient" in words(visitor.send(page))
+    assert ehr.posts() == 0
+    ehr.put({"resourceType": "Encounter", "id": "e-1", "subject": {"reference": f"Patient/{ehr.patient}"}})
+    visitor.send(page)
+    assert ehr.created[0]["encounter"] == {"reference": "Encounter/e-1"}
+
+
+def test_a_double_click_places_one_order(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(call: Call) -> None:
+        entered.set()
+        go_on.wait(10)
+        del ehr.faults["GET /fhir/Patient/dvt-1"]
+        call.answer(200, ehr.chart["Patient/dvt-1"])
+
+    ehr.faults["GET /fhir/Patient/dvt-1"] = slow
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(visitor.send, page)
+        assert entered.wait(10)
+        second = visitor.send(page)
+        go_on.set()
+        assert "placed-1" in words(first.result())
+    assert "being sent" in words(second)
+    assert ehr.posts() == 1
+    assert "placed-1" in words(visitor.send(page))
+    assert len(ehr.created) == 1
+
+
+def test_an_answer_that_got_lost_is_looked_up_and_not_sent_again(both: Both) -> None:
+    ehr, _ = both
+    ehr.faults["POST /fhir/ServiceRequest"] = does_it_and_hangs_up
+    visitor, page = opened(both)
+    answer = visitor.send(page)
+    assert "ServiceRequest/placed-1" in words(answer)
+    assert (ehr.posts(), len(ehr.created)) == (1, 1)
+
+
+def test_when_nothing_is_certain_it_says_so_and_asks_before_it_sends_again(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+
+    def does_it_and_goes_down(call: Call) -> None:
+        does_it_and_hangs_up(call)
+        ehr.faults["GET /fhir/ServiceRequest"] = hangs_up
+
+    ehr.faults["POST /fhir/ServiceRequest"] = does_it_and_goes_down
+    answer = visitor.send(page)
+    assert "not certain whether the order was placed" in words(answer)
+    assert "Sign and send" not in answer.text
+    assert "Check again" in words(answer)
+    assert "not certain" in words(visitor.send(answer, action="check"))
+    ehr.faults.clear()
+    assert "placed-1" in words(visitor.send(answer, action="check"))
+    assert (ehr.posts(), len(ehr.created)) == (1, 1)
+
+
+def test_not_there_after_all(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    ehr.faults["POST /fhir/ServiceRequest"] = fails(503)
+    answer = visitor.send(page)
+    assert "not certain" in words(answer)
+    ehr.faults.clear()
+    answer = visitor.send(answer, action="check")
+    assert "has not got it" in words(answer)
+    assert "placed-1" in words(visitor.send(answer))
+    assert len(ehr.created) == 1
+
+
+def test_an_order_like_this_has_to_be_confirmed(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    visitor.send(page)
+    [first] = ehr.created
+    first["code"]["coding"] = first["code"]["coding"][:1]
+    other, page = opened(both)
+    answer = other.send(page)
+    assert answer.status_code == 409
+    assert "There is an order like this" in words(answer) or "there is an order like this" in words(answer)
+    assert "ServiceRequest/placed-1" in words(answer)
+    assert len(ehr.created) == 1
+    assert "placed-2" in words(other.send(answer, again="yes"))
+
+
+def test_a_form_from_elsewhere(both: Both) -> None:
+    visitor, page = opened(both)
+    for changes in ({"key": ""}, {"key": "0" * 64}):
+        answer = visitor.send(page, **changes)
+        assert answer.status_code == 403
+        assert "did not come from this page" in words(answer)
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+        sent = {"key": page.text.split('name="key" value="')[1].split('"')[0], "action": "send", **_filled()}
+        assert visitor.ask("POST", page.url, data=sent, headers=headers).status_code == 403
+    assert both[0].posts() == 0
+
+
+def _filled() -> dict[str, str]:
+    from tests.web.pages.launching import FILLED
+
+    return FILLED
+
+
+def test_another_browser_sees_nothing(both: Both) -> None:
+    _, page = opened(both)
+    for visitor in (Visitor(), Visitor({next(iter(page.request.headers["Cookie"].split("="))): "guess"})):
+        answer = visitor.go(page.url)
+        assert answer.status_code == 403
+        assert "Northcote" not in answer.text
+
+
+def test_two_patients_open_at_once_do_not_meet(both: Both) -> None:
+    ehr, _ = both
+    visitor, first = opened(both)
+    ehr.put({**PATIENT, "id": "other-2", "name": [{"text": "Other Person"}]})
+    for one in list(ehr.chart.values()):
+        if one["resourceType"] == "Observation":
+            ehr.put({**one, "id": f"o-{one['id']}", "subject": {"reference": "Patient/other-2"}})
+    ehr.patient = "other-2"
+    _, second = opened(both, visitor, context="")
+    assert "Other Person" in words(second)
+    visitor.send(first)
+    visitor.send(second, again="yes")
+    assert [one["subject"]["reference"] for one in ehr.created] == ["Patient/dvt-1", "Patient/other-2"]
+
+
+@pytest.mark.parametrize("path", ["GET /fhir/Patient/dvt-1", "GET /fhir/Observation", "GET /fhir/Condition"])
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_chart_that_cannot_be_read_is_named(both: Both, path: str, status: int) -> None:
+    both[0].faults[path] = fails(status)
+    _, page = opened(both)
+    assert page.status_code == 200
+    seen = words(page)
+    if "Patient" in path:
+        assert "Sign and send" not in page.text
+    else:
+        assert "Not available from the chart" in seen
+    assert "Text to copy" in seen
+
+
+def test_tokens_are_nowhere_but_sealed(both: Both, tmp_path: Path) -> None:
+    ehr, server = both
+    visitor, page = opened(both)
+    visitor.send(page)
+    [token] = ehr.tokens
+    assert token not in page.text
+    assert token not in str(visitor.set_cookies)
+    assert server.url
