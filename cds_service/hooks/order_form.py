@@ -100,7 +100,7 @@ class OrderForm:
             lines.append(f"Contact: {self.contact}")
         if template:
             lines.append(f"Please note: {template.tells}")
-        if template and template.same_day:
+        if template and template.same_day and "telephone" not in template.tells:
             lines.append("Telephone as well: a same-day assessment must not wait for the order to be processed.")
         return "\n".join(lines)
 

@@ -132,7 +132,6 @@ def test_the_text_follows_the_form(server: Server) -> None:
         "Anticoagulant: Not taking one",
         "Contact: bleep 12",
         "Please note: same day, suspected DVT; telephone the service, do not rely on the order alone",
-        "Telephone as well: a same-day assessment must not wait for the order to be processed.",
     ]
     unstated = requests.post(url, data={"action": "text"}, timeout=20).text
     assert "Side: NOT STATED - state left or right" in unstated

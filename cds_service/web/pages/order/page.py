@@ -133,6 +133,8 @@ class OrderPage:
             banner=self.launch.banner,
             key=self.ticket.form_key(),
             basis="unread",
+            signer=self.launch.user,
+            encounter=self.launch.encounter,
         )
 
     def _drawn(self, view: OrderView, form: OrderForm | None = None, note: str = "") -> Response:

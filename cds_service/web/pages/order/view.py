@@ -24,6 +24,7 @@ class OrderView:
         same: orders like this one, in words. ask_again: whether they have to be confirmed.
         issues: the EHR's own words.
         check: whether to offer to look for the order, instead of sending it.
+        signer, encounter: as the EHR named them.
     """
 
     content: Content
@@ -42,6 +43,8 @@ class OrderView:
     ask_again: bool = False
     issues: tuple[str, ...] = ()
     check: bool = False
+    signer: str = ""
+    encounter: str = ""
 
     @property
     def title(self) -> str:
