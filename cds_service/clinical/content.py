@@ -427,6 +427,40 @@ class Reasoning(Content_):
     ages: tuple[AgeFinding, ...]
 
 
+class Accuracy(Content_):
+    """Something measured. ``about``: the cause whose recognition it is about."""
+
+    about: Key
+    text: PlainText = Field(min_length=10)
+    source: Key
+    status: FigureStatus
+
+
+class About(Content_):
+    """What the content is for, who made it, and what is known about how right it is. Empty: not used."""
+
+    purpose: PlainText = Field(min_length=20)
+    users: PlainText = Field(min_length=20)
+    population: PlainText = Field(min_length=20)
+    setting: PlainText = Field(min_length=20)
+    inputs: PlainText = Field(min_length=20)
+    not_for: tuple[PlainText, ...] = Field(min_length=1)
+    regulation: PlainText = Field(min_length=20)
+    validation: PlainText = Field(min_length=20)
+    developer: PlainText = Field(min_length=3)
+    funding: PlainText = Field(min_length=3)
+    released: date
+    revised: date
+    race: PlainText
+    ethnicity: PlainText
+    language: PlainText
+    sexual_orientation: PlainText
+    gender_identity: PlainText
+    social_determinants: PlainText
+    health_status: tuple[Key, ...]
+    accuracy: tuple[Accuracy, ...]
+
+
 class LocalCode(Content_):
     """One of a site's own codes, mapped to a finding."""
 
@@ -453,6 +487,7 @@ class Content:
     answers: Answers
     sites: Mapping[str, BodySite]
     reasoning: Reasoning
+    about: About
     local_codes: tuple[LocalCode, ...] = ()
 
     def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:

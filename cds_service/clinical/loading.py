@@ -29,8 +29,8 @@ NEEDED_RULES = ("RF01", "RF17")
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
-    "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml", "vocabulary/body_sites.toml",
-    "vocabulary/answers.toml",
+    "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
+    "vocabulary/body_sites.toml", "vocabulary/answers.toml",
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -143,6 +143,7 @@ class _Loader:
         sites = self.table(c.BodySite, "vocabulary/body_sites.toml")
         answers = self.single(c.Answers, "vocabulary/answers.toml")
         reasoning = self.single(c.Reasoning, "reasoning.toml")
+        about = self.single(c.About, "about.toml")
         local_codes = self.local(local_text)
 
         for table in (findings, causes, measures, sites):
@@ -163,13 +164,13 @@ class _Loader:
         for key, site in sites.items():
             for wider in site.within:
                 self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
-        if reasoning is not None:
-            self._check_reasoning(reasoning)
+        self._check_reasoning(reasoning)
+        self._check_about(about)
         self._check_local(local_codes)
         self._check_needed()
 
         chosen = pathways.get(self.pathway_key)
-        if self.problems or chosen is None or answers is None or reasoning is None:
+        if self.problems or chosen is None or answers is None or reasoning is None or about is None:
             raise ContentError(tuple(self.problems))
         return c.Content(
             version=_digest(self.texts, local_text),
@@ -184,6 +185,7 @@ class _Loader:
             answers=answers,
             sites=sites,
             reasoning=reasoning,
+            about=about,
             local_codes=local_codes,
         )
 
@@ -273,7 +275,9 @@ class _Loader:
         for order in (*pathway.orders, *pathway.pregnancy_orders, *pathway.emergency_orders):
             self._known(file, "orders", order, c.OrderTemplate)
 
-    def _check_reasoning(self, reasoning: c.Reasoning) -> None:
+    def _check_reasoning(self, reasoning: c.Reasoning | None) -> None:
+        if reasoning is None:
+            return
         self._check_sources("reasoning.toml", reasoning)
         for derived in reasoning.derived:
             for key in (derived.finding, *derived.all, *filter(None, [derived.one_leg_only])):
@@ -281,6 +285,17 @@ class _Loader:
         for age in reasoning.ages:
             for key in (age.finding, *age.with_any):
                 self._known("reasoning.toml", "ages", key, c.Finding)
+
+    def _check_about(self, about: c.About | None) -> None:
+        if about is None:
+            return
+        self._check_sources("about.toml", about)
+        for number, one in enumerate(about.accuracy):
+            self._known("about.toml", f"accuracy.{number}.about", one.about, c.Cause)
+        for key in about.health_status:
+            self._known("about.toml", "health_status", key, c.Finding)
+        if about.revised < about.released:
+            self.complain("about.toml", "revised", "lies before `released`")
 
     def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
         for local in local_codes:

@@ -42,7 +42,7 @@ from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
-from cds_service.web.pages.evidence import add_evidence_pages
+from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
 from cds_service.web.pages.layout import Pages, add_static_route
 from cds_service.web.pages.order.copy import add_copy_pages
@@ -127,7 +127,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     add_health_routes(app, settings, running, register, keys, nonces, journal)
     add_static_route(app, pages)
     add_home_page(app, settings, running, pages)
-    add_evidence_pages(app, running)
+    add_evidence_pages(app, running, pages)
     add_launched_pages(app, bench)
     add_copy_pages(app, running, pages, order_links, clock)
     _add_terminology(app, running)

@@ -84,6 +84,7 @@ def test_missing_key(texts: dict[str, str]) -> None:
         (CYST, 'finding = "pain_calf"', 'finding = "pain_clf"', "pain_calf"),
         ("red_flags/RF03-possible-phlegmasia-limb-threatening-dvt.toml", "leg_blue_massive", "leg_blue_masive", "leg_"),
         ("red_flags/RF15-foot-drop-possible-nerve-compression.toml", "onset_sudden", "onset_suden", "onset_sudden"),
+        ("about.toml", '"postpartum_6w"', '"postpartum_6wk"', "postpartum_6w"),
         ("vocabulary/measures.toml", 'finding = "fever"', 'finding = "feverish"', "fever"),
         ("reasoning.toml", '"malignancy_on_record"', '"malignancy_on_recrd"', "malignancy_on_record"),
         ("reasoning.toml", 'finding = "age_over_50"', 'finding = "age_over_51"', "age_over_50"),
@@ -104,6 +105,8 @@ def test_unknown_finding(texts: dict[str, str], file: str, old: str, new: str, h
         ("dvt/uk_ng158.toml", 'source = "ng158"', 'source = "ng15"', "no source is called `ng15`"),
         ("dvt/uk_ng158.toml", 'source = "expert"', 'source = "expret"', "did you mean `expert`?"),
         ("reasoning.toml", 'source = "nb_pitfall"', 'source = "nb_pitfal"', "did you mean `nb_pitfall`?"),
+        ("about.toml", 'source = "geersing2014"', 'source = "geersing2015"', "did you mean `geersing2014`?"),
+        ("about.toml", 'about = "fracture"', 'about = "fractur"', "did you mean `fracture`?"),
         ("reasoning.toml", 'source = "altman1986"', 'source = "altman1987"', "did you mean `altman1986`?"),
         (CYST, 'consider = ["knee_ultrasound"', 'consider = ["knee_ultrsound"', "did you mean `knee_ultrasound`?"),
         (CYST, '"act_physio"', '"act_fysio"', "did you mean `act_physio`?"),
@@ -208,13 +211,20 @@ def test_a_headline_that_cannot_be_filled_in(texts: dict[str, str], summary: str
     assert any(problem.file == file and "summary" in problem.place for problem in mistakes(texts))
 
 
+def test_revised_before_it_was_released(texts: dict[str, str]) -> None:
+    change(texts, "about.toml", "revised = 2026", "revised = 2025")
+    one(mistakes(texts), "about.toml", "lies before `released`")
+
+
 def test_wells_items_out_of_order(texts: dict[str, str]) -> None:
     file = "dvt/us_ash2018.toml"
     change(texts, file, "number = 3", "number = 4")
     one(mistakes(texts), file, "numbered 1 to 10")
 
 
-@pytest.mark.parametrize("file", ["vocabulary/answers.toml", "reasoning.toml", "actions.toml", "dvt/uk_ng158.toml"])
+@pytest.mark.parametrize(
+    "file", ["vocabulary/answers.toml", "reasoning.toml", "about.toml", "actions.toml", "dvt/uk_ng158.toml"]
+)
 @pytest.mark.parametrize("left", [None, "", "# nothing yet\n"])
 def test_missing_and_empty_files(texts: dict[str, str], file: str, left: str | None) -> None:
     if left is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
+from cds_service.web.pages.evidence.sources import STATUS_WORDS
 from cds_service.web.pages.markdown import as_html
 
 NOT_VALIDATED = (
@@ -57,6 +59,11 @@ class StaticFile:
         return f"/static/{self.name}?v={hashlib.sha256(self.body).hexdigest()[:12]}"
 
 
+def ratio_width(ratio: str) -> float:
+    """How long a likelihood ratio is drawn, -50 to 50: the same length for a ratio and its inverse, full at 30."""
+    return round(max(-50.0, min(50.0, 50 * math.log(float(ratio)) / math.log(30))), 1)
+
+
 class Pages:
     """Draws templates. One for the whole process; reads its files once."""
 
@@ -79,8 +86,9 @@ class Pages:
             "static": lambda name: self.files[name].url,
             "version": __version__,
             "not_validated": NOT_VALIDATED,
+            "status_words": STATUS_WORDS,
         }
-        self._templates.filters["markdown"] = as_html
+        self._templates.filters |= {"markdown": as_html, "ratio_width": ratio_width}
 
     def text(self, template: str, **values: Any) -> str:
         """The HTML of a template or of a part of a page."""

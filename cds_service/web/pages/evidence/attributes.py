@@ -1,0 +1,88 @@
+"""The 13 source attributes of an evidence-based decision support intervention (45 CFR 170.315(b)(11)(iv)(A))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cds_service.clinical.content import Condition, Content
+from cds_service.clinical.loading import VIRTUAL_TERMS
+
+NOT_USED = "not used"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """``number``: 1 to 13, as the rule counts them."""
+
+    number: int
+    name: str
+    value: str
+
+
+def attributes(content: Content, findings: Iterable[str], citations: Iterable[str]) -> tuple[Attribute, ...]:
+    """All 13 for what reads ``findings`` and rests on ``citations`` (texts)."""
+    about, read = content.about, set(findings)
+    values = (
+        ("Bibliographic citation", "; ".join(citations) or "none: expert choice"),
+        ("Developer", about.developer),
+        ("Funding source of the implementation", about.funding),
+        (
+            "Release and revision dates",
+            f"released {about.released}, revised {about.revised}, content {content.version}",
+        ),
+        ("Race", about.race or NOT_USED),
+        ("Ethnicity", about.ethnicity or NOT_USED),
+        ("Language", about.language or NOT_USED),
+        ("Sexual orientation", about.sexual_orientation or NOT_USED),
+        ("Gender identity", about.gender_identity or NOT_USED),
+        ("Sex", _sex(content, read)),
+        ("Date of birth", _birth(content, read)),
+        ("Social determinants of health data", about.social_determinants or NOT_USED),
+        ("Health status assessments data", _names(content, [k for k in about.health_status if k in read])),
+    )
+    return tuple(Attribute(number, name, value) for number, (name, value) in enumerate(values, 1))
+
+
+def findings_of(content: Content, when: Condition) -> frozenset[str]:
+    """Every finding that a condition reads, also through what it takes from the DVT pathway."""
+    terms = set(when.terms())
+    found = terms - VIRTUAL_TERMS
+    if "dvt_suspected" in terms:
+        found |= dvt_findings(content)
+    return with_bases(content, found)
+
+
+def dvt_findings(content: Content) -> set[str]:
+    """Every finding that the DVT pathway reads."""
+    found = {key for key, one in content.findings.items() if one.dvt.local_sign or one.dvt.risk or one.dvt.wells_item}
+    return found | {"pregnancy", "postpartum_6w", "suspected_dvt_coded", "homans_or_selftest_positive"}
+
+
+def with_bases(content: Content, findings: Iterable[str]) -> frozenset[str]:
+    """``findings``, and those from which some of them follow."""
+    found = set(findings)
+    for derived in content.reasoning.derived:
+        if derived.finding in found:
+            found |= {*derived.all, *filter(None, [derived.one_leg_only])}
+    return frozenset(found)
+
+
+def _birth(content: Content, read: set[str]) -> str:
+    """Used by all: below the adult age other rules apply (evidence C.4)."""
+    by_age = [age.finding for age in content.reasoning.ages if age.finding in read]
+    limit = f"used: below {content.reasoning.adult_from} years no adult rule is applied"
+    return f"{limit}; and for {_joined(content, by_age)}" if by_age else limit
+
+
+def _sex(content: Content, read: set[str]) -> str:
+    by_sex = [age.finding for age in content.reasoning.ages if age.finding in read and age.sex]
+    return f"used for {_joined(content, by_sex)}" if by_sex else NOT_USED
+
+
+def _names(content: Content, keys: list[str]) -> str:
+    return f"used: {_joined(content, keys)}" if keys else NOT_USED
+
+
+def _joined(content: Content, keys: list[str]) -> str:
+    return ", ".join(dict.fromkeys(content.name(key)[:1].lower() + content.name(key)[1:] for key in keys))

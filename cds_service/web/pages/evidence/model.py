@@ -1,0 +1,276 @@
+"""One object for each evidence page, read by its template and sent as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from cds_service import __version__
+from cds_service.clinical.assess import DVT_RULE
+from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Figure, Pathway, RedFlag
+from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
+from cds_service.web.pages.evidence.sources import EXPERT, STATUS_WORDS, Number, SourceView, source_view, sources_of
+
+NOT_REVIEWED = "not reviewed by a clinician"
+_VIRTUAL = {
+    "dvt_suspected": "DVT is suspected (see RF01)",
+    "age_under_18": "the patient is under 18",
+    "bakers_cyst_ruptured_known": "a ruptured Baker's cyst is known, by diagnosis or scan",
+}
+SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
+INDICATOR_WORDS = {"critical": "Urgent", "warning": "Soon", "info": "For information"}
+_OTHERS = {
+    "unread": (
+        "Chart not readable",
+        "A part of the chart that could bear on pain in the leg could not be read, so it was not judged. The card "
+        "names these entries: look at them yourself. No other card does not mean that there is no concern.",
+    ),
+    "gap": (
+        "Chart not complete",
+        "A complaint of the leg is recorded, but a part of the chart in which a sign of DVT could stand did not reach "
+        "this service, so DVT cannot be excluded on what came.",
+    ),
+}
+OTHERS = tuple(_OTHERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """A condition to read aloud: ``words`` is a finding, or ``parts`` are all or any of several."""
+
+    words: str = ""
+    kind: Literal["all", "any", ""] = ""
+    parts: tuple[Logic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRow:
+    """How a finding bears on a cause. Ratios above 1 speak for it; ``confirms``: the finding settles it."""
+
+    finding: str
+    name: str
+    confirms: bool
+    present: Number | None
+    absent: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What opens a suspicion of DVT (evidence C.5), by name: the local signs, and the major risks."""
+
+    signs: tuple[str, ...]
+    risks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything about one rule or cause; parts that do not apply are empty."""
+
+    key: str
+    kind: Literal["red_flag", "cause", "reading"]
+    title: str
+    says: str
+    urgency: str
+    indicator: str
+    reviewed_by: str
+    review_due: str
+    attributes: tuple[Attribute, ...]
+    sources: tuple[SourceView, ...]
+    numbers: tuple[Number, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
+    logic: Logic | None = None
+    suspicion: Suspicion | None = None
+    do: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    weights: tuple[WeightRow, ...] = ()
+    pathway: Pathway | None = None
+    examples: tuple[str, ...] = ()
+    tell_patient: str = ""
+    review_patient: str = ""
+    guideline: str = ""
+    care: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def review_words(self) -> str:
+        return f"reviewed by {self.reviewed_by}" if self.reviewed_by else NOT_REVIEWED
+
+    def as_json(self, content: Content) -> dict[str, Any]:
+        """For programs: the same, with the version and the use it is meant for."""
+        found: dict[str, Any] = {
+            "key": self.key,
+            "kind": self.kind,
+            "title": self.title,
+            "says": self.says,
+            "review": {"by": self.reviewed_by or None, "state": self.review_words, "due": self.review_due or None},
+            "version": {"service": __version__, "content": content.version},
+            "use": use_json(content.about),
+            "attributes": [asdict(one) for one in self.attributes],
+            "numbers": [one.as_json() for one in self.numbers],
+            "accuracy": [one.model_dump() for one in self.accuracy],
+            "sources": [asdict(one) for one in self.sources],
+        }
+        more = {
+            "urgency": self.urgency,
+            "indicator": self.indicator,
+            "when": _logic_json(self.logic) if self.logic else None,
+            "suspicion": asdict(self.suspicion) if self.suspicion else None,
+            "do": list(self.do),
+            "avoid": list(self.avoid),
+            "weights": [_weight_json(one) for one in self.weights],
+            "pathway": self.pathway.model_dump(mode="json") if self.pathway else None,
+            "examples": list(self.examples),
+        }
+        return found | {name: value for name, value in more.items() if value}
+
+
+def use_json(about: About) -> dict[str, Any]:
+    """What it is for and what not."""
+    names = ("purpose", "users", "population", "setting", "inputs", "not_for", "regulation", "validation")
+    return {name: getattr(about, name) for name in names}
+
+
+def evidence_of(content: Content, key: str) -> Evidence | None:
+    """The evidence behind a rule, a cause, or a card about the reading itself; None for anything else."""
+    if key in content.red_flags:
+        return _red_flag(content, key, content.red_flags[key])
+    if key in content.causes:
+        return _cause(content, key, content.causes[key])
+    if key in _OTHERS:
+        title, says = _OTHERS[key]
+        facts = attributes(content, (), ())
+        return Evidence(key, "reading", title, says, "", "info", "", "", facts, ())
+    return None
+
+
+def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
+    is_dvt = flag.cause == "dvt"
+    numbers = [Number("The rule as a whole", "", flag.source, flag.status)]
+    cited = [flag.source]
+    pathway = content.pathway if is_dvt else None
+    if pathway:
+        numbers += _windows(pathway)
+        cited += [pathway.source, *(number.source for number in numbers)]
+    accuracy = tuple(one for one in content.about.accuracy if one.about == flag.cause)
+    cited += [measured.source for measured in accuracy]
+    sources = sources_of(content, cited)
+    read = findings_of(content, flag.when) | {key for key in flag.sooner_if if key in content.findings}
+    cause = content.causes[flag.cause]
+    return Evidence(
+        key=key,
+        kind="red_flag",
+        title=flag.card.title,
+        says=flag.card.summary.replace("{side}", "the leg concerned"),
+        urgency=SPEED_WORDS[flag.speed],
+        indicator=flag.indicator,
+        reviewed_by=cause.review.by,
+        review_due=cause.review.due.isoformat(),
+        attributes=attributes(content, read, [one.text for one in sources]),
+        sources=sources,
+        numbers=tuple(numbers),
+        accuracy=accuracy,
+        logic=logic_of(content, flag.when),
+        suspicion=_suspicion(content) if key == DVT_RULE else None,
+        do=() if key == DVT_RULE else flag.card.do,
+        avoid=flag.card.avoid,
+        pathway=pathway,
+    )
+
+
+def _cause(content: Content, key: str, cause: Cause) -> Evidence:
+    prior = Number("Before any finding (prior)", f"{cause.prior.value:g}", cause.prior.source, cause.prior.status)
+    rows = tuple(_weight_rows(content, cause))
+    ratios = [number for row in rows for number in (row.present, row.absent) if number]
+    accuracy = tuple(one for one in content.about.accuracy if one.about == key)
+    actions = [content.actions[one] for one in cause.card.actions]
+    cited = [prior.source, *(ratio.source for ratio in ratios), *(measured.source for measured in accuracy)]
+    cited += [action.source for action in actions]
+    sources = sources_of(content, cited)
+    read = with_bases(content, {weight.finding for weight in cause.supports})
+    if key == "dvt":
+        read |= dvt_findings(content)
+    return Evidence(
+        key=key,
+        kind="cause",
+        title=cause.title,
+        says=cause.card.why,
+        urgency=cause.urgency,
+        indicator="",
+        reviewed_by=cause.review.by,
+        review_due=cause.review.due.isoformat(),
+        attributes=attributes(content, read, [one.text for one in sources]),
+        sources=sources,
+        numbers=(prior,),
+        accuracy=accuracy,
+        do=cause.card.next_steps,
+        avoid=cause.card.avoid,
+        weights=rows,
+        pathway=content.pathway if key == "dvt" else None,
+        examples=cause.examples.shown,
+        tell_patient=cause.card.tell_patient,
+        review_patient=cause.card.review,
+        guideline=cause.card.guideline,
+        care=tuple((one.title, one.text, _source_words(content, one.source, one.status)) for one in actions),
+    )
+
+
+def _source_words(content: Content, key: str, status: Any) -> str:
+    return STATUS_WORDS[status] if key == EXPERT else f"{source_view(content, key).text}; {STATUS_WORDS[status]}"
+
+
+def _weight_rows(content: Content, cause: Cause) -> Iterator[WeightRow]:
+    for weight in cause.supports:
+        name = content.findings[weight.finding].name
+        present = None
+        if weight.lr_present is not None:
+            present = Number(f"{name}, present", f"{weight.lr_present:g}", weight.source, weight.status_present)
+        absent = Number(f"{name}, absent", f"{weight.lr_absent:g}", weight.source, weight.status_absent)
+        yield WeightRow(weight.finding, name, weight.confirms, present, absent)
+
+
+def _suspicion(content: Content) -> Suspicion:
+    named = content.findings.values()
+    return Suspicion(
+        tuple(one.name for one in named if one.dvt.local_sign),
+        tuple(one.name for one in named if one.dvt.risk == "major"),
+    )
+
+
+def _windows(pathway: Pathway) -> list[Number]:
+    """The spans of the pathway: expert choices unless they say otherwise."""
+    named: tuple[tuple[str, Figure], ...] = (
+        ("A local sign counts in full", pathway.fresh_sign),
+        ("An unresolved sign still counts", pathway.stale_sign),
+        ("A pain is new", pathway.new_pain),
+        ("A complaint is current", pathway.complaint),
+        ("A test closes the suspicion", pathway.test_valid),
+        ("A repeat scan is due from", pathway.repeat_scan_after),
+        ("A repeat scan is due until", pathway.repeat_scan_before),
+    )
+    return [Number(what, f"{one.days} days", one.source, one.status) for what, one in named]
+
+
+def logic_of(content: Content, when: Condition) -> Logic:
+    """A condition in words; an unknown finding satisfies none of it."""
+    kind: Literal["all", "any"] = "all" if when.all else "any"
+    parts = tuple(
+        Logic(words=_VIRTUAL.get(part) or content.findings[part].name)
+        if isinstance(part, str)
+        else logic_of(content, part)
+        for part in (when.all or when.any)
+    )
+    return parts[0] if len(parts) == 1 else Logic(kind=kind, parts=parts)
+
+
+def _logic_json(logic: Logic) -> Any:
+    return {logic.kind: [_logic_json(part) for part in logic.parts]} if logic.parts else logic.words
+
+
+def _weight_json(row: WeightRow) -> dict[str, Any]:
+    return {
+        "finding": row.finding,
+        "name": row.name,
+        "confirms": row.confirms,
+        "present": row.present.as_json() if row.present else None,
+        "absent": row.absent.as_json(),
+    }

@@ -1,0 +1,70 @@
+"""``/evidence``: for people as HTML, for programs as JSON at the same address with ``.json``."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from cds_service import __version__
+from cds_service.clinical.content import Content
+from cds_service.web.json_response import json_response
+from cds_service.web.openapi import errors
+from cds_service.web.pages.evidence.explorer import explorer_of
+from cds_service.web.pages.evidence.model import INDICATOR_WORDS, OTHERS, Evidence, evidence_of, use_json
+from cds_service.web.pages.evidence.sources import source_view
+from cds_service.web.pages.layout import Pages
+from cds_service.web.running import Running
+
+
+def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
+    """The index, the explorer, and a page for each rule and cause."""
+
+    @app.get("/evidence", response_class=HTMLResponse, responses=errors())
+    async def index() -> Response:
+        content = running.service.content
+        causes = sorted(content.causes.items(), key=lambda one: one[1].title.lower())
+        return pages.page(
+            "evidence_index.html",
+            content=content,
+            causes=causes,
+            rules=sorted(content.red_flags.items()),
+            others=[_known(content, key) for key in OTHERS],
+            words=INDICATOR_WORDS,
+        )
+
+    @app.get("/evidence.json", responses=errors())
+    async def index_json() -> Response:
+        content = running.service.content
+        keys = {"rules": content.red_flags, "causes": content.causes}
+        addresses = {name: {key: f"/evidence/{key}.json" for key in sorted(found)} for name, found in keys.items()}
+        version = {"service": __version__, "content": content.version}
+        return json_response({"use": use_json(content.about), "version": version, **addresses})
+
+    @app.get("/evidence/explorer", response_class=HTMLResponse, responses=errors())
+    async def explorer() -> Response:
+        return pages.page("explorer.html", explorer=explorer_of(running.service.content))
+
+    @app.get("/evidence/{key}.json", responses=errors(404))
+    async def one_json(key: str) -> Response:
+        content = running.service.content
+        return json_response(_known(content, key).as_json(content))
+
+    @app.get("/evidence/{key}", response_class=HTMLResponse, responses=errors(404))
+    async def one(key: str) -> Response:
+        content = running.service.content
+        found = _known(content, key)
+        return pages.page(
+            "evidence.html",
+            one=found,
+            content=content,
+            words=INDICATOR_WORDS,
+            source=lambda name: source_view(content, name),
+        )
+
+
+def _known(content: Content, key: str) -> Evidence:
+    found = evidence_of(content, key)
+    if found is None:
+        raise HTTPException(404, "no such rule or cause")
+    return found

@@ -1,0 +1,65 @@
+"""Citations as a reader sees them: text, year, address, and how far each was read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.clinical.content import Content, FigureStatus
+
+STATUS_WORDS: dict[FigureStatus, str] = {
+    "seen": "seen in the source",
+    "recalled": "from memory of the source, not checked",
+    "adapted": "adapted from the source",
+    "expert": "expert choice, no study",
+    "article": "from the article this content started with",
+}
+_READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
+_YEAR = re.compile(r"(?<![\d:])(?:19[5-9]|20[0-4])\d(?![\d:])")
+EXPERT = "expert"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A citation. ``years``: as stated; empty if none is. ``read``: how far it was, when the content was written."""
+
+    key: str
+    text: str
+    years: tuple[str, ...]
+    url: str
+    read: str
+
+    @property
+    def year_words(self) -> str:
+        return ", ".join(self.years) if self.years else "year not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number with where it comes from and how far that goes."""
+
+    what: str
+    value: str
+    source: str
+    status: FigureStatus
+
+    @property
+    def status_words(self) -> str:
+        return STATUS_WORDS[self.status]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"what": self.what, "value": self.value, "source": self.source, "status": self.status}
+
+
+def source_view(content: Content, key: str) -> SourceView:
+    """One citation."""
+    citation = content.citations[key]
+    # The year may stand in the text, else in the name that the content gives the source.
+    years = _YEAR.findall(citation.text) or _YEAR.findall(re.sub(r"[a-z_]+", " ", key))
+    return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, _READ_WORDS[citation.read])
+
+
+def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:
+    """The citations named by ``keys``, each once, in that order; expert choices are no source."""
+    return tuple(source_view(content, key) for key in dict.fromkeys(keys) if key != EXPERT)

@@ -1,0 +1,29 @@
+// Narrows the table to one cause or kind of finding, and changes between weights if present and if absent.
+(() => {
+  const table = document.getElementById("heat");
+  const choices = document.getElementById("choices");
+  const shown = document.getElementById("shown");
+  choices.hidden = false;
+
+  function draw() {
+    const chosen = new FormData(choices).get("if");
+    table.className = `if-${chosen}`;
+    const cause = Number(document.getElementById("cause").value);
+    const kind = document.getElementById("kind").value;
+    let rows = 0;
+    for (const row of table.rows) {
+      if (row.classList.contains("kind")) continue;
+      [...row.cells].forEach((cell, place) => { cell.hidden = Boolean(cause) && place > 0 && place !== cause; });
+      if (row.parentElement.tagName === "THEAD") continue;
+      const body = row.parentElement;
+      const other = Boolean(kind) && body.dataset.kind !== kind;
+      row.hidden = other || (Boolean(cause) && !row.cells[cause].firstChild);
+      if (!row.hidden) rows += 1;
+    }
+    for (const body of table.tBodies) body.hidden = [...body.rows].slice(1).every((row) => row.hidden);
+    shown.textContent = `${rows} findings`;
+  }
+  choices.addEventListener("input", draw);
+  choices.addEventListener("submit", (event) => event.preventDefault());
+  draw();
+})();

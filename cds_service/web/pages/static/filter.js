@@ -1,0 +1,19 @@
+// Leaves in the list what holds the words typed; without this script everything stands there.
+(() => {
+  const field = document.getElementById("filter");
+  const found = document.getElementById("found");
+  const items = [...document.querySelectorAll("[data-words]")];
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let count = 0;
+    for (const one of items) {
+      const text = one.dataset.words.toLowerCase();
+      one.hidden = !words.every((word) => text.includes(word));
+      if (!one.hidden) count += 1;
+    }
+    document.querySelectorAll("[data-group]").forEach((group) => {
+      group.hidden = ![...group.querySelectorAll("[data-words]")].some((one) => !one.hidden);
+    });
+    found.textContent = words.length ? `${count} found` : "";
+  });
+})();

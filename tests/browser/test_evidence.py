@@ -1,0 +1,44 @@
+"""The evidence pages in a browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import FIRST_PAINT_BYTES, Look, first_paint_bytes
+from tests.conftest import Server
+
+
+@pytest.mark.parametrize("key", ["RF01", "RF10", "bakers_cyst", "dvt", "unread"])
+def test_a_page(server: Server, page: Page, look: Look, key: str) -> None:
+    assert first_paint_bytes(page, f"{server.url}/evidence/{key}") < FIRST_PAINT_BYTES
+    expect(page.get_by_text("Not reviewed by a clinician")).to_be_visible()
+    look(page, f"evidence-{key}")
+
+
+def test_index(server: Server, page: Page, look: Look) -> None:
+    assert first_paint_bytes(page, f"{server.url}/evidence") < FIRST_PAINT_BYTES
+    look(page, "evidence")
+    page.get_by_label("Find a rule or cause").fill("baker")
+    expect(page.get_by_role("link", name="Baker's (popliteal) cyst", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Cellulitis")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Urgent rules")).to_be_hidden()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Baker's")
+
+
+def test_explorer(server: Server, page: Page, look: Look) -> None:
+    assert first_paint_bytes(page, f"{server.url}/evidence/explorer") < FIRST_PAINT_BYTES
+    look(page, "explorer")
+    row = page.get_by_role("row", name="Calf swelling", exact=False).first
+    expect(row).to_contain_text("1.45")
+    page.get_by_label("if absent").check()
+    expect(row.get_by_text("0.67", exact=True)).to_be_visible()
+    expect(row.get_by_text("1.45", exact=True)).to_be_hidden()
+    page.get_by_label("Cause", exact=True).select_option(label="Septic arthritis")
+    expect(page.get_by_role("columnheader")).to_have_count(2)
+    page.get_by_label("Findings", exact=True).select_option(label="Laboratory")
+    expect(page.get_by_role("status")).to_have_text("2 findings")
+    page.set_viewport_size({"width": 320, "height": 800})
+    look(page, "explorer-one-cause")
