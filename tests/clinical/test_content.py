@@ -199,8 +199,8 @@ def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
 # --- the manual ---
 
 ROOTS: tuple[type[BaseModel], ...] = (
-    models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate, models.Action,
-    models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
+    models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate,
+    models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
 )  # fmt: skip
 
 
