@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+
+from joserfc.jwk import ECKey
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
+from cds_service.hooks.clients.model import SCOPES
 from tests.conftest import ROOT
 
 DEPLOY = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
@@ -35,11 +39,21 @@ def test_every_test_that_security_names_is_there() -> None:
                 assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), name
 
 
-def test_the_example_of_a_clients_file_loads(tmp_path: Path, content: Content) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", DEPLOY, re.DOTALL)
+def test_the_examples_of_a_clients_file_load(tmp_path: Path, content: Content) -> None:
+    example, smart = re.findall(r"```toml\n(.*?)```", DEPLOY, re.DOTALL)
     path = tmp_path / "clients.toml"
     path.write_text(example, encoding="utf-8")
     settings = Settings(clients=path, order_url="https://orders.north.example/{order}")
     clients = load_clients(settings, content)
     assert [caller.name for caller in clients.everyone] == ["default", "north"]
     assert clients.everyone[1].order_coding("venous_duplex", "left") is not None
+    path.write_text(smart, encoding="utf-8")
+    key = ECKey.generate_key("P-384").as_dict(private=True)
+    (tmp_path / "north-private.json").write_text(json.dumps({**key, "kid": "one"}), encoding="utf-8")
+    clients = load_clients(Settings(clients=path), content)
+    assert clients.signing["north"].kid == "one"
+    assert clients.launched_from("https://ehr.north.example/fhir") is clients.everyone[1]
+
+
+def test_the_scopes_to_register_are_those_asked_for() -> None:
+    assert f"| scopes | `{' '.join(SCOPES)}` |" in DEPLOY
