@@ -14,7 +14,7 @@ from cds_service.hooks.audit import events
 from cds_service.hooks.audit.journal import Journal, NoJournal
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.prefetch import Prefetched
+from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.register.rows import FeedbackRow
 from cds_service.hooks.showing import Shown
 from cds_service.hooks.smart.chart import context_of
@@ -88,10 +88,17 @@ class Auditing:
 
     def order(self, now: datetime, caller: Caller, launch: Launch, order: str, fate: str) -> None:
         """An order signed on the order page, whatever became of it."""
-        asker = self._keyed.asker(caller.name, launch.iss, context_of(launch))
-        call = events.Call(now, self._service, _sender(caller), asker)
         server = str(Address.parse(launch.iss))
-        self._journal.record([events.signed_order(events.SignedOrder(call, server, launch.order, order, fate))])
+        signed = events.SignedOrder(self._launch(now, caller, launch), server, launch.order, order, fate)
+        self._journal.record([events.signed_order(signed)])
+
+    def chart(self, now: datetime, caller: Caller, launch: Launch, parts: Prefetched) -> None:
+        """A chart read for the order page, key by key."""
+        self.read(self._launch(now, caller, launch), launch.iss, gather(None), parts)
+
+    def _launch(self, now: datetime, caller: Caller, launch: Launch) -> events.Call:
+        asker = self._keyed.asker(caller.name, launch.iss, context_of(launch))
+        return events.Call(now, self._service, _sender(caller), asker)
 
     def feedback(self, now: datetime, proved: Caller | None, rows: Sequence[FeedbackRow], status: int) -> None:
         """Every statement, whether it could be kept (200) or not (503)."""

@@ -17,7 +17,7 @@ from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import HOOK, Context, FhirAuthorization, HookRequest
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import placed_words
-from cds_service.hooks.prefetch import gather
+from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, Service
 from cds_service.hooks.smart.launches import Launch
 
@@ -33,14 +33,19 @@ class Reading:
         draft: the order that the card proposed, as the chart stands now.
         basis: ``card`` if the chart still asks for it, ``chart`` if the page was opened without a card and the chart
             asks for this, ``none`` if the chart asks for no urgent order, ``unread`` if it could not be judged.
-        lacking: parts of the chart that did not come whole, in words.
+        parts: of the chart, as they came.
         same: orders of the same services in the last seven days, in words.
     """
 
     draft: OrderDraft
     basis: Literal["card", "chart", "none", "unread"]
-    lacking: tuple[str, ...] = ()
+    parts: Prefetched
     same: tuple[str, ...] = ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Parts of the chart that did not come whole, in words."""
+        return tuple(part.words for part in self.parts.lacking)
 
 
 def context_of(launch: Launch) -> Context:
@@ -64,13 +69,12 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         ),
     )
     prefetched = await reader.complete(request, gather(None), launched_from=Address.parse(launch.iss))
-    lacking = tuple(part.words for part in prefetched.lacking)
     try:
         answer = service.answer(request, prefetched, now, caller)
     except (NothingToJudgeBy, UnusableInput):
-        return Reading(_bare(service, launch), "unread", lacking)
+        return Reading(_bare(service, launch), "unread", prefetched)
     draft, basis = _draft(service, answer, launch)
-    return Reading(draft, basis, lacking, tuple(_same_orders(service, answer.assessment, draft, now)))
+    return Reading(draft, basis, prefetched, tuple(_same_orders(service, answer.assessment, draft, now)))
 
 
 def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Literal["card", "chart", "none"]]:

@@ -13,7 +13,17 @@ from fhir.resources.R4B.auditevent import AuditEvent
 
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.audit import codes, events
-from cds_service.hooks.audit.events import Call, CardFate, DraftOrder, Event, Feedback, FhirRead, HookCall, Sender
+from cds_service.hooks.audit.events import (
+    Call,
+    CardFate,
+    DraftOrder,
+    Event,
+    Feedback,
+    FhirRead,
+    HookCall,
+    Sender,
+    SignedOrder,
+)
 from cds_service.hooks.messages import Context
 from cds_service.hooks.prefetch import KEYS
 
@@ -41,6 +51,9 @@ ALL = {
     "failed read": events.fhir_read(FhirRead(CALL, SERVER, "patient", "refused")),
     "read for nobody": events.fhir_read(FhirRead(NOBODY, SERVER, "patient")),
     "draft order": events.draft_order(DraftOrder(CALL, "c-1", "s-1", "venous_duplex")),
+    "signed order": events.signed_order(SignedOrder(CALL, SERVER, "o-1", "dvt_referral", "placed")),
+    "order not placed": events.signed_order(SignedOrder(CALL, SERVER, "o-1", "dvt_referral", "forbidden")),
+    "uncertain order": events.signed_order(SignedOrder(CALL, SERVER, "o-1", "dvt_referral", "unsure")),
     "feedback": events.feedback(Feedback(NOBODY, "c-1", "overridden")),
     "lost": events.lost(NOON, 17, NOON - timedelta(minutes=1), NOON),
     "torn": events.torn(NOON, file="audit-1.ndjson.torn-1", size=12, digest="0" * 64),
@@ -236,3 +249,13 @@ def test_times_are_in_utc() -> None:
     assert event["recorded"] == "2026-03-16T12:00:00.000Z"
     assert ALL["lost"]["period"] == {"start": "2026-03-16T11:59:00.000Z", "end": "2026-03-16T12:00:00.000Z"}
     assert details(ALL["lost"]["entity"][0]) == {"lost": "17"}
+
+
+def test_a_signed_order_says_what_became_of_it() -> None:
+    """Only a placed one is a success; one of which nobody knows is the worst."""
+    outcomes = [ALL[name]["outcome"] for name in ("signed order", "order not placed", "uncertain order")]
+    assert outcomes == [codes.SUCCESS, codes.MINOR_FAILURE, codes.SERIOUS_FAILURE]
+    [order] = [one for one in entities(ALL["signed order"], "2") if "detail" in one]
+    assert order["what"]["identifier"]["value"] == "urn:uuid:o-1"
+    assert details(order) == {"order": "dvt_referral", "fate": "placed"}
+    assert ALL["signed order"]["action"] == "C"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from fhir.resources.R4B.servicerequest import ServiceRequest
+from pydantic import SecretStr
 
-from tests.conftest import Server
+from cds_service.hooks.register.store import Store
+from tests.conftest import NOW, Server
 from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, words
 
@@ -522,11 +527,66 @@ def test_a_chart_that_cannot_be_read_is_named(both: Both, path: str, status: int
     assert "Text to copy" in seen
 
 
-def test_tokens_are_nowhere_but_sealed(both: Both, tmp_path: Path) -> None:
-    ehr, server = both
-    visitor, page = opened(both)
-    visitor.send(page)
-    [token] = ehr.tokens
+def test_tokens_and_patients_are_nowhere_but_sealed(tmp_path: Path) -> None:
+    """Not in the page, cookies, log, audit journal or metrics, and not readable in the database."""
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger().addHandler(handler)
+    audit = tmp_path / "audit"
+    audit.mkdir()
+    database = tmp_path / "register.db"
+    url = SecretStr(f"sqlite:///{database}")
+    try:
+        with ehr_and_service(tmp_path, audit_folder=audit, database_url=url) as (ehr, server):
+            visitor, page = opened((ehr, server))
+            visitor.send(page)
+            [token] = ehr.tokens
+            metrics = server.get("/metrics").text
+    finally:
+        logging.getLogger().removeHandler(handler)
+    kept = "".join(file.read_bytes().decode("latin-1") for file in (*audit.iterdir(), *tmp_path.glob("register.db*")))
+    for secret in (token, "Northcote", "MRN-77", "dvt-1"):
+        for place in (str(visitor.set_cookies), metrics, kept, str(seen)):
+            assert secret not in place
     assert token not in page.text
-    assert token not in str(visitor.set_cookies)
-    assert server.url
+    events = [json.loads(line)["event"] for file in audit.glob("*.ndjson") for line in file.read_text().splitlines()]
+    told = [coding["code"] for event in events for coding in event.get("subtype", ())]
+    assert told.count("signed-order") == 1
+    assert told.count("search-type") >= 5
+    assert "order_page_opened" in str(seen)
+
+
+def test_what_has_ended_is_deleted(tmp_path: Path) -> None:
+    """The row of a launch, with the EHR's token in it, goes when the token has ended."""
+    store = Store.open(f"sqlite:///{tmp_path}/register.db")
+    store.migrate()
+    store.begin_launch("a", "sealed", NOW)
+    store.begin_launch("b", "sealed", NOW + timedelta(minutes=5))
+    store.forget(NOW + timedelta(seconds=1))
+    assert store.launch("a") is None
+    assert store.launch("b") == ("sealed", 0)
+    assert store.continue_launch("b", "next", 0, NOW)
+    assert not store.continue_launch("b", "other", 0, NOW)
+    assert store.launch("b") == ("next", 1)
+    store.close()
+
+
+def test_the_database_is_down(tmp_path: Path) -> None:
+    """A page that says so, not a bare error, and nothing is sent: it could not be kept from being sent twice."""
+    data = tmp_path / "data"
+    data.mkdir()
+    with ehr_and_service(tmp_path, database_url=SecretStr(f"sqlite:///{data}/register.db")) as (ehr, server):
+        visitor, page = opened((ehr, server))
+        data.rename(tmp_path / "gone")
+        data.touch()  # a file where the folder was: nothing can be opened or made there
+        while server.get("/health/ready").json()["database"]["status"] == "up":
+            pass
+        for answer in (
+            visitor.ask("GET", ehr.launch_url(server.url)),
+            visitor.ask("GET", page.url),
+            visitor.send(page),
+        ):
+            assert answer.status_code == 503
+            assert "Nothing has been placed" in words(answer)
+        assert ehr.posts() == 0

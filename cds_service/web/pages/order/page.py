@@ -113,8 +113,10 @@ class OrderPage:
         )
 
     async def _reading(self) -> Reading:
-        bench = self.bench
-        return await read_chart(bench.reader, bench.running.service, self.caller, self.launch, bench.clock())
+        bench, now = self.bench, self.bench.clock()
+        reading = await read_chart(bench.reader, bench.running.service, self.caller, self.launch, now)
+        bench.auditing.chart(now, self.caller, self.launch, reading.parts)
+        return reading
 
     def _without_chart(self, note: str) -> OrderView:
         content = self.bench.running.service.content
