@@ -91,6 +91,7 @@ def test_every_code_is_written_as_its_source_has_it() -> None:
         ("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "Restful Operation"),
         ("http://hl7.org/fhir/restful-interaction", "read", "read"),
         ("http://hl7.org/fhir/restful-interaction", "search-type", "search-type"),
+        ("http://hl7.org/fhir/restful-interaction", "create", "create"),
         ("http://hl7.org/fhir/restful-interaction", "operation", "operation"),
         ("http://dicom.nema.org/resources/ontology/DCM", "110153", "Source Role ID"),
         ("http://dicom.nema.org/resources/ontology/DCM", "110152", "Destination Role ID"),
