@@ -198,12 +198,12 @@ def untouched(direct: Direct, name: str) -> dict[str, Any]:
 
 
 _STRANGERS = re.compile(r" ?\d+ entr(y|ies) not about this patient left out\.")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_FRESH = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=\?draft=)[\w.\-]+")
 
 
 def plain(answer: dict[str, Any]) -> Any:
-    """The cards without fresh uuids and what is said about strangers, and without details that had to be cut for it."""
-    cards = orjson.loads(_UUID.sub("uuid", _STRANGERS.sub("", orjson.dumps(answer["cards"]).decode())))
+    """The cards without what is always new and what is said of strangers, and without details cut to make room for it."""
+    cards = orjson.loads(_FRESH.sub("fresh", _STRANGERS.sub("", orjson.dumps(answer["cards"]).decode())))
     return [{key: value for key, value in card.items() if key != "detail"} for card in cards]
 
 

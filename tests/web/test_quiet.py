@@ -106,7 +106,7 @@ def test_an_answered_dvt_card_shrinks_and_does_not_vanish(own: Server, clock: Cl
     assert small["summary"].startswith("Still open: Suspected DVT, left leg")
     assert small["uuid"] != full[0]["uuid"]
     assert small["source"]["topic"] == full[0]["source"]["topic"]
-    assert small["links"] == full[0]["links"]
+    assert [link["url"].split("?")[0] for link in small["links"]] == [f"{own.url}/orders/dvt_referral"]
     assert "suggestions" not in small
     assert "\n\n" not in small["detail"]
     assert "Answered by you on 16 Mar at 14:05 UTC" in small["detail"]

@@ -341,10 +341,10 @@ def test_no_chart_text_in_answer_or_log(server: Server, caplog: pytest.LogCaptur
 
 
 def test_pages(server: Server) -> None:
-    assert "Nothing has been ordered" in server.get("/orders/venous_duplex?side=left").text
-    page = server.get("/orders/venous_duplex?side=<script>").text
+    page = server.get("/orders/venous_duplex?side=<script>&draft=<script>").text
     assert "<script>" not in page
-    assert "NOT RECORDED" in page
+    assert "Nothing has been ordered" in page
+    assert "NOT STATED" in page
     assert server.get("/orders/nothing").status_code == 404
     assert "not validated" in server.get("/evidence/knee_oa").text.lower().replace(
         "has been validated", "not validated"
