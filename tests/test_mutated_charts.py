@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service.cli.examples import as_request
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder
 from cds_service.ground.settings import Settings
+from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
 from cds_service.hooks.prefetch import gather
 from cds_service.web.app import create_app
