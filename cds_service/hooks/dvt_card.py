@@ -33,10 +33,15 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
+        standing=_standing(placed),
         links=[order_link(call.content, _draft(call, leg, level), call.base_url, call.order_url)],
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
     )
+
+
+def _standing(placed: list[str]) -> str:
+    return capital(f"{'; '.join(placed)}.") if placed else ""
 
 
 def wells_words(wells: Wells) -> str:
@@ -106,7 +111,7 @@ def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed:
         (0, _not_recorded(verdict)),
         (0, "**Guideline options**" + "".join(f"\n- {option}" for option in _options(call, verdict))),
         (0, _caution(call, verdict)),
-        (0, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (0, _standing(placed)),
         (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
         (2, _by_hand(call, verdict)),
         (0, closing_line(call, "RF01")),
