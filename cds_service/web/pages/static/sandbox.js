@@ -33,14 +33,14 @@ async function change(path, body) {
   return told;
 }
 
-// Runs one action of the reader, tells what came of it, and calls the service again.
+// Runs one action of the reader, calls the service again, and tells what came of it when both are done.
 async function act(work, focus) {
   try {
-    say(await work());
+    const words = await work();
+    if (await call(focus)) say(words);
   } catch (error) {
-    return say(error instanceof TypeError ? "The service cannot be reached." : error.message, true);
+    say(error instanceof TypeError ? "The service cannot be reached." : error.message, true);
   }
-  await call(focus);
 }
 
 async function asked() {
@@ -56,15 +56,18 @@ async function call(focus) {
   try {
     const { text, road } = await asked();
     const outcome = await timed(text);
-    if (mine !== turn) return;
+    if (mine !== turn) return false;
     last = { request: text, answer: outcome.answer };
     const part = await post(`${here}/drawn`, { ...outcome, road });
     if (!part.ok) throw new Error((await part.json()).issue[0].diagnostics);
     const page = new DOMParser().parseFromString(await part.text(), "text/html");
-    if (mine === turn) show(page.querySelector(".drawn"), focus);
+    if (mine !== turn) return false;
+    show(page.querySelector(".drawn"), focus);
+    return true;
   } catch (error) {
-    if (!(error instanceof TypeError)) say(error.message, true);
+    say(error instanceof TypeError ? "" : error.message, true);
     unreachable();
+    return false;
   }
 }
 
