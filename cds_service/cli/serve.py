@@ -89,6 +89,8 @@ def _welcome(settings: Settings) -> None:
         console.print(Text("  callers must bring a token of a known client"))
         log.info("started", auth="required", host=settings.host, port=settings.port, workers=settings.workers)
     console.print(Text(f"  open      {base}/"))
+    if settings.sandbox:
+        console.print(Text(f"  sandbox   {base}/sandbox"))
     console.print(Text(f"  discovery {base}/cds-services"))
     example = _demo_request() if settings.auth == "open" else None
     if example:

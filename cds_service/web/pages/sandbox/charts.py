@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ class Chart:
         token: what its FHIR server asks for.
         opened: the resources as they were when it was opened. resources: as they are now.
         told: the verdict of the last answer drawn, so that the next can say what moved.
+        changing: held while facts are changed, since each change rests on the reading before it.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Chart:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     resources: list[Resource] = field(default_factory=list)
     told: Mapping[str, str] = field(default_factory=dict)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _number: int = 0
 
     def __post_init__(self) -> None:

@@ -158,8 +158,11 @@ def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
     service, now = sandbox.running.service, sandbox.clock()
     content = service.content
     assessment = chart.judged(service, now, sandbox.fhir_server(chart))
-    verdict = explain.verdict(content, assessment, [card.indicator for card in came.cards], chart.told)
-    chart.told = {one.name: one.now for one in verdict}
+    if came.problem:
+        verdict = [explain.Told("Cards", "no judgement", "")]
+    else:
+        verdict = explain.verdict(content, assessment, [card.indicator for card in came.cards], chart.told)
+        chart.told = {one.name: one.now for one in verdict}
     return sandbox.pages.page(
         "sandbox/drawn.html",
         chart=chart,
@@ -172,7 +175,7 @@ def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
         derived=explain.derived(content, assessment),
         diagnoses=explain.diagnoses(content, assessment),
         orders=explain.orders(content, assessment, chart),
-        legs=explain.legs(content, assessment),
+        legs=() if came.problem else explain.legs(content, assessment),
         counts=explain.terms_missing,
         sides=switches.SIDES,
         statements=any(one["resourceType"] == "MedicationStatement" for one in chart.resources),
@@ -197,22 +200,17 @@ def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
     @app.post(f"{ROOT}/charts/{{identity}}/facts", include_in_schema=False)
     async def switch(identity: str, request: Request) -> Response:
         chart = sandbox.charts.find(identity)
-        service, now = sandbox.running.service, sandbox.clock()
-        wanted = switches.understood(service.content, await sandbox.posted(request))
-        server = sandbox.fhir_server(chart)
-        before = chart.judged(service, now, server).record
-        switches.apply(service.content, chart, before, wanted, now.date())
-        after = chart.judged(service, now, server).record
-        return json_response({"lost": switches.lost(service.content, before, after, wanted)})
+        wanted = switches.understood(sandbox.running.service.content, await sandbox.posted(request))
+        async with chart.changing:
+            return json_response({"lost": await to_thread(_switched, sandbox, chart, wanted)})
 
     @app.post(f"{ROOT}/charts/{{identity}}/removed", include_in_schema=False)
     async def remove(identity: str, request: Request) -> Response:
         chart = sandbox.charts.find(identity)
         source = _text(await sandbox.posted(request), "source")
-        service = sandbox.running.service
-        record = chart.judged(service, sandbox.clock(), sandbox.fhir_server(chart)).record
-        if not switches.remove(service.content, chart, record, source):
-            raise UnusableInput("there is no such entry in this chart")
+        async with chart.changing:
+            if not await to_thread(_removed, sandbox, chart, source):
+                raise UnusableInput("there is no such entry in this chart")
         return json_response({})
 
     @app.post(f"{ROOT}/charts/{{identity}}/reset", include_in_schema=False)
@@ -220,6 +218,19 @@ def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
         check_same_origin(request)
         sandbox.charts.find(identity).reset()
         return json_response({})
+
+
+def _switched(sandbox: Sandbox, chart: Chart, wanted: switches.Switch) -> list[str]:
+    service, now, server = sandbox.running.service, sandbox.clock(), sandbox.fhir_server(chart)
+    before = chart.judged(service, now, server).record
+    switches.apply(service.content, chart, before, wanted, now.date())
+    return switches.lost(service.content, before, chart.judged(service, now, server).record, wanted)
+
+
+def _removed(sandbox: Sandbox, chart: Chart, source: str) -> bool:
+    service = sandbox.running.service
+    record = chart.judged(service, sandbox.clock(), sandbox.fhir_server(chart)).record
+    return switches.remove(service.content, chart, record, source)
 
 
 def _text(body: Any, name: str) -> str:
@@ -254,5 +265,5 @@ def _add_fhir(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.get(f"{ROOT}/fhir/{{path:path}}", include_in_schema=False)
     async def of_everyone(path: str, request: Request) -> Response:
-        resources = sandbox.everyone.on(sandbox.clock().date())
+        resources = await to_thread(sandbox.everyone.on, sandbox.clock().date())
         return fhir.answer(resources, f"{sandbox.fhir_root}/fhir", path, request.query_params.multi_items())

@@ -27,7 +27,7 @@ const file = document.getElementById("file");
 const wrong = document.getElementById("bundle-wrong");
 
 function complain(words) {
-  wrong.textContent = words;
+  wrong.textContent = words.charAt(0).toUpperCase() + words.slice(1);
   wrong.hidden = false;
   field.setAttribute("aria-invalid", "true");
   field.focus();
