@@ -249,4 +249,7 @@ document.getElementById("copy").addEventListener("click", async () => {
   }
 });
 
+// In a narrow panel the cards come first.
+if (matchMedia("(max-width: 40rem)").matches) document.getElementById("fold").open = false;
+
 call();
