@@ -23,7 +23,7 @@ setup: .venv/.ready  ## create .venv and install everything into it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## run the service on 127.0.0.1:8000 (PORT changes it) with a request to paste
+demo: setup  ## run the service with its sandbox on 127.0.0.1:8000 (PORT changes it) and a request to paste
 	@$(BIN)/knee-cds examples build/patients
 	KNEE_CDS_AUTH=open KNEE_CDS_SANDBOX=true KNEE_CDS_LOG_STYLE=text KNEE_CDS_PORT=$(PORT) KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds serve
 

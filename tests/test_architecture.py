@@ -30,10 +30,11 @@ ALLOWED = {
     "requests": {"hooks/outbound.py"},
     "urllib3": {"hooks/outbound.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
-    "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "cli/examples.py"},
+    "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "hooks/examples.py"},
     "orjson": {
         "web",
         "cli",
+        "hooks/examples.py",
         "hooks/outbound.py",
         "hooks/register",
         "hooks/clients",

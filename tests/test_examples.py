@@ -13,7 +13,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from markdown_it import MarkdownIt
 
 from cds_service.cli.evaluate import judge
-from cds_service.cli.examples import as_request, bundles, moved, reference_day
+from cds_service.hooks.examples import as_request, bundles, moved, reference_day
 from cds_service.hooks.service import Service
 from tests.conftest import EXAMPLES, NOW, Server, bundle, stories
 

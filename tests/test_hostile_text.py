@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.cli.evaluate import judge
-from cds_service.cli.examples import as_request
 from cds_service.cli.report import as_json, explained
 from cds_service.clinical.assessment import Assessment
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
+from cds_service.hooks.examples import as_request
 from cds_service.hooks.final_pass import inert
 from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.prefetch import gather

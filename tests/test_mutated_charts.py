@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service.cli.examples import as_request
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder
 from cds_service.ground.settings import Settings
+from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
 from cds_service.hooks.prefetch import gather
 from cds_service.web.app import create_app
@@ -202,7 +202,7 @@ _FRESH = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{
 
 
 def plain(answer: dict[str, Any]) -> Any:
-    """The cards without what is always new and what is said of strangers, and without details cut to make room for it."""
+    """The cards without what is always new and what is said of strangers, and without details cut to make room."""
     cards = orjson.loads(_FRESH.sub("fresh", _STRANGERS.sub("", orjson.dumps(answer["cards"]).decode())))
     return [{key: value for key, value in card.items() if key != "detail"} for card in cards]
 

@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cds_service.cli.inputs import BundleInput, documents, understand
+from cds_service.cli.inputs import documents, understand
 from cds_service.cli.report import as_json as report
 from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
 from cds_service.clinical.assessment import Assessment
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
 from cds_service.ground.settings import Settings
+from cds_service.hooks.bundles import OneChart
 from cds_service.hooks.messages import Card
 from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service, load_content
@@ -99,7 +100,7 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
         UnusableInput, NothingToJudgeBy, pydantic.ValidationError: the document cannot be judged.
     """
     given = understand(document)
-    if isinstance(given, BundleInput):
+    if isinstance(given, OneChart):
         assessment = service.judge(given.context.patientId, given.entries, now)
         cards = service.cards(assessment, given.context, now)
     else:

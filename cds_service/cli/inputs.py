@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Iterator
+from typing import IO
 
 import orjson
 
-from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.errors import UnusableInput
-from cds_service.hooks.messages import HOOK, Context, HookRequest
-from cds_service.hooks.prefetch import bundle_entries
+from cds_service.hooks.bundles import OneChart, one_chart
+from cds_service.hooks.messages import HOOK, HookRequest
 
 _NOBODY = "Practitioner/command-line"
-
-
-@dataclass(frozen=True, slots=True)
-class BundleInput:
-    """A chart as one Bundle."""
-
-    context: Context
-    entries: tuple[ChartEntry, ...]
 
 
 def documents(stream: IO[bytes]) -> Iterator[bytes]:
@@ -43,7 +33,7 @@ def documents(stream: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def understand(document: bytes) -> BundleInput | HookRequest:
+def understand(document: bytes) -> OneChart | HookRequest:
     """One document as an input.
 
     Raises:
@@ -57,44 +47,5 @@ def understand(document: bytes) -> BundleInput | HookRequest:
     if isinstance(value, dict) and "hook" in value:
         return HookRequest.model_validate({"hook": HOOK, **value})
     if isinstance(value, dict) and value.get("resourceType") == "Bundle":
-        return _bundle(value)
+        return one_chart(value, _NOBODY)
     raise UnusableInput("neither a FHIR Bundle nor a CDS Hooks request")
-
-
-def _bundle(bundle: Mapping[str, Any]) -> BundleInput:
-    entries = tuple(bundle_entries(bundle))
-    patients = [entry for entry in entries if _kind(entry) == "Patient"]
-    names = {_identity(entry) for entry in patients} - {""} or _subjects(entries)
-    if len(names) != 1:
-        found = "no patient" if not names else "several patients"
-        raise UnusableInput(f"the Bundle holds {found}; one Bundle is one patient's chart")
-    encounters = [entry.resource.get("id") for entry in entries if _kind(entry) == "Encounter"]
-    encounter = encounters[0] if len(encounters) == 1 and isinstance(encounters[0], str) else None
-    try:
-        context = Context(userId=_NOBODY, patientId=names.pop(), encounterId=encounter)
-    except ValueError as error:
-        raise UnusableInput("the id of the patient or encounter is not a FHIR id") from error
-    return BundleInput(context, entries)
-
-
-def _kind(entry: ChartEntry) -> str | None:
-    kind = entry.resource.get("resourceType") if isinstance(entry.resource, dict) else None
-    return kind if isinstance(kind, str) else None
-
-
-def _identity(entry: ChartEntry) -> str:
-    identity = entry.resource.get("id")
-    if isinstance(identity, str):
-        return identity
-    return (entry.full_url or "").removeprefix("urn:uuid:")
-
-
-def _subjects(entries: tuple[ChartEntry, ...]) -> set[str]:
-    """Patient ids that resources point to, for a Bundle that lacks the Patient itself."""
-    found = set()
-    for entry in entries:
-        subject = entry.resource.get("subject") if isinstance(entry.resource, dict) else None
-        reference = subject.get("reference") if isinstance(subject, dict) else None
-        if isinstance(reference, str) and "Patient/" in reference:
-            found.add(reference.split("Patient/")[1].split("/")[0])
-    return found

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.text import Text
 from uvicorn.supervisors import Multiprocess
 
-from cds_service.cli.examples import as_request, bundles
 from cds_service.ground.errors import KneeCdsError
 from cds_service.ground.logs import get_log, set_up
 from cds_service.ground.settings import Settings, shipped
+from cds_service.hooks.examples import as_request, bundles
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
@@ -89,6 +89,8 @@ def _welcome(settings: Settings) -> None:
         console.print(Text("  callers must bring a token of a known client"))
         log.info("started", auth="required", host=settings.host, port=settings.port, workers=settings.workers)
     console.print(Text(f"  open      {base}/"))
+    if settings.sandbox:
+        console.print(Text(f"  sandbox   {base}/sandbox"))
     console.print(Text(f"  discovery {base}/cds-services"))
     example = _demo_request() if settings.auth == "open" else None
     if example:

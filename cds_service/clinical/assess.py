@@ -114,17 +114,7 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
 
 
 def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlagVerdict]:
-    cyst = leg.diagnosis(RUPTURED_CYST)
-    scan = leg.present("us_bakers_rupture")
-    flags = red_flags.fired(
-        leg,
-        {
-            "dvt_suspected": (verdict.suspected, verdict.opened_by),
-            "age_under_18": (under_18, ()),
-            "bakers_cyst_ruptured_known": (cyst is not None or scan is not None, (scan,) if scan else ()),
-        },
-        under_18=under_18,
-    )
+    flags = red_flags.fired(leg, virtual_terms(leg, verdict, under_18=under_18), under_18=under_18)
     if under_18:
         flags = _for_a_child(flags, verdict)
     level = verdict.level or "warning"
@@ -135,6 +125,17 @@ def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlag
         for f in flags
     ]
     return sorted(found, key=urgency_key)
+
+
+def virtual_terms(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> red_flags.Terms:
+    """The terms of red-flag rules that are not findings."""
+    cyst = leg.diagnosis(RUPTURED_CYST)
+    scan = leg.present("us_bakers_rupture")
+    return {
+        "dvt_suspected": (verdict.suspected, verdict.opened_by),
+        "age_under_18": (under_18, ()),
+        "bakers_cyst_ruptured_known": (cyst is not None or scan is not None, (scan,) if scan else ()),
+    }
 
 
 def _for_a_child(flags: list[RedFlagVerdict], verdict: DvtVerdict) -> list[RedFlagVerdict]:

@@ -158,3 +158,9 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Public base URL without a closing slash."""
         return str(self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def sandbox_fhir_root(self) -> str:
+        """Where this process reaches its own sandbox, whatever name the world has for it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound to
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/sandbox"

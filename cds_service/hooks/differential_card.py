@@ -12,7 +12,7 @@ from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
-from cds_service.hooks.wording import capital, day_words, fact_words, listed, short_name, whole
+from cds_service.hooks.wording import day_words, fact_words, listed, sentence, short_name, whole
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
 _MOST_SUGGESTIONS = 3
@@ -106,7 +106,7 @@ def _lines(
         lines += [(2, step_line(content, causes[0]))]
         lines.append((1, content.pathway.safety_net_risks if _clot_risk(call, leg) else ""))
     lines += [
-        (1, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (1, sentence(placed)),
         (0, f"**Safety net** - {content.actions['safety_net'].text}"),
         (3, "Weights marked * are by consensus of this tool, not a study. Causes can coexist."),
         (0, closing_line(call, f"causes/{causes[0].cause}")),
@@ -205,7 +205,7 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         (0, cause_line(call, one, 4)),
         (1, content.causes[one.cause].card.why),
         (1, step_line(content, one)),
-        (1, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (1, sentence(placed)),
         (0, f"**Safety net** - {content.actions['safety_net'].text}"),
         (0, closing_line(call, f"causes/{one.cause}")),
     ]

@@ -11,7 +11,7 @@ from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
 from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for, proposed
-from cds_service.hooks.wording import capital, day_words, facts_words, listed, short_name
+from cds_service.hooks.wording import day_words, facts_words, listed, sentence, short_name
 
 D_DIMER_ORDER = "d_dimer"
 _MOST_FACTS = 7
@@ -32,6 +32,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
+        standing=sentence(placed),
         links=[order_link(call.content, _draft(call, leg, level), call.base_url, call.order_url)],
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
@@ -105,7 +106,7 @@ def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed:
         (0, _not_recorded(verdict)),
         (0, "**Guideline options**" + "".join(f"\n- {option}" for option in _options(call, verdict))),
         (0, _caution(call, verdict)),
-        (0, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (0, sentence(placed)),
         (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
         (2, _by_hand(call, verdict)),
         (0, closing_line(call, "RF01")),

@@ -155,12 +155,14 @@ class Link(_Sent):
 class Card(_Sent):
     """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML.
 
-    ``rule``, ``leg`` and ``basis`` (the facts it rests on, in a fixed order) are for the register and never sent.
+    ``rule``, ``leg`` and ``basis`` (the facts it rests on, in a fixed order) are for the register and never sent;
+    ``standing`` (orders that stand already, in words) is part of ``detail`` and kept when the card shrinks.
     """
 
     rule: str = Field(exclude=True)
     leg: str = Field(exclude=True)
     basis: tuple[str, ...] = Field(exclude=True)
+    standing: str = Field(default="", exclude=True)
     uuid: str
     summary: str = Field(min_length=1, max_length=139)
     detail: str = Field(min_length=1, max_length=1200)

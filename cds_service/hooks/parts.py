@@ -114,6 +114,7 @@ def card(
     verdicts: Sequence[str] = (),
     suggestions: Sequence[Suggestion] = (),
     links: Sequence[Link] = (),
+    standing: str = "",
 ) -> Card:
     """A whole card. ``key``: the rule or cause of its evidence page. ``topic``: the same for every call.
 
@@ -128,6 +129,7 @@ def card(
         uuid=str(uuid4()),
         rule=key,
         leg=leg.value,
+        standing=standing,
         basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts})),
         summary=cut(summary, SUMMARY_LIMIT),
         detail=fit(lines, DETAIL_LIMIT),

@@ -74,11 +74,13 @@ def quieten(cards: Sequence[Card], answered: Sequence[Answered], asker: Asker, k
 def _reminder(card: Card, answered_at: datetime) -> Card:
     """One line, its link kept: an urgent card may shrink, but it does not vanish."""
     closing = card.detail.rsplit("\n\n", 1)[-1]
+    answered = f"Answered by you on {answered_at:%d %b at %H:%M} UTC; the facts have not changed."
+    standing = f"{card.standing}\n\n" if card.standing else ""
     return card.model_copy(
         update={
             "uuid": str(uuid4()),
             "summary": cut(f"Still open: {card.summary}", SUMMARY_LIMIT),
-            "detail": f"Answered by you on {answered_at:%d %b at %H:%M} UTC; the facts have not changed. {closing}",
+            "detail": f"{standing}{answered} {closing}",
             "indicator": "info",
             "suggestions": None,
             "selectionBehavior": None,

@@ -21,7 +21,7 @@ from cds_service.hooks.parts import (
     priority_for,
     proposed,
 )
-from cds_service.hooks.wording import capital, facts_words, listed, whole
+from cds_service.hooks.wording import facts_words, listed, sentence, whole
 
 _MOST_FACTS = 7
 _SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
@@ -41,6 +41,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         topic=f"knee{first.cause.replace('_', '')}1",
         summary=rule.card.summary.format(side=where),
         lines=_lines(call, leg, flags, where, placed),
+        standing=sentence(placed),
         indicator=_indicator(call, first),
         source=source[:120],
         suggestions=suggestions,
@@ -114,7 +115,7 @@ def _lines(
         (0, "**Consider**" + "".join(f"\n- {step}" for step in rule.card.do)),
         *((1, f"**{other.title}** - {other.do[0]}") for other in others),
         (1, "**Avoid**" + "".join(f"\n- {step}" for step in rule.card.avoid) if rule.card.avoid else ""),
-        (0, capital(f"{'; '.join(placed)}.") if placed else ""),
+        (0, sentence(placed)),
         (2, f"If ordering by hand, state: {where}, {rule.card.title[:1].lower()}{rule.card.title[1:]}."),
         (0, closing_line(call, flags[0].rule)),
     ]

@@ -72,6 +72,11 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def sentence(parts: Sequence[str]) -> str:
+    """``A; b.``; empty without parts."""
+    return capital(f"{'; '.join(parts)}.") if parts else ""
+
+
 def cut(text: str, limit: int) -> str:
     """At most ``limit`` characters, cut at a word, never inside one."""
     if len(text) <= limit:

@@ -48,6 +48,7 @@ from cds_service.web.pages.layout import Pages, add_static_route
 from cds_service.web.pages.order.copy import add_copy_pages
 from cds_service.web.pages.order.launched import add_launched_pages
 from cds_service.web.pages.order.work import Bench, Threads
+from cds_service.web.pages.sandbox.routes import add_sandbox
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
 from cds_service.web.security.entrance import Entrance
@@ -81,7 +82,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     journal = journal_of(settings)
     metrics = Metrics(register, keys, nonces, journal)
     entrance = Entrance(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
-    guard = Guard(entrance, Bodies.of(settings), Shares(settings.max_at_once))
+    bodies = Bodies.of(settings)
+    guard = Guard(entrance, bodies, Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
     keyed = KeyedHash(_secret(settings.hash_key))
     seal = Seal(_secret(settings.hash_key))
@@ -130,6 +132,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     add_evidence_pages(app, running, pages)
     add_launched_pages(app, bench)
     add_copy_pages(app, running, pages, order_links, clock)
+    add_sandbox(app, settings, running, pages, bodies, clock)
     _add_terminology(app, running)
     _add_error_answers(app, metrics)
     app.add_middleware(Faults, count=metrics.count_answer)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from cds_service.ground.errors import UnusableInput
@@ -48,10 +49,22 @@ async def read_form(request: Request) -> dict[str, str]:
     return found
 
 
-def is_from_here(request: Request, base_url: str) -> bool:
-    """Whether a browser sent this from one of our own pages, as far as it says; programs say nothing."""
+def is_from_here(request: Request) -> bool:
+    """Whether a browser sent this from one of our own pages, as far as it says; programs say nothing.
+
+    Behind a proxy the scheme is another one than here, so only the host is compared.
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
-    ours = {base_url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
-    return origin is None or any(one == origin or one.startswith(f"{origin}/") for one in ours)
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def check_same_origin(request: Request) -> None:
+    """Refuse what a browser says another site has sent.
+
+    Raises:
+        HTTPException: 403.
+    """
+    if not is_from_here(request):
+        raise HTTPException(403, "this is taken from our own pages only")

@@ -29,10 +29,10 @@ import psutil
 import requests
 
 from cds_service.cli.evaluate import judge
-from cds_service.cli.examples import as_request, bundles
 from cds_service.ground.settings import Settings
 from cds_service.hooks.audit.chain import Hasher
 from cds_service.hooks.audit.verify import verify
+from cds_service.hooks.examples import as_request, bundles
 from cds_service.hooks.service import Service
 from tests import fhir_server as fhir
 from tests.conftest import EXAMPLES

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -80,7 +80,10 @@ def page(context: BrowserContext, watch: Watch) -> Page:
     return context.new_page()
 
 
-Look = Callable[[Page, str], None]
+class Look(Protocol):
+    """``look(page, name)``; ``sizes``: some of ``SIZES``."""
+
+    def __call__(self, page: Page, name: str, sizes: Sequence[str] = ...) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +91,9 @@ def look() -> Look:
     """``look(page, name)``: no finding by axe, no sideways scrolling, and screenshots, in every size and scheme."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
-    def every(page: Page, name: str) -> None:
-        for size, (width, height) in SIZES.items():
+    def every(page: Page, name: str, sizes: Sequence[str] = tuple(SIZES)) -> None:
+        for size in sizes:
+            width, height = SIZES[size]
             page.set_viewport_size({"width": width, "height": height})
             for scheme in ("light", "dark"):
                 _one(page, f"{name}-{size}-{scheme}", scheme)

@@ -30,7 +30,7 @@ def test_index(server: Server, page: Page, look: Look) -> None:
 
 def test_explorer(server: Server, page: Page, look: Look) -> None:
     assert first_paint_bytes(page, f"{server.url}/evidence/explorer") < FIRST_PAINT_BYTES
-    look(page, "explorer")
+    look(page, "explorer", ("wide",))
     row = page.get_by_role("row", name="Calf swelling", exact=False).first
     expect(row).to_contain_text("1.45")
     page.get_by_label("if absent").check()
@@ -40,5 +40,4 @@ def test_explorer(server: Server, page: Page, look: Look) -> None:
     expect(page.get_by_role("columnheader")).to_have_count(2)
     page.get_by_label("Findings", exact=True).select_option(label="Laboratory")
     expect(page.get_by_role("status")).to_have_text("2 findings")
-    page.set_viewport_size({"width": 320, "height": 800})
-    look(page, "explorer-one-cause")
+    look(page, "explorer-one-cause", ("panel", "narrow"))

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.cli.evaluate import judge
-from cds_service.cli.examples import as_request
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError
 from cds_service.ground.files import read_texts
@@ -22,6 +21,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks import showing
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.shape import shape
+from cds_service.hooks.examples import as_request
 from cds_service.hooks.final_pass import Stray, inert, own_urls
 from cds_service.hooks.messages import Card, HookRequest, Link
 from cds_service.hooks.prefetch import gather

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds_service.cli.examples import as_request
 from cds_service.ground.errors import NothingToJudgeBy
+from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.prefetch import DVT_NEEDS, KEYS, gather
 from cds_service.hooks.service import Service

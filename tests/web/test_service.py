@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 import requests
 
-from cds_service.cli.examples import as_request
 from cds_service.ground.settings import Settings
 from cds_service.hooks import service as service_module
+from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import Card
 from tests.conftest import Server, bundle, run_server
 

@@ -104,8 +104,9 @@ class FhirReader:
     def of(cls, settings: Settings) -> FhirReader:
         """The reader as a site has set it up."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
+        own = (settings.sandbox_fhir_root,) if settings.sandbox else ()
         return cls(
-            settings.fhir_servers,
+            (*settings.fhir_servers, *own),
             deadline=settings.fhir_deadline_ms / 1000,
             ca_bundle=bundle,
             networks=Networks.of(settings.private_networks),

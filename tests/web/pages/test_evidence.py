@@ -8,11 +8,11 @@ from html import unescape
 import pytest
 import requests
 
-from cds_service.cli.examples import as_request
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
+from cds_service.hooks.examples import as_request
 from cds_service.web.pages.evidence.explorer import explorer_of, shade_of
 from cds_service.web.pages.evidence.model import evidence_of, logic_of
 from cds_service.web.pages.evidence.sources import source_view

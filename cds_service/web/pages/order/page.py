@@ -77,7 +77,7 @@ class OrderPage:
         form = OrderForm.read(sent)
         if sent.get("action") == "text":
             return plain_text(form.text(self.bench.running.service.content, self.launch.patient_words))
-        if not is_from_here(request, self.bench.base_url) or not self.ticket.is_form_key(sent.get("key", "")):
+        if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
             return self._drawn(await self._view(), form, "form_key")
         if self.launch.stage != "open":
             return await self.show()

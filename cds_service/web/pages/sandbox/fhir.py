@@ -1,0 +1,165 @@
+"""A small FHIR R4 server over resources in memory: read, and search by the parameters that a CDS service uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from fastapi.responses import Response
+
+from cds_service.web.pages.sandbox.charts import Resource
+
+KINDS = (
+    "Patient",
+    "Encounter",
+    "Observation",
+    "Condition",
+    "Procedure",
+    "MedicationRequest",
+    "MedicationStatement",
+    "ServiceRequest",
+)
+_SEARCHED_BY = ("_id", "patient", "subject", "code", "status")
+_TAKEN_QUIETLY = ("_sort", "_format", "_total")
+_MOST = 500
+_USUAL = 50
+
+
+class NotHere(Exception):  # noqa: N818
+    """Ends a request with an OperationOutcome."""
+
+    def __init__(self, status: int, code: str, words: str) -> None:
+        self.status, self.code, self.words = status, code, words
+        super().__init__(words)
+
+
+def answer(resources: Sequence[Resource], base: str, path: str, query: Sequence[tuple[str, str]]) -> Response:
+    """What the server at ``base`` says to ``GET {base}/{path}?{query}``."""
+    try:
+        return _json(_found(resources, base, path, query))
+    except NotHere as error:
+        return refusal(error.status, error.code, error.words)
+
+
+def refusal(status: int, code: str, words: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An OperationOutcome with one error."""
+    return _json(_outcome("error", code, words), status, headers)
+
+
+def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), status, dict(headers or {}), "application/fhir+json")
+
+
+def _outcome(severity: str, code: str, words: str) -> Resource:
+    issue = {"severity": severity, "code": code, "diagnostics": words}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def _found(resources: Sequence[Resource], base: str, path: str, query: Sequence[tuple[str, str]]) -> Resource:
+    if path == "metadata":
+        return _statement(base)
+    kind, _, identity = path.partition("/")
+    if kind not in KINDS:
+        raise NotHere(404, "not-supported", f"this server holds {', '.join(KINDS)}")
+    here = [one for one in resources if one["resourceType"] == kind]
+    if not identity:
+        return _searched(here, base, kind, query)
+    found = next((one for one in here if one.get("id") == identity), None)
+    if found is None:
+        raise NotHere(404, "not-found", f"there is no {kind} of that id")
+    return found
+
+
+def _searched(here: Sequence[Resource], base: str, kind: str, query: Sequence[tuple[str, str]]) -> Resource:
+    wanted = [(name, value) for name, value in query if name in _SEARCHED_BY]
+    ignored = sorted({name for name, _ in query if name not in (*_SEARCHED_BY, *_TAKEN_QUIETLY, "_count", "_offset")})
+    found = [one for one in here if all(_matches(one, name, value) for name, value in wanted)]
+    settings = dict(query)
+    count = min(_whole(settings, "_count", _USUAL), _MOST)
+    start = _whole(settings, "_offset", 0)
+    page = found[start : start + count]
+    links = [{"relation": "self", "url": _address(base, kind, wanted, count, start)}]
+    if start + count < len(found) and count:
+        links.append({"relation": "next", "url": _address(base, kind, wanted, count, start + count)})
+    entries = [
+        {"fullUrl": f"{base}/{kind}/{one.get('id')}", "resource": one, "search": {"mode": "match"}} for one in page
+    ]
+    if ignored:
+        told = _outcome("warning", "not-supported", f"not searched by: {', '.join(ignored)}"[:300])
+        entries.append({"resource": told, "search": {"mode": "outcome"}})
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links, "entry": entries}
+
+
+def _whole(settings: Mapping[str, str], name: str, otherwise: int) -> int:
+    value = settings.get(name, str(otherwise))
+    if not value.isdecimal() or len(value) > 6:
+        raise NotHere(400, "invalid", f"{name} must be a whole number")
+    return int(value)
+
+
+def _address(base: str, kind: str, wanted: Sequence[tuple[str, str]], count: int, start: int) -> str:
+    more = [("_offset", str(start))] if start else []
+    return f"{base}/{kind}?{urlencode([*wanted, ('_count', str(count)), *more], safe=',|/:')}"
+
+
+def _matches(one: Resource, name: str, value: str) -> bool:
+    wanted = [part for part in value.split(",") if part]
+    if name == "_id":
+        return one.get("id") in wanted
+    if name == "status":
+        return one.get("status") in [part.rpartition("|")[2] for part in wanted]
+    if name == "code":
+        return any(_is_code(token, part) for token in _codings(one) for part in wanted)
+    subject = one.get("subject")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    own = f"Patient/{one.get('id')}" if one["resourceType"] == "Patient" else reference
+    return own in [part if "/" in part else f"Patient/{part}" for part in wanted]
+
+
+def _is_code(token: tuple[Any, Any], part: str) -> bool:
+    system, bar, code = part.rpartition("|")
+    return token[1] == code and (not bar or (token[0] or "") == system)
+
+
+def _codings(one: Resource) -> Iterator[tuple[Any, Any]]:
+    for name in ("code", "medicationCodeableConcept"):
+        concept = one.get(name)
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        for coding in codings if isinstance(codings, list) else ():
+            if isinstance(coding, dict):
+                yield coding.get("system"), coding.get("code")
+
+
+def _statement(base: str) -> Resource:
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-01-01",
+        "kind": "instance",
+        "implementation": {"description": "Invented patients, read only", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": [
+            {
+                "mode": "server",
+                "resource": [
+                    {
+                        "type": kind,
+                        "interaction": [{"code": "read"}, {"code": "search-type"}],
+                        "searchParam": [{"name": name, "type": _kind_of(name)} for name in _parameters(kind)],
+                    }
+                    for kind in KINDS
+                ],
+            }
+        ],
+    }
+
+
+def _parameters(kind: str) -> tuple[str, ...]:
+    return ("_id",) if kind == "Patient" else _SEARCHED_BY
+
+
+def _kind_of(name: str) -> str:
+    return "reference" if name in ("patient", "subject") else "token"

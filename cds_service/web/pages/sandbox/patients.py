@@ -1,0 +1,83 @@
+"""The invented patients to choose from: grouped by story, and as charts dated around today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+import orjson
+
+from cds_service.clinical.content import Content
+from cds_service.ground.settings import shipped
+from cds_service.hooks.examples import moved, reference_day, stories
+
+FIRST = "dvt-likely"
+_FOLDER = shipped("fhir_examples")
+_GROUPS = {
+    "dvt": "Suspected DVT",
+    "red flag": "Other red flags",
+    "worked case": "Worked cases",
+    "article cause": "Common causes",
+    "further cause": "Further causes",
+    "edge": "Difficult charts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One invented patient. ``indicator``: of the most urgent card to expect; ``none`` when silence is right."""
+
+    name: str
+    story: str
+    indicator: str
+
+
+@cache
+def _stories() -> Mapping[str, Mapping[str, Any]]:
+    return stories(_FOLDER)
+
+
+def grouped(content: Content) -> dict[str, list[Example]]:
+    """All of them by the title of their group, suspected DVT first."""
+    found: dict[str, list[Example]] = {title: [] for title in _GROUPS.values()}
+    for name, story in _stories().items():
+        found[_GROUPS[story["group"]]].append(Example(name, story["story"], _indicator(content, story)))
+    return found
+
+
+def _indicator(content: Content, story: Mapping[str, Any]) -> str:
+    if story["silent"]:
+        return "none"
+    levels = {content.red_flags[rule].indicator for rule in story["urgent"] if rule != "RF01"} | {story["dvt"]}
+    return next((level for level in ("critical", "warning") if level in levels), "info")
+
+
+def story_of(name: str) -> str | None:
+    """What example ``name`` is about; None if there is none of that name."""
+    found = _stories().get(name)
+    return found["story"] if found else None
+
+
+def resources(name: str, today: date) -> list[dict[str, Any]]:
+    """The resources of an example, dated so that its reference day is ``today``."""
+    days = (today - reference_day(_FOLDER)).days
+    bundle = moved(orjson.loads((_FOLDER / f"{name}.json").read_bytes()), days)
+    return [entry["resource"] for entry in bundle["entry"]]
+
+
+class Everyone:
+    """All resources of all examples as of one day, read when first asked for."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._resources: tuple[dict[str, Any], ...] = ()
+
+    def on(self, today: date) -> tuple[dict[str, Any], ...]:
+        """Dated around ``today``."""
+        if self._day != today:
+            self._resources = tuple(one for name in _stories() for one in resources(name, today))
+            self._day = today
+        return self._resources

@@ -1,0 +1,258 @@
+"""``/sandbox``: choose a patient, see and answer the cards, change the facts. Only where a site has switched it on."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from collections.abc import Callable
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from cds_service.ground.errors import UnusableInput
+from cds_service.ground.settings import Settings
+from cds_service.hooks.messages import SERVICE_ID
+from cds_service.web.body import Bodies
+from cds_service.web.form import check_same_origin, read_form
+from cds_service.web.json_response import json_response
+from cds_service.web.pages.layout import Pages
+from cds_service.web.pages.sandbox import answers, explain, fhir, patients, switches
+from cds_service.web.pages.sandbox.charts import MOST_BYTES_OF_ONE, Chart, ChartGone, Charts, Road, loaded
+from cds_service.web.problems import outcome
+from cds_service.web.running import Running
+
+ROOT = "/sandbox"
+_SMALL_BYTES = 500_000
+_READERS = {"1": "Clinician A", "2": "Clinician B"}
+OWN_TITLE = "Your own Bundle"
+
+
+class Sandbox:
+    """What the routes share; one for the whole process. ``fhir_root``: where this service reaches its own sandbox."""
+
+    def __init__(
+        self, running: Running, pages: Pages, bodies: Bodies, clock: Callable[[], datetime], fhir_root: str
+    ) -> None:
+        self.running = running
+        self.pages = pages
+        self.bodies = bodies
+        self.clock = clock
+        self.fhir_root = fhir_root
+        self.charts = Charts()
+        self.everyone = patients.Everyone()
+
+    def fhir_server(self, chart: Chart) -> str:
+        """The FHIR base URL of one chart."""
+        return f"{self.fhir_root}/charts/{chart.id}/fhir"
+
+    async def posted(self, request: Request, most_bytes: int = _SMALL_BYTES) -> Any:
+        """The JSON that one of our pages has sent."""
+        check_same_origin(request)
+        return (await self.bodies.read(request, most_bytes)).value
+
+    def not_here(self) -> HTMLResponse:
+        """The page for a chart that is no longer open."""
+        return self.pages.page("sandbox/gone.html", status=404)
+
+
+def add_sandbox(
+    app: FastAPI,
+    settings: Settings,
+    running: Running,
+    pages: Pages,
+    bodies: Bodies,
+    clock: Callable[[], datetime],
+) -> None:
+    """All routes below ``/sandbox``, if the site has switched it on."""
+    if not settings.sandbox:
+        return
+    sandbox = Sandbox(running, pages, bodies, clock, settings.sandbox_fhir_root)
+    _add_choosing(app, sandbox)
+    _add_chart(app, sandbox)
+    _add_changes(app, sandbox)
+    _add_orders(app, sandbox)
+    _add_fhir(app, sandbox)
+
+    @app.exception_handler(ChartGone)
+    async def gone(_: Request, error: ChartGone) -> Response:
+        return outcome(404, str(error))
+
+
+def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.get(ROOT, include_in_schema=False)
+    async def choose() -> Response:
+        return sandbox.pages.page(
+            "sandbox/choose.html",
+            forms=True,
+            groups=patients.grouped(sandbox.running.service.content),
+            first=patients.FIRST,
+            fhir_open=f"{sandbox.fhir_root}/fhir",
+            most_megabytes=MOST_BYTES_OF_ONE // 1_000_000,
+        )
+
+    @app.post(f"{ROOT}/charts", include_in_schema=False)
+    async def open_example(request: Request) -> Response:
+        check_same_origin(request)
+        name = (await read_form(request)).get("patient", "")
+        story = patients.story_of(name)
+        if story is None:
+            raise HTTPException(404, "there is no such example patient")
+        chart = sandbox.charts.open(name, story, name, patients.resources(name, sandbox.clock().date()))
+        return RedirectResponse(f"{ROOT}/charts/{chart.id}", 303)
+
+    @app.post(f"{ROOT}/own", include_in_schema=False)
+    async def open_own(request: Request) -> Response:
+        bundle = await sandbox.posted(request, MOST_BYTES_OF_ONE)
+        patient_id, resources = await to_thread(loaded, bundle)
+        chart = sandbox.charts.open(OWN_TITLE, f"{len(resources)} resources, pasted or uploaded", patient_id, resources)
+        return json_response({"url": f"{ROOT}/charts/{chart.id}"}, 201)
+
+
+def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.get(f"{ROOT}/charts/{{identity}}", include_in_schema=False)
+    async def chart(identity: str) -> Response:
+        try:
+            found = sandbox.charts.find(identity)
+        except ChartGone:
+            return sandbox.not_here()
+        found.told = {}
+        return sandbox.pages.page(
+            "sandbox/chart.html",
+            forms=True,
+            chart=found,
+            person=_person(found),
+            readers=_READERS,
+            call_path=f"/cds-services/{SERVICE_ID}",
+            to_add=explain.to_add(sandbox.running.service.content),
+        )
+
+    @app.get(f"{ROOT}/charts/{{identity}}/request", include_in_schema=False)
+    async def request_of(identity: str, road: str = "prefetch", reader: str = "1") -> Response:
+        found = sandbox.charts.find(identity)
+        by: Road = "fhir" if road == "fhir" else "prefetch"
+        call = found.request(by, reader if reader in _READERS else "1", sandbox.fhir_server(found))
+        return json_response(call, headers={"Cache-Control": "no-store"})
+
+    @app.post(f"{ROOT}/charts/{{identity}}/drawn", include_in_schema=False)
+    async def drawn(identity: str, request: Request) -> Response:
+        found = sandbox.charts.find(identity)
+        came = answers.understood(await sandbox.posted(request))
+        return await to_thread(_drawn, sandbox, found, came)
+
+
+def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
+    service, now = sandbox.running.service, sandbox.clock()
+    content = service.content
+    assessment = chart.judged(service, now, sandbox.fhir_server(chart))
+    if came.problem:
+        verdict = [explain.Told("Cards", "no judgement", "")]
+    else:
+        verdict = explain.verdict(content, assessment, [card.indicator for card in came.cards], chart.told)
+        chart.told = {one.name: one.now for one in verdict}
+    return sandbox.pages.page(
+        "sandbox/drawn.html",
+        chart=chart,
+        came=came,
+        not_judged=answers.NOT_JUDGED,
+        assessment=assessment,
+        content=content,
+        verdict=verdict,
+        fact_groups=explain.fact_rows(content, assessment),
+        derived=explain.derived(content, assessment),
+        diagnoses=explain.diagnoses(content, assessment),
+        orders=explain.orders(content, assessment, chart),
+        legs=() if came.problem else explain.legs(content, assessment),
+        counts=explain.terms_missing,
+        sides=switches.SIDES,
+        statements=any(one["resourceType"] == "MedicationStatement" for one in chart.resources),
+        now=now.isoformat(),
+    )
+
+
+def _person(chart: Chart) -> str:
+    """``Fixtura Fictor, female, born 1968-05-14`` as far as the chart tells."""
+    patient = chart.patient
+    names = patient.get("name")
+    first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
+    given = first.get("given")
+    parts = [*(given if isinstance(given, list) else []), first.get("family")]
+    name = " ".join(part for part in parts if isinstance(part, str))
+    birth = patient.get("birthDate")
+    told = [name or f"Patient {chart.patient_id}", patient.get("gender"), birth and f"born {birth}"]
+    return ", ".join(str(part) for part in told if part)
+
+
+def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.post(f"{ROOT}/charts/{{identity}}/facts", include_in_schema=False)
+    async def switch(identity: str, request: Request) -> Response:
+        chart = sandbox.charts.find(identity)
+        wanted = switches.understood(sandbox.running.service.content, await sandbox.posted(request))
+        async with chart.changing:
+            return json_response({"lost": await to_thread(_switched, sandbox, chart, wanted)})
+
+    @app.post(f"{ROOT}/charts/{{identity}}/removed", include_in_schema=False)
+    async def remove(identity: str, request: Request) -> Response:
+        chart = sandbox.charts.find(identity)
+        source = _text(await sandbox.posted(request), "source")
+        async with chart.changing:
+            if not await to_thread(_removed, sandbox, chart, source):
+                raise UnusableInput("there is no such entry in this chart")
+        return json_response({})
+
+    @app.post(f"{ROOT}/charts/{{identity}}/reset", include_in_schema=False)
+    async def reset(identity: str, request: Request) -> Response:
+        check_same_origin(request)
+        sandbox.charts.find(identity).reset()
+        return json_response({})
+
+
+def _switched(sandbox: Sandbox, chart: Chart, wanted: switches.Switch) -> list[str]:
+    service, now, server = sandbox.running.service, sandbox.clock(), sandbox.fhir_server(chart)
+    before = chart.judged(service, now, server).record
+    switches.apply(service.content, chart, before, wanted, now.date())
+    return switches.lost(service.content, before, chart.judged(service, now, server).record, wanted)
+
+
+def _removed(sandbox: Sandbox, chart: Chart, source: str) -> bool:
+    service = sandbox.running.service
+    record = chart.judged(service, sandbox.clock(), sandbox.fhir_server(chart)).record
+    return switches.remove(service.content, chart, record, source)
+
+
+def _text(body: Any, name: str) -> str:
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, str):
+        raise UnusableInput(f"{name}: must be a text")
+    return value
+
+
+def _add_orders(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.post(f"{ROOT}/charts/{{identity}}/orders", include_in_schema=False)
+    async def accept(identity: str, request: Request) -> Response:
+        chart = sandbox.charts.find(identity)
+        return json_response(chart.add_order(await sandbox.posted(request), sandbox.clock()), 201)
+
+    @app.post(f"{ROOT}/charts/{{identity}}/signed", include_in_schema=False)
+    async def sign(identity: str, request: Request) -> Response:
+        chart = sandbox.charts.find(identity)
+        chart.sign(_text(await sandbox.posted(request), "order"), sandbox.clock())
+        return json_response({})
+
+
+def _add_fhir(app: FastAPI, sandbox: Sandbox) -> None:
+    @app.get(f"{ROOT}/charts/{{identity}}/fhir/{{path:path}}", include_in_schema=False)
+    async def of_chart(identity: str, path: str, request: Request) -> Response:
+        chart = sandbox.charts.find(identity)
+        brought = request.headers.get("authorization", "")
+        if path != "metadata" and not compare_digest(brought.encode(), f"Bearer {chart.token}".encode()):
+            words = "this chart is read with the access token of its hook call"
+            return fhir.refusal(401, "login", words, {"WWW-Authenticate": "Bearer"})
+        return fhir.answer(chart.resources, sandbox.fhir_server(chart), path, request.query_params.multi_items())
+
+    @app.get(f"{ROOT}/fhir/{{path:path}}", include_in_schema=False)
+    async def of_everyone(path: str, request: Request) -> Response:
+        resources = await to_thread(sandbox.everyone.on, sandbox.clock().date())
+        return fhir.answer(resources, f"{sandbox.fhir_root}/fhir", path, request.query_params.multi_items())
