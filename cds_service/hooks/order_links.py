@@ -10,7 +10,7 @@ from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.messages import Card, Link
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.sealing import Seal
+from cds_service.hooks.sealing import NotSealed, Seal
 
 LAUNCH_PATH = "/orders/launch"
 _TEXT, _CONTEXT = "order text", "order context"
@@ -76,7 +76,11 @@ class OrderLinks:
         Raises:
             NotSealed: it is not ours, or its time is over.
         """
-        return OrderDraft.of_json(self.seal.open(_TEXT, sealed, now.timestamp()))
+        value = self.seal.open(_TEXT, sealed, now.timestamp())
+        try:
+            return OrderDraft.of_json(value)
+        except (KeyError, TypeError, ValueError) as error:  # sealed by another version of this service
+            raise NotSealed from error
 
     def context(self, sealed: str, now: datetime) -> Wanted:
         """What the card behind a launch proposed.
@@ -84,4 +88,7 @@ class OrderLinks:
         Raises:
             NotSealed: it is not ours, or its time is over.
         """
-        return Wanted(**self.seal.open(_CONTEXT, sealed, now.timestamp()))
+        try:
+            return Wanted(**self.seal.open(_CONTEXT, sealed, now.timestamp()))
+        except TypeError as error:
+            raise NotSealed from error

@@ -21,6 +21,7 @@ from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, Service
 from cds_service.hooks.smart.launches import Launch
 
+Basis = Literal["card", "chart", "changed", "none", "unread"]
 SAME_ORDER_DAYS = 7
 _NOBODY = "Practitioner/not-told"
 
@@ -31,14 +32,15 @@ class Reading:
 
     Attributes:
         draft: the order that the card proposed, as the chart stands now.
-        basis: ``card`` if the chart still asks for it, ``chart`` if the page was opened without a card and the chart
-            asks for this, ``none`` if the chart asks for no urgent order, ``unread`` if it could not be judged.
+        basis: ``card`` if the chart still asks for it; ``chart`` if the page was opened without a card and the chart
+            asks for this; ``changed`` if it asks for this instead of what the card proposed; ``none`` if it asks for
+            no urgent order; ``unread`` if it could not be judged.
         parts: of the chart, as they came.
         same: orders of the same services in the last seven days, in words.
     """
 
     draft: OrderDraft
-    basis: Literal["card", "chart", "none", "unread"]
+    basis: Basis
     parts: Prefetched
     same: tuple[str, ...] = ()
 
@@ -77,14 +79,14 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
     return Reading(draft, basis, prefetched, tuple(_same_orders(service, answer.assessment, draft, now)))
 
 
-def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Literal["card", "chart", "none"]]:
+def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Basis]:
     drafts = [link.draft for card in answer.cards for link in card.links or () if link.draft]
+    if not drafts:
+        return _bare(service, launch), "none"
     if launch.wanted is None:
-        return (drafts[0], "chart") if drafts else (_bare(service, launch), "none")
-    for one in drafts:
-        if one.rule == launch.wanted["rule"]:
-            return one, "card"
-    return _bare(service, launch), "none"
+        return drafts[0], "chart"
+    same = next((one for one in drafts if one.rule == launch.wanted["rule"]), None)
+    return (same, "card") if same else (drafts[0], "changed")
 
 
 def _bare(service: Service, launch: Launch) -> OrderDraft:

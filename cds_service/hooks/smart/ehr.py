@@ -209,6 +209,7 @@ def _issues(value: Mapping[str, Any] | None) -> Iterator[str]:
     for one in list(_dicts(value.get("issue")))[:_MOST_ISSUES]:
         details = one.get("details")
         text = one.get("diagnostics") or (details.get("text") if isinstance(details, dict) else None) or one.get("code")
-        where = next((place for place in one.get("expression") or () if isinstance(place, str)), "")
+        places = one.get("expression")
+        where = next((one for one in places if isinstance(one, str)), "") if isinstance(places, list) else ""
         if isinstance(text, str):
             yield f"{where}: {text}"[:_LONGEST_ISSUE] if where else text[:_LONGEST_ISSUE]

@@ -134,7 +134,10 @@ class Launches:
             value = self._seal.open(_PURPOSE, found[0], now.timestamp(), ticket.secret)
         except NotSealed as error:
             raise LaunchFailed("over" if error.late else "other_browser") from error
-        return Opened(Launch(**value), found[1])
+        try:
+            return Opened(Launch(**value), found[1])
+        except TypeError as error:  # kept by another version of this service
+            raise LaunchFailed("over") from error
 
     def change(self, ticket: Ticket, opened: Opened, *, until: float, **changes: Any) -> Opened | None:
         """The launch with ``changes``; None if somebody else has changed it since it was opened.

@@ -17,9 +17,10 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import SecretStr
 
 from cds_service.hooks.register.store import Store
+from cds_service.web.pages.order.work import LAUNCHES_PER_MINUTE
 from tests.conftest import NOW, Server
 from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
-from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, words
+from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, own_patients_chart, words
 
 Both = tuple[Ehr, Server]
 
@@ -590,3 +591,73 @@ def test_the_database_is_down(tmp_path: Path) -> None:
             assert answer.status_code == 503
             assert "Nothing has been placed" in words(answer)
         assert ehr.posts() == 0
+
+
+def test_the_launch_address_is_no_lever(both: Both) -> None:
+    """Anybody can open it; what that costs the EHR and the database is bounded."""
+    ehr, server = both
+    url = ehr.launch_url(server.url)
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(
+            pool.map(lambda _: requests.get(url, allow_redirects=False, timeout=30).status_code, range(320))
+        )
+    assert statuses.count(303) == LAUNCHES_PER_MINUTE
+    assert set(statuses) == {303, 503}
+
+
+def test_a_card_that_the_chart_no_longer_backs(both: Both) -> None:
+    """What the page proposes is what the chart says now, and it says that this is another thing."""
+    ehr, server = both
+    context = card_link(server, ehr)["appContext"]
+    for name in [name for name in ehr.chart if name.startswith(("Observation", "Condition", "Procedure"))]:
+        del ehr.chart[name]
+    _, page = opened(both, context=context)
+    assert "holds no reason for an urgent order" in words(page)
+    assert "Recorded:" not in words(page)
+    ehr.put(*own_patients_chart("red-flag-rf04")[1:])
+    _, page = opened(both, context=context)
+    assert "The chart has changed since the card was shown" in words(page)
+    assert "Emergency" in words(page)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {"resourceType": "OperationOutcome", "issue": "x"},
+        {"resourceType": "OperationOutcome", "issue": [None, 7, {"expression": 7, "diagnostics": 7}]},
+        {"resourceType": "OperationOutcome", "issue": [{"expression": None, "details": "x", "code": "invalid"}]},
+        {"resourceType": "OperationOutcome"},
+        {"resourceType": "Bundle"},
+        [],
+        None,
+    ],
+)
+@pytest.mark.parametrize("status", [201, 302, 400, 409, 418, 500])
+def test_answers_to_a_write_of_every_shape(both: Both, outcome: object, status: int) -> None:
+    """None of them is taken for an order placed, and none ends the page."""
+    both[0].faults["POST /fhir/ServiceRequest"] = lambda call: call.answer(status, outcome)
+    visitor, page = opened(both)
+    answer = visitor.send(page)
+    assert answer.status_code in (200, 409, 422)
+    assert "Order placed" not in words(answer)
+    assert "Text to copy" in words(answer)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subject": {"reference": "Patient/somebody-else"}},
+        {"identifier": [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:another"}]},
+        {"identifier": None},
+        {"id": "../../x"},
+        {"resourceType": "Observation"},
+    ],
+)
+def test_another_order_in_the_answer_is_not_ours(both: Both, changes: dict[str, object]) -> None:
+    def answers_with_another(call: Call) -> None:
+        call.answer(201, {**json.loads(call.body), "id": "1", **changes})
+
+    both[0].faults["POST /fhir/ServiceRequest"] = answers_with_another
+    visitor, page = opened(both)
+    answer = visitor.send(page)
+    assert "not certain whether the order was placed" in words(answer)

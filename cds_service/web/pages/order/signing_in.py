@@ -31,6 +31,7 @@ async def launch(bench: Bench, iss: str, handle: str) -> Response:
     caller = bench.running.service.clients.launched_from(iss)
     if caller is None or caller.iss is None:
         raise LaunchFailed("unknown_ehr")
+    bench.threads.count_launch(bench.clock().timestamp())
     ticket, known = Ticket.new(), caller.iss
     url, begun = await bench.threads.do(
         lambda: sign_in.begin(bench.transport, caller, known, handle, redirect_uri(bench), ticket.id)

@@ -140,6 +140,7 @@ NOTES: dict[str, Words] = {
 }
 
 BASIS: dict[str, str] = {
+    "changed": "The chart has changed since the card was shown. Below is the order that it asks for now.",
     "none": "The chart, as it reads now, holds no reason for an urgent order. Nothing below is filled in from it.",
     "unread": "The chart could not be read well enough to be judged. Nothing below is filled in from it.",
 }

@@ -21,6 +21,8 @@ from cds_service.web.running import Running
 T = TypeVar("T")
 _THREADS = 16
 _MOST_WAITING = 64
+LAUNCHES_PER_MINUTE = 300
+"""For each process; a busy site opens a few."""
 
 
 class Threads:
@@ -29,6 +31,8 @@ class Threads:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="order")
         self._waiting = 0
+        self._minute = 0
+        self._launches = 0
 
     async def do(self, task: Callable[[], T]) -> T:
         """The result of ``task``.
@@ -43,6 +47,19 @@ class Threads:
             return await asyncio.get_running_loop().run_in_executor(self._pool, task)
         finally:
             self._waiting -= 1
+
+    def count_launch(self, now: float) -> None:
+        """Anybody can open the launch address: what that costs an EHR and the database is bounded.
+
+        Raises:
+            LaunchFailed: too many in this minute.
+        """
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._minute, self._launches = minute, 0
+        self._launches += 1
+        if self._launches > LAUNCHES_PER_MINUTE:
+            raise LaunchFailed("busy")
 
     def close(self) -> None:
         """No more of it."""
