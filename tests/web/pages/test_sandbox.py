@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.observation import Observation
 
+from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Side, Status
 from cds_service.ground.errors import UnusableInput
@@ -540,19 +542,23 @@ def _read_back(service: Service, name: str, resources: list[Any], wanted: switch
 
 
 def test_what_an_entry_says_besides_is_stated_anew(service: Service) -> None:
-    both = observation(concept((SNOMED, "300954003")), site="722115008")
-    both["component"] = [{"code": concept((SNOMED, "449614009")), "valueBoolean": True}]
-    ongoing = condition(concept((SNOMED, "300954003")), ago=5, bodySite=[concept((SNOMED, "722115008"))])
-    for one in (both, ongoing):
+    codes = concept((SNOMED, "300954003"), (FINDING_SYSTEM, "calf_swelling"))
+    leg = concept((SNOMED, "722115008"))
+    for one in (
+        observation(codes, valueBoolean=True, bodySite=leg, ago=5),
+        observation(codes, valueBoolean=False, bodySite=leg, ago=None, issued="2026-03-10T08:00:00Z"),
+        observation(codes, valueBoolean=True, bodySite=leg, status="preliminary"),
+        condition(codes, ago=5, bodySite=[leg]),
+        condition(codes, ago=None, bodySite=[leg], recordedDate="2026-03", verification="provisional"),
+    ):
         chart = Chart("", "", "p", (patient(), one))
         before = chart.judged(service, NOW, FHIR).record
-        keys = {fact.key for fact in before.facts}
-        assert "pain_calf" in keys
-        switches.apply(
-            service.content, chart, before, switches.Switch("pain_calf", None, Side.UNKNOWN, None), NOW.date()
-        )
-        after = chart.judged(service, NOW, FHIR).record
-        assert {fact.key for fact in after.facts} == keys - {"pain_calf"}
+        assert {fact.key for fact in before.facts} == {"pain_calf", "calf_swelling"}
+        gone = switches.Switch("pain_calf", None, Side.UNKNOWN, None)
+        switches.apply(service.content, chart, before, gone, NOW.date())
+        (after,) = chart.judged(service, NOW, FHIR).record.facts
+        (was,) = [fact for fact in before.facts if fact.key == "calf_swelling"]
+        assert replace(after, source=was.source) == was
 
 
 def test_diagnoses_and_orders_can_be_removed(sandbox: Server) -> None:
