@@ -9,11 +9,20 @@ from tests.browser.conftest import FIRST_PAINT_BYTES, Look, first_paint_bytes
 from tests.conftest import Server
 
 
-@pytest.mark.parametrize("key", ["RF01", "RF10", "bakers_cyst", "dvt", "unread"])
-def test_a_page(server: Server, page: Page, look: Look, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "sizes"),
+    [
+        ("RF01", ("wide", "panel", "narrow")),
+        ("RF10", ("panel",)),
+        ("bakers_cyst", ("wide", "narrow")),
+        ("dvt", ("wide",)),
+        ("unread", ("narrow",)),
+    ],
+)
+def test_a_page(server: Server, page: Page, look: Look, key: str, sizes: tuple[str, ...]) -> None:
     assert first_paint_bytes(page, f"{server.url}/evidence/{key}") < FIRST_PAINT_BYTES
     expect(page.get_by_text("Not reviewed by a clinician")).to_be_visible()
-    look(page, f"evidence-{key}")
+    look(page, f"evidence-{key}", sizes)
 
 
 def test_index(server: Server, page: Page, look: Look) -> None:

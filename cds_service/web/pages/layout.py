@@ -60,8 +60,8 @@ class StaticFile:
 
 
 def ratio_width(ratio: str) -> float:
-    """How long a likelihood ratio is drawn, -50 to 50: the same length for a ratio and its inverse, full at 30."""
-    return round(max(-50.0, min(50.0, 50 * math.log(float(ratio)) / math.log(30))), 1)
+    """How long a likelihood ratio is drawn, -50 to 50: the same length for a ratio and its inverse, full at 10."""
+    return round(max(-50.0, min(50.0, 50 * math.log(float(ratio)) / math.log(10))), 1)
 
 
 class Pages:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.content import Content, FigureStatus
+from cds_service.hooks.wording import cut
 
 STATUS_WORDS: dict[FigureStatus, str] = {
     "seen": "seen in the source",
@@ -18,6 +19,7 @@ STATUS_WORDS: dict[FigureStatus, str] = {
 _READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
 _YEAR = re.compile(r"(?<![\d:])(?:19[5-9]|20[0-4])\d(?![\d:])")
 EXPERT = "expert"
+_SHORT = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,12 @@ class SourceView:
     years: tuple[str, ...]
     url: str
     read: str
+
+    @property
+    def short(self) -> str:
+        """``Hayashi D et al (2010)``: enough to find it in the list of sources."""
+        start = self.text.split(". ")[0].split(", ")[0]
+        return f"{cut(start, _SHORT)} ({self.year_words})"
 
     @property
     def year_words(self) -> str:
