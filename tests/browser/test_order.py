@@ -154,6 +154,20 @@ def test_wrong_patient(both: Both, page: Page, watch: Watch, look: Look) -> None
     look(page, "order-wrong-patient")
 
 
+def test_offline(both: Both, page: Page) -> None:
+    launched(page, both)
+    page.get_by_label("Findings").fill("typed by hand")
+    expect(page.locator("#text")).to_contain_text("typed by hand")
+    page.context.set_offline(True)
+    send(page)
+    expect(page.get_by_role("alert")).to_contain_text("You are offline: nothing has been sent")
+    expect(page.locator("#text")).to_contain_text("typed by hand")
+    page.context.set_offline(False)
+    send(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Order placed")
+    assert len(both[0].created) == 1
+
+
 def test_double_click(both: Both, page: Page) -> None:
     launched(page, both)
     page.get_by_role("button", name="Sign and send").dblclick()

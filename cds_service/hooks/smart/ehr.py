@@ -22,11 +22,20 @@ from cds_service.hooks.smart.launches import Launch
 SECONDS = 8.0
 IDENTIFIER_SYSTEM = "urn:ietf:rfc:3986"
 _CREATE = re.compile(r"(?:patient|user|system)/(?:ServiceRequest|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
+_ELEMENT = re.compile(r"ServiceRequest\.([a-zA-Z]+)")
 _MOST_ISSUES = 10
 _LONGEST_ISSUE = 300
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What the server says is wrong. ``element``: of the ServiceRequest, such as ``code``; empty if it names none."""
+
+    words: str
+    element: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ class Placing:
 
     fate: Fate
     order: Mapping[str, str] | None = None
-    issues: tuple[str, ...] = ()
+    issues: tuple[Issue, ...] = ()
 
 
 class EhrRefused(Exception):  # noqa: N818
@@ -154,7 +163,7 @@ class Ehr:
             return Placing("exists", issues=issues)
         return looked_up
 
-    def _looked_up(self, issues: tuple[str, ...] = ()) -> Placing:
+    def _looked_up(self, issues: tuple[Issue, ...] = ()) -> Placing:
         """After a write of which it is not certain what became."""
         try:
             there = self.find()
@@ -202,7 +211,7 @@ def _dicts(value: Any) -> Iterator[dict[str, Any]]:
     yield from (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict))
 
 
-def _issues(value: Mapping[str, Any] | None) -> Iterator[str]:
+def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
     """The words of an OperationOutcome."""
     if value is None or value.get("resourceType") != "OperationOutcome":
         return
@@ -212,4 +221,5 @@ def _issues(value: Mapping[str, Any] | None) -> Iterator[str]:
         places = one.get("expression")
         where = next((one for one in places if isinstance(one, str)), "") if isinstance(places, list) else ""
         if isinstance(text, str):
-            yield f"{where}: {text}"[:_LONGEST_ISSUE] if where else text[:_LONGEST_ISSUE]
+            named = _ELEMENT.match(where)
+            yield Issue(text[:_LONGEST_ISSUE], named[1] if named else "")

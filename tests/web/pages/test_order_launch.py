@@ -357,6 +357,7 @@ def test_invalid_order(both: Both) -> None:
     answer = visitor.send(page)
     assert answer.status_code == 422
     assert "code &lt;b&gt;not&lt;/b&gt; known" in answer.text
+    assert '<span class="wrong" id="service-wrong">The EHR says: code' in answer.text
     both[0].faults.clear()
     assert "placed-1" in words(visitor.send(answer))
 

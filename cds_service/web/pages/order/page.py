@@ -28,6 +28,15 @@ SENDING_SECONDS = 60
 """After this, whoever was sending has ended, one way or another."""
 _AFTERWARDS = 600
 """How long a page whose token has ended can still be looked at."""
+_FIELDS = {
+    "code": "service",
+    "category": "service",
+    "priority": "priority",
+    "bodySite": "side",
+    "reasonCode": "indication",
+    "note": "note",
+}
+"""Where the page asks for what an element of the ServiceRequest says."""
 _STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "same_order": 409, "exists": 409, "other_patient": 403}
 
 
@@ -181,8 +190,10 @@ class OrderPage:
         if note == "placed":
             return self._placed(placed or {})
         issues = placing.issues if placing else ()
+        told = {_FIELDS[one.element]: f"The EHR says: {one.words}" for one in issues if one.element in _FIELDS}
         view = self._of_reading(reading, note) if reading else self._without_chart(note)
-        view = replace(view, issues=issues, ask_again=note == "same_order", check=note == "unsure")
+        view = replace(view, issues=tuple(one.words for one in issues), mistakes=told)
+        view = replace(view, ask_again=note == "same_order", check=note == "unsure")
         return self._drawn(view, form, note)
 
     async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:

@@ -3,6 +3,7 @@
   const form = document.getElementById("order");
   const text = document.getElementById("text");
   const copy = document.getElementById("copy-text");
+  const offline = document.getElementById("offline");
   const copied = document.getElementById("copied");
   let waiting = 0;
   let latest = 0;
@@ -29,6 +30,12 @@
 
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) { event.preventDefault(); return; }
+    if (!navigator.onLine) {
+      event.preventDefault();
+      offline.hidden = false;
+      offline.focus();
+      return;
+    }
     form.dataset.sent = "yes";
     // Not disabled: its name and value have to go with the form.
     event.submitter?.setAttribute("aria-disabled", "true");
