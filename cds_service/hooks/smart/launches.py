@@ -37,7 +37,7 @@ class Launch:
         banner: whether the page has to say who the patient is.
         wanted: what the card proposed; None if the launch did not carry it, or too late.
         order: uuid of the one order that this launch may place.
-        stage: how far that order has got.
+        stage: how far that order has got; ``unsure`` when it was sent and nobody could say what became of it.
         patient_words: name, birth date and the like, as read.
         sent_at: when sending began, seconds since 1970.
     """
@@ -58,7 +58,7 @@ class Launch:
     user: str = ""
     banner: bool = True
     wanted: dict[str, str] | None = None
-    stage: Literal["signing in", "open", "sending", "placed"] = "signing in"
+    stage: Literal["signing in", "open", "sending", "unsure", "placed"] = "signing in"
     patient_words: str = ""
     placed: dict[str, str] | None = None
     sent_at: float = 0.0

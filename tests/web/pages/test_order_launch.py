@@ -310,6 +310,8 @@ def test_no_scope_to_create(both: Both, scope: str) -> None:
     assert "does not let this page place orders" in words(page)
     assert "Sign and send" not in page.text
     assert visitor.send(page, action="text").text.startswith("Service: Same-day DVT assessment\nPatient: Mabel")
+    assert "does not let this page place orders" in words(visitor.send(page)), "also if the button is made up"
+    assert both[0].posts() == 0
 
 
 @pytest.mark.parametrize(
@@ -441,9 +443,22 @@ def test_when_nothing_is_certain_it_says_so_and_asks_before_it_sends_again(both:
     assert "Sign and send" not in answer.text
     assert "Check again" in words(answer)
     assert "not certain" in words(visitor.send(answer, action="check"))
+    assert "not certain" in words(visitor.go(page.url)), "a reload must not say that nothing was placed"
+    assert "not certain" in words(visitor.send(page)), "nor may the form of another window send"
+    assert ehr.posts() == 1
     ehr.faults.clear()
     assert "placed-1" in words(visitor.send(answer, action="check"))
     assert (ehr.posts(), len(ehr.created)) == (1, 1)
+
+
+def test_a_reload_asks_what_became_of_it(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    ehr.faults["POST /fhir/ServiceRequest"] = fails(500)
+    assert "not certain" in words(visitor.send(page))
+    ehr.faults.clear()
+    assert "has not got it" in words(visitor.go(page.url))
+    assert "Nothing is sent until you press" in words(visitor.go(page.url))
 
 
 def test_not_there_after_all(both: Both) -> None:

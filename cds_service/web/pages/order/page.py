@@ -78,6 +78,8 @@ class OrderPage:
             if self.bench.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
                 return self._being_sent()
             return await self._looked_for(None)
+        if self.launch.stage == "unsure":
+            return await self._looked_for(None)
         return self._drawn(await self._view())
 
     async def act(self, request: Request) -> Response:
@@ -88,10 +90,10 @@ class OrderPage:
             return plain_text(form.text(self.bench.running.service.content, self.launch.patient_words))
         if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
             return self._drawn(await self._view(), form, "form_key")
+        if self.launch.stage == "unsure":
+            return await self._looked_for(form)  # whatever was pressed: nothing is sent before this is known
         if self.launch.stage != "open":
             return await self.show()
-        if sent.get("action") == "check":
-            return await self._looked_for(form)
         if mistakes := form.mistakes(self.bench.running.service.content):
             return self._drawn(replace(await self._view(), mistakes=mistakes), form, "mistakes")
         return await self._send(form, again=sent.get("again") == "yes")
@@ -177,14 +179,15 @@ class OrderPage:
         try:
             note, placing, reading = await sending._attempt(form, again=again)
         except BaseException:
-            await sending._keep(stage="open")  # a fault of ours: the order can still be looked for by its identifier
+            await sending._keep(stage="unsure")  # a fault of ours, perhaps after it was sent
             raise
         placed = dict(placing.order) if placing and placing.order else None
         if placing is not None:
             self.bench.auditing.order(self.bench.clock(), self.caller, self.launch, form.service, placing.fate)
             log.info("order", client=self.caller.name, reason=placing.fate)
         try:
-            await sending._keep(stage="placed" if note == "placed" else "open", placed=placed)
+            stage = note if note in ("placed", "unsure") else "open"
+            await sending._keep(stage=stage, placed=placed)
         except StoreDown:
             log.error("order_not_noted", client=self.caller.name)  # what became of it is told all the same
         if note == "placed":
