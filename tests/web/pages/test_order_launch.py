@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +17,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import SecretStr
 
 from cds_service.hooks.register.store import Store
+from cds_service.hooks.smart.launches import Launches, Opened, Ticket
 from cds_service.web.pages.order.work import LAUNCHES_PER_MINUTE
 from tests.conftest import NOW, Server
 from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
@@ -418,6 +419,26 @@ def test_a_double_click_places_one_order(both: Both) -> None:
     assert ehr.posts() == 1
     assert "placed-1" in words(visitor.send(page))
     assert len(ehr.created) == 1
+
+
+def test_two_that_press_at_the_same_instant(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have read the launch as open before either has said that it sends."""
+    ehr, _ = both
+    visitor, page = opened(both)
+    together, reads, opening = threading.Barrier(2), iter(range(2)), Launches.open
+
+    def met(self: Launches, ticket: Ticket, now: datetime) -> Opened:
+        found = opening(self, ticket, now)
+        if next(reads, None) is not None:
+            together.wait(10)
+        return found
+
+    monkeypatch.setattr(Launches, "open", met)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: visitor.send(page), range(2)))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all("being sent" in words(one) or "placed-1" in words(one) for one in answers)
+    assert (ehr.posts(), len(ehr.created)) == (1, 1)
 
 
 def test_an_answer_that_got_lost_is_looked_up_and_not_sent_again(both: Both) -> None:
