@@ -53,6 +53,7 @@ class Ehr:
     faults: dict[str, Callable[[Call], None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     created: list[dict[str, Any]] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
     launches: dict[str, str] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
@@ -332,6 +333,7 @@ def _has_identifier(resource: dict[str, Any], wanted: str) -> bool:
 def _posted(call: Call, name: str) -> None:
     resource = json.loads(call.body)
     condition = call.handler.headers.get("If-None-Exist", "")
+    call.ehr.conditions.append(condition)
     with call.ehr.lock:
         existing = [
             one

@@ -57,6 +57,9 @@ def test_from_the_card_to_the_order(both: Both) -> None:
     assert "ServiceRequest/placed-1" in words(done)
     [order] = ehr.created
     ServiceRequest.model_validate(order)
+    [mark] = order["identifier"]
+    assert mark["value"].startswith("urn:uuid:")
+    assert ehr.conditions == [f"identifier={mark['system']}|{mark['value']}"]
     assert (order["status"], order["intent"], order["priority"]) == ("active", "order", "asap")
     assert order["subject"] == {"reference": f"Patient/{PATIENT['id']}"}
     assert order["requester"] == {"reference": PRACTITIONER}
