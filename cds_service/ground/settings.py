@@ -162,5 +162,5 @@ class Settings(BaseSettings):
     @property
     def sandbox_fhir_root(self) -> str:
         """Where this process reaches its own sandbox, whatever name the world has for it."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound to
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104  # nosec B104 - compared, not bound to
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/sandbox"

@@ -31,7 +31,7 @@ class Seal:
         """``key``: the site's; without one a random key, so that nothing sealed outlives this process."""
         self._key = key.encode() if key is not None else secrets.token_bytes(32)
 
-    def close(self, purpose: str, value: dict[str, Any], until: float, secret: str = "") -> str:
+    def close(self, purpose: str, value: dict[str, Any], until: float, secret: str | None = None) -> str:
         """``value`` sealed for ``purpose``, good until ``until`` (seconds since 1970).
 
         ``secret``: kept by somebody else, without whom it cannot be opened even with the site's key.
@@ -39,7 +39,7 @@ class Seal:
         body = orjson.dumps({"until": until, "value": value})
         return jwe.encrypt_compact(_HEADER, body, self._for(purpose, secret))
 
-    def open(self, purpose: str, sealed: str, now: float, secret: str = "") -> dict[str, Any]:
+    def open(self, purpose: str, sealed: str, now: float, secret: str | None = None) -> dict[str, Any]:
         """What was sealed.
 
         Raises:
@@ -56,7 +56,7 @@ class Seal:
         value: dict[str, Any] = found["value"]
         return value
 
-    def _for(self, purpose: str, secret: str) -> OctKey:
+    def _for(self, purpose: str, secret: str | None) -> OctKey:
         """A key of its own for each purpose and secret."""
-        material = f"{len(purpose)}:{purpose}{secret}".encode()
+        material = f"{len(purpose)}:{purpose}{secret or ''}".encode()
         return OctKey.import_key(hmac.new(self._key, material, hashlib.sha256).digest())

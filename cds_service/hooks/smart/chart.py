@@ -64,7 +64,7 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         fhirServer=launch.iss,
         fhirAuthorization=FhirAuthorization(
             access_token=launch.token,
-            token_type="Bearer",  # noqa: S106 - its name
+            token_type="Bearer",  # noqa: S106  # nosec B106 - its name
             expires_in=1,
             scope=launch.scope or "none",
             subject=launch.client,
