@@ -32,6 +32,7 @@ ALLOWED = {
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
     "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "hooks/examples.py"},
     "orjson": {
+        "ground/strict_json.py",
         "web",
         "cli",
         "hooks/examples.py",
@@ -42,6 +43,7 @@ ALLOWED = {
         "hooks/sealing.py",
         "hooks/smart",
     },
+    "msgspec": {"clinical/reading/heads.py", "clinical/reading/ordinary.py", "hooks/call_body.py", "hooks/rows.py"},
     "sqlalchemy": {"hooks/register"},
     "alembic": {"hooks/register"},
     "prometheus_client": {"web/metrics.py"},

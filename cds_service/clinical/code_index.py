@@ -33,6 +33,11 @@ class CodeUse:
     stem: int = 0
     endings: tuple[tuple[str, LegSide], ...] = ()
 
+    @property
+    def is_of_concern(self) -> bool:
+        """Whether a resource with such a code has to be read; answers and places only go with others."""
+        return self.kind in ("finding", "cause", "measure", "order")
+
     def of_longer(self, code: str) -> CodeUse:
         """The same use with the leg that the rest of ``code`` names, by its longest matching ending."""
         rest = code[self.stem :]
@@ -49,6 +54,10 @@ class CodeIndex:
             table.setdefault(code, []).append(use)
         self._table = {code: tuple(found) for code, found in table.items()}
         self.find = lru_cache(maxsize=_CODES_REMEMBERED)(self._find)
+        self.concerns = lru_cache(maxsize=_CODES_REMEMBERED)(self._concerns)
+
+    def _concerns(self, system: str, code: str) -> bool:
+        return any(use.is_of_concern for use in self.find(system, code))
 
     def _find(self, system: str, code: str) -> tuple[CodeUse, ...]:
         wanted = Code.of(system, code)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -496,6 +496,11 @@ class Content:
         ICD codes are looked up by every prefix down to the category, the longest first for each key.
         """
         return self._index.find(system, code)
+
+    @cached_property
+    def concerns(self) -> Callable[[str, str], bool]:
+        """Whether a resource with this system and code has to be read."""
+        return self._index.concerns
 
     def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
         """Every code entry of the content with what it stands for."""

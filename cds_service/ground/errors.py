@@ -73,6 +73,10 @@ class UnusableInput(KneeCdsError):  # noqa: N818 - reads as the thing it is in t
     """The input cannot be understood at all (HTTP 400)."""
 
 
+class TooLarge(KneeCdsError):  # noqa: N818
+    """The input is larger than this site accepts (HTTP 413)."""
+
+
 class NothingToJudgeBy(KneeCdsError):  # noqa: N818
     """No part of the chart that a judgement needs is there (HTTP 412).
 

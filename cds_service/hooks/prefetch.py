@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
+from cds_service.hooks.rows import Rows, read_row
 
 PATIENT = "patient"
 _SEARCHES = {
@@ -19,6 +20,7 @@ _SEARCHES = {
     "medications": ("MedicationRequest", "&status=active,completed"),
     "orders": ("ServiceRequest", "&status=active,on-hold,completed"),
 }
+OUTCOME = "OperationOutcome"
 KEYS = (PATIENT, *_SEARCHES)
 JUDGED_BY = ("observations", "conditions")
 """Keys that can hold a complaint; without any of them there is nothing to judge by."""
@@ -108,7 +110,7 @@ class Prefetched:
             UnusableInput: the Patient is not the one of the context.
         """
         for part in self.parts:
-            if part.key == PATIENT and any(entry.resource.get("id") != patient_id for entry in part.entries):
+            if part.key == PATIENT and any(entry.identity != patient_id for entry in part.entries):
                 raise UnusableInput("prefetch.patient is not the patient of context.patientId")
 
     def check(self, patient_id: str) -> None:
@@ -160,7 +162,7 @@ def read_part(key: str, value: Any) -> Part:
     if value is None:
         return Part(key, KeyState.EMPTY)
     kind = value.get("resourceType") if isinstance(value, dict) else None
-    if kind == "OperationOutcome":
+    if kind == OUTCOME:
         return Part(key, KeyState.FAILED, why="operation_outcome")
     if kind == "Bundle" and key != PATIENT:
         return _read_bundle(key, value)
@@ -178,62 +180,64 @@ def _kinds(key: str) -> tuple[str, ...]:
 
 def _read_bundle(key: str, bundle: Mapping[str, Any]) -> Part:
     rows = bundle.get("entry")
-    rows = [] if rows is None else rows
-    if not isinstance(rows, list):
+    if not isinstance(rows, list | Rows | None):
         return Part(key, KeyState.FAILED, why="wrong_type")
-    found = tuple(bundle_entries(bundle))
-    resources = tuple(entry for entry in found if not _is_outcome(entry.resource))
-    if any(_is_failure(entry.resource) for entry in found):
+    found = list(_rows(bundle))
+    entries = [entry for entry, _ in found if entry is not None]
+    outcomes = [entry for entry in entries if entry.kind == OUTCOME]
+    resources = tuple(entry for entry in entries if entry.kind != OUTCOME) if outcomes else tuple(entries)
+    if any(_is_failure(entry.resource) for entry in outcomes):
         return Part(key, KeyState.FAILED, resources, why="operation_outcome")
-    matches = _matches(rows)
-    if matches and not any(_kind(resource) in (*_kinds(key), None) for resource in matches.values()):
+    matches, kinds = _matches(found)
+    if matches and kinds.isdisjoint((*_kinds(key), None)):
         return Part(key, KeyState.FAILED, why="wrong_type")
     next_page, total = _next_page(bundle), _total(bundle)
-    if next_page is not None or (total or 0) > len(matches):
-        return Part(key, KeyState.TRUNCATED, resources, next_page, len(matches), total, "page")
+    if next_page is not None or (total or 0) > matches:
+        return Part(key, KeyState.TRUNCATED, resources, next_page, matches, total, "page")
     state = KeyState.PRESENT if resources else KeyState.EMPTY
-    return Part(key, state, resources, matches=len(matches), total=total)
+    return Part(key, state, resources, matches=matches, total=total)
+
+
+def _rows(bundle: Mapping[str, Any]) -> Iterator[tuple[ChartEntry | None, str | None]]:
+    """Each row of a Bundle as its entry, if it brings one, and its search mode."""
+    rows = bundle.get("entry")
+    if isinstance(rows, Rows):
+        return iter(rows)
+    rows = [] if rows is None else rows
+    return (read_row(row) for row in (rows if isinstance(rows, list) else [rows]))
 
 
 def bundle_entries(bundle: Mapping[str, Any]) -> Iterator[ChartEntry]:
     """The entries of a Bundle; what is no entry is passed on as it is, so that it is counted as unread."""
-    rows = bundle.get("entry") or []
-    for row in rows if isinstance(rows, list) else [rows]:
-        if isinstance(row, dict) and "resource" in row:
-            url = row.get("fullUrl")
-            yield ChartEntry(row["resource"], url if isinstance(url, str) else None)
-        elif not isinstance(row, dict) or row.get("response") is None:
-            yield ChartEntry(None)
+    return (entry for entry, _ in _rows(bundle) if entry is not None)
 
 
-def _matches(rows: Sequence[Any]) -> dict[str, Any]:
-    """The resources that the search itself found, each once: not the included ones, not outcomes."""
-    found: dict[str, Any] = {}
-    for number, row in enumerate(rows):
-        resource = row.get("resource") if isinstance(row, dict) else None
-        search = row.get("search") if isinstance(row, dict) else None
-        mode = search.get("mode") if isinstance(search, dict) else None
-        if mode in ("include", "outcome") or _is_outcome(resource):
+def _matches(rows: Iterable[tuple[ChartEntry | None, str | None]]) -> tuple[int, set[str | None]]:
+    """How many resources the search itself found, each counted once, and their kinds.
+
+    Included ones and outcomes are none of them.
+    """
+    named: set[tuple[str | None, str]] = set()
+    kinds: set[str | None] = set()
+    nameless = 0
+    for entry, mode in rows:
+        if mode in ("include", "outcome"):
             continue
-        identity = resource.get("id") if isinstance(resource, dict) else None
-        found[f"{_kind(resource)}/{identity}" if isinstance(identity, str) else f"row {number}"] = resource
-    return found
+        kind = entry.kind if entry is not None else None
+        if kind == OUTCOME:
+            continue
+        identity = entry.identity if entry is not None else None
+        if identity is None:
+            nameless += 1
+        else:
+            named.add((kind, identity))
+        kinds.add(kind)
+    return len(named) + nameless, kinds
 
 
-def _kind(resource: Any) -> str | None:
-    kind = resource.get("resourceType") if isinstance(resource, dict) else None
-    return kind if isinstance(kind, str) else None
-
-
-def _is_outcome(resource: Any) -> bool:
-    return _kind(resource) == "OperationOutcome"
-
-
-def _is_failure(resource: Any) -> bool:
-    """An OperationOutcome that reports an error, not the warning that goes with an empty result."""
-    if not _is_outcome(resource):
-        return False
-    issues = resource.get("issue")
+def _is_failure(outcome: Mapping[str, Any]) -> bool:
+    """Whether an OperationOutcome reports an error, and not the warning that goes with an empty result."""
+    issues = outcome.get("issue")
     return not isinstance(issues, list) or any(
         isinstance(issue, dict) and issue.get("severity") in ("error", "fatal") for issue in issues
     )

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
-from cds_service.ground.errors import NothingToJudgeBy, TooMuch, Unauthorized, UnusableInput
+from cds_service.ground.errors import NothingToJudgeBy, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
@@ -34,7 +34,7 @@ from cds_service.hooks.smart.ehr import SECONDS
 from cds_service.hooks.smart.launches import Launches
 from cds_service.hooks.terminology import code_system, value_set
 from cds_service.web.auditing import Auditing
-from cds_service.web.body import Bodies, TooLarge, TooSlow, WrongMediaType
+from cds_service.web.body import Bodies, TooSlow, WrongMediaType
 from cds_service.web.faults import Faults
 from cds_service.web.feedback import add_feedback_routes
 from cds_service.web.health import add_health_routes

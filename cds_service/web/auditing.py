@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cds_service import __version__
 from cds_service.ground.addresses import Address
-from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy, TooMuch, UnusableInput
+from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy, TooLarge, TooMuch, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.audit import events
@@ -19,7 +19,7 @@ from cds_service.hooks.register.rows import FeedbackRow
 from cds_service.hooks.showing import Shown
 from cds_service.hooks.smart.chart import context_of
 from cds_service.hooks.smart.launches import Launch
-from cds_service.web.body import TooLarge, TooSlow, WrongMediaType
+from cds_service.web.body import TooSlow, WrongMediaType
 
 NOBODY = "default"
 _STATUS: dict[type[KneeCdsError], int] = {

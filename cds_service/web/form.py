@@ -9,8 +9,8 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from cds_service.ground.errors import UnusableInput
-from cds_service.web.body import TooLarge, TooSlow, WrongMediaType
+from cds_service.ground.errors import TooLarge, UnusableInput
+from cds_service.web.body import TooSlow, WrongMediaType
 
 MOST_BYTES = 32_768
 MOST_FIELDS = 60

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.logs import get_log
+from cds_service.hooks.call_body import read_call_body
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest, HookResponse
@@ -68,7 +69,7 @@ def add_hook_routes(
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
         try:
-            body = await guard.read(request, proved)
+            body = await guard.read(request, proved, read_call_body)
             hook_request = _understood(body.value)
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)

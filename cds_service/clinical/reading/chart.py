@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import conditions, medications, observations, orders, procedures
 from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import compare_sides
 from cds_service.clinical.reading.resources import MODELS, Unreadable, build, quick_uses
@@ -23,14 +23,6 @@ _URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{1
 _ONES_SUBJECT = {kind: "subject" for kind in MODELS if kind not in ("Patient", "Medication")}
 
 
-@dataclass(frozen=True, slots=True)
-class ChartEntry:
-    """One resource as it came, with the ``fullUrl`` of its Bundle entry if there was one."""
-
-    resource: Any
-    full_url: str | None = None
-
-
 @dataclass
 class _Chart:
     """The entries by what they are, before anything is read."""
@@ -39,10 +31,9 @@ class _Chart:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, ChartEntry] = field(default_factory=dict)
     medications: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    versions: dict[str, dict[str, dict[str, ChartEntry]]] = field(default_factory=dict)
+    namesakes: dict[str, list[ChartEntry]] = field(default_factory=dict)
     listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
     panels: dict[str, observations.Panel | None] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
     own_names: set[str] = field(default_factory=set)
     bases: set[str] = field(default_factory=set)
     unread: list[Unread] = field(default_factory=list)
@@ -64,8 +55,8 @@ def read_record(
     chart = _sort(entries, patient_id, fhir_server)
     patient = _read_patient(chart, today)
     findings = Findings(content, today, patient)
-    for name, entry in sorted(chart.clinical.items()):
-        _read_entry(content, chart, name, entry.resource, findings)
+    for name in sorted(name for name, entry in chart.clinical.items() if _may_concern(content, entry)):
+        _read_entry(content, chart, name, chart.clinical[name].resource, findings)
     compared, unpaired = compare_sides(content, findings.sided)
     return Record(
         patient=patient,
@@ -85,62 +76,78 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
     chart = _Chart(patient_id)
     if fhir_server:
         chart.bases.add(fhir_server.rstrip("/"))
-    clinical: list[tuple[str, ChartEntry]] = []
+    clinical: list[tuple[int, str, ChartEntry]] = []
     for number, entry in enumerate(entries):
-        raw = entry.resource
-        kind = raw.get("resourceType") if isinstance(raw, dict) else None
-        if not isinstance(kind, str):
+        kind = entry.kind
+        if kind in _ONES_SUBJECT:
+            clinical.append((number, kind, entry))
+        elif kind is None:
             chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is not a FHIR resource"))
         elif kind == "Patient":
-            _sort_patient(chart, raw, entry)
+            _sort_patient(chart, entry.resource, entry)
         elif kind == "Medication":
-            _sort_medication(chart, raw, entry)
-        elif kind in _ONES_SUBJECT:
-            clinical.append((_name(raw, kind, entry, number), entry))
+            _sort_medication(chart, entry.resource, entry)
         elif kind == "Bundle":
             chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle"))
-    for name, entry in clinical:
-        _sort_clinical(chart, name, entry)
-    for name, versions in chart.versions.items():
-        chart.clinical |= _which_count(name, versions)
+    _sort_clinical(chart, clinical)
+    for name, versions in chart.namesakes.items():
+        del chart.clinical[name]
+        chart.clinical |= _which_count(name, _by_time(versions))
     _sort_panels(chart)
     return chart
 
 
+def _sort_clinical(chart: _Chart, clinical: Iterable[tuple[int, str, ChartEntry]]) -> None:
+    """Keep what is this patient's. Somebody else's may bear the same id: it takes no name here."""
+    mine: dict[str, bool] = {}  # charts repeat the same few references
+    for number, kind, entry in clinical:
+        name = _name(kind, entry, number)
+        reference = _subject(entry)
+        if reference is not None and reference not in mine:
+            mine[reference] = _is_mine(chart, reference)
+        if reference is not None and mine[reference]:
+            if chart.clinical.setdefault(name, entry) is not entry:
+                chart.namesakes.setdefault(name, [chart.clinical[name]]).append(entry)
+        else:
+            reason = "belongs to another patient" if reference is not None else "does not say whose it is"
+            chart.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
+
+
+def _subject(entry: ChartEntry) -> str | None:
+    """Whom the resource says that it is about."""
+    if entry.head is not None:
+        return entry.head.subject.reference if entry.head.subject is not None else None
+    subject = entry.resource.get("subject")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    return reference if isinstance(reference, str) else None
+
+
 def _sort_panels(chart: _Chart) -> None:
     """Which valid panels of this patient list which Observation."""
-    for name, entry in sorted(chart.clinical.items()):
-        members = entry.resource.get("hasMember") if name.startswith("Observation/") else None
-        if members is None or entry.resource.get("status") in ("entered-in-error", "cancelled"):
+    panels = [name for name, entry in chart.clinical.items() if entry.head is None or entry.head.hasMember is not None]
+    if not panels:
+        return
+    names = {entry.full_url: name for name, entry in chart.clinical.items() if entry.full_url}
+    for name in sorted(panels):
+        raw = chart.clinical[name].resource
+        members = raw.get("hasMember") if name.startswith("Observation/") else None
+        if members is None or raw.get("status") in ("entered-in-error", "cancelled"):
             continue
         for member in members if isinstance(members, list) else [members]:
             reference = member.get("reference", "") if isinstance(member, dict) else None
             if isinstance(reference, str):
-                local = chart.names.get(reference, _local(reference))
+                local = names.get(reference, _local(reference))
                 chart.listed_by.setdefault(local, {})[name] = None
             else:
                 chart.unread.append(Unread(name, UnreadKind.INVALID, "is not valid FHIR R4 at hasMember"))
 
 
-def _whose(chart: _Chart, raw: Mapping[str, Any]) -> bool:
-    """Whether ``raw`` says that it is about this patient."""
-    subject = raw.get("subject")
-    reference = subject.get("reference") if isinstance(subject, dict) else None
-    return isinstance(reference, str) and _is_mine(chart, reference)
-
-
-def _sort_clinical(chart: _Chart, name: str, entry: ChartEntry) -> None:
-    """Keep what is this patient's, each version once. Somebody else's may bear the same id: it takes no name here."""
-    raw = entry.resource
-    if _whose(chart, raw):
-        if entry.full_url:
-            chart.names[entry.full_url] = name
-        chart.versions.setdefault(name, {}).setdefault(_updated(raw), {})[repr(raw)] = entry
-        return
-    subject = raw.get("subject")
-    names_one = isinstance(subject, dict) and isinstance(subject.get("reference"), str)
-    reason = "belongs to another patient" if names_one else "does not say whose it is"
-    chart.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
+def _by_time(versions: Iterable[ChartEntry]) -> dict[str, dict[str, ChartEntry]]:
+    """The versions of one resource by when they came to be, each once."""
+    found: dict[str, dict[str, ChartEntry]] = {}
+    for entry in versions:
+        found.setdefault(_updated(entry.resource), {})[repr(entry.resource)] = entry
+    return found
 
 
 def _which_count(name: str, versions: Mapping[str, Mapping[str, ChartEntry]]) -> dict[str, ChartEntry]:
@@ -178,10 +185,10 @@ def _sort_medication(chart: _Chart, raw: Mapping[str, Any], entry: ChartEntry) -
             chart.medications[name] = raw
 
 
-def _name(raw: Mapping[str, Any], kind: str, entry: ChartEntry, number: int) -> str:
+def _name(kind: str, entry: ChartEntry, number: int) -> str:
     """How the resource is called on cards and in orders: never by anything but a FHIR id or a UUID."""
-    identity = raw.get("id")
-    if isinstance(identity, str) and _ID.fullmatch(identity):
+    identity = entry.identity
+    if identity is not None and _ID.fullmatch(identity):
         return f"{kind}/{identity}"
     if entry.full_url and (uuid := _URN.fullmatch(entry.full_url)):
         return f"{kind}/{uuid[1]}"
@@ -227,13 +234,26 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
     return found or Patient(chart.patient_id)
 
 
+def _may_concern(content: Content, entry: ChartEntry) -> bool:
+    """Whether the resource has to be looked at whole: by a code of its own, for what it holds, or for its shape."""
+    head = entry.head
+    if head is None or head.holds_others or not head.has_lawful_category:
+        return True
+    concerns = content.concerns
+    for coding in head.codings():
+        system, code = coding.system, coding.code
+        if system is not None and code is not None and concerns(system, code):
+            return True
+    return False
+
+
 def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:
     try:
         uses = tuple(quick_uses(content, raw))
         medicine = medications.referenced(raw, chart.medications)
         if medicine is not None:
             uses += tuple(quick_uses(content, medicine))
-        if not _of_concern(uses):
+        if not any(use.is_of_concern for use in uses):
             return
     except (TypeError, AttributeError, ValueError, KeyError):
         uses, medicine = (), None
@@ -254,10 +274,6 @@ def _panels(chart: _Chart, name: str, findings: Findings) -> tuple[observations.
     for one in listing.keys() - chart.panels.keys():
         chart.panels[one] = observations.panel(chart.clinical[one].resource, one, findings)
     return tuple(chart.panels[one] for one in listing)
-
-
-def _of_concern(uses: Iterable[CodeUse]) -> bool:
-    return any(use.kind in ("finding", "cause", "measure", "order") for use in uses)
 
 
 def _dispatch(

@@ -23,6 +23,8 @@ from pydantic import ValidationError
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
+from cds_service.clinical.reading.heads import MANY_CATEGORIES
+from cds_service.clinical.reading.ordinary import ordinary
 
 MODELS: Mapping[str, Any] = {
     "Patient": Patient,
@@ -47,7 +49,6 @@ _BEARS_ON_MEANING = (
 _WORDS = frozenset({"display", "text", "unit"})
 
 _CONTAINED = ("Medication", "BodyStructure")
-_MANY_CATEGORIES = ("Observation", "Condition", "MedicationRequest", "ServiceRequest")
 _DATES = frozenset({"issued", "recordedDate", "birthDate", "authoredOn", "dateAsserted", "start", "end", "event"})
 
 
@@ -67,6 +68,9 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     model = MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise Unreadable("is not a kind of resource this service reads")
+    simple = ordinary(raw)
+    if simple is not None:
+        return simple, ()
     odd = ("contained",) if _holds_what_has_no_kind(raw) else ()
     raw = _without_strangers(raw)
     wrong = {name for name, value in raw.items() if _is_mistyped(name, value)}
@@ -153,7 +157,7 @@ def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
         TypeError, AttributeError: the shape is not FHIR's; validation will say how.
     """
     concepts = [raw.get("code"), raw.get("valueCodeableConcept"), raw.get("medicationCodeableConcept")]
-    concepts += _elements(raw, "category") if raw["resourceType"] in _MANY_CATEGORIES else [raw.get("category")]
+    concepts += _elements(raw, "category") if raw["resourceType"] in MANY_CATEGORIES else [raw.get("category")]
     for part in _elements(raw, "component"):
         concepts += [part.get("code"), part.get("valueCodeableConcept")]
     for inside in _elements(raw, "contained"):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from cds_service.ground.strict_json import parse
 from cds_service.hooks.clients.model import Caller
-from cds_service.web.body import Bodies, Body
+from cds_service.web.body import Bodies, Body, Parse
 from cds_service.web.security.entrance import Entrance
 from cds_service.web.security.shares import Shares
 
@@ -33,9 +34,9 @@ class Guard:
             await self.shares.take(proved)
         return proved
 
-    async def read(self, request: Request, proved: Caller | None) -> Body:
+    async def read(self, request: Request, proved: Caller | None, parse: Parse = parse) -> Body:
         """The body as JSON, within the limits of the client or the site; raises as ``Bodies.read`` does."""
-        return await self.bodies.read(request, proved.client.limits.body_bytes if proved else None)
+        return await self.bodies.read(request, proved.client.limits.body_bytes if proved else None, parse)
 
     @asynccontextmanager
     async def working(self, caller: Caller, proved: Caller | None) -> AsyncIterator[None]:

@@ -1,0 +1,65 @@
+"""The entries of a chart as they came: parsed, or only their heads until more is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cds_service.clinical.reading.heads import Head, head_of
+
+
+class ChartEntry:
+    """One resource as it came, with the ``fullUrl`` of its Bundle entry if there was one.
+
+    ``head`` is None where the resource has not FHIR's shape.
+    """
+
+    __slots__ = ("_resource", "full_url", "head")
+
+    def __init__(self, resource: Any, full_url: str | None = None) -> None:
+        self.full_url = full_url
+        self.head: Head | None = head_of(resource)
+        self._resource = resource
+
+    @property
+    def resource(self) -> Any:
+        """The JSON of the resource; of what is no resource, whatever came instead."""
+        return self._resource
+
+    @property
+    def kind(self) -> str | None:
+        """Its resource type, None if it names none."""
+        if self.head is not None:
+            return self.head.resourceType
+        resource = self.resource
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        return kind if isinstance(kind, str) else None
+
+    @property
+    def identity(self) -> str | None:
+        """Its id, None if it has none."""
+        if self.head is not None:
+            return self.head.id
+        resource = self.resource
+        identity = resource.get("id") if isinstance(resource, dict) else None
+        return identity if isinstance(identity, str) else None
+
+
+class UnparsedEntry(ChartEntry):
+    """An entry of which only the head has been read. The rest is parsed when it is asked for, which may fail."""
+
+    __slots__ = ("_parse",)
+
+    def __init__(self, head: Head, full_url: str | None, parse: Callable[[], Any]) -> None:
+        """``parse`` gives the JSON of the resource, or raises what the whole call then ends with."""
+        self.full_url = full_url
+        self.head = head
+        self._parse = parse
+        self._resource = None
+
+    @property
+    def resource(self) -> Any:
+        """The JSON of the resource, parsed once."""
+        if self._resource is None:
+            self._resource = self._parse()
+        return self._resource

@@ -1,0 +1,209 @@
+"""Ordinary resources: Observations and Patients with nothing in them but the elements that charts are full of.
+
+A narrow, strict subset of FHIR R4: whatever fits these shapes is valid, says the same to a reader as the model of
+``fhir.resources`` would, and costs a hundredth of it. What does not fit is not wrong: it goes to ``fhir.resources``,
+which knows all of FHIR and names what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+_MONTH_AND_DAY = (
+    r"(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8])"
+)
+_DAY = rf"[12][0-9]{{3}}-(?:{_MONTH_AND_DAY})"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
+
+Code = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]+\Z", max_length=64)]
+Text = Annotated[str, Meta(pattern=r"\S")]
+Uri = Annotated[str, Meta(pattern=r"^\S+\Z")]
+Day = Annotated[str, Meta(pattern=rf"^{_DAY}\Z")]
+DateTime = Annotated[str, Meta(pattern=rf"^{_DAY}(?:T{_TIME})?\Z")]
+Instant = Annotated[str, Meta(pattern=rf"^{_DAY}T{_TIME}\Z")]
+Number = Annotated[float, Meta(ge=-1e15, le=1e15)]
+
+
+class _Element(Struct, forbid_unknown_fields=True, gc=False):
+    """Only the elements named, each of its own type."""
+
+
+class Coding(_Element):
+    system: Uri | None = None
+    version: Text | None = None
+    code: Code | None = None
+    display: Text | None = None
+    userSelected: bool | None = None  # noqa: N815 - the standard's spelling
+
+
+class CodeableConcept(_Element):
+    coding: list[Coding] | None = None
+    text: Text | None = None
+
+
+class Reference(_Element):
+    reference: Text | None = None
+    type: Uri | None = None
+    display: Text | None = None
+
+
+class Identifier(_Element):
+    use: Code | None = None
+    type: CodeableConcept | None = None
+    system: Uri | None = None
+    value: Text | None = None
+    assigner: Reference | None = None
+
+
+class ResourceMeta(_Element):
+    versionId: Id | None = None  # noqa: N815
+    lastUpdated: Instant | None = None  # noqa: N815
+    source: Uri | None = None
+    tag: list[Coding] | None = None
+    security: list[Coding] | None = None
+
+
+class Quantity(_Element):
+    value: Number | None = None
+    comparator: Literal["<", "<=", ">=", ">"] | None = None
+    unit: Text | None = None
+    system: Uri | None = None
+    code: Code | None = None
+
+
+class ReferenceRange(_Element):
+    low: Quantity | None = None
+    high: Quantity | None = None
+    type: CodeableConcept | None = None
+    appliesTo: list[CodeableConcept] | None = None  # noqa: N815
+    text: Text | None = None
+
+
+class Annotation(_Element):
+    text: Text
+    time: DateTime | None = None
+
+
+class _Valued(Struct, gc=False):
+    """What an Observation and its components share. Elements of type None are not ordinary, but a reader asks."""
+
+    valueQuantity: Quantity | None = None  # noqa: N815
+    valueCodeableConcept: CodeableConcept | None = None  # noqa: N815
+    valueBoolean: bool | None = None  # noqa: N815
+    valueString: Text | None = None  # noqa: N815
+    valueInteger: None = None  # noqa: N815
+    valueRange: None = None  # noqa: N815
+    valueRatio: None = None  # noqa: N815
+    valueSampledData: None = None  # noqa: N815
+    valueTime: None = None  # noqa: N815
+    valueDateTime: None = None  # noqa: N815
+    valuePeriod: None = None  # noqa: N815
+    dataAbsentReason: CodeableConcept | None = None  # noqa: N815
+    interpretation: list[CodeableConcept] | None = None
+    referenceRange: list[ReferenceRange] | None = None  # noqa: N815
+
+    def __post_init__(self) -> None:
+        """One value at most."""
+        values = (self.valueQuantity, self.valueCodeableConcept, self.valueBoolean, self.valueString)
+        if values.count(None) < len(values) - 1:
+            raise ValueError("more than one value")
+
+
+class Component(_Valued, forbid_unknown_fields=True, kw_only=True, gc=False):
+    code: CodeableConcept
+
+
+class Observation(_Valued, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """An Observation with one value or components, at one time."""
+
+    resourceType: Literal["Observation"]  # noqa: N815
+    status: Code
+    code: CodeableConcept
+    id: Id | None = None
+    meta: ResourceMeta | None = None
+    identifier: list[Identifier] | None = None
+    basedOn: list[Reference] | None = None  # noqa: N815
+    category: list[CodeableConcept] | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    effectiveDateTime: DateTime | None = None  # noqa: N815
+    issued: Instant | None = None
+    performer: list[Reference] | None = None
+    note: list[Annotation] | None = None
+    bodySite: CodeableConcept | None = None  # noqa: N815
+    method: CodeableConcept | None = None
+    specimen: Reference | None = None
+    device: Reference | None = None
+    component: list[Component] | None = None
+    effectivePeriod: None = None  # noqa: N815
+    effectiveInstant: None = None  # noqa: N815
+    effectiveTiming: None = None  # noqa: N815
+    extension: None = None
+    contained: None = None
+    hasMember: None = None  # noqa: N815
+
+
+class HumanName(_Element):
+    use: Code | None = None
+    text: Text | None = None
+    family: Text | None = None
+    given: list[Text] | None = None
+    prefix: list[Text] | None = None
+    suffix: list[Text] | None = None
+
+
+class ContactPoint(_Element):
+    system: Code | None = None
+    value: Text | None = None
+    use: Code | None = None
+
+
+class Address(_Element):
+    use: Code | None = None
+    type: Code | None = None
+    text: Text | None = None
+    line: list[Text] | None = None
+    city: Text | None = None
+    district: Text | None = None
+    state: Text | None = None
+    postalCode: Text | None = None  # noqa: N815
+    country: Text | None = None
+
+
+class Patient(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """A Patient who is alive or of whom nothing else is said."""
+
+    resourceType: Literal["Patient"]  # noqa: N815
+    id: Id | None = None
+    meta: ResourceMeta | None = None
+    identifier: list[Identifier] | None = None
+    active: bool | None = None
+    name: list[HumanName] | None = None
+    telecom: list[ContactPoint] | None = None
+    gender: Code | None = None
+    birthDate: Day | None = None  # noqa: N815
+    deceasedBoolean: bool | None = None  # noqa: N815
+    address: list[Address] | None = None
+    maritalStatus: CodeableConcept | None = None  # noqa: N815
+    generalPractitioner: list[Reference] | None = None  # noqa: N815
+    managingOrganization: Reference | None = None  # noqa: N815
+    deceasedDateTime: None = None  # noqa: N815
+
+
+_KINDS: Mapping[Any, type[Observation] | type[Patient]] = {"Observation": Observation, "Patient": Patient}
+
+
+def ordinary(raw: Mapping[str, Any]) -> Observation | Patient | None:
+    """``raw`` as an ordinary resource; None if it is none."""
+    shape = _KINDS.get(raw.get("resourceType"))
+    if shape is None:
+        return None
+    try:
+        return msgspec.convert(raw, shape)
+    except msgspec.ValidationError:
+        return None

@@ -1,0 +1,93 @@
+"""The rows of a Bundle as they came in a body: their heads typed, all else left as bytes until it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from cds_service.clinical.reading import ChartEntry, Head, UnparsedEntry
+from cds_service.ground.strict_json import JsonLimits, parse
+
+
+class Search(Struct, gc=False):
+    """Why the row is there."""
+
+    mode: str | None = None
+
+
+class Row(Struct, gc=False):
+    """One row. ``head`` is the head of its resource."""
+
+    head: Head | UnsetType | None = field(default=UNSET, name="resource")
+    full_url: str | None = field(default=None, name="fullUrl")
+    search: Search | None = None
+    response: Any = None
+
+
+_all_rows = msgspec.json.Decoder(list[Row])
+_one_row = msgspec.json.Decoder(Row)
+
+
+class Rows:
+    """The rows of one Bundle, in their order. A row whose head has not FHIR's shape is parsed at once."""
+
+    def __init__(self, raws: Sequence[Raw], heads: Sequence[Row | None], limits: JsonLimits) -> None:
+        self._raws = raws
+        self._heads = heads
+        self._limits = limits
+
+    @classmethod
+    def of(cls, array: memoryview, raws: Sequence[Raw], limits: JsonLimits) -> Rows | None:
+        """``array``: the JSON array that ``raws`` are the elements of. None if it has not as many.
+
+        Raises:
+            DecodeError: it is no array.
+        """
+        heads: list[Row | None] | list[Row]
+        try:
+            heads = _all_rows.decode(array)
+        except msgspec.ValidationError:
+            heads = [_row(raw) for raw in raws]
+        return cls(raws, heads, limits) if len(heads) == len(raws) else None
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    def __iter__(self) -> Iterator[tuple[ChartEntry | None, str | None]]:
+        """Each row as its entry and search mode; None for a row that brings no entry, as a mere answer does."""
+        for raw, row in zip(self._raws, self._heads, strict=True):
+            if row is None or not isinstance(row.head, Head):
+                yield read_row(parse(bytes(raw), self._limits))
+            else:
+                mode = row.search.mode if row.search is not None else None
+                yield UnparsedEntry(row.head, row.full_url, partial(_resource, raw, self._limits)), mode
+
+
+def _row(raw: Raw) -> Row | None:
+    try:
+        return _one_row.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+def _resource(raw: Raw, limits: JsonLimits) -> Any:
+    return parse(bytes(raw), limits)["resource"]
+
+
+def read_row(row: Any) -> tuple[ChartEntry | None, str | None]:
+    """A row that is parsed already, as its entry and search mode.
+
+    What is no row is passed on as an entry without a resource, so that it is counted as unread.
+    """
+    if not isinstance(row, dict):
+        return ChartEntry(None), None
+    search = row.get("search")
+    mode = search.get("mode") if isinstance(search, dict) else None
+    if "resource" in row:
+        url = row.get("fullUrl")
+        return ChartEntry(row["resource"], url if isinstance(url, str) else None), mode
+    return (ChartEntry(None) if row.get("response") is None else None), mode

@@ -1,0 +1,173 @@
+"""Bodies of patient-view calls as large as real charts: invented vitals and laboratory results, a few of them relevant.
+
+Each Observation has what EHRs send with it (meta, identifier, encounter, performer, reference range), about a
+kilobyte; most of it is nothing that a judgement needs. Patients differ, so that nothing can be remembered from one
+call to the next.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+
+from cds_service.clinical.content import Content
+from cds_service.ground.settings import Settings
+from cds_service.hooks.service import load_content
+from tests.conftest import NOW
+
+_LOINC, _UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+_TERMS = "http://terminology.hl7.org/CodeSystem"
+_SNOMED = "http://snomed.info/sct"
+_LEGS = {"left": "32153003", "right": "62175007"}
+
+# Codes and displays as in the content's own terminology sources; none of them is a finding here.
+_VITALS = (
+    ("29463-7", "Body weight", "kg", 70),
+    ("8302-2", "Body height", "cm", 165),
+    ("9279-1", "Respiratory rate", "/min", 14),
+)
+_LABS = (
+    ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL", 13),
+    ("777-3", "Platelets [#/volume] in Blood by Automated count", "10*3/uL", 240),
+    ("6690-2", "Leukocytes [#/volume] in Blood by Automated count", "10*3/uL", 7),
+    ("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", "mg/dL", 1),
+    ("6301-6", "INR in Platelet poor plasma by Coagulation assay", "{INR}", 1),
+)
+DVT_PICTURE = ("pain_calf", "calf_swelling", "redness", "warmth", "knee_effusion", "previous_dvt", "bedrest_3d")
+"""Findings of the relevant Observations; the first two alone make an urgent card."""
+FEWEST_RELEVANT = 3
+
+
+def relevant_of(observations: int) -> int:
+    """One in a hundred, but enough for a DVT card."""
+    return max(FEWEST_RELEVANT, observations // 100)
+
+
+def is_relevant(code: str) -> bool:
+    """Whether ``code`` is one of those that the relevant Observations carry."""
+    return code in _codes()
+
+
+@cache
+def _content() -> Content:
+    return load_content(Settings(auth="open"))
+
+
+@cache
+def _codings() -> dict[str, dict[str, str]]:
+    """The code of each finding of the DVT picture: in SNOMED CT where the content has an exact one."""
+    found = {}
+    for key in DVT_PICTURE:
+        codes = _content().findings[key].codes
+        exact = next((one for one in codes if one.system == "snomed" and one.relation == "exact"), None)
+        own = {"system": "https://posterior-knee-cds.example/fhir/CodeSystem/finding", "code": key, "display": key}
+        found[key] = {"system": _SNOMED, "code": exact.code, "display": exact.display} if exact else own
+    return found
+
+
+@cache
+def _codes() -> frozenset[str]:
+    return frozenset(coding["code"] for coding in _codings().values())
+
+
+def body(observations: int, relevant: int, patient: int = 0) -> bytes:
+    """One call. ``patient``: another number, another chart of the same size."""
+    who = f"invented-{patient}"
+    entries = []
+    step = observations // relevant if relevant else 0
+    for number in range(observations):
+        seat, rest = divmod(number, step) if step else (0, 1)
+        is_finding = rest == 0 and seat < relevant
+        resource = _frame(number, patient, who)
+        resource |= _finding(seat, patient) if is_finding else _result(number + patient)
+        url = f"https://ehr.example/fhir/Observation/{resource['id']}"
+        entries.append({"fullUrl": url, "resource": resource, "search": {"mode": "match"}})
+    empty = {"resourceType": "Bundle", "type": "searchset", "total": 0}
+    prefetch: dict[str, Any] = {
+        "patient": {
+            "resourceType": "Patient",
+            "id": who,
+            "active": True,
+            "name": [{"family": "Invented", "given": ["Patient"]}],
+            "gender": ("female", "male")[patient % 2],
+            "birthDate": f"{1950 + patient % 30}-0{1 + patient % 9}-11",
+        },
+        "observations": {**empty, "total": observations, "entry": entries},
+        "conditions": empty,
+        "procedures": empty,
+        "medications": empty,
+        "orders": empty,
+    }
+    return orjson.dumps(
+        {
+            "hook": "patient-view",
+            "hookInstance": str(uuid5(NAMESPACE_URL, who)),
+            "context": {"userId": "Practitioner/d1", "patientId": who},
+            "prefetch": prefetch,
+        }
+    )
+
+
+def _day(days: int) -> date:
+    return NOW.date() - timedelta(days=days)
+
+
+def _frame(number: int, patient: int, who: str) -> dict[str, Any]:
+    identity = f"obs-{patient}-{number}"
+    day = _day(1 + number % 900)
+    return {
+        "resourceType": "Observation",
+        "id": identity,
+        "meta": {"versionId": "1", "lastUpdated": f"{day}T09:30:00.000+00:00"},
+        "identifier": [{"system": "https://ehr.example/observation", "value": identity}],
+        "status": "final",
+        "subject": {"reference": f"Patient/{who}", "display": "Invented Patient"},
+        "encounter": {"reference": f"Encounter/e{number // 20}"},
+        "effectiveDateTime": f"{day}T08:{number % 60:02d}:00+00:00",
+        "issued": f"{day}T09:30:00.000+00:00",
+        "performer": [{"reference": "Practitioner/d1", "display": "Invented Nurse"}],
+    }
+
+
+def _category(code: str, display: str) -> list[dict[str, Any]]:
+    return [{"coding": [{"system": f"{_TERMS}/observation-category", "code": code, "display": display}]}]
+
+
+def _result(number: int) -> dict[str, Any]:
+    """A vital sign or a laboratory value."""
+    if number % 3 == 0:
+        code, display, unit, value = _VITALS[number // 3 % len(_VITALS)]
+        more: dict[str, Any] = {"category": _category("vital-signs", "Vital Signs")}
+    else:
+        code, display, unit, value = _LABS[number % len(_LABS)]
+        low, high = ({"value": value * part, "unit": unit, "system": _UCUM, "code": unit} for part in (0.8, 1.2))
+        flag = {"system": f"{_TERMS}/v3-ObservationInterpretation", "code": "N", "display": "Normal"}
+        more = {
+            "category": _category("laboratory", "Laboratory"),
+            "interpretation": [{"coding": [flag]}],
+            "referenceRange": [{"low": low, "high": high, "text": f"{value * 0.8} - {value * 1.2} {unit}"}],
+        }
+    local = {"system": "https://ehr.example/codes", "code": f"L{number % 40}", "display": display}
+    return {
+        "code": {"coding": [{"system": _LOINC, "code": code, "display": display}, local], "text": display},
+        "valueQuantity": {"value": value + number % 7 / 10, "unit": unit, "system": _UCUM, "code": unit},
+        **more,
+    }
+
+
+def _finding(seat: int, patient: int) -> dict[str, Any]:
+    """A coded finding of the leg, some days old."""
+    key = DVT_PICTURE[seat % len(DVT_PICTURE)]
+    coding = _codings()[key]
+    day = _day(1 + seat // len(DVT_PICTURE) % 5)
+    return {
+        "category": _category("exam", "Exam"),
+        "effectiveDateTime": f"{day}T08:{seat % 60:02d}:00+00:00",
+        "code": {"coding": [coding], "text": coding["display"]},
+        "valueBoolean": True,
+        "bodySite": {"coding": [{"system": _SNOMED, "code": _LEGS[("left", "right")[patient % 2]]}]},
+    }
