@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from cds_service.clinical.codes import Code, is_icd
+from cds_service.clinical.codes import Code, is_icd, is_sequela
 
 LegSide = Literal["right", "left", "both"]
 Relation = Literal["exact", "narrower", "broader", "question"]
@@ -54,10 +54,19 @@ class CodeIndex:
             table.setdefault(code, []).append(use)
         self._table = {code: tuple(found) for code, found in table.items()}
         self.find = lru_cache(maxsize=_CODES_REMEMBERED)(self._find)
+        self.find_current = lru_cache(maxsize=_CODES_REMEMBERED)(self._find_current)
         self.concerns = lru_cache(maxsize=_CODES_REMEMBERED)(self._concerns)
+        self.may_concern = lru_cache(maxsize=_CODES_REMEMBERED)(self._may_concern)
+        self._systems = tuple({code.system for code in self._table})
+
+    def _find_current(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        return () if is_sequela(Code.of(system, code)) else self.find(system, code)
 
     def _concerns(self, system: str, code: str) -> bool:
         return any(use.is_of_concern for use in self.find(system, code))
+
+    def _may_concern(self, code: str) -> bool:
+        return any(use.is_of_concern for system in self._systems for use in self._find(system, code))
 
     def _find(self, system: str, code: str) -> tuple[CodeUse, ...]:
         wanted = Code.of(system, code)

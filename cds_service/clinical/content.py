@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from cds_service.clinical.code_index import CodeIndex, CodeUse, LegSide, Relation, UseKind
 from cds_service.clinical.codes import URI, Code, SystemName, why_malformed
+from cds_service.clinical.weighing import Weighing
 from cds_service.ground.plain_text import is_plain_url, plain
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -497,10 +498,19 @@ class Content:
         """
         return self._index.find(system, code)
 
+    def current_uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """``uses``, but none for a late effect of an old injury."""
+        return self._index.find_current(system, code)
+
     @cached_property
     def concerns(self) -> Callable[[str, str], bool]:
         """Whether a resource with this system and code has to be read."""
         return self._index.concerns
+
+    @cached_property
+    def may_concern(self) -> Callable[[str], bool]:
+        """Whether there is a system in which a resource with this code has to be read."""
+        return self._index.may_concern
 
     def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
         """Every code entry of the content with what it stands for."""
@@ -551,13 +561,14 @@ class Content:
             yield Code.of(local.system, local.code), CodeUse("finding", local.finding, "exact", local.side)
 
     @cached_property
-    def weighed_in(self) -> Mapping[str, tuple[str, ...]]:
-        """For each finding the causes that weigh it."""
-        found: dict[str, list[str]] = {}
-        for key, cause in self.causes.items():
-            for weight in cause.supports:
-                found.setdefault(weight.finding, []).append(key)
-        return {finding: tuple(causes) for finding, causes in found.items()}
+    def weighing(self) -> Weighing:
+        """The weights of all causes as the differential reads them."""
+        return Weighing(self.findings, self.causes)
+
+    @cached_property
+    def red_flag_terms(self) -> tuple[tuple[str, RedFlag, frozenset[str]], ...]:
+        """Each red-flag rule in order with the terms of which at least one must hold."""
+        return tuple((rule, flag, frozenset(flag.when.terms())) for rule, flag in sorted(self.red_flags.items()))
 
     @cached_property
     def wells_findings(self) -> frozenset[str]:
@@ -566,10 +577,14 @@ class Content:
 
     def site_and_wider(self, key: str) -> frozenset[str]:
         """``key`` and every wider place it lies in."""
-        found = {key}
-        for wider in self.sites[key].within:
-            found |= self.site_and_wider(wider)
-        return frozenset(found)
+        return self._wider[key]
+
+    @cached_property
+    def _wider(self) -> Mapping[str, frozenset[str]]:
+        def all_of(key: str) -> frozenset[str]:
+            return frozenset({key}).union(*(all_of(wider) for wider in self.sites[key].within))
+
+        return {key: all_of(key) for key in self.sites}
 
     def name(self, key: str) -> str:
         """Our own words for a finding or a cause."""

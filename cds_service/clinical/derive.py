@@ -14,7 +14,8 @@ _PATIENT = "Patient"
 
 def with_derived(content: Content, record: Record, today: date) -> tuple[Fact, ...]:
     """The facts of ``record`` and those that follow from them on ``today``."""
-    facts = [fact for fact in record.facts if fact.key not in _age_keys(content)]
+    by_age = _age_keys(content)
+    facts = [fact for fact in record.facts if fact.key not in by_age]
     facts += _from_age(content, record, today)
     facts += _active_cancer(content, record, today)
     facts += _previous_dvt(content, record, today)

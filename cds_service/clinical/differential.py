@@ -6,18 +6,19 @@ Causes coexist, so nothing is normalised across them; nothing is shown as a perc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cds_service.clinical.assessment import BandName, Contribution, RankedCause
-from cds_service.clinical.content import Cause, Content, Weight
+from cds_service.clinical.content import Cause, Content
 from cds_service.clinical.leg import Leg
-from cds_service.clinical.record import Fact, Status
+from cds_service.clinical.record import Status
+from cds_service.clinical.weighing import LogWeight
 
 _NO_SUPPORT = frozenset({"demographic", "risk"})
-_EXAMINABLE = frozenset({"symptom", "sign", "test", "history"})
 _SMALL = 1e-9  # ln 2 against ln 2.0
 _BANDS: tuple[BandName, ...] = ("confirmed", "strong fit", "fits", "possible", "low")
+_NO_WEIGHT = LogWeight(0.0, 0.0)
 _HARM = {"yes": 0, "mimic": 1, "linked": 1, "no": 2}
 
 
@@ -38,14 +39,14 @@ def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[
         if scored.diagnosis and _under_treatment(leg, key, cause):
             treated.append(key)
             continue
-        ranked.append(replace(scored, missing=tuple(_missing(leg, cause))))
+        ranked.append(replace(scored, missing=_missing(leg, key)))
     return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
 
 
 def _candidates(leg: Leg) -> list[str]:
     """Causes that anything recorded could make eligible: most causes of most charts are not among them."""
     shown = [key for key, fact in leg.ranked.items() if fact.status is Status.PRESENT]
-    found = {cause for key in shown for cause in leg.content.weighed_in.get(key, ())}
+    found = {cause for key in shown for cause in leg.content.weighing.weighed_in.get(key, ())}
     found |= {one.cause for one in leg.diagnoses}
     return sorted(found)
 
@@ -55,7 +56,7 @@ def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
     content = leg.content
     cause = content.causes[key]
     prior = min(cause.prior.value * (cause.prior.knee_pain_factor if general_knee_pain else 1.0), 0.99)
-    contributions, confirmed = _contributions(leg, cause)
+    contributions, confirmed = _contributions(leg, key)
     total = _capped_sum(content, contributions)
     posterior = 1 / (1 + math.exp(-(math.log(prior / (1 - prior)) + total)))
     diagnosis = leg.diagnosis(key)
@@ -72,22 +73,22 @@ def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
     )
 
 
-def _contributions(leg: Leg, cause: Cause) -> tuple[list[Contribution], bool]:
+def _contributions(leg: Leg, cause: str) -> tuple[list[Contribution], bool]:
     """Recorded findings with their log-LR, the strongest first, and whether one of them confirms the cause."""
     found: list[Contribution] = []
     confirmed = False
-    for weight in cause.supports:
-        fact = leg.ranked.get(weight.finding)
-        if fact is None:
+    weights = leg.content.weighing.weights[cause]
+    for finding, fact in leg.ranked.items():
+        weight = weights.get(finding)
+        if weight is None:
             continue
-        if weight.confirms:
-            confirmed = confirmed or fact.status is Status.PRESENT
-            if fact.status is Status.PRESENT:
-                found.append(Contribution(weight.finding, math.inf, fact))
-            continue
-        log_lr = _log_lr(weight, fact)
+        if fact.status is Status.PRESENT:
+            confirmed = confirmed or weight.confirms
+            log_lr = weight.present
+        else:
+            log_lr = 0.0 if weight.confirms else weight.absent
         if abs(log_lr) > _SMALL:
-            found.append(Contribution(weight.finding, log_lr, fact))
+            found.append(Contribution(finding, log_lr, fact))
     found.sort(key=lambda one: (-abs(one.log_lr), one.finding))
     return _mark_counted(leg.content, found), confirmed
 
@@ -101,12 +102,6 @@ def _mark_counted(content: Content, contributions: list[Contribution]) -> list[C
         marked.append(one if place not in seen else replace(one, counted=False))
         seen.add(place)
     return marked
-
-
-def _log_lr(weight: Weight, fact: Fact) -> float:
-    if fact.status is Status.PRESENT and weight.lr_present is not None:
-        return math.log(weight.lr_present)
-    return math.log(weight.lr_absent) if fact.status is Status.ABSENT else 0.0
 
 
 def _capped_sum(content: Content, contributions: Iterable[Contribution]) -> float:
@@ -167,35 +162,22 @@ def _under_treatment(leg: Leg, key: str, cause: Cause) -> bool:
     )
 
 
-def _missing(leg: Leg, cause: Cause) -> list[str]:
+def _missing(leg: Leg, cause: str) -> tuple[str, ...]:
     """Unrecorded findings that could be asked or examined, the one that would change most first (F.4)."""
-    open_weights = [
-        weight
-        for weight in cause.supports
-        if weight.lr_present is not None
-        and leg.content.findings[weight.finding].kind in _EXAMINABLE
-        and leg.status(weight.finding) is Status.UNKNOWN
-        and not leg.content.findings[weight.finding].absence_ignored
-    ]
-    return [weight.finding for weight in sorted(open_weights, key=lambda w: (-_effect(w), w.finding))]
+    return tuple(key for key in leg.content.weighing.askable[cause] if leg.status(key) is Status.UNKNOWN)
 
 
-def _effect(weight: Weight) -> float:
-    return max(abs(math.log(weight.lr_present or 1.0)), abs(math.log(weight.lr_absent)))
-
-
-def ask_next(leg: Leg, shown: Iterable[RankedCause]) -> str | None:
+def ask_next(leg: Leg, shown: Sequence[RankedCause]) -> str | None:
     """The unrecorded finding with the greatest effect on the ranking of the causes shown.
 
     Effect: the widest spread of log-odds that presence or absence would put between any two of them.
     """
-    causes = [leg.content.causes[one.cause] for one in shown]
+    tables = [leg.content.weighing.weights[one.cause] for one in shown]
     best: tuple[float, str] | None = None
-    keys = {key for cause in causes for key in _missing(leg, cause)}
-    for key in sorted(keys):
-        weights = [next((w for w in cause.supports if w.finding == key), None) for cause in causes]
-        if_present = [math.log(w.lr_present) if w and w.lr_present else 0.0 for w in weights]
-        if_absent = [math.log(w.lr_absent) if w else 0.0 for w in weights]
+    for key in sorted({key for one in shown for key in one.missing}):
+        weights = [table.get(key, _NO_WEIGHT) for table in tables]
+        if_present = [0.0 if weight.confirms else weight.present for weight in weights]
+        if_absent = [weight.absent for weight in weights]
         effect = max(max(shift) - min(shift) if len(shift) > 1 else abs(shift[0]) for shift in (if_present, if_absent))
         if best is None or effect > best[0] + _SMALL:
             best = (effect, key)

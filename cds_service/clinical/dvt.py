@@ -153,7 +153,8 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
         and unanswered(fact)
     ]
     fresh = tuple(fact for fact in signs if in_window(fact, pathway.fresh_sign.days, leg.today))
-    stale = tuple(fact for fact in signs if fact not in fresh and fact.key not in {sign.key for sign in fresh})
+    renewed = {sign.key for sign in fresh}
+    stale = tuple(fact for fact in signs if fact.key not in renewed)
     new_pain = [
         fact
         for fact in pains

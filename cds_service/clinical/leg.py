@@ -75,11 +75,18 @@ class Leg:
         Undated and provisional facts count, and so do those without a side: this is the safe reading, for red
         flags and the DVT pathway. A later "absent" does not cancel it (evidence C.8: a sign counts in full).
         """
+        if key not in self._by_key:
+            return None
         if days is None:
             if key not in self._own_window:
                 self._own_window[key] = self._first_present(key, None)
             return self._own_window[key]
         return self._first_present(key, days)
+
+    @cached_property
+    def shown(self) -> frozenset[str]:
+        """Every finding that is ``present``."""
+        return frozenset(key for key in self._by_key if self.present(key))
 
     def _first_present(self, key: str, days: int | None) -> Fact | None:
         counting = (f for f in self.all_of(key) if f.status is Status.PRESENT and self._counts(f, days))
@@ -90,7 +97,7 @@ class Leg:
 
         Dated, final, and about this leg: what could lower urgency is not read from anything less (evidence F.5).
         """
-        if self.present(key):
+        if key not in self._by_key or self.present(key):
             return None
         return next((f for f in self.all_of(key) if f.status is Status.ABSENT and self.is_sure(f)), None)
 
@@ -103,6 +110,8 @@ class Leg:
 
     def status(self, key: str) -> Status:
         """The safe reading of ``key`` (see ``present``)."""
+        if key not in self._by_key:
+            return Status.UNKNOWN
         if self.present(key):
             return Status.PRESENT
         return Status.ABSENT if self.absent(key) else Status.UNKNOWN

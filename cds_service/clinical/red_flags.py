@@ -19,7 +19,10 @@ def fired(leg: Leg, virtual: Terms, *, under_18: bool) -> list[RedFlagVerdict]:
     ``virtual`` gives the terms that are not findings.
     """
     verdicts = []
-    for rule, flag in sorted(leg.content.red_flags.items()):
+    shown = leg.shown.union(term for term, (true, _) in virtual.items() if true)
+    for rule, flag, terms in leg.content.red_flag_terms:
+        if terms.isdisjoint(shown):
+            continue  # every condition needs at least one term that holds
         fires, facts = holds(flag.when, leg, virtual)
         if fires:
             verdicts.append(

@@ -11,6 +11,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal, cast
 
+import orjson
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 
@@ -65,6 +66,10 @@ _CHAIN: list[Any] = [
 ]
 
 
+def _json(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
 def get_log() -> BoundLogger:
     """The service's log. Usable before ``set_up``: then lines go where the standard library sends them."""
     bare = logging.getLogger("cds_service")
@@ -74,7 +79,7 @@ def get_log() -> BoundLogger:
 def set_up(level: str, style: Literal["json", "text"]) -> None:
     """Lines to standard error, from now on, for this process."""
     last = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_json)
         if style == "json"
         else structlog.processors.LogfmtRenderer(bool_as_flag=False)
     )

@@ -102,6 +102,9 @@ class Settings(BaseSettings):
         default=False,
         description="Pages to try the service out with invented patients; needs auth `open` and one worker.",
     )
+    server_timing: bool = Field(
+        default=False, description="Answers tell in a `Server-Timing` header how long each stage took."
+    )
     cors_origins: CommaSeparated = Field(
         default=(), description="Origins of browser-based clients that may call, comma-separated."
     )

@@ -57,10 +57,40 @@ def inert(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], 
     found: list[Stray] = []
     kept = []
     for card in cards:
+        if _is_inert(card, own):
+            kept.append(card)
+            continue
         look = _Look(card.rule, tuple(own))
         kept.append(look.mended(card, ""))
         found += look.found
     return tuple(kept), tuple(found)
+
+
+def _is_inert(card: Card, own: Sequence[str]) -> bool:
+    """Whether there is nothing to take out, which is nearly always so: all its texts are looked at as one."""
+    texts: list[str] = []
+    urls: list[str] = []
+    sent = card.model_dump()
+    lines = sent.pop(_WITH_LINES)
+    _gather(sent, "", texts, urls)
+    joined = "\n".join(texts)
+    one_line_each = joined.count("\n") == len(texts) - 1
+    return one_line_each and not strays(f"{joined}\n{lines}", lines=True) and all(_is_ours(url, own) for url in urls)
+
+
+def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
+    """Every text below ``node`` that is shown, and every address."""
+    if isinstance(node, str):
+        if name == "url":
+            urls.append(node)
+        elif name not in _FOR_PROGRAMS:
+            texts.append(node)
+    elif isinstance(node, dict):
+        for key, inner in node.items():
+            _gather(inner, key, texts, urls)
+    elif isinstance(node, list | tuple):
+        for inner in node:
+            _gather(inner, name, texts, urls)
 
 
 @dataclass(slots=True)

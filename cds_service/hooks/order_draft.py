@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cds_service.clinical.content import Content, Priority
@@ -53,7 +53,7 @@ class OrderDraft:
 
     def as_json(self) -> dict[str, Any]:
         """For a sealed link: without references, which mean nothing outside the chart."""
-        return {name: value for name, value in asdict(self).items() if name != "references"}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "references"}
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> OrderDraft:

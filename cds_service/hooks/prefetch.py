@@ -182,13 +182,13 @@ def _read_bundle(key: str, bundle: Mapping[str, Any]) -> Part:
     rows = bundle.get("entry")
     if not isinstance(rows, list | Rows | None):
         return Part(key, KeyState.FAILED, why="wrong_type")
-    found = list(_rows(bundle))
+    found = _rows(bundle)
     entries = [entry for entry, _ in found if entry is not None]
+    matches, kinds = _matches(found)
     outcomes = [entry for entry in entries if entry.kind == OUTCOME]
     resources = tuple(entry for entry in entries if entry.kind != OUTCOME) if outcomes else tuple(entries)
     if any(_is_failure(entry.resource) for entry in outcomes):
         return Part(key, KeyState.FAILED, resources, why="operation_outcome")
-    matches, kinds = _matches(found)
     if matches and kinds.isdisjoint((*_kinds(key), None)):
         return Part(key, KeyState.FAILED, why="wrong_type")
     next_page, total = _next_page(bundle), _total(bundle)
@@ -198,13 +198,13 @@ def _read_bundle(key: str, bundle: Mapping[str, Any]) -> Part:
     return Part(key, state, resources, matches=matches, total=total)
 
 
-def _rows(bundle: Mapping[str, Any]) -> Iterator[tuple[ChartEntry | None, str | None]]:
+def _rows(bundle: Mapping[str, Any]) -> list[tuple[ChartEntry | None, str | None]]:
     """Each row of a Bundle as its entry, if it brings one, and its search mode."""
     rows = bundle.get("entry")
     if isinstance(rows, Rows):
-        return iter(rows)
+        return rows.entries()
     rows = [] if rows is None else rows
-    return (read_row(row) for row in (rows if isinstance(rows, list) else [rows]))
+    return [read_row(row) for row in (rows if isinstance(rows, list) else [rows])]
 
 
 def bundle_entries(bundle: Mapping[str, Any]) -> Iterator[ChartEntry]:
@@ -221,18 +221,20 @@ def _matches(rows: Iterable[tuple[ChartEntry | None, str | None]]) -> tuple[int,
     kinds: set[str | None] = set()
     nameless = 0
     for entry, mode in rows:
-        if mode in ("include", "outcome"):
+        head = entry.head if entry is not None else None
+        kind, identity = (head.resourceType, head.id) if head is not None else _named(entry)
+        if mode == "include" or mode == "outcome" or kind == OUTCOME:
             continue
-        kind = entry.kind if entry is not None else None
-        if kind == OUTCOME:
-            continue
-        identity = entry.identity if entry is not None else None
         if identity is None:
             nameless += 1
         else:
             named.add((kind, identity))
         kinds.add(kind)
     return len(named) + nameless, kinds
+
+
+def _named(entry: ChartEntry | None) -> tuple[str | None, str | None]:
+    return (None, None) if entry is None else (entry.kind, entry.identity)
 
 
 def _is_failure(outcome: Mapping[str, Any]) -> bool:

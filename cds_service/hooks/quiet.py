@@ -54,6 +54,8 @@ def window(card: Card, asker: Asker, reasoning: Reasoning, keyed: KeyedHash, now
 
 def quieten(cards: Sequence[Card], answered: Sequence[Answered], asker: Asker, keyed: KeyedHash) -> Quieted:
     """``cards`` without what ``asker`` has answered. ``answered``: this user's answers for this patient, in window."""
+    if not answered:
+        return Quieted(tuple(cards))
     left: list[Card] = []
     hidden: list[Card] = []
     reminders: set[str] = set()

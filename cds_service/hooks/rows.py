@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-from cds_service.clinical.reading import ChartEntry, Head, UnparsedEntry
+from cds_service.clinical.reading import ChartEntry, Head
 from cds_service.ground.strict_json import JsonLimits, parse
 
 
@@ -26,6 +25,30 @@ class Row(Struct, gc=False):
     full_url: str | None = field(default=None, name="fullUrl")
     search: Search | None = None
     response: Any = None
+
+
+class UnparsedEntry(ChartEntry):
+    """An entry of which only the head has been read. The rest is parsed when it is asked for.
+
+    Whoever asks gets what ``strict_json.parse`` raises, and the whole call ends with it.
+    """
+
+    __slots__ = ("_limits", "_raw")
+
+    def __init__(self, head: Head, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
+        """``raw``: the whole row."""
+        self.head = head
+        self.full_url = full_url
+        self._resource = None
+        self._raw = raw
+        self._limits = limits
+
+    @property
+    def resource(self) -> Any:
+        """The JSON of the resource, parsed once."""
+        if self._resource is None:
+            self._resource = parse(bytes(self._raw), self._limits)["resource"]
+        return self._resource
 
 
 _all_rows = msgspec.json.Decoder(list[Row])
@@ -57,14 +80,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self._raws)
 
-    def __iter__(self) -> Iterator[tuple[ChartEntry | None, str | None]]:
+    def entries(self) -> list[tuple[ChartEntry | None, str | None]]:
         """Each row as its entry and search mode; None for a row that brings no entry, as a mere answer does."""
-        for raw, row in zip(self._raws, self._heads, strict=True):
-            if row is None or not isinstance(row.head, Head):
-                yield read_row(parse(bytes(raw), self._limits))
-            else:
-                mode = row.search.mode if row.search is not None else None
-                yield UnparsedEntry(row.head, row.full_url, partial(_resource, raw, self._limits)), mode
+        limits = self._limits
+        return [
+            (UnparsedEntry(row.head, row.full_url, raw, limits), row.search.mode if row.search is not None else None)
+            if row is not None and row.head.__class__ is Head
+            else read_row(parse(bytes(raw), limits))
+            for raw, row in zip(self._raws, self._heads, strict=True)
+        ]
 
 
 def _row(raw: Raw) -> Row | None:
@@ -72,10 +96,6 @@ def _row(raw: Raw) -> Row | None:
         return _one_row.decode(raw)
     except msgspec.ValidationError:
         return None
-
-
-def _resource(raw: Raw, limits: JsonLimits) -> Any:
-    return parse(bytes(raw), limits)["resource"]
 
 
 def read_row(row: Any) -> tuple[ChartEntry | None, str | None]:

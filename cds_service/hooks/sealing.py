@@ -30,6 +30,7 @@ class Seal:
     def __init__(self, key: str | None) -> None:
         """``key``: the site's; without one a random key, so that nothing sealed outlives this process."""
         self._key = key.encode() if key is not None else secrets.token_bytes(32)
+        self._keys: dict[str, OctKey] = {}
 
     def close(self, purpose: str, value: dict[str, Any], until: float, secret: str | None = None) -> str:
         """``value`` sealed for ``purpose``, good until ``until`` (seconds since 1970).
@@ -57,6 +58,12 @@ class Seal:
         return value
 
     def _for(self, purpose: str, secret: str | None) -> OctKey:
-        """A key of its own for each purpose and secret."""
-        material = f"{len(purpose)}:{purpose}{secret or ''}".encode()
-        return OctKey.import_key(hmac.new(self._key, material, hashlib.sha256).digest())
+        """A key of its own for each purpose and secret; those without a secret are few, and kept."""
+        if secret is not None:
+            return self._derived(purpose + secret, len(purpose))
+        if purpose not in self._keys:
+            self._keys[purpose] = self._derived(purpose, len(purpose))
+        return self._keys[purpose]
+
+    def _derived(self, text: str, purpose: int) -> OctKey:
+        return OctKey.import_key(hmac.new(self._key, f"{purpose}:{text}".encode(), hashlib.sha256).digest())

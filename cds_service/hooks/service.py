@@ -13,9 +13,11 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry, read_record
+from cds_service.clinical.record import Record
 from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
+from cds_service.ground.stages import Stages
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.model import Caller, Clients
 from cds_service.hooks.compose import compose
@@ -79,29 +81,40 @@ class Service:
         return own_urls(self.base_url, self.order_url)
 
     def answer(
-        self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller | None = None
+        self,
+        request: HookRequest,
+        prefetched: Prefetched,
+        now: datetime,
+        caller: Caller | None = None,
+        stages: Stages | None = None,
     ) -> Answer:
         """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
 
         ``caller``: the client; without it, the one whose FHIR server the call names.
+        ``stages``: told when reading, assessing and composing end.
 
         Raises:
             UnusableInput: the prefetched patient is another one.
             NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
         """
         context = request.context
+        stages = stages or Stages()
         prefetched.check(context.patientId)
-        assessment = self.judge(
+        record = self._read(
             context.patientId,
             prefetched.entries,
             now,
             fhir_server=request.fhirServer,
             not_available=tuple(part.words for part in prefetched.lacking),
         )
+        stages.end("read")
+        assessment = assess(self.content, record, now.date())
+        stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
         caller = caller or self.clients.find(request.fhirServer)
         cards = self.cards(assessment, context, now, prefetched.lacking, caller)
+        stages.end("compose")
         return Answer(cards, assessment, caller, _told(assessment, prefetched.lacking))
 
     def judge(
@@ -114,10 +127,21 @@ class Service:
         not_available: tuple[str, ...] = (),
     ) -> Assessment:
         """Read and judge a chart."""
-        record = read_record(
+        record = self._read(patient_id, entries, now, fhir_server=fhir_server, not_available=not_available)
+        return assess(self.content, record, now.date())
+
+    def _read(
+        self,
+        patient_id: str,
+        entries: tuple[ChartEntry, ...],
+        now: datetime,
+        *,
+        fhir_server: str | None,
+        not_available: tuple[str, ...],
+    ) -> Record:
+        return read_record(
             self.content, patient_id, entries, now.date(), fhir_server=fhir_server, not_available=not_available
         )
-        return assess(self.content, record, now.date())
 
     def cards(
         self,

@@ -123,7 +123,18 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
 
     app = Documented(title="Posterior knee CDS", version=__version__, redirect_slashes=False, lifespan=lifespan)
     closed = entrance.required and settings.discovery == "closed"
-    add_hook_routes(app, guard, running, reader, showing, auditing, metrics, clock, discovery_is_closed=closed)
+    add_hook_routes(
+        app,
+        guard,
+        running,
+        reader,
+        showing,
+        auditing,
+        metrics,
+        clock,
+        discovery_is_closed=closed,
+        server_timing=settings.server_timing,
+    )
     add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
     add_metrics_route(app, metrics)
     add_health_routes(app, settings, running, register, keys, nonces, journal)

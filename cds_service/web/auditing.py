@@ -56,6 +56,8 @@ class Auditing:
 
     def answered(self, call: events.Call, content: str, shown: Shown) -> None:
         """A hook call with its cards, and each draft order that went out with one."""
+        if not self._journal.keeps:
+            return
         fates = [events.CardFate(card.uuid, card.rule, fate) for card, fate in shown.fates]
         versions = events.Versions(__version__, content, self._pathway)
         found = [events.hook_call(events.HookCall(call, 200, versions, fates))]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from asyncio import to_thread
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.logs import get_log
+from cds_service.ground.stages import Stages
 from cds_service.hooks.call_body import read_call_body
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
@@ -23,6 +23,7 @@ from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, response
 from cds_service.hooks.showing import Showing, Shown
 from cds_service.web.auditing import Auditing
+from cds_service.web.direct import DirectRoute
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, takes
@@ -44,26 +45,29 @@ def add_hook_routes(
     clock: Callable[[], datetime],
     *,
     discovery_is_closed: bool,
+    server_timing: bool,
 ) -> None:
-    """``GET /cds-services`` and ``POST /cds-services/{id}``."""
+    """``GET /cds-services`` and ``POST /cds-services/{id}``. ``server_timing``: answers tell where the time went."""
 
     closed = guard.entrance.required
     discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
     call_errors = errors(*BODY_ERRORS, 404, 412, *BUSY, closed=closed)
 
-    @app.get("/cds-services", responses={200: {"model": Discovery}, **discovery_errors})
+    router = APIRouter(route_class=DirectRoute)
+
+    @router.get("/cds-services", responses={200: {"model": Discovery}, **discovery_errors})
     async def discover(request: Request) -> Response:
         if discovery_is_closed:
             await guard.admit(request)
         return json_response(discovery(running.service.content))
 
-    @app.post(
+    @router.post(
         "/cds-services/{service_id}",
         responses={200: {"model": HookResponse}, **call_errors},
         openapi_extra=takes(HookRequest),
     )
     async def call(service_id: ServiceId, request: Request) -> Response:
-        started, now, service = time.perf_counter(), clock(), running.service
+        stages, now, service = Stages(), clock(), running.service
         proved = await guard.admit(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
@@ -71,6 +75,7 @@ def add_hook_routes(
         try:
             body = await guard.read(request, proved, read_call_body)
             hook_request = _understood(body.value)
+            stages.end("parse")
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)
             async with guard.working(caller, proved):
@@ -80,17 +85,23 @@ def add_hook_routes(
                 prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir, own=own)
                 auditing.read(audited, hook_request.fhirServer, sent, prefetched)
                 metrics.count_lacking(prefetched)
-                judging = (hook_request, prefetched, now, caller)
+                stages.end("read")
+                judging = (hook_request, prefetched, now, caller, stages)
                 answer = await to_thread(service.answer, *judging) if body.is_large else service.answer(*judging)
                 shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
         except Exception as error:
             auditing.failed(now, caller, hook_request, service.content.version, error)
             raise
         auditing.answered(audited, service.content.version, shown)
-        seconds = time.perf_counter() - started
-        metrics.count_call(shown, seconds)
-        _log_call(answer, prefetched, shown, seconds)
-        return json_response(response(shown.cards, answer.told | shown.told).as_json())
+        answered = json_response(response(shown.cards, answer.told | shown.told).as_json())
+        stages.end("store")
+        if server_timing:
+            answered.headers["Server-Timing"] = stages.as_header()
+        metrics.count_call(shown, stages)
+        _log_call(answer, prefetched, shown, stages.total)
+        return answered
+
+    app.include_router(router)
 
 
 def _understood(body: Any) -> HookRequest:

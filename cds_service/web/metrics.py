@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cds_service.ground.stages import Stages
 from cds_service.hooks.audit.journal import Journal, NoJournal
 from cds_service.hooks.clients.keys import KeyRing
 from cds_service.hooks.prefetch import Prefetched
@@ -19,6 +20,8 @@ from cds_service.hooks.showing import Shown
 from cds_service.web.openapi import errors
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
+
+_STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 class Metrics:
@@ -32,6 +35,10 @@ class Metrics:
         self.seconds = Histogram(
             "knee_cds_call_seconds", "Time of a hook call.", buckets=_SECONDS, registry=self.registry
         )
+        self.stages = Histogram(
+            "knee_cds_stage_seconds", "Time of each stage of a hook call.", ["stage"], buckets=_STAGE_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
         self.cards = Counter(
             "knee_cds_cards", "Cards by rule and what became of them.", ["rule", "indicator", "fate"],
             registry=self.registry,
@@ -64,9 +71,11 @@ class Metrics:
         for part in prefetched.lacking:
             self.lacking.labels(part.key, part.why).inc()
 
-    def count_call(self, shown: Shown, seconds: float) -> None:
+    def count_call(self, shown: Shown, stages: Stages) -> None:
         """An answered call."""
-        self.seconds.observe(seconds)
+        self.seconds.observe(stages.total)
+        for stage, seconds in stages.seconds.items():
+            self.stages.labels(stage).observe(seconds)
         for card, fate in shown.fates:
             self.cards.labels(card.rule, card.indicator, fate).inc()
         for one in shown.strays:

@@ -123,7 +123,14 @@ class Documented(FastAPI):
 
     def __init__(self, **more: Any) -> None:
         """``more``: as for FastAPI."""
-        super().__init__(**more, description=_DESCRIPTION, openapi_url=PATH, docs_url=None, redoc_url=None)
+        super().__init__(
+            **more,
+            description=_DESCRIPTION,
+            openapi_url=PATH,
+            docs_url=None,
+            redoc_url=None,
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+        )
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""

@@ -16,7 +16,7 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import compare_sides
 from cds_service.clinical.reading.resources import MODELS, Unreadable, build, quick_uses
-from cds_service.clinical.record import Patient, Record, Unread, UnreadKind
+from cds_service.clinical.record import Fact, Patient, Record, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
@@ -52,15 +52,15 @@ def read_record(
 
     Resources of other patients are dropped and counted. Nothing raises: what cannot be read is in ``unread``.
     """
-    chart = _sort(entries, patient_id, fhir_server)
+    chart = _sort(content, entries, patient_id, fhir_server)
     patient = _read_patient(chart, today)
     findings = Findings(content, today, patient)
-    for name in sorted(name for name, entry in chart.clinical.items() if _may_concern(content, entry)):
+    for name in sorted(chart.clinical):
         _read_entry(content, chart, name, chart.clinical[name].resource, findings)
     compared, unpaired = compare_sides(content, findings.sided)
     return Record(
         patient=patient,
-        facts=tuple(sorted({*findings.facts, *compared}, key=lambda fact: (fact.key, fact.source, repr(fact)))),
+        facts=tuple(sorted({*findings.facts, *compared}, key=_in_order)),
         diagnoses=tuple(sorted(set(findings.diagnoses), key=lambda one: (one.cause, one.source, repr(one)))),
         orders=tuple(sorted(set(findings.orders), key=lambda one: (one.order, one.source, repr(one)))),
         unread=tuple(
@@ -72,13 +72,20 @@ def read_record(
     )
 
 
-def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None) -> _Chart:
+def _in_order(fact: Fact) -> tuple[str, ...]:
+    """The same order however the entries came."""
+    dates = (when.text if when else "" for when in (fact.clinical, fact.recorded))
+    return (fact.key, fact.source, fact.status, fact.side, *dates, str(fact.ongoing), str(fact.provisional))
+
+
+def _sort(content: Content, entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None) -> _Chart:
     chart = _Chart(patient_id)
     if fhir_server:
         chart.bases.add(fhir_server.rstrip("/"))
     clinical: list[tuple[int, str, ChartEntry]] = []
     for number, entry in enumerate(entries):
-        kind = entry.kind
+        head = entry.head
+        kind = head.resourceType if head is not None else entry.kind
         if kind in _ONES_SUBJECT:
             clinical.append((number, kind, entry))
         elif kind is None:
@@ -89,7 +96,7 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
             _sort_medication(chart, entry.resource, entry)
         elif kind == "Bundle":
             chart.unread.append(Unread(f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle"))
-    _sort_clinical(chart, clinical)
+    _sort_clinical(content, chart, clinical)
     for name, versions in chart.namesakes.items():
         del chart.clinical[name]
         chart.clinical |= _which_count(name, _by_time(versions))
@@ -97,26 +104,40 @@ def _sort(entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | Non
     return chart
 
 
-def _sort_clinical(chart: _Chart, clinical: Iterable[tuple[int, str, ChartEntry]]) -> None:
-    """Keep what is this patient's. Somebody else's may bear the same id: it takes no name here."""
+def _sort_clinical(content: Content, chart: _Chart, clinical: Iterable[tuple[int, str, ChartEntry]]) -> None:
+    """Keep what is this patient's and may be of concern. Somebody else's may bear the same id: it takes no name here.
+
+    What is of no concern counts only as another version of a resource that is.
+    """
     mine: dict[str, bool] = {}  # charts repeat the same few references
+    others: list[tuple[str, ChartEntry]] = []
+    may, concerns = content.may_concern, content.concerns
     for number, kind, entry in clinical:
-        name = _name(kind, entry, number)
-        reference = _subject(entry)
-        if reference is not None and reference not in mine:
-            mine[reference] = _is_mine(chart, reference)
-        if reference is not None and mine[reference]:
+        head = entry.head
+        subject = head.subject if head is not None else None
+        reference = subject.reference if subject is not None else _subject(entry)
+        is_mine = mine.get(reference) if reference is not None else False
+        if is_mine is None and reference is not None:
+            is_mine = mine[reference] = _is_mine(chart, reference)
+        if not is_mine:
+            reason = "belongs to another patient" if reference is not None else "does not say whose it is"
+            chart.unread.append(Unread(_name(kind, entry, number), UnreadKind.OTHER_PATIENT, reason))
+        elif head is not None and head.hasMember is None and head.is_plain and not head.is_of_concern(may, concerns):
+            others.append((kind, entry))
+        else:
+            name = _name(kind, entry, number)
             if chart.clinical.setdefault(name, entry) is not entry:
                 chart.namesakes.setdefault(name, [chart.clinical[name]]).append(entry)
-        else:
-            reason = "belongs to another patient" if reference is not None else "does not say whose it is"
-            chart.unread.append(Unread(name, UnreadKind.OTHER_PATIENT, reason))
+    for kind, entry in others if chart.clinical else ():
+        name = f"{kind}/{entry.identity}"
+        if name in chart.clinical:
+            chart.namesakes.setdefault(name, [chart.clinical[name]]).append(entry)
 
 
 def _subject(entry: ChartEntry) -> str | None:
-    """Whom the resource says that it is about."""
+    """Whom a resource without a head says that it is about."""
     if entry.head is not None:
-        return entry.head.subject.reference if entry.head.subject is not None else None
+        return None
     subject = entry.resource.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
     return reference if isinstance(reference, str) else None
@@ -232,19 +253,6 @@ def _read_patient(chart: _Chart, today: date) -> Patient:
             deceased=model.deceasedBoolean is True or model.deceasedDateTime is not None,
         )
     return found or Patient(chart.patient_id)
-
-
-def _may_concern(content: Content, entry: ChartEntry) -> bool:
-    """Whether the resource has to be looked at whole: by a code of its own, for what it holds, or for its shape."""
-    head = entry.head
-    if head is None or head.holds_others or not head.has_lawful_category:
-        return True
-    concerns = content.concerns
-    for coding in head.codings():
-        system, code = coding.system, coding.code
-        if system is not None and code is not None and concerns(system, code):
-            return True
-    return False
 
 
 def _read_entry(content: Content, chart: _Chart, name: str, raw: Mapping[str, Any], findings: Findings) -> None:

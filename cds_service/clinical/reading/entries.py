@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cds_service.clinical.reading.heads import Head, head_of
@@ -43,23 +42,3 @@ class ChartEntry:
         resource = self.resource
         identity = resource.get("id") if isinstance(resource, dict) else None
         return identity if isinstance(identity, str) else None
-
-
-class UnparsedEntry(ChartEntry):
-    """An entry of which only the head has been read. The rest is parsed when it is asked for, which may fail."""
-
-    __slots__ = ("_parse",)
-
-    def __init__(self, head: Head, full_url: str | None, parse: Callable[[], Any]) -> None:
-        """``parse`` gives the JSON of the resource, or raises what the whole call then ends with."""
-        self.full_url = full_url
-        self.head = head
-        self._parse = parse
-        self._resource = None
-
-    @property
-    def resource(self) -> Any:
-        """The JSON of the resource, parsed once."""
-        if self._resource is None:
-            self._resource = self._parse()
-        return self._resource

@@ -5,7 +5,7 @@ A resource whose head has not FHIR's shape has none here; it is then looked at w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,6 +19,10 @@ class Coding(Struct, gc=False):
 
     system: str | None = None
     code: str | None = None
+
+    def is_of(self, concerns: Callable[[str, str], bool]) -> bool:
+        """Whether it has both parts and ``concerns`` says so."""
+        return self.system is not None and self.code is not None and concerns(self.system, self.code)
 
 
 class Concept(Struct, gc=False):
@@ -63,30 +67,31 @@ class Head(Struct, gc=False):
     medicationReference: Any = None  # noqa: N815
 
     @property
-    def has_lawful_category(self) -> bool:
-        """Whether it has one category, or a list of them, as its type may."""
+    def is_plain(self) -> bool:
+        """Whether its codes are all its own and where its type has them; else they are found by looking at it whole."""
+        if self.contained or self.medicationReference is not None:
+            return False
         category = self.category
-        return category is None or isinstance(category, list) == (self.resourceType in MANY_CATEGORIES)
+        return category is None or (category.__class__ is list) == (self.resourceType in MANY_CATEGORIES)
 
-    @property
-    def holds_others(self) -> bool:
-        """Whether its codes are not all its own: they are found only by looking at it whole."""
-        return bool(self.contained) or self.medicationReference is not None
-
-    def codings(self) -> Iterator[Coding]:
-        """Every coding that could make it of concern."""
-        category = self.category
+    def is_of_concern(self, may: Callable[[str], bool], concerns: Callable[[str, str], bool]) -> bool:
+        """Whether one of its codings is. ``may``: whether a code could be, in some system; asked first, for speed."""
         for concept in (self.code, self.valueCodeableConcept, self.medicationCodeableConcept):
             if concept is not None and concept.coding is not None:
-                yield from concept.coding
+                for coding in concept.coding:
+                    if coding.code is not None and may(coding.code) and coding.is_of(concerns):
+                        return True
+        category = self.category
         if category is not None:
             for concept in category if isinstance(category, list) else (category,):
-                if concept.coding is not None:
-                    yield from concept.coding
+                for coding in concept.coding or ():
+                    if coding.code is not None and may(coding.code) and coding.is_of(concerns):
+                        return True
         for part in self.component or ():
-            for concept in (part.code, part.valueCodeableConcept):
-                if concept is not None and concept.coding is not None:
-                    yield from concept.coding
+            for one in (part.code, part.valueCodeableConcept):
+                if one is not None and any(coding.is_of(concerns) for coding in one.coding or ()):
+                    return True
+        return False
 
 
 def head_of(resource: Any) -> Head | None:

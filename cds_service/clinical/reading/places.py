@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
-from cds_service.clinical.codes import Code, is_sequela
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Side
 
@@ -80,12 +79,7 @@ def uses_of(content: Content, concept: Any) -> list[CodeUse]:
 
     A late effect of an old injury (ICD-10-CM 7th character S) means nothing that is current.
     """
-    return [
-        use
-        for system, code in codings(concept)
-        for use in content.uses(system, code)
-        if not is_sequela(Code.of(system, code))
-    ]
+    return [use for system, code in codings(concept) for use in content.current_uses(system, code)]
 
 
 def place_of(content: Content, concepts: Iterable[Any], *, in_code: bool = False) -> Place:

@@ -65,6 +65,7 @@ class NoJournal:
     """No folder is set: nothing is kept."""
 
     state = JournalState(status="off")
+    keeps = False
 
     def start(self) -> None:
         """Nothing to start."""
@@ -78,6 +79,8 @@ class NoJournal:
 
 class Journal:
     """Events on their way to the disk. Never blocks or fails a call; what is lost is counted and said in the chain."""
+
+    keeps = True
 
     def __init__(self, folder: Path, hasher: Hasher) -> None:
         self._folder = folder
