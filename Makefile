@@ -41,8 +41,8 @@ check: setup  ## lint, types, security lint, content and architecture
 	$(BIN)/knee-cds check
 	$(BIN)/python -m pytest tests/test_architecture.py
 
-bench: setup  ## time a call beside a bare endpoint, and fifty at once with a slow FHIR server
-	$(BIN)/python -m tests.bench.call
+bench: setup  ## the service beside three bare servers (writes deploy/SPEED.md), and fifty calls at once with a slow FHIR server
+	$(BIN)/python -m tests.bench.speed
 	$(BIN)/python -m tests.bench.fhir
 
 soak: setup  ## ten minutes of mixed load, good and hostile (MINUTES changes it): correct cards, steady memory

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder
 from cds_service.ground.settings import Settings
+from cds_service.ground.strict_json import JsonLimits
+from cds_service.hooks.call_body import read_call_body
 from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import SERVICE_ID, HookRequest
 from cds_service.hooks.prefetch import gather
@@ -127,7 +129,7 @@ def request(name: str) -> dict[str, Any]:
 
 def said(raw: bytes) -> tuple[Any, ...]:
     """What a chart says, whatever its resources are called."""
-    call = HookRequest.model_validate(orjson.loads(raw))
+    call = HookRequest.model_validate(read_call_body(raw, JsonLimits(64, 10_000)))
     prefetched = gather(call.prefetch)
     record = shipped_service().judge(call.context.patientId, prefetched.entries, NOW).record
     every: tuple[Fact | Diagnosis | PlacedOrder, ...] = (*record.facts, *record.diagnoses, *record.orders)

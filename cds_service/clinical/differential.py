@@ -106,15 +106,19 @@ def _mark_counted(content: Content, contributions: list[Contribution]) -> list[C
 
 def _capped_sum(content: Content, contributions: Iterable[Contribution]) -> float:
     """Per group the largest positive plus the most negative log-LR, capped; then the total, capped (F.1 step 5)."""
-    groups: dict[str, tuple[float, float]] = {}
+    high: dict[str, float] = {}
+    low: dict[str, float] = {}
     for one in contributions:
-        if math.isinf(one.log_lr):
+        log_lr = one.log_lr
+        if log_lr == math.inf:
             continue
         group = content.findings[one.finding].group
-        high, low = groups.get(group, (0.0, 0.0))
-        groups[group] = (max(high, one.log_lr), min(low, one.log_lr))
+        strongest = high if log_lr > 0 else low
+        if abs(log_lr) > abs(strongest.get(group, 0.0)):
+            strongest[group] = log_lr
     cap = math.log(content.reasoning.group_cap)
-    total = math.fsum(max(-cap, min(cap, high + low)) for high, low in groups.values())
+    sums = [high.get(group, 0.0) + low.get(group, 0.0) for group in {**high, **low}]
+    total = math.fsum([max(-cap, min(cap, one)) for one in sums])
     limit = math.log(content.reasoning.total_cap)
     return max(-limit, min(limit, total))
 

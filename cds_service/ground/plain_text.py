@@ -44,12 +44,26 @@ _LINE = re.compile(
 
 def strays(text: str, *, lines: bool = False) -> tuple[Kind, ...]:
     """What is in ``text`` that must not be, each kind once. ``lines``: line breaks may be in it."""
-    found: set[Kind] = {_KINDS.get(one[0], "layout") for one in _ANYWHERE.findall(text)}
+    found: set[Kind] = set()
+    if _may_hold_any(text):
+        found |= {_KINDS.get(one[0], "layout") for one in _ANYWHERE.findall(text)}
     if any(_LINE.match(line) for line in text.split("\n")):
         found.add("layout")
     if not _prints(text, lines=lines):
         found.add("control")
     return tuple(kind for kind in get_args(Kind) if kind in found)
+
+
+_MARKS = (
+    "<", "![", "](", "][", "]:", "://", "mailto:", "script:", "data:", "file:", "tel:", "www.", "@", "\\", "&", "|",
+    "~~", "```", "    ",
+)  # fmt: skip
+"""Without one of these in lower case ``_ANYWHERE`` finds nothing; looking for each is many times quicker."""
+
+
+def _may_hold_any(text: str) -> bool:
+    lowered = text.lower()
+    return any(mark in lowered for mark in _MARKS)
 
 
 def scrubbed(text: str, *, lines: bool = False) -> str:

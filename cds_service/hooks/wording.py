@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import Fact, Side, When
@@ -29,7 +30,12 @@ def day_words(when: When | None, today: date) -> str:
 
 def short_name(content: Content, key: str) -> str:
     """The name of a finding or cause without its explanation in brackets, in lower case where it is not a name."""
-    name = _IN_BRACKETS.sub("", content.name(key))
+    return _shortened(content.name(key))
+
+
+@lru_cache(maxsize=2_048)
+def _shortened(name: str) -> str:
+    name = _IN_BRACKETS.sub("", name)
     keep = name[:2].isupper() or name.split("'")[0] in ("Baker", "Homans") or name.split()[0] in _PROPER
     return name if keep else name[:1].lower() + name[1:]
 

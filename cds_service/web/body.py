@@ -25,7 +25,7 @@ class TooSlow(KneeCdsError):  # noqa: N818
     """The body did not arrive in time (HTTP 408)."""
 
 
-LARGE_BYTES = 2_000_000
+LARGE_BYTES = 256_000
 """What takes apart and judges in a few milliseconds is done at once; a thread would cost more than it spares."""
 _FREE_BYTES = 1_000_000
 _BUFFERED_BODIES = 10

@@ -21,8 +21,9 @@ import uvicorn
 
 from cds_service.ground.settings import Settings
 from cds_service.web.app import create_app
-from tests.bench.call import body, free_port
+from tests.bench.bodies import body
 from tests.conftest import NOW
+from tests.processes import free_port
 
 CALLS, ROUNDS = 50, 8
 KINDS = {"Patient": "patient", "Observation": "observations"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -53,6 +54,21 @@ def test_health(server: Server) -> None:
     ready = server.get("/health/ready").json()
     assert ready["status"] == "ready"
     assert len(ready["content"]) == 12
+
+
+STAGES = ["parse", "read", "assess", "compose", "store"]
+
+
+def test_where_the_time_went_is_told_only_where_the_site_says_so(server: Server, tmp_path: Path) -> None:
+    assert "server-timing" not in server.call(request_for("dvt-likely")).headers
+    metrics = server.get("/metrics").text
+    assert all(f'knee_cds_stage_seconds_count{{stage="{stage}"}}' in metrics for stage in STAGES)
+    settings = Settings(auth="open", server_timing=True, database_url=f"sqlite:///{tmp_path}/timing.db")
+    for timed in run_server(settings):
+        told = timed.call(request_for("dvt-likely")).headers["server-timing"]
+        parts = dict(part.split(";dur=") for part in told.split(", "))
+        assert list(parts) == [*STAGES, "total"]
+        assert float(parts["total"]) == pytest.approx(sum(float(parts[stage]) for stage in STAGES), abs=0.01)
 
 
 def test_dvt_chart(server: Server) -> None:

@@ -1,0 +1,290 @@
+"""``make bench``: the service beside three bare servers, driven in turn, and what signing, starting and workers cost.
+
+Every answer is checked. Writes ``deploy/SPEED.md`` and ``deploy/speed.svg``; nothing here passes or fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import orjson
+import requests
+
+from tests.bench.bodies import body, relevant_of
+from tests.bench.load import Check, Measured, drive, http_call
+from tests.bench.servers import CLIENT_CORE, Served, pin, running
+from tests.processes import free_port, serving
+from tests.tokens import ISSUER, PATH, Signer
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+NAMES = {
+    "ours": "this service",
+    "typed": "Starlette + msgspec, needed fields",
+    "dicts": "Starlette + orjson, dicts",
+    "whole": "FastAPI + fhir.resources, whole",
+}
+ROUNDS = 5
+ROUND_SECONDS = 0.6
+FEWEST, MOST = 2, 1_200
+PATIENTS = {10: 400, 100: 200, 1000: 24, 5000: 8}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A chart's size, and over how many connections it comes."""
+
+    observations: int
+    relevant: int
+    connections: int
+
+    @property
+    def words(self) -> str:
+        """For a table."""
+        rest = ", all relevant" if self.relevant == self.observations else ""
+        return f"{self.observations:,}{rest}"
+
+
+@dataclass
+class Figures:
+    """What the rounds of one server in one case showed."""
+
+    rounds: list[Measured] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    above_idle: int = 0
+
+    @property
+    def per_second(self) -> float:
+        """Median over the rounds."""
+        return median(one.per_second for one in self.rounds)
+
+    def p(self, which: Callable[[Measured], float]) -> float:
+        """Median of a percentile, milliseconds."""
+        return median(which(one) for one in self.rounds)
+
+
+CASES = [
+    *(Case(n, relevant_of(n), connections) for n in PATIENTS for connections in (1, 16)),
+    Case(1000, 1000, 1),
+    Case(1000, 1000, 16),
+]
+
+
+def check_of(name: str, case: Case) -> Check:
+    """What a right answer of this server holds."""
+    if name == "ours":
+        return lambda answer: b'"indicator":"critical"' in answer and b'"code":"kneedvt1"' in answer
+    wanted = b'{"observations":%d,"relevant":%d}' % (case.observations, case.relevant)
+    return lambda answer: answer == wanted
+
+
+def measure(servers: Sequence[Served], case: Case) -> dict[str, Figures]:
+    """Each server in turn, A B C A B C, after a round to warm up that also tells how many calls fit into a round."""
+    calls = [http_call(PATH, body(case.observations, case.relevant, one)) for one in range(PATIENTS[case.observations])]
+    found = {one.name: Figures() for one in servers}
+    counts: dict[str, int] = {}
+    for number in range(ROUNDS + 1):
+        for server in servers:
+            if server.name == "whole" and case.observations >= 1000 and (case.connections > 1 or number > 2):
+                continue  # a second and more for each call
+            count = counts.get(server.name, max(FEWEST, case.connections))
+            server.forget_peak()
+            before = server.cpu
+            measured = drive(server.port, calls, count, case.connections, check_of(server.name, case))
+            if number:
+                figures = found[server.name]
+                figures.rounds.append(measured)
+                figures.cpu.append((server.cpu - before) / count)
+                figures.above_idle = max(figures.above_idle, server.peak - server.idle)
+            else:
+                fitting = int(ROUND_SECONDS * measured.per_second)
+                counts[server.name] = min(MOST, max(FEWEST, case.connections * 2, fitting))
+    return {name: one for name, one in found.items() if one.rounds}
+
+
+def ratio_words(ours: Figures, other: Figures) -> str:
+    """Requests a second, ours to the other's: median and range over the rounds that were driven side by side."""
+    ratios = [a.per_second / b.per_second for a, b in zip(ours.rounds, other.rounds, strict=False)]
+    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def signed_cost() -> tuple[float, float]:
+    """Milliseconds a call at 10 Observations, without and with an ES384 token, in turn."""
+    signer = Signer()
+    case = Case(10, relevant_of(10), 1)
+    bodies = [body(10, case.relevant, one) for one in range(PATIENTS[10])]
+    count = 300
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        Path(folder, "keys.json").write_bytes(orjson.dumps({"keys": [signer.public()]}))
+        clients = Path(folder, "clients.toml")
+        clients.write_text(
+            f'[client.bench.token]\nissuer = "{ISSUER}"\njwks_file = "keys.json"\n'
+            "[client.bench.limits]\ncalls_per_minute = 100000\n",
+            encoding="utf-8",
+        )
+        plain, closed = stack.enter_context(running("ours")), stack.enter_context(running("ours", str(clients)))
+        url = f"https://bench.example{PATH}"
+        opened: list[float] = []
+        proved: list[float] = []
+        for _ in range(ROUNDS + 1):
+            headers = [f"Authorization: Bearer {signer.token(url)}\r\n" for _ in range(count)]
+            signed = [http_call(PATH, bodies[n % len(bodies)], headers[n]) for n in range(count)]
+            check = check_of("ours", case)
+            opened.append(median(drive(plain.port, [http_call(PATH, one) for one in bodies], count, 1, check).each))
+            proved.append(median(drive(closed.port, signed, count, 1, check).each))
+    return median(opened[1:]) * 1000, median(proved[1:]) * 1000
+
+
+def start_up() -> tuple[float, float, float]:
+    """Seconds from the command to the first answer, to import the application, and to load the content."""
+    firsts = []
+    for _ in range(3):
+        port = free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {
+                **os.environ,
+                "KNEE_CDS_AUTH": "open",
+                "KNEE_CDS_PORT": str(port),
+                "KNEE_CDS_DATABASE_URL": f"sqlite:///{folder}/start.db",
+                "TMPDIR": folder,
+            }
+            started = time.perf_counter()
+            command = [sys.executable, "-m", "cds_service.cli.main", "serve"]
+            process = subprocess.Popen(
+                command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            try:
+                while True:
+                    with contextlib.suppress(requests.ConnectionError):
+                        requests.get(f"http://127.0.0.1:{port}/cds-services", timeout=5).raise_for_status()
+                        break
+                    time.sleep(0.01)
+                firsts.append(time.perf_counter() - started)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait()
+    code = (
+        "import time; a = time.perf_counter(); import cds_service.web.app; b = time.perf_counter();"
+        "from cds_service.ground.settings import Settings; from cds_service.hooks.service import load_content;"
+        "load_content(Settings()); print(b - a, time.perf_counter() - b)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    return median(firsts), float(told[0]), float(told[1])
+
+
+def two_workers() -> tuple[float, float]:
+    """Requests a second with one worker and with two, at 100 Observations over 16 connections; nothing pinned."""
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    case = Case(100, relevant_of(100), 16)
+    calls = [http_call(PATH, body(100, case.relevant, one)) for one in range(PATIENTS[100])]
+    found: dict[int, list[float]] = {1: [], 2: []}
+    with contextlib.ExitStack() as stack:
+        ports = {}
+        for workers in found:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            url = f"sqlite:///{folder}/workers.db"
+            process = stack.enter_context(serving(folder, workers=str(workers), database_url=url))
+            ports[workers] = int(process.url.rpartition(":")[2])
+        for number in range(ROUNDS + 1):
+            for workers, port in ports.items():
+                # The real clock judges here, so an answer is only checked for being one.
+                measured = drive(port, calls, 600, 16, lambda answer: answer.startswith(b'{"cards":['))
+                if number:
+                    found[workers].append(measured.per_second)
+    return median(found[1]), median(found[2])
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    pin(CLIENT_CORE)
+    results: list[tuple[Case, dict[str, Figures]]] = []
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(running(name)) for name in NAMES]
+        for case in CASES:
+            results.append((case, measure(servers, case)))
+            print(*_rows(*results[-1]), sep="\n", flush=True)
+    text = _document(results)
+    (DEPLOY / "SPEED.md").write_text(text, encoding="utf-8")
+    _draw(results, DEPLOY / "speed.svg")
+    print(text)
+
+
+def _rows(case: Case, figures: dict[str, Figures]) -> list[str]:
+    ours = figures["ours"]
+    size = len(body(case.observations, case.relevant))
+    rows = []
+    for name, one in figures.items():
+        against = "" if name == "ours" else ratio_words(ours, one)
+        memory = f"{one.above_idle / size / case.connections:.1f}" if case.observations >= 1000 else ""
+        cells = [
+            case.words, str(case.connections), NAMES[name], f"{one.per_second:,.1f}", f"{one.p(lambda m: m.p50):,.2f}",
+            f"{one.p(lambda m: m.p99):,.2f}", f"{median(one.cpu) * 1000:,.2f}", memory, against,
+        ]  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def _document(results: Sequence[tuple[Case, dict[str, Figures]]]) -> str:
+    plain, signed = signed_cost()
+    first, imports, content = start_up()
+    one, two = two_workers()
+    head = (
+        "| Observations | connections | server | requests/s | p50 ms | p99 ms | CPU ms | memory / body |"
+        " ours to it, requests/s (range) |\n|---|---|---|---|---|---|---|---|---|\n"
+    )
+    sizes = ", ".join(
+        f"{case.words}: {len(body(case.observations, case.relevant)) / 1e6:.2f} MB" for case, _ in results[::2]
+    )
+    return f"""# How fast it is
+
+Written by `make bench`; do not edit. Each server is one process on one core, the client on another; the servers are
+driven in turn, A B C D A B C D, {ROUNDS} rounds, and every answer is checked. Medians over the rounds. The service
+answers with its cards, register on SQLite; the bare servers only count. One Observation in a hundred is relevant, at
+least {relevant_of(10)}; bodies have {sizes}. `memory / body`: peak above idle, in bodies, for each call in flight.
+Machines differ and this one is shared: the ratios are what to look at.
+
+{head}{chr(10).join(row for result in results for row in _rows(*result))}
+
+![CPU time of a call against the number of Observations](speed.svg)
+
+| what | measured |
+|---|---|
+| a call of 10 Observations without and with an ES384 token | {plain:.2f} ms and {signed:.2f} ms |
+| from the command to the first answer | {first:.2f} s, of which imports {imports:.2f} s and content {content:.2f} s |
+| two workers beside one, {os.cpu_count()} cores shared with the client | {two / one:.2f} times the requests/s |
+"""
+
+
+def _draw(results: Sequence[tuple[Case, dict[str, Figures]]], path: Path) -> None:
+    """Milliseconds of CPU a call against the number of Observations, both on logarithmic axes."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "speed"
+    mpl.rcParams["svg.fonttype"] = "none"
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    single = [(case, found) for case, found in results if case.connections == 1 and case.relevant < case.observations]
+    for name, words in NAMES.items():
+        points = [(case.observations, median(found[name].cpu) * 1000) for case, found in single if name in found]
+        axes.loglog(*zip(*points, strict=True), marker="o", label=words)
+    axes.set_xlabel("Observations in the chart")
+    axes.set_ylabel("CPU time of a call, ms")
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
