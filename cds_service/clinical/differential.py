@@ -44,11 +44,20 @@ def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[
 
 
 def _candidates(leg: Leg) -> list[str]:
-    """Causes that anything recorded could make eligible: most causes of most charts are not among them."""
-    shown = [key for key, fact in leg.ranked.items() if fact.status is Status.PRESENT]
-    found = {cause for key in shown for cause in leg.content.weighing.weighed_in.get(key, ())}
-    found |= {one.cause for one in leg.diagnoses}
-    return sorted(found)
+    """Causes that what is recorded could make eligible: most causes of most charts are not among them.
+
+    What supports a cause is summed up here without groups and caps, so never as less than ``_eligible`` will find.
+    """
+    findings, weighing = leg.content.findings, leg.content.weighing
+    support: dict[str, float] = {}
+    for key, fact in leg.ranked.items():
+        if fact.status is Status.PRESENT and findings[key].kind not in _NO_SUPPORT:
+            for cause in weighing.weighed_in.get(key, ()):
+                support[cause] = support.get(cause, 0.0) + max(0.0, weighing.weights[cause][key].present)
+    confirming = {cause for key, fact in leg.ranked.items() for cause in weighing.confirmed_by.get(key, ())}
+    enough = math.log(leg.content.reasoning.eligible_from) - _SMALL
+    found = {cause for cause, most in support.items() if most >= enough}
+    return sorted(found | confirming | {one.cause for one in leg.diagnoses})
 
 
 def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:

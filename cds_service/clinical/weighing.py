@@ -36,7 +36,7 @@ class Weighing:
 
     Attributes:
         weights: cause -> finding -> its weight.
-        weighed_in: finding -> the causes that weigh it.
+        weighed_in: finding -> the causes that weigh it. confirmed_by: finding -> those that it settles.
         askable: cause -> findings that could be asked or examined, the one that would change most first (F.4).
     """
 
@@ -47,6 +47,10 @@ class Weighing:
             for finding in weights:
                 weighed_in.setdefault(finding, []).append(key)
         self.weighed_in = {finding: tuple(keys) for finding, keys in weighed_in.items()}
+        self.confirmed_by = {
+            finding: tuple(key for key in keys if self.weights[key][finding].confirms)
+            for finding, keys in self.weighed_in.items()
+        }
         self.askable = {key: _askable(findings, weights) for key, weights in self.weights.items()}
 
 

@@ -122,7 +122,7 @@ def _sort_clinical(content: Content, chart: _Chart, clinical: Iterable[tuple[int
         if not is_mine:
             reason = "belongs to another patient" if reference is not None else "does not say whose it is"
             chart.unread.append(Unread(_name(kind, entry, number), UnreadKind.OTHER_PATIENT, reason))
-        elif head is not None and head.hasMember is None and head.is_plain and not head.is_of_concern(may, concerns):
+        elif head is not None and not head.needs_reading(may, concerns):
             others.append((kind, entry))
         else:
             name = _name(kind, entry, number)

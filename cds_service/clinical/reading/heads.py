@@ -37,12 +37,6 @@ class Reference(Struct, gc=False):
     reference: str | None = None
 
 
-class Meta(Struct, gc=False):
-    """When this version came to be."""
-
-    lastUpdated: str | None = None  # noqa: N815 - the standard's spelling
-
-
 class Component(Struct, gc=False):
     """One of several codes with a value each."""
 
@@ -55,7 +49,6 @@ class Head(Struct, gc=False):
 
     resourceType: str  # noqa: N815
     id: str | None = None
-    meta: Meta | None = None
     subject: Reference | None = None
     code: Concept | None = None
     category: list[Concept] | Concept | None = None
@@ -66,32 +59,34 @@ class Head(Struct, gc=False):
     medicationCodeableConcept: Concept | None = None  # noqa: N815
     medicationReference: Any = None  # noqa: N815
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether its codes are all its own and where its type has them; else they are found by looking at it whole."""
-        if self.contained or self.medicationReference is not None:
-            return False
-        category = self.category
-        return category is None or (category.__class__ is list) == (self.resourceType in MANY_CATEGORIES)
+    def needs_reading(self, may: Callable[[str], bool], concerns: Callable[[str, str], bool]) -> bool:
+        """Whether the resource has to be looked at whole: for a code of its own, what it holds, or a wrong shape.
 
-    def is_of_concern(self, may: Callable[[str], bool], concerns: Callable[[str, str], bool]) -> bool:
-        """Whether one of its codings is. ``may``: whether a code could be, in some system; asked first, for speed."""
-        for concept in (self.code, self.valueCodeableConcept, self.medicationCodeableConcept):
-            if concept is not None and concept.coding is not None:
-                for coding in concept.coding:
-                    if coding.code is not None and may(coding.code) and coding.is_of(concerns):
-                        return True
-        category = self.category
+        ``may``: whether a code is of concern in some system; asked first, since nearly all are not, and in one
+        function because it runs for every resource of a chart. ``concerns``: whether it is in its own.
+        """
+        if self.contained or self.hasMember is not None or self.medicationReference is not None:
+            return True
+        code, category = self.code, self.category
+        if code is not None and code.coding is not None:
+            for coding in code.coding:
+                if coding.code is not None and may(coding.code) and coding.is_of(concerns):
+                    return True
         if category is not None:
-            for concept in category if isinstance(category, list) else (category,):
+            many = category.__class__ is list
+            if many != (self.resourceType in MANY_CATEGORIES):
+                return True
+            concepts: list[Concept] = category if many else [category]  # type: ignore[assignment,list-item]
+            for concept in concepts:
                 for coding in concept.coding or ():
                     if coding.code is not None and may(coding.code) and coding.is_of(concerns):
                         return True
+        if self.valueCodeableConcept is None and self.medicationCodeableConcept is None and not self.component:
+            return False
+        others = [self.valueCodeableConcept, self.medicationCodeableConcept]
         for part in self.component or ():
-            for one in (part.code, part.valueCodeableConcept):
-                if one is not None and any(coding.is_of(concerns) for coding in one.coding or ()):
-                    return True
-        return False
+            others += [part.code, part.valueCodeableConcept]
+        return any(coding.is_of(concerns) for one in others if one is not None for coding in one.coding or ())
 
 
 def head_of(resource: Any) -> Head | None:
