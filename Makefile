@@ -50,6 +50,7 @@ soak: setup  ## ten minutes of mixed load, good and hostile (MINUTES changes it)
 
 lock: setup  ## resolve the dependencies anew into deploy/requirements*.txt, with hashes
 	$(LOCK) --output-file deploy/requirements.txt
+	$(LOCK) --extra tracing --output-file deploy/requirements-tracing.txt
 	$(LOCK) --extra dev --output-file deploy/requirements-dev.txt
 
 audit: setup  ## ask the vulnerability database about the locked packages (needs the network)

@@ -27,7 +27,7 @@ ALLOWED = {
     "limits": {"web/security/shares.py"},
     "structlog": {"ground/logs.py"},
     "rich": {"cli"},
-    "requests": {"hooks/outbound.py"},
+    "requests": {"hooks/outbound.py", "cli/canary.py"},
     "urllib3": {"hooks/outbound.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
     "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "hooks/examples.py"},

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -15,14 +15,16 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, evaluate, examples, feedback
-from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown
+from cds_service.cli import audit, canary, evaluate, examples, feedback
+from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.register.store import DatabaseError, Store
 from cds_service.hooks.service import load_content
 
 OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
+LEAST_DAYS = 30
+"""Fewer days are a slip of the hand rather than a retention."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,12 +93,26 @@ def _parser() -> argparse.ArgumentParser:
     downgrade.add_argument("down", metavar="REVISION")
     downgrade.set_defaults(run=_database)
 
+    purge = commands.add_parser("purge", help="delete cards and feedback that are older than the site keeps them")
+    purge.add_argument("--older-than", type=int, required=True, metavar="DAYS", help="30 or more")
+    purge.set_defaults(run=_purge)
+
     journal = commands.add_parser("audit", help="the audit journal")
     act = journal.add_subparsers(required=True, metavar="ACT")
     verify = act.add_parser("verify", help="is every line there, unchanged and in its place?")
     verify.add_argument("paths", nargs="*", type=Path, metavar="FOLDER_OR_FILE", help="else KNEE_CDS_AUDIT_FOLDER")
     verify.add_argument("--head", action="append", default=[], metavar="HASH", help="must be there; may be repeated")
     verify.set_defaults(run=_audit_verify)
+
+    bird = commands.add_parser("canary", help="call a running service for an invented patient; 1 if the card is wrong")
+    bird.add_argument("url", help="base URL of the service, as EHRs call it")
+    bird.add_argument("--within", type=float, default=2.0, metavar="SECONDS", help="that the answer may take (2)")
+    bird.add_argument("--issuer", help="of the canary's own client, if callers must bring a token")
+    bird.add_argument("--key", type=Path, metavar="FILE", help="its private JWK (ES384) with a kid")
+    bird.add_argument("--fhir-server", metavar="URL", help="names the canary's client if callers need no token")
+    bird.add_argument("--ca-bundle", type=Path, metavar="FILE", help="CA certificates, PEM; else the public ones")
+    bird.add_argument("--textfile", type=Path, metavar="FILE", help="write the outcome for Prometheus' node exporter")
+    bird.set_defaults(run=_canary)
 
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
@@ -166,6 +182,13 @@ def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
     return OK if audit.verify(options.paths, options.head, settings) else SOME_UNUSABLE
 
 
+def _canary(options: argparse.Namespace, settings: Settings) -> int:
+    caller = canary.Canary(
+        options.url, options.within, options.issuer, options.key, options.fhir_server, options.ca_bundle
+    )
+    return OK if canary.run(caller, settings, options.textfile) else SOME_UNUSABLE
+
+
 def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:
     return nullcontext(sys.stdout.buffer) if path is None else path.open("wb")
 
@@ -177,6 +200,18 @@ def _database(options: argparse.Namespace, settings: Settings) -> int:
         else:
             store.downgrade(options.down)
     Console().print(Text("The database is as asked."))
+    return OK
+
+
+def _purge(options: argparse.Namespace, settings: Settings) -> int:
+    if options.older_than < LEAST_DAYS:
+        raise WrongSetting(f"--older-than takes {LEAST_DAYS} days or more")
+    now = datetime.now(UTC)
+    cards = feedback = 0
+    with _register(settings) as store:
+        for some_cards, some_feedback in store.purge(now - timedelta(days=options.older_than), now):
+            cards, feedback = cards + some_cards, feedback + some_feedback
+    Console().print(Text(f"Deleted: {cards} card(s) and {feedback} statement(s) older than {options.older_than} days."))
     return OK
 
 

@@ -21,6 +21,8 @@ from cds_service.hooks.order_draft import OrderDraft
 
 HOOK = "patient-view"
 SERVICE_ID = "posterior-knee-pain"
+CANARY_USER = "Practitioner/knee-cds-canary"
+"""Under whom the canary calls: no clinician."""
 
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _USER = re.compile(r"(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}")

@@ -40,7 +40,7 @@ from cds_service.web.feedback import add_feedback_routes
 from cds_service.web.health import add_health_routes
 from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
-from cds_service.web.metrics import Metrics, add_metrics_route
+from cds_service.web.metrics import ContentState, Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
 from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
@@ -75,16 +75,17 @@ def _utc_now() -> datetime:
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> FastAPI:
     """The application. ``clock`` gives the moment a call is judged at; only tests pass another."""
     service = Service.of(settings)
-    reader = FhirReader.of(settings)
     store = Store.open(settings.database_url.get_secret_value())
     register, nonces = Register(store), Nonces(store)
     keys = KeyRing.of(settings)
     journal = journal_of(settings)
     metrics = Metrics(register, keys, nonces, journal)
+    reader = FhirReader.of(settings, metrics.fhir_seconds.observe)
     entrance = Entrance(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
     bodies = Bodies.of(settings)
     guard = Guard(entrance, bodies, Shares(settings.max_at_once))
     running = Running(settings, service, entrance)
+    metrics.registry.register(ContentState(lambda: running.service.content, settings.pathway))
     keyed = KeyedHash(_secret(settings.hash_key))
     seal = Seal(_secret(settings.hash_key))
     order_links = OrderLinks(seal, keyed, settings.base_url)

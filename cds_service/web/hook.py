@@ -67,6 +67,10 @@ def add_hook_routes(
         openapi_extra=takes(HookRequest),
     )
     async def call(service_id: ServiceId, request: Request) -> Response:
+        with metrics.calling():
+            return await answer_to(service_id, request)
+
+    async def answer_to(service_id: str, request: Request) -> Response:
         stages, now, service = Stages(), clock(), running.service
         proved = await guard.admit(request)
         if service_id != SERVICE_ID:
@@ -97,7 +101,7 @@ def add_hook_routes(
         stages.end("store")
         if server_timing:
             answered.headers["Server-Timing"] = stages.as_header()
-        metrics.count_call(shown, stages)
+        metrics.count_call(hook_request, answer.assessment, shown, stages)
         _log_call(answer, prefetched, shown, stages.total)
         return answered
 

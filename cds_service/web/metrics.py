@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
 
+from cds_service import __version__
+from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import UnreadKind
+from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.ground.stages import Stages
 from cds_service.hooks.audit.journal import Journal, NoJournal
+from cds_service.hooks.canary import is_canary
 from cds_service.hooks.clients.keys import KeyRing
+from cds_service.hooks.messages import HookRequest
 from cds_service.hooks.prefetch import Prefetched
 from cds_service.hooks.register.nonces import Nonces
 from cds_service.hooks.register.writer import Register
@@ -20,6 +29,10 @@ from cds_service.hooks.showing import Shown
 from cds_service.web.openapi import errors
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
+
+OUTCOMES = ("urgent", "cards", "quiet", "silent_mode", "nothing", "lacking", "refused", "fault")
+"""How a hook call can end: with an urgent card; with others; with all of them answered before; in silent mode; with
+nothing to say; without enough of the chart (412); refused for what was sent, or by whom; with a fault of ours."""
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -32,6 +45,22 @@ class Metrics:
         self.answers = Counter(
             "knee_cds_answers", "HTTP answers by route and status.", ["route", "status"], registry=self.registry
         )
+        self.calls = Counter("knee_cds_calls", "Hook calls by how they ended.", ["outcome"], registry=self.registry)
+        self.in_flight = Gauge("knee_cds_calls_in_flight", "Hook calls being worked on.", registry=self.registry)
+        self.canaries = Counter(
+            "knee_cds_canary_calls", "Answered calls of the canary, which count nowhere else.", registry=self.registry
+        )
+        self.silent = Counter(
+            "knee_cds_silent", "Answers with nothing to say, by the reason.", ["reason"], registry=self.registry
+        )
+        self.entries = Counter("knee_cds_entries", "Resources in the charts judged.", registry=self.registry)
+        self.unread = Counter(
+            "knee_cds_unread", "Parts of charts that could not be read.", ["kind"], registry=self.registry
+        )
+        self.fhir_seconds = Histogram(
+            "knee_cds_fhir_seconds", "Time that a call waited for a FHIR server, of calls that asked one.",
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
         self.seconds = Histogram(
             "knee_cds_call_seconds", "Time of a hook call.", buckets=_SECONDS, registry=self.registry
         )
@@ -54,6 +83,10 @@ class Metrics:
         self.refused = Counter(
             "knee_cds_refused", "Calls refused for their token or their number.", ["reason"], registry=self.registry
         )
+        for outcome in OUTCOMES:  # from the start at 0: whoever watches for a fall must not wait for a first
+            self.calls.labels(outcome)
+        for kind in UnreadKind:
+            self.unread.labels(kind.value)
         self.registry.register(_RegisterState(register))
         self.registry.register(_EntranceState(keys, nonces))
         self.registry.register(_JournalState(journal))
@@ -71,8 +104,33 @@ class Metrics:
         for part in prefetched.lacking:
             self.lacking.labels(part.key, part.why).inc()
 
-    def count_call(self, shown: Shown, stages: Stages) -> None:
-        """An answered call."""
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """While a hook call is worked on; counts how it ended, if it failed."""
+        with self.in_flight.track_inprogress():
+            try:
+                yield
+            except NothingToJudgeBy:
+                self.calls.labels("lacking").inc()
+                raise
+            except (KneeCdsError, HTTPException):
+                self.calls.labels("refused").inc()
+                raise
+            except Exception:
+                self.calls.labels("fault").inc()
+                raise
+
+    def count_call(self, request: HookRequest, assessment: Assessment, shown: Shown, stages: Stages) -> None:
+        """An answered call. The canary's only counts as such: it must not pass for cards that fire."""
+        if is_canary(request):
+            self.canaries.inc()
+            return
+        self.calls.labels(_outcome(shown)).inc()
+        if assessment.silent_because:
+            self.silent.labels(assessment.silent_because).inc()
+        self.entries.inc(assessment.record.entries)
+        for unread in assessment.record.unread:
+            self.unread.labels(unread.kind.value).inc()
         self.seconds.observe(stages.total)
         for stage, seconds in stages.seconds.items():
             self.stages.labels(stage).observe(seconds)
@@ -80,6 +138,34 @@ class Metrics:
             self.cards.labels(card.rule, card.indicator, fate).inc()
         for one in shown.strays:
             self.strays.labels(one.rule, one.kind).inc()
+
+
+def _outcome(shown: Shown) -> str:
+    if "silentMode" in shown.told:
+        return "silent_mode"
+    if any(card.indicator == "critical" for card in shown.cards):
+        return "urgent"
+    if shown.cards:
+        return "cards"
+    return "quiet" if shown.fates else "nothing"
+
+
+class ContentState(Collector):
+    """Which content and which release judge: replicas that differ are a fault of deployment."""
+
+    def __init__(self, content: Callable[[], Content], pathway: str) -> None:
+        """``content``: as last loaded."""
+        self._content = content
+        self._pathway = pathway
+
+    def collect(self) -> Iterator[Metric]:
+        """Always 1; what matters is in the labels."""
+        content = GaugeMetricFamily("knee_cds_content_info", "The content.", labels=["version", "pathway"])
+        content.add_metric([self._content().version, self._pathway], 1)
+        yield content
+        build = GaugeMetricFamily("knee_cds_build_info", "The release.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
 
 
 class _RegisterState(Collector):

@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -91,17 +91,22 @@ class FhirReader:
         deadline: float,
         ca_bundle: str | None = None,
         networks: Networks = Networks(),  # noqa: B008 - frozen
+        took: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together."""
+        """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together.
+
+        ``took``: told how many seconds a call has waited, each time a server was asked.
+        """
         self._allowed = tuple(Address.parse(url) for url in allowed)
         self._deadline = deadline
+        self._took = took
         self._transport = Transport(
             size=_THREADS, per_call=deadline * _PER_CALL, ca_bundle=ca_bundle, networks=networks
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir")
 
     @classmethod
-    def of(cls, settings: Settings) -> FhirReader:
+    def of(cls, settings: Settings, took: Callable[[float], None] = lambda _: None) -> FhirReader:
         """The reader as a site has set it up."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         own = (settings.sandbox_fhir_root,) if settings.sandbox else ()
@@ -110,6 +115,7 @@ class FhirReader:
             deadline=settings.fhir_deadline_ms / 1000,
             ca_bundle=bundle,
             networks=Networks.of(settings.private_networks),
+            took=took,
         )
 
     @classmethod
@@ -147,7 +153,8 @@ class FhirReader:
             return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
         token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
         patient = request.context.patientId
-        deadline = time.monotonic() + self._deadline
+        began = time.monotonic()
+        deadline = began + self._deadline
         readings = [_Reading(part, Line(deadline)) for part in wanted]
         running = [self._threads.submit(self._read, one, base, patient, token) for one in readings]
         together = _Together(running)
@@ -159,6 +166,7 @@ class FhirReader:
                     one.line.cut()
         if not in_time:
             await together.wait(self._deadline * _CLEARING)
+        self._took(time.monotonic() - began)
         return prefetched.with_parts(
             [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
         )

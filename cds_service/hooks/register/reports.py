@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, func, select
 
-from cds_service.hooks.messages import SERVICE_ID
+from cds_service.hooks.messages import CANARY_USER, SERVICE_ID
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.tables import cards, feedback, on_own_card
 
@@ -101,7 +101,10 @@ def _moment(value: Any) -> str | None:
 
 
 def report(store: Store) -> Report:
-    """Counts. The latest statement on a card counts; a card answered twice is one card."""
+    """Counts, without what the canary was shown.
+
+    The latest statement on a card counts; a card answered twice is one card.
+    """
     found: dict[tuple[str, str, str], Line] = {}
     for rule, indicator, version, was_shown, count in store.stream(_shown()):
         line = found.setdefault((rule, indicator, version), Line(rule, indicator, version))
@@ -123,7 +126,7 @@ def report(store: Store) -> Report:
 
 def _shown() -> Select[Any]:
     what = (cards.c.rule, cards.c.indicator, cards.c.content_version, cards.c.shown)
-    return select(*what, func.count()).group_by(*what)
+    return select(*what, func.count()).where(cards.c.user != CANARY_USER).group_by(*what)
 
 
 def _answered() -> Select[Any]:

@@ -14,7 +14,20 @@ import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, Select, bindparam, create_engine, delete, event, func, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    false,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -30,6 +43,7 @@ DatabaseError = SQLAlchemyError
 
 _BUSY_SECONDS = 5
 _STATEMENT_MS = 5_000
+_STEP = 2_000
 _LOCK = 7_105_324_481
 """PostgreSQL advisory lock under which the tables are migrated: any number, the same in every process."""
 
@@ -163,6 +177,28 @@ class Store:
             connection.execute(delete(t.tokens).where(t.tokens.c.expires_at <= now))
             connection.execute(delete(t.launches).where(t.launches.c.expires_at <= now))
             return connection.execute(ended).rowcount
+
+    def purge(self, before: datetime, now: datetime) -> Iterator[tuple[int, int]]:
+        """Delete what is older than ``before``, some thousand rows at a time: (cards, feedback) of each step.
+
+        Feedback goes by when it was received. A card stays as long as feedback on it does, and as long as an answer
+        to it keeps it quiet, so that no statement is left without its card.
+        """
+        old_feedback = select(t.feedback.c.id).where(t.feedback.c.received_at < before)
+        answered = select(1).where(t.feedback.c.card == t.cards.c.uuid).exists()
+        quiet = func.coalesce(t.cards.c.quiet_until > now, false())
+        old_cards = select(t.cards.c.uuid).where(t.cards.c.shown_at < before, ~quiet, ~answered)
+        yield from ((0, count) for count in self._in_steps(t.feedback.c.id, old_feedback))
+        yield from ((count, 0) for count in self._in_steps(t.cards.c.uuid, old_cards))
+
+    def _in_steps(self, key: Column[str], chosen: Select[tuple[str]]) -> Iterator[int]:
+        """Each step is a transaction of its own: the service's writer waits for one step, never for all."""
+        while True:
+            with self.engine.begin() as connection:
+                done = connection.execute(delete(key.table).where(key.in_(chosen.limit(_STEP)))).rowcount
+            if not done:
+                return
+            yield done
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -193,3 +193,38 @@ def test_other_databases_are_refused_in_plain_words(url: str) -> None:
 def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
     url = Store.open(f"{scheme}://u:p@server/db").engine.url
     assert (url.drivername, url.host, url.database) == ("postgresql+psycopg", "server", "db")
+
+
+def test_purge_takes_what_is_old_and_nothing_else(store: Store) -> None:
+    """On both sides of the limit; a card stays with its answer, and while that keeps it quiet."""
+    limit = NOON - timedelta(days=100)
+    old, second = limit - timedelta(seconds=1), timedelta(seconds=1)
+    ended = NOON - timedelta(days=1)
+    store.add(
+        [
+            card_row("old", shown_at=old, quiet_until=ended),
+            card_row("never-quiet", shown_at=old, quiet_until=None),
+            card_row("at-the-limit", shown_at=limit, quiet_until=ended),
+            card_row("still-quiet", shown_at=old, quiet_until=NOON + second),
+            card_row("answered-late", shown_at=old, quiet_until=ended),
+            card_row("answered-then", shown_at=old, quiet_until=ended),
+        ],
+        [
+            feedback_row("late", "answered-late", received_at=limit),
+            feedback_row("then", "answered-then", received_at=old),
+            feedback_row("stray", "elsewhere", received_at=old),
+        ],
+    )
+    steps = list(store.purge(limit, NOON))
+    assert (sum(one for one, _ in steps), sum(one for _, one in steps)) == (3, 2)
+    assert {row.uuid for row in store.stream(select(cards))} == {"at-the-limit", "still-quiet", "answered-late"}
+    assert [row.id for row in store.stream(select(feedback))] == ["late"]
+    assert list(store.purge(limit, NOON)) == []
+    store.close()
+
+
+def test_purge_goes_in_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.hooks.register.store._STEP", 10)
+    store.add([card_row(str(n), quiet_until=None) for n in range(25)], [])
+    assert list(store.purge(NOON + timedelta(days=1), NOON)) == [(10, 0), (10, 0), (5, 0)]
+    store.close()
