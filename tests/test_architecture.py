@@ -48,6 +48,7 @@ ALLOWED = {
     "sqlalchemy": {"hooks/register"},
     "alembic": {"hooks/register"},
     "prometheus_client": {"web/metrics.py"},
+    "opentelemetry": {"web/tracing.py"},
     "pydantic_settings": {"ground/settings.py"},
 }
 BANNED = {

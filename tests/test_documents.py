@@ -8,6 +8,7 @@ from pathlib import Path
 
 from joserfc.jwk import ECKey
 
+from cds_service.cli.settings_page import page
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
@@ -17,9 +18,20 @@ from tests.conftest import ROOT
 DEPLOY = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
 
 
-def test_every_setting_is_explained() -> None:
-    explained = set(re.findall(r"`KNEE_CDS_([A-Z_]+)`", DEPLOY.split("## The database")[0]))
-    assert explained == {name.upper() for name in Settings.model_fields}
+def test_the_settings_reference_is_that_of_the_settings() -> None:
+    """To write it anew: ``knee-cds settings > deploy/SETTINGS.md``."""
+    written = (ROOT / "deploy" / "SETTINGS.md").read_text(encoding="utf-8")
+    assert written == page()
+    assert set(re.findall(r"^\| `KNEE_CDS_([A-Z_]+)`", written, re.MULTILINE)) == {
+        n.upper() for n in Settings.model_fields
+    }
+    assert "| None |" not in written
+
+
+def test_the_manuals_name_no_setting_that_is_not_there() -> None:
+    for path in (*ROOT.glob("*.md"), *(ROOT / "deploy").rglob("*.md"), ROOT / "cards" / "README.md"):
+        for name in re.findall(r"KNEE_CDS_([A-Z_]+)", path.read_text(encoding="utf-8")):
+            assert name.lower() in Settings.model_fields, f"{path.name}: {name}"
 
 
 def test_every_test_that_security_names_is_there() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, evaluate, examples, feedback
+from cds_service.cli import audit, canary, evaluate, examples, feedback, settings_page
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
@@ -114,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     bird.add_argument("--textfile", type=Path, metavar="FILE", help="write the outcome for Prometheus' node exporter")
     bird.set_defaults(run=_canary)
 
+    every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
+    every.set_defaults(run=_settings)
+
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
     terms.set_defaults(run=_terminology)
@@ -187,6 +190,11 @@ def _canary(options: argparse.Namespace, settings: Settings) -> int:
         options.url, options.within, options.issuer, options.key, options.fhir_server, options.ca_bundle
     )
     return OK if canary.run(caller, settings, options.textfile) else SOME_UNUSABLE
+
+
+def _settings(_: argparse.Namespace, __: Settings) -> int:
+    sys.stdout.write(settings_page.page())
+    return OK
 
 
 def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:

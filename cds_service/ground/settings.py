@@ -39,21 +39,33 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(default=1, ge=1, le=64, description="Processes; more than one are watched and replaced.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes; more than one are watched and replaced when they die."
+    )
     auth: Literal["required", "open"] = Field(
-        default="required", description="Whether callers must bring a token of a known client."
+        default="required",
+        description="`required`: callers bring a token of a known client. `open`: anybody, for invented patients.",
     )
     open_on_network: bool = Field(
-        default=False, description="Allow auth `open` on an address that others than this machine reach."
+        default=False,
+        description=(
+            "`true` allows `open` on an address that others reach, for instance behind a proxy that checks callers."
+        ),
     )
     discovery: Literal["open", "closed"] = Field(
-        default="open", description="Whether discovery answers without a token; it holds no patient data."
+        default="open", description="`closed`: discovery needs a token too. It holds no patient data."
     )
     public_url: HttpUrl | None = Field(
-        default=None, description="Base URL under which EHRs reach the service; links in cards start with it."
+        default=None,
+        description=(
+            "Base URL under which EHRs reach the service; links in cards start with it, and tokens must be made"
+            " out to it."
+        ),
     )
     cards: Path = Field(default_factory=lambda: shipped("cards"), description="Folder of the clinical content.")
-    local_codes: Path | None = Field(default=None, description="TOML file mapping a site's own codes to findings.")
+    local_codes: Path | None = Field(
+        default=None, description="TOML file that maps a site's own codes to findings (see `cards/README.md`)."
+    )
     pathway: Literal["uk_ng158", "us_ash2018"] = Field(
         default="uk_ng158", description="DVT pathway; the two are never mixed."
     )
@@ -61,19 +73,28 @@ class Settings(BaseSettings):
         default="differential", description="One differential card, or one card per cause."
     )
     order_url: str | None = Field(
-        default=None,
-        description="A site's order-entry address with {order} and {side}; no patient data can go into it.",
+        default=None, description="A site's order entry with `{order}` and `{side}`; without it the service's own page."
     )
-    max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest request body accepted.")
-    max_json_depth: int = Field(default=64, ge=16, le=1000, description="Deepest nesting of a request body accepted.")
+    max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest request body.")
+    max_json_depth: int = Field(default=64, ge=16, le=1000, description="Deepest nesting of a request body.")
     max_entries: int = Field(default=10_000, ge=100, description="Most resources in a request body.")
     max_header_bytes: int = Field(default=32_768, ge=4_096, description="Largest request line and headers together.")
-    max_connections: int = Field(default=1_000, ge=10, description="Most connections; the slowest to ask gives way.")
-    max_at_once: int = Field(default=256, ge=1, description="Most calls worked on at once; others get 503.")
-    read_seconds: float = Field(default=10, ge=0.1, le=120, description="Time for headers, and again for a body.")
-    shutdown_seconds: int = Field(default=10, ge=1, le=300, description="Time for calls in flight at the end.")
+    max_connections: int = Field(
+        default=1_000,
+        ge=10,
+        description="Most connections; beyond that the one that has been silent longest gives way.",
+    )
+    max_at_once: int = Field(
+        default=256, ge=1, description="Most calls worked on at once; others get 503 and `Retry-After`."
+    )
+    read_seconds: float = Field(
+        default=10, ge=0.1, le=120, description="Time for the headers of a call to arrive, and again for its body."
+    )
+    shutdown_seconds: int = Field(
+        default=10, ge=1, le=300, description="Time for calls in flight when the service is stopped."
+    )
     fhir_servers: CommaSeparated = Field(
-        default=(), description="FHIR servers that may be read, comma-separated base URLs; others are never called."
+        default=(), description="FHIR servers that may be read, base URLs, comma-separated."
     )
     fhir_deadline_ms: int = Field(
         default=400, ge=50, le=10_000, description="Time for reading a FHIR server, all keys and pages together."
@@ -83,33 +104,46 @@ class Settings(BaseSettings):
     )
     private_networks: CommaSeparated = Field(
         default=(),
-        description="The site's own networks, such as 10.0.0.0/8, that a server's name may lead to.",
+        description="The site's own networks, such as `10.0.0.0/8`, to which a FHIR or key server's name may lead.",
     )
-    clients: Path | None = Field(default=None, description="The site's clients file, TOML: profiles and switches.")
+    clients: Path | None = Field(default=None, description="TOML file of the site's clients (see `deploy/README.md`).")
     clients_toml: str | None = Field(default=None, description="The text of a clients file, instead of the file.")
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///knee-cds.db"),
-        description="Card register and feedback: sqlite:///file or postgresql://user:password@server/database.",
+        description="`sqlite:///file` or `postgresql://user:password@server/database`.",
     )
     hash_key: SecretStr | None = Field(
-        default=None, min_length=16, description="Key of the hashes of patients and users; the same for all processes."
+        default=None,
+        min_length=16,
+        description=(
+            "Key of the hashes of patients, users and encounters, and of what order links and launches are "
+            "sealed with; the same for all processes."
+        ),
     )
-    audit_folder: Path | None = Field(
-        default=None, description="Folder of the audit journal; without one no journal is kept."
-    )
-    quiet: bool = Field(default=True, description="Do not show again what the reader has answered.")
+    audit_folder: Path | None = Field(default=None, description="Folder of the audit journal.")
+    quiet: bool = Field(default=True, description="`false` shows again what its reader has answered.")
     sandbox: bool = Field(
         default=False,
-        description="Pages to try the service out with invented patients; needs auth `open` and one worker.",
+        description=(
+            "Pages to try the service out with invented patients (`/sandbox`); needs auth `open` and one worker."
+        ),
     )
     server_timing: bool = Field(
         default=False, description="Answers tell in a `Server-Timing` header how long each stage took."
     )
-    cors_origins: CommaSeparated = Field(
-        default=(), description="Origins of browser-based clients that may call, comma-separated."
+    tracing_url: HttpUrl | None = Field(
+        default=None,
+        description="Where traces go, OTLP over HTTP (`http://collector:4318/v1/traces`); needs the extra `tracing`.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Log level.")
-    log_style: Literal["json", "text"] = Field(default="json", description="Form of a log line.")
+    cors_origins: CommaSeparated = Field(
+        default=(), description="Origins of browser-based clients, comma-separated; never `*`."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    log_style: Literal["json", "text"] = Field(
+        default="json", description="Form of a log line; one line an event, on standard error."
+    )
 
     @field_validator("order_url")
     @classmethod

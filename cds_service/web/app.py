@@ -54,6 +54,7 @@ from cds_service.web.running import Running
 from cds_service.web.security.entrance import Entrance
 from cds_service.web.security.guard import Guard
 from cds_service.web.security.shares import Shares
+from cds_service.web.tracing import tracing_of
 
 START_SECONDS = 6.0
 
@@ -90,6 +91,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
     seal = Seal(_secret(settings.hash_key))
     order_links = OrderLinks(seal, keyed, settings.base_url)
     showing = Showing(settings.pathway, register, keyed, order_links, service.own_urls, quiet=settings.quiet)
+    tracing = tracing_of(settings)
     auditing = Auditing(settings, journal, keyed)
     pages = Pages()
     bench = Bench(
@@ -121,6 +123,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         journal.close()
         reader.close()
         bench.close()
+        tracing.close()
 
     app = Documented(title="Posterior knee CDS", version=__version__, redirect_slashes=False, lifespan=lifespan)
     closed = entrance.required and settings.discovery == "closed"
@@ -132,6 +135,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         showing,
         auditing,
         metrics,
+        tracing,
         clock,
         discovery_is_closed=closed,
         server_timing=settings.server_timing,

@@ -30,6 +30,7 @@ from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, err
 from cds_service.web.problems import in_words
 from cds_service.web.running import Running
 from cds_service.web.security.guard import Guard
+from cds_service.web.tracing import NoTracing, TracedCall, Tracing
 
 log = get_log()
 
@@ -42,6 +43,7 @@ def add_hook_routes(
     showing: Showing,
     auditing: Auditing,
     metrics: Metrics,
+    tracing: Tracing | NoTracing,
     clock: Callable[[], datetime],
     *,
     discovery_is_closed: bool,
@@ -67,10 +69,10 @@ def add_hook_routes(
         openapi_extra=takes(HookRequest),
     )
     async def call(service_id: ServiceId, request: Request) -> Response:
-        with metrics.calling():
-            return await answer_to(service_id, request)
+        with metrics.calling(), tracing.calling(request.headers) as traced:
+            return await answer_to(service_id, request, traced)
 
-    async def answer_to(service_id: str, request: Request) -> Response:
+    async def answer_to(service_id: str, request: Request, traced: TracedCall | None) -> Response:
         stages, now, service = Stages(), clock(), running.service
         proved = await guard.admit(request)
         if service_id != SERVICE_ID:
@@ -101,6 +103,8 @@ def add_hook_routes(
         stages.end("store")
         if server_timing:
             answered.headers["Server-Timing"] = stages.as_header()
+        if traced is not None:
+            traced.answered(stages, len(shown.cards))
         metrics.count_call(hook_request, answer.assessment, shown, stages)
         _log_call(answer, prefetched, shown, stages.total)
         return answered

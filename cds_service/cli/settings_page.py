@@ -1,0 +1,75 @@
+"""``knee-cds settings``: every setting as a Markdown table, made from the settings themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le, MinLen
+from pydantic import HttpUrl, SecretStr
+from pydantic.fields import FieldInfo
+
+from cds_service.ground.settings import Settings
+
+_KINDS: dict[Any, str] = {
+    str: "text", int: "whole number", float: "number", Path: "path", HttpUrl: "URL", SecretStr: "secret text",
+    tuple: "list, comma-separated",
+}  # fmt: skip
+
+_HEAD = """# Settings
+
+Made by `knee-cds settings`; do not edit. Settings are environment variables; an unknown value stops the start with a
+message that names the setting.
+
+| setting | meaning | values | default |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole reference."""
+    return _HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    return f"| `KNEE_CDS_{name.upper()}` | {field.description} | {_values(field)} | {_default(name, field)} |\n"
+
+
+def _values(field: FieldInfo) -> str:
+    kind = field.annotation
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{one}`" for one in get_args(kind))
+    if kind is bool:
+        return "`true`, `false`"
+    choices = [one for one in get_args(kind) if one is not NoneType]
+    plain = kind if kind in _KINDS else get_origin(kind) if get_origin(kind) in _KINDS else choices[0]
+    return _KINDS[plain] + "".join(_limits(field))
+
+
+def _limits(field: FieldInfo) -> list[str]:
+    words = {Ge: ", at least {}", Le: ", at most {}", MinLen: ", {} characters or more"}
+    return [
+        words[type(one)].format(getattr(one, {Ge: "ge", Le: "le", MinLen: "min_length"}[type(one)]))
+        for one in field.metadata
+        if type(one) in words
+    ]
+
+
+_IN_WORDS = {
+    "public_url": "`http://HOST:PORT`", "cards": "shipped content", "order_url": "the service's own page",
+    "clients": "none: no client is known", "fhir_servers": "none: none is read",
+    "private_networks": "none: public addresses only", "fhir_ca_bundle": "the public ones",
+    "hash_key": "random: answered cards are forgotten at a restart", "audit_folder": "none: no journal is kept",
+}  # fmt: skip
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    value = field.default
+    if name in _IN_WORDS:
+        return _IN_WORDS[name]
+    if value in (None, ()):
+        return "none"
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -1,0 +1,117 @@
+"""Traces for OpenTelemetry: one span a hook call, one within it for each stage. Nothing of the chart, the request's
+headers or its sender goes into them; the caller's ``traceparent`` (W3C Trace Context) is taken up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cds_service import __version__
+from cds_service.ground.errors import WrongSetting
+from cds_service.ground.settings import Settings
+from cds_service.ground.stages import Stages
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
+
+_NANO = 1_000_000_000
+
+
+class TracedCall:
+    """A call whose span is open."""
+
+    __slots__ = ("_span", "_tracing")
+
+    def __init__(self, tracing: Tracing, span: Span) -> None:
+        self._tracing = tracing
+        self._span = span
+
+    def answered(self, stages: Stages, cards: int) -> None:
+        """The call was answered with so many cards."""
+        self._span.set_attribute("knee_cds.cards", cards)
+        self._tracing.add_stages(self._span, stages)
+
+
+class NoTracing:
+    """Where no traces are wanted."""
+
+    @contextmanager
+    def calling(self, headers: Mapping[str, str]) -> Iterator[None]:  # noqa: ARG002 - as of Tracing
+        """Nothing."""
+        yield None
+
+    def close(self) -> None:
+        """Nothing to send."""
+
+
+class Tracing:
+    """Makes spans and sends them in batches from a thread of its own; a collector that is away delays no call."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._provider = provider
+        self._tracer = provider.get_tracer("cds_service", __version__)
+        self._parents = TraceContextTextMapPropagator()
+
+    @classmethod
+    def to(cls, url: str) -> Tracing:
+        """To the collector at ``url`` (OTLP over HTTP, the whole address, such as ``http://collector:4318/v1/traces``).
+
+        Raises:
+            WrongSetting: the packages for it are not installed.
+        """
+        try:
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.trace import TracerProvider
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        except ImportError as error:
+            raise WrongSetting("KNEE_CDS_TRACING_URL needs the package's extra `tracing`") from error
+        resource = Resource({"service.name": "knee-cds", "service.version": __version__})
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5)))
+        return cls(provider)
+
+    @contextmanager
+    def calling(self, headers: Mapping[str, str]) -> Iterator[TracedCall]:
+        """While a call is worked on; of a failure only its kind is told."""
+        from opentelemetry.trace import SpanKind, StatusCode
+
+        parent = self._parents.extract({name: headers[name] for name in ("traceparent",) if name in headers})
+        span = self._tracer.start_span("patient-view", parent, SpanKind.SERVER)
+        try:
+            yield TracedCall(self, span)
+        except Exception as error:
+            span.set_status(StatusCode.ERROR)
+            span.set_attribute("error.type", type(error).__name__)
+            raise
+        finally:
+            span.end()
+
+    def add_stages(self, span: Span, stages: Stages) -> None:
+        """The stages that have ended, as spans one after the other up to now."""
+        from opentelemetry.trace import set_span_in_context
+
+        began = time.time_ns() - round(stages.total * _NANO)
+        within = set_span_in_context(span)
+        for name, seconds in stages.seconds.items():
+            ended = began + round(seconds * _NANO)
+            self._tracer.start_span(name, within, start_time=began).end(ended)
+            began = ended
+
+    def close(self) -> None:
+        """Send what waits."""
+        self._provider.shutdown()
+
+
+def tracing_of(settings: Settings) -> Tracing | NoTracing:
+    """As the site has set it up.
+
+    Raises:
+        WrongSetting: traces are wanted, and the packages for them are not installed.
+    """
+    return Tracing.to(str(settings.tracing_url)) if settings.tracing_url else NoTracing()
