@@ -1,0 +1,116 @@
+"""The sheets for EHR analysts say of this service what its code says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cds_service.clinical.content import Content
+from cds_service.ground.settings import Settings
+from cds_service.hooks.clients.loading import load_clients
+from cds_service.hooks.clients.model import SCOPES
+from cds_service.hooks.discovery import discovery
+from cds_service.hooks.messages import HookRequest
+from cds_service.hooks.parts import OVERRIDE_REASONS
+from cds_service.hooks.prefetch import gather
+from cds_service.hooks.service import Service
+from tests.conftest import EXAMPLES, NOW, ROOT, stories
+from tests.web.test_service import request_for
+
+FOLDER = ROOT / "deploy" / "ehr"
+SHEETS = sorted(path.name for path in FOLDER.glob("*.md") if path.name != "README.md")
+HEADINGS = [
+    "Status", "Endpoint", "Prefetch", "Trigger", "Scopes", "Keys and tokens", "Topics", "Override reasons",
+    "Order codes", "Feedback", "Silent mode first", "Check",
+]  # fmt: skip
+
+
+def text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def table(name: str, heading: str) -> dict[str, str]:
+    """First cell -> second, without backticks, of the table under a heading."""
+    part = text(name).split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| `?(.*?)`? \|$", part, re.MULTILINE)
+    return dict(rows)
+
+
+def test_each_ehr_has_its_sheet() -> None:
+    assert set(SHEETS) == {
+        "athenahealth.md", "cds-hooks-sandbox.md", "epic.md", "generic.md", "hapi-fhir.md", "oracle-health.md",
+    }  # fmt: skip
+    assert set(re.findall(r"\]\((\S+\.md)\)", text("README.md"))) == set(SHEETS)
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_headings_are_the_same_everywhere(name: str) -> None:
+    assert re.findall(r"^## (.+)$", text(name), re.MULTILINE) == HEADINGS
+
+
+@pytest.mark.parametrize("name", ["epic.md", "generic.md"])
+def test_the_prefetch_to_paste_is_that_of_discovery(name: str, content: Content) -> None:
+    assert table(name, "Prefetch") == discovery(content)["services"][0]["prefetch"]
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_examples_of_a_clients_file_load(name: str, tmp_path: Path, content: Content) -> None:
+    found = re.findall(r"```toml\n(.*?)```", text(name), re.DOTALL)
+    assert found
+    for number, example in enumerate(found):
+        # An order's section is shown without the client it belongs to.
+        whole = example if "profile" in example else f'[client.north]\nprofile = "generic"\n{example}'
+        path = tmp_path / f"{number}.toml"
+        path.write_text(whole, encoding="utf-8")
+        names = set(tomllib.loads(whole)["client"])
+        known = {one.name for one in load_clients(Settings(clients=path), content).everyone}
+        assert names <= known
+
+
+def test_every_topic_is_listed(service: Service) -> None:
+    listed = table("generic.md", "Topics")
+    seen = set()
+    for name in stories():
+        request = HookRequest.model_validate(request_for(name))
+        cards = service.answer(request, gather(request.prefetch), NOW).cards
+        seen |= {card.source.topic.code for card in cards}
+    assert len(list(EXAMPLES.glob("*.json"))) >= len(stories())
+    assert len(seen) > 10
+    flagged = {f"knee{one.cause.replace('_', '')}1" for one in service.content.red_flags.values()}
+    assert set(listed) == seen | flagged | {"kneegap1", "kneeunread1", "kneeflags1"}
+    assert all(re.fullmatch(r"[A-Za-z0-9]{1,100}", topic) for topic in listed)
+
+
+def test_every_override_reason_and_order_is_listed(content: Content) -> None:
+    assert table("generic.md", "Override reasons") == {one.code: one.display for one in OVERRIDE_REASONS}
+    assert set(table("generic.md", "Order codes")) == set(content.orders)
+
+
+def test_the_scopes_are_among_those_asked_for() -> None:
+    part = text("generic.md").split("\n## Scopes\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"patient/\w+\.\w+", part))
+    assert named
+    assert named < set(SCOPES)
+    assert not [scope for scope in named if scope.endswith("c")], "reading only"
+
+
+@pytest.mark.parametrize("name", [name for name in SHEETS if name != "generic.md"])
+def test_what_is_unverified_says_so(name: str) -> None:
+    status = re.sub(r"\s+", " ", text(name).split("\n## Status\n")[1].split("\n## ")[0]).lower()
+    assert re.search(r"not verified|not\*\* verified|\*\*not verified|no session|not with hapi", status)
+
+
+@pytest.mark.parametrize("name", [*SHEETS, "README.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text(name)):
+        if not link.startswith("http"):
+            assert (FOLDER / link).exists(), link
+    guide = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in re.findall(r"^#+ (.+)$", guide, re.MULTILINE)
+    }
+    for anchor in re.findall(r"\]\(\.\./README\.md#([^)]+)\)", text(name)):
+        assert anchor in headings, anchor
