@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import sys
 import threading
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def test_a_span_a_call_and_one_a_stage(tmp_path: Path) -> None:
     assert (good.trace_id.hex(), good.parent_span_id.hex()) == (TRACE, PARENT)
     stages = [span for span in found if span.parent_span_id == good.span_id]
     assert [span.name for span in stages] == STAGES
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in itertools.pairwise(stages):
         assert before.end_time_unix_nano == after.start_time_unix_nano
     assert {one.key: one.value.int_value for one in good.attributes} == {"knee_cds.cards": 2}
     assert {one.key: one.value.string_value for one in bad.attributes} == {"error.type": "UnusableInput"}
