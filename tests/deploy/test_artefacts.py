@@ -91,6 +91,7 @@ def test_the_pods_have_no_rights() -> None:
     for name in ("Deployment/knee-cds", "Job/knee-cds-migrate"):
         pod = documents[name]["spec"]["template"]["spec"]
         assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False  # else KNEE_CDS_PORT is an address
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         (container,) = pod["containers"]
