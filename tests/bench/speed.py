@@ -250,7 +250,8 @@ Written by `make bench`; do not edit. Each server is one process on one core, th
 driven in turn, A B C D A B C D, {ROUNDS} rounds, and every answer is checked. Medians over the rounds. The service
 answers with its cards, register on SQLite; the bare servers only count. One Observation in a hundred is relevant, at
 least {relevant_of(10)}; bodies have {sizes}. `memory / body`: peak above idle, in bodies, for each call in flight.
-CPU is counted in ticks of 10 ms, so that short rounds may show 0. Machines differ and this one is shared: the ratios are what to look at.
+CPU is counted in ticks of 10 ms, so that short rounds may show 0. Machines differ and this one is shared: the ratios
+are what to look at.
 
 {head}{chr(10).join(row for result in results for row in _rows(*result))}
 
