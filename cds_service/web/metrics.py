@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
+from cds_service.clinical.assess import DVT_RULE
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import UnreadKind
@@ -85,6 +86,8 @@ class Metrics:
         )
         for outcome in OUTCOMES:  # from the start at 0: whoever watches for a fall must not wait for a first
             self.calls.labels(outcome)
+        for fate in ("shown", "reminder", "silent"):
+            self.cards.labels(DVT_RULE, "critical", fate)
         for kind in UnreadKind:
             self.unread.labels(kind.value)
         self.registry.register(_RegisterState(register))

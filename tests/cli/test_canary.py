@@ -79,7 +79,8 @@ def test_it_passes_for_no_patient(live: Server, tmp_path: Path) -> None:
     assert main(["canary", live.url, "--within", "20"]) == 0
     metrics = live.get("/metrics").text
     assert "knee_cds_canary_calls_total 1.0" in metrics
-    assert "knee_cds_cards_total{" not in metrics
+    carded = [line for line in metrics.splitlines() if line.startswith("knee_cds_cards_total{")]
+    assert {line.rsplit(" ", 1)[1] for line in carded} == {"0.0"}
     assert 'knee_cds_calls_total{outcome="urgent"} 0.0' in metrics
     store = Store.open(f"sqlite:///{tmp_path}/live.db")
     waited = threading.Event()

@@ -37,8 +37,11 @@ def test_every_call_is_counted_once_by_how_it_ended(tmp_path: Path, monkeypatch:
     for server in run_server(settings):
         every = ("urgent", "cards", "quiet", "silent_mode", "nothing", "lacking", "refused", "fault")
         assert [outcome(server, name) for name in every] == [0] * len(every)
+        urgent = 'knee_cds_cards_total{fate="shown",indicator="critical",rule="RF01"}'
+        assert value(server, urgent) == 0  # there from the start: a fall from one to none must be seen
         assert server.call(request_for("dvt-likely")).status_code == 200
         assert outcome(server, "urgent") == 1
+        assert value(server, urgent) == 1
         assert server.call(request_for("resolved")).json()["cards"] == []
         assert outcome(server, "nothing") == 1
         reason = "the complaint of the knee, calf or leg is no longer active"
