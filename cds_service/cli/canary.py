@@ -42,10 +42,10 @@ class Canary:
     fhir_server: str | None = None
     ca_bundle: Path | None = None
 
-    @property
-    def endpoint(self) -> str:
-        """Where it calls."""
-        return f"{self.url.rstrip('/')}/cds-services/{SERVICE_ID}"
+    @staticmethod
+    def at(base: str) -> str:
+        """The hook below a base URL."""
+        return f"{base.rstrip('/')}/cds-services/{SERVICE_ID}"
 
     def key(self) -> SigningKey | None:
         """Its private key.
@@ -61,14 +61,18 @@ class Canary:
 def run(canary: Canary, settings: Settings, textfile: Path | None) -> bool:
     """Call once; whether all was well. Says on standard output what was not.
 
-    ``settings``: the site's, for the content by which the answer is judged. ``textfile``: where the outcome goes for
+    ``settings``: the site's, for the content by which the answer is judged, and for the public URL that tokens are made
+    out to, so that each replica can be called by an address of its own. ``textfile``: where the outcome goes for
     Prometheus' node exporter.
     """
     key, service = canary.key(), Service.of(settings)
+    audience = canary.at(settings.base_url if settings.public_url else canary.url)
     now = datetime.now(UTC)
-    wrong, seconds = _call(canary, key, service, now)
+    wrong, seconds = _call(canary, key, audience, service, now)
     if wrong and datetime.now(UTC).date() != now.date():
-        wrong, seconds = _call(canary, key, service, datetime.now(UTC))  # midnight came between the two judgements
+        wrong, seconds = _call(
+            canary, key, audience, service, datetime.now(UTC)
+        )  # midnight came between the two judgements
     if textfile is not None:
         _write(textfile, well=not wrong, seconds=seconds)
     console = Console()
@@ -79,13 +83,15 @@ def run(canary: Canary, settings: Settings, textfile: Path | None) -> bool:
     return not wrong
 
 
-def _call(canary: Canary, key: SigningKey | None, service: Service, now: datetime) -> tuple[list[str], float]:
+def _call(
+    canary: Canary, key: SigningKey | None, audience: str, service: Service, now: datetime
+) -> tuple[list[str], float]:
     call = canary_call(now, canary.fhir_server)
-    headers = {"Authorization": f"Bearer {key.token(canary.issuer or '', canary.endpoint, now)}"} if key else {}
+    headers = {"Authorization": f"Bearer {key.token(canary.issuer or '', audience, now)}"} if key else {}
     began = time.monotonic()
     try:
         answer = requests.post(
-            canary.endpoint,
+            canary.at(canary.url),
             json=call,
             headers=headers,
             timeout=_GIVEN_UP,

@@ -136,7 +136,9 @@ def test_a_service_with_other_content_is_loud(
     assert "missing card, critical" in said(capsys)
 
 
-def test_as_a_client_with_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_as_a_client_with_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Where callers must bring a token, the canary is a client like any other, known by a key on disk."""
     signer = Signer(issuer="https://canary.example")
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [signer.public()]}))
@@ -150,6 +152,10 @@ def test_as_a_client_with_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[st
         signed = ["canary", closed.url, "--within", "20", "--issuer", signer.issuer, "--key", str(private)]
         assert main(signed) == 0
         assert main(signed) == 0  # with a token of its own each time
+    monkeypatch.setenv("KNEE_CDS_PUBLIC_URL", "https://cds.example")
+    public = Settings(auth="required", clients=clients)
+    for closed in run_server(public, today):  # by an address of its own, with a token made out to the public one
+        assert main(["canary", closed.url, *signed[2:]]) == 0
     assert main(["canary", "http://127.0.0.1:9", "--issuer", signer.issuer]) == 2
 
 
