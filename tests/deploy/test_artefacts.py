@@ -69,9 +69,10 @@ def test_the_overlays_render(overlay: str) -> None:
         ["kubectl", "kustomize", KUBERNETES / "overlays" / overlay], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    documents = {one["kind"]: one for one in yaml.safe_load_all(done.stdout)}
-    assert len(documents) == 7  # both ConfigMaps are one kind
-    for document in documents.values():
+    everything = list(yaml.safe_load_all(done.stdout))
+    documents = {one["kind"]: one for one in everything}
+    assert (len(everything), len(documents)) == (8, 7)  # both ConfigMaps are one kind
+    for document in everything:
         kubernetes_validate.validate(document, "1.31", strict=True)
         assert document["metadata"]["namespace"] == "knee-cds"
     scaler, budget = documents["HorizontalPodAutoscaler"]["spec"], documents["PodDisruptionBudget"]["spec"]
@@ -93,6 +94,7 @@ def test_the_pods_have_no_rights() -> None:
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False  # else KNEE_CDS_PORT is an address
         assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == int(dict(steps(-1))["USER"])
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         (container,) = pod["containers"]
         assert container["securityContext"] == {
@@ -104,6 +106,68 @@ def test_the_pods_have_no_rights() -> None:
     pod = documents["Deployment/knee-cds"]["spec"]["template"]["spec"]
     pause = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod["terminationGracePeriodSeconds"] > Settings.model_fields["shutdown_seconds"].default + pause
+
+
+def test_the_pods_are_joined_to_the_rest() -> None:
+    """Probes, and names of one document in another, which no schema knows."""
+    documents = base()
+    deployment = documents["Deployment/knee-cds"]["spec"]
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    pod = deployment["template"]["spec"]
+    (container,) = pod["containers"]
+    probes = {key: container[f"{key}Probe"]["httpGet"]["path"] for key in ("startup", "readiness", "liveness")}
+    assert probes == {"startup": "/health/ready", "readiness": "/health/ready", "liveness": "/health/live"}
+    named = [one["configMapRef"]["name"] for one in container["envFrom"]]
+    named += [one["configMap"]["name"] for one in pod["volumes"] if "configMap" in one]
+    assert {f"ConfigMap/{one}" for one in named} == {one for one in documents if one.startswith("ConfigMap/")}
+    command = (KUBERNETES / "base" / "settings.yaml").read_text(encoding="utf-8")
+    for name in ("Deployment/knee-cds", "Job/knee-cds-migrate"):
+        for one in documents[name]["spec"]["template"]["spec"]["containers"][0]["env"]:
+            assert f"--from-literal={one['valueFrom']['secretKeyRef']['key']}=" in command
+    labels = deployment["template"]["metadata"]["labels"]
+    assert documents["Service/knee-cds"]["spec"]["selector"] == labels
+    assert documents["PodDisruptionBudget/knee-cds"]["spec"]["selector"]["matchLabels"] == labels
+    migration = documents["Job/knee-cds-migrate"]["spec"]["template"]["spec"]["containers"][0]
+    assert migration["command"] == ["knee-cds", "database", "upgrade"]
+
+
+def test_only_the_ingress_and_the_monitoring_come_in() -> None:
+    (rule,) = base()["NetworkPolicy/knee-cds"]["spec"]["ingress"]
+    spaces = [one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for one in rule["from"]]
+    assert spaces == ["ingress-nginx", "monitoring"]
+
+
+def test_nginx_keeps_what_the_comments_promise() -> None:
+    """That it runs is shown in ``test_replicas.py``."""
+    text = re.sub(r"#.*", "", (DEPLOY / "nginx.conf").read_text(encoding="utf-8"))
+    assert "proxy_next_upstream error timeout;" in text
+    assert "ssl_protocols TLSv1.2 TLSv1.3;" in text
+    assert "server_tokens off;" in text
+    assert "least_conn;" in text
+    assert int(Settings.model_fields["max_body_bytes"].default) == 20_000_000
+    assert "client_max_body_size 20m;" in text
+    for path in ("/metrics", "/health/ready"):
+        assert f"location = {path} {{ return 404; }}" in text
+    (log,) = re.findall(r"log_format \w+ '([^']*)'", text)
+    assert set(re.findall(r"\$(\w+)", log)) == {
+        "time_iso8601", "request_method", "uri", "status", "request_time", "upstream_response_time"
+    }  # fmt: skip
+    assert re.search(r"location /orders/ \{\s*error_log \S+ crit;", text)
+
+
+def test_the_units_have_no_rights() -> None:
+    unit = (DEPLOY / "systemd" / "knee-cds@.service").read_text(encoding="utf-8").splitlines()
+    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "User=knee-cds", "ExecReload=/bin/kill -HUP $MAINPID"):
+        assert line in unit
+    (stop,) = [int(line.partition("=")[2]) for line in unit if line.startswith("TimeoutStopSec=")]
+    assert stop > Settings.model_fields["shutdown_seconds"].default
+
+
+def test_the_image_holds_no_secret() -> None:
+    for stage in (0, -1):
+        for word, rest in steps(stage):
+            if word in ("ENV", "ARG"):
+                assert not re.search(r"KEY|PASSWORD|SECRET|TOKEN|DATABASE_URL", rest), rest
 
 
 def test_egress_is_listed() -> None:
