@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from cds_service.clinical.codes import Code, is_icd, is_sequela
+from cds_service.clinical.codes import Code, is_icd, is_known, is_sequela
 
 LegSide = Literal["right", "left", "both"]
 Relation = Literal["exact", "narrower", "broader", "question"]
 UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
 
 _CODES_REMEMBERED = 32_768
+_SYSTEMS_REMEMBERED = 1_024
 _SHORTEST_ICD = 3
 
 
@@ -22,6 +23,7 @@ class CodeUse:
     """What a code means here: ``key`` of a finding, cause, measure, body site or order, or an answer.
 
     ``stem`` is the length of the code it was written with; ``endings`` say which leg a longer ICD code names.
+    ``substance``: the drug that the code of a medicine names; empty for a class of drugs.
     """
 
     kind: UseKind
@@ -32,6 +34,7 @@ class CodeUse:
     anywhere: bool = False
     stem: int = 0
     endings: tuple[tuple[str, LegSide], ...] = ()
+    substance: str = ""
 
     @property
     def is_of_concern(self) -> bool:
@@ -57,7 +60,8 @@ class CodeIndex:
         self.find_current = lru_cache(maxsize=_CODES_REMEMBERED)(self._find_current)
         self.concerns = lru_cache(maxsize=_CODES_REMEMBERED)(self._concerns)
         self.may_concern = lru_cache(maxsize=_CODES_REMEMBERED)(self._may_concern)
-        self._systems = tuple({code.system for code in self._table})
+        self.knows_system = lru_cache(maxsize=_SYSTEMS_REMEMBERED)(self._knows_system)
+        self._systems = tuple(sorted({code.system for code in self._table}))
 
     def _find_current(self, system: str, code: str) -> tuple[CodeUse, ...]:
         return () if is_sequela(Code.of(system, code)) else self.find(system, code)
@@ -66,7 +70,14 @@ class CodeIndex:
         return any(use.is_of_concern for use in self.find(system, code))
 
     def _may_concern(self, code: str) -> bool:
-        return any(use.is_of_concern for system in self._systems for use in self._find(system, code))
+        return any(use.is_of_concern for use in self.find_anywhere(code))
+
+    def find_anywhere(self, code: str) -> tuple[CodeUse, ...]:
+        """What ``code`` means in any of our systems, for a code whose own system is not known."""
+        return tuple(use for system in self._systems for use in self._find(system, code))
+
+    def _knows_system(self, system: str) -> bool:
+        return is_known(system) or Code.of(system, "").system in self._systems
 
     def _find(self, system: str, code: str) -> tuple[CodeUse, ...]:
         wanted = Code.of(system, code)

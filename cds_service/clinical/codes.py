@@ -41,6 +41,8 @@ _OID = {
     "urn:oid:2.16.840.1.113883.6.90": URI["icd10cm"],
     "urn:oid:2.16.840.1.113883.6.88": URI["rxnorm"],
 }
+_OUR_URIS = frozenset(URI.values())
+_HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/observation-", "http://hl7.org/fhir/condition-")
 _ICD_URIS = frozenset({URI["icd10cm"], URI["icd10"]})
 _ICD_SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 _LOINC_SHAPE = re.compile(r"(LA)?[0-9]{1,7}-[0-9]")
@@ -80,6 +82,14 @@ class Code:
 def is_icd(system: str) -> bool:
     """Whether ``system`` is ICD-10 or ICD-10-CM, where a code also means everything below it."""
     return system in _ICD_URIS
+
+
+def is_known(system: str) -> bool:
+    """Whether a code of ``system`` can be told to be ours or not: systems of our codes, and those of HL7 itself.
+
+    HL7's own systems hold categories, statuses and answers, and no findings.
+    """
+    return _OID.get(system, system) in _OUR_URIS or system.startswith(_HL7_SYSTEMS)
 
 
 def is_sequela(code: Code) -> bool:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from cds_service.clinical.code_index import CodeIndex, CodeUse, LegSide, Relation, UseKind
 from cds_service.clinical.codes import URI, Code, SystemName, why_malformed
+from cds_service.clinical.recognition import Recogniser
 from cds_service.clinical.weighing import Weighing
 from cds_service.ground.plain_text import is_plain_url, plain
 
@@ -76,6 +77,7 @@ class CodeEntry(Content_):
     both: tuple[str, ...] = ()
     narrowed_by: tuple[Key, ...] = ()
     anywhere: bool = False
+    substance: Key | None = None
 
     def endings(self) -> tuple[tuple[str, LegSide], ...]:
         """Every ICD ending with the leg it names."""
@@ -512,6 +514,29 @@ class Content:
         """Whether there is a system in which a resource with this code has to be read."""
         return self._index.may_concern
 
+    def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
+        """Everything ``code`` means in any of our systems, for a code whose system is missing or not known."""
+        return self._index.find_anywhere(code)
+
+    @cached_property
+    def knows_system(self) -> Callable[[str], bool]:
+        """Whether a code of this system can be told to be ours or not; a site's mapped systems are known."""
+        return self._index.knows_system
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """The net for what is not understood: our codes in any shape, and the names of findings and causes."""
+        return Recogniser(self, self._names())
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        for key, finding in self.findings.items():
+            yield key, finding.name
+        for key, cause in self.causes.items():
+            yield key, cause.title
+        for kind, key, entry in self.entries():
+            if kind in ("finding", "cause") and entry.relation != "broader":
+                yield key, entry.display
+
     def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
         """Every code entry of the content with what it stands for."""
         for key, finding in self.findings.items():
@@ -551,7 +576,7 @@ class Content:
         for kind, key, entry in self.entries():
             code = Code.of(URI[entry.system], entry.code)
             use = CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere, len(code.code))
-            yield code, replace(use, endings=entry.endings())
+            yield code, replace(use, endings=entry.endings(), substance=entry.substance or "")
         for key, finding in self.findings.items():
             if not finding.general:
                 yield Code(URI["finding"], key), CodeUse("finding", key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -38,11 +38,29 @@ class When:
 
     Presence counts from the latest day, so that a sign is never too old by imprecision; what could lower urgency
     counts from the earliest. ``text`` is ISO 8601 as recorded.
+
+    Attributes:
+        at: the moment, with its time zone, when a time of day is recorded.
+        ahead: it lies after now, by less than the day that time zones explain. Such a date may raise, never lower.
     """
 
     day: date
     text: str
     earliest: date
+    at: datetime | None = None
+    ahead: bool = False
+
+    def is_surely_after(self, other: When) -> bool:
+        """Whether this is later than ``other``: by the time of day where both have one, else by whole days."""
+        if self.at is not None and other.at is not None:
+            return self.at > other.at
+        return self.earliest > other.day
+
+    def may_be_after(self, other: When) -> bool:
+        """Whether this may be later than ``other``. Without times of day, one day is one moment."""
+        if self.at is not None and other.at is not None:
+            return self.at > other.at
+        return self.day > other.earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,8 @@ class Fact:
         source: ``Type/id`` of the resource, with ``#n`` for the n-th component.
         ongoing: an active problem or medicine, so that its start does not make it old.
         provisional: preliminary or unconfirmed; used for red flags, not for ranking.
+        doubtful: something in its entry was not understood. It may raise urgency, never lower it.
+        substance: of a medicine, the drug as the content names it; empty for a class of drugs.
     """
 
     key: str
@@ -66,6 +86,8 @@ class Fact:
     source: str
     ongoing: bool = False
     provisional: bool = False
+    doubtful: bool = False
+    substance: str = ""
 
     @property
     def when(self) -> When | None:
@@ -83,7 +105,12 @@ class DiagnosisState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A cause coded by a clinician. ``reasoned``: the entry holds evidence or a note for its status."""
+    """A cause coded by a clinician.
+
+    Attributes:
+        reasoned: the entry holds evidence or a note for its status.
+        doubtful: something in the entry was not understood. It may raise urgency, never lower it.
+    """
 
     cause: str
     state: DiagnosisState
@@ -92,6 +119,7 @@ class Diagnosis:
     recorded: When | None
     source: str
     reasoned: bool = False
+    doubtful: bool = False
 
     @property
     def when(self) -> When | None:
@@ -111,6 +139,42 @@ class PlacedOrder:
     reasons: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A drug that is recorded as stopped, paused or not taken.
+
+    Attributes:
+        key: the finding that taking it would show.
+        substance: the drug; empty if only its class is named.
+        when: the date of that record.
+    """
+
+    key: str
+    substance: str
+    when: When | None
+    source: str
+
+
+class RowState(StrEnum):
+    """What became of one row of a chart. Every row that came ends in exactly one of these."""
+
+    READ = "read"
+    NO_CONCERN = "of_no_concern"
+    ANOTHER_PATIENT = "another_patient"
+    ENDED = "ended"
+    NOT_UNDERSTOOD = "not_understood"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LedgerLine:
+    """So many rows of one resource type that ended in one state. ``reason``: in our words, empty if it needs none."""
+
+    state: RowState
+    resource: str
+    reason: str
+    count: int
+
+
 class UnreadKind(StrEnum):
     """Why a part of the chart did not become facts."""
 
@@ -119,21 +183,41 @@ class UnreadKind(StrEnum):
     SIDE = "side"
     DATE = "date"
     PLACE = "place"
-    OTHER_PATIENT = "other_patient"
+    STATUS = "status"
+    SYSTEM = "system"
+    SUBJECT = "subject"
     NOT_A_RESOURCE = "not_a_resource"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A part of the chart that could not be read, in our own words and without its content.
+    """A part of the chart that was not understood, in our own words and without its content.
 
-    ``keys``: findings or causes its codes name, as far as they could be seen.
+    Attributes:
+        source: ``Type/id`` of the resource, with ``#n`` for the n-th component; ``entry n`` for what is no resource.
+        keys: findings or causes that its codes or words name, as far as they could be seen.
+        anything: nothing in it tells what it is about, so it may be anything that a resource of its type can say.
+        when: its date, as far as it could be seen.
+        categories: FHIR's own categories of an Observation, which tell what it cannot be.
+        measured: it holds a number.
+        past: its own status says that it is over.
     """
 
     source: str
     kind: UnreadKind
     reason: str
     keys: tuple[str, ...] = ()
+    anything: bool = False
+    when: When | None = None
+    categories: frozenset[str] = frozenset()
+    measured: bool = False
+    past: bool = False
+
+    @property
+    def resource(self) -> str:
+        """The resource type; empty for what is no resource."""
+        kind, slash, _ = self.source.partition("/")
+        return kind if slash or kind == "Patient" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +241,13 @@ class Patient:
 class Record:
     """A whole chart as read. Sequences are in a fixed order that does not depend on the order of entries.
 
-    ``set_aside``: counts, by reason, of what was understood and does not count (entered in error, cancelled ...).
+    Attributes:
+        stops: drugs recorded as stopped or not taken.
+        set_aside: counts, by reason, of what was understood and does not count (entered in error, cancelled ...).
+        ledger: every row that came, by what became of it; the counts add up to ``entries``.
+        not_available: parts of the chart that did not come whole, in words for a clinician.
+        not_whole: the same parts by their keys (``observations``, ``conditions``, ``medications`` ...).
+        others_of_concern: rows of concern that are another patient's.
     """
 
     patient: Patient
@@ -165,6 +255,14 @@ class Record:
     diagnoses: tuple[Diagnosis, ...] = ()
     orders: tuple[PlacedOrder, ...] = ()
     unread: tuple[Unread, ...] = ()
+    stops: tuple[Stop, ...] = ()
     set_aside: tuple[tuple[str, int], ...] = ()
+    ledger: tuple[LedgerLine, ...] = ()
     not_available: tuple[str, ...] = ()
+    not_whole: frozenset[str] = frozenset()
     entries: int = 0
+    others_of_concern: int = 0
+
+    def rows(self, state: RowState) -> int:
+        """How many rows ended in ``state``."""
+        return sum(line.count for line in self.ledger if line.state is state)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from cds_service.clinical.codes import Code, is_sequela
-from cds_service.clinical.reading.dates import is_past
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
 from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement, Trouble, meant, state
+from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, meant, state
+from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, VERIFICATION, words_of
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
 PREGNANCY, POST_PARTUM = "pregnancy", "postpartum_6w"
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
+_VERIFIED = _POSSIBLE | {"confirmed", "refuted", ENTERED_IN_ERROR}
 _PAST = frozenset({"inactive", "remission", "resolved"})
+_CURRENT = frozenset({"active", "recurrence", "relapse"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +32,16 @@ class _Said:
     place: Place
     onset: When | None
     recorded: When | None
-    verification: str | None
+    possible: bool
+    refuted: bool
     past: bool
-
-    @property
-    def possible(self) -> bool:
-        """Only possible, neither confirmed nor refuted."""
-        return self.verification in _POSSIBLE
-
-    @property
-    def refuted(self) -> bool:
-        """Stated not to be so."""
-        return self.verification == "refuted"
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
     """Everything one validated Condition says."""
     content = findings.content
-    verification = _status_code(model.verificationStatus, "condition-ver-status")
-    if verification == "entered-in-error":
+    verification = _verification(model, name, findings)
+    if verification == ENTERED_IN_ERROR:
         findings.set_aside.append("Condition entered-in-error")
         return
     coded = [Code.of(system, code) for system, code in codings(model.code)]
@@ -59,17 +54,60 @@ def read(model: Any, name: str, findings: Findings) -> None:
         name=name,
         place=place_of(content, sites).joined(place_of(content, [model.code], in_code=True)),
         onset=_onset(model, name, findings),
-        recorded=findings.when(model.recordedDate, name),
-        verification=verification,
-        past=_status_code(model.clinicalStatus, "condition-clinical") in _PAST or _has_abated(model, findings.today),
+        recorded=findings.when(model.recordedDate or _asserted(model), name),
+        possible=verification in _POSSIBLE,
+        refuted=verification == "refuted",
+        past=_is_over(model, name, findings),
     )
     _read_findings(said, findings)
     _read_diagnoses(said, findings)
 
 
-def _status_code(concept: Any, system: str) -> str | None:
-    """The status in HL7's own code system, wherever it stands among the codings."""
-    return next((code for uri, code in codings(concept) if uri.rsplit("/", 1)[-1] == system), None)
+def _words(concept: Any, system: str) -> frozenset[str]:
+    codings = (concept.coding if concept is not None else None) or ()
+    return words_of(((coding.system, coding.code) for coding in codings), system)
+
+
+def _verification(model: Any, name: str, findings: Findings) -> str:
+    """The one verification status. What is not understood or contradicts itself is neither refuted nor an error."""
+    words = _words(model.verificationStatus, VERIFICATION)
+    if model.verificationStatus is None:
+        return "confirmed"
+    if len(words) == 1 and words <= _VERIFIED:
+        return next(iter(words))
+    reason = "its verification statuses contradict each other" if words else "its verification status is not known"
+    findings.report(name, [Trouble(UnreadKind.STATUS, reason, _about(findings.content, model.code))])
+    return "unconfirmed"
+
+
+def _is_over(model: Any, name: str, findings: Findings) -> bool:
+    """Whether a status of FHIR's list or a date in the past says so, and nothing says otherwise."""
+    words = _words(model.clinicalStatus, CLINICAL)
+    reason = ""
+    if model.clinicalStatus is not None and not (words and words <= _PAST | _CURRENT):
+        reason = "its clinical status is no word of FHIR's list"
+    elif words & _PAST and words & _CURRENT:
+        reason = "its clinical statuses contradict each other"
+    elif words and words <= _PAST:
+        return True
+    elif _has_abated(model, findings):
+        return True
+    elif not words and _says_it_abated(model):
+        reason = "says in words only that it is over"
+    if reason:
+        findings.report(name, [Trouble(UnreadKind.STATUS, reason, _about(findings.content, model.code))])
+    return False
+
+
+def _about(content: Content, concept: Any) -> tuple[str, ...]:
+    """The findings and causes that ``concept`` names."""
+    return tuple(sorted({use.key for use in uses_of(content, concept) if use.kind in ("finding", "cause")}))
+
+
+def _asserted(model: Any) -> Any:
+    """US Core's date of assertion, which may be the only date."""
+    dates = (one.valueDateTime for one in model.extension or () if one.url == ASSERTED)
+    return next((one for one in dates if one is not None), None)
 
 
 def _onset(model: Any, name: str, findings: Findings) -> When | None:
@@ -81,18 +119,29 @@ def _onset(model: Any, name: str, findings: Findings) -> When | None:
     return findings.when(value, name)
 
 
-def _has_abated(model: Any, today: date) -> bool:
-    """Whether the condition is over: an abatement still to come, such as a due date, is not."""
+def _has_abated(model: Any, findings: Findings) -> bool:
+    """Whether a date or an age that the patient has passed says that it is over; one still to come does not."""
     period = model.abatementPeriod
     date_given = model.abatementDateTime or (period.end if period is not None else None)
     if date_given is not None:
-        return is_past(date_given, today)
-    return any(getattr(model, name) is not None for name in ("abatementAge", "abatementRange", "abatementString"))
+        return is_past(date_given, findings.now)
+    age = model.abatementAge
+    if age is None or age.value is None or age.code != "a" or findings.birth is None:
+        return False
+    lived = (findings.today - findings.birth.day).days / DAYS_OF_A_YEAR
+    return 0 <= float(age.value) <= lived
+
+
+def _says_it_abated(model: Any) -> bool:
+    names = ("abatementAge", "abatementRange", "abatementString")
+    return any(getattr(model, name) is not None for name in names)
 
 
 def _read_findings(said: _Said, findings: Findings) -> None:
     content = findings.content
-    held = meant(content, uses_of(content, said.model.code), said.place, answered=False)
+    uses = uses_of(content, said.model.code)
+    held = meant(content, uses, said.place, answered=False)
+    findings.report(said.name, lost_place(uses, held, said.place))
     if said.past:
         if any(use.key == PREGNANCY for use in held):
             ended = findings.when(said.model.abatementDateTime, said.name)
@@ -136,5 +185,17 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
             said.name,
             state=stands,
             possible=possible,
-            reasoned=bool(said.model.note or said.model.evidence),
+            reasoned=_is_reasoned(said.model),
         )
+
+
+def _is_reasoned(model: Any) -> bool:
+    """Whether a note says something, or evidence points to something."""
+    if any(note.text and str(note.text).strip() for note in model.note or ()):
+        return True
+    return any(_points_to_something(evidence) for evidence in model.evidence or ())
+
+
+def _points_to_something(evidence: Any) -> bool:
+    codes = any(concept.coding or concept.text for concept in evidence.code or ())
+    return codes or any(one.reference or one.identifier for one in evidence.detail or ())

@@ -3,56 +3,79 @@
 from __future__ import annotations
 
 import calendar
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cds_service.clinical.record import When
 
 DAYS_OF_A_YEAR = 365.25
+_WHOLE_DAY = len("2026-03-16")
 
 
 class FutureDate(ValueError):  # noqa: N818 - reads as what was found
-    """A date that lies after today: an error of the record."""
+    """A date that lies after now: an error of the record."""
 
 
-def to_when(value: Any, today: date) -> When | None:
-    """A FHIR date, dateTime, instant or partial date.
+def to_when(value: Any, now: datetime) -> When | None:
+    """A FHIR date, dateTime, instant or partial date, as the day it is in the time zone of ``now``.
 
     Raises:
-        FutureDate: more than one day after ``today`` (one day is left for time zones).
+        FutureDate: more than one day after today. One day is left for time zones; such a date is ``ahead``.
     """
     if value is None:
         return None
-    if isinstance(value, datetime):
-        first = last = value.date()
+    moment = _moment(value, now)
+    if moment is not None:
+        first = last = moment.date()
         text = first.isoformat()
     elif isinstance(value, date):
         first = last = value
         text = value.isoformat()
     else:
-        text = str(value)[:10]  # a whole one is the day of a leap second, which is no ``datetime``
+        text = str(value)[:_WHOLE_DAY]
         first, last = _span(text)
+    today = now.date()
     if first > today + timedelta(days=1):
         raise FutureDate(text)
-    return When(min(last, today), text, min(first, today))
+    ahead = moment > now if moment is not None else first > today
+    return When(min(last, today), text, min(first, today), moment, ahead)
 
 
-def is_past(value: Any, today: date) -> bool:
-    """Whether a FHIR date lies before or on ``today``; a date to come is no error here."""
+def _moment(value: Any, now: datetime) -> datetime | None:
+    """The date and time in the zone of ``now``, None where no time of day is given. Without a zone, that of ``now``."""
+    if isinstance(value, str) and len(value) > _WHOLE_DAY:
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None  # a leap second is no ``datetime``; its day is still one
+    if not isinstance(value, datetime):
+        return None
+    zoned = value if value.tzinfo is not None else value.replace(tzinfo=now.tzinfo or UTC)
     try:
-        return to_when(value, today) is not None
+        return zoned.astimezone(now.tzinfo or UTC)
+    except OverflowError:
+        return zoned  # the first and the last day of the calendar
+
+
+def is_past(value: Any, now: datetime) -> bool:
+    """Whether a FHIR date surely lies before or at ``now``: of a partial date its last day."""
+    try:
+        when = to_when(value, now)
     except FutureDate:
         return False
+    if when is None or when.ahead:
+        return False
+    return _span(when.text)[1] <= now.date()
 
 
-def still_going(start: When | None, today: date) -> When | None:
-    """A period without an end: it may reach to today, and began when it says."""
-    return When(today, start.text, start.earliest) if start else None
+def still_going(start: When | None, now: datetime) -> When | None:
+    """A period without an end: it may reach to now, and began when it says."""
+    return When(now.date(), start.text, start.earliest, None, start.ahead) if start else None
 
 
 def _span(text: str) -> tuple[date, date]:
     """First and last day of ``2026``, ``2026-03`` or a whole date."""
-    if len(text) == len("2026-03-16"):
+    if len(text) == _WHOLE_DAY:
         return date.fromisoformat(text), date.fromisoformat(text)
     year, _, month = text.partition("-")
     if not month:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.content import Content
@@ -16,8 +17,10 @@ from cds_service.clinical.record import (
     Fact,
     Patient,
     PlacedOrder,
+    RowState,
     Side,
     Status,
+    Stop,
     Unread,
     UnreadKind,
     When,
@@ -37,25 +40,71 @@ STATUSES = frozenset(
 """Every status and intent of FHIR R4 for the resources that are set aside by it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much had been collected before a resource was read."""
+
+    facts: int
+    diagnoses: int
+    orders: int
+    sided: int
+    stops: int
+    unread: int
+    set_aside: int
+
+
 class Findings:
     """Facts, diagnoses, orders, and what could not be read or does not count."""
 
-    def __init__(self, content: Content, today: date, patient: Patient) -> None:
+    def __init__(self, content: Content, now: datetime, patient: Patient) -> None:
         self.content = content
-        self.today = today
-        self.age = patient.age_on(today)
+        self.now = now
+        self.today = now.date()
+        self.age = patient.age_on(self.today)
         self.birth = patient.birth
         self.facts: list[Fact] = []
         self.diagnoses: list[Diagnosis] = []
         self.orders: list[PlacedOrder] = []
         self.sided: list[SidedReading] = []
+        self.stops: list[Stop] = []
         self.unread: list[Unread] = []
         self.set_aside: list[str] = []
+
+    def mark(self) -> Mark:
+        """Where everything stands now."""
+        return Mark(
+            len(self.facts),
+            len(self.diagnoses),
+            len(self.orders),
+            len(self.sided),
+            len(self.stops),
+            len(self.unread),
+            len(self.set_aside),
+        )
+
+    def state_since(self, mark: Mark) -> tuple[RowState, str]:
+        """What became of the resource read since ``mark``, and why."""
+        if self.mark().unread > mark.unread:
+            self._doubt_since(mark)
+        gained = (self.facts[mark.facts :], self.diagnoses[mark.diagnoses :], self.orders[mark.orders :])
+        if any(gained) or self.sided[mark.sided :] or self.stops[mark.stops :]:
+            return RowState.READ, ""
+        if unread := self.unread[mark.unread :]:
+            return RowState.NOT_UNDERSTOOD, unread[0].reason
+        if aside := self.set_aside[mark.set_aside :]:
+            return RowState.ENDED, aside[0]
+        return RowState.NO_CONCERN, "a general code, at no place that would make it one of ours"
+
+    def _doubt_since(self, mark: Mark) -> None:
+        """Whatever comes from a resource that was not wholly understood may raise urgency, never lower it."""
+        self.facts[mark.facts :] = [replace(one, doubtful=True) for one in self.facts[mark.facts :]]
+        self.diagnoses[mark.diagnoses :] = [replace(one, doubtful=True) for one in self.diagnoses[mark.diagnoses :]]
+        self.sided[mark.sided :] = [replace(one, doubtful=True) for one in self.sided[mark.sided :]]
 
     def when(self, value: Any, source: str) -> When | None:
         """``value`` as a day; a date in the future is reported and treated as not given."""
         try:
-            return to_when(value, self.today)
+            return to_when(value, self.now)
         except FutureDate:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies in the future"))
             return None
@@ -79,10 +128,23 @@ class Findings:
         *,
         ongoing: bool = False,
         provisional: bool = False,
+        substance: str = "",
     ) -> None:
         """Facts of one source."""
-        for said in statements:
-            self.facts.append(Fact(said.key, said.status, said.side, clinical, recorded, source, ongoing, provisional))
+        self.facts += [
+            Fact(
+                said.key,
+                said.status,
+                said.side,
+                clinical,
+                recorded,
+                source,
+                ongoing=ongoing,
+                provisional=provisional,
+                substance=substance,
+            )
+            for said in statements
+        ]
 
     def diagnose(
         self,

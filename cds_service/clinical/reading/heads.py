@@ -5,13 +5,16 @@ A resource whose head has not FHIR's shape has none here; it is then looked at w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
-MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest"})
+MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
+_MEDICINES = frozenset({"MedicationRequest", "MedicationStatement"})
+_WITHOUT_CODE = frozenset({"Encounter"})
 
 
 class Coding(Struct, gc=False):
@@ -32,9 +35,11 @@ class Concept(Struct, gc=False):
 
 
 class Reference(Struct, gc=False):
-    """Where it points to."""
+    """Where it points to, and what else names it."""
 
     reference: str | None = None
+    type: Any = None
+    identifier: Any = None
 
 
 class Component(Struct, gc=False):
@@ -42,6 +47,33 @@ class Component(Struct, gc=False):
 
     code: Concept | None = None
     valueCodeableConcept: Concept | None = None  # noqa: N815
+
+
+class Look(Enum):
+    """What the codes of a resource tell at a glance.
+
+    OF_CONCERN: it has to be read whole. IDENTIFIED: it is about something else. UNIDENTIFIED: its codes do not tell.
+    """
+
+    OF_CONCERN = "of concern"
+    IDENTIFIED = "identified"
+    UNIDENTIFIED = "unidentified"
+
+
+class Lookup(Protocol):
+    """What a look needs to know of the content."""
+
+    @property
+    def may_concern(self) -> Callable[[str], bool]:
+        """Whether a code is of concern in some system; asked first, since nearly all are not."""
+
+    @property
+    def concerns(self) -> Callable[[str, str], bool]:
+        """Whether a code is of concern in its own system."""
+
+    @property
+    def knows_system(self) -> Callable[[str], bool]:
+        """Whether codes of a system can be told to be ours or not."""
 
 
 class Head(Struct, gc=False):
@@ -58,35 +90,49 @@ class Head(Struct, gc=False):
     contained: list[Any] | None = None
     medicationCodeableConcept: Concept | None = None  # noqa: N815
     medicationReference: Any = None  # noqa: N815
+    reasonCode: list[Concept] | None = None  # noqa: N815
+    orderDetail: list[Concept] | None = None  # noqa: N815
+    conclusionCode: list[Concept] | None = None  # noqa: N815
 
-    def needs_reading(self, may: Callable[[str], bool], concerns: Callable[[str, str], bool]) -> bool:
-        """Whether the resource has to be looked at whole: for a code of its own, what it holds, or a wrong shape.
-
-        ``may``: whether a code is of concern in some system; asked first, since nearly all are not, and in one
-        function because it runs for every resource of a chart. ``concerns``: whether it is in its own.
-        """
+    def look(self, lookup: Lookup) -> Look:
+        """Whether the resource has to be looked at whole: for a code of its own, what it holds, or a wrong shape."""
         if self.contained or self.hasMember is not None or self.medicationReference is not None:
-            return True
-        code, category = self.code, self.category
+            return Look.OF_CONCERN
+        category = self.category
+        if category is not None and (category.__class__ is list) != (self.resourceType in MANY_CATEGORIES):
+            return Look.OF_CONCERN
+        may, concerns = lookup.may_concern, lookup.concerns
+        code = self.code
         if code is not None and code.coding is not None:
             for coding in code.coding:
                 if coding.code is not None and may(coding.code) and coding.is_of(concerns):
-                    return True
-        if category is not None:
-            many = category.__class__ is list
-            if many != (self.resourceType in MANY_CATEGORIES):
-                return True
-            concepts: list[Concept] = category if many else [category]  # type: ignore[assignment,list-item]
-            for concept in concepts:
-                for coding in concept.coding or ():
-                    if coding.code is not None and may(coding.code) and coding.is_of(concerns):
-                        return True
-        if self.valueCodeableConcept is None and self.medicationCodeableConcept is None and not self.component:
-            return False
-        others = [self.valueCodeableConcept, self.medicationCodeableConcept]
+                    return Look.OF_CONCERN
+        for concept in self._others():
+            for coding in concept.coding or ():
+                if coding.code is not None and may(coding.code) and coding.is_of(concerns):
+                    return Look.OF_CONCERN
+        return Look.IDENTIFIED if self._is_identified(lookup.knows_system) else Look.UNIDENTIFIED
+
+    def _others(self) -> Iterable[Concept]:
+        """Every concept beside ``code``; most resources have only a category."""
+        category = self.category
+        found: list[Concept | None] = list(category) if isinstance(category, list) else [category]
+        found += (self.valueCodeableConcept, self.medicationCodeableConcept)
         for part in self.component or ():
-            others += [part.code, part.valueCodeableConcept]
-        return any(coding.is_of(concerns) for one in others if one is not None for coding in one.coding or ())
+            found += (part.code, part.valueCodeableConcept)
+        for several in (self.reasonCode, self.orderDetail, self.conclusionCode):
+            found += several or ()
+        return [one for one in found if one is not None]
+
+    def _is_identified(self, knows: Callable[[str], bool]) -> bool:
+        """Whether one coding is in a system we know: the codings of a concept are translations of each other."""
+        if self.resourceType in _WITHOUT_CODE:
+            return True
+        concept = self.medicationCodeableConcept if self.resourceType in _MEDICINES else self.code
+        for coding in (concept.coding if concept is not None else None) or ():
+            if coding.code and coding.system is not None and knows(coding.system):
+                return True
+        return False
 
 
 def head_of(resource: Any) -> Head | None:

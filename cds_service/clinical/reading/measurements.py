@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.codes import UCUM
-from cds_service.clinical.content import Content, Measure
+from cds_service.clinical.content import Content, Measure, Unit
 from cds_service.clinical.record import Fact, Side, Status, Unread, UnreadKind, When
 
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
@@ -31,10 +31,14 @@ class SidedReading:
     clinical: When | None
     recorded: When | None
     source: str
+    doubtful: bool = False
 
 
-def convert(measure: Measure, quantity: Any) -> Reading | str:
-    """``quantity`` in the base unit of ``measure``, or in our words why that cannot be done."""
+def convert(measure: Measure, quantity: Any, measures: Iterable[Measure]) -> Reading | str:
+    """``quantity`` in the base unit of ``measure``, or in our words why that cannot be done.
+
+    ``measures``: all measures, some of which give the same finding in units of another kind.
+    """
     if quantity.value is None:
         return "the number is missing"
     if quantity.code and quantity.system not in (None, UCUM):
@@ -45,11 +49,29 @@ def convert(measure: Measure, quantity: Any) -> Reading | str:
     known = next((candidate for candidate in measure.units if candidate.ucum == unit), None)
     if known is None:
         return "its unit is not one this service knows for it"
+    if quantity.unit and _contradicts(str(quantity.unit), known, measure, measures):
+        return "the words of its unit contradict its code"
     value = float(quantity.value) * known.factor + known.offset
     low, high = measure.plausible
     if not low <= value <= high:
         return "the number is not plausible for it"
     return Reading(value, str(quantity.comparator or ""))
+
+
+def _contradicts(words: str, unit: Unit, measure: Measure, measures: Iterable[Measure]) -> bool:
+    """Whether the words of a unit mean another unit than its code, or a value of another kind (DDU under FEU)."""
+    spelt = _spelling(words)
+    if any(_spelling(one.ucum) == spelt and one != unit for one in measure.units if one.factor != unit.factor):
+        return True
+    kinds = {kind for one in measures if one.finding == measure.finding for kind in one.unit.split()[1:]}
+    own = set(measure.unit.split()[1:]) | {kind for kind in kinds if kind.lower() in _spelling(unit.ucum)}
+    return any(kind.lower() in spelt for kind in kinds - own)
+
+
+def _spelling(unit: str) -> str:
+    """The letters of a unit, so that ``mg/L FEU``, ``mg/L{FEU}`` and ``MG/L (FEU)`` are spelt alike."""
+    plain = unit.lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("mcg", "ug")
+    return "".join(letter for letter in plain if letter.isalnum() or letter in "/%")
 
 
 def judge(measure: Measure, reading: Reading, age: int | None) -> Status:
@@ -109,7 +131,10 @@ def compare_sides(content: Content, readings: Iterable[SidedReading]) -> tuple[l
         for own, other in ((right, left), (left, right)):
             shows = _shows(measure, own.value - other.value, measure.threshold)
             status = Status.PRESENT if shows else Status.ABSENT
-            facts.append(Fact(measure.finding, status, own.side, own.clinical, own.recorded, own.source))
+            doubtful = own.doubtful or other.doubtful
+            facts.append(
+                Fact(measure.finding, status, own.side, own.clinical, own.recorded, own.source, doubtful=doubtful)
+            )
     return facts, unread
 
 

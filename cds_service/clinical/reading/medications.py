@@ -5,44 +5,85 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, uses_of
+from cds_service.clinical.reading.sorting import local_name
 from cds_service.clinical.reading.statements import meant, state
-from cds_service.clinical.record import Status, When
+from cds_service.clinical.reading.whose import Owners
+from cds_service.clinical.record import Status, Stop, When
 
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 
 
-def referenced(raw: Mapping[str, Any], medications: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The Medication that ``medicationReference`` of ``raw`` points to, if it is in the chart."""
-    pointer = raw.get("medicationReference")
-    reference = pointer.get("reference") if isinstance(pointer, dict) else None
-    if not isinstance(reference, str):
-        return None
+_MEDICINE_IN_USE = frozenset({"active", None})
+_NOT_GIVEN: Mapping[str, frozenset[str]] = {
+    "MedicationRequest": frozenset({"cancelled", "stopped", "draft"}),
+    "MedicationStatement": frozenset({"not-taken", "stopped", "intended"}),
+}
+_STOPPED: Mapping[str, frozenset[str]] = {
+    "MedicationRequest": frozenset({"stopped", "on-hold"}),
+    "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken"}),
+}
+
+
+def referenced(
+    raw: Mapping[str, Any], reference: str, medications: Mapping[str, ChartEntry], owners: Owners
+) -> Mapping[str, Any] | None:
+    """The Medication that ``reference`` of ``raw`` points to, if it is in the resource or in the chart."""
     if reference.startswith("#"):
-        inside = raw.get("contained") or ()
-        return next((one for one in inside if isinstance(one, dict) and one.get("id") == reference[1:]), None)
-    return medications.get(reference) or medications.get("/".join(reference.split("/_history/")[0].split("/")[-2:]))
+        inside = raw.get("contained")
+        listed = inside if isinstance(inside, list) else ()
+        return next((one for one in listed if isinstance(one, dict) and one.get("id") == reference[1:]), None)
+    entry = medications.get(reference)
+    if entry is None and owners.is_here(reference):
+        entry = medications.get(local_name(reference))
+    return entry.resource if entry is not None else None
+
+
+def why_not_usable(medicine: Mapping[str, Any]) -> str:
+    """Why a Medication does not tell what is taken; empty if it does."""
+    if medicine.get("resourceType") != "Medication":
+        return "refers to something that is not a medicine"
+    return "" if medicine.get("status") in _MEDICINE_IN_USE else "refers to a medicine that is marked as not valid"
+
+
+def is_not_taken(raw: Mapping[str, Any]) -> bool:
+    """Whether FHIR's own status or intent says that nothing is taken by this request or statement."""
+    kind = raw["resourceType"]
+    if raw.get("status") in _NOT_GIVEN[kind] or raw.get("doNotPerform") is True:
+        return True
+    return kind == "MedicationRequest" and raw.get("intent") in ("proposal", "option")
 
 
 def read(model: Any, name: str, findings: Findings, medicine: Any) -> None:
     """Everything one validated MedicationRequest or MedicationStatement says."""
     content = findings.content
+    kind = model.get_resource_type()
     concept = model.medicationCodeableConcept or (medicine.code if medicine is not None else None)
     held = meant(content, uses_of(content, concept), Place(), answered=False)
-    is_request = model.get_resource_type() == "MedicationRequest"
+    is_request = kind == "MedicationRequest"
     taking, ended, clinical = _request(model, name, findings) if is_request else _statement(model, name, findings)
-    if taking is Status.UNKNOWN:
-        findings.leave_out(model.get_resource_type(), model.status)
-        return
     recorded = None if is_request else findings.when(model.dateAsserted, name)
+    if model.status in _STOPPED[kind] or (is_request and model.doNotPerform):
+        when = recorded or clinical
+        findings.stops += [Stop(use.key, use.substance, when, name) for use in held]
+    if taking is Status.UNKNOWN:
+        findings.leave_out(kind, model.status, *([model.intent] if is_request else ()))
+        return
+    drugs = {use.key: use.substance for use in held if use.substance}
     statements, troubles = state(content, held, Place(), taking)
     findings.report(name, troubles)
-    findings.add(statements, name, clinical, recorded, ongoing=model.status == "active" and not ended)
+    for said in statements:
+        running = model.status == "active" and not ended
+        substance = drugs.get(said.key, "")
+        findings.add([said], name, clinical, recorded, ongoing=running, substance=substance)
 
 
 def _request(model: Any, name: str, findings: Findings) -> tuple[Status, bool, When | None]:
-    wanted = model.status in ("active", "completed") and model.intent in _ORDERED and not model.doNotPerform
+    reported = bool(model.reportedBoolean or model.reportedReference)
+    meant_to_be_taken = model.intent in _ORDERED or (model.intent == "plan" and reported)
+    wanted = model.status in ("active", "completed") and meant_to_be_taken and not model.doNotPerform
     written = findings.when(model.authoredOn, name)
     period = model.dispenseRequest.validityPeriod if model.dispenseRequest is not None else None
     return Status.PRESENT if wanted else Status.UNKNOWN, _is_over(period, name, findings), written

@@ -14,7 +14,7 @@ from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, judge
 from cds_service.clinical.reading.places import Place, contained_body_structures, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
-from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, meant, state
+from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, meant, state
 from cds_service.clinical.record import Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
@@ -45,17 +45,23 @@ def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What every statement of one Observation shares."""
+    """What every statement of one Observation shares. ``without_value``: what its code says where no value is given."""
 
     findings: Findings
     place: Place
     clinical: When | None
     recorded: When | None
     provisional: bool
+    without_value: Status
 
 
-def read(model: Any, name: str, findings: Findings, panels: Sequence[Panel | None]) -> None:
-    """Everything one validated Observation says; ``panels`` that list it give side and date when it does not."""
+def read(
+    model: Any, raw: Mapping[str, Any], name: str, findings: Findings, panels: Sequence[Panel | None]
+) -> None:
+    """Everything one validated Observation says; ``panels`` that list it give side and date when it does not.
+
+    ``raw``: its JSON, which also holds the extensions of values that are not there.
+    """
     if model.status in _NOT_MADE:
         findings.leave_out("Observation", model.status)
         return
@@ -78,11 +84,26 @@ def read(model: Any, name: str, findings: Findings, panels: Sequence[Panel | Non
     if clinical is None:
         dates = [one.clinical for one in readable if one.clinical is not None]
         clinical = min(dates, key=lambda when: when.day, default=None)
-    context = _Context(findings, place, clinical, findings.when(model.issued, name), model.status in _EARLY)
-    _read_part(context, model, name)
-    for number, part in enumerate(model.component or (), start=1):
+    context = _Context(
+        findings,
+        place,
+        clinical,
+        findings.when(model.issued, name),
+        model.status in _EARLY,
+        # Registered, but without a result yet: the code alone states nothing.
+        Status.UNKNOWN if model.status == "registered" else Status.PRESENT,
+    )
+    _read_part(_as_withheld(context, raw), model, name)
+    raw_parts = raw.get("component") or ()
+    for number, (part, raw_part) in enumerate(zip(model.component or (), raw_parts, strict=False), start=1):
         own_place = place.joined(place_of(content, [part.code], in_code=True))
-        _read_part(replace(context, place=own_place), part, f"{name}#{number}")
+        _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
+
+
+def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
+    """A value that is there by its extensions only (why it is absent, say) is no value: its code states nothing."""
+    withheld = any(key.startswith(("_value", "_dataAbsent")) for key in raw)
+    return replace(context, without_value=Status.UNKNOWN) if withheld else context
 
 
 def _effective(model: Any, name: str, findings: Findings) -> When | None:
@@ -90,7 +111,7 @@ def _effective(model: Any, name: str, findings: Findings) -> When | None:
     value = model.effectiveDateTime or model.effectiveInstant
     if value is None and period is not None:
         if period.end is None:
-            return still_going(findings.when(period.start, name), findings.today)
+            return still_going(findings.when(period.start, name), findings.now)
         value = period.end
     if value is None and model.effectiveTiming is not None and model.effectiveTiming.event:
         value = max(model.effectiveTiming.event, key=str)
@@ -110,7 +131,10 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
         return
     _read_causes(context, part, source, uses)
+    findings.report(source, lost_place(uses, held, context.place))
     if not held:
+        if asked and not answered:  # a question of ours that nobody has answered
+            _add(context, [use for use in asked if use.relation == "question"], Status.UNKNOWN, source)
         return
     status = _status(context, part)
     if status is None:
@@ -133,16 +157,20 @@ def _status(context: _Context, part: Any) -> Status | None:
     content = context.findings.content
     if part.dataAbsentReason is not None:
         return Status.UNKNOWN
+    flags = {answer for concept in part.interpretation or () if (answer := answer_in(content, concept))}
+    stated: Status | None
     if part.valueBoolean is not None:
-        return Status.PRESENT if part.valueBoolean else Status.ABSENT
-    if part.valueCodeableConcept is not None:
-        return answer_in(content, part.valueCodeableConcept)
-    if any(getattr(part, name) is not None for name in _OTHER_VALUES):
+        stated = Status.PRESENT if part.valueBoolean else Status.ABSENT
+    elif part.valueCodeableConcept is not None:
+        stated = answer_in(content, part.valueCodeableConcept)
+    elif any(getattr(part, name) is not None for name in _OTHER_VALUES):
         return None
-    if part.interpretation:
-        answers = {answer for concept in part.interpretation if (answer := answer_in(content, concept))}
-        return answers.pop() if len(answers) == 1 else None
-    return Status.PRESENT  # the code alone states the finding
+    elif part.interpretation:
+        return flags.pop() if len(flags) == 1 else None
+    else:
+        return context.without_value  # of a result that was made, the code alone states the finding
+    # A "no" that is flagged as abnormal is no clear no.
+    return None if stated is Status.ABSENT and Status.PRESENT in flags else stated
 
 
 def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
@@ -205,7 +233,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     elif side is None:
         findings.report(source, [Trouble(UnreadKind.SIDE, "its codes name different legs", (measure.finding,))])
         side = Side.UNKNOWN
-    reading = convert(measure, part.valueQuantity)
+    reading = convert(measure, part.valueQuantity, findings.content.measures.values())
     if isinstance(reading, str):
         findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
         # A laboratory's own "high" still counts when the number cannot be compared; its "normal" does not.

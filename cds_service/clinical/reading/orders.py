@@ -1,12 +1,13 @@
-"""ServiceRequests: what has already been ordered."""
+"""ServiceRequests: what has already been ordered, and the suspicion of DVT that is its reason."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import place_of, uses_of
-from cds_service.clinical.record import PlacedOrder, Side
+from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
+from cds_service.clinical.reading.places import Place, place_of, uses_of
+from cds_service.clinical.reading.statements import Statement
+from cds_service.clinical.record import PlacedOrder, Side, Status, When
 
 _PLACED = frozenset({"active", "on-hold", "completed"})
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
@@ -38,3 +39,16 @@ def read(model: Any, name: str, findings: Findings) -> None:
                     found[use.key] = side
     for order, side in found.items():
         findings.orders.append(PlacedOrder(order, side, model.status == "completed", when, name, reasons))
+    _read_suspicion(model, name, place, when, findings)
+
+
+def _read_suspicion(model: Any, name: str, place: Place, when: When | None, findings: Findings) -> None:
+    """An order whose reason is DVT states that somebody suspects it."""
+    content = findings.content
+    uses = [use for concept in model.reasonCode or () for use in uses_of(content, concept)]
+    for use in uses:
+        if use.key in (DVT, SUSPECTED_DVT) and use.kind in ("cause", "finding"):
+            side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
+            stated = [Statement(SUSPECTED_DVT, Status.PRESENT, side)]
+            findings.add(stated, name, when, None, ongoing=model.status != "completed")
+            return

@@ -6,7 +6,7 @@ from typing import Any
 
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import place_of, uses_of
-from cds_service.clinical.reading.statements import Trouble, meant, state
+from cds_service.clinical.reading.statements import Trouble, lost_place, meant, state
 from cds_service.clinical.record import Status, UnreadKind, When
 
 
@@ -19,6 +19,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     place = place_of(content, model.bodySite or ()).joined(place_of(content, [model.code], in_code=True))
     uses = [*uses_of(content, model.code), *uses_of(content, model.category)]
     held = meant(content, uses, place, answered=False)
+    findings.report(name, lost_place(uses, held, place))
     performed = _performed(model, name, findings)
     if performed is None:
         dated = [use for use in held if content.findings[use.key].recency is not None]

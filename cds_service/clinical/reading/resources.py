@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir.resources.R4B.condition import Condition
+from fhir.resources.R4B.diagnosticreport import DiagnosticReport
+from fhir.resources.R4B.encounter import Encounter
 from fhir.resources.R4B.medication import Medication
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.medicationstatement import MedicationStatement
@@ -34,6 +36,8 @@ MODELS: Mapping[str, Any] = {
     "MedicationRequest": MedicationRequest,
     "MedicationStatement": MedicationStatement,
     "ServiceRequest": ServiceRequest,
+    "DiagnosticReport": DiagnosticReport,
+    "Encounter": Encounter,
     "Medication": Medication,
 }
 
@@ -41,7 +45,8 @@ MODELS: Mapping[str, Any] = {
 _BEARS_ON_MEANING = (
     "resourceType", "id", "status", "code", "subject", "value", "component", "interpretation", "dataAbsentReason",
     "bodySite", "clinicalStatus", "verificationStatus", "abatement", "medication", "doNotPerform", "intent",
-    "contained", "modifierExtension", "implicitRules", "hasMember", "category",
+    "contained", "modifierExtension", "implicitRules", "hasMember", "category", "focus", "conclusionCode",
+    "deceased",
 )  # fmt: skip
 
 
@@ -62,15 +67,17 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     Raises:
         Unreadable: an element that bears on the meaning is wrong, or a modifier extension is present.
     """
-    if raw.get("modifierExtension") or raw.get("implicitRules"):
-        raise Unreadable("carries a modifier extension or implicit rules, so its meaning is not certain")
     kind = raw.get("resourceType")
     model = MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
         raise Unreadable("is not a kind of resource this service reads")
+    if _is_part_of_it(raw):
+        raise Unreadable("is only a part of the resource (SUBSETTED)")
     simple = ordinary(raw)
     if simple is not None:
         return simple, ()
+    if raw.get("implicitRules") is not None or _is_modified(raw):
+        raise Unreadable("carries a modifier extension or implicit rules, so its meaning is not certain")
     odd = ("contained",) if _holds_what_has_no_kind(raw) else ()
     raw = _without_strangers(raw)
     wrong = {name for name, value in raw.items() if _is_mistyped(name, value)}
@@ -94,6 +101,20 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
         return model.model_validate({key: value for key, value in raw.items() if key not in wrong}), (*odd, *named)
     except Exception as error:
         raise Unreadable("is not valid FHIR R4") from error
+
+
+def _is_modified(node: Any) -> bool:
+    """Whether a modifier extension stands anywhere in it: it may turn round whatever it stands in."""
+    if isinstance(node, dict):
+        return bool(node.get("modifierExtension")) or any(_is_modified(inner) for inner in node.values())
+    return isinstance(node, list) and any(_is_modified(inner) for inner in node)
+
+
+def _is_part_of_it(raw: Mapping[str, Any]) -> bool:
+    """Whether the server has left elements out, as FHIR's own tag says."""
+    meta = raw.get("meta")
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    return isinstance(tags, list) and any(isinstance(tag, dict) and tag.get("code") == "SUBSETTED" for tag in tags)
 
 
 def _are_words(loc: Sequence[int | str]) -> bool:
@@ -158,6 +179,8 @@ def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
     """
     concepts = [raw.get("code"), raw.get("valueCodeableConcept"), raw.get("medicationCodeableConcept")]
     concepts += _elements(raw, "category") if raw["resourceType"] in MANY_CATEGORIES else [raw.get("category")]
+    for name in ("reasonCode", "orderDetail", "conclusionCode"):
+        concepts += _elements(raw, name)
     for part in _elements(raw, "component"):
         concepts += [part.get("code"), part.get("valueCodeableConcept")]
     for inside in _elements(raw, "contained"):

@@ -47,6 +47,17 @@ def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: 
     return held
 
 
+def lost_place(uses: Iterable[CodeUse], held: Iterable[CodeUse], place: Place) -> list[Trouble]:
+    """General codes whose place is stated but not understood: it may be the one that makes them ours."""
+    if not place.stated or place.understood:
+        return []
+    kept = {use.key for use in held}
+    lost = sorted(
+        {use.key for use in uses if use.kind in ("finding", "cause") and use.relation == "broader"} - kept
+    )
+    return [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", tuple(lost))] if lost else []
+
+
 def _stands_alone(content: Content, key: str) -> bool:
     """General findings from which others are derived are kept beside specific ones."""
     return any(key in (*derived.all, derived.one_leg_only) for derived in content.reasoning.derived)

@@ -1,0 +1,45 @@
+"""Encounters: the reason for the visit, where many records keep the complaint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.diagnoses import diagnosed
+from cds_service.clinical.reading.findings import Findings
+from cds_service.clinical.reading.places import place_of, uses_of
+from cds_service.clinical.reading.statements import meant, state
+from cds_service.clinical.record import Side, Status, When
+
+_STATED = frozenset({"symptom", "sign", "history"})
+"""Kinds of findings that a reason can state: what a visit is for is not a result."""
+
+
+def read(model: Any, name: str, findings: Findings) -> None:
+    """The coded reasons of one validated Encounter. A diagnosis as a reason is a suspicion, not a finding."""
+    if model.status == "cancelled":
+        findings.leave_out("Encounter", model.status)
+        return
+    content = findings.content
+    began = _began(model, findings)
+    for concept in model.reasonCode or ():
+        uses = uses_of(content, concept)
+        place = place_of(content, [concept], in_code=True)
+        held = meant(content, uses, place, answered=False)
+        stated = [use for use in held if content.findings[use.key].kind in _STATED]
+        if len(stated) < len(held):
+            findings.set_aside.append("Encounter reason that states no finding")
+        statements, troubles = state(content, stated, place, Status.PRESENT)
+        findings.report(name, troubles)
+        findings.add(statements, name, began, None)
+        for cause, side in diagnosed([use for use in uses if use.kind == "cause"], place):
+            findings.diagnose(cause, side or Side.UNKNOWN, began, None, name, possible=True)
+
+
+def _began(model: Any, findings: Findings) -> When | None:
+    """When the visit began; of one still to come nothing is known yet, and the reason for it stands all the same."""
+    start = model.period.start if model.period is not None else None
+    try:
+        return to_when(start, findings.now)
+    except FutureDate:
+        return None

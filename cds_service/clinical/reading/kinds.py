@@ -1,0 +1,43 @@
+"""FHIR R4's resource types, by what they can say about the causes of pain behind the knee."""
+
+from __future__ import annotations
+
+READ = frozenset(
+    {
+        "Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement", "ServiceRequest",
+        "DiagnosticReport", "Encounter",
+    }
+)  # fmt: skip
+"""Types of which each resource is read."""
+
+MAY_SAY_SOMETHING = frozenset(
+    {
+        "AdverseEvent", "ClinicalImpression", "DetectedIssue", "EpisodeOfCare", "Flag", "MedicationAdministration",
+        "MedicationDispense", "QuestionnaireResponse", "RiskAssessment",
+    }
+)  # fmt: skip
+"""Types that can state a finding of the patient but are not read: a code or name of ours in one is named."""
+
+_OTHERS = """
+Account ActivityDefinition AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
+BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem
+ChargeItemDefinition Claim ClaimResponse CodeSystem Communication CommunicationRequest CompartmentDefinition Composition
+ConceptMap Consent Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse Device DeviceDefinition
+DeviceMetric DeviceRequest DeviceUseStatement DocumentManifest DocumentReference EffectEvidenceSynthesis Endpoint
+EnrollmentRequest EnrollmentResponse EventDefinition Evidence EvidenceVariable ExampleScenario ExplanationOfBenefit
+FamilyMemberHistory Goal GraphDefinition Group GuidanceResponse HealthcareService ImagingStudy Immunization
+ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide InsurancePlan Invoice Library Linkage List Location
+Measure MeasureReport Media Medication MedicationKnowledge MedicinalProduct MedicinalProductAuthorization
+MedicinalProductContraindication MedicinalProductIndication MedicinalProductIngredient MedicinalProductInteraction
+MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceutical MedicinalProductUndesirableEffect
+MessageDefinition MessageHeader MolecularSequence NamingSystem NutritionOrder ObservationDefinition OperationDefinition
+OperationOutcome Organization OrganizationAffiliation Parameters Patient PaymentNotice PaymentReconciliation Person
+PlanDefinition Practitioner PractitionerRole Provenance Questionnaire RelatedPerson RequestGroup ResearchDefinition
+ResearchElementDefinition ResearchStudy ResearchSubject RiskEvidenceSynthesis Schedule SearchParameter Slot Specimen
+SpecimenDefinition StructureDefinition StructureMap Subscription Substance SubstanceNucleicAcid SubstancePolymer
+SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest
+Task TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription
+"""
+
+ALL = READ | MAY_SAY_SOMETHING | frozenset(_OTHERS.split())
+"""Every resource type of FHIR R4. What calls itself anything else is not understood."""

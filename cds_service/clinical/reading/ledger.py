@@ -1,0 +1,24 @@
+"""The ledger of a chart: every row that came, and the one state in which it ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from cds_service.clinical.record import LedgerLine, RowState
+
+
+class Ledger:
+    """Counts rows by state, resource type and reason."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[RowState, str, str]] = Counter()
+
+    def add(self, state: RowState, resource: str, reason: str = "", count: int = 1) -> None:
+        """``count`` rows of type ``resource`` (empty for what is no resource) have ended in ``state``."""
+        self._counts[state, resource, reason] += count
+
+    def lines(self) -> tuple[LedgerLine, ...]:
+        """Everything counted, in a fixed order."""
+        return tuple(
+            sorted(LedgerLine(state, resource, reason, count) for (state, resource, reason), count in self._counts.items())
+        )

@@ -1,0 +1,192 @@
+"""One row of this patient after the other: what it says, and in which state it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports
+from cds_service.clinical.reading.entries import ChartEntry
+from cds_service.clinical.reading.findings import Findings
+from cds_service.clinical.reading.heads import Look
+from cds_service.clinical.reading.resources import Unreadable, build, quick_uses
+from cds_service.clinical.reading.sorting import Sorted
+from cds_service.clinical.reading.statuses import is_void, why_unknown
+from cds_service.clinical.reading.statements import Trouble
+from cds_service.clinical.reading.unread import Describing
+from cds_service.clinical.reading.whose import Owner
+from cds_service.clinical.record import RowState, UnreadKind
+
+Outcome = tuple[RowState, str]
+_MEDICINES = ("MedicationRequest", "MedicationStatement")
+_READERS: Mapping[str, Callable[[Any, str, Findings], None]] = {
+    "Condition": conditions.read,
+    "Procedure": procedures.read,
+    "ServiceRequest": orders.read,
+    "DiagnosticReport": reports.read,
+    "Encounter": encounters.read,
+}
+_NO_CODE = "has no code in a system that this service knows"
+_CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Medicine:
+    """The Medication that a request refers to. ``why``: what is wrong with it; empty if nothing is."""
+
+    resource: Mapping[str, Any] | None = None
+    why: str = ""
+
+
+class Rows:
+    """Reads rows into ``findings``."""
+
+    def __init__(self, content: Content, chart: Sorted, findings: Findings, describing: Describing) -> None:
+        self._content = content
+        self._chart = chart
+        self._findings = findings
+        self._describing = describing
+        self._panels: dict[str, observations.Panel | None] = {}
+
+    def read(self, name: str, raw: Mapping[str, Any]) -> Outcome:
+        """What became of the row ``raw``, called ``name``."""
+        findings = self._findings
+        mark = findings.mark()
+        outcome = self._read(name, raw)
+        if outcome is None:
+            outcome = findings.state_since(mark)
+            context = self._describing.with_context
+            findings.unread[mark.unread :] = [context(one, raw) for one in findings.unread[mark.unread :]]
+        return outcome
+
+    def _read(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
+        """The outcome, None if what has been collected tells."""
+        medicine = self._medicine(raw)
+        try:
+            uses = tuple(quick_uses(self._content, raw))
+            if medicine.resource is not None:
+                uses += tuple(quick_uses(self._content, medicine.resource))
+        except (TypeError, AttributeError, ValueError, KeyError):
+            return self._not_understood(name, raw, UnreadKind.INVALID, _why_unreadable(raw))
+        keys = {use.key for use in uses if use.kind in ("finding", "cause", "measure")}
+        if not any(use.is_of_concern for use in uses):
+            return self._of_no_code_of_ours(name, raw, medicine)
+        if wrong := why_unknown(raw):
+            return self._not_understood(name, raw, UnreadKind.STATUS, wrong, keys)
+        return self._read_whole(name, raw, medicine, keys)
+
+    def _of_no_code_of_ours(self, name: str, raw: Mapping[str, Any], medicine: _Medicine) -> Outcome:
+        """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
+        kind = raw["resourceType"]
+        if is_void(raw):
+            return RowState.ENDED, "entered in error or cancelled"
+        if kind in _MEDICINES:
+            if medications.is_not_taken(raw):
+                return RowState.ENDED, "a medicine that is not taken"
+            if medicine.why:
+                return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why)
+        identified = medicine.resource is not None and _is_identified(self._content, medicine.resource)
+        if not (identified or _is_identified(self._content, raw)):
+            return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
+        hidden = self._hidden_in(raw)
+        if hidden:
+            reason = "holds resources of its own that are not read"
+            return self._not_understood(name, raw, UnreadKind.INVALID, reason, hidden)
+        return RowState.NO_CONCERN, ""
+
+    def _hidden_in(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
+        """What contained resources that are not read may be about."""
+        inside = raw.get("contained")
+        hiding = [
+            one
+            for one in (inside if isinstance(inside, list) else ())
+            if isinstance(one, dict) and one.get("resourceType") in _CONTAINED_KINDS
+        ]
+        return self._content.recogniser.recognise(hiding).keys if hiding else ()
+
+    def _read_whole(self, name: str, raw: Mapping[str, Any], medicine: _Medicine, keys: set[str]) -> Outcome | None:
+        findings = self._findings
+        try:
+            model, left_out = build(raw)
+            drug = build(medicine.resource)[0] if medicine.resource is not None else None
+        except Unreadable as error:
+            return self._not_understood(name, raw, UnreadKind.INVALID, str(error), keys)
+        if medicine.why:
+            return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why, keys)
+        about = tuple(sorted(keys))
+        findings.report(name, [Trouble(UnreadKind.INVALID, f"left out {part}: not valid", about) for part in left_out])
+        if hidden := self._hidden_in(raw):
+            reason = "holds resources of its own that are not read"
+            findings.report(name, [Trouble(UnreadKind.INVALID, reason, hidden)])
+        kind = raw["resourceType"]
+        if kind == "Observation":
+            return self._read_observation(name, raw, model)
+        if kind in _MEDICINES:
+            medications.read(model, name, findings, drug)
+        else:
+            _READERS[kind](model, name, findings)
+        return None
+
+    def _read_observation(self, name: str, raw: Mapping[str, Any], model: Any) -> Outcome | None:
+        """Only what is about the patient: a focus on somebody or something else is another matter."""
+        for focus in _items(getattr(model, "focus", None)):
+            belongs = self._chart.owners.of({"reference": focus.reference, "type": focus.type})
+            if belongs.owner is Owner.ANOTHERS:
+                self._chart.others_of_concern += 1
+                return RowState.ANOTHER_PATIENT, "is about somebody or something else (focus)"
+            if belongs.owner is Owner.UNCLEAR:
+                reason = "does not say clearly about whom it is (focus)"
+                return self._not_understood(name, raw, UnreadKind.SUBJECT, reason)
+        observations.read(model, raw, name, self._findings, self._panels_of(name))
+        return None
+
+    def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
+        """The panels that list ``name``. Each is read once, however many it lists."""
+        listing = self._chart.listed_by.get(name, {})
+        for one in listing.keys() - self._panels.keys():
+            row = self._chart.clinical[one]
+            self._panels[one] = observations.panel(row.entry.resource, one, self._findings)
+        return tuple(self._panels[one] for one in listing)
+
+    def _medicine(self, raw: Mapping[str, Any]) -> _Medicine:
+        pointer = raw.get("medicationReference")
+        if pointer is None:
+            return _Medicine()
+        reference = pointer.get("reference") if isinstance(pointer, dict) else None
+        found = None
+        if isinstance(reference, str):
+            found = medications.referenced(raw, reference, self._chart.medications, self._chart.owners)
+        if found is None:
+            return _Medicine(why="refers to a medicine that did not come along")
+        return _Medicine(found, medications.why_not_usable(found))
+
+    def _not_understood(
+        self, name: str, raw: Mapping[str, Any], kind: UnreadKind, reason: str, keys: set[str] | tuple[str, ...] = ()
+    ) -> Outcome:
+        self._findings.unread.append(self._describing.row(name, kind, reason, raw, keys))
+        return RowState.NOT_UNDERSTOOD, reason
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of a repeating element of a model, none if it is absent."""
+    return list(value) if value else []
+
+
+def _is_identified(content: Content, raw: Mapping[str, Any]) -> bool:
+    """Whether the codes of ``raw`` tell what it is about, for one that holds more than its head shows."""
+    head = ChartEntry({key: value for key, value in raw.items() if key not in _NOT_ITS_CODES}).head
+    return head is not None and head.look(content) is Look.IDENTIFIED
+
+
+_NOT_ITS_CODES = frozenset({"contained", "hasMember", "medicationReference"})
+
+
+def _why_unreadable(raw: Mapping[str, Any]) -> str:
+    """What is wrong with a row whose codes cannot be taken apart."""
+    try:
+        build(raw)
+    except Unreadable as error:
+        return str(error)
+    return "is not valid FHIR R4"

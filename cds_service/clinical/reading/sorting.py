@@ -1,0 +1,331 @@
+"""The rows of a chart by what they are and whose they are, before anything is read.
+
+What is not this patient's, of no concern or not a resource at all ends here, in the ledger. Somebody else's resource
+may bear the same id, and so may one of another server: neither takes a name or a place here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading import kinds
+from cds_service.clinical.reading.entries import ChartEntry
+from cds_service.clinical.reading.heads import Look
+from cds_service.clinical.reading.ledger import Ledger
+from cds_service.clinical.reading.unread import Describing
+from cds_service.clinical.reading.whose import Belongs, Owner, Owners
+from cds_service.clinical.record import RowState, Unread, UnreadKind
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
+_NOT_A_RESOURCE = "is not a FHIR resource"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that is read. ``copies``: how often exactly this resource came."""
+
+    entry: ChartEntry
+    kind: str
+    copies: int = 1
+
+
+@dataclass
+class Sorted:
+    """The rows of a chart.
+
+    Attributes:
+        owners: tells whose a resource is.
+        patients: the Patient resources of this patient, in the order in which they came.
+        clinical: what has to be read, by the name that cards and orders use.
+        medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
+        listed_by: which panels list an Observation.
+        others_of_concern: rows of concern that are another patient's.
+    """
+
+    owners: Owners
+    patients: list[ChartEntry] = field(default_factory=list)
+    clinical: dict[str, Row] = field(default_factory=dict)
+    medications: dict[str, ChartEntry] = field(default_factory=dict)
+    listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
+    unread: list[Unread] = field(default_factory=list)
+    others_of_concern: int = 0
+
+
+def sort(
+    content: Content,
+    patient_id: str,
+    entries: Sequence[ChartEntry],
+    fhir_server: str | None,
+    ledger: Ledger,
+    describing: Describing,
+    check: Callable[[], None],
+) -> Sorted:
+    """``entries`` as ``Sorted``; those that need no reading have gone into ``ledger``."""
+    owners = _owners(patient_id, entries, fhir_server)
+    sorting = _Sorting(content, Sorted(owners), patient_id, ledger, describing)
+    for number, entry in enumerate(entries):
+        check()
+        sorting.take(number, entry)
+    sorting.finish()
+    _sort_panels(sorting.chart)
+    return sorting.chart
+
+
+def _owners(patient_id: str, entries: Sequence[ChartEntry], fhir_server: str | None) -> Owners:
+    """Who is who, from the Patient resources and the addresses in the chart."""
+    patients = [entry for entry in entries if entry.kind == "Patient"]
+    mine = [entry for entry in patients if _is_the_patient(entry, patient_id)]
+    own_urls = [entry.full_url for entry in mine if entry.full_url]
+    bases = {url.rpartition("/Patient/")[0] for url in own_urls if url.endswith(f"/Patient/{patient_id}")}
+    bases |= {fhir_server.rstrip("/")} if fhir_server else set()
+    if not bases:
+        bases = _only_base(entries)
+    other_urls = [entry.full_url for entry in patients if entry not in mine and entry.full_url]
+    owners = Owners(patient_id, bases, own_urls=own_urls, other_urls=other_urls)
+    for entry in mine:
+        owners.know(entry.resource)
+    return owners
+
+
+def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
+    """The server that every row names as its own: then the chart is from there. Empty if one names none or another."""
+    bases = {_base_of(entry) for entry in entries if entry.kind != "Patient" or entry.full_url}
+    return bases if len(bases) == 1 and "" not in bases else set()
+
+
+def _base_of(entry: ChartEntry) -> str:
+    """The base URL of the server that an entry's ``fullUrl`` names; empty if it names none."""
+    url = entry.full_url or ""
+    ending = f"/{entry.kind}/{entry.identity}"
+    return url.removesuffix(ending) if url.startswith("http") and url.endswith(ending) else ""
+
+
+def _is_the_patient(entry: ChartEntry, patient_id: str) -> bool:
+    return entry.identity == patient_id or entry.full_url == f"urn:uuid:{patient_id}"
+
+
+class _Sorting:
+    """Takes one row after the other."""
+
+    def __init__(
+        self, content: Content, chart: Sorted, patient_id: str, ledger: Ledger, describing: Describing
+    ) -> None:
+        self.chart = chart
+        self._content = content
+        self._patient_id = patient_id
+        self._ledger = ledger
+        self._describing = describing
+        self._servers: dict[str, list[str]] = {}
+        self._versions: dict[str, list[ChartEntry]] = {}
+        self._kinds: dict[str, str] = {}
+        self._others: list[tuple[str, ChartEntry]] = []
+        """Rows of no concern, by type."""
+
+    def take(self, number: int, entry: ChartEntry) -> None:
+        """Sort one row."""
+        kind = entry.kind
+        if kind in kinds.READ:
+            self._take_clinical(number, kind, entry)
+        elif kind == "Patient":
+            self._take_patient(entry)
+        elif kind == "Medication":
+            self._take_medication(entry)
+        elif kind in kinds.MAY_SAY_SOMETHING:
+            self._take_unusual(number, kind, entry)
+        elif kind == "Bundle":
+            self._not_understood("", f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle", entry)
+        elif kind in kinds.ALL:
+            self._ledger.add(RowState.NO_CONCERN, kind)
+        else:
+            reason = _NOT_A_RESOURCE if kind is None else "is of no resource type of FHIR R4"
+            self._not_understood("", f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, reason, entry)
+
+    def finish(self) -> None:
+        """Of several versions of one resource choose the latest."""
+        for key, versions in self._versions.items():
+            kind = self._kinds[key]
+            counting, older = _which_count(versions)
+            for place, (entry, copies) in enumerate(counting):
+                self.chart.clinical[f"{key}~{place}" if place else key] = Row(entry, kind, copies)
+            if older:
+                self._ledger.add(RowState.ENDED, kind, "an older version", older)
+        for kind, entry in self._others if self.chart.clinical else ():
+            self._finish_other(kind, entry)
+        for kind, count in Counter(kind for kind, _ in self._others).items():
+            self._ledger.add(RowState.NO_CONCERN, kind, "", count)
+
+    def _finish_other(self, kind: str, entry: ChartEntry) -> None:
+        """What is of no concern counts only as a later version of a resource that is."""
+        key = f"{kind}/{entry.identity}"
+        row = self.chart.clinical.get(key)
+        if row is None or _base_of(entry) != _base_of(row.entry):
+            return
+        if _is_later(entry.resource, row.entry.resource):
+            del self.chart.clinical[key]
+            self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
+
+    def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
+        belongs, look = self._owner_of(entry), self._look(entry)
+        if belongs.owner is Owner.ANOTHERS:
+            self.chart.others_of_concern += look is Look.OF_CONCERN
+            self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
+        elif look is Look.IDENTIFIED:
+            self._others.append((kind, entry))
+        elif belongs.owner is Owner.UNCLEAR:
+            name = _name(kind, entry, number)
+            self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
+        else:
+            key = self._key(kind, entry, number)
+            self._kinds[key] = kind
+            self._versions.setdefault(key, []).append(entry)
+
+    def _look(self, entry: ChartEntry) -> Look:
+        return entry.head.look(self._content) if entry.head is not None else Look.OF_CONCERN
+
+    def _owner_of(self, entry: ChartEntry) -> Belongs:
+        head = entry.head
+        subject = head.subject if head is not None else None
+        if subject is not None and subject.reference and subject.type is None and subject.identifier is None:
+            if not subject.reference.startswith("#"):
+                return self.chart.owners.of_reference(subject.reference)
+        resource = entry.resource
+        return self.chart.owners.of(resource.get("subject"), resource.get("contained"))
+
+    def _key(self, kind: str, entry: ChartEntry, number: int) -> str:
+        """The name of a row, told apart from that of another server's resource with the same id."""
+        name = _name(kind, entry, number)
+        servers = self._servers.setdefault(name, [])
+        base = _base_of(entry)
+        if base not in servers:
+            servers.append(base)
+        place = servers.index(base)
+        return f"{name}~server{place + 1}" if place else name
+
+    def _take_patient(self, entry: ChartEntry) -> None:
+        if _is_the_patient(entry, self._patient_id):
+            self.chart.patients.append(entry)
+        else:
+            self._ledger.add(RowState.ANOTHER_PATIENT, "Patient", "is another patient")
+
+    def _take_medication(self, entry: ChartEntry) -> None:
+        if entry.identity is None and not entry.full_url:
+            reason = "has no id, so nothing can refer to it"
+            self._not_understood("Medication", "Medication/(no id)", UnreadKind.INVALID, reason, entry)
+            return
+        for name in (f"Medication/{entry.identity}", entry.full_url):
+            if name:
+                self.chart.medications[name] = entry
+        look = self._look(entry)
+        state = {Look.OF_CONCERN: RowState.READ, Look.IDENTIFIED: RowState.NO_CONCERN}.get(look)
+        # One that is not identified is named by the request that refers to it.
+        reason = "" if state else "no code that this service knows"
+        self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
+
+    def _take_unusual(self, number: int, kind: str, entry: ChartEntry) -> None:
+        """A type that is not read: what names something of ours is not passed over."""
+        raw = entry.resource
+        belongs = self.chart.owners.of(raw.get("subject", raw.get("patient")), raw.get("contained"))
+        if belongs.owner is Owner.ANOTHERS:
+            self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
+            return
+        found = self._content.recogniser.recognise(raw)
+        if found.keys or found.at_our_place:
+            reason = "is of a resource type that this service does not read"
+            self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
+        else:
+            self._ledger.add(RowState.NO_CONCERN, kind)
+
+    def _not_understood(self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry) -> None:
+        self.chart.unread.append(self._describing.row(name, unread, reason, entry.resource))
+        self._ledger.add(RowState.NOT_UNDERSTOOD, kind, reason)
+
+
+def _which_count(versions: Sequence[ChartEntry]) -> tuple[list[tuple[ChartEntry, int]], int]:
+    """Of the versions of one resource the latest, and how many are older. Those without a time count too.
+
+    Each comes with how often it came.
+    """
+    if len(versions) == 1:
+        return [(versions[0], 1)], 0
+    distinct: dict[str, ChartEntry] = {}
+    copies: Counter[str] = Counter()
+    for entry in versions:
+        text = repr(entry.resource)
+        distinct.setdefault(text, entry)
+        copies[text] += 1
+    if len(distinct) == 1:
+        ((text, entry),) = distinct.items()
+        return [(entry, copies[text])], 0
+    times = {text: updated_at(entry.resource) for text, entry in distinct.items()}
+    latest = max((time for time in times.values() if time is not None), default=None)
+    dated = sorted(text for text, time in times.items() if time is not None and time == latest)
+    undated = sorted(text for text, time in times.items() if time is None)
+    counting = [(distinct[text], copies[text]) for text in (*dated, *undated)]
+    return counting, copies.total() - sum(count for _, count in counting)
+
+
+def _is_later(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    mine, theirs = updated_at(one), updated_at(other)
+    return mine is not None and theirs is not None and mine > theirs
+
+
+def updated_at(raw: Mapping[str, Any]) -> datetime | None:
+    """When the server last changed this resource; None if it does not say so in FHIR's form."""
+    meta = raw.get("meta")
+    text = meta.get("lastUpdated") if isinstance(meta, dict) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _sort_panels(chart: Sorted) -> None:
+    """Which valid panels of this patient list which Observation."""
+    rows = chart.clinical
+    panels = [name for name, row in rows.items() if row.kind == "Observation" and _lists_members(row.entry)]
+    if not panels:
+        return
+    names = {row.entry.full_url: name for name, row in rows.items() if row.entry.full_url}
+    for name in sorted(panels):
+        raw = rows[name].entry.resource
+        members = raw.get("hasMember")
+        if members is None or raw.get("status") in ("entered-in-error", "cancelled"):
+            continue
+        for member in members if isinstance(members, list) else [members]:
+            reference = member.get("reference", "") if isinstance(member, dict) else None
+            if not isinstance(reference, str):
+                chart.unread.append(Unread(name, UnreadKind.INVALID, "is not valid FHIR R4 at hasMember"))
+            elif reference in names:
+                chart.listed_by.setdefault(names[reference], {})[name] = None
+            elif chart.owners.is_here(reference):
+                chart.listed_by.setdefault(local_name(reference), {})[name] = None
+
+
+def _lists_members(entry: ChartEntry) -> bool:
+    return entry.head is None or entry.head.hasMember is not None
+
+
+def _name(kind: str, entry: ChartEntry, number: int) -> str:
+    """How the resource is called on cards and in orders: never by anything but a FHIR id or a UUID."""
+    identity = entry.identity
+    if identity is not None and _ID.fullmatch(identity):
+        return f"{kind}/{identity}"
+    if entry.full_url and (uuid := _URN.fullmatch(entry.full_url)):
+        return f"{kind}/{uuid[1]}"
+    return f"{kind}/(entry {number + 1}, no id)"
+
+
+def local_name(reference: str) -> str:
+    """``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` as it is."""
+    parts = reference.split("/_history/")[0].split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 else reference

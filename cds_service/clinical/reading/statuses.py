@@ -1,0 +1,84 @@
+"""FHIR's own lists of statuses. A word that is on none of them is not understood: it may mean anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+ENTERED_IN_ERROR = "entered-in-error"
+_REQUEST_INTENTS = frozenset(
+    {"proposal", "plan", "order", "original-order", "reflex-order", "filler-order", "instance-order", "option"}
+)
+_STATUSES: Mapping[str, frozenset[str]] = {
+    "Observation": frozenset(
+        {"registered", "preliminary", "final", "amended", "corrected", "cancelled", ENTERED_IN_ERROR, "unknown"}
+    ),
+    "Procedure": frozenset(
+        {"preparation", "in-progress", "not-done", "on-hold", "stopped", "completed", ENTERED_IN_ERROR, "unknown"}
+    ),
+    "MedicationRequest": frozenset(
+        {"active", "on-hold", "cancelled", "completed", ENTERED_IN_ERROR, "stopped", "draft", "unknown"}
+    ),
+    "MedicationStatement": frozenset(
+        {"active", "completed", ENTERED_IN_ERROR, "intended", "stopped", "on-hold", "unknown", "not-taken"}
+    ),
+    "ServiceRequest": frozenset(
+        {"draft", "active", "on-hold", "revoked", "completed", ENTERED_IN_ERROR, "unknown"}
+    ),
+    "DiagnosticReport": frozenset(
+        {"registered", "partial", "preliminary", "final", "amended", "corrected", "appended", "cancelled",
+         ENTERED_IN_ERROR, "unknown"}
+    ),
+    "Encounter": frozenset(
+        {"planned", "arrived", "triaged", "in-progress", "onleave", "finished", "cancelled", ENTERED_IN_ERROR,
+         "unknown"}
+    ),
+}  # fmt: skip
+_INTENTS: Mapping[str, frozenset[str]] = {
+    "MedicationRequest": _REQUEST_INTENTS,
+    "ServiceRequest": _REQUEST_INTENTS | {"directive"},
+}
+VERIFICATION, CLINICAL = "condition-ver-status", "condition-clinical"
+"""How the addresses of HL7's code systems for a Condition end."""
+_NEVER_MADE = frozenset({"Observation", "DiagnosticReport", "Encounter", "MedicationRequest"})
+_NOT_SAID = frozenset({"Procedure", "MedicationRequest", "MedicationStatement", "ServiceRequest"})
+"""Types for which the status ``unknown`` leaves open whether it counts at all."""
+
+
+def why_unknown(raw: Mapping[str, Any]) -> str:
+    """Why the status or intent of ``raw`` cannot be understood; empty if it can."""
+    kind = raw["resourceType"]
+    known = _STATUSES.get(kind)
+    status = raw.get("status")
+    if known is not None and not (isinstance(status, str) and status in known):
+        return "has no status" if status is None else "its status is no word of FHIR's list"
+    if status == "unknown" and kind in _NOT_SAID:
+        return "its status is not known"
+    intents = _INTENTS.get(kind)
+    intent = raw.get("intent")
+    if intents is not None and not (isinstance(intent, str) and intent in intents):
+        return "has no intent" if intent is None else "its intent is no word of FHIR's list"
+    return ""
+
+
+def words_of(codings: Iterable[tuple[Any, Any]], system: str) -> frozenset[str]:
+    """Every word of HL7's own status ``system`` among (system, code) pairs, in whatever order.
+
+    A coding without a system counts as one of it.
+    """
+    return frozenset(
+        str(code)
+        for uri, code in codings
+        if code and (not uri or str(uri).rstrip("/").rsplit("/", 1)[-1] == system)
+    )
+
+
+def is_void(raw: Mapping[str, Any]) -> bool:
+    """Whether FHIR's own status says that it should never have been recorded, or was never made."""
+    if raw["resourceType"] == "Condition":
+        concept = raw.get("verificationStatus")
+        codings = concept.get("coding") if isinstance(concept, Mapping) else None
+        pairs = [(one.get("system"), one.get("code")) for one in codings or () if isinstance(one, Mapping)]
+        return words_of(pairs, VERIFICATION) == {ENTERED_IN_ERROR}
+    status = raw.get("status")
+    return status == ENTERED_IN_ERROR or (status == "cancelled" and raw["resourceType"] in _NEVER_MADE)

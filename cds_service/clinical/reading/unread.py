@@ -1,0 +1,98 @@
+"""What is said of a row that is not understood: what it may be about, as far as anything in it can be seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.kinds import ALL
+from cds_service.clinical.record import Unread, UnreadKind, When
+
+_CAN_HIDE_ANYTHING = frozenset({"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement"})
+"""Types of which a resource without a code that can be read may say anything that its type can."""
+_DATES = (
+    ("effectiveDateTime",), ("effectiveInstant",), ("effectivePeriod", "end"), ("onsetDateTime",),
+    ("onsetPeriod", "start"), ("performedDateTime",), ("performedPeriod", "end"), ("performedPeriod", "start"),
+    ("authoredOn",), ("dateAsserted",), ("authored",), ("occurrenceDateTime",), ("period", "end"), ("recordedDate",),
+    ("issued",),
+)  # fmt: skip
+_IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
+_PAST = frozenset({"inactive", "remission", "resolved"})
+_OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled"})
+_CATEGORIES = "observation-category"
+
+
+class Describing:
+    """Writes ``Unread`` entries with all that can be recognised in a row."""
+
+    def __init__(self, content: Content, now: datetime) -> None:
+        self._content = content
+        self._now = now
+
+    def row(self, source: str, kind: UnreadKind, reason: str, resource: Any, keys: Iterable[str] = ()) -> Unread:
+        """The entry for a whole row. ``keys``: what its codes name; if none, they are looked for in any shape."""
+        named = tuple(sorted(set(keys)))
+        found = self._content.recogniser.recognise(resource)
+        unread = Unread(source, kind, reason, named or found.keys)
+        return self.with_context(unread, resource, anything=self._may_be_anything(unread, resource, found.at_our_place))
+
+    def with_context(self, unread: Unread, resource: Any, *, anything: bool | None = None) -> Unread:
+        """``unread`` with the date, categories and state of its row."""
+        raw = resource if isinstance(resource, Mapping) else {}
+        return replace(
+            unread,
+            anything=unread.anything if anything is None else anything,
+            when=self._when(raw),
+            categories=frozenset(_categories(raw)),
+            measured=any(key.startswith(("valueQuantity", "valueInteger", "valueRatio")) for key in raw),
+            past=_is_over(raw),
+        )
+
+    def _may_be_anything(self, unread: Unread, resource: Any, at_our_place: bool) -> bool:
+        if unread.keys:
+            return False
+        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        if not isinstance(kind, str) or kind not in ALL or kind == "Bundle":
+            return True
+        return at_our_place or kind in _CAN_HIDE_ANYTHING
+
+    def _when(self, raw: Mapping[str, Any]) -> When | None:
+        for path in _DATES:
+            value: Any = raw
+            for step in path:
+                value = value.get(step) if isinstance(value, Mapping) else None
+            if isinstance(value, str) and _IS_DATE.fullmatch(value):
+                try:
+                    return to_when(value, self._now)
+                except (FutureDate, ValueError):
+                    return None
+        return None
+
+
+def _categories(raw: Mapping[str, Any]) -> Iterator[str]:
+    """FHIR's own categories, in whatever shape they stand."""
+    left: list[Any] = [raw.get("category")]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        elif isinstance(one, Mapping):
+            system, code = one.get("system"), one.get("code")
+            if isinstance(system, str) and system.endswith(_CATEGORIES) and isinstance(code, str):
+                yield code
+            left.append(one.get("coding"))
+
+
+def _is_over(raw: Mapping[str, Any]) -> bool:
+    status = raw.get("status")
+    if isinstance(status, str) and raw.get("resourceType") not in ("Observation", "Procedure", "DiagnosticReport"):
+        return status in _OVER
+    concept = raw.get("clinicalStatus")
+    codings = concept.get("coding") if isinstance(concept, Mapping) else None
+    codes = {one.get("code") for one in codings if isinstance(one, Mapping)} if isinstance(codings, list) else set()
+    return bool(codes) and codes <= _PAST

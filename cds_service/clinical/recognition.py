@@ -1,0 +1,132 @@
+"""What a resource that is not understood may be about: codes of ours in whatever shape, and our names as words.
+
+A net, never a proof. What it finds is named to the clinician and keeps a suspicion open; it gives no fact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cds_service.clinical.code_index import CodeUse
+
+_MOST_TEXTS = 2_000
+_LONGEST_TEXT = 4_000
+_DEEPEST = 30
+_WORD = re.compile(r"[a-z0-9]+")
+_IN_BRACKETS = re.compile(r"\([^)]*\)")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{1,40}")
+_SHORTEST_WORD = 4
+_SHORT_NAMES = frozenset({"dvt", "pe"})
+_NOT_ABOUT_IT = frozenset(
+    {"resourceType", "id", "fullUrl", "identifier", "reference", "url", "meta", "subject", "patient", "performer",
+     "encounter", "version", "status", "category"}
+)  # fmt: skip
+"""Elements whose texts say nothing about what was found."""
+
+
+class CodeLookup(Protocol):
+    """What the net needs to know of the content."""
+
+    def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """What a code means in its system."""
+
+    def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
+        """What a code means in any system."""
+
+    def knows_system(self, system: str) -> bool:
+        """Whether codes of this system can be told to be ours or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Findings, causes and measures named, and whether a place on the leg is."""
+
+    keys: tuple[str, ...] = ()
+    at_our_place: bool = False
+
+
+class Recogniser:
+    """One for a content. ``names``: (key, text) of every name and display by which a finding or cause is known."""
+
+    def __init__(self, lookup: CodeLookup, names: Iterable[tuple[str, str]]) -> None:
+        self._lookup = lookup
+        self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        for key, text in names:
+            words = tuple(_words(_IN_BRACKETS.sub(" ", text)))
+            if words and _is_telling(words):
+                self._phrases.setdefault(words[0], []).append((words, key))
+
+    def recognise(self, resource: Any) -> Recognised:
+        """What any code or text of ``resource``, whatever its shape, may be about."""
+        keys: set[str] = set()
+        at_our_place = False
+        for use in self._uses(resource):
+            if use.is_of_concern and use.kind != "order":
+                keys.add(use.key)
+            at_our_place = at_our_place or (use.kind == "site" and bool(use.key))
+        for text in _texts(resource):
+            keys.update(self._named_in(text))
+        return Recognised(tuple(sorted(keys)), at_our_place)
+
+    def _uses(self, resource: Any) -> Iterator[CodeUse]:
+        for system, code in _codes(resource):
+            if system is not None and self._lookup.knows_system(system):
+                yield from self._lookup.uses(system, code)
+            else:
+                yield from self._lookup.uses_anywhere(code)
+
+    def _named_in(self, text: str) -> Iterator[str]:
+        words = _words(text[:_LONGEST_TEXT])
+        for place, word in enumerate(words):
+            for phrase, key in self._phrases.get(word, ()):
+                if tuple(words[place : place + len(phrase)]) == phrase:
+                    yield key
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _is_telling(words: tuple[str, ...]) -> bool:
+    return len(words) > 1 or len(words[0]) >= _SHORTEST_WORD or words[0] in _SHORT_NAMES
+
+
+def _codes(node: Any, depth: int = 0) -> Iterator[tuple[str | None, str]]:
+    """(system, code) of everything that may be a code; the system is None where none goes with it."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(node, Mapping):
+        code, system = node.get("code"), node.get("system")
+        if isinstance(code, str) and isinstance(system, str):
+            yield system, code
+        for key, inner in node.items():
+            if key in _NOT_ABOUT_IT or (key == "code" and isinstance(code, str) and isinstance(system, str)):
+                continue
+            yield from _codes(inner, depth + 1)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _codes(inner, depth + 1)
+    elif isinstance(node, str):
+        for part in node[:200].split("|"):
+            if _CODE.fullmatch(part.strip()):
+                yield None, part.strip()
+    elif isinstance(node, int) and not isinstance(node, bool) and node > 99_999:
+        yield None, str(node)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Every text of ``node`` that may be words, up to a bound."""
+    left = [node]
+    count = 0
+    while left and count < _MOST_TEXTS:
+        one = left.pop()
+        count += 1
+        if isinstance(one, Mapping):
+            left += [inner for key, inner in one.items() if key not in _NOT_ABOUT_IT]
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, str) and any(letter.isalpha() for letter in one):
+            yield one
