@@ -17,12 +17,18 @@ from cds_service.clinical.assessment import (
 from cds_service.clinical.content import Content
 from cds_service.clinical.derive import with_derived
 from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
+from cds_service.clinical.names import (
+    AGE_UNDER_18,
+    CARE_PLAN,
+    DVT,
+    DVT_RULE,
+    DVT_SUSPECTED,
+    PAEDIATRIC_RULE,
+    RUPTURED_CYST,
+    RUPTURED_CYST_KNOWN,
+    RUPTURED_CYST_SCAN,
+)
 from cds_service.clinical.record import DiagnosisState, Fact, Record, Status
-
-CARE_PLAN = "palliative_care_only"
-RUPTURED_CYST = "bakers_cyst_ruptured"
-PAEDIATRIC_RULE = "RF17"
-DVT_RULE = "RF01"
 
 
 def assess(content: Content, record: Record, today: date) -> Assessment:
@@ -34,7 +40,7 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
     if record.patient.deceased:
         return _silent(content, record, today, "the patient has died", under_18=under_18, care_plan=care_plan)
     opened_by = complaints(content, facts, today, content.pathway.complaint.days)
-    untreated = [one for one in record.diagnoses if one.cause == "dvt" and one.state is DiagnosisState.CURRENT]
+    untreated = [one for one in record.diagnoses if one.cause == DVT and one.state is DiagnosisState.CURRENT]
     if not opened_by and not untreated:
         why = _why_no_complaint(content, record, facts)
         return _silent(content, record, today, why, under_18=under_18, care_plan=care_plan)
@@ -104,7 +110,7 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
         side=leg.side,
         complaints=tuple(here),
         dvt=verdict,
-        dvt_explained=differential.score(leg, "dvt", general_knee_pain=False),
+        dvt_explained=differential.score(leg, DVT, general_knee_pain=False),
         red_flags=tuple(flags),
         differential=tuple(ranked),
         ask_next=differential.ask_next(leg, [one for one in ranked if one.band != "low"][:3]),
@@ -130,11 +136,11 @@ def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlag
 def virtual_terms(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> red_flags.Terms:
     """The terms of red-flag rules that are not findings."""
     cyst = leg.diagnosis(RUPTURED_CYST)
-    scan = leg.present("us_bakers_rupture")
+    scan = leg.present(RUPTURED_CYST_SCAN)
     return {
-        "dvt_suspected": (verdict.suspected, verdict.opened_by),
-        "age_under_18": (under_18, ()),
-        "bakers_cyst_ruptured_known": (cyst is not None or scan is not None, (scan,) if scan else ()),
+        DVT_SUSPECTED: (verdict.suspected, verdict.opened_by),
+        AGE_UNDER_18: (under_18, ()),
+        RUPTURED_CYST_KNOWN: (cyst is not None or scan is not None, (scan,) if scan else ()),
     }
 
 
@@ -142,7 +148,7 @@ def _for_a_child(flags: list[RedFlagVerdict], verdict: DvtVerdict) -> list[RedFl
     """No adult DVT pathway under 18: an open suspicion asks for a same-day paediatric discussion (C.4)."""
     others = [flag for flag in flags if flag.rule != DVT_RULE]
     if verdict.suspected and not any(flag.rule == PAEDIATRIC_RULE for flag in others):
-        others.append(RedFlagVerdict(PAEDIATRIC_RULE, "dvt", verdict.side, "critical", "same_day", verdict.opened_by))
+        others.append(RedFlagVerdict(PAEDIATRIC_RULE, DVT, verdict.side, "critical", "same_day", verdict.opened_by))
     return others
 
 

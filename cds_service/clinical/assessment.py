@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from cds_service.clinical.content import Indicator, Speed
+from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, Side, Status
 
 BandName = Literal["confirmed", "strong fit", "fits", "possible", "low"]
@@ -180,7 +181,7 @@ _INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
 def urgency_key(flag: RedFlagVerdict) -> tuple[bool, int, int, str, str]:
     """Orders urgent verdicts: DVT first, then by indicator and speed."""
     return (
-        flag.cause != "dvt",
+        flag.cause != DVT,
         _INDICATORS.index(flag.indicator),
         _SPEEDS.index(flag.speed),
         flag.rule,

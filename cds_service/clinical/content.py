@@ -225,6 +225,7 @@ class RedFlagCard(Content_):
 
     title: CardText
     summary: CardText
+    danger: Annotated[CardText, Field(max_length=40)] | None = None
     do: tuple[CardText, ...] = Field(min_length=1, max_length=4)
     avoid: tuple[CardText, ...] = Field(default=(), max_length=3)
     consider: tuple[Key, ...] = Field(min_length=1)

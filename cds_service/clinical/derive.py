@@ -7,6 +7,7 @@ from datetime import date
 
 from cds_service.clinical.content import AgeFinding, Content
 from cds_service.clinical.leg import age_in_days, in_window
+from cds_service.clinical.names import DVT, PREVIOUS_DVT
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Record, Side, Status
 
 _PATIENT = "Patient"
@@ -89,9 +90,9 @@ def _current(content: Content, record: Record, key: str, today: date) -> list[Fa
 def _previous_dvt(content: Content, record: Record, today: date) -> list[Fact]:
     """A DVT coded longer ago than the present episode can be is a previous one (evidence C.1 item 9)."""
     return [
-        Fact("previous_dvt", Status.PRESENT, Side.BODY, one.clinical, one.recorded, one.source)
+        Fact(PREVIOUS_DVT, Status.PRESENT, Side.BODY, one.clinical, one.recorded, one.source)
         for one in record.diagnoses
-        if one.cause == "dvt" and one.state is DiagnosisState.CURRENT and _is_old(content, one, today)
+        if one.cause == DVT and one.state is DiagnosisState.CURRENT and _is_old(content, one, today)
     ]
 
 

@@ -12,26 +12,29 @@ from typing import Literal
 from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
 from cds_service.clinical.content import WellsItem
 from cds_service.clinical.dvt_closing import (
-    ANTICOAGULANT,
-    CANCER,
-    INJECTING,
     PAIN,
-    PE_SYMPTOMS,
-    SCAN,
     Closing,
     closing_of,
     notes_on_tests,
     taking_anticoagulant,
 )
 from cds_service.clinical.leg import Leg, age_in_days, complaints, in_window
+from cds_service.clinical.names import (
+    ANTICOAGULANT,
+    CANCER,
+    DVT,
+    INJECTING,
+    ISCHAEMIA,
+    PE_SYMPTOMS,
+    PHLEGMASIA,
+    POST_PARTUM,
+    PREGNANCY,
+    SCAN,
+    SELF_TEST,
+    SUSPECTED_DVT,
+)
 from cds_service.clinical.record import Diagnosis, Fact, Status
 from cds_service.clinical.red_flags import holds
-
-SUSPECTED = "suspected_dvt_coded"
-SELF_TEST = "homans_or_selftest_positive"
-PREGNANT = ("pregnancy", "postpartum_6w")
-PHLEGMASIA = "leg_blue_massive"
-ISCHAEMIA = ("acute_limb_ischaemia", "popliteal_aneurysm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class _Opening:
 def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     """The verdict on DVT for one leg."""
     pathway = leg.content.pathway
-    pregnant = next((fact for key in PREGNANT if (fact := leg.present(key))), None)
+    pregnant = next((fact for key in (PREGNANCY, POST_PARTUM) if (fact := leg.present(key))), None)
     wells = wells_of(leg) if adult and pregnant is None else None
     closing = closing_of(leg, wells, pregnant=pregnant is not None)
     opening = _opening(leg, closing)
@@ -169,7 +172,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
     ]
     self_test = leg.present(SELF_TEST)
     coded = _coded_suspicion(leg)
-    chest = leg.present(PE_SYMPTOMS) if leg.diagnosis("dvt") or leg.present(SCAN) else None
+    chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT) or leg.present(SCAN) else None
     untreated = _untreated(leg)
     if untreated and closing and untreated.when and untreated.when.earliest <= closing.day:
         untreated = None
@@ -179,7 +182,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
         fresh=fresh if pains else (),
         stale=stale if pains else (),
         # A DVT on record, treated or not, is no smaller risk than a previous one.
-        risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis("dvt")) else (),
+        risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
         coded=coded if coded and unanswered(coded) else None,
         chest=chest if chest and unanswered(chest) else None,
@@ -189,14 +192,14 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
 
 def _coded_suspicion(leg: Leg) -> Fact | None:
     """A clinician's own suspicion: recent, or still open on the problem list (F.5, C.8)."""
-    recent = leg.present(SUSPECTED)
-    older = leg.present(SUSPECTED, leg.content.pathway.stale_sign.days)
+    recent = leg.present(SUSPECTED_DVT)
+    older = leg.present(SUSPECTED_DVT, leg.content.pathway.stale_sign.days)
     return recent or (older if older and older.ongoing else None)
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:
     """A DVT of this episode on record and no anticoagulant: not less than a suspected one."""
-    diagnosis = leg.diagnosis("dvt")
+    diagnosis = leg.diagnosis(DVT)
     scan = leg.present(SCAN)
     age = age_in_days(diagnosis, leg.today) if diagnosis else None
     found = diagnosis if diagnosis and (age is None or age <= leg.content.pathway.stale_sign.days) else scan

@@ -10,14 +10,9 @@ from datetime import date, timedelta
 
 from cds_service.clinical.assessment import Wells
 from cds_service.clinical.leg import Leg, in_window
+from cds_service.clinical.names import ANTICOAGULANT, CANCER, D_DIMER, DVT, INJECTING, PE_SYMPTOMS, SCAN
 from cds_service.clinical.record import DiagnosisState, Side, Status
 
-SCAN = "us_proximal_dvt"
-D_DIMER = "ddimer_positive"
-ANTICOAGULANT = "on_anticoagulant"
-CANCER = "active_cancer"
-INJECTING = "iv_drug_use"
-PE_SYMPTOMS = "chest_pain_dyspnoea"
 PAIN = ("posterior", "leg")
 """Complaints of pain behind the knee, in the calf, or in the leg without a place: an unstated place counts (F.3)."""
 
@@ -47,7 +42,7 @@ def closing_of(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | No
 
 def _treated(leg: Leg) -> Closing | None:
     """DVT confirmed and on an anticoagulant: quiet until symptoms are new or worse."""
-    diagnosis = leg.diagnosis("dvt")
+    diagnosis = leg.diagnosis(DVT)
     scan = leg.present(SCAN)
     days = [one.when.earliest for one in (diagnosis, scan) if one and one.when]
     if not days or not taking_anticoagulant(leg, max(days)):
@@ -57,7 +52,7 @@ def _treated(leg: Leg) -> Closing | None:
 
 def _dismissed(leg: Leg) -> Closing | None:
     """A clinician's refutation with its reason; without one it does not close (C.6)."""
-    refuted = leg.diagnosis("dvt", DiagnosisState.REFUTED)
+    refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     day = refuted.recorded or refuted.clinical if refuted else None
     if refuted is None or not refuted.reasoned or day is None:
         return None
@@ -136,7 +131,7 @@ def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[str, ...]:
         )
     elif scans:
         notes.append(f"A negative proximal scan of {scans[0].isoformat()} alone does not exclude DVT.")
-    refuted = leg.diagnosis("dvt", DiagnosisState.REFUTED)
+    refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     if refuted and not refuted.reasoned:
         notes.append("DVT is recorded as refuted, without a reason.")
     return tuple(notes)

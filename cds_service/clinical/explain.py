@@ -10,13 +10,14 @@ from cds_service.clinical.assessment import Assessment, LegAssessment
 from cds_service.clinical.content import Condition, Content
 from cds_service.clinical.derive import with_derived
 from cds_service.clinical.leg import Leg
+from cds_service.clinical.names import AGE_UNDER_18, DVT_SUSPECTED, RUPTURED_CYST_KNOWN
 from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.red_flags import Terms
 
 _VIRTUAL: Mapping[str, str] = {
-    "dvt_suspected": "DVT suspected on the pathway",
-    "age_under_18": "under 18",
-    "bakers_cyst_ruptured_known": "ruptured popliteal cyst known",
+    DVT_SUSPECTED: "DVT suspected on the pathway",
+    AGE_UNDER_18: "under 18",
+    RUPTURED_CYST_KNOWN: "ruptured popliteal cyst known",
 }
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Patient, PlacedOrder, Side, Status
 
 
@@ -185,7 +186,7 @@ def symptomatic(
     for fact in opened:
         named |= _legs(fact.side)
     for one in diagnoses:
-        if one.cause == "dvt" and one.state is DiagnosisState.CURRENT:
+        if one.cause == DVT and one.state is DiagnosisState.CURRENT:
             named |= _legs(one.side)
     if not named or any(not _legs(fact.side) for fact in opened):
         for fact in facts:

@@ -16,15 +16,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from cds_service.clinical import content as c
+from cds_service.clinical import needed
 from cds_service.clinical.codes import URI, Code
+from cds_service.clinical.names import VIRTUAL_TERMS
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
-
-VIRTUAL_TERMS = frozenset({"dvt_suspected", "age_under_18", "bakers_cyst_ruptured_known"})
-"""Terms a red-flag condition may name that are not findings (evidence section D)."""
-
-NEEDED_RULES = ("RF01", "RF17")
-"""Red flags that the judgement itself names: the DVT card, and the same-day discussion under 18."""
 
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
@@ -167,7 +163,9 @@ class _Loader:
         self._check_reasoning(reasoning)
         self._check_about(about)
         self._check_local(local_codes)
-        self._check_needed()
+        if (c.Pathway, self.pathway_key) not in self.files:
+            self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
+        self.problems += needed.problems(needed.Parts(self.files, findings, causes, red_flags, pathways, reasoning))
 
         chosen = pathways.get(self.pathway_key)
         if self.problems or chosen is None or answers is None or reasoning is None or about is None:
@@ -214,15 +212,6 @@ class _Loader:
             folder, _, below = name.partition("/")
             if name not in _FILES and not (below and folder in _PLACES):
                 self.complain(name, "", "nothing reads a file of this name here", "cards/README.md says what is where")
-
-    def _check_needed(self) -> None:
-        if (c.Pathway, self.pathway_key) not in self.files:
-            self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
-        for rule in NEEDED_RULES:
-            if (c.RedFlag, rule) not in self.files:
-                self.complain(f"red_flags/{rule}", "", "this rule is missing", "restore it from the last release")
-        if (c.Action, "safety_net") not in self.files:
-            self.complain("actions.toml", "safety_net", "is missing", "every differential card ends with it")
 
     def _check_codes(self, table: Mapping[str, c.Finding | c.Cause | c.Measure | c.BodySite]) -> None:
         for key, one in table.items():

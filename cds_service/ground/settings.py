@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         if value is None:
             return None
         try:
-            filled = value.format(order="venous_duplex", side="left")
+            filled = value.format(order="key", side="left")
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError("may hold only the placeholders {order} and {side}") from error
         if not is_plain_url(filled):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
+from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Side, Unread, UnreadKind
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
@@ -62,7 +63,7 @@ def _urgent_groups(call: Call) -> list[_Group]:
 
 def _urgent_card(call: Call, group: _Group) -> Card:
     leg, flags, sides = group
-    if any(flag.rule in ("RF01", "RF03") for flag in flags) and leg.dvt.suspected and not call.assessment.under_18:
+    if flags[0].cause == DVT and leg.dvt.suspected and not call.assessment.under_18:
         return dvt_card(call, leg, tuple(side for side in sides if side is not leg.side))
     return red_flag_card(call, leg, flags, sides)
 
@@ -84,7 +85,7 @@ def _lost(call: Call) -> tuple[Unread, ...]:
     """Unread parts that could have opened a complaint, a red flag or the DVT pathway."""
     content = call.content
     watched = {key for key, finding in content.findings.items() if finding.complaint or finding.dvt.local_sign}
-    watched |= {key for flag in content.red_flags.values() for key in flag.when.terms()} | {"dvt"}
+    watched |= {key for flag in content.red_flags.values() for key in flag.when.terms()} | {DVT}
     return tuple(
         one
         for one in call.assessment.record.unread

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from cds_service.clinical.assess import shown
 from cds_service.clinical.assessment import Contribution, LegAssessment, RankedCause
 from cds_service.clinical.content import Cause, Content
+from cds_service.clinical.names import SAFETY_NET
 from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
@@ -107,7 +108,7 @@ def _lines(
         lines.append((1, content.pathway.safety_net_risks if _clot_risk(call, leg) else ""))
     lines += [
         (1, sentence(placed)),
-        (0, f"**Safety net** - {content.actions['safety_net'].text}"),
+        (0, f"**Safety net** - {content.actions[SAFETY_NET].text}"),
         (3, "Weights marked * are by consensus of this tool, not a study. Causes can coexist."),
         (0, closing_line(call, f"causes/{causes[0].cause}")),
     ]
@@ -206,7 +207,7 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         (1, content.causes[one.cause].card.why),
         (1, step_line(content, one)),
         (1, sentence(placed)),
-        (0, f"**Safety net** - {content.actions['safety_net'].text}"),
+        (0, f"**Safety net** - {content.actions[SAFETY_NET].text}"),
         (0, closing_line(call, f"causes/{one.cause}")),
     ]
     return card(

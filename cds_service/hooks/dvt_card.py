@@ -6,6 +6,7 @@ from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY
 from cds_service.clinical.record import Diagnosis, Fact, Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
@@ -13,7 +14,6 @@ from cds_service.hooks.orders import OrderReason, already_placed, order_link, pl
 from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for, proposed
 from cds_service.hooks.wording import day_words, facts_words, listed, sentence, short_name
 
-D_DIMER_ORDER = "d_dimer"
 _MOST_FACTS = 7
 
 
@@ -24,10 +24,10 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
     suggestions, placed = _orders(call, leg, level)
     return card(
         call,
-        key="RF01",
+        key=DVT_RULE,
         leg=Side.BOTH if other_legs else leg.side,
         topic="kneedvt1",
-        summary=_summary(call, verdict, other_legs),
+        summary=_summary(call, leg, other_legs),
         lines=_lines(call, leg, other_legs, placed),
         indicator=level,
         source=call.content.pathway.title,
@@ -46,17 +46,17 @@ def wells_words(wells: Wells) -> str:
     return f"Wells {wells.least} to {wells.most}"
 
 
-def _summary(call: Call, verdict: DvtVerdict, other_legs: tuple[Side, ...]) -> str:
-    pathway = call.content.pathway
+def _summary(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> str:
+    pathway, verdict = call.content.pathway, leg.dvt
     where = Side.BOTH.words if other_legs else verdict.side.words
     if call.assessment.care_plan:
         return f"Suspected DVT, {where}, palliative care only recorded: consider assessment today within the care plan."
     if verdict.emergency:
-        return f"Suspected DVT with {_danger(call, verdict)}, {where}: {pathway.emergency_call}."
+        return f"Suspected DVT{_dangers(call, leg)}, {where}: {pathway.emergency_call}."
     if verdict.recorded_dvt is not None:
         return f"DVT recorded without an anticoagulant in the chart, {where}: consider the DVT service today."
     if verdict.pregnant:
-        state = "in pregnancy" if verdict.pregnant.key == "pregnancy" else "after delivery"
+        state = _state(call, verdict.pregnant)
         return f"Suspected DVT {state}, {where}: consider same-day maternity triage and compression duplex."
     if verdict.only_stale and verdict.level == "warning":
         sign = verdict.unresolved[0]
@@ -82,12 +82,17 @@ def _open_items(wells: Wells) -> str:
     return f", {count} item{'s' if count > 1 else ''} not recorded" if count else ""
 
 
-def _danger(call: Call, verdict: DvtVerdict) -> str:
-    flags = [flag for leg in call.assessment.legs if leg.side == verdict.side for flag in leg.red_flags]
-    rules = {flag.rule for flag in flags}
-    if "RF02" in rules:
-        return "chest symptoms"
-    return "phlegmasia signs" if "RF03" in rules else "an ischaemic foot"
+def _state(call: Call, pregnant: Fact) -> str:
+    """Pregnancy or childbed, by the fact that was found."""
+    states = {PREGNANCY: "in pregnancy", POST_PARTUM: "after delivery"}
+    return states.get(pregnant.key) or f"with {short_name(call.content, pregnant.key)}"
+
+
+def _dangers(call: Call, leg: LegAssessment) -> str:
+    """What makes it an emergency, by the rules that fire for this leg; empty if no rule has words for it."""
+    cards = [call.content.red_flags[rule].card for rule in sorted(flag.rule for flag in leg.red_flags)]
+    dangers = list(dict.fromkeys(one.danger for one in cards if one.danger))
+    return f" with {listed(dangers)}" if dangers else ""
 
 
 def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[str]) -> list[tuple[int, str]]:
@@ -109,7 +114,7 @@ def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed:
         (0, sentence(placed)),
         (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
         (2, _by_hand(call, verdict)),
-        (0, closing_line(call, "RF01")),
+        (0, closing_line(call, DVT_RULE)),
     ]
 
 
@@ -201,7 +206,7 @@ def _orders(
     newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
     suggestions, placed = [], []
     for key in _order_keys(content, verdict):
-        standing = already_placed(content, key, leg, "dvt", today, newest)
+        standing = already_placed(content, key, leg, DVT, today, newest)
         if standing:
             placed.append(placed_words(content, standing, today))
         elif not call.assessment.care_plan:
@@ -211,7 +216,7 @@ def _orders(
 
 def _reason(call: Call, verdict: DvtVerdict, level: Literal["critical", "warning"]) -> OrderReason:
     return OrderReason(
-        cause="dvt",
+        cause=DVT,
         words="suspected DVT",
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         note=_note(call, verdict),
@@ -228,7 +233,7 @@ def _draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]
     reason = _reason(call, verdict, level)
     return proposed(
         call,
-        "RF01",
+        DVT_RULE,
         reason,
         (referral, *(key for key in keys if key != referral)),
         leg.side,

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.codes import URI
 from cds_service.clinical.content import Content, OrderCode, OrderTemplate, Priority
+from cds_service.clinical.names import DVT, PULMONARY_EMBOLISM, SUSPECTED_DVT
 from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.hooks.messages import Action, Coding, Context, Link, Suggestion
@@ -63,8 +64,8 @@ def prove_templates(content: Content) -> None:
         ContentError: a template does not make a valid ServiceRequest.
     """
     context = Context(userId="Practitioner/proof", patientId="proof", encounterId="proof")
-    fact = Fact("pain_calf", Status.PRESENT, Side.LEFT, None, None, "Observation/proof")
-    proofs = [(key, "dvt", side) for key in content.orders for side in (Side.LEFT, Side.RIGHT, Side.UNKNOWN)]
+    fact = Fact(next(iter(content.findings)), Status.PRESENT, Side.LEFT, None, None, "Observation/proof")
+    proofs = [(key, DVT, side) for key in content.orders for side in (Side.LEFT, Side.RIGHT, Side.UNKNOWN)]
     proofs += [(next(iter(content.orders)), cause, Side.UNKNOWN) for cause in content.causes]
     problems = []
     for key, cause, side in proofs:
@@ -158,9 +159,7 @@ def _reason_code(content: Content, reason: OrderReason) -> dict[str, Any]:
     concept: dict[str, Any] = {"text": reason.words}
     if not reason.cause:
         return concept
-    entries = (
-        content.findings["suspected_dvt_coded"].codes if reason.cause == "dvt" else content.causes[reason.cause].codes
-    )
+    entries = content.findings[SUSPECTED_DVT].codes if reason.cause == DVT else content.causes[reason.cause].codes
     exact = next((e for e in entries if e.relation == "exact" and e.side is None and e.system == "snomed"), None)
     if exact:
         concept["coding"] = [{"system": URI[exact.system], "code": exact.code, "display": exact.display}]
@@ -198,7 +197,7 @@ def already_placed(
 
 
 def _same_reason(cause: str, placed: PlacedOrder) -> bool:
-    suspects_dvt = cause in ("dvt", "pulmonary_embolism") and "suspected_dvt_coded" in placed.reasons
+    suspects_dvt = cause in (DVT, PULMONARY_EMBOLISM) and SUSPECTED_DVT in placed.reasons
     return cause in placed.reasons or suspects_dvt
 
 

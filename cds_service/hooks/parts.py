@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
+from cds_service.clinical.names import MALIGNANCY
 from cds_service.clinical.record import Fact, Side, Status, UnreadKind
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
@@ -17,7 +18,6 @@ from cds_service.hooks.orders import OrderReason, references
 from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY, Part
 from cds_service.hooks.wording import cut, fact_words, fit, listed
 
-MALIGNANCY = "malignancy_on_record"
 DETAIL_LIMIT = 1200
 SUMMARY_LIMIT = 139
 TOPICS = "https://posterior-knee-cds.example/fhir/CodeSystem/card-topic"

@@ -7,6 +7,7 @@ from typing import Literal
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import EXPERT
 from cds_service.clinical.record import Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
@@ -33,7 +34,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
     rule = content.red_flags[first.rule]
     where = _where(sides)
     suggestions, placed = _orders(call, leg, first)
-    source = content.citations[rule.source].text if rule.source != "expert" else "Consensus of this tool, no study"
+    source = content.citations[rule.source].text if rule.source != EXPERT else "Consensus of this tool, no study"
     return card(
         call,
         key=first.rule,

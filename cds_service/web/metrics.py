@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
-from cds_service.clinical.assess import DVT_RULE
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT_RULE
 from cds_service.clinical.record import UnreadKind
 from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.ground.stages import Stages

@@ -7,15 +7,15 @@ from typing import Any
 
 from cds_service.clinical.codes import Code, is_sequela
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
-from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
+from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
 from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, meant, state
 from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, VERIFICATION, words_of
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
-PREGNANCY, POST_PARTUM = "pregnancy", "postpartum_6w"
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
 _VERIFIED = _POSSIBLE | {"confirmed", "refuted", ENTERED_IN_ERROR}

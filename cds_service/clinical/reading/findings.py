@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT, PREVIOUS_DVT, SUSPECTED_DVT
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, to_when, years_after
 from cds_service.clinical.reading.measurements import SidedReading
 from cds_service.clinical.reading.statements import Statement, Trouble
@@ -26,9 +27,6 @@ from cds_service.clinical.record import (
     When,
 )
 
-DVT = "dvt"
-SUSPECTED_DVT = "suspected_dvt_coded"
-PREVIOUS_DVT = "previous_dvt"
 STATUSES = frozenset(
     {
         "active", "cancelled", "completed", "draft", "entered-in-error", "in-progress", "intended", "not-done",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.clinical.reading.findings import DVT, SUSPECTED_DVT, Findings
+from cds_service.clinical.names import DVT, SUSPECTED_DVT
+from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, place_of, uses_of
 from cds_service.clinical.reading.statements import Statement
 from cds_service.clinical.record import PlacedOrder, Side, Status, When

@@ -8,10 +8,10 @@ from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import SIDE_ONLY
 from cds_service.clinical.record import Side
 
 BODY_SITE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/bodySite"
-SIDE_ONLY = "side_only"
 
 
 @dataclass(frozen=True, slots=True)

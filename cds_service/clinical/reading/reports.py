@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cds_service.clinical.names import DVT
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
-from cds_service.clinical.reading.findings import DVT, Findings
+from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import place_of, uses_of
 from cds_service.clinical.reading.statements import Trouble, lost_place, meant, state
 from cds_service.clinical.record import Side, Status, UnreadKind, When

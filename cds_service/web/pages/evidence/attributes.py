@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cds_service.clinical.content import Condition, Content
-from cds_service.clinical.loading import VIRTUAL_TERMS
+from cds_service.clinical.names import DVT_SUSPECTED, POST_PARTUM, PREGNANCY, SELF_TEST, SUSPECTED_DVT, VIRTUAL_TERMS
 
 NOT_USED = "not used"
 
@@ -48,7 +48,7 @@ def findings_of(content: Content, when: Condition) -> frozenset[str]:
     """Every finding that a condition reads, also through what it takes from the DVT pathway."""
     terms = set(when.terms())
     found = terms - VIRTUAL_TERMS
-    if "dvt_suspected" in terms:
+    if DVT_SUSPECTED in terms:
         found |= dvt_findings(content)
     return with_bases(content, found)
 
@@ -56,7 +56,7 @@ def findings_of(content: Content, when: Condition) -> frozenset[str]:
 def dvt_findings(content: Content) -> set[str]:
     """Every finding that the DVT pathway reads."""
     found = {key for key, one in content.findings.items() if one.dvt.local_sign or one.dvt.risk or one.dvt.wells_item}
-    return found | {"pregnancy", "postpartum_6w", "suspected_dvt_coded", "homans_or_selftest_positive"}
+    return found | {PREGNANCY, POST_PARTUM, SUSPECTED_DVT, SELF_TEST}
 
 
 def with_bases(content: Content, findings: Iterable[str]) -> frozenset[str]:

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cds_service import __version__
-from cds_service.clinical.assess import DVT_RULE
 from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Figure, Pathway, RedFlag
+from cds_service.clinical.names import AGE_UNDER_18, DVT, DVT_RULE, DVT_SUSPECTED, EXPERT, RUPTURED_CYST_KNOWN
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
-from cds_service.web.pages.evidence.sources import EXPERT, STATUS_WORDS, Number, SourceView, source_view, sources_of
+from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
 
 NOT_REVIEWED = "not reviewed by a clinician"
 _VIRTUAL = {
-    "dvt_suspected": "DVT is suspected (see RF01)",
-    "age_under_18": "the patient is under 18",
-    "bakers_cyst_ruptured_known": "a ruptured Baker's cyst is known, by diagnosis or scan",
+    DVT_SUSPECTED: f"DVT is suspected (see {DVT_RULE})",
+    AGE_UNDER_18: "the patient is under 18",
+    RUPTURED_CYST_KNOWN: "a ruptured Baker's cyst is known, by diagnosis or scan",
 }
 SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
 INDICATOR_WORDS = {"critical": "Urgent", "warning": "Soon", "info": "For information"}
@@ -144,7 +144,7 @@ def evidence_of(content: Content, key: str) -> Evidence | None:
 
 
 def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
-    is_dvt = flag.cause == "dvt"
+    is_dvt = flag.cause == DVT
     numbers = [Number("The rule as a whole", "", flag.source, flag.status)]
     cited = [flag.source]
     pathway = content.pathway if is_dvt else None
@@ -187,7 +187,7 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
     cited += [action.source for action in actions]
     sources = sources_of(content, cited)
     read = with_bases(content, {weight.finding for weight in cause.supports})
-    if key == "dvt":
+    if key == DVT:
         read |= dvt_findings(content)
     return Evidence(
         key=key,
@@ -205,7 +205,7 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         do=cause.card.next_steps,
         avoid=cause.card.avoid,
         weights=rows,
-        pathway=content.pathway if key == "dvt" else None,
+        pathway=content.pathway if key == DVT else None,
         examples=cause.examples.shown,
         tell_patient=cause.card.tell_patient,
         review_patient=cause.card.review,

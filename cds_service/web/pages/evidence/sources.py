@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.content import Content, FigureStatus
+from cds_service.clinical.names import EXPERT
 from cds_service.hooks.wording import cut
 
 STATUS_WORDS: dict[FigureStatus, str] = {
@@ -18,7 +19,6 @@ STATUS_WORDS: dict[FigureStatus, str] = {
 }
 _READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
 _YEAR = re.compile(r"(?<![\d:])(?:19[5-9]|20[0-4])\d(?![\d:])")
-EXPERT = "expert"
 _SHORT = 48
 
 

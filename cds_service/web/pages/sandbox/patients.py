@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT_RULE
 from cds_service.ground.settings import shipped
 from cds_service.hooks.examples import moved, reference_day, stories
 
@@ -51,7 +52,7 @@ def grouped(content: Content) -> dict[str, list[Example]]:
 def _indicator(content: Content, story: Mapping[str, Any]) -> str:
     if story["silent"]:
         return "none"
-    levels = {content.red_flags[rule].indicator for rule in story["urgent"] if rule != "RF01"} | {story["dvt"]}
+    levels = {content.red_flags[rule].indicator for rule in story["urgent"] if rule != DVT_RULE} | {story["dvt"]}
     return next((level for level in ("critical", "warning") if level in levels), "info")
 
 
