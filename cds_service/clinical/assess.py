@@ -16,6 +16,7 @@ from cds_service.clinical.assessment import (
 )
 from cds_service.clinical.content import Content
 from cds_service.clinical.derive import with_derived
+from cds_service.clinical.doubt import doubts_of
 from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
 from cds_service.clinical.names import (
     AGE_UNDER_18,
@@ -36,18 +37,19 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
     age = record.patient.age_on(today)
     under_18 = age is not None and age < content.reasoning.adult_from
     facts = with_derived(content, record, today)
+    doubts = doubts_of(content, record, today)
     care_plan = _care_plan(content, facts, today)
+    found = Assessment(record.patient, today, record, (), "", under_18, care_plan, content.version, doubts)
     if record.patient.deceased:
-        return _silent(content, record, today, "the patient has died", under_18=under_18, care_plan=care_plan)
+        return replace(found, silent_because="the patient has died")
     opened_by = complaints(content, facts, today, content.pathway.complaint.days)
     untreated = [one for one in record.diagnoses if one.cause == DVT and one.state is DiagnosisState.CURRENT]
     if not opened_by and not untreated:
-        why = _why_no_complaint(content, record, facts)
-        return _silent(content, record, today, why, under_18=under_18, care_plan=care_plan)
+        return replace(found, silent_because=_why_no_complaint(content, record, facts))
     sides = symptomatic(content, facts, record.diagnoses, opened_by, today)
     legs = [
         _assess_leg(
-            Leg(content, record.patient, today, side, len(sides) == 1, facts, record.diagnoses, record.orders),
+            Leg(content, record.patient, today, side, len(sides) == 1, facts, record.diagnoses, record.orders, doubts),
             opened_by,
             under_18=under_18,
             care_plan=care_plan is not None,
@@ -55,33 +57,23 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
         for side in sides
     ]
     legs.sort(key=_worst_first)
-    return Assessment(
-        patient=record.patient,
-        today=today,
-        record=record,
-        legs=tuple(legs),
-        silent_because=_why_silent(legs, under_18=under_18),
-        under_18=under_18,
-        care_plan=care_plan,
-        content_version=content.version,
-    )
+    return replace(found, legs=tuple(legs), silent_because=_why_silent(legs, under_18=under_18))
 
 
 def _care_plan(content: Content, facts: tuple[Fact, ...], today: date) -> Fact | None:
     """Palliative care only: the latest dated, final word on it. The one fact that may lower an urgent card (F.5)."""
     finding = content.findings[CARE_PLAN]
     window = finding.recency.days if finding.recency else None
-    said = [f for f in facts if f.key == CARE_PLAN and not f.provisional and f.when and f.status is not Status.UNKNOWN]
+    said = [f for f in facts if f.key == CARE_PLAN and f.status is not Status.UNKNOWN and _is_sure(f)]
     latest = max(said, key=lambda f: (f.when.day if f.when else today, f.status is Status.ABSENT), default=None)
     if latest is None or latest.status is not Status.PRESENT:
         return None
     return latest if latest.ongoing or in_window(latest, window, today) else None
 
 
-def _silent(
-    content: Content, record: Record, today: date, why: str, *, under_18: bool, care_plan: Fact | None
-) -> Assessment:
-    return Assessment(record.patient, today, record, (), why, under_18, care_plan, content.version)
+def _is_sure(fact: Fact) -> bool:
+    """Dated, final, not later than now and wholly understood."""
+    return fact.when is not None and not fact.when.ahead and not fact.provisional and not fact.doubtful
 
 
 def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from cds_service.clinical.content import Indicator, Speed
+from cds_service.clinical.doubt import Doubts
 from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, Side, Status
 
@@ -59,6 +60,8 @@ class DvtVerdict:
         new_pain: a pain so new that a major risk would open the suspicion, were one recorded.
         wells: None where the score does not apply (pregnant, post partum, under 18).
         closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
+        not_closed_by: in our words, what would have closed it, had everything that could contradict been understood.
+        anticoagulant: a record of one that counts. anticoagulated: it is surely being taken now.
         notes: what the reader must know besides (repeat scan due, a refuted diagnosis without a reason ...).
     """
 
@@ -73,10 +76,12 @@ class DvtVerdict:
     wells: Wells | None
     pregnant: Fact | None
     anticoagulant: Fact | None
+    anticoagulated: bool
     cancer: Fact | None
     recorded_dvt: Diagnosis | Fact | None
     only_stale: bool
     closed_by: str
+    not_closed_by: str
     notes: tuple[str, ...]
     why_level: str
 
@@ -151,6 +156,7 @@ class Assessment:
     """The judgement of one chart on one day.
 
     ``silent_because``: in our words, why there is nothing to show; empty when there is.
+    ``doubts``: what of the chart was not understood, by what it may hide.
     """
 
     patient: Patient
@@ -161,6 +167,7 @@ class Assessment:
     under_18: bool
     care_plan: Fact | None
     content_version: str
+    doubts: Doubts = Doubts()  # noqa: RUF009 - frozen
 
     @property
     def urgent(self) -> tuple[RedFlagVerdict, ...]:

@@ -42,7 +42,11 @@ _OID = {
     "urn:oid:2.16.840.1.113883.6.88": URI["rxnorm"],
 }
 _OUR_URIS = frozenset(URI.values())
-_HL7_SYSTEMS = ("http://terminology.hl7.org/CodeSystem/", "http://hl7.org/fhir/observation-", "http://hl7.org/fhir/condition-")
+_HL7_SYSTEMS = (
+    "http://terminology.hl7.org/CodeSystem/",
+    "http://hl7.org/fhir/observation-",
+    "http://hl7.org/fhir/condition-",
+)
 _ICD_URIS = frozenset({URI["icd10cm"], URI["icd10"]})
 _ICD_SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 _LOINC_SHAPE = re.compile(r"(LA)?[0-9]{1,7}-[0-9]")

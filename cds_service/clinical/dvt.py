@@ -11,8 +11,8 @@ from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
 from cds_service.clinical.content import WellsItem
+from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.dvt_closing import (
-    PAIN,
     Closing,
     closing_of,
     notes_on_tests,
@@ -78,10 +78,12 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     pathway = leg.content.pathway
     pregnant = next((fact for key in (PREGNANCY, POST_PARTUM) if (fact := leg.present(key))), None)
     wells = wells_of(leg) if adult and pregnant is None else None
-    closing = closing_of(leg, wells, pregnant=pregnant is not None)
+    proof = closing_of(leg, wells, pregnant=pregnant is not None)
+    closing = None if leg.doubts.forbid_closing else proof
     opening = _opening(leg, closing)
     unanswered = _opening(leg, None) if closing else opening
     opened = opening.is_open
+    would_close = proof is not None and closing is None and opened and not _opening(leg, proof).is_open
     cancer, injecting = leg.present(CANCER), leg.present(INJECTING)
     level, why = None, ""
     if opened:
@@ -100,10 +102,12 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         wells=wells,
         pregnant=pregnant,
         anticoagulant=leg.present(ANTICOAGULANT),
+        anticoagulated=taking_anticoagulant(leg, None),
         cancer=cancer,
         recorded_dvt=opening.untreated,
         only_stale=opening.only_stale,
         closed_by=closed_by,
+        not_closed_by=proof.words if would_close and proof else "",
         notes=notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else (),
         why_level=why,
     )
@@ -134,7 +138,7 @@ def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
 
 
 def _asserts(leg: Leg, fact: Fact) -> bool:
-    return fact.status is Status.PRESENT and leg.is_sure(fact)
+    return fact.status is Status.PRESENT and leg.is_sure(fact) and not leg.doubts.forbid_closing
 
 
 def _opening(leg: Leg, closing: Closing | None) -> _Opening:
@@ -142,7 +146,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
     pathway, content = leg.content.pathway, leg.content
 
     def unanswered(fact: Fact) -> bool:
-        return closing is None or fact.when is None or fact.when.day > closing.day
+        return closing is None or fact.when is None or fact.when.may_be_after(closing.when)
 
     here = [fact for key in leg.recorded() for fact in leg.all_of(key)]
     pains = complaints(content, here, leg.today, pathway.complaint.days)
@@ -174,7 +178,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
     coded = _coded_suspicion(leg)
     chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT) or leg.present(SCAN) else None
     untreated = _untreated(leg)
-    if untreated and closing and untreated.when and untreated.when.earliest <= closing.day:
+    if untreated and closing and untreated.when and untreated.when.earliest <= closing.when.earliest:
         untreated = None
     return _Opening(
         complaints=tuple(pains),

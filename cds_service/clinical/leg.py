@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.doubt import Doubts
 from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Patient, PlacedOrder, Side, Status
 
@@ -31,6 +32,7 @@ class Leg:
         side: RIGHT, LEFT, or UNKNOWN when the chart never says which leg hurts.
         alone: this is the only symptomatic leg, so that what has no side and would close a suspicion is about it.
         facts: all facts of the record, derived ones included.
+        doubts: what of the chart was not understood.
     """
 
     content: Content
@@ -41,6 +43,7 @@ class Leg:
     facts: tuple[Fact, ...]
     diagnoses: tuple[Diagnosis, ...]
     orders: tuple[PlacedOrder, ...]
+    doubts: Doubts = Doubts()  # noqa: RUF009 - frozen
 
     def is_here(self, side: Side, *, unknown_counts: bool = True) -> bool:
         """Whether something on ``side`` is about this leg. The explicitly other leg never is."""
@@ -103,9 +106,11 @@ class Leg:
         return next((f for f in self.all_of(key) if f.status is Status.ABSENT and self.is_sure(f)), None)
 
     def is_sure(self, fact: Fact) -> bool:
-        """Whether ``fact`` is dated, final, surely within its window and surely about this leg."""
+        """Whether ``fact`` is dated, final, wholly understood, surely within its window and surely about this leg."""
         finding = self.content.findings[fact.key]
-        if fact.when is None or fact.provisional or not self.is_here(fact.side, unknown_counts=self.alone):
+        if fact.when is None or fact.when.ahead or fact.provisional or fact.doubtful:
+            return False
+        if not self.is_here(fact.side, unknown_counts=self.alone):
             return False
         return finding.recency is None or (self.today - fact.when.earliest).days <= finding.recency.days
 
@@ -134,6 +139,7 @@ class Leg:
                 if (
                     fact.status is not Status.UNKNOWN
                     and not fact.provisional
+                    and not (fact.doubtful and fact.status is Status.ABSENT)
                     and (fact.when is not None or undated_counts)
                     and self._counts(fact, None)
                 ):

@@ -19,7 +19,6 @@ _WORD = re.compile(r"[a-z0-9]+")
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{1,40}")
 _SHORTEST_WORD = 4
-_SHORT_NAMES = frozenset({"dvt", "pe"})
 _NOT_ABOUT_IT = frozenset(
     {"resourceType", "id", "fullUrl", "identifier", "reference", "url", "meta", "subject", "patient", "performer",
      "encounter", "version", "status", "category"}
@@ -55,8 +54,9 @@ class Recogniser:
         self._lookup = lookup
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for key, text in names:
-            words = tuple(_words(_IN_BRACKETS.sub(" ", text)))
-            if words and _is_telling(words):
+            plain = _IN_BRACKETS.sub(" ", text).strip()
+            words = tuple(_words(plain))
+            if len(words) > 1 or len(plain) >= _SHORTEST_WORD or (words and plain.isupper()):
                 self._phrases.setdefault(words[0], []).append((words, key))
 
     def recognise(self, resource: Any) -> Recognised:
@@ -88,10 +88,6 @@ class Recogniser:
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
-
-
-def _is_telling(words: tuple[str, ...]) -> bool:
-    return len(words) > 1 or len(words[0]) >= _SHORTEST_WORD or words[0] in _SHORT_NAMES
 
 
 def _codes(node: Any, depth: int = 0) -> Iterator[tuple[str | None, str]]:

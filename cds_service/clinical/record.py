@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -57,10 +58,13 @@ class When:
         return self.earliest > other.day
 
     def may_be_after(self, other: When) -> bool:
-        """Whether this may be later than ``other``. Without times of day, one day is one moment."""
-        if self.at is not None and other.at is not None:
-            return self.at > other.at
-        return self.day > other.earliest
+        """Whether this may be later than ``other``.
+
+        Where only this has a time of day, it may be after anything of its day; otherwise one day is one moment.
+        """
+        if self.at is None:
+            return self.day > other.earliest
+        return self.day >= other.earliest if other.at is None else self.at > other.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,7 @@ class Unread:
         categories: FHIR's own categories of an Observation, which tell what it cannot be.
         measured: it holds a number.
         past: its own status says that it is over.
+        in_words: it says in words only what it is about, and the words are none of ours.
     """
 
     source: str
@@ -212,6 +217,7 @@ class Unread:
     categories: frozenset[str] = frozenset()
     measured: bool = False
     past: bool = False
+    in_words: bool = False
 
     @property
     def resource(self) -> str:
@@ -263,6 +269,8 @@ class Record:
     entries: int = 0
     others_of_concern: int = 0
 
-    def rows(self, state: RowState) -> int:
-        """How many rows ended in ``state``."""
-        return sum(line.count for line in self.ledger if line.state is state)
+    def rows(self, state: RowState, types: Container[str] | None = None) -> int:
+        """How many rows, of the resource ``types`` or of all, ended in ``state``."""
+        return sum(
+            line.count for line in self.ledger if line.state is state and (types is None or line.resource in types)
+        )

@@ -111,4 +111,5 @@ _REASONS = {
     "forbidden_address": "the FHIR server's name leads to an address that is not permitted",
     "busy": "this service was too busy to read the FHIR server in time",
     "another_patient": "the FHIR server sent another patient",
+    "somebody_elses": "what matters in it is about somebody else",
 }

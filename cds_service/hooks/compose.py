@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.names import DVT
-from cds_service.clinical.record import Side, Unread, UnreadKind
+from cds_service.clinical.record import Side, Unread
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
 from cds_service.hooks.messages import Card
+from cds_service.hooks.not_understood import about, counted, why
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
-from cds_service.hooks.wording import facts_words, listed, short_name, whole
+from cds_service.hooks.wording import facts_words, listed, whole
 
 MOST_CARDS = 3
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
@@ -26,10 +27,10 @@ def compose(call: Call) -> tuple[Card, ...]:
     if rest:
         cards.append(_urgent_card(call, rest[0]) if len(rest) == 1 else combined_card(call, rest))
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
-    if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
-        cards.append(_unread_card(call, lost))
     if not cards and dvt_gap(call) and "gap" not in call.switched_off:
         cards.append(_gap_card(call))
+    if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
+        cards.append(_unread_card(call, lost))
     return tuple(_each_order_once(cards))
 
 
@@ -82,33 +83,38 @@ def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
 
 
 def _lost(call: Call) -> tuple[Unread, ...]:
-    """Unread parts that could have opened a complaint, a red flag or the DVT pathway."""
-    content = call.content
-    watched = {key for key, finding in content.findings.items() if finding.complaint or finding.dvt.local_sign}
-    watched |= {key for flag in content.red_flags.values() for key in flag.when.terms()} | {DVT}
-    return tuple(
-        one
-        for one in call.assessment.record.unread
-        if one.kind is not UnreadKind.OTHER_PATIENT and not watched.isdisjoint(one.keys)
-    )
+    """Rows for which silence would read as "no concern".
+
+    Without a complaint those that may be one; with a complaint also what a red flag may rest on.
+    """
+    assessment, doubts = call.assessment, call.assessment.doubts
+    if assessment.patient.deceased:
+        return ()
+    if not assessment.legs:
+        return doubts.complaint
+    return tuple(dict.fromkeys((*doubts.complaint, *doubts.signs, *doubts.flags, *_without_age(call))))
+
+
+def _without_age(call: Call) -> tuple[Unread, ...]:
+    """The Patient, if it could not be read: whether a child or an adult is judged is then not known."""
+    return tuple(one for one in call.assessment.record.unread if one.resource == "Patient" and not one.keys)
 
 
 def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
     """Silence after a fault would read as "no concern"; this says what could not be judged."""
-    content = call.content
-    keys = dict.fromkeys(key for one in lost for key in one.keys)
-    names = [short_name(content, key) for key in keys if key in content.findings or key in content.causes]
+    names = about(call.content, lost)
     where = [f"- `{one.source}`: {one.reason}" for one in lost[:5]]
+    more = f"\n- and {len(lost) - 5} more" if len(lost) > 5 else ""
     return card(
         call,
         key="unread",
         leg=Side.UNKNOWN,
         topic="kneeunread1",
-        summary=f"Not judged: {len(lost)} {'entry' if len(lost) == 1 else 'entries'} on leg pain could not be read.",
+        summary=f"Not judged: {counted(lost)}, {why(lost)}.",
         lines=[
-            (0, f"**About** - {listed(names[:6])}."),
+            (0, f"**May be about** - {listed(names[:6])}." if names else "**What they are about** is not known."),
             (0, lacking_line(call)),
-            (1, "\n".join(where)),
+            (1, "\n".join(where) + more),
             (0, "No other card does not mean that there is no concern: please look at these entries yourself."),
             (0, closing_line(call, "unread")),
         ],
@@ -131,13 +137,13 @@ def _gap_card(call: Call) -> Card:
     complaints = [fact for leg in legs for fact in leg.complaints]
     side = legs[0].side if len(legs) == 1 else Side.BOTH
     why = facts_words(content, complaints, call.assessment.today, side, 4)
-    lead = f"DVT cannot be excluded, {side.words}: {listed(gap)}"
+    lead = f"DVT cannot be excluded, {side.words}"
     return card(
         call,
         key="gap",
         leg=side,
         topic="kneegap1",
-        summary=whole([f"{lead} not available to this service.", f"{lead} not available."], SUMMARY_LIMIT),
+        summary=whole([f"{lead}: {gap.words}.", f"{lead}: {gap.short}.", f"{lead}."], SUMMARY_LIMIT),
         lines=[
             (0, lacking_line(call)),
             (0, f"**Recorded** - {why}."),
@@ -150,5 +156,5 @@ def _gap_card(call: Call) -> Card:
         indicator="info",
         source=_SOURCE,
         facts=complaints,
-        verdicts=gap,
+        verdicts=gap.verdicts,
     )

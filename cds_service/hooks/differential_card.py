@@ -12,7 +12,7 @@ from cds_service.clinical.names import SAFETY_NET
 from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
+from cds_service.hooks.parts import SUMMARY_LIMIT, Call, Gap, card, closing_line, dvt_gap, lacking_line
 from cds_service.hooks.wording import day_words, fact_words, listed, sentence, short_name, whole
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
@@ -67,7 +67,7 @@ def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCau
         source=SOURCE,
         suggestions=suggestions,
         facts=[part.fact for one in causes for part in one.contributions],
-        verdicts=[*_bands(causes), *dvt_gap(call)],
+        verdicts=[*_bands(causes), *dvt_gap(call).verdicts],
     )
 
 
@@ -75,11 +75,11 @@ def _bands(causes: Sequence[RankedCause]) -> list[str]:
     return [f"{one.cause} {one.side.value} {one.band}" for one in causes]
 
 
-def _lead(side: Side, titles: Sequence[str], gap: Sequence[str]) -> str:
+def _lead(side: Side, titles: Sequence[str], gap: Gap) -> str:
     """The summary, one sentence with as many causes as it holds."""
     fewer = [listed(titles[:count]) for count in range(len(titles), 0, -1)]
     if gap:
-        start = f"DVT cannot be excluded, {side.words} ({listed(gap)} not available)"
+        start = f"DVT cannot be excluded, {side.words} ({gap.short})"
         return whole([*(f"{start}; fitting: {some}." for some in fewer), f"{start}."], SUMMARY_LIMIT)
     start = f"Pain behind the knee, {side.words}: consider"
     return whole([f"{start} {some}; new pain needs clinical review." for some in fewer], SUMMARY_LIMIT)
@@ -221,5 +221,5 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         source=SOURCE,
         suggestions=suggestions,
         facts=[part.fact for part in one.contributions],
-        verdicts=[*_bands([one]), *dvt_gap(call)],
+        verdicts=[*_bands([one]), *dvt_gap(call).verdicts],
     )

@@ -9,9 +9,11 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY
 from cds_service.clinical.record import Diagnosis, Fact, Side
 from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.not_understood import counted, why
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
 from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for, proposed
+from cds_service.hooks.prefetch import NAMES
 from cds_service.hooks.wording import day_words, facts_words, listed, sentence, short_name
 
 _MOST_FACTS = 7
@@ -106,6 +108,7 @@ def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed:
         (0, care_plan_line(call)),
         (0, f"**Why this shows** - {leg.side.words}: {why}."),
         (0, _score_line(verdict)),
+        (0, _not_closed(call, verdict)),
         (0, " ".join(verdict.notes)),
         (1, _second_leg(other_legs)),
         (0, _not_recorded(verdict)),
@@ -130,6 +133,30 @@ def _score_line(verdict: DvtVerdict) -> str:
     names = [f"{item.name} {item.points:+d}" for item in verdict.wells.scored]
     matched = listed(names) if names else "no item recorded as present"
     return f"**{wells_words(verdict.wells)}** - chart matches: {matched}."
+
+
+def _not_closed(call: Call, verdict: DvtVerdict) -> str:
+    """What would have closed the suspicion, and what keeps it open: something that could contradict is not known."""
+    if not verdict.not_closed_by:
+        return ""
+    doubts = call.assessment.doubts
+    missing = [f"{counted(doubts.closing)} {why(doubts.closing)}"] if doubts.closing else []
+    missing += [f"{listed([NAMES[key] for key in sorted(doubts.not_whole)])} not available"] if doubts.not_whole else []
+    return f"**Not closed**, although {verdict.not_closed_by}: {'; '.join(missing)}."
+
+
+def anticoagulant_words(call: Call, verdict: DvtVerdict) -> str:
+    """Whether an anticoagulant is taken, as far as the chart proves it. Not known is never "none"."""
+    if verdict.anticoagulated:
+        return "Taking an anticoagulant."
+    if verdict.anticoagulant:
+        return "Anticoagulant: recorded; whether it is still taken is not known."
+    unknown = call.assessment.doubts.medicines
+    if unknown:
+        return f"Anticoagulant: not known ({counted(unknown)} could not be identified)."
+    if "medications" in call.assessment.record.not_whole:
+        return "Anticoagulant: not known (medicines were not available)."
+    return "No anticoagulant in the chart sent."
 
 
 def _second_leg(other_legs: tuple[Side, ...]) -> str:
@@ -239,13 +266,12 @@ def _draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]
         leg.side,
         note=_recorded(call, verdict),
         unknown=[item.name for item in items],
-        anticoagulated=verdict.anticoagulant is not None,
+        anticoagulated=verdict.anticoagulated,
     )
 
 
 def _note(call: Call, verdict: DvtVerdict) -> str:
-    taking = "Taking an anticoagulant." if verdict.anticoagulant else "No anticoagulant in the chart sent."
-    return f"Side: {verdict.side.words}. {_recorded(call, verdict)} {taking}"
+    return f"Side: {verdict.side.words}. {_recorded(call, verdict)} {anticoagulant_words(call, verdict)}"
 
 
 def _recorded(call: Call, verdict: DvtVerdict) -> str:

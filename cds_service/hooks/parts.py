@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,12 +11,13 @@ from uuid import uuid4
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
 from cds_service.clinical.names import MALIGNANCY
-from cds_service.clinical.record import Fact, Side, Status, UnreadKind
+from cds_service.clinical.record import Fact, RowState, Side, Status, Unread
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
+from cds_service.hooks.not_understood import about, counted, why
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, references
 from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY, Part
-from cds_service.hooks.wording import cut, fact_words, fit, listed
+from cds_service.hooks.wording import capital, cut, fact_words, fit, listed
 
 DETAIL_LIMIT = 1200
 SUMMARY_LIMIT = 139
@@ -130,7 +131,7 @@ def card(
         rule=key,
         leg=leg.value,
         standing=standing,
-        basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts})),
+        basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts, *_doubtful(call)})),
         summary=cut(summary, SUMMARY_LIMIT),
         detail=fit(lines, DETAIL_LIMIT),
         indicator=indicator,
@@ -144,6 +145,11 @@ def card(
         overrideReasons=OVERRIDE_REASONS if indicator != "info" else None,
         links=tuple(links) or None,
     )
+
+
+def _doubtful(call: Call) -> Iterator[str]:
+    """Rows that were not understood and may matter: another one is news, also on a card that was answered."""
+    return (f"not understood: {one.source} {one.reason}" for one in call.assessment.doubts.of_concern)
 
 
 def _basis(fact: Fact) -> str:
@@ -169,39 +175,78 @@ def closing_line(call: Call, rule: str) -> str:
 
 
 def lacking_line(call: Call) -> str:
-    """What the chart did not bring or could not be read; empty when nothing is lacking."""
+    """What the chart did not bring or what was not understood; empty when nothing is lacking.
+
+    What keeps DVT from being excluded comes first.
+    """
     record = call.assessment.record
     gap = dvt_gap(call)
-    others = [name for name in record.not_available if name not in gap]
+    others = [name for name in record.not_available if name not in gap.parts]
     said = []
     if gap:
-        said.append(f"**DVT cannot be excluded:** {listed(gap)} not available to this service.")
+        said.append(f"**DVT cannot be excluded:** {gap.words}.")
     if others:
-        said.append(f"{'Also not' if gap else 'Not'} available to this service: {listed(others)}.")
-    strangers = sum(one.kind is UnreadKind.OTHER_PATIENT for one in record.unread)
-    count = len(record.unread) - strangers
-    if count:
-        said.append(f"{count} {'entry' if count == 1 else 'entries'} of this chart could not be read.")
+        said.append(f"{'Also not' if gap.parts else 'Not'} available to this service: {listed(others)}.")
+    patients = [one for one in record.unread if one.resource == "Patient"]
+    rest = [one for one in (*patients, *call.assessment.doubts.on_card) if one not in gap.rows]
+    if rest:
+        names = about(call.content, rest)
+        naming = f" (may be about {listed(names[:3])})" if names else ""
+        said.append(f"{capital(counted(rest))} could not be read{naming}.")
+    strangers = record.rows(RowState.ANOTHER_PATIENT)
     if strangers:
         said.append(f"{strangers} {'entry' if strangers == 1 else 'entries'} not about this patient left out.")
     return " ".join(said)
 
 
-def dvt_gap(call: Call) -> tuple[str, ...]:
-    """The parts of the chart without which DVT cannot be excluded; none when it is suspected anyway.
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why DVT cannot be excluded: parts of the chart that did not come, and rows that were not understood."""
+
+    parts: tuple[str, ...] = ()
+    rows: tuple[Unread, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.parts or self.rows)
+
+    @property
+    def words(self) -> str:
+        """``problems not available to this service; 1 observation not understood``."""
+        said = [f"{listed(self.parts)} not available to this service"] if self.parts else []
+        said += [f"{counted(self.rows)} {why(self.rows)}"] if self.rows else []
+        return "; ".join(said)
+
+    @property
+    def short(self) -> str:
+        """The same for a summary."""
+        said = [f"{listed(self.parts)} not available"] if self.parts else []
+        said += [f"{counted(self.rows)} not understood"] if self.rows else []
+        return "; ".join(said)
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """For the fingerprint of a card: what it says is news as soon as another row or part is missing."""
+        return (*self.parts, *(f"{one.source} {one.reason}" for one in self.rows))
+
+
+def dvt_gap(call: Call) -> Gap:
+    """What keeps DVT from being excluded; nothing when it is suspected anyway.
 
     A local sign may be an observation or a problem. A procedure is only a risk, and a risk alone opens a suspicion
     for a new pain only (evidence C.5); so is a medicine that shows a cancer on record to be under treatment.
     """
     verdicts = [leg.dvt for leg in call.assessment.legs]
     if not verdicts or any(verdict.suspected for verdict in verdicts):
-        return ()
+        return Gap()
     needed: tuple[str, ...] = JUDGED_BY
+    doubts = call.assessment.doubts
+    rows = doubts.signs
     if any(verdict.new_pain for verdict in verdicts):
         facts = call.assessment.record.facts
         cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
         needed = (*DVT_NEEDS, "medications") if cancer else DVT_NEEDS
-    return tuple(part.words for part in call.lacking if part.key in needed)
+        rows = tuple(dict.fromkeys((*doubts.signs, *doubts.risks)))
+    return Gap(tuple(part.words for part in call.lacking if part.key in needed), rows)
 
 
 def care_plan_line(call: Call) -> str:

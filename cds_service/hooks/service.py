@@ -12,8 +12,8 @@ from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
-from cds_service.clinical.reading import ChartEntry, read_record
-from cds_service.clinical.record import Record
+from cds_service.clinical.reading import ChartEntry, kinds, read_record
+from cds_service.clinical.record import Record, RowState
 from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
@@ -106,7 +106,9 @@ class Service:
             now,
             fhir_server=request.fhirServer,
             not_available=tuple(part.words for part in prefetched.lacking),
+            not_whole=frozenset(part.key for part in prefetched.lacking),
         )
+        _check_whose(record)
         stages.end("read")
         assessment = assess(self.content, record, now.date())
         stages.end("assess")
@@ -138,9 +140,16 @@ class Service:
         *,
         fhir_server: str | None,
         not_available: tuple[str, ...],
+        not_whole: frozenset[str] = frozenset(),
     ) -> Record:
         return read_record(
-            self.content, patient_id, entries, now.date(), fhir_server=fhir_server, not_available=not_available
+            self.content,
+            patient_id,
+            entries,
+            now,
+            fhir_server=fhir_server,
+            not_available=not_available,
+            not_whole=not_whole,
         )
 
     def cards(
@@ -169,6 +178,13 @@ class Service:
         )
 
 
+def _check_whose(record: Record) -> None:
+    """When all that is of concern is another patient's, this is the wrong chart, and silence would be no answer."""
+    own = record.rows(RowState.READ, kinds.READ) + record.rows(RowState.NOT_UNDERSTOOD)
+    if record.others_of_concern and not own:
+        raise NothingToJudgeBy(dict.fromkeys(JUDGED_BY, "another_patient"))
+
+
 def _check_silence(prefetched: Prefetched) -> None:
     """No complaint found is only known when everything that can hold one was read; else it is no answer."""
     unseen = {part.key: part.why for part in prefetched.lacking if part.key in JUDGED_BY}
@@ -188,6 +204,7 @@ def _told(assessment: Assessment, lacking: tuple[Part, ...]) -> dict[str, Any]:
     if record.not_available:
         told["notAvailable"] = list(record.not_available)
         told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in lacking}
+    told["rows"] = {state.value: count for state in RowState if (count := record.rows(state))}
     if record.unread:
         told["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))
     return told

@@ -32,7 +32,7 @@ NEEDED = [(group, key) for group, keys in GROUPS.items() for key in keys]
 OTHER_MEANINGS = {
     # Words of the models that happen to be the key of something else.
     ("clinical/assess.py", "knee"): "a kind of complaint",
-    ("clinical/dvt_closing.py", "leg"): "a kind of complaint",
+    ("clinical/doubt.py", "leg"): "a kind of complaint",
     ("clinical/leg.py", "leg"): "what a finding belongs to: leg or body",
     ("clinical/loading.py", "leg"): "what a finding belongs to: leg or body",
     ("clinical/needed.py", "leg"): "what a finding belongs to: leg or body",

@@ -20,7 +20,6 @@ from tests.conftest import NOW, bundle, shipped_service, stories
 from tests.mutations import ANYTHING, mutate, retype
 from tests.mutations import resources as resources_of
 
-TODAY = NOW.date()
 ID = "invented"
 EXTRAS: tuple[dict[str, Any], ...] = (
     {},
@@ -41,7 +40,7 @@ EXTRAS: tuple[dict[str, Any], ...] = (
 
 def record(raw: dict[str, Any]) -> Record:
     entries = [ChartEntry(patient()), ChartEntry(raw)]
-    return read_record(shipped_service().content, patient()["id"], entries, TODAY)
+    return read_record(shipped_service().content, patient()["id"], entries, NOW)
 
 
 def both(raw: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Record, Record]:
@@ -71,9 +70,9 @@ def test_every_example_reads_the_same(name: str, monkeypatch: pytest.MonkeyPatch
     entries = [ChartEntry(row["resource"], row.get("fullUrl")) for row in bundle(name)["entry"]]
     who = next(entry.identity for entry in entries if entry.kind == "Patient")
     content = shipped_service().content
-    quick = read_record(content, str(who), entries, TODAY)
+    quick = read_record(content, str(who), entries, NOW)
     monkeypatch.setattr(resources, "ordinary", lambda _: None)
-    assert quick == read_record(content, str(who), entries, TODAY)
+    assert quick == read_record(content, str(who), entries, NOW)
 
 
 def spoilt(dice: Random, raw: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.reading.resources import build
-from cds_service.clinical.record import UnreadKind
+from cds_service.clinical.record import RowState, UnreadKind
 from tests.charts import (
     CALF,
     ICD10CM,
@@ -352,13 +352,18 @@ def test_procedures(content: Content) -> None:
 
 
 def test_only_this_patient_counts(content: Content) -> None:
-    for reference in ("Patient/p", "https://ehr.example/fhir/Patient/p", "Patient/p/_history/3", "urn:uuid:p"):
+    for reference in ("Patient/p", "Patient/p/_history/3", "urn:uuid:p"):
         assert facts(read(content, observation("knee_effusion", subject={"reference": reference})))
-    for reference in ("Patient/pp", "Patient/q", "https://ehr.example/fhir/Patient/q", "Group/p", "p"):
+    for reference in ("Patient/pp", "Patient/q", "https://ehr.example/fhir/Patient/q", "Group/p"):
         record = read(content, observation("knee_effusion", subject={"reference": reference}))
         assert not record.facts
-        assert [one.kind for one in record.unread] == [UnreadKind.OTHER_PATIENT]
-    assert read(content, observation("knee_effusion", subject=None)).unread[0].kind is UnreadKind.OTHER_PATIENT
+        assert not record.unread
+        assert record.rows(RowState.ANOTHER_PATIENT) == 1
+    # Neither surely this patient's nor surely another's: an unknown server, no type, nothing at all.
+    for subject in ({"reference": "https://ehr.example/fhir/Patient/p"}, {"reference": "p"}, {}, None):
+        record = read(content, observation("knee_effusion", subject=subject))
+        assert not record.facts
+        assert [(one.kind, one.keys) for one in record.unread] == [(UnreadKind.SUBJECT, ("knee_effusion",))]
 
 
 def test_dates(content: Content) -> None:
@@ -428,7 +433,7 @@ def test_a_wrong_unit_is_no_unit(content: Content) -> None:
 )
 def test_only_ids_name_a_resource(content: Content, identity: Any, full_url: str | None, name: str) -> None:
     entries = [ChartEntry(patient()), ChartEntry({**observation("pain_calf"), "id": identity}, full_url)]
-    record = read_record(content, "p", entries, NOW.date())
+    record = read_record(content, "p", entries, NOW)
     assert [*(one.source for one in record.facts), *(one.source for one in record.unread)] == [name]
 
 
@@ -437,14 +442,17 @@ def test_a_status_that_is_none_is_not_repeated(content: Content, kind: str) -> N
     code = concept((SNOMED, "387713003")) if kind == "Procedure" else None
     medicine = concept((RXNORM, "1364430")) if kind.startswith("Medication") else None
     order = concept((LOINC, "39432-0")) if kind == "ServiceRequest" else None
-    for status, told in (("unknown", "unknown"), ("<b>\x1b[31m", "of a status that FHIR does not know")):
+    for status, told in (
+        ("unknown", "its status is not known"),
+        ("<b>\x1b[31m", "its status is no word of FHIR's list"),
+    ):
         said = named(kind, status=status, intent="order", code=code or order, medicationCodeableConcept=medicine)
         said = {key: value for key, value in said.items() if value is not None}
         if kind in ("Procedure", "MedicationStatement"):
             del said["intent"]
-        ((why, count),) = read(content, said).set_aside
-        assert (count, told in why) == (1, True)
-        assert "<" not in why
+        (unread,) = read(content, said).unread
+        assert unread.kind is UnreadKind.STATUS
+        assert unread.reason == told
 
 
 def test_irrelevant_resources_are_not_even_built(content: Content, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,7 +462,8 @@ def test_irrelevant_resources_are_not_even_built(content: Content, monkeypatch: 
         built.append(raw["resourceType"])
         return build(raw)
 
-    monkeypatch.setattr("cds_service.clinical.reading.chart.build", counting)
+    for module in ("rows", "patients"):
+        monkeypatch.setattr(f"cds_service.clinical.reading.{module}.build", counting)
     others = [observation(concept((LOINC, "718-7")), valueQuantity={"value": 13}) for _ in range(50)]
     read(content, observation("pain_calf"), *others)
     assert built == ["Patient", "Observation"]
@@ -527,7 +536,7 @@ def test_the_same_id_of_another_patient_replaces_nothing(content: Content) -> No
     for chart in ((mine, other), (other, mine)):
         record = read(content, *chart)
         assert {key for key, _, _ in facts(record)} == {"knee_effusion"}
-        assert [one.kind for one in record.unread] == [UnreadKind.OTHER_PATIENT]
+        assert record.rows(RowState.ANOTHER_PATIENT) == 1
 
 
 def test_a_value_of_the_wrong_json_type_is_never_a_no_and_never_an_old_date(content: Content) -> None:
@@ -580,7 +589,7 @@ def test_somebody_elses_resource_of_the_same_id_takes_no_name(content: Content) 
     for chart in ([own, *strangers], [*strangers, own], [strangers[0], own, *strangers[1:]]):
         record = read(content, *chart)
         assert [fact.source for fact in record.facts] == [f"Observation/{own['id']}"]
-        assert {one.kind for one in record.unread} == {UnreadKind.OTHER_PATIENT}
+        assert record.rows(RowState.ANOTHER_PATIENT) == len(strangers)
 
 
 def test_of_many_versions_the_latest_and_the_undated_count(content: Content) -> None:
@@ -615,7 +624,10 @@ def test_a_panel_that_cannot_be_read_is_told(content: Content) -> None:
     member = observation("pain_calf", ago=None)
     pointer = {"reference": f"Observation/{member['id']}"}
     broken = observation({"text": "Knee"}, site=LEFT, hasMember=[pointer], status=7)
-    assert [one.source for one in read(content, member, broken).unread] == [f"Observation/{member['id']}"]
+    assert {one.source for one in read(content, member, broken).unread} == {
+        f"Observation/{member['id']}",
+        f"Observation/{broken['id']}",
+    }
     for wrong in (5, [5], [{"reference": 5}]):
         panel = observation({"text": "Knee"}, site=LEFT, hasMember=wrong)
         assert [one.source for one in read(content, member, panel).unread] == [f"Observation/{panel['id']}"]

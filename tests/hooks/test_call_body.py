@@ -31,7 +31,7 @@ def chart(value: Any) -> tuple[Prefetched, Record]:
     """What came, and what it says."""
     prefetched = gather(value["prefetch"])
     who = value["context"]["patientId"]
-    return prefetched, read_record(shipped_service().content, who, prefetched.entries, NOW.date())
+    return prefetched, read_record(shipped_service().content, who, prefetched.entries, NOW)
 
 
 def states(prefetched: Prefetched) -> list[Any]:

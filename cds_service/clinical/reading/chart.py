@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import courses
@@ -18,7 +16,7 @@ from cds_service.clinical.reading.patients import read_patient
 from cds_service.clinical.reading.rows import Rows
 from cds_service.clinical.reading.sorting import Sorted, sort
 from cds_service.clinical.reading.unread import Describing
-from cds_service.clinical.record import Fact, Record, RowState
+from cds_service.clinical.record import Fact, Record
 
 __all__ = ["read_record"]
 

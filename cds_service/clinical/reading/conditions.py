@@ -88,9 +88,7 @@ def _is_over(model: Any, name: str, findings: Findings) -> bool:
         reason = "its clinical status is no word of FHIR's list"
     elif words & _PAST and words & _CURRENT:
         reason = "its clinical statuses contradict each other"
-    elif words and words <= _PAST:
-        return True
-    elif _has_abated(model, findings):
+    elif (words and words <= _PAST) or _has_abated(model, findings):
         return True
     elif not words and _says_it_abated(model):
         reason = "says in words only that it is over"

@@ -19,6 +19,5 @@ class Ledger:
 
     def lines(self) -> tuple[LedgerLine, ...]:
         """Everything counted, in a fixed order."""
-        return tuple(
-            sorted(LedgerLine(state, resource, reason, count) for (state, resource, reason), count in self._counts.items())
-        )
+        lines = (LedgerLine(*what, count) for what, count in self._counts.items())
+        return tuple(sorted(lines))

@@ -55,9 +55,7 @@ class _Context:
     without_value: Status
 
 
-def read(
-    model: Any, raw: Mapping[str, Any], name: str, findings: Findings, panels: Sequence[Panel | None]
-) -> None:
+def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, panels: Sequence[Panel | None]) -> None:
     """Everything one validated Observation says; ``panels`` that list it give side and date when it does not.
 
     ``raw``: its JSON, which also holds the extensions of values that are not there.

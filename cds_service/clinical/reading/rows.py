@@ -13,8 +13,8 @@ from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.reading.resources import Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
-from cds_service.clinical.reading.statuses import is_void, why_unknown
 from cds_service.clinical.reading.statements import Trouble
+from cds_service.clinical.reading.statuses import is_void, why_unknown
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Owner
 from cds_service.clinical.record import RowState, UnreadKind
@@ -69,7 +69,8 @@ class Rows:
             if medicine.resource is not None:
                 uses += tuple(quick_uses(self._content, medicine.resource))
         except (TypeError, AttributeError, ValueError, KeyError):
-            return self._not_understood(name, raw, UnreadKind.INVALID, _why_unreadable(raw))
+            # The codes stand in no shape of FHIR's: what is wrong is named, and what can be read is.
+            return self._read_whole(name, raw, medicine, set(self._content.recogniser.recognise(raw).keys))
         keys = {use.key for use in uses if use.kind in ("finding", "cause", "measure")}
         if not any(use.is_of_concern for use in uses):
             return self._of_no_code_of_ours(name, raw, medicine)
@@ -88,7 +89,7 @@ class Rows:
             if medicine.why:
                 return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why)
         identified = medicine.resource is not None and _is_identified(self._content, medicine.resource)
-        if not (identified or _is_identified(self._content, raw)):
+        if not (identified or _only_lists(raw) or _is_identified(self._content, raw)):
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
         hidden = self._hidden_in(raw)
         if hidden:
@@ -180,13 +181,10 @@ def _is_identified(content: Content, raw: Mapping[str, Any]) -> bool:
     return head is not None and head.look(content) is Look.IDENTIFIED
 
 
+def _only_lists(raw: Mapping[str, Any]) -> bool:
+    """Whether it is a panel without a value of its own: what it groups are rows of their own."""
+    says = ("value", "_value", "component", "interpretation", "dataAbsentReason")
+    return bool(raw.get("hasMember")) and not any(key.startswith(says) for key in raw)
+
+
 _NOT_ITS_CODES = frozenset({"contained", "hasMember", "medicationReference"})
-
-
-def _why_unreadable(raw: Mapping[str, Any]) -> str:
-    """What is wrong with a row whose codes cannot be taken apart."""
-    try:
-        build(raw)
-    except Unreadable as error:
-        return str(error)
-    return "is not valid FHIR R4"

@@ -16,7 +16,7 @@ from typing import Any
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Look
+from cds_service.clinical.reading.heads import Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners
@@ -192,9 +192,8 @@ class _Sorting:
     def _owner_of(self, entry: ChartEntry) -> Belongs:
         head = entry.head
         subject = head.subject if head is not None else None
-        if subject is not None and subject.reference and subject.type is None and subject.identifier is None:
-            if not subject.reference.startswith("#"):
-                return self.chart.owners.of_reference(subject.reference)
+        if subject is not None and _is_plain(subject):
+            return self.chart.owners.of_reference(subject.reference or "")
         resource = entry.resource
         return self.chart.owners.of(resource.get("subject"), resource.get("contained"))
 
@@ -245,6 +244,13 @@ class _Sorting:
     def _not_understood(self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry) -> None:
         self.chart.unread.append(self._describing.row(name, unread, reason, entry.resource))
         self._ledger.add(RowState.NOT_UNDERSTOOD, kind, reason)
+
+
+def _is_plain(subject: Reference) -> bool:
+    """Whether its reference says all that it says."""
+    reference = subject.reference
+    plain = subject.type is None and subject.identifier is None
+    return bool(reference) and plain and not str(reference).startswith("#")
 
 
 def _which_count(versions: Sequence[ChartEntry]) -> tuple[list[tuple[ChartEntry, int]], int]:

@@ -52,9 +52,7 @@ def lost_place(uses: Iterable[CodeUse], held: Iterable[CodeUse], place: Place) -
     if not place.stated or place.understood:
         return []
     kept = {use.key for use in held}
-    lost = sorted(
-        {use.key for use in uses if use.kind in ("finding", "cause") and use.relation == "broader"} - kept
-    )
+    lost = sorted({use.key for use in uses if use.kind in ("finding", "cause") and use.relation == "broader"} - kept)
     return [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", tuple(lost))] if lost else []
 
 

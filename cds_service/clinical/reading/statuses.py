@@ -67,9 +67,7 @@ def words_of(codings: Iterable[tuple[Any, Any]], system: str) -> frozenset[str]:
     A coding without a system counts as one of it.
     """
     return frozenset(
-        str(code)
-        for uri, code in codings
-        if code and (not uri or str(uri).rstrip("/").rsplit("/", 1)[-1] == system)
+        str(code) for uri, code in codings if code and (not uri or str(uri).rstrip("/").rsplit("/", 1)[-1] == system)
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.dates import FutureDate, to_when
 from cds_service.clinical.reading.kinds import ALL
+from cds_service.clinical.recognition import Recognised
 from cds_service.clinical.record import Unread, UnreadKind, When
 
 _CAN_HIDE_ANYTHING = frozenset({"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement"})
@@ -39,7 +40,7 @@ class Describing:
         named = tuple(sorted(set(keys)))
         found = self._content.recogniser.recognise(resource)
         unread = Unread(source, kind, reason, named or found.keys)
-        return self.with_context(unread, resource, anything=self._may_be_anything(unread, resource, found.at_our_place))
+        return self.with_context(unread, resource, anything=self._may_be_anything(unread, resource, found))
 
     def with_context(self, unread: Unread, resource: Any, *, anything: bool | None = None) -> Unread:
         """``unread`` with the date, categories and state of its row."""
@@ -51,15 +52,16 @@ class Describing:
             categories=frozenset(_categories(raw)),
             measured=any(key.startswith(("valueQuantity", "valueInteger", "valueRatio")) for key in raw),
             past=_is_over(raw),
+            in_words=unread.in_words or _is_in_words(raw),
         )
 
-    def _may_be_anything(self, unread: Unread, resource: Any, at_our_place: bool) -> bool:
+    def _may_be_anything(self, unread: Unread, resource: Any, found: Recognised) -> bool:
         if unread.keys:
             return False
         kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
         if not isinstance(kind, str) or kind not in ALL or kind == "Bundle":
             return True
-        return at_our_place or kind in _CAN_HIDE_ANYTHING
+        return found.at_our_place or kind in _CAN_HIDE_ANYTHING
 
     def _when(self, raw: Mapping[str, Any]) -> When | None:
         for path in _DATES:
@@ -86,6 +88,13 @@ def _categories(raw: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(system, str) and system.endswith(_CATEGORIES) and isinstance(code, str):
                 yield code
             left.append(one.get("coding"))
+
+
+def _is_in_words(raw: Mapping[str, Any]) -> bool:
+    """Whether what it is about is said in words only, which the net has looked through."""
+    concept = raw.get("code")
+    text = concept.get("text") if isinstance(concept, Mapping) else None
+    return isinstance(concept, Mapping) and not concept.get("coding") and isinstance(text, str) and bool(text.strip())
 
 
 def _is_over(raw: Mapping[str, Any]) -> bool:

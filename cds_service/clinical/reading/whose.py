@@ -58,7 +58,9 @@ def same_place(one: Address, other: Address) -> bool:
 class Owners:
     """Tells whose resources are, for one chart. References are remembered: charts repeat the same few."""
 
-    def __init__(self, patient_id: str, bases: Iterable[str], *, own_urls: Iterable[str], other_urls: Iterable[str]) -> None:
+    def __init__(
+        self, patient_id: str, bases: Iterable[str], *, own_urls: Iterable[str], other_urls: Iterable[str]
+    ) -> None:
         """``bases``: base URLs of the server that the chart is from. ``own_urls``, ``other_urls``: the ``fullUrl`` of
         this patient's and of other Patients.
         """

@@ -1,0 +1,202 @@
+"""What of a chart was not understood, by what it may hide. Unknown is not absent: this keeps suspicions open.
+
+A row whose own date or category shows that it cannot be about the present complaint hides nothing: an old fever, a
+heart rate. What cannot be told to be harmless is taken to be what matters most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from cds_service.clinical.content import Content, Finding
+from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
+from cds_service.clinical.record import Record, Unread, UnreadKind
+
+MEDICINES = frozenset(
+    {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
+)
+CLOSING_NEEDS = ("observations", "conditions", "medications")
+"""Parts of a chart that can contradict what closes a suspicion: signs and tests, pregnancy and cancer, medicines."""
+PAIN = ("posterior", "leg")
+"""Complaints of pain behind the knee, in the calf, or in the leg without a place: an unstated place counts (F.3)."""
+_NO_COMPLAINTS = frozenset(
+    {"vital-signs", "laboratory", "imaging", "procedure", "social-history", "therapy", "activity"}
+)
+"""FHIR's categories of Observations that hold no complaint and no sign."""
+_NO_TESTS = frozenset({"vital-signs", "social-history", "therapy", "activity"})
+_SURGERY_DAYS = 84
+"""Major surgery counts for 12 weeks (NG158, Wells item 3): an unknown procedure may be one for as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Rows and parts that were not understood.
+
+    Attributes:
+        complaint: may be a current complaint of the knee, calf or leg, or a DVT by itself.
+        signs: may be a sign or a stated suspicion of DVT.
+        risks: may be a major risk of DVT, which counts for a new pain.
+        flags: may be a finding of another red flag.
+        closing: may contradict what closes a suspicion of DVT.
+        medicines: medicines that could not be identified.
+        not_whole: parts of the chart that may contradict it and did not come whole, by key.
+    """
+
+    complaint: tuple[Unread, ...] = ()
+    signs: tuple[Unread, ...] = ()
+    risks: tuple[Unread, ...] = ()
+    flags: tuple[Unread, ...] = ()
+    closing: tuple[Unread, ...] = ()
+    medicines: tuple[Unread, ...] = ()
+    not_whole: frozenset[str] = frozenset()
+
+    @property
+    def forbid_closing(self) -> bool:
+        """Whether anything that could contradict is not known."""
+        return bool(self.closing or self.not_whole)
+
+    @property
+    def on_card(self) -> tuple[Unread, ...]:
+        """What a clinician with this patient should know of, each once. What only keeps a suspicion open is not."""
+        return tuple(dict.fromkeys((*self.complaint, *self.signs, *self.risks, *self.flags, *self.medicines)))
+
+    @property
+    def of_concern(self) -> tuple[Unread, ...]:
+        """Everything that may matter for a patient with a complaint, each once."""
+        return tuple(dict.fromkeys((*self.complaint, *self.signs, *self.risks, *self.flags, *self.closing)))
+
+
+def doubts_of(content: Content, record: Record, today: date) -> Doubts:
+    """The doubts that ``record`` leaves on ``today``."""
+    looking = _Looking(content, today)
+    unread = record.unread
+    return Doubts(
+        complaint=tuple(one for one in unread if looking.may_be_complaint(one)),
+        signs=tuple(one for one in unread if looking.may_be_sign(one)),
+        risks=tuple(one for one in unread if looking.may_be_risk(one)),
+        flags=tuple(one for one in unread if looking.may_be_flag(one)),
+        closing=tuple(one for one in unread if looking.may_contradict(one)),
+        medicines=tuple(one for one in unread if looking.may_be_medicine(one)),
+        not_whole=record.not_whole.intersection(CLOSING_NEEDS),
+    )
+
+
+class _Looking:
+    """What one row may be, by what of it can be seen."""
+
+    def __init__(self, content: Content, today: date) -> None:
+        self._content = content
+        self._today = today
+        self._complaint_days = max(self._days(one) for one in content.findings.values() if one.complaint)
+        self._flag_terms = {key for flag in content.red_flags.values() for key in flag.when.terms()}
+
+    def may_be_complaint(self, one: Unread) -> bool:
+        """A complaint opens the gate; so does a DVT on record."""
+        if one.anything:
+            return self._may_be_anything_felt(one, self._complaint_days) and not one.measured
+        if one.past:
+            return False
+        if DVT in one.keys and self._is_recent(one, self._content.pathway.stale_sign.days):
+            return True
+        named = (finding for _, finding in self._findings(one) if finding.complaint)
+        return any(self._is_recent(one, self._days(finding)) for finding in named)
+
+    def may_be_sign(self, one: Unread) -> bool:
+        """Local signs count as long as an unresolved one does; the others as long as they are recent."""
+        stale = self._content.pathway.stale_sign.days
+        if one.anything:
+            return self._may_be_anything_felt(one, stale)
+        if one.past:
+            return False
+        if DVT in one.keys and self._is_recent(one, stale):
+            return True
+        named = (
+            finding
+            for key, finding in self._findings(one)
+            if finding.dvt.local_sign or finding.complaint in (*PAIN, "by_itself") or key in (SELF_TEST, SCAN)
+        )
+        return any(self._is_recent(one, max(stale, self._days(finding))) for finding in named)
+
+    def may_be_risk(self, one: Unread) -> bool:
+        """A procedure of the last weeks may be an operation; a problem may be a cancer or a pregnancy."""
+        if one.anything:
+            if one.resource == "Procedure":
+                return self._is_recent(one, _SURGERY_DAYS)
+            return one.resource == "Condition" and not one.in_words
+        named = (finding for _, finding in self._findings(one) if finding.dvt.risk == "major")
+        return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
+
+    def may_be_flag(self, one: Unread) -> bool:
+        """A finding of a red-flag rule, within its own window."""
+        if one.anything:
+            return self._may_be_anything_felt(one, self._complaint_days)
+        named = (finding for key, finding in self._findings(one) if key in self._flag_terms)
+        return any(self._is_recent(one, self._own_days(finding)) for finding in named)
+
+    def may_contradict(self, one: Unread) -> bool:
+        """What would keep a suspicion open were it understood: see ``dvt_closing``."""
+        if one.anything:
+            return self._may_be_anything_contradicting(one)
+        if DVT in one.keys:
+            return True
+        named = (
+            finding
+            for key, finding in self._findings(one)
+            if finding.dvt.risk
+            or finding.dvt.local_sign
+            or finding.dvt.wells_item
+            or finding.complaint in PAIN
+            or key in (SCAN, D_DIMER, ANTICOAGULANT, MALIGNANCY, PE_SYMPTOMS, SELF_TEST)
+        )
+        return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
+
+    def may_be_medicine(self, one: Unread) -> bool:
+        """A medicine that may be an anticoagulant."""
+        return ANTICOAGULANT in one.keys or (one.anything and one.resource in MEDICINES and self._is_taken(one))
+
+    def _may_be_anything_felt(self, one: Unread, days: int) -> bool:
+        """A complaint, a sign or a suspicion: in a problem or an observation, or in what is no resource at all."""
+        if one.in_words:
+            return False
+        if one.resource == "Observation":
+            return one.categories.isdisjoint(_NO_COMPLAINTS) and self._is_recent(one, days)
+        if one.resource in ("Condition", ""):
+            return not one.past and self._is_recent(one, days)
+        return one.resource not in MEDICINES and one.resource not in ("Procedure", "Patient")
+
+    def _may_be_anything_contradicting(self, one: Unread) -> bool:
+        if one.resource in MEDICINES:
+            return self._is_taken(one)
+        if one.resource == "Observation":
+            recent = self._is_recent(one, self._content.pathway.stale_sign.days)
+            return recent and one.categories.isdisjoint(_NO_TESTS)
+        return one.resource not in ("Procedure", "Patient")
+
+    def _is_taken(self, one: Unread) -> bool:
+        """One that has ended counts as long as an anticoagulant that has ended does."""
+        return not one.past or self._is_recent(one, self._own_days(self._content.findings[ANTICOAGULANT]))
+
+    def _findings(self, one: Unread) -> Iterator[tuple[str, Finding]]:
+        for key in one.keys:
+            measure = self._content.measures.get(key)
+            name = measure.finding if measure is not None else key
+            if name in self._content.findings:
+                yield name, self._content.findings[name]
+
+    def _is_recent(self, one: Unread, days: int | None) -> bool:
+        """Undated rows are: they may be of today."""
+        return days is None or one.when is None or (self._today - one.when.day).days <= days
+
+    def _own_days(self, finding: Finding) -> int | None:
+        return finding.recency.days if finding.recency else None
+
+    def _days(self, finding: Finding) -> int:
+        """How long a finding counts as a complaint (see ``leg.complaints``)."""
+        return max(self._own_days(finding) or 0, self._content.pathway.complaint.days)
+
+
+def unreadable_patient(unread: Iterable[Unread]) -> bool:
+    """Whether the Patient could not be read, so that age and sex are not known."""
+    return any(one.resource == "Patient" and one.kind is UnreadKind.INVALID for one in unread)
