@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
-from cds_service.clinical.record import Fact
+from cds_service.clinical.record import Fact, RowState
 from cds_service.hooks.messages import Card
 
 
@@ -33,6 +33,7 @@ def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:
                 {"source": one.source, "kind": one.kind.value, "reason": one.reason, "about": list(one.keys)}
                 for one in assessment.record.unread
             ],
+            "rows": {state.value: assessment.record.rows(state) for state in RowState},
             "silent_because": assessment.silent_because or None,
         },
     }
@@ -77,6 +78,14 @@ def explained(assessment: Assessment) -> dict[str, Any]:
         "orders": [
             {"order": one.order, "side": one.side.value, "completed": one.completed, "source": one.source}
             for one in assessment.record.orders
+        ],
+        "stops": [
+            {"finding": one.key, "substance": one.substance or None, "date": one.when.text if one.when else None}
+            for one in assessment.record.stops
+        ],
+        "ledger": [
+            {"state": line.state.value, "resource": line.resource, "reason": line.reason, "count": line.count}
+            for line in assessment.record.ledger
         ],
         "set_aside": [{"why": why, "count": count} for why, count in assessment.record.set_aside],
         "not_available": list(assessment.record.not_available),

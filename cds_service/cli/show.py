@@ -53,9 +53,22 @@ def _facts(console: Console, content: Content, assessment: Assessment) -> None:
     for placed in assessment.record.orders:
         console.print(Text(f"Order: {placed.order}, {placed.side.value} ({placed.source})"))
     for unread in assessment.record.unread:
-        console.print(Text(f"Not read: {unread.source} {unread.reason}", style="yellow"))
+        about = f" (may be about {', '.join(unread.keys)})" if unread.keys else ""
+        console.print(Text(f"Not understood: {unread.source} {unread.reason}{about}", style="yellow"))
     for why, count in assessment.record.set_aside:
         console.print(Text(f"Set aside: {count} x {why}"))
+    for stop in assessment.record.stops:
+        when = stop.when.text if stop.when else "date unknown"
+        console.print(Text(f"Stopped: {stop.substance or content.name(stop.key)}, {when} ({stop.source})"))
+    _ledger(console, assessment)
+
+
+def _ledger(console: Console, assessment: Assessment) -> None:
+    """Every row that came, by what became of it."""
+    table = Table("Rows", "State", "Resource", "Reason", title="Ledger", title_justify="left")
+    for line in assessment.record.ledger:
+        table.add_row(str(line.count), line.state.value.replace("_", " "), line.resource, line.reason)
+    console.print(table)
 
 
 def _leg(console: Console, content: Content, leg: LegAssessment) -> None:

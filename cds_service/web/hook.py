@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from cds_service.clinical.record import RowState
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.logs import get_log
 from cds_service.ground.stages import Stages
@@ -130,6 +131,7 @@ def _log_call(answer: Answer, prefetched: Prefetched, shown: Shown, seconds: flo
         cards=len(shown.cards),
         rules=",".join(f"{card.rule}:{fate}" for card, fate in shown.fates),
         entries=record.entries,
+        rows=",".join(f"{state.value}:{count}" for state in RowState if (count := record.rows(state))),
         unread=len(record.unread),
         read=",".join(part.key for part in prefetched.parts if part.was_read),
         lacking=",".join(f"{part.key}:{part.why}" for part in prefetched.lacking),

@@ -16,7 +16,7 @@ from cds_service import __version__
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT_RULE
-from cds_service.clinical.record import UnreadKind
+from cds_service.clinical.record import RowState, UnreadKind
 from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.ground.stages import Stages
 from cds_service.hooks.audit.journal import Journal, NoJournal
@@ -55,6 +55,9 @@ class Metrics:
             "knee_cds_silent", "Answers with nothing to say, by the reason.", ["reason"], registry=self.registry
         )
         self.entries = Counter("knee_cds_entries", "Resources in the charts judged.", registry=self.registry)
+        self.rows = Counter(
+            "knee_cds_rows", "Rows of the charts judged, by what became of them.", ["state"], registry=self.registry
+        )
         self.unread = Counter(
             "knee_cds_unread", "Parts of charts that could not be read.", ["kind"], registry=self.registry
         )
@@ -88,6 +91,8 @@ class Metrics:
             self.calls.labels(outcome)
         for fate in ("shown", "reminder", "silent"):
             self.cards.labels(DVT_RULE, "critical", fate)
+        for state in RowState:
+            self.rows.labels(state.value)
         for kind in UnreadKind:
             self.unread.labels(kind.value)
         self.registry.register(_RegisterState(register))
@@ -132,6 +137,8 @@ class Metrics:
         if assessment.silent_because:
             self.silent.labels(assessment.silent_because).inc()
         self.entries.inc(assessment.record.entries)
+        for line in assessment.record.ledger:
+            self.rows.labels(line.state.value).inc(line.count)
         for unread in assessment.record.unread:
             self.unread.labels(unread.kind.value).inc()
         self.seconds.observe(stages.total)

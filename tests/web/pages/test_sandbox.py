@@ -593,5 +593,5 @@ def test_silence_is_explained(sandbox: Server) -> None:
 
 
 def test_what_was_not_read_or_set_aside_is_named(sandbox: Server) -> None:
-    assert ">Not read<" in drawn(sandbox, opened(sandbox, "unreadable-parts"))
+    assert ">Not understood<" in drawn(sandbox, opened(sandbox, "unreadable-parts"))
     assert ">Set aside<" in drawn(sandbox, opened(sandbox, "entered-in-error"))
