@@ -37,7 +37,6 @@ ALLOWED = {
         "web",
         "cli",
         "hooks/examples.py",
-        "hooks/outbound.py",
         "hooks/register",
         "hooks/clients",
         "hooks/audit",

@@ -20,11 +20,9 @@ from cds_service.cli.report import as_json as report
 from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
 from cds_service.clinical.assessment import Assessment
-from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
+from cds_service.ground.errors import NothingToJudgeBy, TooLarge, UnusableInput
 from cds_service.ground.settings import Settings
-from cds_service.hooks.bundles import OneChart
 from cds_service.hooks.messages import Card
-from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service, load_content
 from cds_service.hooks.showing import checked
 from cds_service.hooks.terminology import resources
@@ -71,7 +69,7 @@ def _one(
 ) -> None:
     try:
         cards, assessment = judge(service, document, now)
-    except (UnusableInput, NothingToJudgeBy, ValidationError) as error:
+    except (UnusableInput, TooLarge, NothingToJudgeBy, ValidationError) as error:
         tally.unusable += 1
         words = _words(error)
         if as_json:
@@ -97,16 +95,11 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     """Cards, checked as those that a client gets, and assessment of one document.
 
     Raises:
-        UnusableInput, NothingToJudgeBy, pydantic.ValidationError: the document cannot be judged.
+        UnusableInput, TooLarge, NothingToJudgeBy, pydantic.ValidationError: the document cannot be judged.
     """
     given = understand(document)
-    if isinstance(given, OneChart):
-        assessment = service.judge(given.context.patientId, given.entries, now)
-        cards = service.cards(assessment, given.context, now)
-    else:
-        answer = service.answer(given, gather(given.prefetch), now)
-        cards, assessment = answer.cards, answer.assessment
-    return checked(cards, service.own_urls)[0], assessment
+    answer = service.answer(given.request, given.prefetched, now)
+    return checked(answer.cards, service.own_urls)[0], answer.assessment
 
 
 def _words(error: Exception) -> str:

@@ -8,9 +8,13 @@ from typing import IO
 import orjson
 
 from cds_service.ground.errors import UnusableInput
+from cds_service.ground.strict_json import JsonLimits, parse
 from cds_service.hooks.bundles import OneChart, one_chart
 from cds_service.hooks.messages import HOOK, HookRequest
+from cds_service.hooks.prefetch import gather
 
+_LIMITS = JsonLimits(depth=64, entries=1_000_000)
+"""A file on one's own machine may hold more than a call."""
 _NOBODY = "Practitioner/command-line"
 
 
@@ -33,19 +37,18 @@ def documents(stream: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def understand(document: bytes) -> OneChart | HookRequest:
+def understand(document: bytes) -> OneChart:
     """One document as an input.
 
     Raises:
-        UnusableInput: not JSON, not one patient's Bundle, not a hook request.
+        TooLarge: longer strings or more in it than any chart has.
+        UnusableInput: not JSON with one meaning, not one patient's Bundle, not a hook request.
         pydantic.ValidationError: a hook request with wrong fields.
     """
-    try:
-        value = orjson.loads(document)
-    except orjson.JSONDecodeError as error:
-        raise UnusableInput(f"not JSON: line {error.lineno}, column {error.colno}") from error
+    value = parse(document, _LIMITS)
     if isinstance(value, dict) and "hook" in value:
-        return HookRequest.model_validate({"hook": HOOK, **value})
+        request = HookRequest.model_validate({"hook": HOOK, **value})
+        return OneChart(request, gather(request.prefetch))
     if isinstance(value, dict) and value.get("resourceType") == "Bundle":
         return one_chart(value, _NOBODY)
     raise UnusableInput("neither a FHIR Bundle nor a CDS Hooks request")

@@ -1,9 +1,14 @@
-"""CDS Hooks 2.0 messages: strict where we send, liberal where we receive (unknown fields are ignored)."""
+"""CDS Hooks 2.0 messages: strict where we send, liberal where we receive.
+
+Unknown fields are ignored. An optional field that cannot be used is dropped, and the answer says so: a chart that came
+whole is judged all the same.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -13,8 +18,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     TypeAdapter,
+    ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
 from cds_service.hooks.order_draft import OrderDraft
@@ -24,6 +33,7 @@ SERVICE_ID = "posterior-knee-pain"
 CANARY_USER = "Practitioner/knee-cds-canary"
 """Under whom the canary calls: no clinician."""
 
+_BEARER = re.compile("bearer", re.IGNORECASE | re.ASCII)
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _USER = re.compile(r"(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}")
 
@@ -35,6 +45,11 @@ def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _without_type(kind: str) -> AfterValidator:
+    """Takes ``Patient/1`` for ``1``, where only a Patient can be meant."""
+    return AfterValidator(lambda value: value.removeprefix(f"{kind}/"))
 
 
 _URL = TypeAdapter(AnyHttpUrl)
@@ -58,7 +73,9 @@ def _written_as(pattern: str, **more: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
 
 
-FhirId = Annotated[str, _matches(_FHIR_ID, "a bare FHIR id"), _written_as(_FHIR_ID.pattern)]
+_A_FHIR_ID = _matches(_FHIR_ID, "a bare FHIR id")
+PatientId = Annotated[str, _without_type("Patient"), _A_FHIR_ID, _written_as(f"(Patient/)?{_FHIR_ID.pattern}")]
+EncounterId = Annotated[str, _without_type("Encounter"), _A_FHIR_ID, _written_as(f"(Encounter/)?{_FHIR_ID.pattern}")]
 UserReference = Annotated[
     str,
     _matches(_USER, "Practitioner, PractitionerRole, Patient or RelatedPerson with an id"),
@@ -74,19 +91,24 @@ class Context(_Received):
     """``context`` of patient-view."""
 
     userId: UserReference  # noqa: N815 - the standard's spelling
-    patientId: FhirId  # noqa: N815
-    encounterId: FhirId | None = None  # noqa: N815
+    patientId: PatientId  # noqa: N815
+    encounterId: EncounterId | None = None  # noqa: N815
 
 
 class FhirAuthorization(_Received):
     """The token the client lends for reading its FHIR server. Never logged or stored."""
 
     access_token: Annotated[str, Field(min_length=1, repr=False)]
-    token_type: Literal["Bearer"]
+    token_type: Annotated[str, _matches(_BEARER, "Bearer"), _written_as("[Bb][Ee][Aa][Rr][Ee][Rr]")]
     expires_in: Annotated[int, Field(ge=-(2**53), le=2**53), BeforeValidator(_is_number)]
     scope: Annotated[str, Field(min_length=1)]
     subject: Annotated[str, Field(min_length=1)]
     patient: str | None = None
+
+
+_Place = tuple[int | str, ...]
+_DROPPED: tuple[_Place, ...] = (("fhirServer",), ("fhirAuthorization",), ("context", "encounterId"))
+"""Fields that a judgement can do without. One that cannot be used counts as not sent, all of it."""
 
 
 class HookRequest(_Received):
@@ -98,6 +120,39 @@ class HookRequest(_Received):
     fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = None  # noqa: N815
     fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
     prefetch: dict[str, Any] | None = None
+    _dropped: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What could not be used of the optional fields, by our own names: ``fhirAuthorization.expires_in``."""
+        return self._dropped
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_what_is_unusable(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if not isinstance(value, Mapping):
+                raise
+            wrong = [one["loc"] for one in error.errors(include_url=False, include_input=False, include_context=False)]
+            unusable = {part for part in _DROPPED for place in wrong if place[: len(part)] == part}
+            request = handler(_without(value, unusable))  # what else is wrong ends the call
+            told = {".".join(map(str, place)) for place in wrong}
+            request._dropped = tuple(sorted(told))
+            return request
+
+
+def _without(call: Mapping[str, Any], unusable: Collection[_Place]) -> dict[str, Any]:
+    """The call without some of its fields, which may lie one level down."""
+    found = dict(call)
+    for *above, name in unusable:
+        holder = found
+        for step in map(str, above):
+            holder[step] = dict(holder[step])
+            holder = holder[step]
+        holder.pop(str(name), None)
+    return found
 
 
 class _Sent(BaseModel):

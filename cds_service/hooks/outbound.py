@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from http.client import RemoteDisconnected
 from typing import Any
 
-import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
@@ -26,9 +25,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from cds_service.ground.networks import ForbiddenAddress, Networks
+from cds_service.ground.addresses import Address
+from cds_service.ground.errors import TooLarge, UnusableInput
+from cds_service.ground.networks import ForbiddenAddress, Networks, is_loopback
+from cds_service.ground.strict_json import JsonLimits, parse
 
 MOST_BYTES = 20_000_000
+ANSWER_LIMITS = JsonLimits(depth=64, entries=10_000)
+PLAIN_HTTP = "plain_http"
+"""The code for a server that may not be sent a secret, since others on the way could read it."""
 _CHUNK = 65_536
 _REFUSALS = {401: "refused", 403: "refused", 404: "not_found", 410: "not_found", 429: "limited"}
 
@@ -74,7 +79,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server answered. ``value``: the JSON of its body; None if it is empty or no JSON object."""
+    """What a server answered. ``value``: the JSON of its body; None if it is no JSON object that means one thing."""
 
     status: int
     headers: Mapping[str, str]
@@ -92,9 +97,11 @@ class Transport:
         ca_bundle: str | None,
         networks: Networks,
         most_bytes: int = MOST_BYTES,
+        limits: JsonLimits = ANSWER_LIMITS,
         accept: str = "application/fhir+json",
     ) -> None:
         """``size``: most connections kept to one server. ``per_call``: seconds for a single call.
+        ``limits``: of the JSON of an answer.
 
         Raises:
             OSError: ``ca_bundle`` cannot be read.
@@ -105,6 +112,7 @@ class Transport:
         self._per_call = per_call
         self._networks = networks
         self._most_bytes = most_bytes
+        self._limits = limits
         self._accept = accept
 
     def close(self) -> None:
@@ -138,13 +146,15 @@ class Transport:
         """One request, sent once: a write that got no answer may have been done all the same.
 
         Raises:
-            NoAnswer: with the code of the reason; ``unreachable`` and ``forbidden_address`` only if nothing was sent.
+            NoAnswer: with the code of the reason; nothing was sent if it is ``unreachable``, ``forbidden_address`` or
+                ``plain_http``.
         """
         own = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
         _mine.line, _mine.networks = line, self._networks
         try:
             with self._answer(_prepared(url, {**own, **headers}, method, body), line) as answer:
-                return Reply(answer.status_code, answer.headers, _object(_content(answer, self._most_bytes)))
+                content = _content(answer, self._most_bytes)
+                return Reply(answer.status_code, answer.headers, _object(content, self._limits))
         except _Reset:
             raise NoAnswer("cut_short") from None
         except NoAnswer as error:
@@ -158,12 +168,14 @@ class Transport:
 
     def _send(self, url: str, headers: Mapping[str, str], line: Line) -> Any:
         with self._answer(_prepared(url, headers), line) as answer:
-            return _body(answer, self._most_bytes)
+            return _body(answer, self._most_bytes, self._limits)
 
     def _answer(self, request: requests.PreparedRequest, line: Line) -> requests.Response:
         left = min(line.left, self._per_call)
         if left <= 0 or line.ended:
             raise NoAnswer("timeout")
+        if "Authorization" in request.headers and not may_carry_secrets(request.url or ""):
+            raise NoAnswer(PLAIN_HTTP)
         try:
             return self._adapter.send(request, stream=True, timeout=left)
         except requests.Timeout as error:
@@ -174,6 +186,16 @@ class Transport:
             raise NoAnswer("forbidden_address" if _was_forbidden(error) else "unreachable") from error
         except (requests.RequestException, ValueError, OSError) as error:
             raise NoAnswer("not_fhir") from error
+
+
+def may_carry_secrets(url: str) -> bool:
+    """Whether nobody on the way to ``url`` can read what is sent: it goes over TLS, or stays on this machine."""
+    if url.startswith("https://"):
+        return True
+    try:
+        return is_loopback(Address.parse(url.partition("?")[0]).host)
+    except ValueError:
+        return False
 
 
 class _Mounted(requests.adapters.BaseAdapter):
@@ -212,7 +234,7 @@ def _prepared(
     return request
 
 
-def _body(answer: requests.Response, most_bytes: int) -> Any:
+def _body(answer: requests.Response, most_bytes: int, limits: JsonLimits) -> Any:
     if 300 <= answer.status_code < 400:
         raise NoAnswer("redirect")
     if answer.status_code != 200:
@@ -220,18 +242,20 @@ def _body(answer: requests.Response, most_bytes: int) -> Any:
     if "json" not in answer.headers.get("Content-Type", "json").lower():
         raise NoAnswer("not_fhir")
     try:
-        found = orjson.loads(_content(answer, most_bytes))
-    except orjson.JSONDecodeError as error:
+        found = parse(_content(answer, most_bytes), limits)
+    except TooLarge as error:
+        raise NoAnswer("too_large") from error
+    except UnusableInput as error:
         raise NoAnswer("not_fhir") from error
     if not isinstance(found, dict):  # null too: from a server it does not mean "none"
         raise NoAnswer("wrong_type")
     return found
 
 
-def _object(content: bytes) -> dict[str, Any] | None:
+def _object(content: bytes, limits: JsonLimits) -> dict[str, Any] | None:
     try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        found = parse(content, limits)
+    except (TooLarge, UnusableInput):
         return None
     return found if isinstance(found, dict) else None
 

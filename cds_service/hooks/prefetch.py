@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
-from cds_service.hooks.rows import Rows, read_row
+from cds_service.hooks.outcomes import OUTCOME, says_none
+from cds_service.hooks.searchset import BUNDLE, WRONG_TYPE, Matches, Searchset, brings_resource, read_searchset
 
 PATIENT = "patient"
 _SEARCHES = {
@@ -20,7 +21,6 @@ _SEARCHES = {
     "medications": ("MedicationRequest", "&status=active,completed"),
     "orders": ("ServiceRequest", "&status=active,on-hold,completed"),
 }
-OUTCOME = "OperationOutcome"
 KEYS = (PATIENT, *_SEARCHES)
 JUDGED_BY = ("observations", "conditions")
 """Keys that can hold a complaint; without any of them there is nothing to judge by."""
@@ -35,6 +35,14 @@ NAMES = {
     "medications": "medicines",
     "orders": "orders",
 }
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "": (),
+    PATIENT: ("Patient",),
+    **{key: (kind,) for key, (kind, _) in _SEARCHES.items()},
+    "medications": ("MedicationRequest", "MedicationStatement"),
+}
+"""The resource types that each key asks for; none for a key of the site's own, which may ask for anything."""
 
 
 class KeyState(StrEnum):
@@ -55,8 +63,10 @@ class Part:
     """One prefetch key.
 
     Attributes:
+        key: one of ``KEYS``; empty for a key of the site's own, whose name is never kept.
+        entries: every row that came, also those that bring no resource.
         next_page: where the rest of a truncated search is, if the sender said so.
-        matches: how many resources the search itself found on this page.
+        matches: the resources that the search itself found.
         total: how many it found in all, if the sender said so.
         why: a code for what keeps it from being whole; empty if it is.
         was_read: it came from the FHIR server, at least in part.
@@ -66,7 +76,7 @@ class Part:
     state: KeyState
     entries: tuple[ChartEntry, ...] = ()
     next_page: str | None = None
-    matches: int = 0
+    matches: Matches = Matches()  # noqa: RUF009 - frozen
     total: int | None = None
     why: str = ""
     was_read: bool = False
@@ -74,24 +84,41 @@ class Part:
     @property
     def words(self) -> str:
         """For a clinician: ``procedures``, ``observations (not all)``."""
-        return NAMES[self.key] + (" (not all)" if self.entries or self.state is KeyState.TRUNCATED else "")
+        is_part = self.state is KeyState.TRUNCATED or self.has_some
+        return NAMES[self.key] + (" (not all)" if is_part and self.key != PATIENT else "")
+
+    @property
+    def has_some(self) -> bool:
+        """Whether resources of the kind asked for came."""
+        return any(entry.kind in KINDS[self.key] for entry in self.entries)
+
+    @property
+    def has_resources(self) -> bool:
+        """Whether any resources of a chart came."""
+        return any(map(brings_resource, self.entries))
 
 
 @dataclass(frozen=True, slots=True)
 class Prefetched:
-    """The chart as it came, one part a key, in the order of ``KEYS``."""
+    """The chart as it came, one part a key, in the order of ``KEYS``. ``others``: keys of the site's own."""
 
     parts: tuple[Part, ...]
+    others: tuple[Part, ...] = ()
 
     @property
     def entries(self) -> tuple[ChartEntry, ...]:
-        """The entries of all parts."""
-        return tuple(entry for part in self.parts for entry in part.entries)
+        """The entries of all parts; those of ``patient`` come first."""
+        return tuple(entry for part in (*self.parts, *self.others) for entry in part.entries)
 
     @property
     def lacking(self) -> tuple[Part, ...]:
         """Parts that did not come whole."""
         return tuple(part for part in self.parts if part.state in LACKING)
+
+    @property
+    def unused(self) -> int:
+        """How many keys of the site's own could not be used, or not wholly."""
+        return sum(part.state in LACKING for part in self.others)
 
     @property
     def to_read(self) -> tuple[Part, ...]:
@@ -101,17 +128,17 @@ class Prefetched:
     def with_parts(self, read: Sequence[Part]) -> Prefetched:
         """The same with some parts replaced."""
         newer = {part.key: part for part in read}
-        return Prefetched(tuple(newer.get(part.key, part) for part in self.parts))
+        return replace(self, parts=tuple(newer.get(part.key, part) for part in self.parts))
 
     def check_patient(self, patient_id: str) -> None:
-        """Whether the chart is the right one; to be asked before anything more is read.
+        """Whether the chart that was sent is the right one; to be asked before anything more is read.
 
         Raises:
             UnusableInput: the Patient is not the one of the context.
         """
-        for part in self.parts:
-            if part.key == PATIENT and any(entry.identity != patient_id for entry in part.entries):
-                raise UnusableInput("prefetch.patient is not the patient of context.patientId")
+        sent = [part for part in self.parts if part.key == PATIENT and not part.was_read]
+        if any(is_anothers(part, patient_id) for part in sent):
+            raise UnusableInput("prefetch.patient is not the patient of context.patientId")
 
     def check(self, patient_id: str) -> None:
         """Whether there is anything to judge by.
@@ -122,8 +149,20 @@ class Prefetched:
         """
         self.check_patient(patient_id)
         judged_by = [part for part in self.parts if part.key in JUDGED_BY]
-        if not any(part.entries or part.state not in LACKING for part in judged_by):
+        is_any_whole = any(part.state not in LACKING for part in judged_by)
+        if not is_any_whole and not any(part.has_resources for part in (*judged_by, *self.others)):
             raise NothingToJudgeBy({part.key: part.why for part in judged_by})
+
+
+def is_anothers(part: Part, patient_id: str) -> bool:
+    """Whether ``part`` brings Patients and none of them is the one of this id."""
+    patients = [entry for entry in part.entries if entry.kind == "Patient"]
+    return bool(patients) and patient_id not in map(patient_name, patients)
+
+
+def patient_name(patient: ChartEntry) -> str:
+    """The id of a Patient, or the UUID that it goes by in a Bundle; empty if it has neither."""
+    return patient.identity or (patient.full_url or "").removeprefix("urn:uuid:")
 
 
 def templates(content: Content) -> dict[str, str]:
@@ -150,111 +189,51 @@ def query(key: str, patient_id: str) -> str:
 
 
 def gather(prefetch: Mapping[str, Any] | None) -> Prefetched:
-    """Every known key of ``prefetch``; others are ignored."""
+    """Every key of ``prefetch``, by what it holds. Those that are not ours are read too: charts come in many cuts."""
     sent = prefetch or {}
-    return Prefetched(
-        tuple(read_part(key, sent[key]) if key in sent else Part(key, KeyState.MISSING, why="not_sent") for key in KEYS)
-    )
+    parts = [read_part(key, sent[key]) if key in sent else Part(key, KeyState.MISSING, why="not_sent") for key in KEYS]
+    return Prefetched(tuple(parts), tuple(_read_other(value) for key, value in sent.items() if key not in KEYS))
 
 
 def read_part(key: str, value: Any) -> Part:
-    """One key's value, as prefetched or as the FHIR server answered."""
+    """One key's value, as prefetched or as the FHIR server answered. ``key``: empty for one of the site's own."""
     if value is None:
         return Part(key, KeyState.EMPTY)
     kind = value.get("resourceType") if isinstance(value, dict) else None
     if kind == OUTCOME:
-        return Part(key, KeyState.FAILED, why="operation_outcome")
-    if kind == "Bundle" and key != PATIENT:
-        return _read_bundle(key, value)
-    if kind in _kinds(key):
-        return Part(key, KeyState.PRESENT, (ChartEntry(value),))
-    return Part(key, KeyState.FAILED, why="wrong_type")
+        is_none = key != PATIENT and says_none(value)
+        return Part(key, KeyState.EMPTY) if is_none else Part(key, KeyState.FAILED, why="operation_outcome")
+    if kind == BUNDLE:
+        return part_of(key, read_searchset(value))
+    entry = ChartEntry(value)
+    if entry.kind is None:
+        return Part(key, KeyState.FAILED, why=WRONG_TYPE)
+    if KINDS[key] and entry.kind not in KINDS[key]:
+        return Part(key, KeyState.FAILED, (entry,), why=WRONG_TYPE)
+    return Part(key, KeyState.PRESENT, (entry,), matches=Matches(nameless=1))
 
 
-def _kinds(key: str) -> tuple[str, ...]:
-    if key == PATIENT:
-        return ("Patient",)
-    kind = _SEARCHES[key][0]
-    return (kind, "MedicationStatement") if key == "medications" else (kind,)
+def part_of(key: str, found: Searchset) -> Part:
+    """What came as a Bundle for ``key``."""
+    state, why = _state(key, found)
+    return Part(key, state, found.entries, found.next_page, found.matches, found.total, why)
 
 
-def _read_bundle(key: str, bundle: Mapping[str, Any]) -> Part:
-    rows = bundle.get("entry")
-    if not isinstance(rows, list | Rows | None):
-        return Part(key, KeyState.FAILED, why="wrong_type")
-    found = _rows(bundle)
-    entries = [entry for entry, _ in found if entry is not None]
-    matches, kinds = _matches(found)
-    outcomes = [entry for entry in entries if entry.kind == OUTCOME]
-    resources = tuple(entry for entry in entries if entry.kind != OUTCOME) if outcomes else tuple(entries)
-    if any(_is_failure(entry.resource) for entry in outcomes):
-        return Part(key, KeyState.FAILED, resources, why="operation_outcome")
-    if matches and kinds.isdisjoint((*_kinds(key), None)):
-        return Part(key, KeyState.FAILED, why="wrong_type")
-    next_page, total = _next_page(bundle), _total(bundle)
-    if next_page is not None or (total or 0) > matches:
-        return Part(key, KeyState.TRUNCATED, resources, next_page, matches, total, "page")
-    state = KeyState.PRESENT if resources else KeyState.EMPTY
-    return Part(key, state, resources, matches=matches, total=total)
+def _state(key: str, found: Searchset) -> tuple[KeyState, str]:
+    kinds = KINDS[key]
+    if found.failed:
+        return KeyState.FAILED, found.failed
+    if kinds and found.matches and found.kinds.isdisjoint((*kinds, None)):
+        return KeyState.FAILED, WRONG_TYPE
+    if found.flaw:
+        return KeyState.TRUNCATED, found.flaw
+    if any(map(brings_resource, found.entries)):
+        return KeyState.PRESENT, ""
+    is_none = key != PATIENT and found.says_none
+    return (KeyState.EMPTY, "") if is_none else (KeyState.FAILED, WRONG_TYPE)
 
 
-def _rows(bundle: Mapping[str, Any]) -> list[tuple[ChartEntry | None, str | None]]:
-    """Each row of a Bundle as its entry, if it brings one, and its search mode."""
-    rows = bundle.get("entry")
-    if isinstance(rows, Rows):
-        return rows.entries()
-    rows = [] if rows is None else rows
-    return [read_row(row) for row in (rows if isinstance(rows, list) else [rows])]
-
-
-def bundle_entries(bundle: Mapping[str, Any]) -> Iterator[ChartEntry]:
-    """The entries of a Bundle; what is no entry is passed on as it is, so that it is counted as unread."""
-    return (entry for entry, _ in _rows(bundle) if entry is not None)
-
-
-def _matches(rows: Iterable[tuple[ChartEntry | None, str | None]]) -> tuple[int, set[str | None]]:
-    """How many resources the search itself found, each counted once, and their kinds.
-
-    Included ones and outcomes are none of them.
-    """
-    named: set[tuple[str | None, str]] = set()
-    kinds: set[str | None] = set()
-    nameless = 0
-    for entry, mode in rows:
-        head = entry.head if entry is not None else None
-        kind, identity = (head.resourceType, head.id) if head is not None else _named(entry)
-        if mode == "include" or mode == "outcome" or kind == OUTCOME:
-            continue
-        if identity is None:
-            nameless += 1
-        else:
-            named.add((kind, identity))
-        kinds.add(kind)
-    return len(named) + nameless, kinds
-
-
-def _named(entry: ChartEntry | None) -> tuple[str | None, str | None]:
-    return (None, None) if entry is None else (entry.kind, entry.identity)
-
-
-def _is_failure(outcome: Mapping[str, Any]) -> bool:
-    """Whether an OperationOutcome reports an error, and not the warning that goes with an empty result."""
-    issues = outcome.get("issue")
-    return not isinstance(issues, list) or any(
-        isinstance(issue, dict) and issue.get("severity") in ("error", "fatal") for issue in issues
-    )
-
-
-def _total(bundle: Mapping[str, Any]) -> int | None:
-    total = bundle.get("total")
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
-
-
-def _next_page(bundle: Mapping[str, Any]) -> str | None:
-    """The address of the next page; empty if one is announced without an address, None if there is none."""
-    links = bundle.get("link")
-    for link in links if isinstance(links, list) else ():
-        if isinstance(link, dict) and link.get("relation") == "next":
-            url = link.get("url")
-            return url if isinstance(url, str) else ""
-    return None
+def _read_other(value: Any) -> Part:
+    """A key of the site's own. What brings nothing of a chart is not ours to complain of on a card."""
+    part = read_part("", value)
+    return part if part.has_resources else replace(part, entries=())

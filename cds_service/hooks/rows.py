@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from cds_service.clinical.reading import ChartEntry, Head
 from cds_service.ground.strict_json import JsonLimits, parse
+from cds_service.hooks.outcomes import is_harmless
+
+ReadRow = tuple[ChartEntry, str | None, str]
+"""The entry of a row, its search mode, and a code for what the row says against its own result; empty for nothing."""
+REPORTED = "operation_outcome"
+NOT_UNDERSTOOD = "not_understood"
+_SUCCESS = re.compile(r"2\d\d(\D.*)?", re.DOTALL)
 
 
 class Search(Struct, gc=False):
@@ -25,6 +33,7 @@ class Row(Struct, gc=False):
     full_url: str | None = field(default=None, name="fullUrl")
     search: Search | None = None
     response: Any = None
+    modifier: Any = field(default=None, name="modifierExtension")
 
 
 class UnparsedEntry(ChartEntry):
@@ -80,11 +89,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self._raws)
 
-    def entries(self) -> list[tuple[ChartEntry | None, str | None]]:
-        """Each row as its entry and search mode; None for a row that brings no entry, as a mere answer does."""
+    def read(self) -> list[ReadRow]:
+        """Each row, in order; every one has an entry."""
         limits = self._limits
         return [
-            (UnparsedEntry(row.head, row.full_url, raw, limits), row.search.mode if row.search is not None else None)
+            (
+                UnparsedEntry(row.head, row.full_url, raw, limits),
+                row.search.mode if row.search is not None else None,
+                "" if row.response is None and row.modifier is None else _against(row.response, row.modifier),
+            )
             if row is not None and row.head.__class__ is Head
             else read_row(parse(bytes(raw), limits))
             for raw, row in zip(self._raws, self._heads, strict=True)
@@ -98,16 +111,26 @@ def _row(raw: Raw) -> Row | None:
         return None
 
 
-def read_row(row: Any) -> tuple[ChartEntry | None, str | None]:
-    """A row that is parsed already, as its entry and search mode.
-
-    What is no row is passed on as an entry without a resource, so that it is counted as unread.
-    """
+def read_row(row: Any) -> ReadRow:
+    """A row that is parsed already. What brings no resource has an entry without one, so that it is accounted for."""
     if not isinstance(row, dict):
-        return ChartEntry(None), None
-    search = row.get("search")
+        return ChartEntry(None), None, NOT_UNDERSTOOD
+    search, url = row.get("search"), row.get("fullUrl")
     mode = search.get("mode") if isinstance(search, dict) else None
-    if "resource" in row:
-        url = row.get("fullUrl")
-        return ChartEntry(row["resource"], url if isinstance(url, str) else None), mode
-    return (ChartEntry(None) if row.get("response") is None else None), mode
+    entry = ChartEntry(row.get("resource"), url if isinstance(url, str) else None)
+    return entry, mode, _against(row.get("response"), row.get("modifierExtension"))
+
+
+def _against(response: Any, modifier: Any) -> str:
+    """What the row's own words make of its resource: an error that the server reports, or what could change it."""
+    if response is not None and not _succeeded(response):
+        return REPORTED
+    return NOT_UNDERSTOOD if modifier is not None else ""
+
+
+def _succeeded(response: Any) -> bool:
+    """Whether the answer that a row of a batch-response stands for was a success, by its HTTP status and outcome."""
+    if not isinstance(response, dict):
+        return False
+    outcome = response.get("outcome")
+    return bool(_SUCCESS.fullmatch(str(response.get("status")).strip())) and (outcome is None or is_harmless(outcome))

@@ -117,7 +117,7 @@ class Service:
         caller = caller or self.clients.find(request.fhirServer)
         cards = self.cards(assessment, context, now, prefetched.lacking, caller)
         stages.end("compose")
-        return Answer(cards, assessment, caller, _told(assessment, prefetched.lacking))
+        return Answer(cards, assessment, caller, _told(assessment, prefetched, request.dropped))
 
     def judge(
         self,
@@ -197,13 +197,17 @@ def response(cards: tuple[Card, ...], told: Mapping[str, Any]) -> HookResponse:
     return HookResponse(cards=cards, extension={EXTENSION: dict(told)} if told else None)
 
 
-def _told(assessment: Assessment, lacking: tuple[Part, ...]) -> dict[str, Any]:
-    """For integrators: what was not available or not read. Counts and our own words only."""
+def _told(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ...]) -> dict[str, Any]:
+    """For integrators: what was not available, not read or not used. Counts and our own words only."""
     record = assessment.record
     told: dict[str, Any] = {}
     if record.not_available:
         told["notAvailable"] = list(record.not_available)
-        told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in lacking}
+        told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in prefetched.lacking}
+    if prefetched.unused:
+        told["unusedKeys"] = prefetched.unused
+    if dropped:
+        told["dropped"] = list(dropped)
     told["rows"] = {state.value: count for state in RowState if (count := record.rows(state))}
     if record.unread:
         told["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))

@@ -30,7 +30,10 @@ _STATUS: dict[type[KneeCdsError], int] = {
     WrongMediaType: 415,
 }
 _NOT_ASKED = frozenset(
-    {"", "not_sent", "no_token", "token_of_another_patient", "not_allowed", "page", "busy", "operation_outcome"}
+    {
+        *("", "not_sent", "no_token", "token_of_another_patient", "not_allowed", "plain_http", "busy"),
+        *("page", "subset", "not_understood", "operation_outcome"),
+    }
 )
 """Reasons of parts for which no FHIR server was asked."""
 

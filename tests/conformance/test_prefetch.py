@@ -32,7 +32,7 @@ def test_a_searchset_with_everything_it_may_hold(server: Server) -> None:
         *[{**entry, "search": {"mode": "match"}} for entry in found],
         copy.deepcopy(found[0]),
         {"resource": {"resourceType": "Practitioner", "id": "p"}, "search": {"mode": "include"}},
-        {"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "value"}]},
+        {"resource": {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "informational"}]},
          "search": {"mode": "outcome"}},
     ]  # fmt: skip
     bundle["link"] = [{"relation": "self", "url": "https://ehr.example/fhir/Observation?patient=x"}]
@@ -108,6 +108,78 @@ def test_a_page_is_not_the_whole(server: Server) -> None:
         silent = request_for(NO_COMPLAINT)
         silent["prefetch"]["observations"] = {"resourceType": "Bundle", "type": "searchset", **page}
         assert server.call(silent).status_code == 412
+
+
+@pytest.mark.row("P11", "P12")
+@pytest.mark.parametrize("code", ["incomplete", "suppressed", "throttled", "forbidden", "of-no-list"])
+@pytest.mark.parametrize("severity", ["information", "warning", "error"])
+def test_a_search_that_says_it_is_not_whole_is_never_silence(server: Server, severity: str, code: str) -> None:
+    """Whatever its severity: with nothing found it is no answer, and beside a finding it is named."""
+    told = {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}
+    rows = [{"resource": told, "search": {"mode": "outcome"}}]
+    silent = request_for(NO_COMPLAINT)
+    silent["prefetch"]["observations"] = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": rows}
+    answer = server.call(silent)
+    assert answer.status_code == 412
+    assert is_outcome(answer)
+    body = request_for("dvt-likely")
+    body["prefetch"]["observations"]["entry"] += rows
+    card = cards(server, body)[0]
+    assert card["indicator"] == "critical"
+    assert "observations (not all)" in card["detail"].split("\n")[0]
+
+
+NOT_WHOLE: dict[str, Any] = {
+    "a husk": {"resourceType": "Bundle"},
+    "entries that are an object": {"resourceType": "Bundle", "type": "searchset", "entry": {}},
+    "a row that was not answered": {
+        "resourceType": "Bundle", "type": "batch-response", "entry": [{"response": {"status": "503 Try later"}}],
+    },
+    "a row without a resource": {"resourceType": "Bundle", "type": "searchset", "entry": [{"fullUrl": "urn:uuid:1"}]},
+    "a Bundle in a Bundle": {
+        "resourceType": "Bundle", "type": "searchset",
+        "entry": [{"resource": {"resourceType": "Bundle", "type": "searchset", "total": 0}}],
+    },
+    "a total as text": {"resourceType": "Bundle", "type": "searchset", "total": "5"},
+    "a decimal total": {"resourceType": "Bundle", "type": "searchset", "total": 5.0},
+    "a link as an object": {"resourceType": "Bundle", "type": "searchset", "link": {"relation": "next", "url": "x"}},
+    "a subset": {"resourceType": "Bundle", "type": "searchset", "meta": {"tag": [{"code": "SUBSETTED"}]}},
+    "rules of its own": {"resourceType": "Bundle", "type": "searchset", "implicitRules": "https://x.example/rules"},
+}  # fmt: skip
+
+
+@pytest.mark.row("P10", "P12", "P13")
+@pytest.mark.parametrize("what", sorted(NOT_WHOLE))
+def test_what_is_not_understood_is_not_known_to_be_none(server: Server, what: str) -> None:
+    for key in ("observations", "conditions"):
+        body = request_for(NO_COMPLAINT)
+        body["prefetch"][key] = NOT_WHOLE[what]
+        answer = server.call(body)
+        assert answer.status_code == 412, answer.text
+        assert key in answer.text
+    first = cards(server, without(procedures=NOT_WHOLE[what]))[0]
+    assert first["detail"].startswith("Not available to this service: procedures")
+
+
+@pytest.mark.row("P7", "P13")
+def test_a_chart_under_other_names_is_read(server: Server) -> None:
+    """Keys are taken by what they hold: a site may have cut its chart otherwise."""
+    plain = cards(server, request_for("dvt-likely"))[0]
+    for names in (("signs",), ("encounters", "x"), ("Observations",), ("", "reports")):
+        body = request_for("dvt-likely")
+        found = body["prefetch"].pop("observations")["entry"]
+        for number, name in enumerate(names):
+            body["prefetch"][name] = {
+                "resourceType": "Bundle", "type": "searchset", "entry": found[number :: len(names)],
+            }  # fmt: skip
+        answer = server.call(body).json()
+        assert answer["cards"][0]["summary"] == plain["summary"]
+        assert "unusedKeys" not in answer["extension"]["com.posterior-knee-cds.reading"]
+    body = request_for("dvt-likely")
+    body["prefetch"] |= {"<b>secret</b>": FAILED, "two": "text", "three": 7, "four": None}
+    answer = server.call(body)
+    assert answer.json()["extension"]["com.posterior-knee-cds.reading"] == {"unusedKeys": 3}
+    assert "secret" not in answer.text
 
 
 WRONG: tuple[Any, ...] = (

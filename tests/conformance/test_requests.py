@@ -20,6 +20,14 @@ from tests.web.test_service import broken, is_outcome, request_for
 Change = Callable[[dict[str, Any]], object]
 
 
+def dropped(server: Server, body: dict[str, Any], *names: str) -> None:
+    """The chart came whole and is judged; what could not be used is told by its name, never by what it held."""
+    answer = server.call(body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["cards"][0]["indicator"] == "critical"
+    assert answer.json()["extension"] == {"com.posterior-knee-cds.reading": {"dropped": list(names)}}
+
+
 def refused(server: Server, change: Change) -> None:
     answer = server.call(broken(change))
     assert answer.status_code == 400, answer.text
@@ -74,9 +82,9 @@ def test_server_authorization_and_prefetch_are_optional(server: Server) -> None:
         answer = server.call(full | more)
         assert answer.status_code == 200
         assert answer.json()["cards"][0]["indicator"] == "critical"
-    urls: tuple[Any, ...] = ("", "nonsense", 7, [], "//ehr.example")
+    urls: tuple[Any, ...] = ("", "nonsense", 7, [], "//ehr.example", {}, True)
     for url in urls:
-        refused(server, lambda body, url=url: body.update(fhirServer=url))  # type: ignore[misc]
+        dropped(server, full | {"fhirServer": url}, "fhirServer")
     others: tuple[Any, ...] = ([], "x", 7, True)
     for prefetch in others:
         refused(server, lambda body, prefetch=prefetch: body.update(prefetch=prefetch))  # type: ignore[misc]
@@ -86,13 +94,43 @@ def test_server_authorization_and_prefetch_are_optional(server: Server) -> None:
 @pytest.mark.row("Q8")
 @pytest.mark.parametrize("field", ["access_token", "token_type", "expires_in", "scope", "subject"])
 def test_fields_of_the_authorization(server: Server, field: str) -> None:
-    refused(server, lambda body: body.update(fhirAuthorization={k: v for k, v in lent().items() if k != field}))
-    others: tuple[Any, ...] = (None, [], {}, "", True)
-    for value in others:
-        refused(server, lambda body, value=value: body.update(fhirAuthorization=lent() | {field: value}))  # type: ignore[misc]
-    refused(server, lambda body: body.update(fhirAuthorization=lent() | {"token_type": "Basic"}))
-    for seconds in (1.5, "300"):
-        refused(server, lambda body, seconds=seconds: body.update(fhirAuthorization=lent() | {"expires_in": seconds}))  # type: ignore[misc]
+    full = request_for("dvt-likely") | {"fhirServer": "https://ehr.example/fhir"}
+    name = f"fhirAuthorization.{field}"
+    dropped(server, full | {"fhirAuthorization": {k: v for k, v in lent().items() if k != field}}, name)
+    values: list[Any] = [None, [], {}, "", True]
+    of_their_own: dict[str, list[Any]] = {"token_type": ["Basic", "Bearer "], "expires_in": [1.5, "300"]}
+    values += of_their_own.get(field, [7])
+    for value in values:
+        dropped(server, full | {"fhirAuthorization": lent() | {field: value}}, name)
+
+
+@pytest.mark.row("Q8", "Q9")
+def test_an_authorization_that_is_none_is_as_good_as_not_sent(server: Server) -> None:
+    full = request_for("dvt-likely") | {"fhirServer": "https://ehr.example/fhir"}
+    values: tuple[Any, ...] = ([], "x", 7, True, ["Bearer"])
+    for value in values:
+        dropped(server, full | {"fhirAuthorization": value}, "fhirAuthorization")
+    patients: tuple[Any, ...] = ([], {}, 7, True)
+    for patient in patients:
+        dropped(server, full | {"fhirAuthorization": lent() | {"patient": patient}}, "fhirAuthorization.patient")
+    wrong = {"access_token": "", "expires_in": "300", "scope": None, "token_type": "Bearer", "subject": "x"}
+    named = ("fhirAuthorization.access_token", "fhirAuthorization.expires_in", "fhirAuthorization.scope")
+    dropped(server, full | {"fhirAuthorization": wrong}, *named)
+    lacking = full | {"fhirAuthorization": lent() | {"expires_in": "300"}, "prefetch": {}}
+    answer = server.call(lacking)
+    assert answer.status_code == 412  # as if none had been sent
+    assert "observations (not sent, and" in answer.text
+    for kind in ("bearer", "BEARER", "bEARER"):
+        assert "extension" not in server.call(full | {"fhirAuthorization": lent() | {"token_type": kind}}).json()
+
+
+@pytest.mark.row("Q12")
+def test_what_cannot_be_used_never_hides_what_else_is_wrong(server: Server) -> None:
+    broken_around = {"fhirServer": "nonsense", "fhirAuthorization": []}
+    no_user = {"userId": "x", "patientId": "p"}
+    others: tuple[dict[str, Any], ...] = ({"hook": "x"}, {"hookInstance": 7}, {"context": no_user}, {"prefetch": []})
+    for wrong in others:
+        refused(server, lambda body, wrong=wrong: body.update(broken_around | wrong))  # type: ignore[misc]
 
 
 @pytest.mark.row("C1")
@@ -115,10 +153,28 @@ def test_other_users_are_refused(server: Server, user: str) -> None:
     refused(server, lambda body: body["context"].update(userId=user))
 
 
+NO_PATIENTS = (
+    "Patient/", "Patient/a/b", "Group/a", "patient/a", "https://ehr.example/Patient/a", "a b", "a/b", "x" * 65, "a_b",
+    "é", "../x", "a\n",
+)  # fmt: skip
+
+
 @pytest.mark.row("C2")
-@pytest.mark.parametrize("patient", ["Patient/dvt-likely", "a b", "a/b", "x" * 65, "a_b", "é", "../x", "a\n"])
+@pytest.mark.parametrize("patient", NO_PATIENTS)
 def test_patient_ids_that_are_none(server: Server, patient: str) -> None:
     refused(server, lambda body: body["context"].update(patientId=patient))
+
+
+@pytest.mark.row("C2")
+def test_a_patient_id_with_its_type(server: Server) -> None:
+    body = request_for("dvt-likely")
+    plain = server.call(body).json()["cards"][0]
+    body["context"]["patientId"] = "Patient/dvt-likely"
+    answer = server.call(body).json()
+    assert answer["cards"][0]["summary"] == plain["summary"]
+    assert "extension" not in answer
+    body["context"]["patientId"] = "Patient/somebody-else"
+    assert server.call(body).status_code == 400
 
 
 @pytest.mark.row("C3")
@@ -130,7 +186,15 @@ def test_the_encounter_is_optional(server: Server) -> None:
     body["context"]["encounterId"] = "e-1"
     order = server.call(body).json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]
     assert order["encounter"] == {"reference": "Encounter/e-1"}
-    refused(server, lambda body: body["context"].update(encounterId="Encounter/e-1"))
+    body["context"]["encounterId"] = "Encounter/e-1"
+    order = server.call(body).json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]
+    assert order["encounter"] == {"reference": "Encounter/e-1"}
+    values: tuple[Any, ...] = ("", 7, [], {}, "e 1", "Patient/e-1", "x" * 65)
+    for value in values:
+        body["context"]["encounterId"] = value
+        dropped(server, body, "context.encounterId")
+        order = server.call(body).json()["cards"][0]["suggestions"][0]["actions"][0]["resource"]
+        assert "encounter" not in order
 
 
 @pytest.mark.row("C5", "E1", "P7", "E6", "V2")
@@ -148,7 +212,7 @@ def test_what_is_new_disturbs_nothing(server: Server) -> None:
     answer = server.call(body)
     assert answer.status_code == 200
     assert answer.json()["cards"][0]["summary"] == plain
-    assert "extension" not in answer.json()
+    assert answer.json()["extension"] == {"com.posterior-knee-cds.reading": {"unusedKeys": 1}}
 
 
 OLD: dict[str, dict[str, Any]] = {

@@ -35,7 +35,8 @@ def chart(value: Any) -> tuple[Prefetched, Record]:
 
 
 def states(prefetched: Prefetched) -> list[Any]:
-    return [(one.key, one.state, one.next_page, one.matches, one.total, len(one.entries)) for one in prefetched.parts]
+    every = (*prefetched.parts, *prefetched.others)
+    return [(one.key, one.state, one.why, one.next_page, one.matches, one.total, len(one.entries)) for one in every]
 
 
 def check_the_same(raw: bytes) -> None:
@@ -75,6 +76,24 @@ def test_rows_are_cut_out_of_common_layouts_and_only_what_concerns_is_parsed(lay
     parsed = [one for one in prefetched.entries if isinstance(one, UnparsedEntry) and one._resource is not None]
     assert len(parsed) == relevant_of(200) == len(record.facts)
     check_the_same(LAYOUTS[layout](orjson.loads(body(200, 3))))
+
+
+ODD_ROWS: tuple[Any, ...] = (
+    {"response": {"status": "200 OK"}}, {"response": {"status": "404"}}, {"response": "x"}, {"response": {}},
+    {"modifierExtension": [{"url": "x"}]}, {"resource": None}, {"resource": {"resourceType": "Bundle"}},
+    {"resource": {"resourceType": "OperationOutcome", "issue": []}}, {"fullUrl": 7}, {"search": "match"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_ROWS, ids=str)
+def test_rows_that_are_odd(odd: dict[str, Any]) -> None:
+    """In place of a row's own parts, under a key of ours and one of the site's own."""
+    value = orjson.loads(body(30, 3))
+    value["prefetch"]["observations"]["entry"][7] |= odd
+    value["prefetch"]["more"] = orjson.loads(orjson.dumps(value["prefetch"]["observations"]))
+    raw = orjson.dumps(value)
+    assert rows_of(read_call_body(raw, LIMITS)) == ["observations", "more"]
+    check_the_same(raw)
 
 
 @given(st.sampled_from(sorted(stories())), st.randoms(use_true_random=True))

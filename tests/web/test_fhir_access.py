@@ -145,11 +145,92 @@ def test_pages_of_a_key_that_is_read(reading: Server, ehr: FhirServer) -> None:
 
 
 def test_a_total_without_a_next_page_is_read_anew(reading: Server, ehr: FhirServer) -> None:
-    short = {**ehr.prefetch["observations"], "entry": ehr.prefetch["observations"]["entry"][:1], "total": 9}
-    ehr.prefetch = {**ehr.prefetch, "observations": {**ehr.prefetch["observations"]}}
+    found = ehr.prefetch["observations"]["entry"]
+    short = {**ehr.prefetch["observations"], "entry": found[:1], "total": len(found)}
     answer = reading.call(call_without(ehr, observations=short)).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
     assert ehr.keys_asked() == ["observations"]
+
+
+def test_a_total_that_is_never_reached_is_not_forgotten(reading: Server, ehr: FhirServer) -> None:
+    """Announced in the prefetch, on the first page, or on a later one only."""
+    whole = ehr.prefetch["observations"]
+    found = whole["entry"]
+    more = len(found) + 1
+    link = [{"relation": "next", "url": f"{ehr.url}/page/1"}]
+    first, last = {**whole, "entry": found[:2]}, {**whole, "entry": found[2:]}
+    cases: list[tuple[dict[str, Any], dict[str, fhir.Behaviour]]] = [
+        ({**first, "total": more}, {}),
+        ({**first, "total": more, "link": link}, {"/fhir/page/1": fhir.body(last)}),
+        ({**first, "link": link}, {"/fhir/page/1": fhir.body({**last, "total": more})}),
+        ({**first, "total": len(found), "link": link}, {"/fhir/page/1": fhir.body({**last, "total": more})}),
+        ({**first, "total": len(found), "link": link}, {"/fhir/page/1": fhir.body(first)}),
+    ]
+    for sent, behaviours in cases:
+        ehr.behaviours.clear()
+        ehr.behaviours |= behaviours
+        answer = reading.call(call_without(ehr, observations=sent)).json()
+        assert answer["extension"][READING]["parts"]["observations"] == {"state": "truncated", "why": "page"}
+        assert "observations (not all)" in answer["cards"][0]["detail"]
+    for number, (first_total, last_total) in enumerate(((more, None), (None, more), (3, more))):
+        ehr.behaviours |= {
+            "observations": fhir.body({**first, "total": first_total, "link": link}),
+            "/fhir/page/1": fhir.body({**last, "total": last_total}),
+        }
+        answer = reading.call(call_without(ehr, "observations")).json()
+        assert answer["extension"][READING]["parts"]["observations"]["state"] == "truncated", number
+
+
+def test_a_flaw_of_the_prefetch_is_mended_by_reading_anew(reading: Server, ehr: FhirServer) -> None:
+    """Not by reading on: what is wrong is on the page that came."""
+    link = [{"relation": "next", "url": f"{ehr.url}/page/1"}]
+    flaws: tuple[dict[str, Any], ...] = (
+        {"meta": {"tag": [{"code": "SUBSETTED"}]}},
+        {"total": "9"},
+        {"link": {}},
+        {"total": -1, "link": link},
+    )
+    for flaw in flaws:
+        ehr.asked.clear()
+        answer = reading.call(call_without(ehr, observations={**ehr.prefetch["observations"], **flaw})).json()
+        assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
+        assert "extension" not in answer
+        assert [one.path for one in ehr.asked] == ["/fhir/Observation"]
+
+
+PAGES: dict[str, tuple[dict[str, Any], str]] = {
+    "a subset": ({"meta": {"tag": [{"code": "SUBSETTED"}]}}, "subset"),
+    "a total as text": ({"total": "9"}, "not_understood"),
+    "a link as an object": ({"link": {"relation": "self"}}, "page"),
+    "a row without a resource": ({"entry": [{"fullUrl": "urn:uuid:1"}]}, "not_understood"),
+    "rules of its own": ({"implicitRules": "https://x.example/rules"}, "not_understood"),
+    "an outcome": ({"entry": [{"resource": fhir.outcome("information")}]}, "operation_outcome"),
+    "a row refused": ({"entry": [{"response": {"status": "403"}}]}, "operation_outcome"),
+    "a husk": ({"type": None}, "wrong_type"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(PAGES))
+def test_a_page_that_is_not_understood_is_not_the_end(reading: Server, ehr: FhirServer, what: str) -> None:
+    """From the server as in the prefetch, on the only page and on a later one."""
+    change, why = PAGES[what]
+    page = {"resourceType": "Bundle", "type": "searchset"} | change
+    link = [{"relation": "next", "url": f"{ehr.url}/page/1"}]
+    ehr.behaviours |= {"procedures": fhir.body(page), "/fhir/page/1": fhir.body(page)}
+    ehr.behaviours["observations"] = fhir.body({**ehr.prefetch["observations"], "link": link})
+    answer = reading.call(call_without(ehr, "procedures", "observations")).json()
+    told = answer["extension"][READING]["parts"]
+    assert told["procedures"]["why"] == told["observations"]["why"] == why
+    assert told["observations"]["state"] == "truncated"
+    assert answer["cards"][0]["indicator"] == "critical"
+
+
+def test_the_end_of_a_search_that_says_there_are_no_results(reading: Server, ehr: FhirServer) -> None:
+    issue = {"severity": "warning", "code": "processing", "details": {"coding": [{"code": "4101"}]}}
+    none = {"resourceType": "OperationOutcome", "issue": [issue]}
+    for value in (none, {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [{"resource": none}]}):
+        ehr.behaviours["procedures"] = fhir.body(value)
+        assert "extension" not in reading.call(call_without(ehr, "procedures")).json()
 
 
 # What is asked.
@@ -252,6 +333,20 @@ BAD_ANSWERS: dict[str, tuple[fhir.Behaviour, str]] = {
     "HTML called JSON": (fhir.raw(200, b"<html>"), "not_fhir"),
     "broken JSON": (fhir.raw(200, b'{"resourceType": "Bundle", '), "not_fhir"),
     "NaN": (fhir.raw(200, b'{"resourceType": NaN}'), "not_fhir"),
+    "infinite": (fhir.raw(200, b'{"resourceType": "Bundle", "type": "searchset", "total": Infinity}'), "not_fhir"),
+    "a key twice": (fhir.raw(200, b'{"resourceType":"Bundle","type":"searchset","total":9,"total":0}'), "not_fhir"),
+    "a key twice, deep": (
+        fhir.raw(200, b'{"resourceType":"Bundle","type":"searchset","meta":{"tag":[{"code":"SUBSETTED","code":"x"}]}}'),
+        "not_fhir",
+    ),
+    "a key twice, escaped": (
+        fhir.raw(200, b'{"resourceType":"Bundle","type":"searchset","entry":[{}],"\\u0065ntry":[]}'),
+        "not_fhir",
+    ),
+    "nested too deep": (
+        fhir.raw(200, b'{"resourceType":"Bundle","type":"searchset","x":' + b"[" * 70 + b"]" * 70 + b"}"),
+        "not_fhir",
+    ),
     "nothing": (fhir.raw(200, b""), "not_fhir"),
     "null": (fhir.raw(200, b"null"), "wrong_type"),
     "another resource": (fhir.body({"resourceType": "Patient", "id": "x"}), "wrong_type"),

@@ -145,10 +145,9 @@ BAD = {
     "no userId": lambda b: b["context"].pop("userId"),
     "userId bare": lambda b: b["context"].update(userId="abc"),
     "no patientId": lambda b: b["context"].pop("patientId"),
-    "patientId a reference": lambda b: b["context"].update(patientId="Patient/dvt-likely"),
+    "patientId a reference elsewhere": lambda b: b["context"].update(patientId="https://x.example/Patient/dvt-likely"),
     "patientId empty": lambda b: b["context"].update(patientId=""),
     "prefetch a list": lambda b: b.update(prefetch=[]),
-    "authorization incomplete": lambda b: b.update(fhirAuthorization={"access_token": "x"}),
     "another patient": lambda b: b["prefetch"]["patient"].update(id="somebody-else"),
 }
 

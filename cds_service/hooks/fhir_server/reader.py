@@ -6,20 +6,20 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import urljoin
 
-from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.addresses import Address, below
 from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
+from cds_service.ground.strict_json import JsonLimits
 from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.outbound import Line, NoAnswer, Transport
-from cds_service.hooks.prefetch import PATIENT, KeyState, Part, Prefetched, query, read_part
+from cds_service.hooks.outbound import ANSWER_LIMITS, PLAIN_HTTP, Line, NoAnswer, Transport, may_carry_secrets
+from cds_service.hooks.prefetch import PATIENT, KeyState, Part, Prefetched, is_anothers, query, read_part
+from cds_service.hooks.searchset import PAGE, Matches
 
 MOST_PAGES = 20
 _THREADS = 320
@@ -43,13 +43,12 @@ class _Reading:
     def result(self, why: str) -> Part:
         """What came in time; ``why`` says what kept it from being whole, empty if it is."""
         pages = list(self.pages)
-        entries = [*self.part.entries, *(entry for page in pages for entry in page.entries)]
-        if why:
-            unanswered = KeyState.MISSING if why in ("timeout", "busy") else KeyState.FAILED
-            state = KeyState.TRUNCATED if entries else unanswered
-            return replace(self.part, state=state, entries=tuple(entries), why=why, was_read=bool(pages))
-        state = KeyState.PRESENT if entries else KeyState.EMPTY
-        return Part(self.part.key, state, tuple(entries), was_read=True)
+        entries = (*self.part.entries, *(entry for page in pages for entry in page.entries))
+        found = replace(self.part, entries=entries, why=why, was_read=bool(pages))
+        if not why:
+            return replace(found, state=KeyState.PRESENT if found.has_resources else KeyState.EMPTY)
+        unanswered = KeyState.MISSING if why in ("timeout", "busy") else KeyState.FAILED
+        return replace(found, state=KeyState.TRUNCATED if found.has_some else unanswered)
 
 
 class _Together:
@@ -91,17 +90,22 @@ class FhirReader:
         deadline: float,
         ca_bundle: str | None = None,
         networks: Networks = Networks(),  # noqa: B008 - frozen
+        limits: JsonLimits = ANSWER_LIMITS,
         took: Callable[[float], None] = lambda _: None,
     ) -> None:
         """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together.
 
-        ``took``: told how many seconds a call has waited, each time a server was asked.
+        ``limits``: of each answer. ``took``: told how many seconds a call has waited, each time a server was asked.
         """
         self._allowed = tuple(Address.parse(url) for url in allowed)
         self._deadline = deadline
         self._took = took
         self._transport = Transport(
-            size=_THREADS, per_call=deadline * _PER_CALL, ca_bundle=ca_bundle, networks=networks
+            size=_THREADS,
+            per_call=deadline * _PER_CALL,
+            ca_bundle=ca_bundle,
+            networks=networks,
+            limits=limits,
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir")
 
@@ -115,6 +119,7 @@ class FhirReader:
             deadline=settings.fhir_deadline_ms / 1000,
             ca_bundle=bundle,
             networks=Networks.of(settings.private_networks),
+            limits=JsonLimits(settings.max_json_depth, settings.max_entries),
             took=took,
         )
 
@@ -182,37 +187,34 @@ class FhirReader:
     def _read(self, reading: _Reading, base: Address, patient: str, token: str | None) -> None:
         """Read every page of one key."""
         try:
-            for page in self._pages(reading, base, patient, token):
-                reading.pages.append(page)
-                if page.state is KeyState.FAILED:
-                    reading.why = page.why
-                    return
-            reading.why = ""
+            reading.why = self._pages(reading, base, patient, token)
         except NoAnswer as error:
             reading.why = error.why
 
-    def _pages(self, reading: _Reading, base: Address, patient: str, token: str | None) -> Iterator[Part]:
+    def _pages(self, reading: _Reading, base: Address, patient: str, token: str | None) -> str:
+        """Read on from where the prefetch ends, else from the start. What keeps it from being whole; empty if it is."""
         part = reading.part
-        first = url = f"{base}/{query(part.key, patient)}"
-        matches = 0
-        if onward := _onward(base, first, part.next_page):
+        url = f"{base}/{query(part.key, patient)}"
+        matches, total, flaw = Matches(part.matches.named), part.total or 0, ""
+        if part.why == PAGE and (onward := _onward(base, url, part.next_page)):
             url, matches = onward, part.matches
         seen: set[str] = set()
         while len(seen) < MOST_PAGES:
             seen.add(url)
             page = read_part(part.key, self._transport.get(url, token, reading.line))
-            matches += page.matches
-            if page.state is not KeyState.TRUNCATED:
-                yield page
-                return
-            yield replace(page, state=KeyState.PRESENT)
+            reading.pages.append(page)
+            if page.state is KeyState.FAILED:
+                return page.why
+            matches |= page.matches
+            total = max(total, page.total or 0)
+            flaw = flaw or (page.why if page.why != PAGE else "")
+            if page.next_page is None:
+                return flaw or (PAGE if total > len(matches) else "")
             following = _onward(base, url, page.next_page)
-            if page.next_page is None and matches >= (page.total or 0):
-                return
             if following is None or following in seen:
                 break
             url = following
-        raise NoAnswer("page")
+        return flaw or PAGE
 
 
 def _onward(base: Address, here: str, url: str | None) -> str | None:
@@ -227,6 +229,8 @@ def _refusal(request: HookRequest, base: Address | None, *, without_token: bool)
     """Why the server may not be read; empty if it may."""
     if base is None:
         return "not_allowed"
+    if request.fhirAuthorization is not None and not may_carry_secrets(str(base)):
+        return PLAIN_HTTP
     lent = request.fhirAuthorization
     if lent is None:
         return "" if without_token else "no_token"
@@ -251,10 +255,6 @@ def _finished(task: Future[None], reading: _Reading, patient: str) -> Part:
 
 
 def _of_this_patient(part: Part, patient: str) -> Part:
-    if part.key == PATIENT and any(_id(entry) != patient for entry in part.entries):
-        return Part(PATIENT, KeyState.FAILED, why="another_patient", was_read=True)
+    if part.key == PATIENT and is_anothers(part, patient):
+        return replace(part, state=KeyState.FAILED, why="another_patient")
     return part
-
-
-def _id(entry: ChartEntry) -> Any:
-    return entry.resource.get("id") if isinstance(entry.resource, dict) else None

@@ -165,9 +165,9 @@ def transport(*private: str) -> Transport:
     return Transport(size=2, per_call=2, ca_bundle=None, networks=Networks.of(private))
 
 
-def why(made: Transport, url: str) -> str:
+def why(made: Transport, url: str, token: str | None = None) -> str:
     try:
-        made.get(url, TOKEN, Line(time.monotonic() + 3))
+        made.get(url, token, Line(time.monotonic() + 3))
     except NoAnswer as error:
         return error.why
     return "answered"
@@ -192,7 +192,7 @@ def test_a_listed_name_that_leads_inside_is_not_followed(
 ) -> None:
     """Over the whole service: the name is on the list, its address was changed."""
     resolver = Resolver(place)
-    url = f"http://ehr.rebound.example:{trap.port}/fhir"
+    url = f"https://ehr.rebound.example:{trap.port}/fhir"
     for server in run_server(Settings(fhir_servers=(url,))):
         monkeypatch.setattr(socket, "getaddrinfo", resolver)
         answer = server.call(call(url))
@@ -236,6 +236,40 @@ def test_one_forbidden_address_among_several_is_enough(monkeypatch: pytest.Monke
         assert why(made, f"http://ehr.example:{ehr.port}/fhir/Patient") == "forbidden_address"
         made.close()
         assert ehr.connections == 0
+
+
+PLAIN = ["http://ehr.example", "http://10.0.0.5", "http://192.168.1.7", "http://[fd00::1]", "http://127.0.0.1.example"]
+
+
+@pytest.mark.row("A17")
+@pytest.mark.parametrize("origin", PLAIN)
+def test_no_token_goes_over_plain_http(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    """Though the server is on the list and its network is the site's own; without a token it may be read."""
+    resolver = Resolver("127.0.0.1")
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    with fhir.running({}) as ehr:
+        url = f"{origin}:{ehr.port}/fhir"
+        networks = ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "fd00::/8")
+        for server in run_server(Settings(fhir_servers=(url,), private_networks=networks)):
+            answer = server.call(call(url))
+            assert answer.status_code == 412
+            assert "over https" in answer.text
+            assert 'knee_cds_lacking_total{key="observations",why="plain_http"}' in server.get("/metrics").text
+        made = transport("127.0.0.0/8")
+        assert why(made, f"{url}/Patient/x", TOKEN) == "plain_http"
+        assert resolver.asked == []
+        assert ehr.connections == 0
+        if origin.endswith(".example"):
+            assert why(made, f"{url}/Patient/x") == "answered"
+        made.close()
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1", "http://localhost", "http://127.0.0.2", "http://127.9.9.9"])
+def test_a_token_stays_on_this_machine(origin: str) -> None:
+    with fhir.running({}) as ehr:
+        made = transport("127.0.0.0/8")
+        assert why(made, f"{origin}:{ehr.port}/fhir/Patient/x", TOKEN) != "plain_http"
+        made.close()
 
 
 def test_redirects_into_the_cloud_are_not_followed(tmp_path: Path, trap: FhirServer) -> None:
