@@ -19,6 +19,7 @@ from cds_service.clinical import content as c
 from cds_service.clinical import needed, numbers
 from cds_service.clinical.codes import URI, Code
 from cds_service.clinical.names import VIRTUAL_TERMS
+from cds_service.clinical.signed import SIGNED, Files
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
@@ -327,4 +328,22 @@ def load(texts: Mapping[str, str], pathway: str, local_text: str | None = None) 
     Raises:
         ContentError: with every mistake of every file.
     """
-    return _Loader(texts, pathway).build(local_text)
+    judged = {name: text for name, text in texts.items() if name != SIGNED}
+    return _Loader(judged, pathway).build(local_text)
+
+
+def parsed(texts: Mapping[str, str]) -> Files:
+    """The files as TOML has them, not validated.
+
+    Raises:
+        ContentError: with every file that is no TOML.
+    """
+    found, problems = {}, []
+    for name, text in texts.items():
+        try:
+            found[name] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            problems.append(Problem(name, "", f"is not valid TOML: {error}"))
+    if problems:
+        raise ContentError(tuple(problems))
+    return found
