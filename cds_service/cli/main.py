@@ -15,12 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, evaluate, examples, feedback, settings_page
+from cds_service.cli import audit, canary, check, evaluate, examples, feedback, settings_page
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.settings import Settings
-from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.register.store import DatabaseError, Store
-from cds_service.hooks.service import load_content
 
 OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
 LEAST_DAYS = 30
@@ -68,8 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--fail-on-urgent", action="store_true", help="exit with 10 if any urgent card is shown")
     judge.set_defaults(run=_evaluate)
 
-    check = commands.add_parser("check", help="say in plain words what is wrong with the content")
-    check.set_defaults(run=_check)
+    content = commands.add_parser("check", help="say in plain words what is wrong with the content")
+    what_for = content.add_mutually_exclusive_group()
+    what_for.add_argument(
+        "--against", type=Path, metavar="FOLDER", help="list all that differs from this other content"
+    )
+    what_for.add_argument("--sign", action="store_true", help="keep the values marked as seen as the signed ones")
+    content.set_defaults(run=_check)
 
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
@@ -147,25 +150,8 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     return URGENT_FOUND if options.fail_on_urgent and tally.urgent else OK
 
 
-def _check(_: argparse.Namespace, settings: Settings) -> int:
-    for pathway in ("uk_ng158", "us_ash2018"):
-        content = load_content(settings.model_copy(update={"pathway": pathway}))
-        sizes = (
-            f"{len(content.causes)} causes, {len(content.findings)} findings, {len(content.red_flags)} red flags, "
-            f"{len(content.orders)} orders"
-        )
-        Console().print(Text(f"{pathway}: {sizes}; content {content.version} is in order."))
-    clients = load_clients(settings, content)
-    for caller in clients.everyone:
-        switched_off = ", ".join(sorted(caller.client.switched_off))
-        said = f"client {caller.name}: {caller.profile.title}"
-        said += ", SILENT: nothing is shown" if caller.client.silent else ""
-        said += f", SWITCHED OFF: {switched_off}" if switched_off else ""
-        if caller.client.token is not None:
-            said += f"; known by the tokens of {caller.client.token.issuer}"
-        elif settings.auth == "required":
-            said += "; CANNOT CALL: it has no token"
-        Console().print(Text(said))
+def _check(options: argparse.Namespace, settings: Settings) -> int:
+    check.run(settings, against=options.against, sign=options.sign)
     return OK
 
 

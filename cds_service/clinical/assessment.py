@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from cds_service.clinical.content import Indicator, Speed
+from cds_service.clinical.content import ASSERTED_ITEM, Indicator, Speed
 from cds_service.clinical.doubt import Doubts
 from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, Side, Status
@@ -43,7 +43,7 @@ class Wells:
     @property
     def not_recorded(self) -> tuple[WellsRead, ...]:
         """Items 1 to 9 of which the chart says nothing."""
-        return tuple(item for item in self.items if item.number != 10 and item.status is Status.UNKNOWN)
+        return tuple(item for item in self.items if item.number != ASSERTED_ITEM and item.status is Status.UNKNOWN)
 
     @property
     def scored(self) -> tuple[WellsRead, ...]:

@@ -24,6 +24,8 @@ FigureStatus = Literal["seen", "recalled", "adapted", "expert", "article"]
 Indicator = Literal["critical", "warning", "info"]
 Speed = Literal["now", "same_day", "days", "two_weeks"]
 Priority = Literal["routine", "urgent", "asap", "stat"]
+ASSERTED_ITEM = 10
+"""The Wells item that takes points away: another diagnosis at least as likely, which only a clinician asserts."""
 FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic", "lab", "imaging"]
 
 

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from cds_service.clinical import content as c
-from cds_service.clinical import needed
+from cds_service.clinical import needed, numbers
 from cds_service.clinical.codes import URI, Code
 from cds_service.clinical.names import VIRTUAL_TERMS
+from cds_service.clinical.signed import SIGNED, Files
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
@@ -150,6 +151,7 @@ class _Loader:
             self._check_cause(key, cause)
         for rule, flag in red_flags.items():
             self._check_red_flag(rule, flag, findings)
+            self.problems += numbers.of_rule(self.files[c.RedFlag, rule], flag, findings, measures)
         for key, pathway in pathways.items():
             self._check_pathway(key, pathway, findings)
         for key, action in actions.items():
@@ -160,6 +162,8 @@ class _Loader:
         for key, site in sites.items():
             for wider in site.within:
                 self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
+        finding_files = {key: self.files[c.Finding, key] for key in findings}
+        self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
         self._check_about(about)
         self._check_local(local_codes)
@@ -175,7 +179,7 @@ class _Loader:
             findings=findings,
             causes=causes,
             red_flags=red_flags,
-            pathway=chosen,
+            pathway=numbers.with_ranges(chosen),
             orders=orders,
             actions=actions,
             citations=citations,
@@ -261,6 +265,8 @@ class _Loader:
                 finding = findings.get(one)
                 if finding and finding.dvt.wells_item != item.number:
                     self.complain(file, f"items.{item.number}", f"`{one}` does not carry this Wells item itself")
+        self.problems += numbers.of_items(file, pathway, findings)
+        self.problems += numbers.of_pathway(file, pathway)
         for order in (*pathway.orders, *pathway.pregnancy_orders, *pathway.emergency_orders):
             self._known(file, "orders", order, c.OrderTemplate)
 
@@ -268,6 +274,7 @@ class _Loader:
         if reasoning is None:
             return
         self._check_sources("reasoning.toml", reasoning)
+        self.problems += numbers.of_reasoning(reasoning)
         for derived in reasoning.derived:
             for key in (derived.finding, *derived.all, *filter(None, [derived.one_leg_only])):
                 self._known("reasoning.toml", "derived", key, c.Finding)
@@ -321,4 +328,22 @@ def load(texts: Mapping[str, str], pathway: str, local_text: str | None = None) 
     Raises:
         ContentError: with every mistake of every file.
     """
-    return _Loader(texts, pathway).build(local_text)
+    judged = {name: text for name, text in texts.items() if name != SIGNED}
+    return _Loader(judged, pathway).build(local_text)
+
+
+def parsed(texts: Mapping[str, str]) -> Files:
+    """The files as TOML has them, not validated.
+
+    Raises:
+        ContentError: with every file that is no TOML.
+    """
+    found, problems = {}, []
+    for name, text in texts.items():
+        try:
+            found[name] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            problems.append(Problem(name, "", f"is not valid TOML: {error}"))
+    if problems:
+        raise ContentError(tuple(problems))
+    return found

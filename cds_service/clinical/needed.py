@@ -12,6 +12,8 @@ from cds_service.clinical import names
 from cds_service.ground.errors import Problem
 
 RESTORE = "restore it from the last release"
+POST_PARTUM_DAYS = 42
+ADULT_FROM = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,11 @@ _FINDINGS: tuple[tuple[tuple[str, ...], str, Callable[[c.Finding], bool]], ...] 
         lambda one: one.dvt.risk == "major",
     ),
     (
+        (names.POST_PARTUM,),
+        f"must have a `recency` of {POST_PARTUM_DAYS} days: words of code and its own key say 6 weeks",
+        lambda one: one.recency is not None and one.recency.days == POST_PARTUM_DAYS,
+    ),
+    (
         (names.SELF_TEST,),
         "must have `absence_ignored = true`: a negative self-test is never read",
         lambda one: one.absence_ignored,
@@ -156,6 +163,9 @@ def _of_reasoning(parts: Parts) -> Iterator[Problem]:
     """What is told to the reader of a chart without medicines: a cancer on record may be under treatment."""
     if parts.reasoning is None:
         return
+    if parts.reasoning.adult_from != ADULT_FROM:
+        words = f"must be {ADULT_FROM}: the term `{names.AGE_UNDER_18}` and the words of code say so"
+        yield Problem("reasoning.toml", "adult_from", words, RESTORE)
     derived = {(one.finding, *one.all[:1]) for one in parts.reasoning.derived}
     if (names.CANCER, names.MALIGNANCY) not in derived:
         words = f"code needs `{names.CANCER}` to follow from `{names.MALIGNANCY}` first"

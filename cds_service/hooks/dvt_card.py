@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
-from cds_service.clinical.content import Content
+from cds_service.clinical.content import ASSERTED_ITEM, Content
 from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY
 from cds_service.clinical.record import Diagnosis, Fact, Side
 from cds_service.hooks.messages import Card, Suggestion
@@ -129,7 +129,8 @@ def _risk_facts(verdict: DvtVerdict) -> list[Fact]:
 
 def _score_line(verdict: DvtVerdict) -> str:
     if verdict.wells is None:
-        return "**Wells score does not apply** in pregnancy and for 6 weeks after delivery."
+        when = " in pregnancy and for 6 weeks after delivery" if verdict.pregnant else ""
+        return f"**Wells score does not apply**{when}."
     names = [f"{item.name} {item.points:+d}" for item in verdict.wells.scored]
     matched = listed(names) if names else "no item recorded as present"
     return f"**{wells_words(verdict.wells)}** - chart matches: {matched}."
@@ -173,8 +174,8 @@ def _not_recorded(verdict: DvtVerdict) -> str:
     parts = []
     if history:
         parts.append(f"**Not recorded** - {', '.join(history)}.")
-    asserted = any(item.number == 10 and item.fact for item in verdict.wells.items)
-    question = "" if asserted else "; is another diagnosis at least as likely (-2)?"
+    open_one = next((one for one in verdict.wells.items if one.number == ASSERTED_ITEM and not one.fact), None)
+    question = f"; is {open_one.name} ({open_one.points:+d})?" if open_one else ""
     if examine:
         parts.append(f"**Needs your examination** - {', '.join(examine)}{question}")
     return " ".join(parts)

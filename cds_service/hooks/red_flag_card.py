@@ -7,8 +7,8 @@ from typing import Literal
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content import Content
-from cds_service.clinical.names import EXPERT
-from cds_service.clinical.record import Side
+from cds_service.clinical.names import DVT, EXPERT
+from cds_service.clinical.record import Diagnosis, Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
@@ -22,7 +22,7 @@ from cds_service.hooks.parts import (
     priority_for,
     proposed,
 )
-from cds_service.hooks.wording import facts_words, listed, sentence, whole
+from cds_service.hooks.wording import day_words, facts_words, listed, sentence, whole
 
 _MOST_FACTS = 7
 _SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
@@ -108,7 +108,7 @@ def _lines(
     rule = content.red_flags[flags[0].rule]
     facts = [fact for flag in flags for fact in flag.facts]
     others = [content.red_flags[flag.rule].card for flag in flags[1:]]
-    why = facts_words(content, facts, today, leg.side, _MOST_FACTS) or "age under 18 with leg signs"
+    why = facts_words(content, facts, today, leg.side, _MOST_FACTS) or _without_facts(call, leg, flags[0])
     return [
         (0, lacking_line(call)),
         (0, care_plan_line(call)),
@@ -120,6 +120,14 @@ def _lines(
         (2, f"If ordering by hand, state: {where}, {rule.card.title[:1].lower()}{rule.card.title[1:]}."),
         (0, closing_line(call, flags[0].rule)),
     ]
+
+
+def _without_facts(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> str:
+    """What stands in the chart where a rule rests on a diagnosis and on no finding."""
+    recorded = leg.dvt.recorded_dvt
+    if flag.cause == DVT and isinstance(recorded, Diagnosis):
+        return f"DVT diagnosis {day_words(recorded.when, call.assessment.today)}"
+    return f"the conditions of rule {flag.rule} are met"
 
 
 def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[str]]:
