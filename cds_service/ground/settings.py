@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
+from cds_service.ground.clock import zone_named
 from cds_service.ground.networks import Networks
 from cds_service.ground.plain_text import is_plain_url
 
@@ -71,6 +73,13 @@ class Settings(BaseSettings):
     )
     card_layout: Literal["differential", "per_cause"] = Field(
         default="differential", description="One differential card, or one card per cause."
+    )
+    time_zone: str = Field(
+        default="UTC",
+        description=(
+            "The site's time zone, an IANA name such as `Europe/London`: draft orders start on its day, and cards show"
+            " its time."
+        ),
     )
     order_url: str | None = Field(
         default=None, description="A site's order entry with `{order}` and `{side}`; without it the service's own page."
@@ -163,6 +172,12 @@ class Settings(BaseSettings):
             raise ValueError("must name its host without a placeholder")
         return value
 
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, value: str) -> str:
+        """Refuse what is no IANA name: a wrong day on an order is worse than no start."""
+        return zone_named(value).key
+
     @field_validator("fhir_servers")
     @classmethod
     def parsed_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -190,6 +205,11 @@ class Settings(BaseSettings):
         if self.sandbox and (self.auth != "open" or self.workers != 1):
             raise ValueError("sandbox needs auth `open` and one worker: it is for trying out, not for real patients")
         return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the site's clock is read."""
+        return zone_named(self.time_zone)
 
     @property
     def base_url(self) -> str:

@@ -11,6 +11,7 @@ from uuid import uuid4
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
 from cds_service.clinical.record import Fact, Side, Status, UnreadKind
+from cds_service.ground.clock import moment_words
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, references
@@ -161,9 +162,9 @@ _TOPIC_NAMES = {
 
 
 def closing_line(call: Call, rule: str) -> str:
-    """Rule, content version, time of the data, and what this is not."""
+    """Rule, content version, day and time of the data with their zone, and what this is not."""
     return (
-        f"Rule {rule}, content {call.content.version}, data as of {call.now:%H:%M}. "
+        f"Rule {rule}, content {call.content.version}, data as of {moment_words(call.now)}. "
         "Decision support for clinicians; not a diagnosis."
     )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
+from cds_service.ground.clock import Clock, in_zone, site_clock
 from cds_service.ground.errors import NothingToJudgeBy, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
@@ -69,12 +69,9 @@ def _transport(settings: Settings) -> Transport:
     return Transport(size=16, per_call=SECONDS, ca_bundle=bundle, networks=networks)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> FastAPI:
-    """The application. ``clock`` gives the moment a call is judged at; only tests pass another."""
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The application. ``clock`` gives the moment a call is judged at; only tests pass one."""
+    clock = in_zone(clock, settings.zone) if clock else site_clock(settings.zone)
     service = Service.of(settings)
     store = Store.open(settings.database_url.get_secret_value())
     register, nonces = Register(store), Nonces(store)
