@@ -145,7 +145,7 @@ class Store:
         """What this user has answered for this patient and still keeps quiet."""
         asked = {"client": client, "patient": patient_key, "user": user_key, "now": now}
         with self._reading() as connection:
-            return [Answered(*row) for row in connection.execute(_ANSWERED, asked)]
+            return [_answered(*row) for row in connection.execute(_ANSWERED, asked)]
 
     def launch(self, key: str) -> tuple[str, int] | None:
         """The sealed state of a launch of the order page, and its version."""
@@ -215,7 +215,16 @@ class Store:
 
 
 _ANSWERED = (
-    select(t.cards.c.topic, t.cards.c.fingerprint, t.cards.c.encounter_key, t.feedback.c.outcome_at)
+    select(
+        t.cards.c.topic,
+        t.cards.c.fingerprint,
+        t.cards.c.encounter_key,
+        t.cards.c.quiet_until,
+        t.cards.c.suggestions,
+        t.feedback.c.outcome_at,
+        t.feedback.c.outcome,
+        t.feedback.c.accepted,
+    )
     .join(t.feedback, t.on_own_card())
     .where(
         t.cards.c.client == bindparam("client"),
@@ -226,6 +235,22 @@ _ANSWERED = (
         t.cards.c.fingerprint.is_not(None),
     )
 )
+
+
+def _answered(
+    topic: str,
+    fingerprint: str,
+    encounter_key: str | None,
+    quiet_until: datetime,
+    suggestions: str,
+    outcome_at: datetime,
+    outcome: str,
+    accepted: str,
+) -> Answered:
+    """A row of ``_ANSWERED``, its accepted suggestions as our orders, in the card's own order."""
+    chosen = orjson.loads(accepted)
+    known = tuple(order for one, order in orjson.loads(suggestions).items() if one in chosen)
+    return Answered(topic, fingerprint, encounter_key, outcome_at, outcome, known, quiet_until)
 
 
 def is_refusal(error: Exception) -> bool:
