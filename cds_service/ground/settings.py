@@ -93,6 +93,14 @@ class Settings(BaseSettings):
         ge=10,
         description="Most connections; beyond that the one that has been silent longest gives way.",
     )
+    max_unknown_feedback: int = Field(
+        default=10_000,
+        ge=100,
+        description="Most feedback items of a client in a day on cards that the database does not know.",
+    )
+    max_unknown_feedback_bytes: int = Field(
+        default=5_000_000, ge=100_000, description="Most bytes of such feedback of a client in a day."
+    )
     max_at_once: int = Field(
         default=256, ge=1, description="Most calls worked on at once; others get 503 and `Retry-After`."
     )

@@ -25,6 +25,7 @@ from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.order_links import OrderLinks
 from cds_service.hooks.outbound import Transport
 from cds_service.hooks.register.nonces import Nonces
+from cds_service.hooks.register.quota import Quota
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.sealing import Seal
@@ -74,7 +75,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     clock = in_zone(clock, settings.zone) if clock else site_clock(settings.zone)
     service = Service.of(settings)
     store = Store.open(settings.database_url.get_secret_value())
-    register, nonces = Register(store), Nonces(store)
+    quota = Quota(settings.max_unknown_feedback, settings.max_unknown_feedback_bytes)
+    register, nonces = Register(store, quota), Nonces(store)
     keys = KeyRing.of(settings)
     journal = journal_of(settings)
     metrics = Metrics(register, keys, nonces, journal)
