@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     shutdown_seconds: int = Field(
         default=10, ge=1, le=300, description="Time for calls in flight when the service is stopped."
     )
+    judging_ms: int = Field(
+        default=3_000,
+        ge=100,
+        le=60_000,
+        description="Most computing time of a hook call, of one core; a chart that takes more gets 413.",
+    )
     fhir_servers: CommaSeparated = Field(
         default=(), description="FHIR servers that may be read, base URLs, comma-separated."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record
+from cds_service.ground.budget import Budget
 from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
@@ -87,18 +89,26 @@ class Service:
         now: datetime,
         caller: Caller | None = None,
         stages: Stages | None = None,
+        budget: Budget | None = None,
     ) -> Answer:
         """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
 
         ``caller``: the client; without it, the one whose FHIR server the call names.
         ``stages``: told when reading, assessing and composing end.
+        ``budget``: computing time; without one there is no bound.
 
         Raises:
             UnusableInput: the prefetched patient is another one.
             NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
+            TooCostly: the budget is used up.
         """
+        with budget.working() if budget is not None else nullcontext():
+            return self._answer(request, prefetched, now, caller, stages or Stages())
+
+    def _answer(
+        self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller | None, stages: Stages
+    ) -> Answer:
         context = request.context
-        stages = stages or Stages()
         prefetched.check(context.patientId)
         record = self._read(
             context.patientId,

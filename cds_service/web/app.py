@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
 from cds_service.ground.clock import Clock, in_zone, site_clock
-from cds_service.ground.errors import NothingToJudgeBy, TooLarge, TooMuch, Unauthorized, UnusableInput
+from cds_service.ground.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
@@ -138,6 +138,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         clock,
         discovery_is_closed=closed,
         server_timing=settings.server_timing,
+        judging_seconds=settings.judging_ms / 1000,
     )
     add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
     add_metrics_route(app, metrics)
@@ -201,6 +202,11 @@ def _add_error_answers(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(TooLarge)
     async def large(_: Request, error: TooLarge) -> Response:
         return outcome(413, str(error))
+
+    @app.exception_handler(TooCostly)
+    async def costly(_: Request, error: TooCostly) -> Response:
+        metrics.count_refusal("judging_time")
+        return outcome(413, str(error), code="too-costly")
 
     @app.exception_handler(TooSlow)
     async def slow(_: Request, error: TooSlow) -> Response:
