@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
+from cds_service.ground.clock import site_clock
 from cds_service.ground.errors import WrongSetting
 from cds_service.ground.settings import Settings
 from cds_service.hooks.canary import canary_call, expected, mistakes
@@ -61,18 +62,17 @@ class Canary:
 def run(canary: Canary, settings: Settings, textfile: Path | None) -> bool:
     """Call once; whether all was well. Says on standard output what was not.
 
-    ``settings``: the site's, for the content by which the answer is judged, and for the public URL that tokens are made
-    out to, so that each replica can be called by an address of its own. ``textfile``: where the outcome goes for
-    Prometheus' node exporter.
+    ``settings``: the site's, for the content by which the answer is judged, for the day that it is there, and for the
+    public URL that tokens are made out to, so that each replica can be called by an address of its own.
+    ``textfile``: where the outcome goes for Prometheus' node exporter.
     """
     key, service = canary.key(), Service.of(settings)
     audience = canary.at(settings.base_url if settings.public_url else canary.url)
-    now = datetime.now(UTC)
+    clock = site_clock(settings.zone)
+    now = clock()
     wrong, seconds = _call(canary, key, audience, service, now)
-    if wrong and datetime.now(UTC).date() != now.date():
-        wrong, seconds = _call(
-            canary, key, audience, service, datetime.now(UTC)
-        )  # midnight came between the two judgements
+    if wrong and clock().date() != now.date():  # midnight came between the two judgements
+        wrong, seconds = _call(canary, key, audience, service, clock())
     if textfile is not None:
         _write(textfile, well=not wrong, seconds=seconds)
     console = Console()

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from cds_service import __version__
 from cds_service.cli import audit, canary, check, evaluate, examples, feedback, settings_page
+from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.settings import Settings
 from cds_service.hooks.register.store import DatabaseError, Store
@@ -62,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("file", help="a file, or - for standard input")
     judge.add_argument("--json", action="store_true", help="one JSON line per input")
     judge.add_argument("--explain", action="store_true", help="the whole reasoning")
-    judge.add_argument("--now", type=_moment, default=None, metavar="DATE", help="judge as on this day (ISO 8601)")
+    judge.add_argument(
+        "--now",
+        type=datetime.fromisoformat,
+        default=None,
+        metavar="DATE",
+        help="judge as on this day (ISO 8601); without an offset, of the site's time zone",
+    )
     judge.add_argument("--fail-on-urgent", action="store_true", help="exit with 10 if any urgent card is shown")
     judge.set_defaults(run=_evaluate)
 
@@ -126,11 +133,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _moment(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
 def _serve(_: argparse.Namespace, settings: Settings) -> int:
     from cds_service.cli.serve import serve  # the web floor is loaded only when it is served
 
@@ -141,7 +143,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     tally = evaluate.run(
         options.file,
         settings,
-        options.now or datetime.now(UTC),
+        on_site(options.now, settings.zone) if options.now else site_clock(settings.zone)(),
         as_json=options.json,
         with_reasons=options.explain,
     )
@@ -236,8 +238,8 @@ def _store(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def _examples(options: argparse.Namespace, _: Settings) -> int:
-    count = examples.write(options.folder, date.today())  # noqa: DTZ011 - the reader's own today
+def _examples(options: argparse.Namespace, settings: Settings) -> int:
+    count = examples.write(options.folder, site_clock(settings.zone)().date())
     Console().print(Text(f"{count} invented patients written to {options.folder}, dated around today."))
     return OK
 

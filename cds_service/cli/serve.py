@@ -6,7 +6,7 @@ import os
 import resource
 import secrets
 import sys
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 from tempfile import gettempdir
 from uuid import uuid4
@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 from uvicorn.supervisors import Multiprocess
 
+from cds_service.ground.clock import site_clock
 from cds_service.ground.errors import KneeCdsError
 from cds_service.ground.logs import get_log, set_up
 from cds_service.ground.settings import Settings, shipped
@@ -96,7 +97,7 @@ def _welcome(settings: Settings) -> None:
     if settings.sandbox:
         console.print(Text(f"  sandbox   {base}/sandbox"))
     console.print(Text(f"  discovery {base}/cds-services"))
-    example = _demo_request() if settings.auth == "open" else None
+    example = _demo_request(site_clock(settings.zone)().date()) if settings.auth == "open" else None
     if example:
         console.print(Text("  a call to paste into another terminal:"))
         url = f"{base}/cds-services/{SERVICE_ID}"
@@ -104,9 +105,9 @@ def _welcome(settings: Settings) -> None:
         console.print(Text(call), soft_wrap=True)
 
 
-def _demo_request() -> Path | None:
-    """The demo patient as a request, dated around today, in the temporary folder."""
-    found = dict(bundles(shipped("fhir_examples"), datetime.now(UTC).date()))
+def _demo_request(today: date) -> Path | None:
+    """The demo patient as a request, dated around ``today``, in the temporary folder."""
+    found = dict(bundles(shipped("fhir_examples"), today))
     if DEMO_PATIENT not in found:
         return None
     path = Path(gettempdir()) / "knee-cds-demo-request.json"

@@ -77,6 +77,16 @@ class TooLarge(KneeCdsError):  # noqa: N818
     """The input is larger than this site accepts (HTTP 413)."""
 
 
+class TooCostly(KneeCdsError):  # noqa: N818
+    """The input takes more computing than this site gives one call (HTTP 413)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the chart takes more computing time than this service gives one call; no judgement was made. This is not"
+            " an all-clear. Send fewer or simpler resources"
+        )
+
+
 class NothingToJudgeBy(KneeCdsError):  # noqa: N818
     """No part of the chart that a judgement needs is there (HTTP 412).
 

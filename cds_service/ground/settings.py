@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
+from cds_service.ground.clock import zone_named
 from cds_service.ground.networks import Networks
 from cds_service.ground.plain_text import is_plain_url
 
@@ -72,6 +74,13 @@ class Settings(BaseSettings):
     card_layout: Literal["differential", "per_cause"] = Field(
         default="differential", description="One differential card, or one card per cause."
     )
+    time_zone: str = Field(
+        default="UTC",
+        description=(
+            "The site's time zone, an IANA name such as `Europe/London`: draft orders start on its day, and cards show"
+            " its time."
+        ),
+    )
     order_url: str | None = Field(
         default=None, description="A site's order entry with `{order}` and `{side}`; without it the service's own page."
     )
@@ -84,6 +93,14 @@ class Settings(BaseSettings):
         ge=10,
         description="Most connections; beyond that the one that has been silent longest gives way.",
     )
+    max_unknown_feedback: int = Field(
+        default=10_000,
+        ge=100,
+        description="Most feedback items of a client in a day on cards that the database does not know.",
+    )
+    max_unknown_feedback_bytes: int = Field(
+        default=5_000_000, ge=100_000, description="Most bytes of such feedback of a client in a day."
+    )
     max_at_once: int = Field(
         default=256, ge=1, description="Most calls worked on at once; others get 503 and `Retry-After`."
     )
@@ -92,6 +109,12 @@ class Settings(BaseSettings):
     )
     shutdown_seconds: int = Field(
         default=10, ge=1, le=300, description="Time for calls in flight when the service is stopped."
+    )
+    judging_ms: int = Field(
+        default=3_000,
+        ge=100,
+        le=60_000,
+        description="Most computing time of a hook call, of one core; a chart that takes more gets 413.",
     )
     fhir_servers: CommaSeparated = Field(
         default=(), description="FHIR servers that may be read, base URLs, comma-separated."
@@ -163,6 +186,12 @@ class Settings(BaseSettings):
             raise ValueError("must name its host without a placeholder")
         return value
 
+    @field_validator("time_zone")
+    @classmethod
+    def known_zone(cls, value: str) -> str:
+        """Refuse what is no IANA name: a wrong day on an order is worse than no start."""
+        return zone_named(value).key
+
     @field_validator("fhir_servers")
     @classmethod
     def parsed_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -190,6 +219,11 @@ class Settings(BaseSettings):
         if self.sandbox and (self.auth != "open" or self.workers != 1):
             raise ValueError("sandbox needs auth `open` and one worker: it is for trying out, not for real patients")
         return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the site's clock is read."""
+        return zone_named(self.time_zone)
 
     @property
     def base_url(self) -> str:

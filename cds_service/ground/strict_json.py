@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from cds_service.ground.budget import Budget
 from cds_service.ground.errors import TooLarge, UnusableInput
 
 LONGEST_STRING = 1_048_576
@@ -17,10 +18,16 @@ SHAPES_PER_ENTRY = 64
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """``depth``: of nesting. ``entries``: resources in one document."""
+    """``depth``: of nesting. ``entries``: resources in one document. ``budget``: time for all read within them."""
 
     depth: int
     entries: int
+    budget: Budget | None = None
+
+    def check_time(self) -> None:
+        """Raises ``TooCostly`` when the time is used up."""
+        if self.budget is not None:
+            self.budget.check()
 
 
 def parse(document: bytes | bytearray, limits: JsonLimits) -> Any:

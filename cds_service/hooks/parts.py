@@ -12,6 +12,7 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
 from cds_service.clinical.names import MALIGNANCY
 from cds_service.clinical.record import Fact, RowState, Side, Status, Unread
+from cds_service.ground.clock import moment_words
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
 from cds_service.hooks.not_understood import about, counted, why
 from cds_service.hooks.order_draft import OrderDraft
@@ -167,9 +168,9 @@ _TOPIC_NAMES = {
 
 
 def closing_line(call: Call, rule: str) -> str:
-    """Rule, content version, time of the data, and what this is not."""
+    """Rule, content version, day and time of the data with their zone, and what this is not."""
     return (
-        f"Rule {rule}, content {call.content.version}, data as of {call.now:%H:%M}. "
+        f"Rule {rule}, content {call.content.version}, data as of {moment_words(call.now)}. "
         "Decision support for clinicians; not a diagnosis."
     )
 

@@ -1,22 +1,27 @@
 """What a clinician has answered is not asked again (evidence F.5): until the facts change, or the window ends.
 
-A card that is not urgent stays away for the rest of the encounter. An urgent one shrinks to a one-line reminder and
-is never hidden. Only the reader's own answer counts.
+A card that is not urgent stays away for the rest of the encounter. An urgent one shrinks to a reminder and is never
+hidden; it stays a warning with its buttons until an order stands in the chart, because an accepted draft may have been
+discarded. Only the reader's own answer counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
-from cds_service.clinical.content import Reasoning
+from cds_service.clinical.content import Content, Reasoning
 from cds_service.hooks.askers import Asker, KeyedHash
 from cds_service.hooks.messages import Card
-from cds_service.hooks.parts import SUMMARY_LIMIT
+from cds_service.hooks.parts import DETAIL_LIMIT, SUMMARY_LIMIT
 from cds_service.hooks.register.rows import Answered
-from cds_service.hooks.wording import cut
+from cds_service.hooks.wording import cut, fit, listed
+
+_REASONS = "**Why this shows**"
+"""How the paragraph begins before which a card of one rule says what is not known of the chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Quieted:
-    """The cards left to show. ``hidden``: those that stay away; ``reminders``: uuids of shrunken ones."""
+    """The cards left to show.
+
+    Attributes:
+        hidden: those that stay away.
+        reminders: uuid of each shrunken card -> the window of the whole card, which no further answer prolongs.
+    """
 
     cards: tuple[Card, ...]
     hidden: tuple[Card, ...] = ()
-    reminders: frozenset[str] = frozenset()
+    reminders: Mapping[str, Window] = field(default_factory=dict)
 
 
 def fingerprint(card: Card, keyed: KeyedHash) -> str:
@@ -52,40 +62,59 @@ def window(card: Card, asker: Asker, reasoning: Reasoning, keyed: KeyedHash, now
     return Window(fingerprint(card, keyed), now + timedelta(days=days))
 
 
-def quieten(cards: Sequence[Card], answered: Sequence[Answered], asker: Asker, keyed: KeyedHash) -> Quieted:
-    """``cards`` without what ``asker`` has answered. ``answered``: this user's answers for this patient, in window."""
+def quieten(
+    cards: Sequence[Card], answered: Sequence[Answered], asker: Asker, keyed: KeyedHash, content: Content, now: datetime
+) -> Quieted:
+    """``cards`` without what ``asker`` has answered. ``answered``: this user's answers for this patient, in window.
+
+    ``now``: with the site's zone, in which a reminder says when the card was answered.
+    """
     if not answered:
         return Quieted(tuple(cards))
     left: list[Card] = []
     hidden: list[Card] = []
-    reminders: set[str] = set()
+    reminders: dict[str, Window] = {}
     for card in cards:
         mark = fingerprint(card, keyed)
         same = [one for one in answered if one.fingerprint == mark and one.topic == card.source.topic.code]
         if card.indicator != "info" and same:
-            small = _reminder(card, max(one.outcome_at for one in same))
-            reminders.add(small.uuid)
+            small = _reminder(card, max(same, key=lambda one: one.outcome_at), content, now)
+            reminders[small.uuid] = Window(mark, max(one.quiet_until for one in same))
             left.append(small)
         elif any(one.encounter_key == asker.encounter_key for one in same):
             hidden.append(card)
         else:
             left.append(card)
-    return Quieted(tuple(left), tuple(hidden), frozenset(reminders))
+    return Quieted(tuple(left), tuple(hidden), reminders)
 
 
-def _reminder(card: Card, answered_at: datetime) -> Card:
-    """One line, its link kept: an urgent card may shrink, but it does not vanish."""
-    closing = card.detail.rsplit("\n\n", 1)[-1]
-    answered = f"Answered by you on {answered_at:%d %b at %H:%M} UTC; the facts have not changed."
-    standing = f"{card.standing}\n\n" if card.standing else ""
-    return card.model_copy(
-        update={
-            "uuid": str(uuid4()),
-            "summary": cut(f"Still open: {card.summary}", SUMMARY_LIMIT),
-            "detail": f"{standing}{answered} {closing}",
-            "indicator": "info",
-            "suggestions": None,
-            "selectionBehavior": None,
-            "overrideReasons": None,
-        }
-    )
+def _reminder(card: Card, latest: Answered, content: Content, now: datetime) -> Card:
+    """What an urgent card shrinks to: it never vanishes, and until an order stands it can still be acted on.
+
+    What the card says first, of parts of the chart that were not available or not read, stays. A card without a
+    paragraph of reasons is one of several rules: it stays whole, since nobody has answered for each of them.
+    """
+    *paragraphs, closing = card.detail.split("\n\n")
+    reasons = [number for number, one in enumerate(paragraphs) if one.startswith(_REASONS)]
+    opening = paragraphs[: reasons[0]] if reasons else paragraphs
+    changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": cut(f"Still open: {card.summary}", SUMMARY_LIMIT)}
+    if card.standing:
+        said = f"{card.standing} {_answer_words(latest, content, now)}; the facts have not changed."
+        changes |= {"indicator": "info", "suggestions": None, "selectionBehavior": None, "overrideReasons": None}
+    else:
+        still = "no order is in the chart sent" if reasons else "the facts have not changed"
+        said = f"{_answer_words(latest, content, now)}; {still}."
+        changes["indicator"] = "warning"
+    lines = [*((0, one) for one in opening), (0, f"{said} {closing}")]
+    return card.model_copy(update={**changes, "detail": fit(lines, DETAIL_LIMIT)})
+
+
+def _answer_words(latest: Answered, content: Content, now: datetime) -> str:
+    """``You accepted the order "D-dimer" on 6 Nov at 06:47``."""
+    when = latest.outcome_at.astimezone(now.tzinfo)
+    moment = f"on {when.day} {when:%b} at {when:%H:%M}"
+    if latest.outcome != "accepted":
+        return f"You overrode this card {moment}"
+    titles = [f'"{content.orders[one].title}"' for one in latest.orders if one in content.orders]
+    what = f"the order{'s' if len(titles) > 1 else ''} {listed(titles)}" if titles else "an order of this card"
+    return f"You accepted {what} {moment}"

@@ -54,7 +54,8 @@ class UnparsedEntry(ChartEntry):
 
     @property
     def resource(self) -> Any:
-        """The JSON of the resource, parsed once."""
+        """The JSON of the resource, parsed once. Whoever works through a chart asks for one after the other."""
+        self._limits.check_time()
         if self._resource is None:
             self._resource = parse(bytes(self._raw), self._limits)["resource"]
         return self._resource
@@ -99,9 +100,13 @@ class Rows:
                 "" if row.response is None and row.modifier is None else _against(row.response, row.modifier),
             )
             if row is not None and row.head.__class__ is Head
-            else read_row(parse(bytes(raw), limits))
+            else read_row(self._parsed(raw))
             for raw, row in zip(self._raws, self._heads, strict=True)
         ]
+
+    def _parsed(self, raw: Raw) -> Any:
+        self._limits.check_time()
+        return parse(bytes(raw), self._limits)
 
 
 def _row(raw: Raw) -> Row | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry, kinds, read_record
 from cds_service.clinical.record import Record, RowState
+from cds_service.ground.budget import Budget
 from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
@@ -87,26 +89,42 @@ class Service:
         now: datetime,
         caller: Caller | None = None,
         stages: Stages | None = None,
+        budget: Budget | None = None,
     ) -> Answer:
         """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
 
         ``caller``: the client; without it, the one whose FHIR server the call names.
         ``stages``: told when reading, assessing and composing end.
+        ``budget``: computing time; without one there is no bound.
 
         Raises:
             UnusableInput: the prefetched patient is another one.
             NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
+            TooCostly: the budget is used up.
         """
+        with budget.working() if budget is not None else nullcontext():
+            return self._answer(request, prefetched, now, caller, stages or Stages(), budget)
+
+    def _answer(
+        self,
+        request: HookRequest,
+        prefetched: Prefetched,
+        now: datetime,
+        caller: Caller | None,
+        stages: Stages,
+        budget: Budget | None,
+    ) -> Answer:
         context = request.context
-        stages = stages or Stages()
         prefetched.check(context.patientId)
-        record = self._read(
+        record = read_record(
+            self.content,
             context.patientId,
             prefetched.entries,
             now,
             fhir_server=request.fhirServer,
             not_available=tuple(part.words for part in prefetched.lacking),
             not_whole=frozenset(part.key for part in prefetched.lacking),
+            check=budget.check if budget is not None else lambda: None,
         )
         _check_whose(record)
         stages.end("read")
@@ -120,37 +138,11 @@ class Service:
         return Answer(cards, assessment, caller, _told(assessment, prefetched, request.dropped))
 
     def judge(
-        self,
-        patient_id: str,
-        entries: tuple[ChartEntry, ...],
-        now: datetime,
-        *,
-        fhir_server: str | None = None,
-        not_available: tuple[str, ...] = (),
+        self, patient_id: str, entries: tuple[ChartEntry, ...], now: datetime, *, fhir_server: str | None = None
     ) -> Assessment:
-        """Read and judge a chart."""
-        record = self._read(patient_id, entries, now, fhir_server=fhir_server, not_available=not_available)
+        """Read and judge a whole chart."""
+        record = read_record(self.content, patient_id, entries, now, fhir_server=fhir_server)
         return assess(self.content, record, now.date())
-
-    def _read(
-        self,
-        patient_id: str,
-        entries: tuple[ChartEntry, ...],
-        now: datetime,
-        *,
-        fhir_server: str | None,
-        not_available: tuple[str, ...],
-        not_whole: frozenset[str] = frozenset(),
-    ) -> Record:
-        return read_record(
-            self.content,
-            patient_id,
-            entries,
-            now,
-            fhir_server=fhir_server,
-            not_available=not_available,
-            not_whole=not_whole,
-        )
 
     def cards(
         self,

@@ -4,7 +4,7 @@ register."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +77,7 @@ class Showing:
         ``content``: what they were made from.
         """
         asker = self._keyed.asker(caller.name, request.fhirServer, request.context)
-        quieted = await self._quieten(cards, asker, now)
+        quieted = await self._quieten(cards, asker, now, content)
         linked = self._order_links.for_client(quieted.cards, caller, request.context.patientId, now)
         shaped, strays = checked(shape(linked, caller), self._own_urls)
         silent = caller.client.silent
@@ -91,7 +91,7 @@ class Showing:
         fates += [(card, _fate(card, quieted, silent=silent)) for card in shaped]
         return Shown(() if silent else shaped, told, tuple(fates), strays)
 
-    async def _quieten(self, cards: Sequence[Card], asker: Asker, now: datetime) -> Quieted:
+    async def _quieten(self, cards: Sequence[Card], asker: Asker, now: datetime, content: Content) -> Quieted:
         """Without the database every card is shown: a needless card is less harm than a missing one."""
         if not cards or not self._quiet:
             return Quieted(tuple(cards))
@@ -100,12 +100,13 @@ class Showing:
         except StoreDown as error:
             log.debug("answered_cards_shown_again", error=type(error).__name__)  # the outage itself is logged once
             return Quieted(tuple(cards))
-        return quieten(cards, answered, asker, self._keyed)
+        return quieten(cards, answered, asker, self._keyed, content, now)
 
     def _row(
         self, card: Card, asker: Asker, quieted: Quieted, now: datetime, content: Content, *, shown: bool
     ) -> CardRow:
-        row = CardRow(
+        quiet = quieted.reminders.get(card.uuid) or window(card, asker, content.reasoning, self._keyed, now)
+        return CardRow(
             uuid=card.uuid,
             shown_at=now,
             client=asker.client,
@@ -118,12 +119,6 @@ class Showing:
             suggestions={one.uuid: one.order for one in card.suggestions or ()},
             shown=shown,
             user=asker.user,
-        )
-        if card.uuid in quieted.reminders:
-            return row  # an answer to a reminder keeps nothing quiet: the window ends when it was meant to
-        quiet = window(card, asker, content.reasoning, self._keyed, now)
-        return replace(
-            row,
             patient_key=asker.patient_key,
             user_key=asker.user_key,
             encounter_key=asker.encounter_key,

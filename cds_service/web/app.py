@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -15,7 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
-from cds_service.ground.errors import NothingToJudgeBy, TooLarge, TooMuch, Unauthorized, UnusableInput
+from cds_service.ground.clock import Clock, in_zone, site_clock
+from cds_service.ground.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
@@ -25,6 +25,7 @@ from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.order_links import OrderLinks
 from cds_service.hooks.outbound import Transport
 from cds_service.hooks.register.nonces import Nonces
+from cds_service.hooks.register.quota import Quota
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.writer import Register
 from cds_service.hooks.sealing import Seal
@@ -69,15 +70,13 @@ def _transport(settings: Settings) -> Transport:
     return Transport(size=16, per_call=SECONDS, ca_bundle=bundle, networks=networks)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) -> FastAPI:
-    """The application. ``clock`` gives the moment a call is judged at; only tests pass another."""
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The application. ``clock`` gives the moment a call is judged at; only tests pass one."""
+    clock = in_zone(clock, settings.zone) if clock else site_clock(settings.zone)
     service = Service.of(settings)
     store = Store.open(settings.database_url.get_secret_value())
-    register, nonces = Register(store), Nonces(store)
+    quota = Quota(settings.max_unknown_feedback, settings.max_unknown_feedback_bytes)
+    register, nonces = Register(store, quota), Nonces(store)
     keys = KeyRing.of(settings)
     journal = journal_of(settings)
     metrics = Metrics(register, keys, nonces, journal)
@@ -139,6 +138,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = _utc_now) 
         clock,
         discovery_is_closed=closed,
         server_timing=settings.server_timing,
+        judging_seconds=settings.judging_ms / 1000,
     )
     add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
     add_metrics_route(app, metrics)
@@ -202,6 +202,11 @@ def _add_error_answers(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(TooLarge)
     async def large(_: Request, error: TooLarge) -> Response:
         return outcome(413, str(error))
+
+    @app.exception_handler(TooCostly)
+    async def costly(_: Request, error: TooCostly) -> Response:
+        metrics.count_refusal("judging_time")
+        return outcome(413, str(error), code="too-costly")
 
     @app.exception_handler(TooSlow)
     async def slow(_: Request, error: TooSlow) -> Response:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cds_service import __version__
 from cds_service.ground.addresses import Address
-from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy, TooLarge, TooMuch, UnusableInput
+from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy, TooCostly, TooLarge, TooMuch, UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.audit import events
@@ -27,6 +27,7 @@ _STATUS: dict[type[KneeCdsError], int] = {
     TooSlow: 408,
     NothingToJudgeBy: 412,
     TooLarge: 413,
+    TooCostly: 413,
     WrongMediaType: 415,
 }
 _NOT_ASKED = frozenset(

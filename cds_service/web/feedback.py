@@ -1,9 +1,11 @@
-"""Feedback over HTTP: 200 when it is on disk, 400 for what is malformed, 503 when it has to be sent again."""
+"""Feedback over HTTP: 200 when it is on disk, 400 for what is malformed, 429 for what is more on unknown cards than is
+kept in a day, 503 when it has to be sent again. Of one call, what can be kept is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -55,25 +57,50 @@ def add_feedback_routes(
         sent = understand(body.value, service_id, clock(), proved.name if proved else None)
         async with guard.working(proved or running.service.clients.default, proved):
             try:
-                await register.keep(sent.rows)
+                left = await register.keep(sent.rows)
             except StoreDown:
                 auditing.feedback(clock(), proved, sent.rows, 503)
                 raise
-        auditing.feedback(clock(), proved, sent.rows, 200)
-        for row in sent.rows:
+        now, kept = clock(), [row for row in sent.rows if row.id not in left]
+        auditing.feedback(now, proved, kept, 200)
+        auditing.feedback(now, proved, [row for row in sent.rows if row.id in left], 429)
+        for row in kept:
             metrics.feedback.labels(row.outcome).inc()
-        log.info("feedback", client=proved.name if proved else None, kept=len(sent.rows), wrong=len(sent.wrong))
+        name = proved.name if proved else None
+        log.info("feedback", client=name, kept=len(kept), wrong=len(sent.wrong), over=len(left))
+        if left:
+            metrics.count_refusal("feedback_quota")
+            return outcome(429, _complaint(sent, left), {"Retry-After": str(_seconds_of_day_left(now))})
         if sent.wrong:
             raise UnusableInput(_complaint(sent))
-        return json_response({"extension": {EXTENSION: {"received": len(sent.rows)}}})
+        return json_response({"extension": {EXTENSION: {"received": len(kept)}}})
 
     @app.exception_handler(StoreDown)
     async def later(_: Request, error: StoreDown) -> Response:
         return outcome(503, f"{error}; send it again", {"Retry-After": _RETRY_SECONDS})
 
 
-def _complaint(sent: Feedback) -> str:
-    more = len(sent.wrong) - _MOST_NAMED
-    named = "; ".join(sent.wrong[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
-    kept = len(sent.rows)
-    return f"{named}. The other {kept} item{' was' if kept == 1 else 's were'} kept." if kept else f"{named}."
+def _complaint(sent: Feedback, left: frozenset[str] = frozenset()) -> str:
+    """Which items were not kept and why. ``left``: ids of those over the quota."""
+    over = [f"feedback[{place}]" for place, row in zip(sent.places, sent.rows, strict=True) if row.id in left]
+    said = []
+    if over:
+        said.append(f"{_some(over, ', ')}: not kept, too much feedback today on cards that this service does not know.")
+    if sent.wrong:
+        said.append(f"{_some(sent.wrong, '; ')}.")
+    kept = len(sent.rows) - len(over)
+    if kept:
+        said.append(f"The other {kept} item{' was' if kept == 1 else 's were'} kept.")
+    return " ".join(said)
+
+
+def _some(named: Sequence[str], between: str) -> str:
+    more = len(named) - _MOST_NAMED
+    return between.join(named[:_MOST_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _seconds_of_day_left(now: datetime) -> int:
+    """Until the day of UTC ends, for which the quota is."""
+    here = now.astimezone(UTC)
+    tomorrow = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return math.ceil((tomorrow - here).total_seconds())

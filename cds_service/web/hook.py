@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -13,9 +15,11 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from cds_service.clinical.record import RowState
+from cds_service.ground.budget import Budget
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.logs import get_log
 from cds_service.ground.stages import Stages
+from cds_service.ground.strict_json import JsonLimits
 from cds_service.hooks.call_body import read_call_body
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
@@ -49,8 +53,12 @@ def add_hook_routes(
     *,
     discovery_is_closed: bool,
     server_timing: bool,
+    judging_seconds: float,
 ) -> None:
-    """``GET /cds-services`` and ``POST /cds-services/{id}``. ``server_timing``: answers tell where the time went."""
+    """``GET /cds-services`` and ``POST /cds-services/{id}``.
+
+    ``server_timing``: answers tell where the time went. ``judging_seconds``: most computing time of a call.
+    """
 
     closed = guard.entrance.required
     discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
@@ -80,20 +88,22 @@ def add_hook_routes(
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
         try:
-            body = await guard.read(request, proved, read_call_body)
+            budget = Budget(judging_seconds)
+            body = await guard.read(request, proved, partial(_take_apart, budget))
             hook_request = _understood(body.value)
             stages.end("parse")
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)
             async with guard.working(caller, proved):
-                sent = gather(hook_request.prefetch)
+                gathering = (budget, hook_request.prefetch)
+                sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
                 sent.check_patient(hook_request.context.patientId)
                 own = proved.addresses if proved else None  # whoever has proved who it is has its own servers read
                 prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir, own=own)
                 auditing.read(audited, hook_request.fhirServer, sent, prefetched)
                 metrics.count_lacking(prefetched)
                 stages.end("read")
-                judging = (hook_request, prefetched, now, caller, stages)
+                judging = (hook_request, prefetched, now, caller, stages, budget)
                 answer = await to_thread(service.answer, *judging) if body.is_large else service.answer(*judging)
                 shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
         except Exception as error:
@@ -111,6 +121,17 @@ def add_hook_routes(
         return answered
 
     app.include_router(router)
+
+
+def _take_apart(budget: Budget, body: bytearray, limits: JsonLimits) -> Any:
+    """The body as JSON; what of it is read later takes its time from the same budget."""
+    with budget.working():
+        return read_call_body(body, replace(limits, budget=budget))
+
+
+def _gather(budget: Budget, prefetch: Mapping[str, Any] | None) -> Prefetched:
+    with budget.working():
+        return gather(prefetch)
 
 
 def _understood(body: Any) -> HookRequest:

@@ -32,7 +32,7 @@ _ERRORS = {
     404: "There is nothing of that name.",
     408: "The body did not arrive in time.",
     412: "Nothing to judge by: which prefetch keys could not be had, and why.",
-    413: "The body is too large.",
+    413: "The body is too large, or the chart in it takes too much computing time.",
     415: "The body is not application/json in UTF-8.",
     429: "The client has used up its share; to be sent again.",
     500: "The service failed; no judgement was made. This is not an all-clear.",

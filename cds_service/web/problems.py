@@ -22,11 +22,11 @@ _CODES = {
 }
 
 
-def outcome(status: int, words: str, headers: dict[str, str] | None = None) -> Response:
-    """An OperationOutcome with one issue."""
+def outcome(status: int, words: str, headers: dict[str, str] | None = None, *, code: str = "") -> Response:
+    """An OperationOutcome with one issue. ``code``: of FHIR's issue types, else the one that goes with the status."""
     body: dict[str, Any] = {
         "resourceType": "OperationOutcome",
-        "issue": [{"severity": "error", "code": _CODES.get(status, "exception"), "diagnostics": words}],
+        "issue": [{"severity": "error", "code": code or _CODES.get(status, "exception"), "diagnostics": words}],
     }
     return json_response(body, status, headers)
 

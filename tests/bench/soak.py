@@ -43,7 +43,7 @@ from tests.tokens import ISSUER, PATH, Signer, key_server, part
 KEY = "0123456789abcdef0123456789abcdef"
 WARM_UP = 60.0
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TIME = re.compile(r"data as of \d\d:\d\d")
+_TIME = re.compile(r"data as of [^.]+")
 
 
 def plain(cards: Any) -> str:

@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -191,3 +193,38 @@ def test_many_charts_in_constant_memory() -> None:
         assert done.stdout.count(b"\n") == count
         peaks.append(int(done.stderr.split()[-1]))
     assert peaks[1] < peaks[0] * 1.15
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "words"),
+    [
+        ("Pacific/Pago_Pago", "2026-03-16", "16 Mar 00:00 SST"),
+        ("Pacific/Kiritimati", "2026-03-16T23:15", "16 Mar 23:15 UTC+14"),
+        ("America/New_York", "2026-03-17T02:00:00Z", "16 Mar 22:00 EDT"),
+        ("UTC", "2026-03-17T02:00:00+14:00", "16 Mar 12:00 UTC"),
+    ],
+)
+def test_now_is_read_in_the_sites_time_zone(
+    zone: str, now: str, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KNEE_CDS_TIME_ZONE", zone)
+    assert main(["evaluate", str(EXAMPLES / "dvt-likely.json"), "--json", "--now", now]) == 0
+    (line,) = lines(capfd.readouterr().out.encode())
+    card = line["cards"][0]
+    assert f"data as of {words}." in card["detail"]
+    starts = {one["actions"][0]["resource"]["occurrencePeriod"]["start"] for one in card["suggestions"]}
+    assert starts == {"2026-03-16"}
+
+
+def test_without_a_moment_it_is_now_at_the_site(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One of the two zones is on another day than UTC, whenever this runs."""
+    for zone in ("Pacific/Pago_Pago", "Pacific/Kiritimati"):
+        monkeypatch.setenv("KNEE_CDS_TIME_ZONE", zone)
+        here = datetime.now(ZoneInfo(zone))
+        assert main(["examples", str(tmp_path / "patients")]) == 0
+        assert main(["evaluate", str(tmp_path / "patients" / "dvt-likely.json"), "--json"]) == 0
+        (line,) = lines(capfd.readouterr().out.splitlines()[-1].encode())
+        assert f"data as of {here.day} {here:%b}" in line["cards"][0]["detail"]
+        assert here.date().isoformat() in (tmp_path / "patients" / "dvt-likely.json").read_text(encoding="utf-8")

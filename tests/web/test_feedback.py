@@ -256,3 +256,56 @@ def assert_each_once(url: str, promised: set[str], *, whole: bool) -> None:
     assert promised <= set(cards)
     if whole:
         assert set(cards) == promised
+
+
+@pytest.fixture
+def bounded(tmp_path: Path) -> Iterator[Server]:
+    url = f"sqlite:///{tmp_path}/register.db"
+    yield from run_server(settings_for(url, max_unknown_feedback=100, max_unknown_feedback_bytes=300_000))
+
+
+def strangers(count: int, comment: str = "x") -> list[dict[str, Any]]:
+    return [override(str(uuid4()), reason={"code": "a"}, userComment=comment) for _ in range(count)]
+
+
+def test_feedback_on_unknown_cards_has_a_bound_that_known_ones_do_not_feel(bounded: Server, tmp_path: Path) -> None:
+    card = bounded.call(request_for("dvt-likely")).json()["cards"][0]
+    wait_for(bounded, "up")
+    assert send(bounded, *strangers(98)).status_code == 200
+    answer = send(bounded, *strangers(3), override(card["uuid"]), {"card": "x"})
+    assert answer.status_code == 429
+    assert is_outcome(answer)
+    words = answer.json()["issue"][0]["diagnostics"]
+    assert words.startswith("feedback[2]: not kept, too much feedback today on cards that this service does not know.")
+    assert "feedback[4]" in words
+    assert words.endswith("The other 3 items were kept.")
+    assert 0 < int(answer.headers["Retry-After"]) <= 86_400
+    assert send(bounded, override(card["uuid"])).status_code == 200
+    found = statements(f"sqlite:///{tmp_path}/register.db")
+    assert sum(not one["intervention"]["known"] for one in found) == 100
+    assert sum(one["intervention"]["known"] for one in found) == 1
+    assert 'knee_cds_refused_total{reason="feedback_quota"} 1.0' in bounded.get("/metrics").text
+
+
+def test_four_calls_no_longer_fill_the_disk(bounded: Server, tmp_path: Path) -> None:
+    for _ in range(4):
+        assert send(bounded, *strangers(700, "ü" * 4_000)).status_code == 429
+    size = sum(file.stat().st_size for file in tmp_path.glob("register.db*"))
+    assert size < 5_000_000, size
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"overrideReason": {"userComment": "x" * 4_001}},
+        {"overrideReasons": [{"userComment": f"{number}" * 1_000} for number in range(1, 6)]},
+        {"overrideReason": {"userComment": "a" * 2_001}, "overrideReasons": [{"userComment": "b" * 2_000}]},
+        {"overrideReasons": [{"reason": {"code": "a"}}] * 21},
+        {"outcome": "accepted", "acceptedSuggestions": [{"id": str(number)} for number in range(51)]},
+    ],
+)
+def test_one_statement_has_a_length(own: Server, why: dict[str, Any]) -> None:
+    answer = send(own, override(str(uuid4())) | why, *strangers(1))
+    assert answer.status_code == 400
+    assert "feedback[0]" in answer.json()["issue"][0]["diagnostics"]
+    assert "The other 1 item was kept." in answer.json()["issue"][0]["diagnostics"]

@@ -15,9 +15,14 @@ import requests
 from sqlalchemy import select
 
 from cds_service.ground.settings import Settings
+from cds_service.hooks.askers import Asker, KeyedHash
+from cds_service.hooks.bundles import one_chart
+from cds_service.hooks.quiet import fingerprint, quieten
+from cds_service.hooks.register.rows import Answered
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.tables import cards
-from tests.conftest import NOW, Server, run_server
+from cds_service.hooks.service import Service
+from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
 from tests.web.test_feedback import FEEDBACK, override, wait_for
 from tests.web.test_service import request_for
 
@@ -67,9 +72,10 @@ def override_all(server: Server, cards: list[dict[str, Any]]) -> None:
     assert requests.post(server.url + FEEDBACK, json={"feedback": items}, timeout=10).status_code == 200
 
 
-def accept(server: Server, card: dict[str, Any]) -> None:
-    item = {"card": card["uuid"], "outcome": "accepted", "outcomeTimestamp": "2026-03-16T14:03:00Z",
-            "acceptedSuggestions": [{"id": card["suggestions"][0]["uuid"]}]}  # fmt: skip
+def accept(server: Server, card: dict[str, Any], *pressed: str, at: str = "2026-03-16T14:03:00Z") -> None:
+    chosen = pressed or (card["suggestions"][0]["uuid"],)
+    item = {"card": card["uuid"], "outcome": "accepted", "outcomeTimestamp": at,
+            "acceptedSuggestions": [{"id": one} for one in chosen]}  # fmt: skip
     assert requests.post(server.url + FEEDBACK, json={"feedback": [item]}, timeout=10).status_code == 200
 
 
@@ -98,39 +104,149 @@ def test_without_an_encounter_a_day_is_all(own: Server, clock: Clock) -> None:
     assert len(ask(own, body)["cards"]) == 1
 
 
-def test_an_answered_dvt_card_shrinks_and_does_not_vanish(own: Server, clock: Clock) -> None:
+def test_an_overridden_dvt_card_shrinks_and_does_not_vanish(own: Server, clock: Clock) -> None:
     full = ask(own, visit("dvt-likely"))["cards"]
     override_all(own, full[:1])
     small = ask(own, visit("dvt-likely"))["cards"][0]
-    assert small["indicator"] == "info"
+    assert small["indicator"] == "warning"
     assert small["summary"].startswith("Still open: Suspected DVT, left leg")
     assert small["uuid"] != full[0]["uuid"]
     assert small["source"]["topic"] == full[0]["source"]["topic"]
     assert [link["url"].split("?")[0] for link in small["links"]] == [f"{own.url}/orders/dvt_referral"]
-    assert "suggestions" not in small
     assert "\n\n" not in small["detail"]
-    assert "Answered by you on 16 Mar at 14:05 UTC" in small["detail"]
-    # whoever else opens the chart sees it in full, and so does the reader in the next encounter's window of 24 hours
+    assert small["detail"].startswith(
+        "You overrode this card on 16 Mar at 14:05; no order is in the chart sent. Rule RF01"
+    )
+    # whoever else opens the chart sees it in full, and so does the reader after the window of 24 hours
     for other in (visit("dvt-likely", user="Practitioner/b"), visit("dvt-likely", user="PractitionerRole/a")):
         assert ask(own, other)["cards"][0]["indicator"] == "critical"
     clock.now += timedelta(hours=23)
-    assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "info"
+    assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "warning"
     clock.now += timedelta(hours=2)
     assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "critical"
+
+
+def buttons(card: dict[str, Any]) -> list[str]:
+    return [one["label"] for one in card.get("suggestions", ())]
+
+
+def urgent_examples() -> list[str]:
+    """One example for each rule that makes an urgent card."""
+    found: dict[str, str] = {}
+    for name in stories():
+        chart = one_chart(bundle(name), "Practitioner/a")
+        service = shipped_service()
+        for card in service.cards(service.judge(chart.context.patientId, chart.entries, NOW), chart.context, NOW):
+            if card.indicator != "info":
+                found.setdefault(card.rule, name)
+    return sorted(set(found.values()))
+
+
+def test_no_urgent_card_loses_its_buttons_before_an_order_is_in_the_chart(own: Server) -> None:
+    """An accepted draft can be discarded without anybody hearing of it."""
+    names = urgent_examples()
+    assert len(names) > 10
+    for name in names:
+        full = ask(own, visit(name))["cards"]
+        override_all(own, [card for card in full if card["indicator"] != "info"])
+        for was, now in zip(full, ask(own, visit(name))["cards"], strict=True):
+            if was["indicator"] == "info":
+                continue
+            assert now["summary"].startswith("Still open")
+            assert (now["indicator"], name) == ("warning", name)
+            assert buttons(now) == buttons(was)
+            assert now.get("selectionBehavior") == was.get("selectionBehavior")
+            assert now["overrideReasons"] == was["overrideReasons"]
+            assert [one["label"] for one in now["links"]] == [one["label"] for one in was["links"]]
+
+
+@pytest.mark.parametrize(
+    ("pressed", "words"),
+    [
+        ((0,), 'You accepted the order "Same-day DVT assessment" on 16 Mar at 14:03;'),
+        ((1,), 'You accepted the order "Leg vein duplex ultrasound" on 16 Mar at 14:03;'),
+        (
+            (0, 1),
+            'You accepted the orders "Same-day DVT assessment" and "Leg vein duplex ultrasound" on 16 Mar at 14:03;',
+        ),
+        (("d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",), "You accepted an order of this card on 16 Mar at 14:03;"),
+    ],
+)
+def test_the_reminder_says_what_was_accepted_and_that_no_order_stands(
+    own: Server, pressed: tuple[int | str, ...], words: str
+) -> None:
+    full = ask(own, visit("dvt-likely"))["cards"][0]
+    accept(own, full, *(full["suggestions"][one]["uuid"] if isinstance(one, int) else one for one in pressed))
+    small = ask(own, visit("dvt-likely"))["cards"][0]
+    assert small["indicator"] == "warning"
+    assert buttons(small) == buttons(full)
+    assert small["detail"].startswith(f"{words} no order is in the chart sent. ")
+
+
+def test_the_answers_time_is_that_of_the_site(database_url: str) -> None:
+    for server in run_server(Settings(database_url=database_url, time_zone="Asia/Kathmandu")):
+        wait_for(server, "up")
+        accept(server, ask(server, visit("dvt-likely"))["cards"][0])
+        assert "on 16 Mar at 19:48; no order" in ask(server, visit("dvt-likely"))["cards"][0]["detail"]
+
+
+def test_the_latest_answer_is_told_also_one_to_a_reminder(own: Server, clock: Clock) -> None:
+    override_all(own, ask(own, visit("dvt-likely"))["cards"][:1])
+    reminder = ask(own, visit("dvt-likely"))["cards"][0]
+    accept(own, reminder, reminder["suggestions"][1]["uuid"], at="2026-03-16T15:10:00Z")
+    again = ask(own, visit("dvt-likely"))["cards"][0]
+    assert 'You accepted the order "Leg vein duplex ultrasound" on 16 Mar at 15:10;' in again["detail"]
+    assert again["indicator"] == "warning"
+
+
+def test_the_reminder_says_first_what_the_card_said_first(own: Server) -> None:
+    """What was not available or could not be read comes before the reasons, and stays there."""
+    unread = visit("dvt-likely")
+    unread["prefetch"]["observations"]["entry"].append({"resource": "lost"})
+    lacking = visit("dvt-likely")
+    lacking["prefetch"]["medications"] = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
+    both = copy.deepcopy(unread)
+    both["prefetch"]["orders"] = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
+    for body in (unread, lacking, both):
+        full = ask(own, body)["cards"][0]
+        first = full["detail"].split("\n\n")[0]
+        assert "not read" in first or "could not be read" in first or "ot available" in first
+        override_all(own, [full])
+        small = ask(own, body)["cards"][0]
+        assert small["summary"].startswith("Still open")
+        assert small["detail"].split("\n\n")[0] == first
+        assert "**Why this shows**" not in small["detail"]
+
+
+def test_a_card_of_several_rules_is_not_cut(service: Service) -> None:
+    """Its detail is all there is on each of them."""
+    keyed, asker = KeyedHash("0123456789abcdef"), Asker("north", "Practitioner/a", "p", "u", None)
+    chart = one_chart(bundle("dvt-likely"), "Practitioner/a")
+    card = service.cards(service.judge(chart.context.patientId, chart.entries, NOW), chart.context, NOW)[0]
+    whole = card.model_copy(
+        update={"detail": "1 entry not read.\n\n**One** (now) - a.\n\n**Two** (today) - b.\n\nRule x."}
+    )
+    said = Answered(card.source.topic.code, fingerprint(whole, keyed), None, NOW, "overridden", (), NOW)
+    (small,) = quieten([whole], [said], asker, keyed, service.content, NOW).cards
+    assert small.detail.split("\n\n")[:3] == whole.detail.split("\n\n")[:3]
+    assert small.detail.endswith("You overrode this card on 16 Mar at 14:02; the facts have not changed. Rule x.")
+    assert (small.indicator, small.suggestions) == ("warning", card.suggestions)
 
 
 def test_answering_the_reminder_does_not_prolong_it(own: Server, clock: Clock, database_url: str) -> None:
     override_all(own, ask(own, visit("dvt-likely"))["cards"][:1])
     clock.now += timedelta(hours=20)
     reminder = ask(own, visit("dvt-likely"))["cards"][0]
-    assert reminder["indicator"] == "info"
+    assert reminder["indicator"] == "warning"
     override_all(own, [reminder])
     clock.now += timedelta(hours=5)
     assert ask(own, visit("dvt-likely"))["cards"][0]["indicator"] == "critical"
     store = Store.open(database_url)
-    (row,) = store.stream(select(cards).where(cards.c.uuid == reminder["uuid"]))
+    rows = {row.uuid: row for row in store.stream(select(cards).where(cards.c.rule == "RF01"))}
     store.close()
-    assert (row.rule, row.indicator, row.fingerprint, row.patient_key) == ("RF01", "info", None, None)
+    first = min(rows.values(), key=lambda row: row.shown_at)
+    row = rows[reminder["uuid"]]
+    assert (row.indicator, row.fingerprint, row.quiet_until) == ("warning", first.fingerprint, first.quiet_until)
 
 
 def copied(body: dict[str, Any]) -> dict[str, Any]:
@@ -152,16 +268,39 @@ def test_new_facts_bring_the_whole_card_back(own: Server) -> None:
     assert ask(own, moved)["cards"][0]["indicator"] == "critical"
 
 
-def test_a_copy_or_an_order_is_no_new_fact(own: Server) -> None:
+def test_a_copy_is_no_new_fact(own: Server) -> None:
     body = visit("dvt-likely")
-    cards = ask(own, body)["cards"]
-    override_all(own, cards[:1])
-    later = copy.deepcopy(body)
-    later["prefetch"]["observations"]["entry"].append(copied(body))
-    duplex = copy.deepcopy(cards[0]["suggestions"][1]["actions"][0]["resource"])
-    duplex |= {"id": "o1", "status": "active", "intent": "order", "authoredOn": "2026-03-16T14:03:00Z"}
-    later["prefetch"]["orders"] = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": duplex}]}
-    assert ask(own, later)["cards"][0]["indicator"] == "info"
+    override_all(own, ask(own, body)["cards"][:1])
+    body["prefetch"]["observations"]["entry"].append(copied(body))
+    assert ask(own, body)["cards"][0]["summary"].startswith("Still open")
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "stands"),
+    [
+        (0, {"status": "active", "intent": "order"}, "Same-day DVT assessment already ordered on 16 Mar."),
+        (1, {"status": "active", "intent": "order"}, "Leg vein duplex ultrasound already ordered on 16 Mar."),
+        (1, {"status": "active", "intent": "original-order"}, "Leg vein duplex ultrasound already ordered on 16 Mar."),
+        (1, {"status": "draft", "intent": "order"}, ""),
+        (1, {"status": "active", "intent": "proposal"}, ""),
+        (0, {"status": "revoked", "intent": "order"}, ""),
+        (0, {"status": "entered-in-error", "intent": "order"}, ""),
+    ],
+)
+def test_only_an_order_that_stands_makes_the_reminder_small(
+    own: Server, number: int, change: dict[str, str], stands: str
+) -> None:
+    body = visit("dvt-likely")
+    full = ask(own, body)["cards"][0]
+    accept(own, full, full["suggestions"][number]["uuid"])
+    order = full["suggestions"][number]["actions"][0]["resource"]
+    order |= {"id": "o1", "authoredOn": "2026-03-16T14:03:00Z", **change}
+    body["prefetch"]["orders"] = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": order}]}
+    small = ask(own, body)["cards"][0]
+    assert small["summary"].startswith("Still open")
+    assert (small["indicator"], bool(buttons(small))) == (("info", False) if stands else ("warning", True))
+    assert small["detail"].startswith(stands or "You accepted the order")
+    assert ("no order is in the chart sent" in small["detail"]) is not bool(stands)
 
 
 def test_the_same_ids_at_another_server_are_other_people(own: Server) -> None:

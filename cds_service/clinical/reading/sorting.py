@@ -69,9 +69,8 @@ def sort(
 ) -> Sorted:
     """``entries`` as ``Sorted``; those that need no reading have gone into ``ledger``."""
     owners = _owners(patient_id, entries, fhir_server)
-    sorting = _Sorting(content, Sorted(owners), patient_id, ledger, describing)
+    sorting = _Sorting(content, Sorted(owners), patient_id, ledger, describing, check)
     for number, entry in enumerate(entries):
-        check()
         sorting.take(number, entry)
     sorting.finish()
     _sort_panels(sorting.chart)
@@ -115,13 +114,20 @@ class _Sorting:
     """Takes one row after the other."""
 
     def __init__(
-        self, content: Content, chart: Sorted, patient_id: str, ledger: Ledger, describing: Describing
+        self,
+        content: Content,
+        chart: Sorted,
+        patient_id: str,
+        ledger: Ledger,
+        describing: Describing,
+        check: Callable[[], None],
     ) -> None:
         self.chart = chart
         self._content = content
         self._patient_id = patient_id
         self._ledger = ledger
         self._describing = describing
+        self._check = check
         self._servers: dict[str, list[str]] = {}
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
@@ -229,6 +235,7 @@ class _Sorting:
 
     def _take_unusual(self, number: int, kind: str, entry: ChartEntry) -> None:
         """A type that is not read: what names something of ours is not passed over."""
+        self._check()
         raw = entry.resource
         belongs = self.chart.owners.of(raw.get("subject", raw.get("patient")), raw.get("contained"))
         if belongs.owner is Owner.ANOTHERS:
@@ -242,6 +249,7 @@ class _Sorting:
             self._ledger.add(RowState.NO_CONCERN, kind)
 
     def _not_understood(self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry) -> None:
+        self._check()
         self.chart.unread.append(self._describing.row(name, unread, reason, entry.resource))
         self._ledger.add(RowState.NOT_UNDERSTOOD, kind, reason)
 

@@ -18,6 +18,9 @@ from cds_service.hooks.register.rows import FeedbackRow
 LONGEST_COMMENT = 4_000
 LONGEST_NAME = 200
 MOST_ITEMS = 5_000
+MOST_REASONS = 20
+MOST_ACCEPTED = 50
+"""Far more than a card has buttons."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INSTANT = re.compile(
@@ -110,9 +113,9 @@ class Item(_Received):
     card: _Name
     outcome: Literal["accepted", "overridden"]
     outcomeTimestamp: Annotated[datetime, BeforeValidator(_instant)]  # noqa: N815
-    acceptedSuggestions: tuple[_Accepted, ...] = ()  # noqa: N815
+    acceptedSuggestions: Annotated[tuple[_Accepted, ...], Field(max_length=MOST_ACCEPTED)] = ()  # noqa: N815
     overrideReason: _Override | None = None  # noqa: N815
-    overrideReasons: tuple[_Override, ...] = ()  # noqa: N815
+    overrideReasons: Annotated[tuple[_Override, ...], Field(max_length=MOST_REASONS)] = ()  # noqa: N815
 
     @model_validator(mode="before")
     @classmethod
@@ -132,12 +135,36 @@ class Item(_Received):
             raise ValueError("acceptedSuggestions must name at least one suggestion")
         return self
 
+    @model_validator(mode="after")
+    def comment_of_one_length(self) -> Item:
+        """However many reasons it is spread over."""
+        if len(self.comment or "") > LONGEST_COMMENT:
+            raise ValueError(f"its comments may have at most {LONGEST_COMMENT} characters together")
+        return self
+
+    @property
+    def said(self) -> tuple[_Override, ...]:
+        """Why the card was overridden; nothing if it was accepted."""
+        given = (self.overrideReason, *self.overrideReasons)
+        return tuple(one for one in given if one) if self.outcome == "overridden" else ()
+
+    @property
+    def comment(self) -> str | None:
+        """All comments, each once."""
+        return "\n".join(dict.fromkeys(one.userComment for one in self.said if one.userComment)) or None
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A feedback call as understood. ``wrong``: for each item that is not, its index and what is wrong with it."""
+    """A feedback call as understood.
+
+    Attributes:
+        places: the index of each of ``rows`` in the call.
+        wrong: for each item that is not understood, its index and what is wrong with it.
+    """
 
     rows: tuple[FeedbackRow, ...]
+    places: tuple[int, ...]
     wrong: tuple[str, ...]
 
 
@@ -153,13 +180,15 @@ def understand(body: Any, service: str, now: datetime, client: str | None = None
     if len(items) > MOST_ITEMS:
         raise UnusableInput(f"at most {MOST_ITEMS} items of feedback in one call")
     rows: list[FeedbackRow] = []
+    places: list[int] = []
     wrong: list[str] = []
     for index, item in enumerate(items):
         try:
             rows.append(_row(Item.model_validate(item), service, now, client))
+            places.append(index)
         except ValidationError as error:
             wrong += [f"feedback[{index}]{_place(one['loc'])}: {_words(one['msg'])}" for one in _mistakes(error)]
-    return Feedback(tuple(rows), tuple(wrong))
+    return Feedback(tuple(rows), tuple(places), tuple(wrong))
 
 
 def _mistakes(error: ValidationError) -> Sequence[Any]:
@@ -176,9 +205,7 @@ def _words(message: str) -> str:
 
 def _row(item: Item, service: str, now: datetime, client: str | None) -> FeedbackRow:
     overridden = item.outcome == "overridden"
-    said = [one for one in (item.overrideReason, *item.overrideReasons) if one] if overridden else []
-    reason = next((one.reason for one in said if one.reason), None)
-    comments = list(dict.fromkeys(one.userComment for one in said if one.userComment))
+    reason = next((one.reason for one in item.said if one.reason), None)
     row = FeedbackRow(
         id="",
         card=item.card,
@@ -189,7 +216,7 @@ def _row(item: Item, service: str, now: datetime, client: str | None) -> Feedbac
         reason_system=reason.system if reason else None,
         reason_code=reason.code if reason else None,
         reason_display=reason.display if reason else None,
-        comment="\n".join(comments) or None,
+        comment=item.comment,
         client=client,
     )
     return replace(row, id=_identity(row, service))

@@ -60,12 +60,20 @@ class FeedbackRow:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A card of this patient that this user has answered, still within its window."""
+    """A card of this patient that this user has answered, still within its window.
+
+    Attributes:
+        outcome: ``accepted`` or ``overridden``. orders: ours that were accepted, as far as the register knows them.
+        quiet_until: when the window ends.
+    """
 
     topic: str
     fingerprint: str
     encounter_key: str | None
     outcome_at: datetime
+    outcome: str
+    orders: tuple[str, ...]
+    quiet_until: datetime
 
 
 @dataclass(frozen=True, slots=True)

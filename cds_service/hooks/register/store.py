@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cds_service.ground.errors import WrongSetting
 from cds_service.hooks.register import tables as t
+from cds_service.hooks.register.quota import Quota, beyond
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow, TokenUse
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -124,15 +125,24 @@ class Store:
         with self._reading() as connection:
             connection.execute(select(1))
 
-    def add(self, cards: Sequence[CardRow], feedback: Sequence[FeedbackRow]) -> None:
-        """Keep all of it, in one transaction that is on disk when this returns. What is there already stays."""
+    def add(
+        self, cards: Sequence[CardRow], feedback: Sequence[FeedbackRow], quota: Quota | None = None
+    ) -> frozenset[str]:
+        """Keep all of it, in one transaction that is on disk when this returns. What is there already stays.
+
+        Returns the ids of the feedback that ``quota`` had no room for, which is not kept.
+        """
+        left: frozenset[str] = frozenset()
         with self.engine.begin() as connection:
             if cards:
                 rows = [{**asdict(row), "suggestions": _json(dict(row.suggestions))} for row in cards]
                 connection.execute(self._insert(t.cards).on_conflict_do_nothing(), rows)
-            if feedback:
-                rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in feedback]
+            if feedback and quota is not None:
+                left = beyond(connection, feedback, quota, self._insert(t.feedback_quota).on_conflict_do_nothing())
+            rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in feedback if row.id not in left]
+            if rows:
                 connection.execute(self._insert(t.feedback).on_conflict_do_nothing(), rows)
+        return left
 
     def claim(self, uses: Sequence[TokenUse]) -> set[str]:
         """Mark tokens as used; returns those that nobody had used before."""
@@ -145,7 +155,7 @@ class Store:
         """What this user has answered for this patient and still keeps quiet."""
         asked = {"client": client, "patient": patient_key, "user": user_key, "now": now}
         with self._reading() as connection:
-            return [Answered(*row) for row in connection.execute(_ANSWERED, asked)]
+            return [_answered(*row) for row in connection.execute(_ANSWERED, asked)]
 
     def launch(self, key: str) -> tuple[str, int] | None:
         """The sealed state of a launch of the order page, and its version."""
@@ -176,6 +186,8 @@ class Store:
         with self.engine.begin() as connection:
             connection.execute(delete(t.tokens).where(t.tokens.c.expires_at <= now))
             connection.execute(delete(t.launches).where(t.launches.c.expires_at <= now))
+            yesterday = (now.astimezone(UTC) - timedelta(days=1)).date().isoformat()
+            connection.execute(delete(t.feedback_quota).where(t.feedback_quota.c.day < yesterday))
             return connection.execute(ended).rowcount
 
     def purge(self, before: datetime, now: datetime) -> Iterator[tuple[int, int]]:
@@ -215,7 +227,16 @@ class Store:
 
 
 _ANSWERED = (
-    select(t.cards.c.topic, t.cards.c.fingerprint, t.cards.c.encounter_key, t.feedback.c.outcome_at)
+    select(
+        t.cards.c.topic,
+        t.cards.c.fingerprint,
+        t.cards.c.encounter_key,
+        t.cards.c.quiet_until,
+        t.cards.c.suggestions,
+        t.feedback.c.outcome_at,
+        t.feedback.c.outcome,
+        t.feedback.c.accepted,
+    )
     .join(t.feedback, t.on_own_card())
     .where(
         t.cards.c.client == bindparam("client"),
@@ -226,6 +247,22 @@ _ANSWERED = (
         t.cards.c.fingerprint.is_not(None),
     )
 )
+
+
+def _answered(
+    topic: str,
+    fingerprint: str,
+    encounter_key: str | None,
+    quiet_until: datetime,
+    suggestions: str,
+    outcome_at: datetime,
+    outcome: str,
+    accepted: str,
+) -> Answered:
+    """A row of ``_ANSWERED``, its accepted suggestions as our orders, in the card's own order."""
+    chosen = orjson.loads(accepted)
+    known = tuple(order for one, order in orjson.loads(suggestions).items() if one in chosen)
+    return Answered(topic, fingerprint, encounter_key, outcome_at, outcome, known, quiet_until)
 
 
 def is_refusal(error: Exception) -> bool:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData()
@@ -92,6 +105,16 @@ launches = Table(
     Column("version", Integer, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Index("launch_expires_at", "expires_at"),
+)
+
+
+feedback_quota = Table(
+    "feedback_quota",
+    metadata,
+    Column("client", Text, primary_key=True),  # empty where callers need not prove who they are
+    Column("day", String(10), primary_key=True),  # of UTC, ISO 8601
+    Column("rows", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 

@@ -20,6 +20,7 @@ from typing import Literal
 from cds_service.ground.errors import StoreDown, UnusableInput
 from cds_service.ground.logs import get_log
 from cds_service.hooks.askers import Asker
+from cds_service.hooks.register.quota import Quota
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow
 from cds_service.hooks.register.store import Store, is_refusal
 
@@ -62,14 +63,16 @@ class _Sent:
     """One feedback call that waits for its answer."""
 
     rows: tuple[FeedbackRow, ...]
-    done: Future[None] = field(default_factory=Future)
+    done: Future[frozenset[str]] = field(default_factory=Future)
 
 
 class Register:
     """Cards and feedback on their way to the database, and the look-up of what was answered."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, quota: Quota | None = None) -> None:
+        """``quota``: of feedback that no card explains, for each client and day; without one it has no bound."""
         self.store = store
+        self._quota = quota
         self._cards: deque[CardRow] = deque()
         self._calls: deque[_Sent] = deque()
         self._work = threading.Condition()
@@ -125,15 +128,15 @@ class Register:
             self._drop_the_oldest()
             self._work.notify_all()
 
-    async def keep(self, rows: Sequence[FeedbackRow]) -> None:
-        """Returns when ``rows`` are on disk.
+    async def keep(self, rows: Sequence[FeedbackRow]) -> frozenset[str]:
+        """Returns when ``rows`` are on disk; the ids of those that are not, because the client's quota is used up.
 
         Raises:
             StoreDown: they are not, after ``FEEDBACK_SECONDS`` at most.
             UnusableInput: the database refuses one of them.
         """
         if not rows:
-            return
+            return frozenset()
         sent = _Sent(tuple(rows))
         self.start()
         with self._work:
@@ -142,7 +145,7 @@ class Register:
             self._calls.append(sent)
             self._work.notify_all()
         try:
-            await asyncio.wait_for(asyncio.wrap_future(sent.done), FEEDBACK_SECONDS)
+            return await asyncio.wait_for(asyncio.wrap_future(sent.done), FEEDBACK_SECONDS)
         except TimeoutError:
             raise StoreDown("feedback could not be kept in time") from None
 
@@ -206,15 +209,15 @@ class Register:
 
     def _write(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
         try:
-            self.store.add(cards, [row for call in calls for row in call.rows])
+            left = self.store.add(cards, [row for call in calls for row in call.rows], self._quota)
         except Exception as error:
             if not is_refusal(error):
                 raise
             self._write_singly(cards, calls)
             return
-        self._count(len(cards), sum(len(call.rows) for call in calls))
+        self._count(len(cards), sum(row.id not in left for call in calls for row in call.rows))
         for call in calls:
-            _resolve(call)
+            _resolve(call, left)
 
     def _write_singly(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
         """One bad row must not take the others with it."""
@@ -229,9 +232,9 @@ class Register:
                 log.error("card_refused_by_database", error=type(error).__name__)
         for call in calls:
             try:
-                self.store.add((), call.rows)
-                self._count(0, len(call.rows))
-                _resolve(call)
+                left = self.store.add((), call.rows, self._quota)
+                self._count(0, sum(row.id not in left for row in call.rows))
+                _resolve(call, left)
             except Exception as error:
                 if not is_refusal(error):
                     raise
@@ -298,10 +301,10 @@ class Register:
         return replace(self._state, **changes)  # type: ignore[arg-type]
 
 
-def _resolve(call: _Sent, error: Exception | None = None) -> None:
-    """Answer a call, unless it has given up waiting."""
+def _resolve(call: _Sent, found: frozenset[str] | Exception) -> None:
+    """Answer a call, unless it has given up waiting. ``found``: ids of what was not kept."""
     with suppress(InvalidStateError):
-        if error is None:
-            call.done.set_result(None)
+        if isinstance(found, Exception):
+            call.done.set_exception(found)
         else:
-            call.done.set_exception(error)
+            call.done.set_result(found)

@@ -119,7 +119,22 @@ def test_answered_cards_are_found_for_this_asker_only(store: Store) -> None:
     ]
     store.add(rows, [feedback_row(row.uuid, row.uuid) for row in rows if row.uuid != "not answered"])
     found = store.answered("north", "p" * 32, "u" * 32, NOON)
-    assert found == [Answered("kneedvt1", "f" * 32, "e" * 32, NOON)]
+    until = NOON + timedelta(days=1)
+    assert found == [Answered("kneedvt1", "f" * 32, "e" * 32, NOON, "overridden", (), until)]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "orders"),
+    [(("s2",), ("d_dimer",)), (("s1", "s2"), ("venous_duplex", "d_dimer")), (("other", "s1"), ("venous_duplex",)),
+     (("nothing of ours",), ()), ((), ())],
+)  # fmt: skip
+def test_an_answered_card_tells_which_orders_were_accepted(
+    store: Store, accepted: tuple[str, ...], orders: tuple[str, ...]
+) -> None:
+    store.add([card_row()], [feedback_row(outcome="accepted", accepted=accepted)])
+    (found,) = store.answered("north", "p" * 32, "u" * 32, NOON)
+    assert (found.outcome, found.orders) == ("accepted", orders)
     store.close()
 
 
