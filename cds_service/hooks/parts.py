@@ -246,7 +246,7 @@ def dvt_gap(call: Call) -> Gap:
         facts = call.assessment.record.facts
         cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
         needed = (*DVT_NEEDS, "medications") if cancer else DVT_NEEDS
-        rows = tuple(dict.fromkeys((*doubts.signs, *doubts.risks)))
+        rows = tuple(dict.fromkeys((*doubts.signs, *doubts.major_risks)))
     return Gap(tuple(part.words for part in call.lacking if part.key in needed), rows)
 
 
