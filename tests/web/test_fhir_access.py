@@ -181,6 +181,16 @@ def test_a_total_that_is_never_reached_is_not_forgotten(reading: Server, ehr: Fh
         assert answer["extension"][READING]["parts"]["observations"]["state"] == "truncated", number
 
 
+def test_what_has_no_id_is_not_counted_twice(reading: Server, ehr: FhirServer) -> None:
+    """The same row, prefetched and read anew, is not the second one that was announced."""
+    found = copy.deepcopy(ehr.prefetch["observations"])
+    for one in found["entry"]:
+        del one["resource"]["id"]
+    ehr.behaviours["observations"] = fhir.body(found)
+    answer = reading.call(call_without(ehr, observations={**found, "total": len(found["entry"]) + 1})).json()
+    assert answer["extension"][READING]["parts"]["observations"] == {"state": "truncated", "why": "page"}
+
+
 def test_a_flaw_of_the_prefetch_is_mended_by_reading_anew(reading: Server, ehr: FhirServer) -> None:
     """Not by reading on: what is wrong is on the page that came."""
     link = [{"relation": "next", "url": f"{ehr.url}/page/1"}]
