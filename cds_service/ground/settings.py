@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,8 +13,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
 from cds_service.ground.clock import zone_named
+from cds_service.ground.errors import WrongSetting
 from cds_service.ground.networks import Networks
 from cds_service.ground.plain_text import is_plain_url
+from cds_service.ground.setting_names import PREFIX, strangers
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -35,9 +38,9 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """Everything a site can set. An unknown value stops the start with a clear message."""
+    """Everything a site can set. An unknown name or value stops the start with a clear message."""
 
-    model_config = SettingsConfigDict(env_prefix="KNEE_CDS_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
@@ -167,6 +170,27 @@ class Settings(BaseSettings):
     log_style: Literal["json", "text"] = Field(
         default="json", description="Form of a log line; one line an event, on standard error."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def only_known_names(cls, value: Any) -> Any:
+        """A setting that is misspelt would be as good as not set, which may be the less safe choice.
+
+        Raises:
+            WrongSetting: the environment holds a name of ours that is no setting.
+        """
+        found = strangers(os.environ, cls.model_fields)
+        if found:
+            raise WrongSetting("\n".join(found))
+        return value
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def no_service_link(cls, value: Any) -> Any:
+        """Say where an address comes from that nobody has set."""
+        if isinstance(value, str) and "://" in value:
+            raise ValueError("is what Kubernetes sets for a Service named knee-cds; use enableServiceLinks: false")
+        return value
 
     @field_validator("order_url")
     @classmethod

@@ -193,7 +193,7 @@ def lacking_line(call: Call) -> str:
     if rest:
         names = about(call.content, rest)
         naming = f" (may be about {listed(names[:3])})" if names else ""
-        said.append(f"{capital(counted(rest))} could not be read{naming}.")
+        said.append(f"{capital(counted(rest))} of this chart could not be read{naming}.")
     strangers = record.rows(RowState.ANOTHER_PATIENT)
     if strangers:
         said.append(f"{strangers} {'entry' if strangers == 1 else 'entries'} not about this patient left out.")
