@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -102,13 +101,8 @@ class Service:
             NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
             TooCostly: the budget is used up.
         """
-        with budget.working() if budget is not None else nullcontext():
-            return self._answer(request, prefetched, now, caller, stages or Stages())
-
-    def _answer(
-        self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller | None, stages: Stages
-    ) -> Answer:
         context = request.context
+        stages = stages or Stages()
         prefetched.check(context.patientId)
         record = self._read(
             context.patientId,
@@ -117,6 +111,8 @@ class Service:
             fhir_server=request.fhirServer,
             not_available=tuple(part.words for part in prefetched.lacking),
         )
+        if budget is not None:
+            budget.check()
         stages.end("read")
         assessment = assess(self.content, record, now.date())
         stages.end("assess")
