@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
-from cds_service.ground.clock import zone_named
+from cds_service.ground.clock import machine_zone, zone_named
 from cds_service.ground.errors import WrongSetting
 from cds_service.ground.networks import Networks
 from cds_service.ground.plain_text import is_plain_url
@@ -77,11 +77,11 @@ class Settings(BaseSettings):
     card_layout: Literal["differential", "per_cause"] = Field(
         default="differential", description="One differential card, or one card per cause."
     )
-    time_zone: str = Field(
-        default="UTC",
+    time_zone: str | None = Field(
+        default=None,
         description=(
             "The site's time zone, an IANA name such as `Europe/London`: draft orders start on its day, and cards show"
-            " its time."
+            " its time. Without it, the one that `TZ` names, else UTC."
         ),
     )
     order_url: str | None = Field(
@@ -212,9 +212,9 @@ class Settings(BaseSettings):
 
     @field_validator("time_zone")
     @classmethod
-    def known_zone(cls, value: str) -> str:
+    def known_zone(cls, value: str | None) -> str | None:
         """Refuse what is no IANA name: a wrong day on an order is worse than no start."""
-        return zone_named(value).key
+        return None if value is None else zone_named(value).key
 
     @field_validator("fhir_servers")
     @classmethod
@@ -247,7 +247,7 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         """Where the site's clock is read."""
-        return zone_named(self.time_zone)
+        return zone_named(self.time_zone) if self.time_zone else machine_zone()
 
     @property
     def base_url(self) -> str:

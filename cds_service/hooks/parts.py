@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -132,7 +132,7 @@ def card(
         rule=key,
         leg=leg.value,
         standing=standing,
-        basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts, *_doubtful(call)})),
+        basis=tuple(sorted({*_basis_of(facts), *verdicts, *_doubtful(call)})),
         summary=cut(summary, SUMMARY_LIMIT),
         detail=fit(lines, DETAIL_LIMIT),
         indicator=indicator,
@@ -151,6 +151,11 @@ def card(
 def _doubtful(call: Call) -> Iterator[str]:
     """Rows that were not understood and may matter: another one is news, also on a card that was answered."""
     return (f"not understood: {one.source} {one.reason}" for one in call.assessment.doubts.of_concern)
+
+
+def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
+    """The facts; but that an order was placed for a suspicion is an answer to the card, not a reason to show it anew."""
+    return (_basis(fact) for fact in facts if not fact.source.startswith("ServiceRequest/"))
 
 
 def _basis(fact: Fact) -> str:

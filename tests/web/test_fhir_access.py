@@ -99,7 +99,7 @@ def test_null_is_none_known_and_not_asked_again(reading: Server, ehr: FhirServer
     answer = reading.call(call_without(ehr, **nulls)).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
     assert not told(answer)
-    assert reading.call(call_without(ehr, **dict.fromkeys(ALL[1:]))).json() == {"cards": []}
+    assert reading.call(call_without(ehr, **dict.fromkeys(ALL[1:]))).json()["cards"] == []
     assert ehr.asked == []
 
 
