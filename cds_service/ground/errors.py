@@ -125,5 +125,4 @@ _REASONS = {
     "busy": "this service was too busy to read the FHIR server in time",
     "another_patient": "the FHIR server sent another patient",
     "somebody_elses": "what matters in it is about somebody else",
-    "somebody_elses": "what matters in it is about somebody else",
 }

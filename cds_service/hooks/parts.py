@@ -154,7 +154,7 @@ def _doubtful(call: Call) -> Iterator[str]:
 
 
 def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
-    """The facts; but that an order was placed for a suspicion is an answer to the card, not a reason to show it anew."""
+    """The facts; that an order was placed for a suspicion is an answer to the card, and no reason to show it anew."""
     return (_basis(fact) for fact in facts if not fact.source.startswith("ServiceRequest/"))
 
 
