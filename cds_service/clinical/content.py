@@ -120,6 +120,7 @@ class SystemEntry(Content_):
     lender: str = ""
     own: tuple[str, ...] = ()
     holds_none: bool = False
+    in_part: bool = False
     source: PlainText = Field(min_length=3)
     note: str = ""
 
