@@ -17,6 +17,7 @@ SystemName = Literal[
     "data-absent-reason",
     "null-flavor",
     "v2-yes-no",
+    "kbv_side",
 ]
 
 FINDING_SYSTEM = "https://posterior-knee-cds.example/fhir/CodeSystem/finding"
@@ -32,6 +33,7 @@ URI: dict[SystemName, str] = {
     "data-absent-reason": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
     "null-flavor": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
     "v2-yes-no": "http://terminology.hl7.org/CodeSystem/v2-0136",
+    "kbv_side": "https://fhir.kbv.de/CodeSystem/KBV_CS_SFHIR_ICD_SEITENLOKALISATION",
 }
 UCUM = "http://unitsofmeasure.org"
 
@@ -40,6 +42,11 @@ _OID = {
     "urn:oid:2.16.840.1.113883.6.1": URI["loinc"],
     "urn:oid:2.16.840.1.113883.6.90": URI["icd10cm"],
     "urn:oid:2.16.840.1.113883.6.88": URI["rxnorm"],
+    "urn:oid:1.2.276.0.76.3.1.1.5.1.22": URI["kbv_side"],
+    "http://fhir.de/CodeSystem/kbv/s-icd-seitenlokalisation": URI["kbv_side"],
+    "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/CodeSystem/mii-cs-onko-seitenlokalisation": URI[
+        "kbv_side"
+    ],
 }
 _OUR_URIS = frozenset(URI.values())
 _HL7_SYSTEMS = (

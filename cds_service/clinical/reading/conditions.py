@@ -11,8 +11,8 @@ from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DV
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, meant, state
+from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
+from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, lost_side, meant, state
 from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, VERIFICATION, words_of
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
@@ -48,11 +48,10 @@ def read(model: Any, name: str, findings: Findings) -> None:
     if coded and all(is_sequela(code) for code in coded):
         findings.set_aside.append("Condition is a late effect of an old injury")
         return
-    sites = [*(model.bodySite or ()), *contained_body_structures(model)]
     said = _Said(
         model=model,
         name=name,
-        place=place_of(content, sites).joined(place_of(content, [model.code], in_code=True)),
+        place=findings.places.of(model).joined(place_of(content, [model.code], in_code=True)),
         onset=_onset(model, name, findings),
         recorded=findings.when(model.recordedDate or _asserted(model), name),
         possible=verification in _POSSIBLE,
@@ -175,6 +174,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
         trouble = Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))
         findings.report(said.name, [trouble])
     for cause, side in found:
+        findings.report(said.name, lost_side(said.place, side, cause))
         findings.diagnose(
             cause,
             side,

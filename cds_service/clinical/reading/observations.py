@@ -12,9 +12,9 @@ from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, judge
-from cds_service.clinical.reading.places import Place, contained_body_structures, place_of, uses_of
+from cds_service.clinical.reading.places import Place, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
-from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, meant, state
+from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
 from cds_service.clinical.record import Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
@@ -39,8 +39,7 @@ def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None
         model = build(raw)[0]
     except Unreadable:
         return None
-    place = place_of(findings.content, [model.bodySite] if model.bodySite else [])
-    return Panel(place, _effective(model, name, findings))
+    return Panel(findings.places.of(model), _effective(model, name, findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,10 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
     content = findings.content
     if any(str(member.reference).startswith("#") for member in model.hasMember or ()):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
-    sites = [model.bodySite] if model.bodySite else [*contained_body_structures(model)]
-    place = place_of(content, sites)
+    place = findings.places.of(model)
+    placed = place != Place()
     readable = [one for one in panels if one is not None]
-    if not sites:
+    if not placed:
         for one in readable:
             place = place.joined(one.place)
     place = place.joined(place_of(content, [model.code], in_code=True))
@@ -77,7 +76,7 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
         if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
             place = place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
     clinical = _effective(model, name, findings)
-    if len(readable) < len(panels) and (clinical is None or not sites):
+    if len(readable) < len(panels) and (clinical is None or not placed):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a panel that lists it is not valid FHIR R4")])
     if clinical is None:
         dates = [one.clinical for one in readable if one.clinical is not None]
@@ -95,6 +94,7 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
     raw_parts = raw.get("component") or ()
     for number, (part, raw_part) in enumerate(zip(model.component or (), raw_parts, strict=False), start=1):
         own_place = place.joined(place_of(content, [part.code], in_code=True))
+        own_place = own_place.joined(findings.places.of_extensions(part, getattr(model, "contained", None) or ()))
         _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
 
 
@@ -200,6 +200,7 @@ def _state_causes(context: _Context, causes: list[CodeUse], source: str) -> bool
     """Diagnoses by way of an Observation, as for an image report; a preliminary one is a suspicion of DVT."""
     found = diagnosed(causes, context.place)
     for key, side in found:
+        context.findings.report(source, lost_side(context.place, side, key))
         context.findings.diagnose(key, side, context.clinical, context.recorded, source, possible=context.provisional)
     return bool(found)
 
