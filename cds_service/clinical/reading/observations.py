@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
-from cds_service.clinical.content import Measure
+from cds_service.clinical.content import Content, Measure
 from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.measurements import SidedReading, convert, judge
+from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
 from cds_service.clinical.reading.places import Place, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
@@ -44,7 +44,12 @@ def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What every statement of one Observation shares. ``without_value``: what its code says where no value is given."""
+    """What every statement of one Observation shares.
+
+    Attributes:
+        without_value: what its code says where no value is given.
+        method: every word on how it was measured, in lower case.
+    """
 
     findings: Findings
     place: Place
@@ -52,6 +57,7 @@ class _Context:
     recorded: When | None
     provisional: bool
     without_value: Status
+    method: str
 
 
 def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, panels: Sequence[Panel | None]) -> None:
@@ -89,6 +95,7 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
         model.status in _EARLY,
         # Registered, but without a result yet: the code alone states nothing.
         Status.UNKNOWN if model.status == "registered" else Status.PRESENT,
+        _words_on_method(model),
     )
     _read_part(_as_withheld(context, raw), model, name)
     raw_parts = raw.get("component") or ()
@@ -102,6 +109,15 @@ def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
     """A value that is there by its extensions only (why it is absent, say) is no value: its code states nothing."""
     withheld = any(key.startswith(("_value", "_dataAbsent")) for key in raw)
     return replace(context, without_value=Status.UNKNOWN) if withheld else context
+
+
+def _words_on_method(model: Any) -> str:
+    """How it was measured as far as words tell: of the method, the device and the code."""
+    texts = [str(model.device.display or "")] if model.device is not None else []
+    for concept in (model.method, model.code):
+        if concept is not None:
+            texts += [str(concept.text or ""), *(str(coding.display or "") for coding in concept.coding or ())]
+    return " ".join(texts).lower()
 
 
 def _effective(model: Any, name: str, findings: Findings) -> When | None:
@@ -123,13 +139,23 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     asked = [use for use in uses if use.kind == "finding"]
     answered = _has_value(part) or bool(part.interpretation)
     held = meant(content, asked, context.place, answered=answered)
-    if part.valueQuantity is not None:
-        _read_quantity(context, part, source, uses, held)
+    measures = _measures_at(context, uses)
+    quantity = part.valueQuantity
+    if quantity is None and measures and part.valueString is not None:
+        quantity = number_in(str(part.valueString))
+    if isinstance(quantity, str):
+        findings.report(source, [Trouble(UnreadKind.VALUE, quantity, _measured(content, uses))])
+        return
+    if quantity is not None:
+        _read_quantity(context, part, source, uses, held, quantity)
         return
     if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
         return
     _read_causes(context, part, source, uses)
     findings.report(source, lost_place(uses, held, context.place))
+    if measures and not held:
+        _read_result(context, part, source, measures)
+        return
     if not held:
         if asked and not answered:  # a question of ours that nobody has answered
             _add(context, [use for use in asked if use.relation == "question"], Status.UNKNOWN, source)
@@ -205,15 +231,26 @@ def _state_causes(context: _Context, causes: list[CodeUse], source: str) -> bool
     return bool(found)
 
 
-def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse], held: list[CodeUse]) -> None:
-    findings, content = context.findings, context.findings.content
-    measures = [
-        (use.key, content.measures[use.key])
+def _measures_at(context: _Context, uses: list[CodeUse]) -> list[tuple[str, Measure]]:
+    """The measures that ``uses`` name at this place."""
+    return [
+        (use.key, context.findings.content.measures[use.key])
         for use in uses
         if use.kind == "measure" and (use.relation != "broader" or not context.place.sites.isdisjoint(use.narrowed_by))
     ]
+
+
+def _measured(content: Content, uses: list[CodeUse]) -> tuple[str, ...]:
+    return tuple(sorted({content.measures[use.key].finding for use in uses if use.kind == "measure"}))
+
+
+def _read_quantity(
+    context: _Context, part: Any, source: str, uses: list[CodeUse], held: list[CodeUse], quantity: Any
+) -> None:
+    findings = context.findings
+    measures = _measures_at(context, uses)
     if not measures:
-        lost = tuple(sorted({content.measures[use.key].finding for use in uses if use.kind == "measure"}))
+        lost = _measured(findings.content, uses)
         if lost:
             findings.report(source, [Trouble(UnreadKind.PLACE, "nothing says which place it means", lost)])
         elif held:
@@ -221,10 +258,32 @@ def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse
             findings.report(source, [trouble])
         return
     for key, measure in measures:
-        _read_measure(context, part, source, key, measure)
+        _read_measure(context, part, source, key, measure, quantity)
 
 
-def _read_measure(context: _Context, part: Any, source: str, key: str, measure: Measure) -> None:
+def _read_result(context: _Context, part: Any, source: str, measures: list[tuple[str, Measure]]) -> None:
+    """A measurement that gives no number. "Positive" is heard; "negative" of unknown limits is no proof of absence."""
+    findings = context.findings
+    status = _status(replace(context, without_value=Status.UNKNOWN), part)
+    for _, measure in measures:
+        key = measure.finding
+        if status is None or (status is Status.PRESENT and (measure.compare_sides or _is_low_abnormal(measure))):
+            trouble = Trouble(UnreadKind.VALUE, "its value is not one this service knows", (key,))
+            findings.report(source, [trouble])
+            continue
+        if status is Status.ABSENT:
+            findings.set_aside.append("A negative test without a number")
+        heard = Status.PRESENT if status is Status.PRESENT else Status.UNKNOWN
+        side = Side.BODY if findings.content.findings[key].side == "body" else context.place.side_with(None)
+        _record(context, [Statement(key, heard, side or Side.UNKNOWN)], source)
+
+
+def _is_low_abnormal(measure: Measure) -> bool:
+    """Whether the finding is a number that is too low, which "high" or "positive" does not say."""
+    return measure.present_when == "less_than"
+
+
+def _read_measure(context: _Context, part: Any, source: str, key: str, measure: Measure, quantity: Any) -> None:
     findings = context.findings
     side = context.place.side_with(None)
     if findings.content.findings[measure.finding].side == "body":
@@ -232,13 +291,12 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     elif side is None:
         findings.report(source, [Trouble(UnreadKind.SIDE, "its codes name different legs", (measure.finding,))])
         side = Side.UNKNOWN
-    reading = convert(measure, part.valueQuantity, findings.content.measures.values())
+    every = findings.content.measures.values()
+    reading = convert(measure, part, quantity, every)
     if isinstance(reading, str):
         findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
         # A laboratory's own "high" still counts when the number cannot be compared; its "normal" does not.
-        if part.interpretation and all(
-            answer_in(findings.content, concept) is Status.PRESENT for concept in part.interpretation
-        ):
+        if _is_flagged(findings.content, part) or is_above_own_limit(measure, part, quantity, every):
             _record(context, [Statement(measure.finding, Status.PRESENT, side)], source)
         return
     if measure.compare_sides:
@@ -251,8 +309,16 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     flags = {answer_in(findings.content, concept) for concept in part.interpretation or ()}
     if status is Status.ABSENT and Status.PRESENT in flags:
         findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
+    elif status is Status.ABSENT and any(word in context.method for word in measure.weak_methods):
+        findings.set_aside.append("A negative test of a kind that excludes nothing")
     elif status is not Status.UNKNOWN:
         _record(context, [Statement(measure.finding, status, side)], source)
+
+
+def _is_flagged(content: Content, part: Any) -> bool:
+    """Whether every interpretation calls it high or abnormal."""
+    flags = [answer_in(content, concept) for concept in part.interpretation or ()]
+    return bool(flags) and all(flag is Status.PRESENT for flag in flags)
 
 
 def _add(context: _Context, held: list[CodeUse], status: Status, source: str) -> None:
