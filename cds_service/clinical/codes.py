@@ -17,6 +17,7 @@ SystemName = Literal[
     "data-absent-reason",
     "null-flavor",
     "v2-yes-no",
+    "kbv_side",
 ]
 
 FINDING_SYSTEM = "https://posterior-knee-cds.example/fhir/CodeSystem/finding"
@@ -32,6 +33,7 @@ URI: dict[SystemName, str] = {
     "data-absent-reason": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
     "null-flavor": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
     "v2-yes-no": "http://terminology.hl7.org/CodeSystem/v2-0136",
+    "kbv_side": "https://fhir.kbv.de/CodeSystem/KBV_CS_SFHIR_ICD_SEITENLOKALISATION",
 }
 UCUM = "http://unitsofmeasure.org"
 

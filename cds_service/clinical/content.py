@@ -393,6 +393,7 @@ class Measure(Content_):
     per_year_over_50: float = 0.0
     below_means: Literal["absent", "unknown"]
     compare_sides: bool = False
+    weak_methods: tuple[str, ...] = ()
     plausible: tuple[float, float]
     unit: str
     source: Key

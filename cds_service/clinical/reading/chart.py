@@ -13,8 +13,10 @@ from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.measurements import compare_sides
 from cds_service.clinical.reading.patients import read_patient
+from cds_service.clinical.reading.places import Places
 from cds_service.clinical.reading.rows import Rows
 from cds_service.clinical.reading.sorting import Sorted, sort
+from cds_service.clinical.reading.structures import Structures
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.record import Fact, Record
 
@@ -43,7 +45,7 @@ def read_record(
     ledger = Ledger()
     chart = sort(content, patient_id, entries, fhir_server, ledger, describing, check)
     patient, not_read = read_patient(chart, patient_id, now, ledger)
-    findings = Findings(content, now, patient)
+    findings = Findings(content, now, patient, Places(content, Structures(chart.structures, chart.owners).find))
     _read_rows(chart, Rows(content, chart, findings, describing), ledger, check)
     compared, unpaired = compare_sides(content, findings.sided)
     unread = {*chart.unread, *not_read, *findings.unread, *unpaired}

@@ -12,8 +12,16 @@ from cds_service.clinical.reading.certainty import Certainty, only_partly_known,
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, meant, possible_only, state
+from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
+from cds_service.clinical.reading.statements import (
+    Statement,
+    Trouble,
+    lost_place,
+    lost_side,
+    meant,
+    possible_only,
+    state,
+)
 from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, VERIFICATION, words_of
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
@@ -51,12 +59,11 @@ def read(model: Any, name: str, findings: Findings) -> None:
     if coded and all(content.is_sequela(system, code) for system, code in coded):
         findings.set_aside.append("Condition is a late effect of an old injury")
         return
-    sites = [*(model.bodySite or ()), *contained_body_structures(model)]
     said = _Said(
         model=model,
         uses=(),
         name=name,
-        place=place_of(content, sites).joined(place_of(content, [model.code], in_code=True)),
+        place=findings.places.of(model).joined(place_of(content, [model.code], in_code=True)),
         onset=_onset(model, name, findings),
         recorded=findings.when(model.recordedDate or _asserted(model), name),
         possible=verification in _POSSIBLE,
@@ -203,6 +210,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
         trouble = Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))
         findings.report(said.name, [trouble])
     for cause, side in found:
+        findings.report(said.name, lost_side(said.place, side, cause))
         findings.diagnose(
             cause,
             side,

@@ -11,6 +11,7 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT, PREVIOUS_DVT, SUSPECTED_DVT
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, to_when, years_after
 from cds_service.clinical.reading.measurements import SidedReading
+from cds_service.clinical.reading.places import Places
 from cds_service.clinical.reading.statements import Statement, Trouble
 from cds_service.clinical.record import (
     Diagnosis,
@@ -54,8 +55,9 @@ class Mark:
 class Findings:
     """Facts, diagnoses, orders, and what could not be read or does not count."""
 
-    def __init__(self, content: Content, now: datetime, patient: Patient) -> None:
+    def __init__(self, content: Content, now: datetime, patient: Patient, places: Places) -> None:
         self.content = content
+        self.places = places
         self.now = now
         self.today = now.date()
         self.age = patient.age_on(self.today)

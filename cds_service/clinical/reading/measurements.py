@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.codes import UCUM
-from cds_service.clinical.content import Content, Measure, Unit
+from cds_service.clinical.content import Content, Measure
+from cds_service.clinical.reading.units import kinds_of, names_other_kind, same_unit, unit_of
 from cds_service.clinical.record import Fact, Side, Status, Unread, UnreadKind, When
 
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
+_NUMBER = re.compile(r"\s*(<=|>=|<|>|\u2264|\u2265)?\s*([0-9]+(?:[.,][0-9]+)?)\s*([^0-9\s].*)?")
+_AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
+"""A thousand and something, or one and a fraction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +38,81 @@ class SidedReading:
     doubtful: bool = False
 
 
-def convert(measure: Measure, quantity: Any, measures: Iterable[Measure]) -> Reading | str:
-    """``quantity`` in the base unit of ``measure``, or in our words why that cannot be done.
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number with a unit that stands in a text, with the elements of a Quantity."""
+
+    value: float
+    comparator: str
+    unit: str
+    code: None = None
+    system: None = None
+
+
+def number_in(text: str) -> Number | str | None:
+    """The number that ``text`` consists of, in our words why it is not sure, or None where it is no number."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    comparator, digits, unit = found.groups(default="")
+    if _AMBIGUOUS.fullmatch(digits):
+        return "its number can be read in two ways"
+    sign = {"\u2264": "<=", "\u2265": ">="}.get(comparator, comparator)
+    return Number(float(digits.replace(",", ".")), sign, unit.strip())
+
+
+def convert(measure: Measure, part: Any, quantity: Any, measures: Iterable[Measure]) -> Reading | str:
+    """``quantity`` of ``part`` in the base unit of ``measure``, or in our words why that cannot be done.
 
     ``measures``: all measures, some of which give the same finding in units of another kind.
     """
     if quantity.value is None:
         return "the number is missing"
-    if quantity.code and quantity.system not in (None, UCUM):
-        return "its unit is not a UCUM unit"
-    unit = quantity.code or quantity.unit
-    if not unit:
-        return "it has no unit"
-    known = next((candidate for candidate in measure.units if candidate.ucum == unit), None)
-    if known is None:
-        return "its unit is not one this service knows for it"
-    if quantity.unit and _contradicts(str(quantity.unit), known, measure, measures):
-        return "the words of its unit contradict its code"
+    kinds = kinds_of(measure, measures)
+    known = unit_of(measure, quantity, kinds)
+    if isinstance(known, str):
+        return known
+    ranges = part.referenceRange or ()
+    if any(names_other_kind(text, measure, kinds) for one in ranges for text in _words_of(one)):
+        return "the unit of its reference range contradicts its code"
     value = float(quantity.value) * known.factor + known.offset
     low, high = measure.plausible
     if not low <= value <= high:
         return "the number is not plausible for it"
+    limit = _own_limit(part, quantity, kinds)
+    if kinds and limit is not None and _lies_above(quantity, limit):
+        own = limit * known.factor + known.offset
+        if own < measure.threshold - _TOLERANCE and not _shows(measure, value, measure.threshold):
+            return "the laboratory's own limit is lower than ours"
     return Reading(value, str(quantity.comparator or ""))
 
 
-def _contradicts(words: str, unit: Unit, measure: Measure, measures: Iterable[Measure]) -> bool:
-    """Whether the words of a unit mean another unit than its code, or a value of another kind (DDU under FEU)."""
-    spelt = _spelling(words)
-    if any(_spelling(one.ucum) == spelt and one != unit for one in measure.units if one.factor != unit.factor):
-        return True
-    kinds = {kind for one in measures if one.finding == measure.finding for kind in one.unit.split()[1:]}
-    own = set(measure.unit.split()[1:]) | {kind for kind in kinds if kind.lower() in _spelling(unit.ucum)}
-    return any(kind.lower() in spelt for kind in kinds - own)
+def is_above_own_limit(measure: Measure, part: Any, quantity: Any, measures: Iterable[Measure]) -> bool:
+    """Whether the number lies above the laboratory's own upper limit in the same unit, whatever the unit is."""
+    kinds = kinds_of(measure, measures)
+    limit = _own_limit(part, quantity, kinds) if kinds and quantity.value is not None else None
+    return limit is not None and _lies_above(quantity, limit)
 
 
-def _spelling(unit: str) -> str:
-    """The letters of a unit, so that ``mg/L FEU``, ``mg/L{FEU}`` and ``MG/L (FEU)`` are spelt alike."""
-    plain = unit.lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("mcg", "ug")
-    return "".join(letter for letter in plain if letter.isalnum() or letter in "/%")
+def _own_limit(part: Any, quantity: Any, kinds: frozenset[str]) -> float | None:
+    """The upper limit of what is normal by the laboratory; None if it gives none, or one for other people only."""
+    for one in part.referenceRange or ():
+        if one.high is None or one.high.value is None or one.appliesTo or getattr(one, "age", None):
+            continue
+        if same_unit(one.high, quantity, kinds):
+            return float(one.high.value)
+    return None
+
+
+def _lies_above(quantity: Any, limit: float) -> bool:
+    return not str(quantity.comparator or "").startswith("<") and float(quantity.value) > limit + _TOLERANCE
+
+
+def _words_of(one: Any) -> Iterable[str]:
+    yield str(one.text or "")
+    for end in (one.low, one.high):
+        if end is not None:
+            yield f"{end.code or ''} {end.unit or ''}"
 
 
 def judge(measure: Measure, reading: Reading, age: int | None) -> Status:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
-from cds_service.clinical.content import Measure
+from cds_service.clinical.content import Content, Measure
 from cds_service.clinical.reading import pregnancy
 from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.measurements import SidedReading, convert, judge
-from cds_service.clinical.reading.places import Place, contained_body_structures, place_of, uses_of
+from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
+from cds_service.clinical.reading.places import Place, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
-from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, meant, state
+from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
 from cds_service.clinical.record import Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
@@ -40,13 +40,17 @@ def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None
         model = build(raw)[0]
     except Unreadable:
         return None
-    place = place_of(findings.content, [model.bodySite] if model.bodySite else [])
-    return Panel(place, _effective(model, name, findings))
+    return Panel(findings.places.of(model), _effective(model, name, findings))
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What every statement of one Observation shares. ``without_value``: what its code says where no value is given."""
+    """What every statement of one Observation shares.
+
+    Attributes:
+        without_value: what its code says where no value is given.
+        method: every word on how it was measured, in lower case.
+    """
 
     findings: Findings
     place: Place
@@ -54,6 +58,7 @@ class _Context:
     recorded: When | None
     provisional: bool
     without_value: Status
+    method: str
 
 
 def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, panels: Sequence[Panel | None]) -> None:
@@ -67,10 +72,10 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
     content = findings.content
     if any(str(member.reference).startswith("#") for member in model.hasMember or ()):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
-    sites = [model.bodySite] if model.bodySite else [*contained_body_structures(model)]
-    place = place_of(content, sites)
+    place = findings.places.of(model)
+    placed = place != Place()
     readable = [one for one in panels if one is not None]
-    if not sites:
+    if not placed:
         for one in readable:
             place = place.joined(one.place)
     place = place.joined(place_of(content, [model.code], in_code=True))
@@ -78,7 +83,7 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
         if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
             place = place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
     clinical = _effective(model, name, findings)
-    if len(readable) < len(panels) and (clinical is None or not sites):
+    if len(readable) < len(panels) and (clinical is None or not placed):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a panel that lists it is not valid FHIR R4")])
     if clinical is None:
         dates = [one.clinical for one in readable if one.clinical is not None]
@@ -91,11 +96,13 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
         model.status in _EARLY,
         # Registered, but without a result yet: the code alone states nothing.
         Status.UNKNOWN if model.status == "registered" else Status.PRESENT,
+        _words_on_method(model),
     )
     _read_part(_as_withheld(context, raw), model, name)
     raw_parts = raw.get("component") or ()
     for number, (part, raw_part) in enumerate(zip(model.component or (), raw_parts, strict=False), start=1):
         own_place = place.joined(place_of(content, [part.code], in_code=True))
+        own_place = own_place.joined(findings.places.of_extensions(part, getattr(model, "contained", None) or ()))
         _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
 
 
@@ -103,6 +110,15 @@ def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
     """A value that is there by its extensions only (why it is absent, say) is no value: its code states nothing."""
     withheld = any(key.startswith(("_value", "_dataAbsent")) for key in raw)
     return replace(context, without_value=Status.UNKNOWN) if withheld else context
+
+
+def _words_on_method(model: Any) -> str:
+    """How it was measured as far as words tell: of the method, the device and the code."""
+    texts = [str(model.device.display or "")] if model.device is not None else []
+    for concept in (model.method, model.code):
+        if concept is not None:
+            texts += [str(concept.text or ""), *(str(coding.display or "") for coding in concept.coding or ())]
+    return " ".join(texts).lower()
 
 
 def _effective(model: Any, name: str, findings: Findings) -> When | None:
@@ -127,13 +143,23 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     asked = [use for use in uses if use.kind == "finding"]
     answered = _has_value(part) or bool(part.interpretation)
     held = meant(content, asked, context.place, answered=answered)
-    if part.valueQuantity is not None:
-        _read_quantity(context, part, source, uses, held)
+    measures = _measures_at(context, uses)
+    quantity = part.valueQuantity
+    if quantity is None and measures and part.valueString is not None:
+        quantity = number_in(str(part.valueString))
+    if isinstance(quantity, str):
+        findings.report(source, [Trouble(UnreadKind.VALUE, quantity, _measured(content, uses))])
+        return
+    if quantity is not None:
+        _read_quantity(context, part, source, uses, held, quantity)
         return
     if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
         return
     _read_causes(context, part, source, uses)
     findings.report(source, lost_place(uses, held, context.place))
+    if measures and not held:
+        _read_result(context, part, source, measures)
+        return
     if not held:
         if asked and not answered:  # a question of ours that nobody has answered
             _add(context, [use for use in asked if use.relation == "question"], Status.UNKNOWN, source)
@@ -204,19 +230,31 @@ def _state_causes(context: _Context, causes: list[CodeUse], source: str) -> bool
     """Diagnoses by way of an Observation, as for an image report; a preliminary one is a suspicion of DVT."""
     found = diagnosed(causes, context.place)
     for key, side in found:
+        context.findings.report(source, lost_side(context.place, side, key))
         context.findings.diagnose(key, side, context.clinical, context.recorded, source, possible=context.provisional)
     return bool(found)
 
 
-def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse], held: list[CodeUse]) -> None:
-    findings, content = context.findings, context.findings.content
-    measures = [
-        (use.key, content.measures[use.key])
+def _measures_at(context: _Context, uses: list[CodeUse]) -> list[tuple[str, Measure]]:
+    """The measures that ``uses`` name at this place."""
+    return [
+        (use.key, context.findings.content.measures[use.key])
         for use in uses
         if use.kind == "measure" and (use.relation != "broader" or not context.place.sites.isdisjoint(use.narrowed_by))
     ]
+
+
+def _measured(content: Content, uses: list[CodeUse]) -> tuple[str, ...]:
+    return tuple(sorted({content.measures[use.key].finding for use in uses if use.kind == "measure"}))
+
+
+def _read_quantity(
+    context: _Context, part: Any, source: str, uses: list[CodeUse], held: list[CodeUse], quantity: Any
+) -> None:
+    findings = context.findings
+    measures = _measures_at(context, uses)
     if not measures:
-        lost = tuple(sorted({content.measures[use.key].finding for use in uses if use.kind == "measure"}))
+        lost = _measured(findings.content, uses)
         if lost:
             findings.report(source, [Trouble(UnreadKind.PLACE, "nothing says which place it means", lost)])
         elif held:
@@ -224,10 +262,32 @@ def _read_quantity(context: _Context, part: Any, source: str, uses: list[CodeUse
             findings.report(source, [trouble])
         return
     for key, measure in measures:
-        _read_measure(context, part, source, key, measure)
+        _read_measure(context, part, source, key, measure, quantity)
 
 
-def _read_measure(context: _Context, part: Any, source: str, key: str, measure: Measure) -> None:
+def _read_result(context: _Context, part: Any, source: str, measures: list[tuple[str, Measure]]) -> None:
+    """A measurement that gives no number. "Positive" is heard; "negative" of unknown limits is no proof of absence."""
+    findings = context.findings
+    status = _status(replace(context, without_value=Status.UNKNOWN), part)
+    for _, measure in measures:
+        key = measure.finding
+        if status is None or (status is Status.PRESENT and (measure.compare_sides or _is_low_abnormal(measure))):
+            trouble = Trouble(UnreadKind.VALUE, "its value is not one this service knows", (key,))
+            findings.report(source, [trouble])
+            continue
+        if status is Status.ABSENT:
+            findings.set_aside.append("A negative test without a number")
+        heard = Status.PRESENT if status is Status.PRESENT else Status.UNKNOWN
+        side = Side.BODY if findings.content.findings[key].side == "body" else context.place.side_with(None)
+        _record(context, [Statement(key, heard, side or Side.UNKNOWN)], source)
+
+
+def _is_low_abnormal(measure: Measure) -> bool:
+    """Whether the finding is a number that is too low, which "high" or "positive" does not say."""
+    return measure.present_when == "less_than"
+
+
+def _read_measure(context: _Context, part: Any, source: str, key: str, measure: Measure, quantity: Any) -> None:
     findings = context.findings
     side = context.place.side_with(None)
     if findings.content.findings[measure.finding].side == "body":
@@ -235,13 +295,12 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     elif side is None:
         findings.report(source, [Trouble(UnreadKind.SIDE, "its codes name different legs", (measure.finding,))])
         side = Side.UNKNOWN
-    reading = convert(measure, part.valueQuantity, findings.content.measures.values())
+    every = findings.content.measures.values()
+    reading = convert(measure, part, quantity, every)
     if isinstance(reading, str):
         findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
         # A laboratory's own "high" still counts when the number cannot be compared; its "normal" does not.
-        if part.interpretation and all(
-            answer_in(findings.content, concept) is Status.PRESENT for concept in part.interpretation
-        ):
+        if _is_flagged(findings.content, part) or is_above_own_limit(measure, part, quantity, every):
             _record(context, [Statement(measure.finding, Status.PRESENT, side)], source)
         return
     if measure.compare_sides:
@@ -254,8 +313,16 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     flags = {answer_in(findings.content, concept) for concept in part.interpretation or ()}
     if status is Status.ABSENT and Status.PRESENT in flags:
         findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
+    elif status is Status.ABSENT and any(word in context.method for word in measure.weak_methods):
+        findings.set_aside.append("A negative test of a kind that excludes nothing")
     elif status is not Status.UNKNOWN:
         _record(context, [Statement(measure.finding, status, side)], source)
+
+
+def _is_flagged(content: Content, part: Any) -> bool:
+    """Whether every interpretation calls it high or abnormal."""
+    flags = [answer_in(content, concept) for concept in part.interpretation or ()]
+    return bool(flags) and all(flag is Status.PRESENT for flag in flags)
 
 
 def _add(context: _Context, held: list[CodeUse], status: Status, source: str) -> None:

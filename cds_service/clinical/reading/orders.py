@@ -6,8 +6,8 @@ from typing import Any
 
 from cds_service.clinical.names import DVT, SUSPECTED_DVT
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement
+from cds_service.clinical.reading.places import Place, uses_of
+from cds_service.clinical.reading.statements import Statement, lost_side
 from cds_service.clinical.record import PlacedOrder, Side, Status, When
 
 _PLACED = frozenset({"active", "on-hold", "completed"})
@@ -21,7 +21,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         findings.leave_out("ServiceRequest", model.status, model.intent)
         return
     concepts = [model.code, *(model.orderDetail or ())]
-    place = place_of(content, model.bodySite or ())
+    place = findings.places.of(model)
     when = findings.when(model.authoredOn, name)
     if when is None and model.occurrenceDateTime is not None:
         when = findings.when(model.occurrenceDateTime, name)
@@ -51,5 +51,6 @@ def _read_suspicion(model: Any, name: str, place: Place, when: When | None, find
         if use.key in (DVT, SUSPECTED_DVT) and use.kind in ("cause", "finding"):
             side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
             stated = [Statement(SUSPECTED_DVT, Status.PRESENT, side)]
+            findings.report(name, lost_side(place, side, SUSPECTED_DVT))
             findings.add(stated, name, when, None)
             return

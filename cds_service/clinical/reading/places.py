@@ -1,9 +1,14 @@
-"""Which leg, and which place on it: from body sites, qualifiers, contained body structures and the code itself."""
+"""Which leg, and which place on it: from body sites, qualifiers, extensions, body structures and the code itself.
+
+Records state a side in many forms, and extensions for it exist in every country. What speaks of a place by its name
+is read as a place; a side that is stated and not understood is told, never lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
@@ -11,7 +16,24 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.names import SIDE_ONLY
 from cds_service.clinical.record import Side
 
-BODY_SITE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/bodySite"
+BODY_STRUCTURE = "BodyStructure"
+_NAMES_OF_SIDES = ("laterality", "seitenlokalisation", "bodyside")
+_NAMES_OF_PLACES = (*_NAMES_OF_SIDES, "bodysite", "bodystructure", "bodylocation")
+"""What the names of extensions for a side or a place hold, letters only: mCODE's and its copies, KBV's, HL7's own."""
+_LEFT_RIGHT_BOTH = """
+left right bilateral both lt rt links rechts linke linken linker linkes rechte rechten rechter rechtes li re
+beide beiden beidseits beiderseits beidseitig bds beiderzijds gauche droite droit bilaterale sinistra sinistro
+destra destro izquierda izquierdo derecha derecho esquerda esquerdo direita direito vänster höger venstre højre
+høyre vasen oikea
+"""
+_SIDE_WORDS = frozenset(_LEFT_RIGHT_BOTH.split())
+"""Words that name a side: a net that tells of a side in words only, never a proof of which."""
+_WORD = re.compile(r"[^\W\d_]+")
+_IN_WORDS = "names a side in words only"
+_UNKNOWN_SITE = "its body site, which may name the leg, is not one this service knows"
+_UNKNOWN_SIDE = "states a side in a way that this service does not know"
+_NO_STRUCTURE = "refers to a body structure that did not come along"
+_BAD_STRUCTURE = "refers to a body structure that cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +46,8 @@ class Place:
         stated: a place (not only a side) is given at all.
         understood: at least one given place is one of ours.
         contradictory: one concept names the left and the right leg.
+        lost: why a side may be stated that is not in ``sides``; empty if none may be. It matters while no leg is known.
+        unread: what was surely stated of the place and not understood; empty if nothing was.
     """
 
     sites: frozenset[str] = frozenset()
@@ -31,6 +55,8 @@ class Place:
     stated: bool = False
     understood: bool = False
     contradictory: bool = False
+    lost: str = ""
+    unread: str = ""
 
     def joined(self, other: Place) -> Place:
         """Both places together. Elements that name different legs contradict each other."""
@@ -41,6 +67,8 @@ class Place:
             self.stated or other.stated,
             self.understood or other.understood,
             self.contradictory or other.contradictory or apart,
+            self.lost or other.lost,
+            self.unread or other.unread,
         )
 
     @property
@@ -64,6 +92,10 @@ class Place:
             return from_code
         return place if from_code is Side.BOTH else None
 
+    def why_lost(self, side: Side | None) -> str:
+        """Why the leg of something that came out as ``side`` may be another one; empty if all was understood."""
+        return self.unread or (self.lost if side is Side.UNKNOWN else "")
+
 
 def codings(concept: Any) -> Iterable[tuple[str, str]]:
     """(system, code) of every coding of a validated CodeableConcept that has both."""
@@ -82,35 +114,170 @@ def uses_of(content: Content, concept: Any) -> list[CodeUse]:
     return [use for system, code in codings(concept) for use in content.current_uses(system, code)]
 
 
+@dataclass(frozen=True, slots=True)
+class _OneCoding:
+    """A Coding that stands where a CodeableConcept may."""
+
+    coding: tuple[Any, ...]
+    text: None = None
+    extension: None = None
+
+
+@dataclass
+class _Spot:
+    """One place as it is described.
+
+    Attributes:
+        concepts: what describes it together: of one place both legs are a contradiction.
+        sides: what extensions add to it.
+        unread: what was stated of it and not understood; empty if nothing was.
+    """
+
+    concepts: list[Any] = field(default_factory=list)
+    sides: list[Any] = field(default_factory=list)
+    unread: str = ""
+
+
 def place_of(content: Content, concepts: Iterable[Any], *, in_code: bool = False) -> Place:
     """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name."""
-    sites: set[str] = set()
-    sides: set[Side] = set()
-    stated = understood = contradictory = False
-    for concept in concepts:
-        every = uses_of(content, concept)
-        uses = [use for use in every if use.kind == "site"]
-        named = {Side(use.side) for use in every if use.side and (use.kind == "site" or in_code)}
-        contradictory = contradictory or {Side.LEFT, Side.RIGHT} <= named
-        sides |= named
-        for use in uses:
-            if use.key != SIDE_ONLY:
-                sites |= content.site_and_wider(use.key)
-                understood = True
-        only_side = bool(uses) and all(use.key == SIDE_ONLY for use in uses)
-        stated = stated or understood or (not in_code and not only_side)
-    return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory)
+    return Places(content).of_concepts(concepts, in_code=in_code)
 
 
-def contained_body_structures(resource: Any) -> Iterable[Any]:
-    """Locations and location qualifiers of contained BodyStructures that the bodySite extension points to."""
-    wanted = {
-        str(extension.valueReference.reference).removeprefix("#")
-        for extension in resource.extension or ()
-        if extension.url == BODY_SITE_EXTENSION and extension.valueReference and extension.valueReference.reference
-    }
-    for inside in resource.contained or ():
-        if inside.get_resource_type() == "BodyStructure" and inside.id in wanted:
-            if inside.location:
-                yield inside.location
-            yield from inside.locationQualifier or ()
+class Places:
+    """Reads places. ``structure``: the BodyStructure beside the resource that a reference points to, None if none."""
+
+    def __init__(self, content: Content, structure: Callable[[str], Any] = lambda _: None) -> None:
+        self._content = content
+        self._structure = structure
+
+    def of(self, model: Any) -> Place:
+        """The place of a whole resource: its body sites, and what its own extensions say."""
+        sites = getattr(model, "bodySite", None) or ()
+        inside = getattr(model, "contained", None) or ()
+        return self.of_concepts(sites if isinstance(sites, list | tuple) else [sites], inside).joined(
+            self.of_extensions(model, inside)
+        )
+
+    def of_extensions(self, element: Any, inside: Iterable[Any] = ()) -> Place:
+        """The place that extensions of a resource or component name. ``inside``: the contained resources."""
+        place = Place()
+        for spot in self._spots_in(element, inside):
+            place = place.joined(self._of_spot(spot, in_code=False))
+        return place
+
+    def of_concepts(self, concepts: Iterable[Any], inside: Iterable[Any] = (), *, in_code: bool = False) -> Place:
+        """``place_of`` with the contained resources that extensions of ``concepts`` may point to.
+
+        Several body sites are several places: the left and the right calf are both calves.
+        """
+        sites: set[str] = set()
+        sides: set[Side] = set()
+        stated = understood = contradictory = False
+        lost = unread = ""
+        for concept in concepts:
+            one = self._of_spot(self._spot_of(concept, inside), in_code=in_code)
+            sites |= one.sites
+            sides |= one.sides
+            stated, understood = stated or one.stated, understood or one.understood
+            contradictory = contradictory or one.contradictory
+            lost, unread = lost or one.lost, unread or one.unread
+        return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread)
+
+    def _spot_of(self, concept: Any, inside: Iterable[Any], *, follow: bool = True) -> _Spot:
+        """``concept`` with all that the extensions on it and on its codings add. ``follow``: references as well."""
+        spot = _Spot([] if concept is None else [concept])
+        for element in (concept, *(getattr(concept, "coding", None) or ())):
+            for added in self._spots_in(element, inside, follow=follow):
+                spot.sides += [*added.sides, *added.concepts]
+                spot.unread = spot.unread or added.unread
+        return spot
+
+    def _spots_in(self, element: Any, inside: Iterable[Any], *, follow: bool = True) -> Iterator[_Spot]:
+        """What each extension of ``element`` that is about a place says."""
+        for extension in _about_places(element):
+            concept, reference = extension.valueCodeableConcept, extension.valueReference
+            if extension.valueCoding is not None:
+                concept = _OneCoding((extension.valueCoding,))
+            if concept is not None:
+                yield _Spot(sides=[concept]) if _has_name(extension, _NAMES_OF_SIDES) else _Spot([concept])
+            elif reference is not None and follow:
+                yield self._spot_at(str(reference.reference or ""), inside)
+            else:
+                yield _Spot(unread=_UNKNOWN_SIDE)
+
+    def _spot_at(self, reference: str, inside: Iterable[Any]) -> _Spot:
+        if reference.startswith("#"):
+            named = (one for one in inside if str(one.id) == reference[1:])
+            found = next((one for one in named if one.get_resource_type() == BODY_STRUCTURE), None)
+        else:
+            found = self._structure(reference)
+        if found is None:
+            return _Spot(unread=_NO_STRUCTURE)
+        if found.active is False or not (found.location or found.locationQualifier):
+            return _Spot(unread=_BAD_STRUCTURE)
+        whole = _Spot()
+        for concept in (found.location, *(found.locationQualifier or ())):
+            one = self._spot_of(concept, (), follow=False)
+            whole.concepts += one.concepts
+            whole.sides += one.sides
+            whole.unread = whole.unread or one.unread
+        return whole
+
+    def _of_spot(self, spot: _Spot, *, in_code: bool) -> Place:
+        every = [use for concept in spot.concepts for use in uses_of(self._content, concept)]
+        added = [uses_of(self._content, concept) for concept in spot.sides]
+        uses = [use for use in (*every, *(use for one in added for use in one)) if use.kind == "site"]
+        sides = {Side(use.side) for use in uses if use.side}
+        sides |= {Side(use.side) for use in every if use.side and in_code}
+        keys = {use.key for use in uses} - {SIDE_ONLY}
+        only_side = bool(uses or spot.unread) and not keys
+        unread = spot.unread
+        if any(not any(use.kind in ("site", "unknown") for use in one) for one in added):
+            unread = unread or _UNKNOWN_SIDE
+        return Place(
+            frozenset(site for key in keys for site in self._content.site_and_wider(key)),
+            frozenset(sides),
+            bool(keys) or (not in_code and bool(spot.concepts) and not only_side),
+            bool(keys),
+            {Side.LEFT, Side.RIGHT} <= sides,
+            "" if sides else _lost_in(spot.concepts, uses, in_code=in_code),
+            unread,
+        )
+
+
+def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool) -> str:
+    """Why ``concepts``, which name no leg that is understood, may name one all the same."""
+    if any(not _SIDE_WORDS.isdisjoint(_WORD.findall(text.lower())) for one in concepts for text in _texts(one)):
+        return _IN_WORDS
+    return _UNKNOWN_SITE if not in_code and any(True for _ in concepts) and not any(True for _ in uses) else ""
+
+
+def _texts(concept: Any) -> Iterator[str]:
+    yield str(concept.text or "")
+    for coding in concept.coding or ():
+        yield str(coding.display or "")
+
+
+def _about_places(element: Any, *, inherited: bool = False) -> Iterator[Any]:
+    """The extensions of ``element``, and those inside them, that are about a place and hold a value."""
+    for extension in getattr(element, "extension", None) or ():
+        about = inherited or _is_about_place(extension)
+        if extension.extension:
+            yield from _about_places(extension, inherited=about)
+        elif about:
+            yield extension
+
+
+def _is_about_place(extension: Any) -> bool:
+    if _has_name(extension, _NAMES_OF_PLACES):
+        return True
+    reference = extension.valueReference
+    return reference is not None and BODY_STRUCTURE in (
+        str(reference.type or ""),
+        *str(reference.reference or "").split("/"),
+    )
+
+
+def _has_name(extension: Any, parts: Iterable[str]) -> bool:
+    name = "".join(letter for letter in str(extension.url).rpartition("/")[2].lower() if letter.isalpha())
+    return any(part in name for part in parts)

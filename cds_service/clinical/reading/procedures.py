@@ -16,7 +16,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         findings.leave_out("Procedure", model.status)
         return
     content = findings.content
-    place = place_of(content, model.bodySite or ()).joined(place_of(content, [model.code], in_code=True))
+    place = findings.places.of(model).joined(place_of(content, [model.code], in_code=True))
     uses = [*uses_of(content, model.code), *uses_of(content, model.category)]
     held = meant(content, uses, place, answered=False)
     findings.report(name, lost_place(uses, held, place))

@@ -8,7 +8,7 @@ from cds_service.clinical.names import DVT
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import place_of, uses_of
-from cds_service.clinical.reading.statements import Trouble, lost_place, meant, state
+from cds_service.clinical.reading.statements import Trouble, lost_place, lost_side, meant, state
 from cds_service.clinical.record import Side, Status, UnreadKind, When
 
 _EARLY = frozenset({"registered", "partial", "preliminary", "unknown"})
@@ -23,7 +23,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     when = _effective(model, name, findings)
     recorded = findings.when(model.issued, name)
     early = model.status in _EARLY
-    about = place_of(content, [model.code], in_code=True)
+    about = findings.places.of(model).joined(place_of(content, [model.code], in_code=True))
     said = False
     for concept in model.conclusionCode or ():
         place = about.joined(place_of(content, [concept], in_code=True))
@@ -38,7 +38,8 @@ def read(model: Any, name: str, findings: Findings) -> None:
         causes += [(DVT, place.side_with(None) or Side.UNKNOWN)] if unstated else []
         for cause, side in causes:
             findings.diagnose(cause, side, when, recorded, name, possible=early or (unstated and cause == DVT))
-            if side is Side.UNKNOWN:
+            findings.report(name, lost_side(place, side, cause))
+            if side is Side.UNKNOWN and not place.why_lost(side):
                 findings.report(name, [Trouble(UnreadKind.SIDE, "does not say which leg it is about", (cause,))])
         said = said or bool(statements or causes)
     if not said and (model.conclusionCode or model.conclusion or model.presentedForm):

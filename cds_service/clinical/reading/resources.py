@@ -11,6 +11,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fhir.resources.R4B.bodystructure import BodyStructure
 from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from fhir.resources.R4B.encounter import Encounter
@@ -39,6 +40,7 @@ MODELS: Mapping[str, Any] = {
     "DiagnosticReport": DiagnosticReport,
     "Encounter": Encounter,
     "Medication": Medication,
+    "BodyStructure": BodyStructure,
 }
 
 # Elements without which a resource would mean something else than was recorded.

@@ -45,6 +45,7 @@ class Sorted:
         patients: the Patient resources of this patient, in the order in which they came.
         clinical: what has to be read, by the name that cards and orders use.
         medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
+        structures: this patient's BodyStructures by ``BodyStructure/id`` and by ``fullUrl``.
         listed_by: which panels list an Observation.
         others_of_concern: rows of concern that are another patient's.
     """
@@ -53,6 +54,7 @@ class Sorted:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, Row] = field(default_factory=dict)
     medications: dict[str, ChartEntry] = field(default_factory=dict)
+    structures: dict[str, ChartEntry] = field(default_factory=dict)
     listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
     unread: list[Unread] = field(default_factory=list)
     others_of_concern: int = 0
@@ -143,6 +145,8 @@ class _Sorting:
             self._take_patient(entry)
         elif kind == "Medication":
             self._take_medication(entry)
+        elif kind == "BodyStructure":
+            self._take_structure(entry)
         elif kind in kinds.MAY_SAY_SOMETHING:
             self._take_unusual(number, kind, entry)
         elif kind == "Bundle":
@@ -232,6 +236,17 @@ class _Sorting:
         # One that is not identified is named by the request that refers to it.
         reason = "" if state else "no code that this service knows"
         self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
+
+    def _take_structure(self, entry: ChartEntry) -> None:
+        """Where something is; what it is is told by the resource that refers to it."""
+        belongs = self.chart.owners.of(entry.resource.get("patient"))
+        if belongs.owner is Owner.ANOTHERS:
+            self._ledger.add(RowState.ANOTHER_PATIENT, "BodyStructure", belongs.reason)
+            return
+        if belongs.owner is Owner.MINE:
+            names = (f"BodyStructure/{entry.identity}" if entry.identity else None, entry.full_url)
+            self.chart.structures.update((name, entry) for name in names if name)
+        self._ledger.add(RowState.NO_CONCERN, "BodyStructure")
 
     def _take_unusual(self, number: int, kind: str, entry: ChartEntry) -> None:
         """A type that is not read: what names something of ours is not passed over."""

@@ -56,6 +56,12 @@ def lost_place(uses: Iterable[CodeUse], held: Iterable[CodeUse], place: Place) -
     return [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", tuple(lost))] if lost else []
 
 
+def lost_side(place: Place, side: Side | None, key: str) -> list[Trouble]:
+    """A side that was stated and not understood, for finding or cause ``key`` that came out as ``side``."""
+    reason = place.why_lost(side)
+    return [Trouble(UnreadKind.SIDE, reason, (key,))] if reason else []
+
+
 def _stands_alone(content: Content, key: str) -> bool:
     """General findings from which others are derived are kept beside specific ones."""
     return any(key in (*derived.all, derived.one_leg_only) for derived in content.reasoning.derived)
@@ -87,6 +93,7 @@ def state(
             if settled is None:
                 troubles.append(Trouble(UnreadKind.SIDE, "its codes name different legs", (use.key,)))
             side = settled or Side.UNKNOWN
+            troubles += lost_side(place, settled, use.key)
         earlier = statements.get(use.key)
         if earlier and earlier.side not in (side, Side.UNKNOWN) and side is not Side.UNKNOWN:
             troubles.append(Trouble(UnreadKind.SIDE, "its codes name different legs", (use.key,)))

@@ -1,0 +1,141 @@
+"""Units as records write them, against those that the content lists: UCUM, or words where no code is given.
+
+An annotation may stand behind any atom (``mg{FEU}/L``), and is a part of what has to be listed: ``FEU`` decides what
+a number means. Libraries for UCUM drop annotations and read ``MG/L`` as megagauss, so the table alone decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.clinical.codes import UCUM
+from cds_service.clinical.content import Measure, Unit
+
+_ANNOTATION = re.compile(r"\{([^{}]*)\}")
+_LITRE = re.compile(r"(?<![A-Za-z])([mdu]?)l(?![A-Za-z])")
+_SPELT_OUT = (
+    (re.compile(r"[\u00b5\u03bc]"), "u"),
+    (re.compile(r"fibrinogen[- ]equivalent[- ]units?"), "feu"),
+    (re.compile(r"d-?dimer[- ]units?|d-du"), "ddu"),
+    (re.compile(r"micrograms?|mcg"), "ug"),
+    (re.compile(r"milligrams?"), "mg"),
+    (re.compile(r"nanograms?"), "ng"),
+    (re.compile(r"milli(?:lit(?:er|re)s?)"), "ml"),
+    (re.compile(r"lit(?:er|re)s?"), "l"),
+    (re.compile(r"\s+per\s+"), "/"),
+)
+_BETWEEN = re.compile(r"[\s(){},;]+")
+_NOT_LISTED = "its unit is not one this service knows for it"
+_CONTRADICTS = "the words of its unit contradict its code"
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A unit taken apart: without annotations, and the words of those in lower case."""
+
+    unit: str
+    words: frozenset[str]
+
+
+def kinds_of(measure: Measure, measures: Iterable[Measure]) -> frozenset[str]:
+    """The kinds of unit that tell values of one finding apart (``feu``, ``ddu``); empty where there is one kind."""
+    return frozenset(
+        kind.lower() for one in measures if one.finding == measure.finding for kind in one.unit.split()[1:]
+    )
+
+
+def unit_of(measure: Measure, quantity: Any, kinds: frozenset[str]) -> Unit | str:
+    """The listed unit that ``quantity`` is in, or in our words why there is none.
+
+    A code decides; the words beside it may add a kind, and must not contradict it.
+    """
+    code, words = str(quantity.code or ""), str(quantity.unit or "")
+    if code and not _is_ucum(quantity.system):
+        return "its unit is not a UCUM unit"
+    if not code and not words:
+        return "it has no unit"
+    said = _in_words(words, kinds)
+    if not code:
+        return _listed(measure, said, exact=False) or _why_not(said, measure, kinds)
+    coded = _in_ucum(code, kinds)
+    both = _Written(coded.unit, coded.words | said.words)
+    found = _listed(measure, both, exact=True)
+    if found is None:
+        return _why_not(both, measure, kinds)
+    return _CONTRADICTS if _is_other(said.unit, found, measure, kinds) else found
+
+
+def names_other_kind(text: str, measure: Measure, kinds: frozenset[str]) -> bool:
+    """Whether ``text`` names a kind of unit that no unit of ``measure`` has."""
+    return bool(_in_words(text, kinds).words - _own_kinds(measure, kinds))
+
+
+def same_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
+    """Whether two quantities are in the same unit; one that names none is taken to be in that of the other."""
+    texts = [_in_words(str(each.code or each.unit or ""), kinds).unit for each in (one, other)]
+    return "" in texts or texts[0] == texts[1]
+
+
+def _is_ucum(system: Any) -> bool:
+    if system is None:
+        return True
+    return str(system).lower().rstrip("/").removeprefix("https://").removeprefix("http://") == UCUM.removeprefix(
+        "http://"
+    )
+
+
+def _in_ucum(text: str, kinds: frozenset[str]) -> _Written:
+    """A UCUM code: case matters, but a litre is ``l`` or ``L``. A kind may stand in it as a word."""
+    words = {word.lower() for word in _ANNOTATION.findall(text)}
+    plain = _ANNOTATION.sub("", text)
+    for kind in kinds:
+        found = re.search(rf"[\s(]*\b{kind}\b\)?", plain, re.IGNORECASE)
+        if found:
+            words.add(kind)
+            plain = plain[: found.start()] + plain[found.end() :]
+    return _Written(_LITRE.sub(r"\1L", plain.strip()), frozenset(words))
+
+
+def _in_words(text: str, kinds: frozenset[str]) -> _Written:
+    """A unit as people write it: case, brackets and blanks do not matter."""
+    plain = text.lower()
+    for pattern, short in _SPELT_OUT:
+        plain = pattern.sub(short, plain)
+    words = {kind for kind in kinds if kind in plain}
+    for kind in words:
+        plain = plain.replace(kind, " ")
+    return _Written(_BETWEEN.sub("", plain), frozenset(words))
+
+
+def _listed(measure: Measure, written: _Written, *, exact: bool) -> Unit | None:
+    for unit in measure.units:
+        own = _in_ucum(unit.ucum, frozenset())
+        spelt = own.unit if exact else own.unit.lower()
+        if (spelt, own.words) == (written.unit, written.words):
+            return unit
+    return None
+
+
+def _why_not(said: _Written, measure: Measure, kinds: frozenset[str]) -> str:
+    return _CONTRADICTS if (said.words & kinds) - _own_kinds(measure, kinds) else _NOT_LISTED
+
+
+def _own_kinds(measure: Measure, kinds: frozenset[str]) -> frozenset[str]:
+    return kinds & frozenset(
+        word for unit in measure.units for word in (*_in_ucum(unit.ucum, frozenset()).words, *_base_kinds(measure))
+    )
+
+
+def _base_kinds(measure: Measure) -> list[str]:
+    return [kind.lower() for kind in measure.unit.split()[1:]]
+
+
+def _is_other(said: str, own: Unit, measure: Measure, kinds: frozenset[str]) -> bool:
+    """Whether the words of a unit mean another size than its code. Where kinds matter they must not be unknown."""
+    sizes = {unit.factor for unit in measure.units if _in_words(unit.ucum, kinds).unit == said}
+    if sizes:
+        return own.factor not in sizes
+    return bool(kinds) and "/" in said
