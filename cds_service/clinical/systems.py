@@ -38,6 +38,7 @@ class System:
         own: codes, normalised, that are this system's own although nothing here is said about them.
         holds_none: it holds none of our findings.
         in_part: our codes of it are so few that a code which is none of them does not tell that it is of no concern.
+        medicines: its codes are those of medicines, so that words beside one say which it is.
     """
 
     key: str
@@ -50,6 +51,7 @@ class System:
     own: frozenset[str] = frozenset()
     holds_none: bool = False
     in_part: bool = False
+    medicines: bool = False
 
     @property
     def is_tree(self) -> bool:

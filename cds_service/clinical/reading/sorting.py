@@ -18,8 +18,9 @@ from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
+from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.unread import Describing
-from cds_service.clinical.reading.whose import Belongs, Owner, Owners
+from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
 from cds_service.clinical.record import RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -133,6 +134,9 @@ class _Sorting:
         self._servers: dict[str, list[str]] = {}
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
+        self._medications: list[ChartEntry] = []
+        self._unclear: list[tuple[int, ChartEntry, str]] = []
+        """Medicines of which it is not clear whose they are, with the reason. What they are is told at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Rows of no concern, by type."""
 
@@ -166,10 +170,38 @@ class _Sorting:
                 self.chart.clinical[f"{key}~{place}" if place else key] = Row(entry, kind, copies)
             if older:
                 self._ledger.add(RowState.ENDED, kind, "an older version", older)
+        for entry in self._medications:
+            self._finish_medication(entry)
+        for number, entry, reason in self._unclear:
+            self._finish_unclear(number, entry, reason)
         for kind, entry in self._others if self.chart.clinical else ():
             self._finish_other(kind, entry)
         for kind, count in Counter(kind for kind, _ in self._others).items():
             self._ledger.add(RowState.NO_CONCERN, kind, "", count)
+
+    def _finish_medication(self, entry: ChartEntry) -> None:
+        """A Medication says what is taken to those that refer to it: they name it where it is not identified."""
+        look = self._look_at_medicine(entry)
+        state = {Look.OF_CONCERN: RowState.READ, Look.IDENTIFIED: RowState.NO_CONCERN}.get(look)
+        reason = "" if state else "no code that this service knows"
+        self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
+
+    def _finish_unclear(self, number: int, entry: ChartEntry, reason: str) -> None:
+        """Another medicine is of no concern, whosever it is."""
+        kind = entry.resource["resourceType"]
+        if self._look_at_medicine(entry) is Look.IDENTIFIED:
+            self._ledger.add(RowState.NO_CONCERN, kind)
+        else:
+            self._not_understood(kind, _name(kind, entry, number), UnreadKind.SUBJECT, reason, entry)
+
+    def _look_at_medicine(self, entry: ChartEntry) -> Look:
+        """What the codes and words of a medicine tell, with the Medications that it refers to."""
+        raw = entry.resource
+        medicine = medicine_of(raw, finder(raw, self.chart.medications, self.chart.owners))
+        if any(use.is_of_concern for use in uses_of_medicine(self._content, medicine)):
+            return Look.OF_CONCERN
+        is_told = not medicine.why and identify(self._content, medicine) is Identity.OTHER
+        return Look.IDENTIFIED if is_told else Look.UNIDENTIFIED
 
     def _finish_other(self, kind: str, entry: ChartEntry) -> None:
         """What is of no concern counts only as a later version of a resource that is."""
@@ -188,6 +220,8 @@ class _Sorting:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
+        elif belongs.owner is Owner.UNCLEAR and kind in kinds.MEDICINES:
+            self._unclear.append((number, entry, belongs.reason))
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
@@ -231,11 +265,7 @@ class _Sorting:
         for name in (f"Medication/{entry.identity}", entry.full_url):
             if name:
                 self.chart.medications[name] = entry
-        look = self._look(entry)
-        state = {Look.OF_CONCERN: RowState.READ, Look.IDENTIFIED: RowState.NO_CONCERN}.get(look)
-        # One that is not identified is named by the request that refers to it.
-        reason = "" if state else "no code that this service knows"
-        self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
+        self._medications.append(entry)
 
     def _take_structure(self, entry: ChartEntry) -> None:
         """Where something is; what it is is told by the resource that refers to it."""
@@ -352,9 +382,3 @@ def _name(kind: str, entry: ChartEntry, number: int) -> str:
     if entry.full_url and (uuid := _URN.fullmatch(entry.full_url)):
         return f"{kind}/{uuid[1]}"
     return f"{kind}/(entry {number + 1}, no id)"
-
-
-def local_name(reference: str) -> str:
-    """``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` as it is."""
-    parts = reference.split("/_history/")[0].split("/")
-    return "/".join(parts[-2:]) if len(parts) > 1 else reference
