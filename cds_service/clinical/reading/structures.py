@@ -7,8 +7,7 @@ from typing import Any
 
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.resources import Unreadable, build
-from cds_service.clinical.reading.sorting import local_name
-from cds_service.clinical.reading.whose import Owners
+from cds_service.clinical.reading.whose import Owners, local_name
 
 
 class Structures:
