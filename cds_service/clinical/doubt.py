@@ -125,6 +125,8 @@ class _Looking:
             if one.resource == "Procedure":
                 return self._is_recent(one, _SURGERY_DAYS)
             return one.resource == "Condition" and not one.in_words
+        if one.kind is UnreadKind.WORDS:
+            return False  # words of a problem keep a suspicion open; they open none
         named = (finding for _, finding in self._findings(one) if finding.dvt.risk == "major")
         return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
 

@@ -25,11 +25,12 @@ from cds_service.clinical.systems import Systems
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
+WORDS_FILE = "vocabulary/problem_words.toml"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
-    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE,
+    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, WORDS_FILE,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -148,6 +149,7 @@ class _Loader:
         systems, problems = systems_of(entries, frozenset(key for of, key in self.files if of is c.SystemEntry))
         self.problems += problems
         tables = self._tables(systems)
+        problem_words = self._problem_words()
         named = [
             (self.files[type(one), key], key, one.codes)
             for table in (findings, causes, measures, sites)
@@ -201,6 +203,7 @@ class _Loader:
             reasoning=reasoning,
             about=about,
             systems=systems,
+            problem_words=problem_words,
             tables=tables,
             local_codes=local_codes,
         )
@@ -315,6 +318,13 @@ class _Loader:
                 self.complain(
                     "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
                 )
+
+    def _problem_words(self) -> dict[str, c.ProblemWords]:
+        found = self.table(c.ProblemWords, WORDS_FILE)
+        for key in found:
+            if (c.Cause, key) not in self.files:
+                self._known(WORDS_FILE, key, key, c.Finding)
+        return found
 
     def _tables(self, systems: Systems) -> dict[str, code_tables.CodeTable]:
         """The code tables by file; their rows name findings, causes, measures and body sites."""
