@@ -23,6 +23,7 @@ _DATES = (
     ("issued",),
 )  # fmt: skip
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
+_REAL_WORD = re.compile(r"[^\W\d_]{4}")
 _PAST = frozenset({"inactive", "remission", "resolved"})
 _OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled"})
 _CATEGORIES = "observation-category"
@@ -91,10 +92,15 @@ def _categories(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_in_words(raw: Mapping[str, Any]) -> bool:
-    """Whether what it is about is said in words only, which the net has looked through."""
+    """Whether all that it is about is said in words, which the net has looked through; there must be a real one."""
     concept = raw.get("code")
-    text = concept.get("text") if isinstance(concept, Mapping) else None
-    return isinstance(concept, Mapping) and not concept.get("coding") and isinstance(text, str) and bool(text.strip())
+    if not isinstance(concept, Mapping) or concept.get("coding") or raw.get("component"):
+        return False
+    value = raw.get("valueCodeableConcept")
+    if value is not None and (not isinstance(value, Mapping) or value.get("coding")):
+        return False
+    text = concept.get("text")
+    return isinstance(text, str) and _REAL_WORD.search(text) is not None
 
 
 def _is_over(raw: Mapping[str, Any]) -> bool:
