@@ -129,6 +129,7 @@ class CodeIndex:
         # Most codes of a chart are of no concern in any system: that is told by one look.
         flat = [table for table in self._tables.values() if not table.is_tree]
         trees = [table for table in self._tables.values() if table.is_tree]
+        self._tree_notations = tuple({one.notation: one for one in systems.by_key.values() if one.is_tree}.values())
         self._flat = frozenset(code for table in flat for code in table.stems_of_concern())
         self._stems = frozenset(code for table in trees for code in table.stems_of_concern())
         self._ranges = tuple((first, last) for table in trees for first, last, use in table.ranges if use.is_of_concern)
@@ -182,8 +183,7 @@ class CodeIndex:
         plain = code.strip()
         if plain in self._flat or not Expression.is_simple(plain):
             return True
-        forms = {system.normal(plain) for system in self._systems.by_key.values() if system.is_tree}
-        return any(self._is_below_one(form) for form in forms)
+        return any(self._is_below_one(form) for form in {system.normal(plain) for system in self._tree_notations})
 
     def _is_below_one(self, code: str) -> bool:
         stems = [code[:length] for length in range(1, len(code) + 1)]

@@ -12,7 +12,7 @@ from datetime import date
 
 from cds_service.clinical.content import Content, Finding
 from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
-from cds_service.clinical.record import Record, Unread
+from cds_service.clinical.record import Record, Unread, UnreadKind
 
 MEDICINES = frozenset(
     {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
