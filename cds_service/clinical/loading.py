@@ -371,13 +371,17 @@ def load(texts: Mapping[str, str], pathway: str, local_text: str | None = None) 
 
 
 def parsed(texts: Mapping[str, str]) -> Files:
-    """The files as TOML has them, not validated.
+    """The files as TOML has them, and the rows of code tables, not validated.
 
     Raises:
         ContentError: with every file that is no TOML.
     """
-    found, problems = {}, []
+    found: dict[str, Mapping[str, Any]] = {}
+    problems = []
     for name, text in texts.items():
+        if name.endswith(code_tables.SUFFIX):
+            found[name] = code_tables.lines_by_code(text)
+            continue
         try:
             found[name] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
