@@ -119,7 +119,8 @@ def _warn(folder: Path) -> None:
 
 
 def _compare(old: Path, new: Path, out: Console) -> None:
-    found = list(differences(parsed(read_texts(old)), parsed(read_texts(new))))
+    before, after = (parsed(read_texts(folder, ".toml", ".tsv")) for folder in (old, new))
+    found = list(differences(before, after))
     seen = sum(one.is_seen for one in found)
     out.print(Text(f"{len(found)} difference(s) from {old}, {seen} in what was read in its source."), soft_wrap=True)
     for one in found:

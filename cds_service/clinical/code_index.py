@@ -129,6 +129,7 @@ class CodeIndex:
         # Most codes of a chart are of no concern in any system: that is told by one look.
         flat = [table for table in self._tables.values() if not table.is_tree]
         trees = [table for table in self._tables.values() if table.is_tree]
+        self._tree_notations = tuple({one.notation: one for one in systems.by_key.values() if one.is_tree}.values())
         self._flat = frozenset(code for table in flat for code in table.stems_of_concern())
         self._stems = frozenset(code for table in trees for code in table.stems_of_concern())
         self._ranges = tuple((first, last) for table in trees for first, last, use in table.ranges if use.is_of_concern)
@@ -159,6 +160,11 @@ class CodeIndex:
         system = self._systems.of(address)
         return system is None or system.may_be_of_it(code)
 
+    def lists_all(self, address: str) -> bool:
+        """Whether this system is a hierarchy that our content covers from above, or holds none of our findings."""
+        system = self._systems.of(address)
+        return system is not None and (system.holds_none or (system.is_tree and self.knows_system(address)))
+
     def _find_current(self, address: str, code: str) -> tuple[CodeUse, ...]:
         return () if self.is_sequela(address, code) else self.find(address, code)
 
@@ -177,8 +183,7 @@ class CodeIndex:
         plain = code.strip()
         if plain in self._flat or not Expression.is_simple(plain):
             return True
-        forms = {system.normal(plain) for system in self._systems.by_key.values() if system.is_tree}
-        return any(self._is_below_one(form) for form in forms)
+        return any(self._is_below_one(form) for form in {system.normal(plain) for system in self._tree_notations})
 
     def _is_below_one(self, code: str) -> bool:
         stems = [code[:length] for length in range(1, len(code) + 1)]
@@ -198,6 +203,8 @@ class CodeIndex:
         return system.holds_none or (has_codes and not system.in_part)
 
     def _find(self, address: str, code: str) -> tuple[CodeUse, ...]:
+        if not address:
+            return self._without_system(code)
         system = self._systems.of(address)
         if system is None:
             return tuple(self._uses_in(address, code.strip()))
@@ -210,6 +217,13 @@ class CodeIndex:
         if system.lender and not is_at_or_below(plain, system.own) and (len(plain) > _LONGEST_OF_WHO or not found):
             found = self._in_tree(self._systems.by_key[system.lender], plain) or found
         return tuple(use for use in found.values() if use.relation != "not")
+
+    def _without_system(self, code: str) -> tuple[CodeUse, ...]:
+        """What a code means that comes without its system: only if it can be a code of one system and of no other."""
+        shaped = [one for one in self._systems.by_key.values() if one.shape is not None and one.may_be_of_it(code)]
+        if len(shaped) != 1 or shaped[0].malformed([code.strip()]):
+            return ()
+        return tuple(use for use in self.find(shaped[0].uri, code) if use.is_of_concern)
 
     def _in_tree(self, system: System, plain: str) -> dict[tuple[UseKind, str], CodeUse]:
         """By what it is of: the closest use in the system itself, else in the system whose meanings it keeps."""

@@ -180,6 +180,16 @@ class _Reading:
         return plain, [normal[name](end) if end else "" for name, end in zip(names, ends, strict=True)]
 
 
+def lines_by_code(text: str) -> dict[str, str]:
+    """The lines of a table by system, code, end of the range and finding: for telling what differs, not validated."""
+    found = {}
+    for line in text.split("\n")[1:]:
+        cells = line.rstrip("\r").split("\t", 4)
+        if len(cells) > 4:
+            found[" ".join(filter(None, cells[:4]))] = cells[4].replace("\t", " | ")
+    return found
+
+
 def repeated(
     tables: Mapping[str, CodeTable],
     named: Iterable[tuple[str, str, Iterable[Any]]],

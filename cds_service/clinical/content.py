@@ -19,6 +19,7 @@ from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.codes import SystemName, why_malformed
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
+from cds_service.clinical.problem_words import ProblemNet
 from cds_service.clinical.recognition import Recogniser
 from cds_service.clinical.systems import Notation, Systems
 from cds_service.clinical.weighing import Weighing
@@ -419,6 +420,14 @@ class BodySite(Content_):
     codes: tuple[CodeEntry, ...] = Field(min_length=1)
 
 
+class ProblemWords(Content_):
+    """Words by which a problem whose code is none of ours may be a finding or a cause."""
+
+    words: tuple[Annotated[str, Field(min_length=4, pattern=r"^[^A-Z]+$")], ...] = Field(min_length=1)
+    unless: tuple[Annotated[str, Field(min_length=3, pattern=r"^[^A-Z]+$")], ...] = ()
+    seen_in: PlainText = Field(min_length=3)
+
+
 class Derived(Content_):
     """A finding that follows from others."""
 
@@ -535,6 +544,7 @@ class Content:
     reasoning: Reasoning
     about: About
     systems: Systems
+    problem_words: Mapping[str, ProblemWords]
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
@@ -586,6 +596,15 @@ class Content:
     def formulary(self) -> Formulary:
         """What is known of medicines beyond the codes that are ours."""
         return Formulary(self.systems, self.tables.values(), self.medicine_names)
+
+    @cached_property
+    def problem_net(self) -> ProblemNet:
+        """The net of words for problems whose codes are none of ours."""
+        return ProblemNet((key, one.words, one.unless) for key, one in self.problem_words.items())
+
+    def lists_all(self, system: str) -> bool:
+        """Whether what our content says of this system is complete, as in a hierarchy, so that words add nothing."""
+        return self._index.lists_all(system)
 
     def _names(self) -> Iterator[tuple[str, str]]:
         for key, finding in self.findings.items():

@@ -12,7 +12,7 @@ from datetime import date
 
 from cds_service.clinical.content import Content, Finding
 from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
-from cds_service.clinical.record import Record, Unread
+from cds_service.clinical.record import Record, Unread, UnreadKind
 
 MEDICINES = frozenset(
     {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
@@ -131,6 +131,8 @@ class _Looking:
             if one.resource == "Procedure":
                 return self._is_recent(one, _SURGERY_DAYS)
             return one.resource == "Condition" and not one.in_words
+        if one.kind is UnreadKind.WORDS:
+            return False  # words of a problem keep a suspicion open; they open none
         named = (finding for _, finding in self._findings(one) if finding.dvt.risk in weights)
         return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
 

@@ -27,11 +27,12 @@ from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
 NAMES_FILE = "vocabulary/medicine_names.tsv"
+WORDS_FILE = "vocabulary/problem_words.toml"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
-    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE,
+    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, WORDS_FILE,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -150,6 +151,7 @@ class _Loader:
         systems, problems = systems_of(entries, frozenset(key for of, key in self.files if of is c.SystemEntry))
         self.problems += problems
         tables = self._tables(systems)
+        problem_words = self._problem_words()
         named = [
             (self.files[type(one), key], key, one.codes)
             for table in (findings, causes, measures, sites)
@@ -203,6 +205,7 @@ class _Loader:
             reasoning=reasoning,
             about=about,
             systems=systems,
+            problem_words=problem_words,
             tables=tables,
             medicine_names=self._medicine_names(),
             local_codes=local_codes,
@@ -332,6 +335,13 @@ class _Loader:
                 self._known(NAMES_FILE, one.name, one.finding, c.Finding)
         return tuple(names)
 
+    def _problem_words(self) -> dict[str, c.ProblemWords]:
+        found = self.table(c.ProblemWords, WORDS_FILE)
+        for key in found:
+            if (c.Cause, key) not in self.files:
+                self._known(WORDS_FILE, key, key, c.Finding)
+        return found
+
     def _tables(self, systems: Systems) -> dict[str, code_tables.CodeTable]:
         """The code tables by file; their rows name findings, causes, measures and body sites."""
         kinds: dict[type[BaseModel], UseKind] = {
@@ -377,13 +387,17 @@ def load(texts: Mapping[str, str], pathway: str, local_text: str | None = None) 
 
 
 def parsed(texts: Mapping[str, str]) -> Files:
-    """The files as TOML has them, not validated.
+    """The files as TOML has them, and the rows of code tables, not validated.
 
     Raises:
         ContentError: with every file that is no TOML.
     """
-    found, problems = {}, []
+    found: dict[str, Mapping[str, Any]] = {}
+    problems = []
     for name, text in texts.items():
+        if name.endswith(code_tables.SUFFIX):
+            found[name] = code_tables.lines_by_code(text)
+            continue
         try:
             found[name] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

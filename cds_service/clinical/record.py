@@ -189,6 +189,7 @@ class UnreadKind(StrEnum):
     PLACE = "place"
     STATUS = "status"
     SYSTEM = "system"
+    WORDS = "words"
     SUBJECT = "subject"
     NOT_A_RESOURCE = "not_a_resource"
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import string
 from typing import Any
 
+from cds_service.clinical.code_tables import Row
 from cds_service.clinical.codes import FINDING_SYSTEM, URI
 from cds_service.clinical.content import Content
+from cds_service.clinical.systems import System
 
+_LETTERS = string.digits + string.ascii_uppercase
+_MEANS_IT = ("exact", "narrower")
 BASE = "https://posterior-knee-cds.example/fhir"
 
 
@@ -39,8 +45,22 @@ def value_set(content: Content, key: str) -> dict[str, Any] | None:
         return None
     include: dict[str, list[dict[str, str]]] = {FINDING_SYSTEM: [{"code": key, "display": finding.name}]}
     for entry in finding.codes:
-        if entry.relation in ("exact", "narrower"):
+        if entry.relation in _MEANS_IT and not entry.status:
             include.setdefault(URI[entry.system], []).append({"code": entry.code, "display": entry.display})
+    below: dict[str, list[str]] = {}
+    without: dict[str, list[str]] = {}
+    for table in content.tables.values():
+        for row in table.rows:
+            if row.use.key == key:
+                _add_row(content.systems.by_key[row.system], row, include, below, without)
+    compose: dict[str, Any] = {
+        "include": [
+            *({"system": system, "concept": codes} for system, codes in include.items()),
+            *(_by_pattern(system, patterns) for system, patterns in below.items()),
+        ]
+    }
+    if without:
+        compose["exclude"] = [_by_pattern(system, patterns) for system, patterns in without.items()]
     return {
         "resourceType": "ValueSet",
         "id": key.replace("_", "-"),
@@ -49,8 +69,67 @@ def value_set(content: Content, key: str) -> dict[str, Any] | None:
         "title": finding.name,
         "status": "active",
         "experimental": True,
-        "compose": {"include": [{"system": system, "concept": codes} for system, codes in include.items()]},
+        "compose": compose,
     }
+
+
+def _add_row(
+    system: System,
+    row: Row,
+    include: dict[str, list[dict[str, str]]],
+    below: dict[str, list[str]],
+    without: dict[str, list[str]],
+) -> None:
+    """A row of a code table: in a hierarchy, as a pattern of the code and all that begins with it."""
+    pattern = code_range(row.code, row.to) if row.to else re.escape(row.code)
+    if row.use.relation == "not":
+        without.setdefault(system.uri, []).append(f"{pattern}.*" if system.is_tree else pattern)
+    elif row.use.relation not in _MEANS_IT or row.use.status:
+        return
+    elif system.is_tree:
+        below.setdefault(system.uri, []).append(f"{pattern}.*")
+    else:
+        include.setdefault(system.uri, []).append({"code": row.code, "display": row.display})
+
+
+def _by_pattern(system: str, patterns: list[str]) -> dict[str, Any]:
+    return {"system": system, "filter": [{"property": "code", "op": "regex", "value": "|".join(patterns)}]}
+
+
+def code_range(first: str, last: str) -> str:
+    """A regular expression of every code of the same length from ``first`` to ``last``."""
+    if first == last:
+        return re.escape(first)
+    if first[0] == last[0]:
+        return re.escape(first[0]) + code_range(first[1:], last[1:])
+    parts = [re.escape(first[0]) + _from(first[1:])]
+    if between := _class(chr(ord(first[0]) + 1), chr(ord(last[0]) - 1)):
+        parts.append(between + "." * (len(first) - 1))
+    return f"({'|'.join([*parts, re.escape(last[0]) + _to(last[1:])])})"
+
+
+def _from(first: str) -> str:
+    """Every code of this length from ``first`` on."""
+    if not first:
+        return ""
+    above = _class(chr(ord(first[0]) + 1), "Z")
+    same = re.escape(first[0]) + _from(first[1:])
+    return f"({same}|{above}{'.' * (len(first) - 1)})" if above else same
+
+
+def _to(last: str) -> str:
+    """Every code of this length up to ``last``."""
+    if not last:
+        return ""
+    under = _class("0", chr(ord(last[0]) - 1))
+    same = re.escape(last[0]) + _to(last[1:])
+    return f"({under}{'.' * (len(last) - 1)}|{same})" if under else same
+
+
+def _class(first: str, last: str) -> str:
+    """One digit or capital letter from ``first`` to ``last``; empty if there is none."""
+    found = [letter for letter in _LETTERS if first <= letter <= last]
+    return f"[{''.join(found)}]" if found else ""
 
 
 def resources(content: Content) -> list[dict[str, Any]]:

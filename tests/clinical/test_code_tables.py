@@ -11,7 +11,8 @@ import pytest
 from cds_service.clinical import code_tables
 from cds_service.clinical.code_tables import COLUMNS, CodeTable, Known
 from cds_service.clinical.content import Content
-from cds_service.clinical.loading import load
+from cds_service.clinical.loading import load, parsed
+from cds_service.clinical.signed import differences
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_texts
 from tests.conftest import ROOT
@@ -229,6 +230,16 @@ def test_a_file_of_another_kind_is_not_lost_without_a_word(texts: dict[str, str]
         load({**texts, "codes/ours.csv": table(row())}, PATHWAY)
 
 
+def test_what_differs_between_two_tables_is_told_row_by_row() -> None:
+    old = parsed({FILE: table(row(), row(code="B01AE"), row(code="B01AX05"))})
+    new = parsed({FILE: table(row(relation="exact"), row(code="B01AX05"), row(code="B01AA", to="B01AB"))})
+    assert [str(one).split(":")[1].strip() for one in differences(old, new)] == [
+        "atc B01AF on_anticoagulant",
+        "atc B01AE on_anticoagulant",
+        "atc B01AA B01AB on_anticoagulant",
+    ]
+
+
 # --- what it costs ---
 
 
@@ -264,3 +275,36 @@ def test_long_lists_cost_little(content: Content) -> None:
     tracemalloc.stop()
     assert len(kept[0].rows) == 20_000
     assert used < 15_000_000
+
+
+# --- the list of systems ---
+
+SYSTEMS = "vocabulary/systems.toml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        ('"SCT", "SNOMED-CT"', '"SCT", "http://loinc.org"', "loinc", "is also an address of `snomed`"),
+        ('"SCT", "SNOMED-CT"', '"SCT", "HTTPS://LOINC.org/|2.7"', "loinc", "is also an address of `snomed`"),
+        ('base = "icd10"', 'base = "icd11x"', "icd10gm.base", "no code system is called `icd11x`"),
+        ('base = "icd10"', 'base = "loinc"', "icd10gm.base", "`loinc` is no hierarchy of its own"),
+        ('lender = "icd10cm"', 'lender = "icd10gm"', "icd10.lender", "`icd10gm` is no hierarchy of its own"),
+        ('uri = "http://loinc.org"', 'uri = "http://loinc.example"', "loinc.uri", "the code needs `http://loinc.org`"),
+        ("[v2-yes-no]", "[v2-yes]", "v2-yes-no", "the code needs the code system `v2-yes-no`"),
+        ('shape = "[A-Z][0-9]{2}"', 'shape = "[A-Z"', "icpc2", "`shape` is no pattern"),
+        ('notation = "loinc"', 'notation = "loink"', "loinc.notation", "'loinc'"),
+    ],
+)
+def test_a_wrong_system_is_refused(texts: dict[str, str], old: str, new: str, place: str, words: str) -> None:
+    assert old in texts[SYSTEMS]
+    with pytest.raises(ContentError) as error:
+        load({**texts, SYSTEMS: texts[SYSTEMS].replace(old, new, 1)}, PATHWAY)
+    told = [(problem.place, problem.message) for problem in error.value.problems if problem.file == SYSTEMS]
+    assert any(at == place and words in message for at, message in told), told
+
+
+def test_words_of_problems_name_what_is_there(texts: dict[str, str]) -> None:
+    file = "vocabulary/problem_words.toml"
+    with pytest.raises(ContentError, match="no finding is called `pregnanzy`"):
+        load({**texts, file: texts[file].replace("[pregnancy]", "[pregnanzy]")}, PATHWAY)

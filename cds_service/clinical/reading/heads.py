@@ -26,8 +26,8 @@ class Coding(Struct, gc=False):
     code: str | None = None
 
     def is_of(self, concerns: Callable[[str, str], bool]) -> bool:
-        """Whether it has both parts and ``concerns`` says so."""
-        return self.system is not None and self.code is not None and concerns(self.system, self.code)
+        """Whether ``concerns`` says so of its code; a system that is missing is empty there."""
+        return self.code is not None and concerns(self.system or "", self.code)
 
 
 class Concept(Struct, gc=False):

@@ -98,12 +98,12 @@ class Place:
 
 
 def codings(concept: Any) -> Iterable[tuple[str, str]]:
-    """(system, code) of every coding of a validated CodeableConcept that has both."""
+    """(system, code) of every coding of a validated CodeableConcept with a code; a missing system is empty."""
     if concept is None:
         return
     for coding in concept.coding or ():
-        if coding.system and coding.code:
-            yield str(coding.system), str(coding.code)
+        if coding.code:
+            yield str(coding.system or ""), str(coding.code)
 
 
 def uses_of(content: Content, concept: Any) -> list[CodeUse]:

@@ -199,5 +199,5 @@ def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
             system, code = coding.get("system"), coding.get("code")
             if not isinstance(system, str | None) or not isinstance(code, str | None):
                 raise TypeError("system or code is no text")
-            if system is not None and code is not None:
-                yield from content.uses(system, code)
+            if code is not None:
+                yield from content.uses(system or "", code)

@@ -19,6 +19,7 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.statuses import is_over
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
 from cds_service.clinical.record import RowState, Unread, UnreadKind
@@ -218,6 +219,9 @@ class _Sorting:
         if belongs.owner is Owner.ANOTHERS:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
+        elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
+            reason = "its code is none that this service knows, but its words may mean one"
+            self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
         elif belongs.owner is Owner.UNCLEAR and kind in kinds.MEDICINES:
@@ -229,6 +233,16 @@ class _Sorting:
             key = self._key(kind, entry, number)
             self._kinds[key] = kind
             self._versions.setdefault(key, []).append(entry)
+
+    def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
+        """What a problem may be by its words, where none of its codes is in a hierarchy that tells."""
+        if kind != "Condition" or entry.head is None:
+            return ()
+        coding = entry.head.code.coding if entry.head.code is not None else None
+        if any(one.system and self._content.lists_all(one.system) for one in coding or ()):
+            return ()
+        named = self._content.problem_net.keys_in(entry.resource.get("code"))
+        return () if named and is_over(entry.resource) else named
 
     def _look(self, entry: ChartEntry) -> Look:
         return entry.head.look(self._content) if entry.head is not None else Look.OF_CONCERN
@@ -293,9 +307,11 @@ class _Sorting:
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
 
-    def _not_understood(self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry) -> None:
+    def _not_understood(
+        self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry, keys: tuple[str, ...] = ()
+    ) -> None:
         self._check()
-        self.chart.unread.append(self._describing.row(name, unread, reason, entry.resource))
+        self.chart.unread.append(self._describing.row(name, unread, reason, entry.resource, keys))
         self._ledger.add(RowState.NOT_UNDERSTOOD, kind, reason)
 
 

@@ -81,12 +81,25 @@ def words_of(codings: Iterable[tuple[Any, Any]], system: str) -> frozenset[str]:
     )
 
 
+_OVER = frozenset({"inactive", "remission", "resolved"})
+
+
+def is_over(raw: Mapping[str, Any]) -> bool:
+    """Whether the statuses of a Condition say that it is over, was refuted, or should never have been recorded."""
+    said = _words_in(raw.get("clinicalStatus"), CLINICAL)
+    verified = _words_in(raw.get("verificationStatus"), VERIFICATION)
+    return (bool(said) and said <= _OVER) or (bool(verified) and verified <= {"refuted", ENTERED_IN_ERROR})
+
+
+def _words_in(concept: Any, system: str) -> frozenset[str]:
+    codings = concept.get("coding") if isinstance(concept, Mapping) else None
+    pairs = [(one.get("system"), one.get("code")) for one in codings or () if isinstance(one, Mapping)]
+    return words_of(pairs, system)
+
+
 def is_void(raw: Mapping[str, Any]) -> bool:
     """Whether FHIR's own status says that it should never have been recorded, or was never made."""
     if raw["resourceType"] == "Condition":
-        concept = raw.get("verificationStatus")
-        codings = concept.get("coding") if isinstance(concept, Mapping) else None
-        pairs = [(one.get("system"), one.get("code")) for one in codings or () if isinstance(one, Mapping)]
-        return words_of(pairs, VERIFICATION) == {ENTERED_IN_ERROR}
+        return _words_in(raw.get("verificationStatus"), VERIFICATION) == {ENTERED_IN_ERROR}
     status = raw.get("status")
     return status == ENTERED_IN_ERROR or (status == "cancelled" and raw["resourceType"] in _NEVER_MADE)

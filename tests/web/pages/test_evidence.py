@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
 
 import pytest
 import requests
@@ -91,6 +91,16 @@ def test_where_every_card_leads(server: Server) -> None:
     assert len(seen) > 20
     for url in seen:
         assert requests.get(url, timeout=20).status_code == 200
+
+
+def test_the_index_counts_the_long_lists_by_source(server: Server, content: Content) -> None:
+    page = server.get("/evidence").text
+    lists = {one["name"]: one for one in server.get("/evidence.json").json()["code_lists"]}
+    assert lists.keys() == content.tables.keys()
+    for name, table in content.tables.items():
+        assert f"<strong>{name}</strong>: {len(table.rows)} rows in" in page
+        assert sum(count for _, count in lists[name]["sources"]) == len(table.rows)
+        assert all(f"<li>{escape(source)}: {count}</li>" in page for source, count in table.sources.items())
 
 
 def test_index_and_explorer(server: Server) -> None:

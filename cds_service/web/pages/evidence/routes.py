@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
@@ -12,7 +14,7 @@ from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 from cds_service.web.pages.evidence.explorer import explorer_of
 from cds_service.web.pages.evidence.model import INDICATOR_WORDS, OTHERS, Evidence, evidence_of, use_json
-from cds_service.web.pages.evidence.sources import source_view
+from cds_service.web.pages.evidence.sources import code_lists, source_view
 from cds_service.web.pages.layout import Pages
 from cds_service.web.running import Running
 
@@ -31,6 +33,7 @@ def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
             rules=sorted(content.red_flags.items()),
             others=[_known(content, key) for key in OTHERS],
             words=INDICATOR_WORDS,
+            code_lists=code_lists(content),
         )
 
     @app.get("/evidence.json", responses=errors())
@@ -39,7 +42,8 @@ def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
         keys = {"rules": content.red_flags, "causes": content.causes}
         addresses = {name: {key: f"/evidence/{key}.json" for key in sorted(found)} for name, found in keys.items()}
         version = {"service": __version__, "content": content.version}
-        return json_response({"use": use_json(content.about), "version": version, **addresses})
+        lists = [asdict(one) for one in code_lists(content)]
+        return json_response({"use": use_json(content.about), "version": version, **addresses, "code_lists": lists})
 
     @app.get("/evidence/explorer", response_class=HTMLResponse, responses=errors())
     async def explorer() -> Response:

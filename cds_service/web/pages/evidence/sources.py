@@ -71,3 +71,26 @@ def source_view(content: Content, key: str) -> SourceView:
 def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:
     """The citations named by ``keys``, each once, in that order; expert choices are no source."""
     return tuple(source_view(content, key) for key in dict.fromkeys(keys) if key != EXPERT)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeListView:
+    """A code table as a reader sees it: ``sources`` with how many rows were seen there, the most first."""
+
+    name: str
+    rows: int
+    systems: tuple[str, ...]
+    sources: tuple[tuple[str, int], ...]
+
+
+def code_lists(content: Content) -> tuple[CodeListView, ...]:
+    """Every code table by name."""
+    return tuple(
+        CodeListView(
+            name,
+            len(table.rows),
+            tuple(sorted({row.system for row in table.rows})),
+            tuple(sorted(table.sources.items(), key=lambda one: (-one[1], one[0]))),
+        )
+        for name, table in sorted(content.tables.items())
+    )
