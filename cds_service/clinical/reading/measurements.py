@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,15 @@ from cds_service.clinical.codes import UCUM
 from cds_service.clinical.content import Content, Measure, Unit
 from cds_service.clinical.record import Fact, Side, Status, Unread, UnreadKind, When
 
+_IN_WORDS: Mapping[str, frozenset[str]] = {
+    "cm": frozenset({"centimetre", "centimetres", "centimeter", "centimeters"}),
+    "mm": frozenset({"millimetre", "millimetres", "millimeter", "millimeters"}),
+    "m": frozenset({"metre", "metres", "meter", "meters"}),
+    "[in_i]": frozenset({"in", "ins", "inch", "inches"}),
+    "Cel": frozenset({"c", "degc", "celsius", "degreecelsius", "degreescelsius", "centigrade"}),
+    "[degF]": frozenset({"f", "degf", "fahrenheit", "degreefahrenheit", "degreesfahrenheit"}),
+}
+"""Words for units that are not spelt like their code, as ``_spelling`` gives them."""
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
 
 
@@ -61,11 +70,16 @@ def convert(measure: Measure, quantity: Any, measures: Iterable[Measure]) -> Rea
 def _contradicts(words: str, unit: Unit, measure: Measure, measures: Iterable[Measure]) -> bool:
     """Whether the words of a unit mean another unit than its code, or a value of another kind (DDU under FEU)."""
     spelt = _spelling(words)
-    if any(_spelling(one.ucum) == spelt and one != unit for one in measure.units if one.factor != unit.factor):
+    if any(spelt in _spellings(one.ucum) for one in measure.units if one.factor != unit.factor):
         return True
     kinds = {kind for one in measures if one.finding == measure.finding for kind in one.unit.split()[1:]}
     own = set(measure.unit.split()[1:]) | {kind for kind in kinds if kind.lower() in _spelling(unit.ucum)}
     return any(kind.lower() in spelt for kind in kinds - own)
+
+
+def _spellings(ucum: str) -> frozenset[str]:
+    """A UCUM code and the words that people write for it."""
+    return _IN_WORDS.get(ucum, frozenset()) | {_spelling(ucum)}
 
 
 def _spelling(unit: str) -> str:
