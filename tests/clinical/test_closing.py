@@ -1,4 +1,4 @@
-"""Closing needs proof (evidence C.2, C.4, C.6): final, of this patient and leg, understood, and newer than the signs."""
+"""Closing needs proof (evidence C.2, C.4, C.6): final, of this patient and leg, understood, newer than the signs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_sign_whose_focus_is_a_thing_is_not_somebody_elses(content: Content, w
     """FHIR lets the focus be a body structure, a problem or an implant of the patient: it is named, not dropped."""
     record = read(content, on("pain_calf"), {**on("calf_swelling"), "focus": [{"reference": what}]})
     assert record.others_of_concern == 0
-    assert [one.keys for one in record.unread] == [("calf_swelling",)]
+    assert ["calf_swelling" in one.keys for one in record.unread] == [True]
 
 
 def test_a_focus_told_by_a_code_is_not_the_patient(content: Content) -> None:
@@ -113,7 +113,7 @@ def test_a_focus_told_by_a_code_is_not_the_patient(content: Content) -> None:
     assert level(content, *SIGNS, scan(extension=[mother]), d_dimer()) == "critical"
     record = read(content, on("pain_calf"), {**on("calf_swelling"), "extension": [mother]})
     assert {fact.key for fact in record.facts} == {"pain_calf"}
-    assert [one.keys for one in record.unread] == [("calf_swelling",)]
+    assert ["calf_swelling" in one.keys for one in record.unread] == [True]
 
 
 # --- later than the newest sign, and not later than now
