@@ -73,7 +73,7 @@ def _care_plan(content: Content, facts: tuple[Fact, ...], today: date) -> Fact |
 
 def _is_sure(fact: Fact) -> bool:
     """Dated, final, not later than now and wholly understood."""
-    return fact.when is not None and not fact.when.ahead and not fact.provisional and not fact.doubtful
+    return fact.when is not None and not fact.ahead and not fact.provisional and not fact.doubtful
 
 
 def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:

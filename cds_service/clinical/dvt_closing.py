@@ -54,14 +54,14 @@ def _treated(leg: Leg) -> Closing | None:
 
 def _is_proof(one: Fact | Diagnosis) -> bool:
     """Dated, not later than now, and with nothing in its entry that was not understood."""
-    return one.when is not None and not one.when.ahead and not one.doubtful
+    return one.when is not None and not one.ahead and not one.doubtful
 
 
 def _dismissed(leg: Leg) -> Closing | None:
     """A clinician's refutation with its reason; without one it does not close (C.6)."""
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     when = refuted.recorded or refuted.clinical if refuted else None
-    if refuted is None or not refuted.reasoned or refuted.doubtful or when is None or when.ahead:
+    if refuted is None or not refuted.reasoned or refuted.doubtful or when is None or refuted.ahead:
         return None
     return Closing(when, "a clinician has ruled DVT out and recorded why")
 
@@ -129,7 +129,7 @@ def _negatives(leg: Leg, key: str) -> list[When]:
             and not fact.provisional
             and not fact.doubtful
             and fact.when is not None
-            and not fact.when.ahead
+            and not fact.ahead
             and (leg.today - fact.when.earliest).days <= limit
             and leg.is_here(fact.side, unknown_counts=leg.side is Side.UNKNOWN)
         ):
@@ -167,7 +167,7 @@ def taking_anticoagulant(leg: Leg, since: date | None) -> bool:
 
 
 def _treats(fact: Fact, since: date | None) -> bool:
-    if fact.status is not Status.PRESENT or fact.doubtful or (fact.when is not None and fact.when.ahead):
+    if fact.status is not Status.PRESENT or fact.doubtful or fact.ahead:
         return False
     if fact.ongoing:
         return True

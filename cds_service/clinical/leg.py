@@ -113,7 +113,7 @@ class Leg:
     def is_sure(self, fact: Fact) -> bool:
         """Whether ``fact`` is dated, final, wholly understood, surely within its window and surely about this leg."""
         finding = self.content.findings[fact.key]
-        if fact.when is None or fact.when.ahead or fact.provisional or fact.doubtful:
+        if fact.when is None or fact.ahead or fact.provisional or fact.doubtful:
             return False
         if not self.is_here(fact.side, unknown_counts=self.alone):
             return False

@@ -98,6 +98,11 @@ class Fact:
         """The clinical date, else the recorded one (evidence F.5)."""
         return self.clinical or self.recorded
 
+    @property
+    def ahead(self) -> bool:
+        """Whether one of its dates lies after now: it may raise urgency, never lower it."""
+        return any(when is not None and when.ahead for when in (self.clinical, self.recorded))
+
 
 class DiagnosisState(StrEnum):
     """Where a coded diagnosis stands."""
@@ -129,6 +134,11 @@ class Diagnosis:
     def when(self) -> When | None:
         """The clinical date, else the recorded one."""
         return self.clinical or self.recorded
+
+    @property
+    def ahead(self) -> bool:
+        """Whether one of its dates lies after now: it may raise urgency, never lower it."""
+        return any(when is not None and when.ahead for when in (self.clinical, self.recorded))
 
 
 @dataclass(frozen=True, slots=True)

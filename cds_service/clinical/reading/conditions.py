@@ -225,11 +225,19 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
 
 def _is_reasoned(model: Any) -> bool:
     """Whether a note says something, or evidence points to something."""
-    if any(note.text and str(note.text).strip() for note in model.note or ()):
+    if any(_says_something(note.text) for note in model.note or ()):
         return True
     return any(_points_to_something(evidence) for evidence in model.evidence or ())
 
 
 def _points_to_something(evidence: Any) -> bool:
-    codes = any(concept.coding or concept.text for concept in evidence.code or ())
-    return codes or any(one.reference or one.identifier for one in evidence.detail or ())
+    concepts = evidence.code or ()
+    coded = any(coding.code or _says_something(coding.display) for one in concepts for coding in one.coding or ())
+    worded = any(_says_something(one.text) for one in concepts)
+    named = any(one.reference or (one.identifier and one.identifier.value) for one in evidence.detail or ())
+    return coded or worded or named
+
+
+def _says_something(text: Any) -> bool:
+    """Whether there is a letter or a digit in it: blanks, invisible characters and dashes say nothing."""
+    return any(letter.isalnum() for letter in str(text or ""))

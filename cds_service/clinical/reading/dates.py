@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ DAYS_OF_A_YEAR = 365.25
 _LONGEST_COURSE = 366
 """Days for which a medicine can have been handed over; more is an error of the record."""
 _WHOLE_DAY = len("2026-03-16")
+_LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 
 
 class FutureDate(ValueError):  # noqa: N818 - reads as what was found
@@ -47,10 +49,11 @@ def to_when(value: Any, now: datetime) -> When | None:
 def _moment(value: Any, now: datetime) -> datetime | None:
     """The date and time in the zone of ``now``, None where no time of day is given. Without a zone, that of ``now``."""
     if isinstance(value, str) and len(value) > _WHOLE_DAY:
+        # A leap second is no ``datetime``; the second before it is.
         try:
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>:59", value))
         except ValueError:
-            return None  # a leap second is no ``datetime``; its day is still one
+            return None
     if not isinstance(value, datetime):
         return None
     zoned = value if value.tzinfo is not None else value.replace(tzinfo=now.tzinfo or UTC)

@@ -20,6 +20,7 @@ from cds_service.clinical.record import Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
 _EARLY = frozenset({"registered", "preliminary", "unknown"})
+_HEADING = "has no value of its own, and what it lists did not come along"
 _OTHER_VALUES = (
     "valueString", "valueInteger", "valueRange", "valueRatio", "valueSampledData", "valueTime", "valueDateTime",
     "valuePeriod",
@@ -61,10 +62,19 @@ class _Context:
     method: str
 
 
-def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, panels: Sequence[Panel | None]) -> None:
+def read(
+    model: Any,
+    raw: Mapping[str, Any],
+    name: str,
+    findings: Findings,
+    panels: Sequence[Panel | None],
+    *,
+    members_came: bool,
+) -> None:
     """Everything one validated Observation says; ``panels`` that list it give side and date when it does not.
 
     ``raw``: its JSON, which also holds the extensions of values that are not there.
+    ``members_came``: observations that it lists are rows of their own.
     """
     if model.status in _NOT_MADE:
         findings.leave_out("Observation", model.status)
@@ -98,6 +108,12 @@ def read(model: Any, raw: Mapping[str, Any], name: str, findings: Findings, pane
         Status.UNKNOWN if model.status == "registered" else Status.PRESENT,
         _words_on_method(model),
     )
+    if model.hasMember and not (_has_value(model) or model.interpretation):
+        # A panel states nothing by its heading: its members do.
+        context = replace(context, without_value=Status.UNKNOWN)
+        if not members_came:
+            about = _keys([use for use in uses_of(content, model.code) if use.kind == "finding"])
+            findings.report(name, [Trouble(UnreadKind.VALUE, _HEADING, about)] if about else [])
     _read_part(_as_withheld(context, raw), model, name)
     raw_parts = raw.get("component") or ()
     for number, (part, raw_part) in enumerate(zip(model.component or (), raw_parts, strict=False), start=1):

@@ -32,6 +32,8 @@ _READERS: Mapping[str, Callable[[Any, str, Findings], None]] = {
 }
 _NO_CODE = "has no code in a system that this service knows"
 _POSSIBLY_OURS = "its words name what may be an anticoagulant, and no code says what it is"
+_FOCUS_CODE = "http://hl7.org/fhir/StructureDefinition/observation-focusCode"
+"""FHIR's extension for a focus that is not the patient and no resource of its own."""
 _CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", *TAKEN})
 
 
@@ -44,6 +46,8 @@ class Rows:
         self._findings = findings
         self._describing = describing
         self._panels: dict[str, observations.Panel | None] = {}
+        came = (panels for member, panels in chart.listed_by.items() if member in chart.clinical)
+        self._with_members = frozenset(panel for panels in came for panel in panels)
 
     def read(self, name: str, raw: Mapping[str, Any]) -> Outcome:
         """What became of the row ``raw``, called ``name``."""
@@ -180,15 +184,18 @@ class Rows:
 
     def _read_observation(self, name: str, raw: Mapping[str, Any], model: Any) -> Outcome | None:
         """Only what is about the patient: a focus on somebody or something else is another matter."""
-        for focus in _items(getattr(model, "focus", None)):
-            belongs = self._chart.owners.of({"reference": focus.reference, "type": focus.type})
+        if any(extension.url == _FOCUS_CODE for extension in _items(model.extension)):
+            return self._not_understood(name, raw, UnreadKind.SUBJECT, "is about somebody or something else (focus)")
+        for focus in _items(raw.get("focus")):
+            belongs = self._chart.owners.of_focus(focus, raw.get("contained"))
             if belongs.owner is Owner.ANOTHERS:
                 self._chart.others_of_concern += 1
                 return RowState.ANOTHER_PATIENT, "is about somebody or something else (focus)"
             if belongs.owner is Owner.UNCLEAR:
                 reason = "does not say clearly about whom it is (focus)"
                 return self._not_understood(name, raw, UnreadKind.SUBJECT, reason)
-        observations.read(model, raw, name, self._findings, self._panels_of(name))
+        groups = name in self._with_members
+        observations.read(model, raw, name, self._findings, self._panels_of(name), members_came=groups)
         return None
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:

@@ -7,7 +7,7 @@ a number means. Libraries for UCUM drop annotations and read ``MG/L`` as megagau
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,15 @@ _SPELT_OUT = (
     (re.compile(r"\s+per\s+"), "/"),
 )
 _BETWEEN = re.compile(r"[\s(){},;]+")
+_NAMES: Mapping[str, frozenset[str]] = {
+    "cm": frozenset({"centimetre", "centimetres", "centimeter", "centimeters"}),
+    "mm": frozenset({"millimetre", "millimetres", "millimeter", "millimeters"}),
+    "m": frozenset({"metre", "metres", "meter", "meters"}),
+    "[in_i]": frozenset({"in", "ins", "inch", "inches"}),
+    "Cel": frozenset({"c", "degc", "celsius", "degreecelsius", "degreescelsius", "centigrade"}),
+    "[degF]": frozenset({"f", "degf", "fahrenheit", "degreefahrenheit", "degreesfahrenheit"}),
+}
+"""Names of units that are not spelt like their code, letters only."""
 _NOT_LISTED = "its unit is not one this service knows for it"
 _CONTRADICTS = "the words of its unit contradict its code"
 
@@ -135,7 +144,12 @@ def _base_kinds(measure: Measure) -> list[str]:
 
 def _is_other(said: str, own: Unit, measure: Measure, kinds: frozenset[str]) -> bool:
     """Whether the words of a unit mean another size than its code. Where kinds matter they must not be unknown."""
-    sizes = {unit.factor for unit in measure.units if _in_words(unit.ucum, kinds).unit == said}
+    name = "".join(letter for letter in said if letter.isalpha() and letter.isascii())
+    sizes = {
+        unit.factor
+        for unit in measure.units
+        if _in_words(unit.ucum, kinds).unit == said or name in _NAMES.get(unit.ucum, ())
+    }
     if sizes:
         return own.factor not in sizes
     return bool(kinds) and "/" in said

@@ -18,6 +18,8 @@ _DEFAULT_PORTS = frozenset({80, 443})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _UUID = "urn:uuid:"
+_PEOPLE = frozenset({"RelatedPerson", "Person", "Group", "Practitioner", "PractitionerRole"})
+"""Who is not the patient."""
 
 
 class Owner(StrEnum):
@@ -39,6 +41,7 @@ class Belongs:
 _MINE = Belongs(Owner.MINE)
 _ANOTHERS = Belongs(Owner.ANOTHERS, "belongs to another patient")
 _SOMETHING_ELSES = Belongs(Owner.ANOTHERS, "is not about a patient")
+_A_THING = Belongs(Owner.UNCLEAR, "is about a thing, which may be this patient's")
 _NOBODYS = Belongs(Owner.UNCLEAR, "does not say whose it is")
 _UNRESOLVED = Belongs(Owner.UNCLEAR, "names its patient by a reference that cannot be resolved")
 _OTHER_SERVER = Belongs(Owner.UNCLEAR, "names a patient of the same id on another server")
@@ -106,6 +109,13 @@ class Owners:
         if named:
             return _MINE
         return _OTHER_IDENTIFIER if subject.get("identifier") else _NOBODYS
+
+    def of_focus(self, focus: Any, contained: Any = None) -> Belongs:
+        """Whom an Observation with this ``focus`` is about. A thing may be the patient's own: an implant, a leg."""
+        found = self.of(focus, contained)
+        if found is not _SOMETHING_ELSES:
+            return found
+        return _ANOTHERS if _split(str(focus.get("reference")))[1] in _PEOPLE else _A_THING
 
     def is_here(self, reference: str) -> bool:
         """Whether ``reference``, to any resource, can be one within this chart: relative, or on its own server."""
