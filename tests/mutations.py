@@ -296,13 +296,23 @@ def age(dice: Random, body: Body) -> Kind:
 
 
 def stranger(dice: Random, resource: dict[str, Any]) -> None:
-    """``resource`` now says that it is about somebody else, or about nobody."""
-    contained = {"subject": {"reference": "#p"}, "contained": [{"resourceType": "Patient", "id": "p"}]}
+    """``resource`` now says that it is about somebody or something else."""
     changes: list[dict[str, Any]] = [
         {"subject": {"reference": "Patient/somebody-else"}},
         {"subject": {"reference": "https://other.example/fhir/Patient/somebody-else"}},
-        {"subject": {"reference": "urn:uuid:5a5a5a5a-0000-4000-8000-000000000001"}},
+        {"subject": {"reference": "Patient/somebody-else/_history/2", "type": "Patient"}},
+        {"subject": {"reference": "somebody-else", "type": "Patient"}},
         {"subject": {"reference": "Group/1"}},
+        {"subject": {"reference": "Device/1"}},
+    ]
+    resource.update(dice.choice(changes))
+
+
+def nobodys(dice: Random, resource: dict[str, Any]) -> None:
+    """``resource`` now says of nobody in particular that it is about them: neither ours nor surely another's."""
+    contained = {"subject": {"reference": "#p"}, "contained": [{"resourceType": "Patient", "id": "p"}]}
+    changes: list[dict[str, Any]] = [
+        {"subject": {"reference": "urn:uuid:5a5a5a5a-0000-4000-8000-000000000001"}},
         {"subject": {"reference": "Patient/"}},
         {"subject": {"reference": ""}},
         {"subject": {"identifier": {"system": "urn:x", "value": "1"}}},
@@ -317,7 +327,7 @@ def stranger(dice: Random, resource: dict[str, Any]) -> None:
 def to_stranger(dice: Random, body: Body) -> Kind:
     found = resources(body)
     if found:
-        stranger(dice, dice.choice(found))
+        dice.choice([stranger, nobodys])(dice, dice.choice(found))
     return Kind.MEANING
 
 

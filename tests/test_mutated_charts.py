@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cds_service.clinical.reading import ChartEntry
+from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder
 from cds_service.ground.settings import Settings
 from cds_service.ground.strict_json import JsonLimits
@@ -35,6 +37,7 @@ from tests.mutations import (
     VALUES,
     Kind,
     mutate,
+    nobodys,
     resources,
     rows,
     stranger,
@@ -251,13 +254,32 @@ def check_strangers(direct: Direct, name: str, dice: Random) -> None:
                     entries.insert(dice.randint(0, len(entries)), copy)
     with_them, without_them = (direct.call(written(one)) for one in (body, without))
     check_lawful(*with_them)
+    if with_them[0] == 412 and without_them[0] == 200:  # all that is of concern is somebody else's
+        assert "somebody else" in str(with_them[1])
+        return
     if with_them[0] != 400:  # some of what no library writes was in them
         assert with_them[0] == without_them[0]
     if with_them[0] == 200:
         assert differences(with_them[1], without_them[1]) == []
 
 
-CHECKS = st.sampled_from([check_any, check_faults, check_faults, check_strangers])
+def check_nobodys(direct: Direct, name: str, dice: Random) -> None:
+    """What does not say whose it is gives nothing, and is never passed over."""
+    body = request(name)
+    found = resources(body)
+    if not found:
+        return
+    chosen = dice.choice(found)
+    nobodys(dice, chosen)
+    concerns = ChartEntry(chosen).head
+    status, answer = direct.call(written(body))
+    check_lawful(status, answer)
+    if status == 200 and concerns is not None and concerns.look(shipped_service().content) is not Look.IDENTIFIED:
+        (about,) = answer["extension"].values()
+        assert about["unread"]["subject"] >= 1
+
+
+CHECKS = st.sampled_from([check_any, check_faults, check_faults, check_strangers, check_nobodys])
 
 
 @given(check=CHECKS, name=names, dice=dices)
