@@ -6,7 +6,7 @@ suspicion is open the level may go up, never down, on anything but what C.6 name
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
@@ -18,7 +18,7 @@ from cds_service.clinical.dvt_closing import (
     notes_on_tests,
     taking_anticoagulant,
 )
-from cds_service.clinical.leg import Leg, age_in_days, complaints, in_window
+from cds_service.clinical.leg import Leg, age_in_days, complaints, in_window, is_order
 from cds_service.clinical.names import (
     ANTICOAGULANT,
     CANCER,
@@ -175,12 +175,12 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
         if content.findings[key].dvt.risk == "major" and (fact := leg.present(key)) is not None
     ]
     self_test = leg.present(SELF_TEST)
-    coded = _coded_suspicion(leg)
+    coded = _coded_suspicion(leg, in_orders=False)
     chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT) or leg.present(SCAN) else None
     untreated = _untreated(leg)
     if untreated and closing and untreated.when and untreated.when.earliest <= closing.when.earliest:
         untreated = None
-    return _Opening(
+    opening = _Opening(
         complaints=tuple(pains),
         new_pain=tuple(new_pain),
         fresh=fresh if pains else (),
@@ -192,13 +192,24 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
         chest=chest if chest and unanswered(chest) else None,
         untreated=untreated,
     )
+    # An order for a suspicion states it too; where something else opens it already, it says nothing new.
+    ordered = _coded_suspicion(leg, in_orders=True)
+    if ordered and unanswered(ordered) and (not opening.is_open or opening.only_stale):
+        return replace(opening, coded=ordered)
+    return opening
 
 
-def _coded_suspicion(leg: Leg) -> Fact | None:
+def _coded_suspicion(leg: Leg, *, in_orders: bool) -> Fact | None:
     """A clinician's own suspicion: recent, or still open on the problem list (F.5, C.8)."""
-    recent = leg.present(SUSPECTED_DVT)
-    older = leg.present(SUSPECTED_DVT, leg.content.pathway.stale_sign.days)
-    return recent or (older if older and older.ongoing else None)
+    finding = leg.content.findings[SUSPECTED_DVT]
+    recency, stale = finding.recency, leg.content.pathway.stale_sign.days
+    for fact in leg.all_of(SUSPECTED_DVT):
+        if fact.status is Status.PRESENT and is_order(fact) == in_orders:
+            recent = in_window(fact, recency.days if recency else None, leg.today)
+            persists = finding.persists and fact.ongoing
+            if recent or persists or (fact.ongoing and in_window(fact, stale, leg.today)):
+                return fact
+    return None
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:

@@ -18,6 +18,11 @@ def age_in_days(fact: Fact | Diagnosis | PlacedOrder, today: date) -> int | None
     return (today - fact.when.day).days if fact.when else None
 
 
+def is_order(fact: Fact) -> bool:
+    """Whether it rests on an order: what was ordered, not what was found."""
+    return fact.source.startswith("ServiceRequest/")
+
+
 def in_window(fact: Fact, days: int | None, today: date) -> bool:
     """Whether ``fact`` is at most ``days`` old. Undated facts are: they may be of today."""
     age = age_in_days(fact, today)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
+from cds_service.clinical.leg import is_order
 from cds_service.clinical.names import MALIGNANCY
 from cds_service.clinical.record import Fact, RowState, Side, Status, Unread
 from cds_service.ground.clock import moment_words
@@ -155,7 +156,7 @@ def _doubtful(call: Call) -> Iterator[str]:
 
 def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
     """The facts; that an order was placed for a suspicion is an answer to the card, and no reason to show it anew."""
-    return (_basis(fact) for fact in facts if not fact.source.startswith("ServiceRequest/"))
+    return (_basis(fact) for fact in facts if not is_order(fact))
 
 
 def _basis(fact: Fact) -> str:

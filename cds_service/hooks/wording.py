@@ -8,6 +8,7 @@ from datetime import date
 from functools import lru_cache
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.leg import is_order
 from cds_service.clinical.record import Fact, Side, When
 
 _IN_BRACKETS = re.compile(r" \([^)]*\)")
@@ -50,6 +51,8 @@ def fact_words(content: Content, fact: Fact, today: date, leg: Side | None = Non
         notes.append("side not recorded")
     if fact.provisional:
         notes.append("provisional")
+    if is_order(fact):
+        notes.append("the reason of an order")
     if content.findings[fact.key].kind == "demographic":
         return short_name(content, fact.key)
     words = f"{short_name(content, fact.key)} {day_words(fact.when, today)}"

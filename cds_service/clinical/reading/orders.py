@@ -44,7 +44,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
 
 
 def _read_suspicion(model: Any, name: str, place: Place, when: When | None, findings: Findings) -> None:
-    """An order whose reason is DVT states that somebody suspects it."""
+    """An order whose reason is DVT states that somebody suspected it that day; that it still stands says no more."""
     content = findings.content
     uses = [use for concept in model.reasonCode or () for use in uses_of(content, concept)]
     for use in uses:
@@ -52,5 +52,5 @@ def _read_suspicion(model: Any, name: str, place: Place, when: When | None, find
             side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
             stated = [Statement(SUSPECTED_DVT, Status.PRESENT, side)]
             findings.report(name, lost_side(place, side, SUSPECTED_DVT))
-            findings.add(stated, name, when, None, ongoing=model.status != "completed")
+            findings.add(stated, name, when, None)
             return
