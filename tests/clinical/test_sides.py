@@ -148,6 +148,7 @@ def test_a_body_structure_beside_or_inside(
         None,
         structure("other"),
         structure(patient={"reference": "Patient/somebody"}, location=concept((SNOMED, LEFT_CALF))),
+        structure(patient={"display": "not said who"}, location=concept((SNOMED, LEFT_CALF))),
         structure(active=False, location=concept((SNOMED, LEFT_CALF))),
         structure(location=concept((SNOMED, LEFT_CALF)), status=7, patient={"reference": "Patient/p", "odd": 1}),
     ],
