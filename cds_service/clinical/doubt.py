@@ -137,8 +137,8 @@ class _Looking:
 
     def may_contradict(self, one: Unread) -> bool:
         """What would keep a suspicion open were it understood: see ``dvt_closing``."""
-        if one.anything:
-            return self._may_be_anything_contradicting(one)
+        if one.anything and self._may_be_anything_contradicting(one):
+            return True
         if DVT in one.keys:
             return True
         named = (

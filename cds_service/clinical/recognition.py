@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.medicine_names import MedicineNames
 
 _MOST_TEXTS = 2_000
 _LONGEST_TEXT = 4_000
@@ -41,17 +42,26 @@ class CodeLookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Findings, causes and measures named, and whether a place on the leg is."""
+    """Findings, causes and measures named, and whether a place on the leg is.
+
+    ``medicines``: those of ``keys`` that nothing but the name of a medicine tells of.
+    """
 
     keys: tuple[str, ...] = ()
     at_our_place: bool = False
+    medicines: frozenset[str] = frozenset()
 
 
 class Recogniser:
-    """One for a content. ``names``: (key, text) of every name and display by which a finding or cause is known."""
+    """One for a content.
 
-    def __init__(self, lookup: CodeLookup, names: Iterable[tuple[str, str]]) -> None:
+    ``names``: (key, text) of every name and display by which a finding or cause is known; ``medicines``: the names of
+    medicines.
+    """
+
+    def __init__(self, lookup: CodeLookup, names: Iterable[tuple[str, str]], medicines: MedicineNames) -> None:
         self._lookup = lookup
+        self._medicines = medicines
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for key, text in names:
             plain = _IN_BRACKETS.sub(" ", text).strip()
@@ -67,9 +77,13 @@ class Recogniser:
             if use.is_of_concern and use.kind != "order":
                 keys.add(use.key)
             at_our_place = at_our_place or (use.kind == "site" and bool(use.key))
+        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        in_medicine = isinstance(kind, str) and kind.startswith("Medication")
+        medicines: set[str] = set()
         for text in _texts(resource):
             keys.update(self._named_in(text))
-        return Recognised(tuple(sorted(keys)), at_our_place)
+            medicines |= self._medicines.findings_in(text, in_medicine=in_medicine)
+        return Recognised(tuple(sorted(keys | medicines)), at_our_place, frozenset(medicines - keys))
 
     def _uses(self, resource: Any) -> Iterator[CodeUse]:
         for system, code in _codes(resource):

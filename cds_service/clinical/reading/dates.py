@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import calendar
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cds_service.clinical.record import When
 
 DAYS_OF_A_YEAR = 365.25
+_LONGEST_COURSE = 366
+"""Days for which a medicine can have been handed over; more is an error of the record."""
 _WHOLE_DAY = len("2026-03-16")
 
 
@@ -82,6 +85,13 @@ def _span(text: str) -> tuple[date, date]:
         return date(int(year), 1, 1), date(int(year), 12, 31)
     last = calendar.monthrange(int(year), int(month))[1]
     return date(int(year), int(month), 1), date(int(year), int(month), last)
+
+
+def lasting(when: When | None, days: float, today: date) -> When | None:
+    """What began ``when`` and lasts so many days: until then or today, whichever is sooner."""
+    if when is None or not 0 < days <= _LONGEST_COURSE:
+        return when
+    return replace(when, day=max(when.day, min(when.day + timedelta(days=days), today)), at=None)
 
 
 def years_after(birth: When, years: float, today: date) -> When:

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from cds_service.clinical.reading.kinds import MEDICINES
+
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
-_MEDICINES = frozenset({"MedicationRequest", "MedicationStatement"})
+
 _WITHOUT_CODE = frozenset({"Encounter"})
 
 
@@ -128,7 +130,9 @@ class Head(Struct, gc=False):
         """Whether one coding is in a system we know: the codings of a concept are translations of each other."""
         if self.resourceType in _WITHOUT_CODE:
             return True
-        concept = self.medicationCodeableConcept if self.resourceType in _MEDICINES else self.code
+        if self.resourceType in MEDICINES:
+            return False  # their codes alone do not tell: see ``medicine``
+        concept = self.code
         for coding in (concept.coding if concept is not None else None) or ():
             if coding.code and coding.system is not None and knows(coding.system):
                 return True

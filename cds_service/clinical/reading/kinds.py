@@ -4,16 +4,21 @@ from __future__ import annotations
 
 READ = frozenset(
     {
-        "Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement", "ServiceRequest",
-        "DiagnosticReport", "Encounter",
+        "Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement",
+        "MedicationAdministration", "MedicationDispense", "ServiceRequest", "DiagnosticReport", "Encounter",
     }
 )  # fmt: skip
 """Types of which each resource is read."""
 
+MEDICINES = frozenset(
+    {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
+)
+"""Types that name a medicine. All but Medication say that it is, or is not, taken."""
+
 MAY_SAY_SOMETHING = frozenset(
     {
-        "AdverseEvent", "ClinicalImpression", "DetectedIssue", "EpisodeOfCare", "Flag", "MedicationAdministration",
-        "MedicationDispense", "QuestionnaireResponse", "RiskAssessment",
+        "AdverseEvent", "ClinicalImpression", "DetectedIssue", "EpisodeOfCare", "Flag", "QuestionnaireResponse",
+        "RiskAssessment",
     }
 )  # fmt: skip
 """Types that can state a finding of the patient but are not read: a code or name of ours in one is named."""

@@ -1,104 +1,153 @@
-"""Medicines, from MedicationRequest and MedicationStatement, coded inline, contained or in a Medication."""
+"""What is taken, from MedicationRequest, MedicationStatement, MedicationAdministration and MedicationDispense."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.reading.entries import ChartEntry
+from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.reading.dates import lasting
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place, uses_of
-from cds_service.clinical.reading.sorting import local_name
-from cds_service.clinical.reading.statements import meant, state
-from cds_service.clinical.reading.whose import Owners
-from cds_service.clinical.record import Status, Stop, When
+from cds_service.clinical.reading.places import Place
+from cds_service.clinical.reading.statements import Trouble, meant, state
+from cds_service.clinical.record import Status, Stop, UnreadKind, When
 
+TAKEN = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"})
+"""Types that say that a medicine is, or is not, taken."""
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
-
-
-_MEDICINE_IN_USE = frozenset({"active", None})
 _NOT_GIVEN: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"cancelled", "stopped", "draft"}),
     "MedicationStatement": frozenset({"not-taken", "stopped", "intended"}),
+    "MedicationAdministration": frozenset({"not-done"}),
+    "MedicationDispense": frozenset({"preparation", "cancelled", "declined"}),
 }
+"""Statuses that say that nothing is, or was, taken by it."""
 _STOPPED: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"stopped", "on-hold"}),
     "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken"}),
 }
+"""Statuses that end a course. One dose that is not given, or one package that is not handed over, ends none."""
+_GIVEN: Mapping[str, frozenset[str]] = {
+    "MedicationAdministration": frozenset({"in-progress", "on-hold", "completed", "stopped"}),
+    "MedicationDispense": frozenset({"in-progress", "on-hold", "completed", "stopped"}),
+}
+"""Statuses of which some may have been given already."""
 
 
-def referenced(
-    raw: Mapping[str, Any], reference: str, medications: Mapping[str, ChartEntry], owners: Owners
-) -> Mapping[str, Any] | None:
-    """The Medication that ``reference`` of ``raw`` points to, if it is in the resource or in the chart."""
-    if reference.startswith("#"):
-        inside = raw.get("contained")
-        listed = inside if isinstance(inside, list) else ()
-        return next((one for one in listed if isinstance(one, dict) and one.get("id") == reference[1:]), None)
-    entry = medications.get(reference)
-    if entry is None and owners.is_here(reference):
-        entry = medications.get(local_name(reference))
-    return entry.resource if entry is not None else None
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What one resource says of taking its medicine.
 
+    Attributes:
+        status: UNKNOWN if it says nothing of it.
+        running: the course goes on, by this resource's own word.
+        clinical: when it was so.
+        recorded: when it was written down.
+    """
 
-def why_not_usable(medicine: Mapping[str, Any]) -> str:
-    """Why a Medication does not tell what is taken; empty if it does."""
-    if medicine.get("resourceType") != "Medication":
-        return "refers to something that is not a medicine"
-    return "" if medicine.get("status") in _MEDICINE_IN_USE else "refers to a medicine that is marked as not valid"
+    status: Status
+    running: bool
+    clinical: When | None
+    recorded: When | None = None
 
 
 def is_not_taken(raw: Mapping[str, Any]) -> bool:
-    """Whether FHIR's own status or intent says that nothing is taken by this request or statement."""
+    """Whether FHIR's own status or intent says that nothing is taken by this resource."""
     kind = raw["resourceType"]
     if raw.get("status") in _NOT_GIVEN[kind] or raw.get("doNotPerform") is True:
         return True
     return kind == "MedicationRequest" and raw.get("intent") in ("proposal", "option")
 
 
-def read(model: Any, name: str, findings: Findings, medicine: Any) -> None:
-    """Everything one validated MedicationRequest or MedicationStatement says."""
+def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> None:
+    """Everything one validated resource says. ``uses``: what its medicine is."""
     content = findings.content
     kind = model.get_resource_type()
-    concept = model.medicationCodeableConcept or (medicine.code if medicine is not None else None)
-    held = meant(content, uses_of(content, concept), Place(), answered=False)
-    is_request = kind == "MedicationRequest"
-    taking, ended, clinical = _request(model, name, findings) if is_request else _statement(model, name, findings)
-    recorded = None if is_request else findings.when(model.dateAsserted, name)
-    if model.status in _STOPPED[kind] or (is_request and model.doNotPerform):
-        when = recorded or clinical
+    held = meant(content, uses, Place(), answered=False)
+    taking = _READERS[kind](model, name, findings)
+    if model.status in _STOPPED.get(kind, ()) or (kind == "MedicationRequest" and model.doNotPerform):
+        when = taking.recorded or taking.clinical
         findings.stops += [Stop(use.key, use.substance, when, name) for use in held]
-    if taking is Status.UNKNOWN:
-        findings.leave_out(kind, model.status, *([model.intent] if is_request else ()))
+    if taking.status is Status.UNKNOWN:
+        _leave_out(model, kind, name, findings, held)
         return
     drugs = {use.key: use.substance for use in held if use.substance}
-    statements, troubles = state(content, held, Place(), taking)
+    statements, troubles = state(content, held, Place(), taking.status)
     findings.report(name, troubles)
     for said in statements:
-        running = model.status == "active" and not ended
         substance = drugs.get(said.key, "")
-        findings.add([said], name, clinical, recorded, ongoing=running, substance=substance)
+        findings.add([said], name, taking.clinical, taking.recorded, ongoing=taking.running, substance=substance)
 
 
-def _request(model: Any, name: str, findings: Findings) -> tuple[Status, bool, When | None]:
+def _leave_out(model: Any, kind: str, name: str, findings: Findings, held: Iterable[CodeUse]) -> None:
+    """Set it aside by its status, unless it is a plan that may be what the patient takes."""
+    if kind == "MedicationRequest" and _may_be_reported(model):
+        keys = tuple(sorted({use.key for use in held}))
+        reason = "is a plan that does not say whether the medicine is taken"
+        findings.report(name, [Trouble(UnreadKind.STATUS, reason, keys)])
+        return
+    findings.leave_out(kind, model.status, *([model.intent] if kind == "MedicationRequest" else ()))
+
+
+def _may_be_reported(model: Any) -> bool:
+    """Whether it may be what the patient says to take: systems send that as a plan, not all with ``reported``."""
+    unsaid = model.reportedBoolean is None and model.reportedReference is None
+    return bool(model.intent == "plan" and model.status == "active" and unsaid and not model.doNotPerform)
+
+
+def _request(model: Any, name: str, findings: Findings) -> _Taking:
     reported = bool(model.reportedBoolean or model.reportedReference)
     meant_to_be_taken = model.intent in _ORDERED or (model.intent == "plan" and reported)
     wanted = model.status in ("active", "completed") and meant_to_be_taken and not model.doNotPerform
     written = findings.when(model.authoredOn, name)
     period = model.dispenseRequest.validityPeriod if model.dispenseRequest is not None else None
-    return Status.PRESENT if wanted else Status.UNKNOWN, _is_over(period, name, findings), written
+    is_over = _is_over(period, name, findings)
+    status = Status.PRESENT if wanted else Status.UNKNOWN
+    return _Taking(status, model.status == "active" and not is_over, written)
 
 
-def _statement(model: Any, name: str, findings: Findings) -> tuple[Status, bool, When | None]:
+def _statement(model: Any, name: str, findings: Findings) -> _Taking:
+    period = model.effectivePeriod
+    is_over = _is_over(period, name, findings)
+    value = model.effectiveDateTime
+    if value is None and period is not None:
+        value = period.end if is_over else period.start
+    status = {"active": Status.PRESENT, "completed": Status.PRESENT, "not-taken": Status.ABSENT}.get(
+        model.status, Status.UNKNOWN
+    )
+    when = findings.when(value, name)
+    running = model.status == "active" and not is_over
+    return _Taking(status, running, when, findings.when(model.dateAsserted, name))
+
+
+def _administration(model: Any, name: str, findings: Findings) -> _Taking:
+    """One dose or infusion. That it was given shows no course that goes on."""
     period = model.effectivePeriod
     value = model.effectiveDateTime
     if value is None and period is not None:
         value = period.end if _is_over(period, name, findings) else period.start
-    when = findings.when(value, name)
-    status = {"active": Status.PRESENT, "completed": Status.PRESENT, "not-taken": Status.ABSENT}.get(
-        model.status, Status.UNKNOWN
-    )
-    return status, _is_over(period, name, findings), when
+    return _Taking(_given(model), running=False, clinical=findings.when(value, name))
+
+
+def _dispense(model: Any, name: str, findings: Findings) -> _Taking:
+    """A package, which may be taken for as many days as it was supplied for; it shows no course that goes on."""
+    when = findings.when(model.whenHandedOver or model.whenPrepared, name)
+    supply = model.daysSupply
+    days = float(supply.value) if supply is not None and supply.value is not None else 0.0
+    return _Taking(_given(model), running=False, clinical=lasting(when, days, findings.today))
+
+
+def _given(model: Any) -> Status:
+    return Status.PRESENT if model.status in _GIVEN[model.get_resource_type()] else Status.UNKNOWN
+
+
+_READERS: Mapping[str, Callable[[Any, str, Findings], _Taking]] = {
+    "MedicationRequest": _request,
+    "MedicationStatement": _statement,
+    "MedicationAdministration": _administration,
+    "MedicationDispense": _dispense,
+}
 
 
 def _is_over(period: Any, name: str, findings: Findings) -> bool:

@@ -15,6 +15,8 @@ from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from fhir.resources.R4B.encounter import Encounter
 from fhir.resources.R4B.medication import Medication
+from fhir.resources.R4B.medicationadministration import MedicationAdministration
+from fhir.resources.R4B.medicationdispense import MedicationDispense
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.medicationstatement import MedicationStatement
 from fhir.resources.R4B.observation import Observation
@@ -35,6 +37,8 @@ MODELS: Mapping[str, Any] = {
     "Procedure": Procedure,
     "MedicationRequest": MedicationRequest,
     "MedicationStatement": MedicationStatement,
+    "MedicationAdministration": MedicationAdministration,
+    "MedicationDispense": MedicationDispense,
     "ServiceRequest": ServiceRequest,
     "DiagnosticReport": DiagnosticReport,
     "Encounter": Encounter,
@@ -54,7 +58,10 @@ _BEARS_ON_MEANING = (
 _WORDS = frozenset({"display", "text", "unit"})
 
 _CONTAINED = ("Medication", "BodyStructure")
-_DATES = frozenset({"issued", "recordedDate", "birthDate", "authoredOn", "dateAsserted", "start", "end", "event"})
+_DATES = frozenset(
+    {"issued", "recordedDate", "birthDate", "authoredOn", "dateAsserted", "start", "end", "event", "whenHandedOver",
+     "whenPrepared"}
+)  # fmt: skip
 
 
 class Unreadable(ValueError):  # noqa: N818 - reads as the thing it is
@@ -172,20 +179,17 @@ def _elements(holder: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
-    """What any coding of ``raw`` means here, read without validation.
+    """What any coding of ``raw`` means here, read without validation. Medicines are read by ``medicine``.
 
     Raises:
         TypeError, AttributeError: the shape is not FHIR's; validation will say how.
     """
-    concepts = [raw.get("code"), raw.get("valueCodeableConcept"), raw.get("medicationCodeableConcept")]
+    concepts = [raw.get("code"), raw.get("valueCodeableConcept")]
     concepts += _elements(raw, "category") if raw["resourceType"] in MANY_CATEGORIES else [raw.get("category")]
     for name in ("reasonCode", "orderDetail", "conclusionCode"):
         concepts += _elements(raw, name)
     for part in _elements(raw, "component"):
         concepts += [part.get("code"), part.get("valueCodeableConcept")]
-    for inside in _elements(raw, "contained"):
-        if inside.get("resourceType") == "Medication":
-            concepts.append(inside.get("code"))
     for concept in concepts:
         if concept is None:
             continue

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import ANTICOAGULANT
 from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
+from cds_service.clinical.reading.medications import TAKEN
+from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.resources import Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble
@@ -20,7 +23,6 @@ from cds_service.clinical.reading.whose import Owner
 from cds_service.clinical.record import RowState, UnreadKind
 
 Outcome = tuple[RowState, str]
-_MEDICINES = ("MedicationRequest", "MedicationStatement")
 _READERS: Mapping[str, Callable[[Any, str, Findings], None]] = {
     "Condition": conditions.read,
     "Procedure": procedures.read,
@@ -29,15 +31,8 @@ _READERS: Mapping[str, Callable[[Any, str, Findings], None]] = {
     "Encounter": encounters.read,
 }
 _NO_CODE = "has no code in a system that this service knows"
-_CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Medicine:
-    """The Medication that a request refers to. ``why``: what is wrong with it; empty if nothing is."""
-
-    resource: Mapping[str, Any] | None = None
-    why: str = ""
+_POSSIBLY_OURS = "its words name what may be an anticoagulant, and no code says what it is"
+_CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", *TAKEN})
 
 
 class Rows:
@@ -63,34 +58,56 @@ class Rows:
 
     def _read(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
         """The outcome, None if what has been collected tells."""
-        medicine = self._medicine(raw)
+        if raw["resourceType"] in TAKEN:
+            return self._read_medicine(name, raw)
         try:
             uses = tuple(quick_uses(self._content, raw))
-            if medicine.resource is not None:
-                uses += tuple(quick_uses(self._content, medicine.resource))
         except (TypeError, AttributeError, ValueError, KeyError):
             # The codes stand in no shape of FHIR's: what is wrong is named, and what can be read is.
-            return self._read_whole(name, raw, medicine, set(self._content.recogniser.recognise(raw).keys))
+            return self._read_whole(name, raw, set(self._content.recogniser.recognise(raw).keys))
         keys = {use.key for use in uses if use.kind in ("finding", "cause", "measure")}
         if not any(use.is_of_concern for use in uses):
-            return self._of_no_code_of_ours(name, raw, medicine)
+            return self._of_no_code_of_ours(name, raw)
         if wrong := why_unknown(raw):
             return self._not_understood(name, raw, UnreadKind.STATUS, wrong, keys)
-        return self._read_whole(name, raw, medicine, keys)
+        return self._read_whole(name, raw, keys)
 
-    def _of_no_code_of_ours(self, name: str, raw: Mapping[str, Any], medicine: _Medicine) -> Outcome:
-        """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
-        kind = raw["resourceType"]
+    def _read_medicine(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
+        """A medicine counts by what it is: why it is given says nothing that is not told elsewhere."""
+        chart = self._chart
+        medicine = medicine_of(raw, finder(raw, chart.medications, chart.owners))
+        uses = uses_of_medicine(self._content, medicine)
+        keys = {use.key for use in uses if use.is_of_concern}
+        if not keys:
+            return self._of_no_medicine_of_ours(name, raw, medicine)
+        if wrong := why_unknown(raw):
+            return self._not_understood(name, raw, UnreadKind.STATUS, wrong, keys)
+        return self._read_whole(name, raw, keys, medicine, uses)
+
+    def _of_no_medicine_of_ours(self, name: str, raw: Mapping[str, Any], medicine: Medicine) -> Outcome:
+        """One is of no concern when it is identified as another medicine, or when none is taken."""
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
-        if kind in _MEDICINES:
-            if medications.is_not_taken(raw):
-                return RowState.ENDED, "a medicine that is not taken"
-            if medicine.why:
-                return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why)
-        identified = medicine.resource is not None and _is_identified(self._content, medicine.resource)
-        if not (identified or _only_lists(raw) or _is_identified(self._content, raw)):
+        if medications.is_not_taken(raw):
+            return RowState.ENDED, "a medicine that is not taken"
+        if medicine.why:
+            return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why)
+        identity = identify(self._content, medicine)
+        if identity is Identity.POSSIBLE:
+            return self._not_understood(name, raw, UnreadKind.SYSTEM, _POSSIBLY_OURS, (ANTICOAGULANT,))
+        if identity is Identity.UNKNOWN:
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
+        return self._unless_hiding(name, raw)
+
+    def _of_no_code_of_ours(self, name: str, raw: Mapping[str, Any]) -> Outcome:
+        """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
+        if is_void(raw):
+            return RowState.ENDED, "entered in error or cancelled"
+        if not (_only_lists(raw) or _is_identified(self._content, raw)):
+            return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
+        return self._unless_hiding(name, raw)
+
+    def _unless_hiding(self, name: str, raw: Mapping[str, Any]) -> Outcome:
         hidden = self._hidden_in(raw)
         if hidden:
             reason = "holds resources of its own that are not read"
@@ -107,11 +124,19 @@ class Rows:
         ]
         return self._content.recogniser.recognise(hiding).keys if hiding else ()
 
-    def _read_whole(self, name: str, raw: Mapping[str, Any], medicine: _Medicine, keys: set[str]) -> Outcome | None:
+    def _read_whole(
+        self,
+        name: str,
+        raw: Mapping[str, Any],
+        keys: set[str],
+        medicine: Medicine = Medicine(),  # noqa: B008 - frozen
+        uses: tuple[CodeUse, ...] = (),
+    ) -> Outcome | None:
         findings = self._findings
         try:
             model, left_out = build(raw)
-            drug = build(medicine.resource)[0] if medicine.resource is not None else None
+            if medicine.resource is not None:
+                build(medicine.resource)
         except Unreadable as error:
             return self._not_understood(name, raw, UnreadKind.INVALID, str(error), keys)
         if medicine.why:
@@ -124,8 +149,8 @@ class Rows:
         kind = raw["resourceType"]
         if kind == "Observation":
             return self._read_observation(name, raw, model)
-        if kind in _MEDICINES:
-            medications.read(model, name, findings, drug)
+        if kind in TAKEN:
+            medications.read(model, name, findings, uses)
         else:
             _READERS[kind](model, name, findings)
         return None
@@ -150,18 +175,6 @@ class Rows:
             row = self._chart.clinical[one]
             self._panels[one] = observations.panel(row.entry.resource, one, self._findings)
         return tuple(self._panels[one] for one in listing)
-
-    def _medicine(self, raw: Mapping[str, Any]) -> _Medicine:
-        pointer = raw.get("medicationReference")
-        if pointer is None:
-            return _Medicine()
-        reference = pointer.get("reference") if isinstance(pointer, dict) else None
-        found = None
-        if isinstance(reference, str):
-            found = medications.referenced(raw, reference, self._chart.medications, self._chart.owners)
-        if found is None:
-            return _Medicine(why="refers to a medicine that did not come along")
-        return _Medicine(found, medications.why_not_usable(found))
 
     def _not_understood(
         self, name: str, raw: Mapping[str, Any], kind: UnreadKind, reason: str, keys: set[str] | tuple[str, ...] = ()

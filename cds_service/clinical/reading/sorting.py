@@ -18,8 +18,9 @@ from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
+from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.unread import Describing
-from cds_service.clinical.reading.whose import Belongs, Owner, Owners
+from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
 from cds_service.clinical.record import RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -131,6 +132,7 @@ class _Sorting:
         self._servers: dict[str, list[str]] = {}
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
+        self._medications: list[ChartEntry] = []
         self._others: list[tuple[str, ChartEntry]] = []
         """Rows of no concern, by type."""
 
@@ -162,10 +164,24 @@ class _Sorting:
                 self.chart.clinical[f"{key}~{place}" if place else key] = Row(entry, kind, copies)
             if older:
                 self._ledger.add(RowState.ENDED, kind, "an older version", older)
+        for entry in self._medications:
+            self._finish_medication(entry)
         for kind, entry in self._others if self.chart.clinical else ():
             self._finish_other(kind, entry)
         for kind, count in Counter(kind for kind, _ in self._others).items():
             self._ledger.add(RowState.NO_CONCERN, kind, "", count)
+
+    def _finish_medication(self, entry: ChartEntry) -> None:
+        """A Medication says what is taken to those that refer to it: they name it where it is not identified."""
+        raw = entry.resource
+        medicine = medicine_of(raw, finder(raw, self.chart.medications, self.chart.owners))
+        is_ours = any(use.is_of_concern for use in uses_of_medicine(self._content, medicine))
+        if is_ours:
+            self._ledger.add(RowState.READ, "Medication")
+        elif identify(self._content, medicine) is Identity.OTHER:
+            self._ledger.add(RowState.NO_CONCERN, "Medication")
+        else:
+            self._ledger.add(RowState.NOT_UNDERSTOOD, "Medication", "no code that this service knows")
 
     def _finish_other(self, kind: str, entry: ChartEntry) -> None:
         """What is of no concern counts only as a later version of a resource that is."""
@@ -227,11 +243,7 @@ class _Sorting:
         for name in (f"Medication/{entry.identity}", entry.full_url):
             if name:
                 self.chart.medications[name] = entry
-        look = self._look(entry)
-        state = {Look.OF_CONCERN: RowState.READ, Look.IDENTIFIED: RowState.NO_CONCERN}.get(look)
-        # One that is not identified is named by the request that refers to it.
-        reason = "" if state else "no code that this service knows"
-        self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
+        self._medications.append(entry)
 
     def _take_unusual(self, number: int, kind: str, entry: ChartEntry) -> None:
         """A type that is not read: what names something of ours is not passed over."""
@@ -337,9 +349,3 @@ def _name(kind: str, entry: ChartEntry, number: int) -> str:
     if entry.full_url and (uuid := _URN.fullmatch(entry.full_url)):
         return f"{kind}/{uuid[1]}"
     return f"{kind}/(entry {number + 1}, no id)"
-
-
-def local_name(reference: str) -> str:
-    """``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` as it is."""
-    parts = reference.split("/_history/")[0].split("/")
-    return "/".join(parts[-2:]) if len(parts) > 1 else reference

@@ -22,6 +22,13 @@ _STATUSES: Mapping[str, frozenset[str]] = {
     "MedicationStatement": frozenset(
         {"active", "completed", ENTERED_IN_ERROR, "intended", "stopped", "on-hold", "unknown", "not-taken"}
     ),
+    "MedicationAdministration": frozenset(
+        {"in-progress", "not-done", "on-hold", "completed", ENTERED_IN_ERROR, "stopped", "unknown"}
+    ),
+    "MedicationDispense": frozenset(
+        {"preparation", "in-progress", "cancelled", "on-hold", "completed", ENTERED_IN_ERROR, "stopped", "declined",
+         "unknown"}
+    ),
     "ServiceRequest": frozenset(
         {"draft", "active", "on-hold", "revoked", "completed", ENTERED_IN_ERROR, "unknown"}
     ),
@@ -40,8 +47,11 @@ _INTENTS: Mapping[str, frozenset[str]] = {
 }
 VERIFICATION, CLINICAL = "condition-ver-status", "condition-clinical"
 """How the addresses of HL7's code systems for a Condition end."""
-_NEVER_MADE = frozenset({"Observation", "DiagnosticReport", "Encounter", "MedicationRequest"})
-_NOT_SAID = frozenset({"Procedure", "MedicationRequest", "MedicationStatement", "ServiceRequest"})
+_NEVER_MADE = frozenset({"Observation", "DiagnosticReport", "Encounter", "MedicationRequest", "MedicationDispense"})
+_NOT_SAID = frozenset(
+    {"Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense",
+     "ServiceRequest"}
+)  # fmt: skip
 """Types for which the status ``unknown`` leaves open whether it counts at all."""
 
 

@@ -9,22 +9,25 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.content import Content
-from cds_service.clinical.reading.dates import FutureDate, to_when
-from cds_service.clinical.reading.kinds import ALL
+from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
+from cds_service.clinical.reading.kinds import ALL, MEDICINES
 from cds_service.clinical.recognition import Recognised
 from cds_service.clinical.record import Unread, UnreadKind, When
 
-_CAN_HIDE_ANYTHING = frozenset({"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement"})
+_CAN_HIDE_ANYTHING = frozenset(
+    {"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration",
+     "MedicationDispense"}
+)  # fmt: skip
 """Types of which a resource without a code that can be read may say anything that its type can."""
 _DATES = (
     ("effectiveDateTime",), ("effectiveInstant",), ("effectivePeriod", "end"), ("onsetDateTime",),
     ("onsetPeriod", "start"), ("performedDateTime",), ("performedPeriod", "end"), ("performedPeriod", "start"),
-    ("authoredOn",), ("dateAsserted",), ("authored",), ("occurrenceDateTime",), ("period", "end"), ("recordedDate",),
-    ("issued",),
+    ("authoredOn",), ("whenHandedOver",), ("whenPrepared",), ("dateAsserted",), ("authored",),
+    ("occurrenceDateTime",), ("period", "end"), ("recordedDate",), ("issued",),
 )  # fmt: skip
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _PAST = frozenset({"inactive", "remission", "resolved"})
-_OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled"})
+_OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
 _CATEGORIES = "observation-category"
 
 
@@ -40,7 +43,7 @@ class Describing:
         named = tuple(sorted(set(keys)))
         found = self._content.recogniser.recognise(resource)
         unread = Unread(source, kind, reason, named or found.keys)
-        return self.with_context(unread, resource, anything=self._may_be_anything(unread, resource, found))
+        return self.with_context(unread, resource, anything=not named and self._may_be_anything(resource, found))
 
     def with_context(self, unread: Unread, resource: Any, *, anything: bool | None = None) -> Unread:
         """``unread`` with the date, categories and state of its row."""
@@ -55,10 +58,12 @@ class Describing:
             in_words=unread.in_words or _is_in_words(raw),
         )
 
-    def _may_be_anything(self, unread: Unread, resource: Any, found: Recognised) -> bool:
-        if unread.keys:
-            return False
+    def _may_be_anything(self, resource: Any, found: Recognised) -> bool:
         kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        # That a medicine is named where a complaint may stand does not tell that there is none.
+        aside = frozenset() if kind in MEDICINES else found.medicines
+        if set(found.keys) - aside:
+            return False
         if not isinstance(kind, str) or kind not in ALL or kind == "Bundle":
             return True
         return found.at_our_place or kind in _CAN_HIDE_ANYTHING
@@ -70,7 +75,7 @@ class Describing:
                 value = value.get(step) if isinstance(value, Mapping) else None
             if isinstance(value, str) and _IS_DATE.fullmatch(value):
                 try:
-                    return to_when(value, self._now)
+                    return lasting(to_when(value, self._now), _days_supplied(raw), self._now.date())
                 except (FutureDate, ValueError):
                     return None
         return None
@@ -88,6 +93,13 @@ def _categories(raw: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(system, str) and system.endswith(_CATEGORIES) and isinstance(code, str):
                 yield code
             left.append(one.get("coding"))
+
+
+def _days_supplied(raw: Mapping[str, Any]) -> float:
+    """For how many days a medicine was handed over; 0 if that is not said."""
+    supply = raw.get("daysSupply")
+    days = supply.get("value") if isinstance(supply, Mapping) else None
+    return float(days) if isinstance(days, int | float) and not isinstance(days, bool) else 0.0
 
 
 def _is_in_words(raw: Mapping[str, Any]) -> bool:

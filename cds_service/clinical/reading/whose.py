@@ -168,3 +168,9 @@ def _split(reference: str) -> tuple[str, str, str]:
     rest, slash, identity = plain.rpartition("/")
     base, _, resource = rest.rpartition("/")
     return (base, resource, identity) if slash else ("", "", plain)
+
+
+def local_name(reference: str) -> str:
+    """``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` as it is."""
+    parts = reference.split("/_history/")[0].split("/")
+    return "/".join(parts[-2:]) if len(parts) > 1 else reference

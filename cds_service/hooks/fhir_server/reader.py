@@ -12,10 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin
 
+from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.addresses import Address, below
 from cds_service.ground.networks import Networks
 from cds_service.ground.settings import Settings
 from cds_service.ground.strict_json import JsonLimits
+from cds_service.hooks.fhir_server.medicines import MOST_MEDICINES, lacking_medicines, medicine_in, with_medicines
 from cds_service.hooks.messages import HookRequest
 from cds_service.hooks.outbound import ANSWER_LIMITS, PLAIN_HTTP, Line, NoAnswer, Transport, may_carry_secrets
 from cds_service.hooks.prefetch import PATIENT, KeyState, Part, Prefetched, is_anothers, query, read_part
@@ -49,6 +51,15 @@ class _Reading:
             return replace(found, state=KeyState.PRESENT if found.has_resources else KeyState.EMPTY)
         unanswered = KeyState.MISSING if why in ("timeout", "busy") else KeyState.FAILED
         return replace(found, state=KeyState.TRUNCATED if found.has_some else unanswered)
+
+
+@dataclass(eq=False)
+class _MedicineReading:
+    """One Medication being read. ``found``: None if it did not come."""
+
+    identity: str
+    line: Line
+    found: ChartEntry | None = None
 
 
 class _Together:
@@ -150,31 +161,71 @@ class FhirReader:
         ``launched_from``: the server that has launched our own page and given its token for it.
         """
         wanted = prefetched.to_read
-        if not wanted or request.fhirServer is None:
+        if request.fhirServer is None:
             return prefetched
         base = launched_from or self._base(request.fhirServer, own)
         refusal = _refusal(request, base, without_token=without_token)
         if base is None or refusal:
             return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
+        medicines = lacking_medicines(prefetched.entries, base)
+        if not wanted and not medicines:
+            return prefetched
         token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
-        patient = request.context.patientId
         began = time.monotonic()
         deadline = began + self._deadline
+        parts, found = await asyncio.gather(
+            self._read_parts(wanted, base, request.context.patientId, token, deadline),
+            self._read_medicines(medicines[:MOST_MEDICINES], base, token, deadline),
+        )
+        complete = with_medicines(prefetched.with_parts(parts), found)
+        # What came just now may refer to more: they are read in what is left of the same time.
+        more = [one for one in lacking_medicines(complete.entries, base) if one not in medicines]
+        left = max(0, MOST_MEDICINES - len(medicines))
+        complete = with_medicines(complete, await self._read_medicines(more[:left], base, token, deadline))
+        self._took(time.monotonic() - began)
+        return complete
+
+    async def _read_parts(
+        self, wanted: Sequence[Part], base: Address, patient: str, token: str | None, deadline: float
+    ) -> list[Part]:
         readings = [_Reading(part, Line(deadline)) for part in wanted]
         running = [self._threads.submit(self._read, one, base, patient, token) for one in readings]
+        await self._wait(running, [one.line for one in readings], deadline)
+        return [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
+
+    async def _read_medicines(
+        self, identities: Sequence[str], base: Address, token: str | None, deadline: float
+    ) -> list[ChartEntry]:
+        """The Medications that come in time. One that does not stays unknown: whoever refers to it is named."""
+        if time.monotonic() >= deadline:
+            return []
+        readings = [_MedicineReading(one, Line(deadline)) for one in identities]
+        running = [self._threads.submit(self._fetch, one, base, token) for one in readings]
+        await self._wait(running, [one.line for one in readings], deadline)
+        for task in running:
+            if task.done() and not task.cancelled():
+                task.result()  # a fault of ours must not pass for a missing medicine
+        return [one.found for one in readings if one.found is not None]
+
+    async def _wait(self, running: Sequence[Future[None]], lines: Sequence[Line], deadline: float) -> None:
+        """Until all have ended, at most until ``deadline`` and what it takes to clear up."""
+        if not running:
+            return
         together = _Together(running)
         try:
             in_time = await together.wait(deadline - time.monotonic())
         finally:  # also when the call is given up: no read may outlive it
-            for task, one in zip(running, readings, strict=True):
+            for task, line in zip(running, lines, strict=True):
                 if not task.done() and not task.cancel():
-                    one.line.cut()
+                    line.cut()
         if not in_time:
             await together.wait(self._deadline * _CLEARING)
-        self._took(time.monotonic() - began)
-        return prefetched.with_parts(
-            [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
-        )
+
+    def _fetch(self, reading: _MedicineReading, base: Address, token: str | None) -> None:
+        """Read one Medication."""
+        with suppress(NoAnswer):
+            answer = self._transport.get(f"{base}/Medication/{reading.identity}", token, reading.line)
+            reading.found = medicine_in(answer, reading.identity, base)
 
     def _base(self, url: str, own: Sequence[Address] | None) -> Address | None:
         try:
