@@ -1,21 +1,29 @@
-"""Looking a code up: what it means here, and for ICD codes also what everything below it means."""
+"""Looking a code up: what it means here, in its own system or dialect, with what stands above it in a hierarchy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
-from cds_service.clinical.codes import Code, is_icd, is_known, is_sequela
+from cds_service.clinical.expressions import Expression
+from cds_service.clinical.systems import System, Systems
 
 LegSide = Literal["right", "left", "both"]
-Relation = Literal["exact", "narrower", "broader", "question"]
+Relation = Literal["exact", "narrower", "broader", "question", "not"]
 UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
+UseStatus = Literal["", "possible", "past", "absent"]
 
 _CODES_REMEMBERED = 32_768
-_SYSTEMS_REMEMBERED = 1_024
-_SHORTEST_ICD = 3
+_HL7_SYSTEMS = (
+    "http://terminology.hl7.org/CodeSystem/",
+    "http://hl7.org/fhir/observation-",
+    "http://hl7.org/fhir/condition-",
+)
+_LONGEST_OF_WHO = 5
+_SEQUELA = 7
+"""Characters of an ICD-10-CM code with its seventh, which is S for a late effect of an old injury."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,7 @@ class CodeUse:
 
     ``stem`` is the length of the code it was written with; ``endings`` say which leg a longer ICD code names.
     ``substance``: the drug that the code of a medicine names; empty for a class of drugs.
+    ``status``: what the code itself says of it: only possible, past, or that it is not there. Empty: it is there.
     """
 
     kind: UseKind
@@ -35,56 +44,199 @@ class CodeUse:
     stem: int = 0
     endings: tuple[tuple[str, LegSide], ...] = ()
     substance: str = ""
+    status: UseStatus = ""
 
     @property
     def is_of_concern(self) -> bool:
         """Whether a resource with such a code has to be read; answers and places only go with others."""
-        return self.kind in ("finding", "cause", "measure", "order")
+        return self.relation != "not" and self.kind in ("finding", "cause", "measure", "order")
 
     def of_longer(self, code: str) -> CodeUse:
         """The same use with the leg that the rest of ``code`` names, by its longest matching ending."""
+        if not self.endings:
+            return self
         rest = code[self.stem :]
         matching = [(len(ending), side) for ending, side in self.endings if rest.startswith(ending)]
         return replace(self, side=max(matching)[1]) if matching else self
 
 
+@dataclass(frozen=True, slots=True)
+class CodeMeaning:
+    """One code of the content, normalised, of the system at ``address``."""
+
+    address: str
+    code: str
+    use: CodeUse
+
+
+@dataclass(slots=True)
+class _Table:
+    """The codes of one system, normalised."""
+
+    codes: dict[str, tuple[CodeUse, ...]] = field(default_factory=dict)
+    ranges: list[tuple[str, str, CodeUse]] = field(default_factory=list)
+    is_tree: bool = False
+
+    def add(self, code: str, use: CodeUse) -> None:
+        earlier = self.codes.get(code)
+        self.codes[code] = _alone(use) if earlier is None else (*earlier, use)
+
+    def uses(self, code: str) -> Iterator[CodeUse]:
+        """What ``code`` says, the closest first."""
+        if not self.is_tree:
+            yield from self.codes.get(code, ())
+            return
+        for length in range(len(code), 0, -1):
+            stem = code[:length]
+            for use in self.codes.get(stem, ()):
+                yield use.of_longer(code)
+            for first, last, use in self.ranges:
+                if len(first) == length and first <= stem <= last:
+                    yield use
+
+    def stems_of_concern(self) -> Iterator[str]:
+        return (code for code, uses in self.codes.items() if any(use.is_of_concern for use in uses))
+
+
+@lru_cache(maxsize=1_024)
+def _alone(use: CodeUse) -> tuple[CodeUse]:
+    """Thousands of codes mean the same and nothing else: they share what they say."""
+    return (use,)
+
+
 class CodeIndex:
     """All codes of the content. Answers are remembered: charts repeat the same few hundred codes."""
 
-    def __init__(self, uses: Iterable[tuple[Code, CodeUse]]) -> None:
-        table: dict[Code, list[CodeUse]] = {}
-        for code, use in uses:
-            table.setdefault(code, []).append(use)
-        self._table = {code: tuple(found) for code, found in table.items()}
+    def __init__(
+        self, systems: Systems, meanings: Iterable[CodeMeaning], rows: Iterable[tuple[str, str, str, CodeUse]] = ()
+    ) -> None:
+        """``rows``: system by its short name, code and end of a range, both normalised, and meaning."""
+        self._systems = systems
+        self._tables: dict[str, _Table] = {}
+        for one in meanings:
+            self._table(one.address, systems.of(one.address)).add(one.code, one.use)
+        by_key: dict[str, _Table] = {}
+        for name, code, to, use in rows:
+            table = by_key.get(name)
+            if table is None:
+                system = systems.by_key[name]
+                table = by_key[name] = self._table(system.uri, system)
+            if to:
+                table.ranges.append((code, to, use))
+            else:
+                table.add(code, use)
+        # Most codes of a chart are of no concern in any system: that is told by one look.
+        flat = [table for table in self._tables.values() if not table.is_tree]
+        trees = [table for table in self._tables.values() if table.is_tree]
+        self._flat = frozenset(code for table in flat for code in table.stems_of_concern())
+        self._stems = frozenset(code for table in trees for code in table.stems_of_concern())
+        self._ranges = tuple((first, last) for table in trees for first, last, use in table.ranges if use.is_of_concern)
         self.find = lru_cache(maxsize=_CODES_REMEMBERED)(self._find)
         self.find_current = lru_cache(maxsize=_CODES_REMEMBERED)(self._find_current)
         self.concerns = lru_cache(maxsize=_CODES_REMEMBERED)(self._concerns)
         self.may_concern = lru_cache(maxsize=_CODES_REMEMBERED)(self._may_concern)
-        self.knows_system = lru_cache(maxsize=_SYSTEMS_REMEMBERED)(self._knows_system)
-        self._systems = tuple(sorted({code.system for code in self._table}))
+        self.knows_system = lru_cache(maxsize=_CODES_REMEMBERED // 32)(self._knows_system)
 
-    def _find_current(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        return () if is_sequela(Code.of(system, code)) else self.find(system, code)
+    def _table(self, address: str, system: System | None) -> _Table:
+        is_tree = system is not None and system.is_tree
+        return self._tables.setdefault(address, _Table(is_tree=is_tree))
 
-    def _concerns(self, system: str, code: str) -> bool:
-        return any(use.is_of_concern for use in self.find(system, code))
-
-    def _may_concern(self, code: str) -> bool:
-        return any(use.is_of_concern for use in self.find_anywhere(code))
+    def is_sequela(self, address: str, code: str) -> bool:
+        """ICD-10-CM 7th character S, also under WHO's address: a late effect, not the current injury."""
+        system = self._systems.of(address)
+        if system is None or "icd10cm" not in (system.key, system.lender):
+            return False
+        plain = system.normal(code)
+        return len(plain) == _SEQUELA and plain.endswith("S")
 
     def find_anywhere(self, code: str) -> tuple[CodeUse, ...]:
         """What ``code`` means in any of our systems, for a code whose own system is not known."""
-        return tuple(use for system in self._systems for use in self._find(system, code))
+        return tuple(dict.fromkeys(use for address in self._tables for use in self._find(address, code)))
 
-    def _knows_system(self, system: str) -> bool:
-        return is_known(system) or Code.of(system, "").system in self._systems
+    def _find_current(self, address: str, code: str) -> tuple[CodeUse, ...]:
+        return () if self.is_sequela(address, code) else self.find(address, code)
 
-    def _find(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        wanted = Code.of(system, code)
-        if not is_icd(wanted.system):
-            return self._table.get(wanted, ())
+    def _concerns(self, address: str, code: str) -> bool:
+        return any(use.is_of_concern for use in self.named(address, code))
+
+    def named(self, address: str, code: str) -> tuple[CodeUse, ...]:
+        """What ``code`` names, also where it is not understood as a whole: every concept of an expression."""
+        found = self.find(address, code)
+        if found or Expression.is_simple(code):
+            return found
+        concepts = Expression.parse(code).concepts
+        return tuple(dict.fromkeys(use for concept in concepts for use in self.find(address, concept)))
+
+    def _may_concern(self, code: str) -> bool:
+        plain = code.strip()
+        if plain in self._flat or not Expression.is_simple(plain):
+            return True
+        forms = {system.normal(plain) for system in self._systems.by_key.values() if system.is_tree}
+        return any(self._is_below_one(form) for form in forms)
+
+    def _is_below_one(self, code: str) -> bool:
+        stems = [code[:length] for length in range(1, len(code) + 1)]
+        if not self._stems.isdisjoint(stems):
+            return True
+        return any(first <= code[: len(first)] <= last for first, last in self._ranges if len(code) >= len(first))
+
+    def _knows_system(self, address: str) -> bool:
+        """Whether a code of this system can be told to be ours or not: one of our codes, or one that holds none.
+
+        HL7's own systems hold categories, statuses and answers, and no findings.
+        """
+        system = self._systems.of(address)
+        if system is None:
+            return address in self._tables or address.startswith(_HL7_SYSTEMS)
+        return system.holds_none or system.uri in self._tables or bool(system.base)
+
+    def _find(self, address: str, code: str) -> tuple[CodeUse, ...]:
+        system = self._systems.of(address)
+        if system is None:
+            return tuple(self._uses_in(address, code.strip()))
+        if system.notation == "snomed" and not Expression.is_simple(code):
+            return self._of_expression(system.uri, Expression.parse(code))
+        plain = system.normal(code)
+        if not system.is_tree:
+            return tuple(use for use in self._uses_in(system.uri, plain) if use.relation != "not")
+        found = self._in_tree(system, plain)
+        if system.lender and not is_at_or_below(plain, system.own) and (len(plain) > _LONGEST_OF_WHO or not found):
+            found = self._in_tree(self._systems.by_key[system.lender], plain) or found
+        return tuple(use for use in found.values() if use.relation != "not")
+
+    def _in_tree(self, system: System, plain: str) -> dict[tuple[UseKind, str], CodeUse]:
+        """By what it is of: the closest use in the system itself, else in the system whose meanings it keeps."""
         found: dict[tuple[UseKind, str], CodeUse] = {}
-        for length in range(len(wanted.code), _SHORTEST_ICD - 1, -1):
-            for use in self._table.get(Code(wanted.system, wanted.code[:length]), ()):
-                found.setdefault((use.kind, use.key), use.of_longer(wanted.code))
-        return tuple(found.values())
+        for use in self._uses_in(system.uri, plain):
+            found.setdefault((use.kind, use.key), use)
+        if system.base and not is_at_or_below(plain, system.unlike_base):
+            for use in self._uses_in(self._systems.by_key[system.base].uri, plain):
+                found.setdefault((use.kind, use.key), use)
+        return found
+
+    def _uses_in(self, uri: str, plain: str) -> Iterator[CodeUse]:
+        table = self._tables.get(uri)
+        return table.uses(plain) if table is not None else iter(())
+
+    def _of_expression(self, uri: str, expression: Expression) -> tuple[CodeUse, ...]:
+        """What an expression says: its focus concepts at the places and sides of its refinements.
+
+        Empty when a part of it is none of ours: it may turn round what the others say.
+        """
+        found: list[CodeUse] = []
+        for concept in expression.focus:
+            uses = self.find(uri, concept)
+            if not uses:
+                return ()
+            found += uses
+        for value in expression.values:
+            places = [use for use in self.find(uri, value) if use.kind == "site"]
+            if not places:
+                return ()
+            found += places
+        return tuple(found) if expression.is_whole else ()
+
+
+def is_at_or_below(code: str, stems: frozenset[str]) -> bool:
+    """Whether ``code`` is one of ``stems`` or begins with one."""
+    return any(code[:length] in stems for length in range(1, len(code) + 1))

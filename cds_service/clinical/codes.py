@@ -35,19 +35,6 @@ URI: dict[SystemName, str] = {
 }
 UCUM = "http://unitsofmeasure.org"
 
-_OID = {
-    "urn:oid:2.16.840.1.113883.6.96": URI["snomed"],
-    "urn:oid:2.16.840.1.113883.6.1": URI["loinc"],
-    "urn:oid:2.16.840.1.113883.6.90": URI["icd10cm"],
-    "urn:oid:2.16.840.1.113883.6.88": URI["rxnorm"],
-}
-_OUR_URIS = frozenset(URI.values())
-_HL7_SYSTEMS = (
-    "http://terminology.hl7.org/CodeSystem/",
-    "http://hl7.org/fhir/observation-",
-    "http://hl7.org/fhir/condition-",
-)
-_ICD_URIS = frozenset({URI["icd10cm"], URI["icd10"]})
 _ICD_SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?")
 _LOINC_SHAPE = re.compile(r"(LA)?[0-9]{1,7}-[0-9]")
 _SNOMED_SHAPE = re.compile(r"[1-9][0-9]{5,17}")
@@ -69,6 +56,23 @@ def _permutations() -> list[list[int]]:
 _PERMUTE = _permutations()
 
 
+def _pair_table() -> list[list[list[int]]]:
+    """For two digits at once: [place of the last of them, by 2][value so far][both digits] -> value.
+
+    The long lists hold thousands of SNOMED CT codes, all checked at every start.
+    """
+    return [
+        [
+            [_D5[_D5[value][_PERMUTE[place][pair % 10]]][_PERMUTE[place + 1][pair // 10]] for pair in range(100)]
+            for value in range(10)
+        ]
+        for place in range(0, 8, 2)
+    ]
+
+
+_BY_PAIRS = _pair_table()
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A code in its system. ``code`` is always a string: long SNOMED CT ids do not fit a float."""
@@ -76,36 +80,16 @@ class Code:
     system: str
     code: str
 
-    @classmethod
-    def of(cls, system: str, code: str) -> Code:
-        """Normalised: OID systems become URIs; ICD codes lose dot, blanks and lower case."""
-        uri = _OID.get(system, system)
-        return cls(uri, code.strip().upper().replace(".", "")) if uri in _ICD_URIS else cls(uri, code.strip())
-
-
-def is_icd(system: str) -> bool:
-    """Whether ``system`` is ICD-10 or ICD-10-CM, where a code also means everything below it."""
-    return system in _ICD_URIS
-
-
-def is_known(system: str) -> bool:
-    """Whether a code of ``system`` can be told to be ours or not: systems of our codes, and those of HL7 itself.
-
-    HL7's own systems hold categories, statuses and answers, and no findings.
-    """
-    return _OID.get(system, system) in _OUR_URIS or system.startswith(_HL7_SYSTEMS)
-
-
-def is_sequela(code: Code) -> bool:
-    """ICD-10-CM 7th character S: a late effect, not the current injury."""
-    return code.system == URI["icd10cm"] and len(code.code) == 7 and code.code.endswith("S")
-
 
 def verhoeff_holds(digits: str) -> bool:
     """Whether the last digit is the Verhoeff check digit of the others (SNOMED CT identifiers)."""
+    left = int(digits)
     check = 0
-    for place, digit in enumerate(reversed(digits)):
-        check = _D5[check][_PERMUTE[place % 8][int(digit)]]
+    for step in range(len(digits) // 2):
+        left, pair = divmod(left, 100)
+        check = _BY_PAIRS[step % 4][check][pair]
+    if len(digits) % 2:
+        check = _D5[check][_PERMUTE[(len(digits) - 1) % 8][left]]
     return check == 0
 
 

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from cds_service.clinical.code_index import CodeIndex, CodeUse, LegSide, Relation, UseKind
-from cds_service.clinical.codes import URI, Code, SystemName, why_malformed
+from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
+from cds_service.clinical.code_tables import CodeTable
+from cds_service.clinical.codes import SystemName, why_malformed
 from cds_service.clinical.recognition import Recogniser
+from cds_service.clinical.systems import Notation, Systems
 from cds_service.clinical.weighing import Weighing
 from cds_service.ground.plain_text import is_plain_url, plain
 
@@ -80,6 +83,7 @@ class CodeEntry(Content_):
     narrowed_by: tuple[Key, ...] = ()
     anywhere: bool = False
     substance: Key | None = None
+    status: UseStatus = ""
 
     def endings(self) -> tuple[tuple[str, LegSide], ...]:
         """Every ICD ending with the leg it names."""
@@ -99,6 +103,37 @@ class CodeEntry(Content_):
             raise ValueError(f"{self.code}: a broader code needs `narrowed_by`, else it never means the finding")
         if (self.right or self.left or self.both) and self.system not in ("icd10cm", "icd10"):
             raise ValueError(f"{self.code}: `right`, `left`, `both` are endings of ICD codes; use `side`")
+        return self
+
+
+class SystemEntry(Content_):
+    """A code system: where it is at home, how it is spelt, and how its codes are written."""
+
+    name: PlainText = Field(min_length=2)
+    uri: str = Field(min_length=5)
+    aliases: tuple[str, ...] = ()
+    oids: tuple[Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)+$")], ...] = ()
+    notation: Notation = "exact"
+    shape: str = ""
+    base: str = ""
+    unlike_base: tuple[str, ...] = ()
+    lender: str = ""
+    own: tuple[str, ...] = ()
+    holds_none: bool = False
+    source: PlainText = Field(min_length=3)
+    note: str = ""
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """Its shape is a pattern, and only a hierarchy can be built on another one."""
+        try:
+            re.compile(self.shape)
+        except re.error as error:
+            raise ValueError(f"`shape` is no pattern: {error}") from error
+        if (self.base or self.lender) and self.notation != "tree":
+            raise ValueError('`base` and `lender` need `notation = "tree"`')
+        if (self.unlike_base and not self.base) or (self.own and not self.lender):
+            raise ValueError("`unlike_base` belongs to `base`, `own` to `lender`")
         return self
 
 
@@ -494,12 +529,14 @@ class Content:
     sites: Mapping[str, BodySite]
     reasoning: Reasoning
     about: About
+    systems: Systems
+    tables: Mapping[str, CodeTable] = field(default_factory=dict)
     local_codes: tuple[LocalCode, ...] = ()
 
     def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
         """Everything ``code`` means here; empty for a code of no concern.
 
-        ICD codes are looked up by every prefix down to the category, the longest first for each key.
+        In a hierarchy a code is looked up by everything it begins with, the longest first for each key.
         """
         return self._index.find(system, code)
 
@@ -520,6 +557,14 @@ class Content:
     def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
         """Everything ``code`` means in any of our systems, for a code whose system is missing or not known."""
         return self._index.find_anywhere(code)
+
+    def uses_named(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """``uses``, and what an expression names that is not understood as a whole."""
+        return self._index.named(system, code)
+
+    def is_sequela(self, system: str, code: str) -> bool:
+        """Whether the code says that it is a late effect of an old injury."""
+        return self._index.is_sequela(system, code)
 
     @cached_property
     def knows_system(self) -> Callable[[str], bool]:
@@ -573,20 +618,30 @@ class Content:
 
     @cached_property
     def _index(self) -> CodeIndex:
-        return CodeIndex(self._code_uses())
+        rows = ((row.system, row.plain, row.plain_to, row.use) for table in self.tables.values() for row in table.rows)
+        return CodeIndex(self.systems, self._meanings(), rows)
 
-    def _code_uses(self) -> Iterator[tuple[Code, CodeUse]]:
+    def _meanings(self) -> Iterator[CodeMeaning]:
         for kind, key, entry in self.entries():
-            code = Code.of(URI[entry.system], entry.code)
-            use = CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere, len(code.code))
-            yield code, replace(use, endings=entry.endings(), substance=entry.substance or "")
+            use = CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere)
+            plain = self._normal(entry.system, entry.code)
+            use = replace(use, stem=len(plain), endings=entry.endings(), substance=entry.substance or "")
+            yield self._meaning(entry.system, plain, replace(use, status=entry.status))
         for key, finding in self.findings.items():
             if not finding.general:
-                yield Code(URI["finding"], key), CodeUse("finding", key)
-        for key, order_code, side in self.order_codes():
-            yield Code.of(URI[order_code.system], order_code.code), CodeUse("order", key, "exact", side)
+                yield self._meaning("finding", key, CodeUse("finding", key))
+        for key, code, side in self.order_codes():
+            plain = self._normal(code.system, code.code)
+            yield self._meaning(code.system, plain, CodeUse("order", key, "exact", side))
         for local in self.local_codes:
-            yield Code.of(local.system, local.code), CodeUse("finding", local.finding, "exact", local.side)
+            use = CodeUse("finding", local.finding, "exact", local.side)
+            yield CodeMeaning(local.system, local.code.strip(), use)
+
+    def _normal(self, system: str, code: str) -> str:
+        return self.systems.by_key[system].normal(code)
+
+    def _meaning(self, system: str, code: str, use: CodeUse) -> CodeMeaning:
+        return CodeMeaning(self.systems.by_key[system].uri, code, use)
 
     @cached_property
     def weighing(self) -> Weighing:

@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from cds_service.clinical import code_tables, needed, numbers
 from cds_service.clinical import content as c
-from cds_service.clinical import needed, numbers
-from cds_service.clinical.codes import URI, Code
+from cds_service.clinical.code_index import UseKind
+from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
 from cds_service.clinical.names import VIRTUAL_TERMS
 from cds_service.clinical.signed import SIGNED, Files
+from cds_service.clinical.systems import Systems
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
@@ -27,7 +29,7 @@ _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
-    "vocabulary/body_sites.toml", "vocabulary/answers.toml",
+    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -142,6 +144,16 @@ class _Loader:
         reasoning = self.single(c.Reasoning, "reasoning.toml")
         about = self.single(c.About, "about.toml")
         local_codes = self.local(local_text)
+        entries = self.table(c.SystemEntry, SYSTEMS_FILE)
+        systems, problems = systems_of(entries, frozenset(key for of, key in self.files if of is c.SystemEntry))
+        self.problems += problems
+        tables = self._tables(systems)
+        named = [
+            (self.files[type(one), key], key, one.codes)
+            for table in (findings, causes, measures, sites)
+            for key, one in table.items()
+        ]
+        self.problems += code_tables.repeated(tables, named, systems.by_key)
 
         for table in (findings, causes, measures, sites):
             self._check_codes(table)
@@ -166,7 +178,7 @@ class _Loader:
         self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
         self._check_about(about)
-        self._check_local(local_codes)
+        self._check_local(local_codes, systems)
         if (c.Pathway, self.pathway_key) not in self.files:
             self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
         self.problems += needed.problems(needed.Parts(self.files, findings, causes, red_flags, pathways, reasoning))
@@ -188,6 +200,8 @@ class _Loader:
             sites=sites,
             reasoning=reasoning,
             about=about,
+            systems=systems,
+            tables=tables,
             local_codes=local_codes,
         )
 
@@ -214,7 +228,8 @@ class _Loader:
         """A file that nothing reads would be lost without a word."""
         for name in sorted(self.texts):
             folder, _, below = name.partition("/")
-            if name not in _FILES and not (below and folder in _PLACES):
+            is_table = folder == code_tables.FOLDER and name.endswith(code_tables.SUFFIX)
+            if name not in _FILES and not is_table and not (below and folder in _PLACES):
                 self.complain(name, "", "nothing reads a file of this name here", "cards/README.md says what is where")
 
     def _check_codes(self, table: Mapping[str, c.Finding | c.Cause | c.Measure | c.BodySite]) -> None:
@@ -293,13 +308,25 @@ class _Loader:
         if about.revised < about.released:
             self.complain("about.toml", "revised", "lies before `released`")
 
-    def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
+    def _check_local(self, local_codes: tuple[c.LocalCode, ...], systems: Systems) -> None:
         for local in local_codes:
             self._known("local codes", local.code, local.finding, c.Finding)
-            if Code.of(local.system, local.code).system in URI.values():
+            if systems.of(local.system) is not None:
                 self.complain(
                     "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
                 )
+
+    def _tables(self, systems: Systems) -> dict[str, code_tables.CodeTable]:
+        """The code tables by file; their rows name findings, causes, measures and body sites."""
+        kinds: dict[type[BaseModel], UseKind] = {
+            c.Finding: "finding", c.Cause: "cause", c.Measure: "measure", c.BodySite: "site",
+        }  # fmt: skip
+        known = code_tables.Known(systems.by_key, {key: kinds[of] for of, key in self.files if of in kinds}.get)
+        found: dict[str, code_tables.CodeTable] = {}
+        for name in self.below(code_tables.FOLDER):
+            found[name], problems = code_tables.parse(name, self.texts[name], known)
+            self.problems += problems
+        return found
 
 
 _WORDS: dict[type[BaseModel], str] = {
@@ -309,6 +336,7 @@ _WORDS: dict[type[BaseModel], str] = {
     c.Action: "action",
     c.Citation: "source",
     c.BodySite: "body site",
+    c.SystemEntry: "code system",
 }
 
 

@@ -30,8 +30,8 @@ _NOT_ABOUT_IT = frozenset(
 class CodeLookup(Protocol):
     """What the net needs to know of the content."""
 
-    def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        """What a code means in its system."""
+    def uses_named(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """What a code of its system names, also where it is not understood as a whole."""
 
     def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
         """What a code means in any system."""
@@ -88,7 +88,7 @@ class Recogniser:
     def _uses(self, resource: Any) -> Iterator[CodeUse]:
         for system, code in _codes(resource):
             if system is not None and self._lookup.knows_system(system):
-                yield from self._lookup.uses(system, code)
+                yield from self._lookup.uses_named(system, code)
             else:
                 yield from self._lookup.uses_anywhere(code)
 

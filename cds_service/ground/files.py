@@ -8,8 +8,8 @@ from pathlib import Path
 from cds_service.ground.errors import ContentError, Problem
 
 
-def read_texts(folder: Path, suffix: str = ".toml") -> Mapping[str, str]:
-    """Every file below ``folder`` with ``suffix``: relative POSIX path -> text.
+def read_texts(folder: Path, *suffixes: str) -> Mapping[str, str]:
+    """Every file below ``folder`` with one of ``suffixes``, ``.toml`` if none is given: relative POSIX path -> text.
 
     Raises:
         ContentError: the folder is missing, empty, or a file is not UTF-8.
@@ -18,14 +18,15 @@ def read_texts(folder: Path, suffix: str = ".toml") -> Mapping[str, str]:
         raise ContentError((Problem(str(folder), "", "this folder does not exist", "set KNEE_CDS_CARDS"),))
     texts: dict[str, str] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.rglob(f"*{suffix}")):
+    wanted = suffixes or (".toml",)
+    for path in sorted(one for one in folder.rglob("*") if one.suffix in wanted):
         name = path.relative_to(folder).as_posix()
         try:
             texts[name] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(name, "", f"cannot be read: {error}", "save the file as UTF-8"))
     if not texts and not problems:
-        problems.append(Problem(str(folder), "", f"holds no {suffix} file", "set KNEE_CDS_CARDS"))
+        problems.append(Problem(str(folder), "", f"holds no {wanted[0]} file", "set KNEE_CDS_CARDS"))
     if problems:
         raise ContentError(tuple(problems))
     return texts

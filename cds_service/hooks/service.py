@@ -39,7 +39,9 @@ def load_content(settings: Settings) -> Content:
         ContentError: with every mistake; nothing may start on it.
     """
     content = load(
-        read_texts(settings.cards), settings.pathway, read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES")
+        read_texts(settings.cards, ".toml", ".tsv"),
+        settings.pathway,
+        read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES"),
     )
     prove_templates(content)
     return content

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cds_service.clinical.codes import URI, Code, SystemName, is_sequela, mod10_holds, verhoeff_holds, why_malformed
+from cds_service.clinical.codes import URI, Code, SystemName, mod10_holds, verhoeff_holds, why_malformed
 from cds_service.clinical.content import CodeEntry, Content, OrderCode
 
 # Verhoeff's tables as published, written out; the code under test computes its own.
@@ -125,11 +125,12 @@ def test_both_ways_to_check_agree() -> None:
             assert mod10_holds(f"{number}-{check}") == mod10(f"{number}-{check}")
 
 
-def test_systems_and_codes_are_normalised() -> None:
-    assert Code.of("urn:oid:2.16.840.1.113883.6.90", " m25.561 ") == Code(URI["icd10cm"], "M25561")
-    assert Code.of(URI["snomed"], " 30989003 ") == Code(URI["snomed"], "30989003")
-    assert is_sequela(Code.of(URI["icd10cm"], "S83.511S"))
-    assert not is_sequela(Code.of(URI["icd10cm"], "S83.511A"))
+def test_systems_and_codes_are_normalised(content: Content) -> None:
+    systems = content.systems
+    assert systems.code("urn:oid:2.16.840.1.113883.6.90", " m25.561 ") == Code(URI["icd10cm"], "M25561")
+    assert systems.code(URI["snomed"], " 30989003 ") == Code(URI["snomed"], "30989003")
+    assert content.is_sequela(URI["icd10cm"], "S83.511S")
+    assert not content.is_sequela(URI["icd10cm"], "S83.511A")
 
 
 # --- ICD-10 against the published classifications ---

@@ -201,6 +201,7 @@ def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
 ROOTS: tuple[type[BaseModel], ...] = (
     models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate,
     models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
+    models.SystemEntry,
 )  # fmt: skip
 
 

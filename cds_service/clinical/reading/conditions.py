@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.codes import Code, is_sequela
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
@@ -44,8 +43,8 @@ def read(model: Any, name: str, findings: Findings) -> None:
     if verification == ENTERED_IN_ERROR:
         findings.set_aside.append("Condition entered-in-error")
         return
-    coded = [Code.of(system, code) for system, code in codings(model.code)]
-    if coded and all(is_sequela(code) for code in coded):
+    coded = list(codings(model.code))
+    if coded and all(content.is_sequela(system, code) for system, code in coded):
         findings.set_aside.append("Condition is a late effect of an old injury")
         return
     sites = [*(model.bodySite or ()), *contained_body_structures(model)]

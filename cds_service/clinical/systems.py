@@ -1,0 +1,152 @@
+"""The code systems of the world as ``cards/vocabulary/systems.toml`` lists them: how each is spelt and written.
+
+A system is known under many addresses: its URI, OIDs, old and misspelt ones, with a version or an edition behind it.
+What was spelt once is a look-up afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from cds_service.clinical.codes import Code, mod10_holds, verhoeff_holds
+
+Notation = Literal["exact", "snomed", "loinc", "tree", "icd9", "ndc"]
+_REMEMBERED = 2_048
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SNOMED_EDITION = re.compile(r"(snomed\.info/sct)/([0-9]{6,18})(/.*)?")
+_CORE_MODULES = "9000000000"
+_BETWEEN = str.maketrans("", "", ".- ")
+_NDC_PARTS = (5, 4, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One code system.
+
+    Attributes:
+        key: its short name in our content.
+        uri: its canonical address.
+        notation: how its codes are written: see ``cards/README.md``.
+        shape: what a whole code looks like as it is written; None if anything may be one.
+        base: the system whose meanings it keeps where it says nothing else; empty for none.
+        unlike_base: codes, normalised, at and below which it does not.
+        lender: the system whose codes are often sent under this one's address; empty for none.
+        own: codes, normalised, that are this system's own although nothing here is said about them.
+        holds_none: it holds none of our findings.
+    """
+
+    key: str
+    uri: str
+    notation: Notation = "exact"
+    shape: re.Pattern[str] | None = None
+    base: str = ""
+    unlike_base: frozenset[str] = frozenset()
+    lender: str = ""
+    own: frozenset[str] = frozenset()
+    holds_none: bool = False
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether a code also means everything below it: whatever begins with it."""
+        return self.notation in ("tree", "icd9", "ndc")
+
+    def normal(self, code: str) -> str:
+        """``code`` in the one form in which codes of this system are compared."""
+        code = code.strip()
+        if self.notation == "tree":
+            return code.upper().translate(_BETWEEN)
+        if self.notation == "icd9":
+            return _icd9(code)
+        return _ndc(code) if self.notation == "ndc" else code
+
+    def malformed(self, codes: Sequence[str]) -> list[tuple[int, str]]:
+        """Which of ``codes``, as they are written in our content, cannot be one: their places, and why."""
+        checks: list[tuple[Callable[[str], object], str]] = []
+        if self.shape is not None:
+            checks.append((self.shape.fullmatch, f"is not written as codes of {self.key} are"))
+        if self.notation == "snomed":
+            checks.append((verhoeff_holds, "the SNOMED CT check digit does not hold"))
+        if self.notation == "loinc":
+            checks.append((_loinc_holds, "the LOINC check digit does not hold"))
+        for holds, why in checks:
+            if not all(map(holds, codes)):
+                return [(place, f"{code}: {why}") for place, code in enumerate(codes) if not holds(code)]
+        return []
+
+
+def _loinc_holds(code: str) -> bool:
+    """Published answer codes (LA33-6 Yes) follow another scheme than plain mod 10."""
+    return code.startswith("LA") or mod10_holds(code)
+
+
+def _icd9(code: str) -> str:
+    """Diagnoses only: a procedure (two digits before the dot) shares the address, and is none of them."""
+    before, dot, behind = code.upper().partition(".")
+    return f"P{before}{behind}" if dot and len(before) == 2 and before.isdigit() else before + behind
+
+
+def _ndc(code: str) -> str:
+    """Labeler, product and package in 5, 4 and 2 digits, of which the package may be missing."""
+    parts = code.split("-")
+    if len(parts) == 1:
+        return code
+    return "".join(part.zfill(width) for part, width in zip(parts, _NDC_PARTS, strict=False))
+
+
+class Systems:
+    """All systems, by any address under which one is known."""
+
+    def __init__(self, systems: Iterable[tuple[System, Iterable[str]]]) -> None:
+        """``systems``: each with its addresses; one that ends in ``*`` means every address that begins so."""
+        self._by_key: dict[str, System] = {}
+        self._by_address: dict[str, System] = {}
+        beginnings: list[tuple[str, System]] = []
+        for system, addresses in systems:
+            self._by_key[system.key] = system
+            for address in (system.uri, *addresses):
+                if address.endswith("*"):
+                    beginnings.append((plain_address(address[:-1], keep_slash=True), system))
+                else:
+                    self._by_address.setdefault(plain_address(address), system)
+        self._beginnings = tuple(sorted(beginnings, key=lambda one: -len(one[0])))
+        self.of = lru_cache(maxsize=_REMEMBERED)(self._of)
+
+    def _of(self, address: str) -> System | None:
+        """The system that ``address`` names; None if it is none of ours."""
+        plain = plain_address(address)
+        found = self._by_address.get(plain)
+        if found is not None:
+            return found
+        return next((system for begin, system in self._beginnings if plain.startswith(begin)), None)
+
+    def named(self, key: str) -> System | None:
+        """The system of this short name."""
+        return self._by_key.get(key)
+
+    @property
+    def by_key(self) -> Mapping[str, System]:
+        """Every system by its short name."""
+        return self._by_key
+
+    def code(self, address: str, code: str) -> Code:
+        """``code`` of the system at ``address``, both normalised; an unknown address and its codes stay as they are."""
+        system = self.of(address)
+        return Code(address, code.strip()) if system is None else Code(system.uri, system.normal(code))
+
+
+def plain_address(address: str, *, keep_slash: bool = False) -> str:
+    """An address without what tells no systems apart: scheme, case, version, edition, closing slash, ``urn:oid:``."""
+    plain = _SCHEME.sub("", address.strip().split("|", 1)[0].strip(), count=1).lower().removeprefix("urn:oid:")
+    if not keep_slash:
+        plain = plain.rstrip("/")
+    edition = _SNOMED_EDITION.fullmatch(plain)
+    return edition[1] if edition and _is_module(edition[2]) else plain
+
+
+def _is_module(sctid: str) -> bool:
+    """Whether it can name an edition: a concept of an extension, or one of the core's own modules."""
+    return sctid[-3:-1] == "10" or sctid.startswith(_CORE_MODULES)
