@@ -17,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.codes import SystemName, why_malformed
+from cds_service.clinical.formulary import Formulary
+from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.recognition import Recogniser
 from cds_service.clinical.systems import Notation, Systems
 from cds_service.clinical.weighing import Weighing
@@ -120,6 +122,7 @@ class SystemEntry(Content_):
     lender: str = ""
     own: tuple[str, ...] = ()
     holds_none: bool = False
+    medicines: bool = False
     source: PlainText = Field(min_length=3)
     note: str = ""
 
@@ -531,6 +534,7 @@ class Content:
     about: About
     systems: Systems
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
+    medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
 
     def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
@@ -574,7 +578,12 @@ class Content:
     @cached_property
     def recogniser(self) -> Recogniser:
         """The net for what is not understood: our codes in any shape, and the names of findings and causes."""
-        return Recogniser(self, self._names())
+        return Recogniser(self, self._names(), self.formulary.names)
+
+    @cached_property
+    def formulary(self) -> Formulary:
+        """What is known of medicines beyond the codes that are ours."""
+        return Formulary(self.systems, self.tables.values(), self.medicine_names)
 
     def _names(self) -> Iterator[tuple[str, str]]:
         for key, finding in self.findings.items():
@@ -582,7 +591,8 @@ class Content:
         for key, cause in self.causes.items():
             yield key, cause.title
         for kind, key, entry in self.entries():
-            if kind in ("finding", "cause") and entry.relation != "broader":
+            # The names of medicines have a table of their own.
+            if kind in ("finding", "cause") and entry.relation != "broader" and not entry.substance:
                 yield key, entry.display
 
     def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:

@@ -62,7 +62,7 @@ class Formulary:
         if not _is_classification(system):
             return system.holds_none
         plain = system.normal(code)
-        is_valid = not system.why_malformed(plain)
+        is_valid = system.shape is not None and bool(system.shape.fullmatch(plain))
         is_mixed = len(plain) == _WHOLE_CODE and (system.key, plain[:_CLASS_OF_SUBSTANCES]) in self._above
         return is_valid and not is_mixed
 

@@ -15,21 +15,23 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from cds_service.clinical import code_tables, needed, numbers
+from cds_service.clinical import code_tables, medicine_names, needed, numbers
 from cds_service.clinical import content as c
 from cds_service.clinical.code_index import UseKind
 from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
+from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.names import VIRTUAL_TERMS
 from cds_service.clinical.signed import SIGNED, Files
 from cds_service.clinical.systems import Systems
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
+NAMES_FILE = "vocabulary/medicine_names.tsv"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
-    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE,
+    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -202,6 +204,7 @@ class _Loader:
             about=about,
             systems=systems,
             tables=tables,
+            medicine_names=self._medicine_names(),
             local_codes=local_codes,
         )
 
@@ -315,6 +318,19 @@ class _Loader:
                 self.complain(
                     "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
                 )
+
+    def _medicine_names(self) -> tuple[MedicineName, ...]:
+        """The names of medicines, which also name findings."""
+        if NAMES_FILE not in self.texts:
+            self.complain(NAMES_FILE, "", "this file is missing", "restore it from the last release")
+            return ()
+        names, mistakes = medicine_names.parse(self.texts[NAMES_FILE])
+        for line, mistake in mistakes:
+            self.complain(NAMES_FILE, f"line {line}", mistake)
+        for one in names:
+            if one.finding != medicine_names.NONE:
+                self._known(NAMES_FILE, one.name, one.finding, c.Finding)
+        return tuple(names)
 
     def _tables(self, systems: Systems) -> dict[str, code_tables.CodeTable]:
         """The code tables by file; their rows name findings, causes, measures and body sites."""

@@ -189,7 +189,9 @@ UNKNOWN = [
     pytest.param({}, id="an empty concept"),
     pytest.param(said(PZN, "12345678"), id="a bare national code"),
     pytest.param(said(ATC, "B01AX99"), id="an unlisted code of a mixed class"),
-    pytest.param(said("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", "Unknown"), id="no answer"),
+    pytest.param(
+        said("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unknown", "Unknown"), id="no answer"
+    ),
 ]
 
 
@@ -208,7 +210,9 @@ OTHERS = [
     pytest.param(said(PZN, "12345678", "Ramipril 5 mg"), id="national code with words"),
     pytest.param(said(ATC, "C09AA05"), id="a bare ATC code"),
     pytest.param(said(ATC, "B01AC06"), id="ATC antiplatelet"),
-    pytest.param(said(ATC, "B01AC", "Platelet aggregation inhibitors excl. heparin"), id="a class that says: no heparin"),
+    pytest.param(
+        said(ATC, "B01AC", "Platelet aggregation inhibitors excl. heparin"), id="a class that says: no heparin"
+    ),
     pytest.param(said(ATC, "B01AD02"), id="ATC thrombolytic"),
     pytest.param(said(ATC, "B01AB02", "antithrombin III"), id="ATC antithrombin"),
     pytest.param(said(ATC, "C05BA03", "heparin"), id="ATC heparin on the skin"),
@@ -326,9 +330,7 @@ def test_a_medication_that_is_not_valid_tells_nothing(content: Content, status: 
 
 def test_what_a_medicine_is_given_for_identifies_nothing(content: Content) -> None:
     """An unknown medicine for a thrombosis is unknown."""
-    unknown = medicine(
-        medicationCodeableConcept=said(RXNORM, UNLISTED), reasonCode=[concept((SNOMED, "128053003"))]
-    )
+    unknown = medicine(medicationCodeableConcept=said(RXNORM, UNLISTED), reasonCode=[concept((SNOMED, "128053003"))])
     assert [one.kind for one in read(content, unknown).unread] == [UnreadKind.SYSTEM]
 
 
@@ -373,7 +375,9 @@ def test_a_package_counts_for_as_long_as_it_lasts(content: Content) -> None:
     def dispensed(ago: int, days: int | None) -> Resource:
         supply = {"daysSupply": {"value": days, "unit": "d"}} if days else {}
         when = days_ago(ago)
-        return medicine("MedicationDispense", medicationCodeableConcept=said(ATC, "B01AF02"), whenHandedOver=when, **supply)
+        return medicine(
+            "MedicationDispense", medicationCodeableConcept=said(ATC, "B01AF02"), whenHandedOver=when, **supply
+        )
 
     assert not is_closed(content, dispensed(20, None))
     assert is_closed(content, dispensed(80, None))
@@ -416,7 +420,10 @@ def test_a_plan_counts_when_the_patient_reports_it(content: Content) -> None:
 def test_a_stop_of_one_drug_ends_no_other(content: Content) -> None:
     def ongoing(taken: str, stopped: str) -> bool:
         stop = medicine(
-            "MedicationStatement", status="stopped", medicationCodeableConcept=said(ATC, stopped), dateAsserted=days_ago(1)
+            "MedicationStatement",
+            status="stopped",
+            medicationCodeableConcept=said(ATC, stopped),
+            dateAsserted=days_ago(1),
         )
         record = read(content, medicine(medicationCodeableConcept=said(RXNORM, taken)), stop)
         return any(fact.ongoing for fact in record.facts)
@@ -478,7 +485,9 @@ def test_a_name_anywhere_blocks_closing(content: Content, row: Resource) -> None
 
 def test_a_name_takes_nothing_from_what_a_complaint_may_be(content: Content) -> None:
     """A problem in an unknown system may be a thrombosis, also when its words name a medicine beside it."""
-    problem = named("Condition", code=said("urn:oid:1.2.3", "X", "sore and thick, on Eliquis"), recordedDate=days_ago(1))
+    problem = named(
+        "Condition", code=said("urn:oid:1.2.3", "X", "sore and thick, on Eliquis"), recordedDate=days_ago(1)
+    )
     (unread,) = read(content, problem).unread
     assert unread.anything
     assert unread.keys == (ANTICOAGULANT,)
