@@ -18,6 +18,7 @@ from cds_service import __version__
 from cds_service.cli import audit, canary, check, evaluate, examples, feedback, settings_page
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
+from cds_service.ground.setting_names import PREFIX
 from cds_service.ground.settings import Settings
 from cds_service.hooks.register.store import DatabaseError, Store
 
@@ -31,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console(stderr=True)
     try:
-        settings = Settings()
-        return int(options.run(options, settings))
+        return int(options.run(options) if options.needs_no_settings else options.run(options, Settings()))
     except ContentError as error:
         console.print(Text(f"The content cannot be used: {len(error.problems)} mistake(s)."), style="bold red")
         for problem in error.problems:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USE
     except ValidationError as error:
         for mistake in error.errors(include_url=False):
-            name = "KNEE_CDS_" + "_".join(str(part) for part in mistake["loc"]).upper()
+            name = PREFIX + "_".join(str(part) for part in mistake["loc"]).upper()
             console.print(Text(f"{name}: {mistake['msg']}"), style="red")
         return WRONG_USE
     except BrokenPipeError:  # the reader of our output has had enough
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="knee-cds", description="Decision support for pain behind the knee.")
+    parser.set_defaults(needs_no_settings=False)
     parser.add_argument("--version", action="version", version=f"knee-cds {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -125,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     bird.set_defaults(run=_canary)
 
     every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
-    every.set_defaults(run=_settings)
+    every.set_defaults(run=_settings, needs_no_settings=True)
 
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
@@ -180,7 +181,7 @@ def _canary(options: argparse.Namespace, settings: Settings) -> int:
     return OK if canary.run(caller, settings, options.textfile) else SOME_UNUSABLE
 
 
-def _settings(_: argparse.Namespace, __: Settings) -> int:
+def _settings(_: argparse.Namespace) -> int:
     sys.stdout.write(settings_page.page())
     return OK
 

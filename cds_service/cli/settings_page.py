@@ -10,6 +10,7 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import HttpUrl, SecretStr
 from pydantic.fields import FieldInfo
 
+from cds_service.ground.setting_names import PREFIX
 from cds_service.ground.settings import Settings
 
 _KINDS: dict[Any, str] = {
@@ -19,8 +20,8 @@ _KINDS: dict[Any, str] = {
 
 _HEAD = """# Settings
 
-Made by `knee-cds settings`; do not edit. Settings are environment variables; an unknown value stops the start with a
-message that names the setting.
+Made by `knee-cds settings`; do not edit. Settings are environment variables; an unknown name or value stops every
+command with a message that names the setting.
 
 | setting | meaning | values | default |
 |---|---|---|---|
@@ -33,7 +34,7 @@ def page() -> str:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    return f"| `KNEE_CDS_{name.upper()}` | {field.description} | {_values(field)} | {_default(name, field)} |\n"
+    return f"| `{PREFIX}{name.upper()}` | {field.description} | {_values(field)} | {_default(name, field)} |\n"
 
 
 def _values(field: FieldInfo) -> str:

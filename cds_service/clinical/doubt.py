@@ -6,13 +6,13 @@ heart rate. What cannot be told to be harmless is taken to be what matters most.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from cds_service.clinical.content import Content, Finding
 from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
-from cds_service.clinical.record import Record, Unread, UnreadKind
+from cds_service.clinical.record import Record, Unread
 
 MEDICINES = frozenset(
     {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
@@ -25,6 +25,7 @@ _NO_COMPLAINTS = frozenset(
     {"vital-signs", "laboratory", "imaging", "procedure", "social-history", "therapy", "activity"}
 )
 """FHIR's categories of Observations that hold no complaint and no sign."""
+_RESULTS = frozenset({"vital-signs", "laboratory", "imaging"})
 _NO_TESTS = frozenset({"vital-signs", "social-history", "therapy", "activity"})
 _SURGERY_DAYS = 84
 """Major surgery counts for 12 weeks (NG158, Wells item 3): an unknown procedure may be one for as long."""
@@ -37,7 +38,7 @@ class Doubts:
     Attributes:
         complaint: may be a current complaint of the knee, calf or leg, or a DVT by itself.
         signs: may be a sign or a stated suspicion of DVT.
-        risks: may be a major risk of DVT, which counts for a new pain.
+        risks: may be a risk of DVT. major_risks: may be one that alone counts for a new pain.
         flags: may be a finding of another red flag.
         closing: may contradict what closes a suspicion of DVT.
         medicines: medicines that could not be identified.
@@ -47,6 +48,7 @@ class Doubts:
     complaint: tuple[Unread, ...] = ()
     signs: tuple[Unread, ...] = ()
     risks: tuple[Unread, ...] = ()
+    major_risks: tuple[Unread, ...] = ()
     flags: tuple[Unread, ...] = ()
     closing: tuple[Unread, ...] = ()
     medicines: tuple[Unread, ...] = ()
@@ -75,7 +77,8 @@ def doubts_of(content: Content, record: Record, today: date) -> Doubts:
     return Doubts(
         complaint=tuple(one for one in unread if looking.may_be_complaint(one)),
         signs=tuple(one for one in unread if looking.may_be_sign(one)),
-        risks=tuple(one for one in unread if looking.may_be_risk(one)),
+        risks=tuple(one for one in unread if looking.may_be_risk(one, ("major", "minor"))),
+        major_risks=tuple(one for one in unread if looking.may_be_risk(one, ("major",))),
         flags=tuple(one for one in unread if looking.may_be_flag(one)),
         closing=tuple(one for one in unread if looking.may_contradict(one)),
         medicines=tuple(one for one in unread if looking.may_be_medicine(one)),
@@ -90,6 +93,9 @@ class _Looking:
         self._content = content
         self._today = today
         self._complaint_days = max(self._days(one) for one in content.findings.values() if one.complaint)
+        self._measured_days = max(
+            self._own_days(content.findings[one.finding]) or 0 for one in content.measures.values()
+        )
         self._flag_terms = {key for flag in content.red_flags.values() for key in flag.when.terms()}
 
     def may_be_complaint(self, one: Unread) -> bool:
@@ -119,17 +125,20 @@ class _Looking:
         )
         return any(self._is_recent(one, max(stale, self._days(finding))) for finding in named)
 
-    def may_be_risk(self, one: Unread) -> bool:
+    def may_be_risk(self, one: Unread, weights: Collection[str]) -> bool:
         """A procedure of the last weeks may be an operation; a problem may be a cancer or a pregnancy."""
         if one.anything:
             if one.resource == "Procedure":
                 return self._is_recent(one, _SURGERY_DAYS)
             return one.resource == "Condition" and not one.in_words
-        named = (finding for _, finding in self._findings(one) if finding.dvt.risk == "major")
+        named = (finding for _, finding in self._findings(one) if finding.dvt.risk in weights)
         return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
 
     def may_be_flag(self, one: Unread) -> bool:
         """A finding of a red-flag rule, within its own window."""
+        if one.anything and one.resource == "Observation" and not one.in_words and one.categories & _RESULTS:
+            days = self._complaint_days if "imaging" in one.categories else self._measured_days
+            return self._is_recent(one, days)
         if one.anything:
             return self._may_be_anything_felt(one, self._complaint_days)
         named = (finding for key, finding in self._findings(one) if key in self._flag_terms)
@@ -195,8 +204,3 @@ class _Looking:
     def _days(self, finding: Finding) -> int:
         """How long a finding counts as a complaint (see ``leg.complaints``)."""
         return max(self._own_days(finding) or 0, self._content.pathway.complaint.days)
-
-
-def unreadable_patient(unread: Iterable[Unread]) -> bool:
-    """Whether the Patient could not be read, so that age and sex are not known."""
-    return any(one.resource == "Patient" and one.kind is UnreadKind.INVALID for one in unread)

@@ -14,7 +14,7 @@ from cds_service.clinical.names import AGE_UNDER_18, DVT_SUSPECTED, RUPTURED_CYS
 from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.red_flags import Terms
 
-_VIRTUAL: Mapping[str, str] = {
+VIRTUAL_WORDS: Mapping[str, str] = {
     DVT_SUSPECTED: "DVT suspected on the pathway",
     AGE_UNDER_18: "under 18",
     RUPTURED_CYST_KNOWN: "ruptured popliteal cyst known",
@@ -90,5 +90,5 @@ def _part(leg: Leg, part: str | Condition, virtual: Terms) -> TermRead | GroupRe
     if part in virtual:
         holds, shown = virtual[part]
         status = Status.PRESENT if holds else Status.ABSENT
-        return TermRead(_VIRTUAL[part], status, next(iter(shown), None))
+        return TermRead(VIRTUAL_WORDS[part], status, next(iter(shown), None))
     return TermRead(leg.content.name(part), leg.status(part), leg.present(part) or leg.absent(part))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from difflib import get_close_matches
@@ -28,6 +29,12 @@ def zone_named(name: str) -> ZoneInfo:
         hint = next((one for one in sorted(_zones()) if [one.lower()] == alike), "Europe/London")
         raise ValueError(f"is no time zone of the IANA database, such as {hint}")
     return ZoneInfo(name)
+
+
+def machine_zone() -> ZoneInfo:
+    """The time zone that the environment variable ``TZ`` names, else UTC."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    return ZoneInfo(name) if name in _zones() else ZoneInfo("UTC")
 
 
 def site_clock(zone: tzinfo) -> Clock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,9 +12,11 @@ from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cds_service.ground.addresses import Address, Origin
-from cds_service.ground.clock import zone_named
+from cds_service.ground.clock import machine_zone, zone_named
+from cds_service.ground.errors import WrongSetting
 from cds_service.ground.networks import Networks
 from cds_service.ground.plain_text import is_plain_url
+from cds_service.ground.setting_names import PREFIX, strangers
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -35,9 +38,9 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """Everything a site can set. An unknown value stops the start with a clear message."""
+    """Everything a site can set. An unknown name or value stops the start with a clear message."""
 
-    model_config = SettingsConfigDict(env_prefix="KNEE_CDS_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
@@ -74,11 +77,11 @@ class Settings(BaseSettings):
     card_layout: Literal["differential", "per_cause"] = Field(
         default="differential", description="One differential card, or one card per cause."
     )
-    time_zone: str = Field(
-        default="UTC",
+    time_zone: str | None = Field(
+        default=None,
         description=(
             "The site's time zone, an IANA name such as `Europe/London`: draft orders start on its day, and cards show"
-            " its time."
+            " its time. Without it, the one that `TZ` names, else UTC."
         ),
     )
     order_url: str | None = Field(
@@ -168,6 +171,27 @@ class Settings(BaseSettings):
         default="json", description="Form of a log line; one line an event, on standard error."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def only_known_names(cls, value: Any) -> Any:
+        """A setting that is misspelt would be as good as not set, which may be the less safe choice.
+
+        Raises:
+            WrongSetting: the environment holds a name of ours that is no setting.
+        """
+        found = strangers(os.environ, cls.model_fields)
+        if found:
+            raise WrongSetting("\n".join(found))
+        return value
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def no_service_link(cls, value: Any) -> Any:
+        """Say where an address comes from that nobody has set."""
+        if isinstance(value, str) and "://" in value:
+            raise ValueError("is what Kubernetes sets for a Service named knee-cds; use enableServiceLinks: false")
+        return value
+
     @field_validator("order_url")
     @classmethod
     def only_known_placeholders(cls, value: str | None) -> str | None:
@@ -188,9 +212,9 @@ class Settings(BaseSettings):
 
     @field_validator("time_zone")
     @classmethod
-    def known_zone(cls, value: str) -> str:
+    def known_zone(cls, value: str | None) -> str | None:
         """Refuse what is no IANA name: a wrong day on an order is worse than no start."""
-        return zone_named(value).key
+        return None if value is None else zone_named(value).key
 
     @field_validator("fhir_servers")
     @classmethod
@@ -223,7 +247,7 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         """Where the site's clock is read."""
-        return zone_named(self.time_zone)
+        return zone_named(self.time_zone) if self.time_zone else machine_zone()
 
     @property
     def base_url(self) -> str:

@@ -83,6 +83,15 @@ UserReference = Annotated[
 ]
 
 
+def _or_anything(schema: dict[str, Any]) -> None:
+    """For readers of our OpenAPI document: the call is not refused for what else may stand there."""
+    schema["anyOf"].append({"description": "Anything else counts as not sent; the answer's extension says so."})
+
+
+def _droppable() -> Any:
+    return Field(default=None, json_schema_extra=_or_anything)
+
+
 class _Received(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -92,7 +101,7 @@ class Context(_Received):
 
     userId: UserReference  # noqa: N815 - the standard's spelling
     patientId: PatientId  # noqa: N815
-    encounterId: EncounterId | None = None  # noqa: N815
+    encounterId: EncounterId | None = _droppable()  # noqa: N815
 
 
 class FhirAuthorization(_Received):
@@ -117,8 +126,8 @@ class HookRequest(_Received):
     hook: Literal["patient-view"]
     hookInstance: UUID  # noqa: N815
     context: Context
-    fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = None  # noqa: N815
-    fhirAuthorization: FhirAuthorization | None = None  # noqa: N815
+    fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = _droppable()  # noqa: N815
+    fhirAuthorization: FhirAuthorization | None = _droppable()  # noqa: N815
     prefetch: dict[str, Any] | None = None
     _dropped: tuple[str, ...] = PrivateAttr(())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -132,7 +132,7 @@ def card(
         rule=key,
         leg=leg.value,
         standing=standing,
-        basis=tuple(sorted({*(_basis(fact) for fact in facts), *verdicts, *_doubtful(call)})),
+        basis=tuple(sorted({*_basis_of(facts), *verdicts, *_doubtful(call)})),
         summary=cut(summary, SUMMARY_LIMIT),
         detail=fit(lines, DETAIL_LIMIT),
         indicator=indicator,
@@ -151,6 +151,11 @@ def card(
 def _doubtful(call: Call) -> Iterator[str]:
     """Rows that were not understood and may matter: another one is news, also on a card that was answered."""
     return (f"not understood: {one.source} {one.reason}" for one in call.assessment.doubts.of_concern)
+
+
+def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
+    """The facts; that an order was placed for a suspicion is an answer to the card, and no reason to show it anew."""
+    return (_basis(fact) for fact in facts if not fact.source.startswith("ServiceRequest/"))
 
 
 def _basis(fact: Fact) -> str:
@@ -193,7 +198,7 @@ def lacking_line(call: Call) -> str:
     if rest:
         names = about(call.content, rest)
         naming = f" (may be about {listed(names[:3])})" if names else ""
-        said.append(f"{capital(counted(rest))} could not be read{naming}.")
+        said.append(f"{capital(counted(rest))} of this chart could not be read{naming}.")
     strangers = record.rows(RowState.ANOTHER_PATIENT)
     if strangers:
         said.append(f"{strangers} {'entry' if strangers == 1 else 'entries'} not about this patient left out.")
@@ -246,7 +251,7 @@ def dvt_gap(call: Call) -> Gap:
         facts = call.assessment.record.facts
         cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
         needed = (*DVT_NEEDS, "medications") if cancer else DVT_NEEDS
-        rows = tuple(dict.fromkeys((*doubts.signs, *doubts.risks)))
+        rows = tuple(dict.fromkeys((*doubts.signs, *doubts.major_risks)))
     return Gap(tuple(part.words for part in call.lacking if part.key in needed), rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -104,19 +103,8 @@ class Service:
             NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
             TooCostly: the budget is used up.
         """
-        with budget.working() if budget is not None else nullcontext():
-            return self._answer(request, prefetched, now, caller, stages or Stages(), budget)
-
-    def _answer(
-        self,
-        request: HookRequest,
-        prefetched: Prefetched,
-        now: datetime,
-        caller: Caller | None,
-        stages: Stages,
-        budget: Budget | None,
-    ) -> Answer:
         context = request.context
+        stages = stages or Stages()
         prefetched.check(context.patientId)
         record = read_record(
             self.content,
@@ -129,6 +117,8 @@ class Service:
             check=budget.check if budget is not None else lambda: None,
         )
         _check_whose(record)
+        if budget is not None:
+            budget.check()
         stages.end("read")
         assessment = assess(self.content, record, now.date())
         stages.end("assess")
@@ -176,7 +166,7 @@ def _check_whose(record: Record) -> None:
     """When all that is of concern is another patient's, this is the wrong chart, and silence would be no answer."""
     own = record.rows(RowState.READ, kinds.READ) + record.rows(RowState.NOT_UNDERSTOOD)
     if record.others_of_concern and not own:
-        raise NothingToJudgeBy(dict.fromkeys(JUDGED_BY, "another_patient"))
+        raise NothingToJudgeBy(dict.fromkeys(JUDGED_BY, "somebody_elses"))
 
 
 def _check_silence(prefetched: Prefetched) -> None:

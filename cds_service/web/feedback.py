@@ -67,7 +67,7 @@ def add_feedback_routes(
         for row in kept:
             metrics.feedback.labels(row.outcome).inc()
         name = proved.name if proved else None
-        log.info("feedback", client=name, kept=len(kept), wrong=len(sent.wrong), over=len(left))
+        log.info("feedback", client=name, kept=len(kept), wrong=len(sent.wrong), lost=len(left))
         if left:
             metrics.count_refusal("feedback_quota")
             return outcome(429, _complaint(sent, left), {"Retry-After": str(_seconds_of_day_left(now))})

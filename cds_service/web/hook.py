@@ -21,11 +21,12 @@ from cds_service.ground.logs import get_log
 from cds_service.ground.stages import Stages
 from cds_service.ground.strict_json import JsonLimits
 from cds_service.hooks.call_body import read_call_body
+from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest, HookResponse
 from cds_service.hooks.prefetch import Prefetched, gather
-from cds_service.hooks.service import Answer, response
+from cds_service.hooks.service import Answer, Service, response
 from cds_service.hooks.showing import Showing, Shown
 from cds_service.web.auditing import Auditing
 from cds_service.web.direct import DirectRoute
@@ -103,8 +104,8 @@ def add_hook_routes(
                 auditing.read(audited, hook_request.fhirServer, sent, prefetched)
                 metrics.count_lacking(prefetched)
                 stages.end("read")
-                judging = (hook_request, prefetched, now, caller, stages, budget)
-                answer = await to_thread(service.answer, *judging) if body.is_large else service.answer(*judging)
+                judging = (budget, service, hook_request, prefetched, now, caller, stages)
+                answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
                 shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
         except Exception as error:
             auditing.failed(now, caller, hook_request, service.content.version, error)
@@ -132,6 +133,19 @@ def _take_apart(budget: Budget, body: bytearray, limits: JsonLimits) -> Any:
 def _gather(budget: Budget, prefetch: Mapping[str, Any] | None) -> Prefetched:
     with budget.working():
         return gather(prefetch)
+
+
+def _judge(
+    budget: Budget,
+    service: Service,
+    request: HookRequest,
+    prefetched: Prefetched,
+    now: datetime,
+    caller: Caller,
+    stages: Stages,
+) -> Answer:
+    with budget.working():
+        return service.answer(request, prefetched, now, caller, stages, budget)
 
 
 def _understood(body: Any) -> HookRequest:

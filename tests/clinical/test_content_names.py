@@ -10,11 +10,12 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from cds_service.clinical import names
+from cds_service.clinical import explain, names
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError
 from cds_service.ground.files import read_texts
+from cds_service.web.pages.evidence import model
 from tests.conftest import ROOT
 
 CARDS = ROOT / "cards"
@@ -255,3 +256,7 @@ def test_a_broken_rule_is_no_missing_one(texts: dict[str, str]) -> None:
 def test_the_keys_of_the_content_are_of_every_kind(content: Content) -> None:
     """What the search for stray names relies on."""
     assert {"fever", "dvt", "RF01", "d_dimer", "safety_net", "side_only", "expert"} <= content_keys(content)
+
+
+def test_every_term_of_code_has_words_where_a_reader_sees_it() -> None:
+    assert set(explain.VIRTUAL_WORDS) == set(model.VIRTUAL_WORDS) == names.VIRTUAL_TERMS

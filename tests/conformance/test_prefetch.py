@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.answers import told
 from tests.conftest import Server
 from tests.web.test_service import FAILED, is_outcome, request_for, without
 
@@ -72,7 +73,8 @@ def test_nothing_found_is_an_answer(server: Server) -> None:
         nothing = dict.fromkeys(("observations", "conditions", "procedures", "medications", "orders"), value)
         answer = server.call(without(**nothing))
         assert answer.status_code == 200
-        assert answer.json() == {"cards": []}
+        assert answer.json()["cards"] == []
+        assert not told(answer.json())
 
 
 @pytest.mark.row("P11")
@@ -95,7 +97,7 @@ def test_the_note_that_goes_with_no_results_is_no_failure(server: Server) -> Non
     empty = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": rows}
     answer = server.call(without(procedures=empty, orders=empty)).json()
     assert "Not available" not in answer["cards"][0]["detail"]
-    assert "extension" not in answer
+    assert not told(answer)
 
 
 @pytest.mark.row("P12")
@@ -178,7 +180,7 @@ def test_a_chart_under_other_names_is_read(server: Server) -> None:
     body = request_for("dvt-likely")
     body["prefetch"] |= {"<b>secret</b>": FAILED, "two": "text", "three": 7, "four": None}
     answer = server.call(body)
-    assert answer.json()["extension"]["com.posterior-knee-cds.reading"] == {"unusedKeys": 3}
+    assert told(answer.json()) == {"unusedKeys": 3}
     assert "secret" not in answer.text
 
 
@@ -228,7 +230,10 @@ def test_another_patient(server: Server) -> None:
     body = request_for("dvt-likely")
     for entry in body["prefetch"]["observations"]["entry"]:
         entry["resource"]["subject"] = {"reference": "https://ehr.example/fhir/Patient/somebody-else"}
-    assert cards(server, body) == []
+    # All that is of concern is somebody else's: this is the wrong chart, and no answer would be "no concern".
+    refused = server.call(body)
+    assert refused.status_code == 412
+    assert is_outcome(refused)
 
 
 @pytest.mark.row("P4")

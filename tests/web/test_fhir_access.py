@@ -20,6 +20,7 @@ import trustme
 from cds_service.ground.settings import Settings
 from cds_service.web.app import create_app
 from tests import fhir_server as fhir
+from tests.answers import told
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
 from tests.web.test_service import is_outcome, request_for
@@ -80,14 +81,14 @@ def full_answer(server: Server) -> dict[str, Any]:
 def test_everything_sent(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr)).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert "extension" not in answer
+    assert not told(answer)
     assert ehr.asked == []
 
 
 def test_only_the_patient_and_a_server(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr, *ALL[1:])).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert "extension" not in answer
+    assert not told(answer)
     assert ehr.keys_asked() == sorted(ALL[1:])
 
 
@@ -97,8 +98,8 @@ def test_null_is_none_known_and_not_asked_again(reading: Server, ehr: FhirServer
     assert nulls
     answer = reading.call(call_without(ehr, **nulls)).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert "extension" not in answer
-    assert reading.call(call_without(ehr, **dict.fromkeys(ALL[1:]))).json() == {"cards": []}
+    assert not told(answer)
+    assert reading.call(call_without(ehr, **dict.fromkeys(ALL[1:]))).json()["cards"] == []
     assert ehr.asked == []
 
 
@@ -133,7 +134,7 @@ def paged(ehr: FhirServer, *, absolute: bool = True) -> dict[str, Any]:
 def test_pages_are_followed(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr, observations=paged(ehr))).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert "extension" not in answer
+    assert not told(answer)
     assert len(ehr.asked) == len(ehr.prefetch["observations"]["entry"]) - 1
     assert {one.headers["authorization"] for one in ehr.asked} == {f"Bearer {TOKEN}"}
 
@@ -181,6 +182,16 @@ def test_a_total_that_is_never_reached_is_not_forgotten(reading: Server, ehr: Fh
         assert answer["extension"][READING]["parts"]["observations"]["state"] == "truncated", number
 
 
+def test_what_has_no_id_is_not_counted_twice(reading: Server, ehr: FhirServer) -> None:
+    """The same row, prefetched and read anew, is not the second one that was announced."""
+    found = copy.deepcopy(ehr.prefetch["observations"])
+    for one in found["entry"]:
+        del one["resource"]["id"]
+    ehr.behaviours["observations"] = fhir.body(found)
+    answer = reading.call(call_without(ehr, observations={**found, "total": len(found["entry"]) + 1})).json()
+    assert answer["extension"][READING]["parts"]["observations"] == {"state": "truncated", "why": "page"}
+
+
 def test_a_flaw_of_the_prefetch_is_mended_by_reading_anew(reading: Server, ehr: FhirServer) -> None:
     """Not by reading on: what is wrong is on the page that came."""
     link = [{"relation": "next", "url": f"{ehr.url}/page/1"}]
@@ -194,7 +205,7 @@ def test_a_flaw_of_the_prefetch_is_mended_by_reading_anew(reading: Server, ehr: 
         ehr.asked.clear()
         answer = reading.call(call_without(ehr, observations={**ehr.prefetch["observations"], **flaw})).json()
         assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-        assert "extension" not in answer
+        assert not told(answer)
         assert [one.path for one in ehr.asked] == ["/fhir/Observation"]
 
 
@@ -219,9 +230,9 @@ def test_a_page_that_is_not_understood_is_not_the_end(reading: Server, ehr: Fhir
     ehr.behaviours |= {"procedures": fhir.body(page), "/fhir/page/1": fhir.body(page)}
     ehr.behaviours["observations"] = fhir.body({**ehr.prefetch["observations"], "link": link})
     answer = reading.call(call_without(ehr, "procedures", "observations")).json()
-    told = answer["extension"][READING]["parts"]
-    assert told["procedures"]["why"] == told["observations"]["why"] == why
-    assert told["observations"]["state"] == "truncated"
+    parts = answer["extension"][READING]["parts"]
+    assert parts["procedures"]["why"] == parts["observations"]["why"] == why
+    assert parts["observations"]["state"] == "truncated"
     assert answer["cards"][0]["indicator"] == "critical"
 
 
@@ -230,7 +241,7 @@ def test_the_end_of_a_search_that_says_there_are_no_results(reading: Server, ehr
     none = {"resourceType": "OperationOutcome", "issue": [issue]}
     for value in (none, {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [{"resource": none}]}):
         ehr.behaviours["procedures"] = fhir.body(value)
-        assert "extension" not in reading.call(call_without(ehr, "procedures")).json()
+        assert not told(reading.call(call_without(ehr, "procedures")).json())
 
 
 # What is asked.
@@ -283,7 +294,7 @@ def test_servers_that_are_never_asked(reading: Server, ehr: FhirServer, what: st
 def test_a_token_for_this_patient_is_used(reading: Server, ehr: FhirServer) -> None:
     for patient in ("dvt-likely", "Patient/dvt-likely"):
         body = call_without(ehr, "procedures") | {"fhirAuthorization": lent(patient)}
-        assert "extension" not in reading.call(body).json()
+        assert not told(reading.call(body).json())
     assert len(ehr.asked) == 2
 
 
@@ -370,16 +381,16 @@ def test_a_bad_answer_is_named_and_the_rest_is_judged(reading: Server, ehr: Fhir
     ehr.behaviours["procedures"] = behaviour
     answer = reading.call(call_without(ehr, "procedures", "medications"))
     assert answer.status_code == 200
-    told = answer.json()["extension"][READING]["parts"]
-    assert list(told) == ["procedures"]
-    assert told["procedures"]["why"] == why
+    parts = answer.json()["extension"][READING]["parts"]
+    assert list(parts) == ["procedures"]
+    assert parts["procedures"]["why"] == why
     first = answer.json()["cards"][0]
     assert first["indicator"] == "critical"
     assert first["detail"].startswith("Not available to this service: procedures.")
     assert "smtp" not in answer.text
     # the same key is read at once when the server is well again
     del ehr.behaviours["procedures"]
-    assert "extension" not in reading.call(call_without(ehr, "procedures")).json()
+    assert not told(reading.call(call_without(ehr, "procedures")).json())
 
 
 GOOD_ANSWERS: dict[str, Callable[[Any], fhir.Behaviour]] = {
@@ -410,8 +421,8 @@ def test_redirects_are_not_followed(reading: Server, ehr: FhirServer) -> None:
     with fhir.running(ehr.prefetch) as other:
         for status in (301, 302, 303, 307, 308):
             ehr.behaviours["procedures"] = fhir.raw(status, b"", "text/plain", f"Location: {other.url}/Procedure")
-            told = reading.call(call_without(ehr, "procedures")).json()["extension"][READING]["parts"]
-            assert told["procedures"]["why"] == "redirect"
+            parts = reading.call(call_without(ehr, "procedures")).json()["extension"][READING]["parts"]
+            assert parts["procedures"]["why"] == "redirect"
         assert other.connections == 0
 
 
@@ -467,14 +478,14 @@ def test_another_patient_is_refused(reading: Server, ehr: FhirServer) -> None:
     for entry in strangers["entry"]:
         entry["resource"]["subject"] = {"reference": "Patient/somebody-else"}
     ehr.behaviours["observations"] = fhir.body(strangers)
-    assert reading.call(call_without(ehr, "observations")).json()["cards"] == []
+    assert reading.call(call_without(ehr, "observations")).status_code == 412
 
 
 def test_too_much_is_cut_off(reading: Server, ehr: FhirServer) -> None:
     bomb = {"resourceType": "Bundle", "type": "searchset", "x": "0" * 25_000_000}
     ehr.behaviours["procedures"] = fhir.zipped(bomb)
-    told = reading.call(call_without(ehr, "procedures")).json()["extension"][READING]["parts"]
-    assert told["procedures"]["why"] in ("too_large", "timeout")
+    parts = reading.call(call_without(ehr, "procedures")).json()["extension"][READING]["parts"]
+    assert parts["procedures"]["why"] in ("too_large", "timeout")
 
 
 def test_cookies_are_not_kept(reading: Server, ehr: FhirServer) -> None:
@@ -533,7 +544,7 @@ def test_stalled_calls_leave_nothing_behind(reading: Server, ehr: FhirServer) ->
         calls = [pool.submit(reading.call, call_without(ehr, *ALL)) for _ in range(60)]
         assert {one.result().status_code for one in calls} == {412}
     ehr.behaviours.clear()
-    assert "extension" not in reading.call(call_without(ehr, *ALL)).json()
+    assert not told(reading.call(call_without(ehr, *ALL)).json())
 
 
 def test_many_at_once_are_all_served(reading: Server, ehr: FhirServer) -> None:
@@ -594,13 +605,13 @@ def test_a_server_over_tls(certificates: tuple[ssl.SSLContext, Path], ehr: FhirS
             for _ in range(2):
                 answer = own.call(call_without(secured, *ALL[1:])).json()
                 assert answer["cards"][0]["indicator"] == "critical"
-                assert "extension" not in answer
+                assert not told(answer)
             for behaviour in (fhir.never, fhir.stalls_in_the_body, fhir.drips):
                 secured.behaviours["procedures"] = behaviour
-                told = own.call(call_without(secured, "procedures")).json()["extension"][READING]["parts"]
-                assert told["procedures"]["why"] == "timeout"
+                parts = own.call(call_without(secured, "procedures")).json()["extension"][READING]["parts"]
+                assert parts["procedures"]["why"] == "timeout"
             secured.behaviours.clear()
-            assert "extension" not in own.call(call_without(secured, "procedures")).json()
+            assert not told(own.call(call_without(secured, "procedures")).json())
 
 
 def test_a_certificate_of_nobody_known_is_refused(certificates: tuple[ssl.SSLContext, Path], ehr: FhirServer) -> None:

@@ -89,7 +89,7 @@ def test_every_row_of_concern_asks_for_time(service: Service, row: Callable[[int
     with budget.working():
         request = HookRequest.model_validate(read_call_body(chart(row, ROWS), limits))
         prefetched = gather(request.prefetch)
-    service.answer(request, prefetched, NOW, budget=budget)
+        service.answer(request, prefetched, NOW, budget=budget)
     assert clock.asked > ROWS
 
 
@@ -103,7 +103,7 @@ def test_judging_ends_with_the_time(service: Service, row: Callable[[int], dict[
         with budget.working():
             request = HookRequest.model_validate(read_call_body(chart(row, ROWS), JsonLimits(64, 10_000, budget)))
             prefetched = gather(request.prefetch)
-        service.answer(request, prefetched, NOW, budget=budget)
+            service.answer(request, prefetched, NOW, budget=budget)
 
     with pytest.raises(TooCostly):
         judged()

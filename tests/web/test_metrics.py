@@ -68,7 +68,11 @@ def test_what_could_not_be_read_is_counted_by_kind(tmp_path: Path) -> None:
         entries = request["prefetch"]["observations"]["entry"]
         entries[0]["resource"]["subject"] = {"reference": "Patient/somebody-else"}
         assert server.call(request).status_code == 200
-        assert value(server, 'knee_cds_unread_total{kind="other_patient"}') == 1
+        entries[1]["resource"]["subject"] = {}
+        assert server.call(request).status_code == 200
+        assert value(server, 'knee_cds_rows_total{state="another_patient"}') == 2
+        assert value(server, 'knee_cds_rows_total{state="not_understood"}') == 1
+        assert value(server, 'knee_cds_unread_total{kind="subject"}') == 1
         assert value(server, "knee_cds_entries_total") >= len(entries)
 
 

@@ -16,6 +16,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks import service as service_module
 from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import Card
+from tests.answers import told
 from tests.conftest import Server, bundle, run_server
 
 CALL = "/cds-services/posterior-knee-pain"
@@ -231,16 +232,17 @@ def test_no_prefetch_at_all_is_412(server: Server) -> None:
 def test_null_is_data_not_a_gap(server: Server) -> None:
     answer = server.call(without(observations=None, conditions=None))
     assert answer.status_code == 200
-    assert answer.json() == {"cards": []}
+    assert answer.json()["cards"] == []
+    assert not told(answer.json())
     empty = {"resourceType": "Bundle", "type": "searchset", "total": 0}
-    assert server.call(without(observations=empty, conditions=empty)).json() == {"cards": []}
+    assert server.call(without(observations=empty, conditions=empty)).json()["cards"] == []
 
 
 def test_a_missing_part_is_named_on_the_card(server: Server) -> None:
     answer = server.call(without("medications", "orders", procedures=FAILED)).json()
     assert "Not available to this service: procedures, medicines and orders." in answer["cards"][0]["detail"]
-    (told,) = answer["extension"].values()
-    assert told["notAvailable"] == ["procedures", "medicines", "orders"]
+    (reading,) = answer["extension"].values()
+    assert reading["notAvailable"] == ["procedures", "medicines", "orders"]
 
 
 def test_a_page_is_not_the_whole(server: Server) -> None:
@@ -258,18 +260,23 @@ def test_what_cannot_be_read_is_counted_and_shown(server: Server) -> None:
     entries += [{"resource": None}, {"resource": "x"}, "entry"]
     answer = server.call(body).json()
     assert "3 entries of this chart could not be read." in answer["cards"][0]["detail"]
-    (told,) = answer["extension"].values()
-    assert told["unread"] == {"not_a_resource": 3}
+    (reading,) = answer["extension"].values()
+    assert reading["unread"] == {"not_a_resource": 3}
 
 
 def test_resources_of_others_never_count(server: Server) -> None:
     body = request_for("dvt-likely")
     for entry in body["prefetch"]["observations"]["entry"]:
         entry["resource"]["subject"] = {"reference": "Patient/somebody-else"}
+    refused = server.call(body)
+    assert refused.status_code == 412
+    assert "somebody else" in refused.text
+    mine = request_for("dvt-likely")["prefetch"]["observations"]["entry"]
+    body["prefetch"]["observations"]["entry"] += [{"resource": {**one["resource"], "id": "x"}} for one in mine[:1]]
     answer = server.call(body).json()
-    assert answer["cards"] == []
-    (told,) = answer["extension"].values()
-    assert told["unread"]["other_patient"] == len(body["prefetch"]["observations"]["entry"])
+    (reading,) = answer["extension"].values()
+    assert reading["rows"]["another_patient"] == len(mine)
+    assert f"{len(mine)} entries not about this patient left out." in answer["cards"][0]["detail"]
 
 
 def test_unreadable_complaint_is_not_silence(server: Server) -> None:

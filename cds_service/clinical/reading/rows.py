@@ -103,7 +103,7 @@ class Rows:
         """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
-        if not (_only_lists(raw) or _is_identified(self._content, raw)):
+        if not (_only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)):
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
         return self._unless_hiding(name, raw)
 
@@ -113,6 +113,29 @@ class Rows:
             reason = "holds resources of its own that are not read"
             return self._not_understood(name, raw, UnreadKind.INVALID, reason, hidden)
         return RowState.NO_CONCERN, ""
+
+    def _is_identified(self, raw: Mapping[str, Any]) -> bool:
+        """Whether the codes of ``raw`` tell what it is about, for one that holds more than its head shows."""
+        head = ChartEntry({key: value for key, value in raw.items() if key not in _NOT_ITS_CODES}).head
+        return head is not None and head.look(self._content) is Look.IDENTIFIED
+
+    def _is_answered(self, raw: Mapping[str, Any]) -> bool:
+        """Whether a question that is not understood has an answer that is: a complaint named in a system we know.
+
+        A mere yes or no says nothing without its question.
+        """
+        parts = raw.get("component") or [raw]
+        return all(
+            self._is_known(part.get("code")) or self._is_known(part.get("valueCodeableConcept")) for part in parts
+        )
+
+    def _is_known(self, concept: Any) -> bool:
+        for coding in (concept or {}).get("coding") or ():
+            system, code = coding.get("system"), coding.get("code")
+            if system and code and self._content.knows_system(system):
+                kinds = {use.kind for use in self._content.uses(system, code)}
+                return kinds.isdisjoint(("present", "absent", "unknown"))
+        return False
 
     def _hidden_in(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
         """What contained resources that are not read may be about."""
@@ -186,12 +209,6 @@ class Rows:
 def _items(value: Any) -> list[Any]:
     """The items of a repeating element of a model, none if it is absent."""
     return list(value) if value else []
-
-
-def _is_identified(content: Content, raw: Mapping[str, Any]) -> bool:
-    """Whether the codes of ``raw`` tell what it is about, for one that holds more than its head shows."""
-    head = ChartEntry({key: value for key, value in raw.items() if key not in _NOT_ITS_CODES}).head
-    return head is not None and head.look(content) is Look.IDENTIFIED
 
 
 def _only_lists(raw: Mapping[str, Any]) -> bool:

@@ -133,6 +133,8 @@ class _Sorting:
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
         self._medications: list[ChartEntry] = []
+        self._unclear: list[tuple[int, ChartEntry, str]] = []
+        """Medicines of which it is not clear whose they are, with the reason. What they are is told at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Rows of no concern, by type."""
 
@@ -166,6 +168,8 @@ class _Sorting:
                 self._ledger.add(RowState.ENDED, kind, "an older version", older)
         for entry in self._medications:
             self._finish_medication(entry)
+        for number, entry, reason in self._unclear:
+            self._finish_unclear(number, entry, reason)
         for kind, entry in self._others if self.chart.clinical else ():
             self._finish_other(kind, entry)
         for kind, count in Counter(kind for kind, _ in self._others).items():
@@ -173,15 +177,27 @@ class _Sorting:
 
     def _finish_medication(self, entry: ChartEntry) -> None:
         """A Medication says what is taken to those that refer to it: they name it where it is not identified."""
+        look = self._look_at_medicine(entry)
+        state = {Look.OF_CONCERN: RowState.READ, Look.IDENTIFIED: RowState.NO_CONCERN}.get(look)
+        reason = "" if state else "no code that this service knows"
+        self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
+
+    def _finish_unclear(self, number: int, entry: ChartEntry, reason: str) -> None:
+        """Another medicine is of no concern, whosever it is."""
+        kind = entry.resource["resourceType"]
+        if self._look_at_medicine(entry) is Look.IDENTIFIED:
+            self._ledger.add(RowState.NO_CONCERN, kind)
+        else:
+            self._not_understood(kind, _name(kind, entry, number), UnreadKind.SUBJECT, reason, entry)
+
+    def _look_at_medicine(self, entry: ChartEntry) -> Look:
+        """What the codes and words of a medicine tell, with the Medications that it refers to."""
         raw = entry.resource
         medicine = medicine_of(raw, finder(raw, self.chart.medications, self.chart.owners))
-        is_ours = any(use.is_of_concern for use in uses_of_medicine(self._content, medicine))
-        if is_ours:
-            self._ledger.add(RowState.READ, "Medication")
-        elif identify(self._content, medicine) is Identity.OTHER:
-            self._ledger.add(RowState.NO_CONCERN, "Medication")
-        else:
-            self._ledger.add(RowState.NOT_UNDERSTOOD, "Medication", "no code that this service knows")
+        if any(use.is_of_concern for use in uses_of_medicine(self._content, medicine)):
+            return Look.OF_CONCERN
+        is_told = not medicine.why and identify(self._content, medicine) is Identity.OTHER
+        return Look.IDENTIFIED if is_told else Look.UNIDENTIFIED
 
     def _finish_other(self, kind: str, entry: ChartEntry) -> None:
         """What is of no concern counts only as a later version of a resource that is."""
@@ -200,6 +216,8 @@ class _Sorting:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
+        elif belongs.owner is Owner.UNCLEAR and kind in kinds.MEDICINES:
+            self._unclear.append((number, entry, belongs.reason))
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)

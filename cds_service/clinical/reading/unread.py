@@ -26,6 +26,7 @@ _DATES = (
     ("occurrenceDateTime",), ("period", "end"), ("recordedDate",), ("issued",),
 )  # fmt: skip
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
+_REAL_WORD = re.compile(r"[^\W\d_]{4}")
 _PAST = frozenset({"inactive", "remission", "resolved"})
 _OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
 _CATEGORIES = "observation-category"
@@ -61,7 +62,8 @@ class Describing:
     def _may_be_anything(self, resource: Any, found: Recognised) -> bool:
         kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
         # That a medicine is named where a complaint may stand does not tell that there is none.
-        aside = frozenset() if kind in MEDICINES else found.medicines
+        is_medicine = isinstance(kind, str) and kind in MEDICINES
+        aside = frozenset() if is_medicine else found.medicines
         if set(found.keys) - aside:
             return False
         if not isinstance(kind, str) or kind not in ALL or kind == "Bundle":
@@ -103,10 +105,15 @@ def _days_supplied(raw: Mapping[str, Any]) -> float:
 
 
 def _is_in_words(raw: Mapping[str, Any]) -> bool:
-    """Whether what it is about is said in words only, which the net has looked through."""
+    """Whether all that it is about is said in words, which the net has looked through; there must be a real one."""
     concept = raw.get("code")
-    text = concept.get("text") if isinstance(concept, Mapping) else None
-    return isinstance(concept, Mapping) and not concept.get("coding") and isinstance(text, str) and bool(text.strip())
+    if not isinstance(concept, Mapping) or concept.get("coding") or raw.get("component"):
+        return False
+    value = raw.get("valueCodeableConcept")
+    if value is not None and (not isinstance(value, Mapping) or value.get("coding")):
+        return False
+    text = concept.get("text")
+    return isinstance(text, str) and _REAL_WORD.search(text) is not None
 
 
 def _is_over(raw: Mapping[str, Any]) -> bool:

@@ -35,6 +35,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cds_service.ground.errors import WrongSetting
 from cds_service.hooks.register import tables as t
+from cds_service.hooks.register.private_file import keep_private
 from cds_service.hooks.register.quota import Quota, beyond
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow, TokenUse
 
@@ -278,6 +279,10 @@ def _json(value: Any) -> str:
 
 def _sqlite(url: URL, synchronous: str) -> Engine:
     engine = create_engine(url, hide_parameters=True, pool_size=5, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "do_connect")
+    def hide(*_: Any) -> None:
+        keep_private(Path(url.database or ""))
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

@@ -1,12 +1,14 @@
 """What uvicorn leaves open: headers without end, senders that never finish, and more connections than can be held.
 
 uvicorn limits neither the size of headers nor the time they may take, and a client that goes on sending after its
-answer, or never reads it, keeps its connection for as long as it likes.
+answer, or never reads it, keeps its connection for as long as it likes. It serves requests that name no host, or two.
 """
 
 from __future__ import annotations
 
+import re
 from asyncio import BaseTransport, TimerHandle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,10 +18,24 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 MOST_HEADERS = 100
+LONGEST_HOST = 261
+"""A name of 255 letters, a colon and a port."""
+_HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
 FRAMES_PER_BYTE = 8
 """A body in chunks of one byte each is six bytes to the byte; extensions and trailers could be any number."""
 LINGER_SECONDS = 2.0
 """How long what a client still sends after its answer is taken in, so that it can read the answer."""
+
+
+def _names_one_host(headers: Sequence[tuple[bytes, bytes]], version: str) -> bool:
+    """Whether the headers (names in lower case) say for which host the request is, and say it once (RFC 9112, 3.2).
+
+    Else a proxy could take it for one host and we for another. HTTP/1.0 need not say it.
+    """
+    hosts = [value.strip(b" \t") for name, value in headers if name == b"host"]
+    if not hosts:
+        return version == "1.0"
+    return len(hosts) == 1 and len(hosts[0]) <= LONGEST_HOST and _HOST.fullmatch(hosts[0]) is not None
 
 
 class Waiting:
@@ -130,6 +146,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if size > self.limits.bytes or len(self.headers) > MOST_HEADERS:
             self._refuse(b"431 Request Header Fields Too Large")
             raise ValueError("headers too large")
+        if not _names_one_host(self.headers, self.parser.get_http_version()):
+            self._refuse(b"400 Bad Request")
+            raise ValueError("no single host")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

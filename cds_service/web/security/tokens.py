@@ -18,6 +18,7 @@ from joserfc.jws import JWSRegistry
 from joserfc.jwt import decode
 
 from cds_service.ground.errors import Unauthorized
+from cds_service.ground.strict_json import has_key_twice
 from cds_service.hooks.clients.jwks import Key
 from cds_service.hooks.clients.model import Caller, Clients, TokenRules
 
@@ -86,14 +87,17 @@ def _token(authorization: str) -> str:
 
 
 def _part(token: str, number: int) -> dict[str, Any]:
-    """Header or claims, not verified yet."""
+    """Header or claims, not verified yet. With a key twice, two readers could believe two different things."""
     text = token.split(".")[number]
     try:
-        found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        document = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        found = orjson.loads(document)
     except ValueError:
         raise Unauthorized("no_jwt") from None
     if not isinstance(found, dict):
         raise Unauthorized("no_jwt")
+    if has_key_twice(document, found):
+        raise Unauthorized("key_twice")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ LABEL = Signer(kid="for-es512-only")
 SOUTHS = "posterior-knee-cds"
 """What the south's tokens are made out to."""
 NAN = b'{"exp": NaN}'
+TWICE_INSIDE = b'{"iss": "https://ehr.north.example", "x": [{"y": 1, "y": 2}]}'
 
 
 def hmac_token(url: str, secret: bytes, algorithm: str = "HS256") -> str:
@@ -56,6 +58,13 @@ def broken(url: str, number: int, change: Callable[[str], str]) -> str:
 def with_claims(url: str, raw: bytes) -> str:
     """A good signature over claims that are no object, or not JSON."""
     return NORTH.sign(NORTH.header(), raw)
+
+
+def with_key_twice(url: str, number: int, key: str, value: object) -> str:
+    """A good signature over a header (0) or claims (1) that hold ``key`` once more, at the end."""
+    parts = [json.dumps(NORTH.header()), json.dumps(NORTH.claims(url))]
+    parts[number] = f'{parts[number][:-1]}, "{key}": {json.dumps(value)}}}'
+    return NORTH.sign(parts[0].encode(), parts[1].encode())
 
 
 def moved_claims(url: str) -> str:
@@ -91,6 +100,12 @@ BAD: dict[str, tuple[str, Make]] = {
     "claims are a list": ("no_jwt", lambda url, trap: with_claims(url, b"[]")),
     "claims are no JSON": ("no_jwt", lambda url, trap: with_claims(url, b"nothing")),
     "claims with NaN": ("no_jwt", lambda url, trap: with_claims(url, NAN)),
+    "header with a key twice": ("key_twice", lambda url, trap: with_key_twice(url, 0, "alg", "none")),
+    "header with its key id twice": ("key_twice", lambda url, trap: with_key_twice(url, 0, "kid", "x")),
+    "claims with a key twice": ("key_twice", lambda url, trap: with_key_twice(url, 1, "iss", "https://x.example")),
+    "claims with the same twice": ("key_twice", lambda url, trap: with_key_twice(url, 1, "iss", ISSUER)),
+    "claims with an escaped key twice": ("key_twice", lambda url, trap: with_key_twice(url, 1, "\\u0065xp", T + 9)),
+    "claims with an unknown key twice": ("key_twice", lambda url, trap: with_claims(url, TWICE_INSIDE)),
     "too long": ("too_long", lambda url, trap: NORTH.token(url, sub="x" * 9000)),
     "alg none": ("no_jwt", lambda url, trap: unsigned(url, "none")),
     "alg none with a tail": ("algorithm", lambda url, trap: unsigned(url, "none", "AAAA")),

@@ -255,6 +255,10 @@ def test_no_token_goes_over_plain_http(monkeypatch: pytest.MonkeyPatch, origin: 
             assert answer.status_code == 412
             assert "over https" in answer.text
             assert 'knee_cds_lacking_total{key="observations",why="plain_http"}' in server.get("/metrics").text
+            lacking = request_for("dvt-likely") | {key: call(url)[key] for key in ("fhirServer", "fhirAuthorization")}
+            del lacking["prefetch"]["procedures"]
+            (told,) = server.call(lacking).json()["extension"].values()
+            assert told["parts"] == {"procedures": {"state": "missing", "why": "plain_http"}}
         made = transport("127.0.0.0/8")
         assert why(made, f"{url}/Patient/x", TOKEN) == "plain_http"
         assert resolver.asked == []

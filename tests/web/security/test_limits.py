@@ -115,6 +115,61 @@ def test_headers_that_have_not_ended_are_431_already(strict: Server, name: str) 
         assert read_all(connection).startswith(b"HTTP/1.1 431 ")
 
 
+HOSTS_REFUSED = {
+    "none": (b"1.1", []),
+    "two": (b"1.1", [b"Host: x", b"Host: y"]),
+    "the same twice": (b"1.1", [b"Host: x", b"host: x"]),
+    "two, one empty": (b"1.1", [b"Host: x", b"Host:"]),
+    "empty": (b"1.1", [b"Host:"]),
+    "blank inside": (b"1.1", [b"Host: a b"]),
+    "two in one": (b"1.1", [b"Host: a,b"]),
+    "an address": (b"1.1", [b"Host: http://x/"]),
+    "a path": (b"1.1", [b"Host: x/y"]),
+    "a user": (b"1.1", [b"Host: a@x"]),
+    "a query": (b"1.1", [b"Host: x?y"]),
+    "port of letters": (b"1.1", [b"Host: x:http"]),
+    "two ports": (b"1.1", [b"Host: x:1:2"]),
+    "only a port": (b"1.1", [b"Host: :80"]),
+    "open bracket": (b"1.1", [b"Host: [::1"]),
+    "markup": (b"1.1", [b"Host: <x>"]),
+    "not ASCII": (b"1.1", [b"Host: \xc3\xa4.example"]),
+    "endless": (b"1.1", [b"Host: " + b"a" * 300]),
+    "two in HTTP/1.0": (b"1.0", [b"Host: x", b"Host: y"]),
+    "malformed in HTTP/1.0": (b"1.0", [b"Host: a b"]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTS_REFUSED)
+def test_a_request_that_names_no_single_host_is_400(strict: Server, name: str) -> None:
+    version, hosts = HOSTS_REFUSED[name]
+    body = orjson.dumps(good_call())
+    rest = [b"Content-Type: application/json", b"Content-Length: %d" % len(body)]
+    for start in (b"GET /cds-services HTTP/", f"POST {PATH} HTTP/".encode()):
+        sent = [start + version, *hosts, *(rest if start.startswith(b"POST") else ())]
+        with connected(strict) as connection:
+            connection.sendall(b"\r\n".join(sent) + b"\r\n\r\n" + (body if start.startswith(b"POST") else b""))
+            answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 400 "), answer[:80]
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert b"cards" not in answer
+        assert b"services" not in answer
+    assert is_served(strict)
+
+
+@pytest.mark.parametrize(
+    ("version", "host"),
+    [
+        (b"1.1", b"Host: cds.example"), (b"1.1", b"HOST:x:8000"), (b"1.1", b"Host: 10.0.0.1:8000 "),
+        (b"1.1", b"Host: [::1]:8000"), (b"1.1", b"Host: [2001:db8::1]"), (b"1.1", b"Host: cds_1.local:"),
+        (b"1.1", b"host: CDS.Example."), (b"1.0", b"Host: x"), (b"1.0", b"X: y"),
+    ],
+)  # fmt: skip
+def test_lawful_hosts_are_served(strict: Server, version: bytes, host: bytes) -> None:
+    with connected(strict) as connection:
+        connection.sendall(b"GET /cds-services HTTP/" + version + b"\r\n" + host + b"\r\nConnection: close\r\n\r\n")
+        assert read_all(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_headers_within_the_limit_pass(strict: Server) -> None:
     assert requests.get(f"{strict.url}/health/live", headers={"X": "a" * 7_000}, timeout=10).status_code == 200
 

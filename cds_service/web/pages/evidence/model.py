@@ -13,7 +13,7 @@ from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt
 from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
 
 NOT_REVIEWED = "not reviewed by a clinician"
-_VIRTUAL = {
+VIRTUAL_WORDS = {
     DVT_SUSPECTED: f"DVT is suspected (see {DVT_RULE})",
     AGE_UNDER_18: "the patient is under 18",
     RUPTURED_CYST_KNOWN: "a ruptured Baker's cyst is known, by diagnosis or scan",
@@ -254,7 +254,7 @@ def logic_of(content: Content, when: Condition) -> Logic:
     """A condition in words; an unknown finding satisfies none of it."""
     kind: Literal["all", "any"] = "all" if when.all else "any"
     parts = tuple(
-        Logic(words=_VIRTUAL.get(part) or content.findings[part].name)
+        Logic(words=VIRTUAL_WORDS.get(part) or content.findings[part].name)
         if isinstance(part, str)
         else logic_of(content, part)
         for part in (when.all or when.any)

@@ -1,0 +1,168 @@
+"""The ledger: every row is accounted for, and none that became unintelligible takes a card away in silence."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cds_service.clinical.record import Record, RowState
+from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy
+from cds_service.hooks.examples import as_request
+from cds_service.hooks.messages import Card, HookRequest
+from cds_service.hooks.prefetch import gather
+from cds_service.hooks.service import Answer
+from tests.conftest import NOW, bundle, shipped_service, stories
+from tests.mutations import ANYTHING, FAULTS, HARMLESS, mutate, written
+from tests.unintelligible import WAYS
+
+NAMES = sorted(stories())
+URGENT = [name for name in NAMES if stories()[name]["urgent"]]
+ROWS_OF_CONCERN = (
+    "Observation",
+    "Condition",
+    "Procedure",
+    "MedicationRequest",
+    "MedicationStatement",
+    "ServiceRequest",
+)
+SAYS_WHY = (
+    "could not be read",
+    "cannot be excluded",
+    "Not judged",
+    "not understood",
+    "not available",
+    "could not be identified",
+)
+
+
+def judged(body: dict[str, Any]) -> Answer:
+    """The answer to a call. Raises NothingToJudgeBy for 412."""
+    request = HookRequest.model_validate(orjson.loads(orjson.dumps(body)))
+    return shipped_service().answer(request, gather(request.prefetch), NOW)
+
+
+def rows_of(body: dict[str, Any]) -> list[tuple[list[Any], int]]:
+    """Each row of the prefetched Bundles as its list and its place."""
+    lists = [value["entry"] for value in body["prefetch"].values() if isinstance(value, dict) and "entry" in value]
+    return [(entries, place) for entries in lists for place in range(len(entries))]
+
+
+def balance(record: Record) -> None:
+    assert sum(line.count for line in record.ledger) == record.entries
+    assert all(line.count > 0 for line in record.ledger)
+    assert len({(line.state, line.resource, line.reason) for line in record.ledger}) == len(record.ledger)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_of_an_example_is_accounted_for(name: str) -> None:
+    body = as_request(bundle(name), str(uuid4()))
+    record = judged(body).assessment.record
+    balance(record)
+    assert record.entries == len(rows_of(body)) + 1  # and the Patient
+
+
+def test_each_state_is_reached() -> None:
+    reached = {
+        line.state for name in NAMES for line in judged(as_request(bundle(name), str(uuid4()))).assessment.record.ledger
+    }
+    assert reached == set(RowState)
+
+
+def check_balance(name: str, dice: Random) -> None:
+    """However a chart is damaged, the sum of the ledger is the number of its rows."""
+    body = as_request(bundle(name), str(uuid4()))
+    mutate(dice, body, (*ANYTHING, *FAULTS, *HARMLESS), 6)
+    try:
+        request = HookRequest.model_validate(orjson.loads(written(body)))
+        prefetched = gather(request.prefetch)
+        record = shipped_service().answer(request, prefetched, NOW).assessment.record
+    except (KneeCdsError, ValueError):  # refused as a whole, with an error
+        return
+    balance(record)
+    assert record.entries == len(prefetched.entries)
+
+
+@given(name=st.sampled_from(NAMES), dice=st.randoms(use_true_random=True))
+@settings(max_examples=400)
+def test_the_ledger_balances_for_damaged_charts(name: str, dice: Random) -> None:
+    check_balance(name, dice)
+
+
+@pytest.mark.long
+@given(name=st.sampled_from(NAMES), dice=st.randoms(use_true_random=True))
+@settings(max_examples=20_000)
+def test_the_ledger_balances_for_many_more(name: str, dice: Random) -> None:
+    check_balance(name, dice)
+
+
+def changed(name: str, place: int, way: str) -> dict[str, Any]:
+    """A call with one row of an example made unintelligible."""
+    body: dict[str, Any] = orjson.loads(orjson.dumps(as_request(bundle(name), str(uuid4()))))
+    entries, at = rows_of(body)[place]
+    entries[at] = WAYS[way](entries[at])
+    return body
+
+
+def check_states(name: str, place: int, way: str) -> None:
+    """A row of concern ends as read or as not understood, whatever was done to it."""
+    whole = as_request(bundle(name), str(uuid4()))
+    before = judged(whole).assessment.record
+    try:
+        after = judged(changed(name, place, way)).assessment.record
+    except NothingToJudgeBy:
+        return
+    for state in (RowState.NO_CONCERN, RowState.ANOTHER_PATIENT, RowState.ENDED):
+        assert after.rows(state) <= before.rows(state), f"{way}: one more row is {state}"
+
+
+def silent_about(before: tuple[Card, ...], after: tuple[Card, ...]) -> str:
+    """What is wrong with the cards of a damaged chart; empty if nothing is."""
+    if not after:
+        return "no card at all"
+    lost = {card.rule for card in before if card.indicator != "info"} - {card.rule for card in after}
+    lowered = [
+        card.rule
+        for card in before
+        if card.indicator == "critical" and card.rule in {c.rule for c in after if c.indicator == "warning"}
+    ]
+    if not (lost or lowered):
+        return ""
+    words = " ".join(f"{card.summary} {card.detail}" for card in after)
+    return "" if any(said in words for said in SAYS_WHY) else f"{sorted(lost) or lowered} lost without a word"
+
+
+def check_cards(name: str) -> int:
+    """Each row of an example made unintelligible in every way, one at a time. Returns how many charts were judged."""
+    before = judged(as_request(bundle(name), str(uuid4()))).cards
+    places = len(rows_of(as_request(bundle(name), str(uuid4()))))
+    wrong = []
+    for place in range(places):
+        for way in WAYS:
+            try:
+                after = judged(changed(name, place, way)).cards
+            except NothingToJudgeBy:
+                continue  # 412 is an answer that says what is lacking
+            if said := silent_about(before, after):
+                wrong.append(f"row {place}, {way}: {said}")
+    assert not wrong, f"{name}: {len(wrong)} of {places * len(WAYS)}: " + "; ".join(wrong[:8])
+    return places * len(WAYS)
+
+
+@pytest.mark.parametrize("name", URGENT)
+def test_no_unintelligible_row_hides_an_urgent_card(name: str) -> None:
+    assert check_cards(name) >= 20
+
+
+@given(name=st.sampled_from(URGENT), place=st.integers(0, 60), way=st.sampled_from(sorted(WAYS)))
+@settings(max_examples=300)
+def test_a_row_of_concern_is_read_or_not_understood(name: str, place: int, way: str) -> None:
+    kinds = [entries[at]["resource"]["resourceType"] for entries, at in rows_of(as_request(bundle(name), "x"))]
+    place %= len(kinds)
+    if kinds[place] in ROWS_OF_CONCERN:
+        check_states(name, place, way)
