@@ -13,7 +13,7 @@ from cds_service.clinical.systems import System, Systems
 LegSide = Literal["right", "left", "both"]
 Relation = Literal["exact", "narrower", "broader", "question", "not"]
 UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
-UseStatus = Literal["", "possible", "past", "absent"]
+UseStatus = Literal["", "possible", "past", "absent", "due", "weeks"]
 
 _CODES_REMEMBERED = 32_768
 _HL7_SYSTEMS = (
@@ -32,7 +32,8 @@ class CodeUse:
 
     ``stem`` is the length of the code it was written with; ``endings`` say which leg a longer ICD code names.
     ``substance``: the drug that the code of a medicine names; empty for a class of drugs.
-    ``status``: what the code itself says of it: only possible, past, or that it is not there. Empty: it is there.
+    ``status``: what the code itself says of it: only possible, past, that it is not there, or that the value beside
+    it is the date at which it is due to end, or its age in weeks. Empty: it is there.
     """
 
     kind: UseKind
@@ -151,7 +152,12 @@ class CodeIndex:
 
     def find_anywhere(self, code: str) -> tuple[CodeUse, ...]:
         """What ``code`` means in any of our systems, for a code whose own system is not known."""
-        return tuple(dict.fromkeys(use for address in self._tables for use in self._find(address, code)))
+        places = [address for address in self._tables if self._may_hold(address, code)]
+        return tuple(dict.fromkeys(use for address in places for use in self._find(address, code)))
+
+    def _may_hold(self, address: str, code: str) -> bool:
+        system = self._systems.of(address)
+        return system is None or system.may_be_of_it(code)
 
     def _find_current(self, address: str, code: str) -> tuple[CodeUse, ...]:
         return () if self.is_sequela(address, code) else self.find(address, code)
@@ -188,7 +194,8 @@ class CodeIndex:
         system = self._systems.of(address)
         if system is None:
             return address in self._tables or address.startswith(_HL7_SYSTEMS)
-        return system.holds_none or system.uri in self._tables or bool(system.base)
+        has_codes = system.uri in self._tables or bool(system.base)
+        return system.holds_none or (has_codes and not system.in_part)
 
     def _find(self, address: str, code: str) -> tuple[CodeUse, ...]:
         system = self._systems.of(address)

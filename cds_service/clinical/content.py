@@ -123,6 +123,7 @@ class SystemEntry(Content_):
     own: tuple[str, ...] = ()
     holds_none: bool = False
     medicines: bool = False
+    in_part: bool = False
     source: PlainText = Field(min_length=3)
     note: str = ""
 

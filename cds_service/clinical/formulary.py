@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.medicine_names import MedicineName, MedicineNames
 from cds_service.clinical.names import ANTICOAGULANT
@@ -21,16 +22,18 @@ class Formulary:
         self.names = MedicineNames(names)
         self._systems = systems
         self._told_apart: set[tuple[str, str]] = set()
+        self._local: set[tuple[str, str, str, str]] = set()
         self._above: set[tuple[str, str]] = set()
         for table in tables:
             for row in table.rows:
-                if row.use.key != ANTICOAGULANT:
-                    continue
                 system = systems.by_key[row.system]
                 plain = system.normal(row.code)
-                if row.use.relation == "not":
+                is_not = row.use.relation == "not"
+                if is_not and row.use.substance:
+                    self._local.add((system.key, plain, row.use.key, row.use.substance))
+                elif row.use.key == ANTICOAGULANT and is_not:
                     self._told_apart.add((system.key, plain))
-                elif _is_classification(system):
+                elif row.use.key == ANTICOAGULANT and _is_classification(system):
                     self._above.update((system.key, plain[:length]) for length in range(1, len(plain)))
 
     def findings_named_in(self, text: str) -> frozenset[str]:
@@ -45,6 +48,17 @@ class Formulary:
         plain = system.normal(code)
         lengths = range(1, len(plain) + 1) if system.is_tree else (len(plain),)
         return any((system.key, plain[:length]) in self._told_apart for length in lengths)
+
+    def is_local(self, use: CodeUse, routes: Iterable[Iterable[tuple[str, str]]]) -> bool:
+        """Whether a drug acts only where it is given, by every one of ``routes`` (system and code): an eye drop."""
+        listed = [[(self._systems.of(address), code) for address, code in route] for route in routes]
+        return bool(use.substance and listed) and all(
+            any(
+                system is not None and (system.key, system.normal(code), use.key, use.substance) in self._local
+                for system, code in route
+            )
+            for route in listed
+        )
 
     def is_wide_class(self, address: str, code: str) -> bool:
         """Whether the code names a class that holds medicines of ours and others: all antithrombotic agents."""

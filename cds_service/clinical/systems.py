@@ -38,6 +38,7 @@ class System:
         own: codes, normalised, that are this system's own although nothing here is said about them.
         holds_none: it holds none of our findings.
         medicines: its codes are those of medicines, so that words beside one say which it is.
+        in_part: our codes of it are so few that a code which is none of them does not tell that it is of no concern.
     """
 
     key: str
@@ -50,6 +51,7 @@ class System:
     own: frozenset[str] = frozenset()
     holds_none: bool = False
     medicines: bool = False
+    in_part: bool = False
 
     @property
     def is_tree(self) -> bool:
@@ -65,6 +67,11 @@ class System:
             return _icd9(code)
         return _ndc(code) if self.notation == "ndc" else code
 
+    def may_be_of_it(self, code: str) -> bool:
+        """Whether ``code``, with or without its dots and in any case, is written as codes of this system are."""
+        loose = _loose(self.shape) if self.shape is not None else None
+        return loose is None or bool(loose.fullmatch(code.strip().upper() if self.notation == "tree" else code.strip()))
+
     def malformed(self, codes: Sequence[str]) -> list[tuple[int, str]]:
         """Which of ``codes``, as they are written in our content, cannot be one: their places, and why."""
         checks: list[tuple[Callable[[str], object], str]] = []
@@ -78,6 +85,12 @@ class System:
             if not all(map(holds, codes)):
                 return [(place, f"{code}: {why}") for place, code in enumerate(codes) if not holds(code)]
         return []
+
+
+@lru_cache(maxsize=256)
+def _loose(shape: re.Pattern[str]) -> re.Pattern[str]:
+    """The same shape where dots may be missing, as in many records."""
+    return re.compile(shape.pattern.replace(r"\.", r"\.?"), re.IGNORECASE)
 
 
 def _loinc_holds(code: str) -> bool:

@@ -144,7 +144,8 @@ def test_every_listed_code_is_an_anticoagulant_or_told_apart(content: Content) -
     count = 0
     for table in content.tables.values():
         for row in table.rows:
-            if row.use.key != ANTICOAGULANT:
+            is_route = row.use.relation == "not" and row.use.substance
+            if row.use.key != ANTICOAGULANT or is_route:
                 continue
             count += 1
             uri = content.systems.by_key[row.system].uri
@@ -447,6 +448,41 @@ def test_a_stop_of_one_drug_ends_no_other(content: Content) -> None:
 )
 def test_oestrogens_and_cancer_treatment(content: Content, code: Resource, finding: str) -> None:
     assert {key for key, _, _ in facts(read(content, *inline(code)))} == {finding}
+
+
+VAGINAL, TRANSDERMAL, ORAL, TOPICAL = "16857009", "45890007", "26643006", "6064005"
+
+
+@pytest.mark.parametrize(
+    ("code", "routes", "finding"),
+    [
+        (said(RXNORM, "4083"), [VAGINAL], ""),
+        (said(RXNORM, "4083"), [TRANSDERMAL], ""),
+        (said(RXNORM, "4083"), [ORAL], "oestrogen_use"),
+        (said(RXNORM, "4083"), [VAGINAL, ORAL], "oestrogen_use"),
+        (said(RXNORM, "4083"), [VAGINAL, None], "oestrogen_use"),
+        (said(RXNORM, "4083"), [], "oestrogen_use"),
+        (said(ATC, "G03CA03"), [VAGINAL], ""),
+        (said(RXNORM, "4124"), [VAGINAL], "oestrogen_use"),  # the ring
+        (said(RXNORM, "5224"), [TOPICAL], ""),
+        (said(RXNORM, "5224"), ["54485002"], ""),
+        (said(RXNORM, "5224"), [ORAL], ANTICOAGULANT),
+        (said(RXNORM, "11289"), [TOPICAL], ANTICOAGULANT),  # no such thing: a wrong route
+    ],
+)
+def test_a_route_tells_local_use(content: Content, code: Resource, routes: list[str | None], finding: str) -> None:
+    dosages = [{"route": concept((SNOMED, one))} if one else {"text": "daily"} for one in routes]
+    for kind, fields in (
+        ("MedicationRequest", {"dosageInstruction": dosages}),
+        ("MedicationStatement", {"dosage": dosages}),
+        ("MedicationDispense", {"dosageInstruction": dosages}),
+    ):
+        record = read(content, medicine(kind, medicationCodeableConcept=code, **(fields if dosages else {})))
+        assert {key for key, _, _ in facts(record)} == ({finding} if finding else set())
+        assert not record.unread
+    if len(dosages) == 1:
+        given = medicine("MedicationAdministration", medicationCodeableConcept=code, dosage=dosages[0])
+        assert {key for key, _, _ in facts(read(content, given))} == ({finding} if finding else set())
 
 
 @pytest.mark.parametrize("code", ["L01XX33", "L01XF01", "L04AX03", "G03AC09"])

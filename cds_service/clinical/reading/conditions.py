@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT
+from cds_service.clinical.reading.certainty import Certainty, only_partly_known, uses_by_certainty
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, contained_body_structures, place_of, uses_of
-from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, meant, state
+from cds_service.clinical.reading.statements import Statement, Trouble, lost_place, meant, possible_only, state
 from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, VERIFICATION, words_of
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
@@ -24,9 +26,10 @@ _CURRENT = frozenset({"active", "recurrence", "relapse"})
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What both readings of one Condition share."""
+    """What both readings of one Condition share. ``uses``: what those of its codes mean of which all this is so."""
 
     model: Any
+    uses: tuple[CodeUse, ...]
     name: str
     place: Place
     onset: When | None
@@ -34,6 +37,7 @@ class _Said:
     possible: bool
     refuted: bool
     past: bool
+    reasoned: bool
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
@@ -50,6 +54,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     sites = [*(model.bodySite or ()), *contained_body_structures(model)]
     said = _Said(
         model=model,
+        uses=(),
         name=name,
         place=place_of(content, sites).joined(place_of(content, [model.code], in_code=True)),
         onset=_onset(model, name, findings),
@@ -57,9 +62,32 @@ def read(model: Any, name: str, findings: Findings) -> None:
         possible=verification in _POSSIBLE,
         refuted=verification == "refuted",
         past=_is_over(model, name, findings),
+        reasoned=_is_reasoned(model),
     )
-    _read_findings(said, findings)
-    _read_diagnoses(said, findings)
+    by_certainty = uses_by_certainty(content, model.code)
+    if Certainty.UNKNOWN in by_certainty:
+        reason = "says how certain it is in a way that this service does not know"
+        findings.report(name, [Trouble(UnreadKind.STATUS, reason, _about(content, model.code))])
+    for certainty, uses in by_certainty.items():
+        one = _as_certain(replace(said, uses=uses), certainty)
+        _read_findings(one, findings)
+        _read_diagnoses(one, findings)
+    if reason := only_partly_known(content, model.code):
+        findings.report(name, [Trouble(UnreadKind.SYSTEM, reason, _about(content, model.code))])
+
+
+def _as_certain(said: _Said, certainty: Certainty) -> _Said:
+    """What its statuses say, and what the codes say themselves: of two, what is less certain counts.
+
+    A code that is marked as excluded says that it is not there. That is no clinician's reason, so it closes nothing.
+    """
+    return replace(
+        said,
+        possible=said.possible or certainty in (Certainty.POSSIBLE, Certainty.UNKNOWN),
+        refuted=said.refuted or certainty is Certainty.ABSENT,
+        past=said.past or certainty is Certainty.PAST,
+        reasoned=said.reasoned and certainty is not Certainty.ABSENT,
+    )
 
 
 def _words(concept: Any, system: str) -> frozenset[str]:
@@ -136,7 +164,7 @@ def _says_it_abated(model: Any) -> bool:
 
 def _read_findings(said: _Said, findings: Findings) -> None:
     content = findings.content
-    uses = uses_of(content, said.model.code)
+    uses = said.uses
     held = meant(content, uses, said.place, answered=False)
     findings.report(said.name, lost_place(uses, held, said.place))
     if said.past:
@@ -153,7 +181,8 @@ def _read_findings(said: _Said, findings: Findings) -> None:
     if said.possible:
         # "Possible" is not "present": it may raise urgency, so symptoms and signs keep it for red flags only.
         kept = [one for one in statements if content.findings[one.key].kind in ("symptom", "sign", "history")]
-        findings.set_aside += ["Condition only possible"] * (len(kept) < len(statements))
+        lost = [one for one in statements if one not in kept]
+        findings.report(said.name, possible_only(one.key for one in lost if one.status is Status.PRESENT))
         statements = kept
     for one in statements:
         provisional = said.possible and one.key != SUSPECTED_DVT
@@ -161,7 +190,7 @@ def _read_findings(said: _Said, findings: Findings) -> None:
 
 
 def _read_diagnoses(said: _Said, findings: Findings) -> None:
-    uses = uses_of(findings.content, said.model.code)
+    uses = said.uses
     stands = DiagnosisState.PAST if said.past else DiagnosisState.CURRENT
     if said.refuted:
         stands = DiagnosisState.REFUTED
@@ -182,7 +211,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
             said.name,
             state=stands,
             possible=possible,
-            reasoned=_is_reasoned(said.model),
+            reasoned=said.reasoned,
         )
 
 

@@ -71,6 +71,18 @@ def is_past(value: Any, now: datetime) -> bool:
     return _span(when.text)[1] <= now.date()
 
 
+def day_of(value: Any) -> date | None:
+    """The latest day that a FHIR date or dateTime can mean, wherever it lies; None if there is none."""
+    if isinstance(value, datetime):
+        return value.date()
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return _span(str(value)[:_WHOLE_DAY])[1]
+    except ValueError:
+        return None
+
+
 def still_going(start: When | None, now: datetime) -> When | None:
     """A period without an end: it may reach to now, and began when it says."""
     return When(now.date(), start.text, start.earliest, None, start.ahead) if start else None

@@ -14,7 +14,9 @@ def diagnosed(uses: Iterable[CodeUse], place: Place) -> list[tuple[str, Side]]:
     """(cause, side) for every cause that ``uses`` name at ``place``: a broader code only where a place narrows it."""
     found: dict[str, Side] = {}
     for use in uses:
-        if use.kind != "cause" or (use.relation == "broader" and place.sites.isdisjoint(use.narrowed_by)):
+        if use.kind != "cause" or use.status or use.relation == "question":
+            continue
+        if use.relation == "broader" and place.sites.isdisjoint(use.narrowed_by):
             continue
         side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
         if found.get(use.key, Side.UNKNOWN) is Side.UNKNOWN:

@@ -60,6 +60,7 @@ class Findings:
         self.today = now.date()
         self.age = patient.age_on(self.today)
         self.birth = patient.birth
+        self.sex = patient.sex
         self.facts: list[Fact] = []
         self.diagnoses: list[Diagnosis] = []
         self.orders: list[PlacedOrder] = []

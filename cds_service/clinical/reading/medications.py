@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.reading.dates import lasting
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place
+from cds_service.clinical.reading.places import Place, codings
 from cds_service.clinical.reading.statements import Trouble, meant, state
 from cds_service.clinical.record import Status, Stop, UnreadKind, When
 
@@ -64,6 +64,8 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> 
     """Everything one validated resource says. ``uses``: what its medicine is."""
     content = findings.content
     kind = model.get_resource_type()
+    routes = [list(codings(route)) for route in _routes(model)]
+    uses = [use for use in uses if not content.formulary.is_local(use, routes)]
     held = meant(content, uses, Place(), answered=False)
     taking = _READERS[kind](model, name, findings)
     if model.status in _STOPPED.get(kind, ()) or (kind == "MedicationRequest" and model.doNotPerform):
@@ -78,6 +80,13 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> 
     for said in statements:
         substance = drugs.get(said.key, "")
         findings.add([said], name, taking.clinical, taking.recorded, ongoing=taking.running, substance=substance)
+
+
+def _routes(model: Any) -> Iterator[Any]:
+    """The route of each dosage; None where one has none."""
+    dosages = getattr(model, "dosageInstruction", None) or getattr(model, "dosage", None) or []
+    for one in dosages if isinstance(dosages, list) else [dosages]:
+        yield one.route
 
 
 def _leave_out(model: Any, kind: str, name: str, findings: Findings, held: Iterable[CodeUse]) -> None:

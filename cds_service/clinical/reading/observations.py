@@ -8,6 +8,7 @@ from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Measure
+from cds_service.clinical.reading import pregnancy
 from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed
 from cds_service.clinical.reading.findings import Findings
@@ -120,6 +121,9 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     """One code with its value: an Observation or a component."""
     findings, content = context.findings, context.findings.content
     uses = uses_of(content, part.code)
+    if kind := pregnancy.timed(uses):
+        pregnancy.read(kind, part, source, findings, context.clinical, provisional=context.provisional)
+        return
     asked = [use for use in uses if use.kind == "finding"]
     answered = _has_value(part) or bool(part.interpretation)
     held = meant(content, asked, context.place, answered=answered)

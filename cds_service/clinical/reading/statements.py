@@ -69,6 +69,12 @@ def state(
     troubles: list[Trouble] = []
     for use in uses:
         finding = content.findings[use.key]
+        if use.status and not (status is Status.PRESENT and _is_stated_by_itself(content, use)):
+            troubles += possible_only([use.key]) if use.status == "possible" and status is Status.PRESENT else []
+            continue
+        if use.status == "absent":
+            statements[use.key] = Statement(use.key, Status.ABSENT, Side.BODY)
+            continue
         if status is Status.ABSENT and (use.relation == "narrower" or finding.absence_ignored):
             continue  # no bucket-handle tear is not "no injury"; some absences must never be read
         if use.anywhere and place.stated and not place.understood:
@@ -89,6 +95,20 @@ def state(
             side = earlier.side
         statements[use.key] = Statement(use.key, status, side)
     return list(statements.values()), troubles
+
+
+def _is_stated_by_itself(content: Content, use: CodeUse) -> bool:
+    """Whether a code that says of itself how things stand states a finding: its absence, or a past that counts."""
+    finding = content.findings[use.key]
+    if use.status == "absent":
+        return finding.side == "body" and not finding.absence_ignored
+    return use.status == "past" and finding.past_counts
+
+
+def possible_only(keys: Iterable[str]) -> list[Trouble]:
+    """Risks that are recorded as possible only. They are no facts, and they are not none."""
+    named = tuple(sorted(set(keys)))
+    return [Trouble(UnreadKind.STATUS, "is recorded as possible only", named)] if named else []
 
 
 def answer_in(content: Content, concept: Any) -> Status | None:

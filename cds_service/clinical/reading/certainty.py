@@ -1,0 +1,74 @@
+"""How certain a single code of a Condition is: by what it means, and by the marks that German records put on it.
+
+In ICD-10-GM a diagnosis carries its Diagnosesicherheit on the coding: excluded, suspected, state after, confirmed.
+Codings beside it are translations of the same statement, so one mark holds for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from cds_service.clinical.code_index import CodeUse, UseStatus
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading.places import codings, uses_of
+
+_NAME = "diagnosesicherheit"
+"""What the addresses of the extension hold, whoever publishes it."""
+
+
+class Certainty(StrEnum):
+    """What a code says of the finding it names."""
+
+    PRESENT = "present"
+    POSSIBLE = "possible"
+    PAST = "past"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+_MARKS: Mapping[str, Certainty] = {
+    "G": Certainty.PRESENT,
+    "V": Certainty.POSSIBLE,
+    "Z": Certainty.PAST,
+    "A": Certainty.ABSENT,
+}
+_BY_STATUS: Mapping[UseStatus, Certainty] = {
+    "possible": Certainty.POSSIBLE,
+    "past": Certainty.PAST,
+    "absent": Certainty.ABSENT,
+}
+
+
+def uses_by_certainty(content: Content, concept: Any) -> dict[Certainty, tuple[CodeUse, ...]]:
+    """What the codes of ``concept`` mean, by how certain that is; always at least one group, which may be empty."""
+    marked = _marked(concept)
+    found: dict[Certainty, list[CodeUse]] = {}
+    for use in uses_of(content, concept):
+        own = _BY_STATUS.get(use.status, Certainty.PRESENT)
+        # "Excluded" of a history is no statement of today: what the code says by itself then stands.
+        certainty = marked if own is Certainty.PRESENT else own
+        found.setdefault(certainty, []).append(replace(use, status=""))
+    return {certainty: tuple(uses) for certainty, uses in found.items()} or {marked: ()}
+
+
+def _marked(concept: Any) -> Certainty:
+    """The one mark on its codings; PRESENT where there is none, UNKNOWN where it is none of the list, or several."""
+    marks = set()
+    for coding in (concept.coding if concept is not None else None) or ():
+        for extension in coding.extension or ():
+            if _NAME in str(extension.url or "").lower().replace("-", ""):
+                value = extension.valueCoding
+                code = value.code if value is not None else extension.valueCode
+                marks.add(_MARKS.get(str(code or "").strip().upper(), Certainty.UNKNOWN))
+    if not marks:
+        return Certainty.PRESENT
+    return marks.pop() if len(marks) == 1 else Certainty.UNKNOWN
+
+
+def only_partly_known(content: Content, concept: Any) -> str:
+    """Why a concept whose codes are ours may not be understood as a whole; empty if it is."""
+    known = [content.knows_system(system) for system, code in codings(concept) if content.uses(system, code)]
+    return "is coded in a system that this service knows in part only" if known and not any(known) else ""
