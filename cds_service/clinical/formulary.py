@@ -27,7 +27,7 @@ class Formulary:
         for table in tables:
             for row in table.rows:
                 system = systems.by_key[row.system]
-                plain = system.normal(row.code)
+                plain = row.plain
                 is_not = row.use.relation == "not"
                 if is_not and row.use.substance:
                     self._local.add((system.key, plain, row.use.key, row.use.substance))

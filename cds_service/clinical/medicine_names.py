@@ -21,6 +21,8 @@ Where = Literal["anywhere", "medicines"]
 _LONGEST_TEXT = 4_000
 _SHORTEST_STEM = 7
 _WORD = re.compile(r"[^\W_]+")
+_ACCENTS = re.compile(r"[\u0300-\u036f\u3099\u309a]")
+"""Combining accents, and the voicing marks of kana."""
 _NO_BLANKS = re.compile(r"[぀-ヿ㐀-鿿]")
 """Kana and Chinese characters."""
 
@@ -61,14 +63,18 @@ class MedicineNames:
 
     def findings_in(self, text: str, *, in_medicine: bool) -> frozenset[str]:
         """What taking the medicines named in ``text`` would show. ``in_medicine``: the text names a medicine."""
-        named = self._named_in(_plain(text[:_LONGEST_TEXT]))
+        named = self._named_in(_plain(text[:_LONGEST_TEXT])[:_LONGEST_TEXT])
         return frozenset(
             one.finding for one in named if one.finding != NONE and (in_medicine or one.where == "anywhere")
         )
 
     def _named_in(self, plain: str) -> Iterator[MedicineName]:
         words = _WORD.findall(plain)
-        place = 0
+        different = set(words)
+        may_hold = not self._phrases.keys().isdisjoint(different) or any(
+            word[:_SHORTEST_STEM] in self._stems for word in different
+        )
+        place = 0 if may_hold else len(words)  # nearly all texts name none
         while place < len(words):
             found, length = self._at(words, place)
             if found is not None:
@@ -119,5 +125,6 @@ def _mistake(cells: list[str], seen: set[str]) -> str:
 
 def _plain(text: str) -> str:
     """Lower case without accents; full-width and half-width forms are the same."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+    if text.isascii():
+        return text.lower()
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
