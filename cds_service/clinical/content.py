@@ -123,6 +123,7 @@ class SystemEntry(Content_):
     lender: str = ""
     own: tuple[str, ...] = ()
     holds_none: bool = False
+    medicines: bool = False
     in_part: bool = False
     medicines: bool = False
     source: PlainText = Field(min_length=3)

@@ -32,6 +32,7 @@ def _system(key: str, entry: SystemEntry, entries: Mapping[str, SystemEntry]) ->
         lender=entry.lender if entry.lender in entries else "",
         own=frozenset(plain.normal(code) for code in entry.own),
         holds_none=entry.holds_none,
+        medicines=entry.medicines,
         in_part=entry.in_part,
         medicines=entry.medicines,
     )

@@ -37,6 +37,7 @@ class System:
         lender: the system whose codes are often sent under this one's address; empty for none.
         own: codes, normalised, that are this system's own although nothing here is said about them.
         holds_none: it holds none of our findings.
+        medicines: its codes are those of medicines, so that words beside one say which it is.
         in_part: our codes of it are so few that a code which is none of them does not tell that it is of no concern.
         medicines: its codes are those of medicines, so that words beside one say which it is.
     """
@@ -50,6 +51,7 @@ class System:
     lender: str = ""
     own: frozenset[str] = frozenset()
     holds_none: bool = False
+    medicines: bool = False
     in_part: bool = False
     medicines: bool = False
 
