@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cds_service.clinical.reading.entries import ChartEntry
@@ -23,7 +23,8 @@ _NOT_GIVEN: Mapping[str, frozenset[str]] = {
 }
 _STOPPED: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"stopped", "on-hold"}),
-    "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken"}),
+    # Of a statement "completed" says that it is taken no longer; of a request only that it was carried out.
+    "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken", "completed"}),
 }
 
 
@@ -66,7 +67,7 @@ def read(model: Any, name: str, findings: Findings, medicine: Any) -> None:
     taking, ended, clinical = _request(model, name, findings) if is_request else _statement(model, name, findings)
     recorded = None if is_request else findings.when(model.dateAsserted, name)
     if model.status in _STOPPED[kind] or (is_request and model.doNotPerform):
-        when = recorded or clinical
+        when = clinical if model.status == "completed" and ended else recorded or clinical
         findings.stops += [Stop(use.key, use.substance, when, name) for use in held]
     if taking is Status.UNKNOWN:
         findings.leave_out(kind, model.status, *([model.intent] if is_request else ()))
@@ -86,7 +87,15 @@ def _request(model: Any, name: str, findings: Findings) -> tuple[Status, bool, W
     wanted = model.status in ("active", "completed") and meant_to_be_taken and not model.doNotPerform
     written = findings.when(model.authoredOn, name)
     period = model.dispenseRequest.validityPeriod if model.dispenseRequest is not None else None
-    return Status.PRESENT if wanted else Status.UNKNOWN, _is_over(period, name, findings), written
+    ended = _is_over(period, name, findings) or _has_run_out(model.dosageInstruction or (), name, findings)
+    return Status.PRESENT if wanted else Status.UNKNOWN, ended, written
+
+
+def _has_run_out(dosages: Sequence[Any], name: str, findings: Findings) -> bool:
+    """Whether every dosage is to be taken up to a day before today."""
+    repeats = [dosage.timing.repeat if dosage.timing is not None else None for dosage in dosages]
+    bounds = [repeat.boundsPeriod if repeat is not None else None for repeat in repeats]
+    return bool(bounds) and all(_is_over(period, name, findings) for period in bounds)
 
 
 def _statement(model: Any, name: str, findings: Findings) -> tuple[Status, bool, When | None]:
