@@ -125,7 +125,6 @@ class SystemEntry(Content_):
     holds_none: bool = False
     medicines: bool = False
     in_part: bool = False
-    medicines: bool = False
     source: PlainText = Field(min_length=3)
     note: str = ""
 

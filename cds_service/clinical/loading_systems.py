@@ -34,7 +34,6 @@ def _system(key: str, entry: SystemEntry, entries: Mapping[str, SystemEntry]) ->
         holds_none=entry.holds_none,
         medicines=entry.medicines,
         in_part=entry.in_part,
-        medicines=entry.medicines,
     )
 
 

@@ -39,7 +39,6 @@ class System:
         holds_none: it holds none of our findings.
         medicines: its codes are those of medicines, so that words beside one say which it is.
         in_part: our codes of it are so few that a code which is none of them does not tell that it is of no concern.
-        medicines: its codes are those of medicines, so that words beside one say which it is.
     """
 
     key: str
@@ -53,7 +52,6 @@ class System:
     holds_none: bool = False
     medicines: bool = False
     in_part: bool = False
-    medicines: bool = False
 
     @property
     def is_tree(self) -> bool:

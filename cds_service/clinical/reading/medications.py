@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ _NOT_GIVEN: Mapping[str, frozenset[str]] = {
 """Statuses that say that nothing is, or was, taken by it."""
 _STOPPED: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"stopped", "on-hold"}),
-    "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken"}),
+    # Of a statement "completed" says that it is taken no longer; of a request only that it was carried out.
+    "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken", "completed"}),
 }
 """Statuses that end a course. One dose that is not given, or one package that is not handed over, ends none."""
 _GIVEN: Mapping[str, frozenset[str]] = {
@@ -44,12 +45,14 @@ class _Taking:
         running: the course goes on, by this resource's own word.
         clinical: when it was so.
         recorded: when it was written down.
+        ended: when it was taken for the last time, of a course that has run to its end.
     """
 
     status: Status
     running: bool
     clinical: When | None
     recorded: When | None = None
+    ended: When | None = None
 
 
 def is_not_taken(raw: Mapping[str, Any]) -> bool:
@@ -69,7 +72,7 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> 
     held = meant(content, uses, Place(), answered=False)
     taking = _READERS[kind](model, name, findings)
     if model.status in _STOPPED.get(kind, ()) or (kind == "MedicationRequest" and model.doNotPerform):
-        when = taking.recorded or taking.clinical
+        when = taking.ended or taking.recorded or taking.clinical
         findings.stops += [Stop(use.key, use.substance, when, name) for use in held]
     if taking.status is Status.UNKNOWN:
         _leave_out(model, kind, name, findings, held)
@@ -111,9 +114,16 @@ def _request(model: Any, name: str, findings: Findings) -> _Taking:
     wanted = model.status in ("active", "completed") and meant_to_be_taken and not model.doNotPerform
     written = findings.when(model.authoredOn, name)
     period = model.dispenseRequest.validityPeriod if model.dispenseRequest is not None else None
-    is_over = _is_over(period, name, findings)
+    is_over = _is_over(period, name, findings) or _has_run_out(model.dosageInstruction or (), name, findings)
     status = Status.PRESENT if wanted else Status.UNKNOWN
     return _Taking(status, model.status == "active" and not is_over, written)
+
+
+def _has_run_out(dosages: Sequence[Any], name: str, findings: Findings) -> bool:
+    """Whether every dosage is to be taken up to a day before today."""
+    repeats = [dosage.timing.repeat if dosage.timing is not None else None for dosage in dosages]
+    bounds = [repeat.boundsPeriod if repeat is not None else None for repeat in repeats]
+    return bool(bounds) and all(_is_over(period, name, findings) for period in bounds)
 
 
 def _statement(model: Any, name: str, findings: Findings) -> _Taking:
@@ -127,7 +137,8 @@ def _statement(model: Any, name: str, findings: Findings) -> _Taking:
     )
     when = findings.when(value, name)
     running = model.status == "active" and not is_over
-    return _Taking(status, running, when, findings.when(model.dateAsserted, name))
+    ended = when if is_over and model.status == "completed" else None
+    return _Taking(status, running, when, findings.when(model.dateAsserted, name), ended)
 
 
 def _administration(model: Any, name: str, findings: Findings) -> _Taking:

@@ -21,7 +21,7 @@ from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.statuses import is_over
 from cds_service.clinical.reading.unread import Describing
-from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
+from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name, place_of_server
 from cds_service.clinical.record import RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -72,8 +72,8 @@ def sort(
     check: Callable[[], None],
 ) -> Sorted:
     """``entries`` as ``Sorted``; those that need no reading have gone into ``ledger``."""
-    owners = _owners(patient_id, entries, fhir_server)
-    sorting = _Sorting(content, Sorted(owners), patient_id, ledger, describing, check)
+    owners, mine = _owners(patient_id, entries, fhir_server)
+    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check)
     for number, entry in enumerate(entries):
         sorting.take(number, entry)
     sorting.finish()
@@ -81,20 +81,41 @@ def sort(
     return sorting.chart
 
 
-def _owners(patient_id: str, entries: Sequence[ChartEntry], fhir_server: str | None) -> Owners:
-    """Who is who, from the Patient resources and the addresses in the chart."""
+def _owners(patient_id: str, entries: Sequence[ChartEntry], fhir_server: str | None) -> tuple[Owners, list[ChartEntry]]:
+    """Who is who, from the Patient resources and the addresses in the chart; and this patient's Patient resources."""
     patients = [entry for entry in entries if entry.kind == "Patient"]
-    mine = [entry for entry in patients if _is_the_patient(entry, patient_id)]
+    mine = _of_this_patient(patients, entries, patient_id, fhir_server)
     own_urls = [entry.full_url for entry in mine if entry.full_url]
     bases = {url.rpartition("/Patient/")[0] for url in own_urls if url.endswith(f"/Patient/{patient_id}")}
     bases |= {fhir_server.rstrip("/")} if fhir_server else set()
     if not bases:
         bases = _only_base(entries)
-    other_urls = [entry.full_url for entry in patients if entry not in mine and entry.full_url]
+    others = [entry for entry in patients if not _is_the_patient(entry, patient_id)]
+    other_urls = [entry.full_url for entry in others if entry.full_url]
     owners = Owners(patient_id, bases, own_urls=own_urls, other_urls=other_urls)
     for entry in mine:
         owners.know(entry.resource)
-    return owners
+    for entry in others:
+        owners.know_other(entry.resource, entry.full_url)
+    return owners, mine
+
+
+def _of_this_patient(
+    patients: Sequence[ChartEntry], entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None
+) -> list[ChartEntry]:
+    """The Patient resources with this patient's id. In a chart of several servers, only those of the patient's own."""
+    found = [entry for entry in patients if _is_the_patient(entry, patient_id)]
+    if len({server for entry in entries if (server := _server_of(entry))}) < 2:
+        return found
+    home = place_of_server(fhir_server) if fhir_server else ""
+    own = [entry for entry in found if _server_of(entry) in ("", home)]
+    return own or found[:1]
+
+
+def _server_of(entry: ChartEntry) -> str:
+    """The server of ``_base_of``, in one spelling."""
+    base = _base_of(entry)
+    return place_of_server(base) if base else ""
 
 
 def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
@@ -107,7 +128,7 @@ def _base_of(entry: ChartEntry) -> str:
     """The base URL of the server that an entry's ``fullUrl`` names; empty if it names none."""
     url = entry.full_url or ""
     ending = f"/{entry.kind}/{entry.identity}"
-    return url.removesuffix(ending) if url.startswith("http") and url.endswith(ending) else ""
+    return url.removesuffix(ending) if url[:4].lower() == "http" and url.endswith(ending) else ""
 
 
 def _is_the_patient(entry: ChartEntry, patient_id: str) -> bool:
@@ -121,14 +142,14 @@ class _Sorting:
         self,
         content: Content,
         chart: Sorted,
-        patient_id: str,
+        mine: Sequence[ChartEntry],
         ledger: Ledger,
         describing: Describing,
         check: Callable[[], None],
     ) -> None:
         self.chart = chart
         self._content = content
-        self._patient_id = patient_id
+        self._mine = frozenset(map(id, mine))
         self._ledger = ledger
         self._describing = describing
         self._check = check
@@ -208,7 +229,7 @@ class _Sorting:
         """What is of no concern counts only as a later version of a resource that is."""
         key = f"{kind}/{entry.identity}"
         row = self.chart.clinical.get(key)
-        if row is None or _base_of(entry) != _base_of(row.entry):
+        if row is None or _server_of(entry) != _server_of(row.entry):
             return
         if _is_later(entry.resource, row.entry.resource):
             del self.chart.clinical[key]
@@ -259,14 +280,14 @@ class _Sorting:
         """The name of a row, told apart from that of another server's resource with the same id."""
         name = _name(kind, entry, number)
         servers = self._servers.setdefault(name, [])
-        base = _base_of(entry)
-        if base not in servers:
-            servers.append(base)
-        place = servers.index(base)
+        server = _server_of(entry)
+        if server not in servers:
+            servers.append(server)
+        place = servers.index(server)
         return f"{name}~server{place + 1}" if place else name
 
     def _take_patient(self, entry: ChartEntry) -> None:
-        if _is_the_patient(entry, self._patient_id):
+        if id(entry) in self._mine:
             self.chart.patients.append(entry)
         else:
             self._ledger.add(RowState.ANOTHER_PATIENT, "Patient", "is another patient")

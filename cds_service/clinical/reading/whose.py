@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+from cds_service.clinical.reading import kinds
 from cds_service.ground.addresses import Address
 
 _DEFAULT_PORTS = frozenset({80, 443})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _UUID = "urn:uuid:"
 _PEOPLE = frozenset({"RelatedPerson", "Person", "Group", "Practitioner", "PractitionerRole"})
 """Who is not the patient."""
@@ -50,14 +51,6 @@ _CONTRADICTORY = Belongs(Owner.UNCLEAR, "names its patient by a reference and an
 _OTHER_IDENTIFIER = Belongs(Owner.UNCLEAR, "names its patient by an identifier that the Patient does not have")
 
 
-def same_place(one: Address, other: Address) -> bool:
-    """Whether two base URLs name one server. Behind a proxy http and https, on their usual ports, are the same."""
-    if (one.host, one.path) != (other.host, other.path):
-        return False
-    both_usual = {one.port, other.port} <= _DEFAULT_PORTS
-    return both_usual or (one.scheme, one.port) == (other.scheme, other.port)
-
-
 class Owners:
     """Tells whose resources are, for one chart. References are remembered: charts repeat the same few."""
 
@@ -68,9 +61,9 @@ class Owners:
         this patient's and of other Patients.
         """
         self._patient_id = patient_id
-        self._bases = tuple(found for url in bases if (found := _address(url)) is not None)
-        self._own_urls = frozenset(own_urls)
-        self._other_urls = frozenset(other_urls)
+        self._bases = frozenset(map(place_of_server, bases))
+        self._own_urls = frozenset(map(_spelt, own_urls))
+        self._other_urls = frozenset(map(_spelt, other_urls))
         self._identifiers: set[tuple[str, str]] = set()
         self._linked: set[str] = set()
         self._remembered: dict[str, Belongs] = {}
@@ -84,6 +77,15 @@ class Owners:
             reference = other.get("reference") if isinstance(other, dict) else None
             if isinstance(reference, str):
                 self._linked.add(reference.split("/_history/")[0].rpartition("/")[2])
+        self._remembered.clear()
+
+    def know_other(self, patient: Mapping[str, Any], url: str | None) -> None:
+        """Take up another Patient, at ``url``: one that says it is linked with this one is not surely another's."""
+        links = patient.get("link")
+        for link in links if isinstance(links, list) else ():
+            other = link.get("other") if isinstance(link, dict) else None
+            if isinstance(other, dict) and self.of(other).owner is Owner.MINE:
+                self._linked |= {one for one in (patient.get("id"), url and _spelt(url)) if isinstance(one, str)}
         self._remembered.clear()
 
     def of_reference(self, reference: str) -> Belongs:
@@ -105,6 +107,8 @@ class Owners:
                 found = self._by_contained(reference[1:], contained)
             if named and found.owner is Owner.ANOTHERS:
                 return _CONTRADICTORY
+            if found is _MINE and self._is_contradicted(subject.get("identifier")):
+                return _CONTRADICTORY
             return _MINE if named else found
         if named:
             return _MINE
@@ -123,16 +127,17 @@ class Owners:
         return not base or self._is_own_base(base)
 
     def _by_reference(self, reference: str, kind: Any) -> Belongs:
-        if reference in self._own_urls or reference == f"{_UUID}{self._patient_id}":
+        spelt = _spelt(reference)
+        if spelt in self._own_urls or spelt == _spelt(f"{_UUID}{self._patient_id}"):
             return _MINE
-        if reference in self._other_urls:
-            return _ANOTHERS
+        if spelt in self._other_urls:
+            return _LINKED if spelt in self._linked else _ANOTHERS
         base, resource, identity = _split(reference)
         if not resource:
             if kind != "Patient" or not _ID.fullmatch(identity):
                 return _UNRESOLVED
             resource = "Patient"
-        if not _TYPE.fullmatch(resource) or not _ID.fullmatch(identity):
+        if resource not in kinds.ALL or not _ID.fullmatch(identity) or "?" in base:
             return _UNRESOLVED
         if resource != "Patient":
             return _SOMETHING_ELSES
@@ -141,8 +146,7 @@ class Owners:
         return _MINE if not base or self._is_own_base(base) else _OTHER_SERVER
 
     def _is_own_base(self, base: str) -> bool:
-        found = _address(base)
-        return found is not None and any(same_place(found, own) for own in self._bases)
+        return place_of_server(base) in self._bases
 
     def _by_contained(self, identity: str, contained: Any) -> Belongs:
         inside = contained if isinstance(contained, list) else ()
@@ -155,6 +159,12 @@ class Owners:
     def _is_identified(self, identifier: Any) -> bool:
         return not self._identifiers.isdisjoint(_identifiers([identifier]))
 
+    def _is_contradicted(self, identifier: Any) -> bool:
+        """Whether it is another number in a system in which the Patient has one."""
+        systems = {system for system, _ in self._identifiers}
+        given = set(_identifiers([identifier]))
+        return given.isdisjoint(self._identifiers) and any(system in systems for system, _ in given)
+
 
 def _identifiers(value: Any) -> Iterable[tuple[str, str]]:
     """(system, value) of every identifier that has both."""
@@ -163,6 +173,24 @@ def _identifiers(value: Any) -> Iterable[tuple[str, str]]:
             system, text = one.get("system"), one.get("value")
             if isinstance(system, str) and isinstance(text, str) and system and text:
                 yield system, text
+
+
+def _spelt(url: str) -> str:
+    """``url``; a UUID in small letters, whatever its letters are."""
+    return url.lower() if url[: len(_UUID)].lower() == _UUID else url
+
+
+@lru_cache(maxsize=256)
+def place_of_server(base: str) -> str:
+    """A base URL in one spelling for all that name the same server; as it is if it is none.
+
+    Behind a proxy http and https, on their usual ports, are the same.
+    """
+    found = _address(base)
+    if found is None:
+        return base
+    port = "" if found.port in _DEFAULT_PORTS else f"{found.scheme}:{found.port}"
+    return f"{port}//{found.host}{found.path}"
 
 
 def _address(url: str) -> Address | None:
