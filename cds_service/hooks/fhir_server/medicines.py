@@ -9,7 +9,7 @@ from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.medications import TAKEN, is_not_taken
-from cds_service.clinical.reading.whose import same_place
+from cds_service.clinical.reading.whose import place_of_server
 from cds_service.ground.addresses import Address
 from cds_service.hooks.prefetch import Prefetched
 
@@ -69,9 +69,4 @@ def _readable(entry: ChartEntry, base: Address) -> list[tuple[str, str]]:
 
 def _is_at(server: str, base: Address) -> bool:
     """Whether ``server``, as a reference names it, is the one at ``base``; a relative reference names none."""
-    if not server:
-        return True
-    try:
-        return same_place(Address.parse(server), base)
-    except ValueError:
-        return False
+    return not server or place_of_server(server) == place_of_server(str(base))
