@@ -143,10 +143,16 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order already in the chart. ``reasons``: causes and findings its reason codes name."""
+    """An order already in the chart.
+
+    Attributes:
+        active: it is being carried out; an order that is on hold is neither active nor completed.
+        reasons: causes and findings its reason codes name.
+    """
 
     order: str
     side: Side
+    active: bool
     completed: bool
     when: When | None
     source: str

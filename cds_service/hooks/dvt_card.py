@@ -7,14 +7,14 @@ from typing import Literal
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
 from cds_service.clinical.content import ASSERTED_ITEM, Content
 from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY
-from cds_service.clinical.record import Diagnosis, Fact, Side
+from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.not_understood import counted, why
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
+from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_sentence, suggest
 from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for, proposed
 from cds_service.hooks.prefetch import NAMES
-from cds_service.hooks.wording import day_words, facts_words, listed, sentence, short_name
+from cds_service.hooks.wording import day_words, facts_words, listed, short_name
 
 _MOST_FACTS = 7
 
@@ -34,7 +34,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
-        standing=sentence(placed),
+        standing=placed_sentence(call.content, placed, call.assessment.today, active_only=True),
         links=[order_link(call.content, _draft(call, leg, level), call.base_url, call.order_url)],
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
@@ -97,7 +97,9 @@ def _dangers(call: Call, leg: LegAssessment) -> str:
     return f" with {listed(dangers)}" if dangers else ""
 
 
-def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[str]) -> list[tuple[int, str]]:
+def _lines(
+    call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[PlacedOrder]
+) -> list[tuple[int, str]]:
     verdict, content, today = leg.dvt, call.content, call.assessment.today
     shown = (*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict))
     why = facts_words(content, shown, today, leg.side, _MOST_FACTS)
@@ -114,7 +116,7 @@ def _lines(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed:
         (0, _not_recorded(verdict)),
         (0, "**Guideline options**" + "".join(f"\n- {option}" for option in _options(call, verdict))),
         (0, _caution(call, verdict)),
-        (0, sentence(placed)),
+        (0, placed_sentence(call.content, placed, call.assessment.today)),
         (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
         (2, _by_hand(call, verdict)),
         (0, closing_line(call, DVT_RULE)),
@@ -227,16 +229,17 @@ def _order_keys(content: Content, verdict: DvtVerdict) -> tuple[str, ...]:
 
 def _orders(
     call: Call, leg: LegAssessment, level: Literal["critical", "warning"]
-) -> tuple[list[Suggestion], list[str]]:
-    """Draft orders, and in words the ones that stand already."""
+) -> tuple[list[Suggestion], list[PlacedOrder]]:
+    """Draft orders, and the ones that stand already."""
     verdict, content, today = leg.dvt, call.content, call.assessment.today
     reason = _reason(call, verdict, level)
     newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
-    suggestions, placed = [], []
+    suggestions: list[Suggestion] = []
+    placed: list[PlacedOrder] = []
     for key in _order_keys(content, verdict):
         standing = already_placed(content, key, leg, DVT, today, newest)
         if standing:
-            placed.append(placed_words(content, standing, today))
+            placed.append(standing)
         elif not call.assessment.care_plan:
             suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed

@@ -20,7 +20,7 @@ from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.hooks.messages import Action, Coding, Context, Link, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.wording import day_words
+from cds_service.hooks.wording import day_words, sentence
 
 _LEG_SITE = {
     Side.LEFT: ("32153003", "Structure of left lower limb"),
@@ -218,6 +218,11 @@ def _still_answers(content: Content, placed: PlacedOrder, today: date, newest: d
         return False
     recent = (today - placed.when.day).days <= content.reasoning.order_valid.days
     return recent and (newest is None or placed.when.day >= newest)
+
+
+def placed_sentence(content: Content, placed: Iterable[PlacedOrder], today: date, *, active_only: bool = False) -> str:
+    """The orders that stand, in a sentence; empty if there are none. ``active_only``: those being carried out."""
+    return sentence([placed_words(content, one, today) for one in placed if one.active or not active_only])
 
 
 def placed_words(content: Content, placed: PlacedOrder, today: date) -> str:

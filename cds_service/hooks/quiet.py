@@ -102,7 +102,7 @@ def _reminder(card: Card, latest: Answered, content: Content, now: datetime) -> 
         said = f"{card.standing} {_answer_words(latest, content, now)}; the facts have not changed."
         changes |= {"indicator": "info", "suggestions": None, "selectionBehavior": None, "overrideReasons": None}
     else:
-        still = "no order is in the chart sent" if reasons else "the facts have not changed"
+        still = "no active order is in the chart sent" if reasons else "the facts have not changed"
         said = f"{_answer_words(latest, content, now)}; {still}."
         changes["indicator"] = "warning"
     lines = [*((0, one) for one in opening), (0, f"{said} {closing}")]

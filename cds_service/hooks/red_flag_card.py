@@ -8,10 +8,10 @@ from typing import Literal
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT, EXPERT
-from cds_service.clinical.record import Diagnosis, Side
+from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_words, suggest
+from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_sentence, suggest
 from cds_service.hooks.parts import (
     SUMMARY_LIMIT,
     Call,
@@ -22,7 +22,7 @@ from cds_service.hooks.parts import (
     priority_for,
     proposed,
 )
-from cds_service.hooks.wording import day_words, facts_words, listed, sentence, whole
+from cds_service.hooks.wording import day_words, facts_words, listed, whole
 
 _MOST_FACTS = 7
 _SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
@@ -42,7 +42,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         topic=f"knee{first.cause.replace('_', '')}1",
         summary=rule.card.summary.format(side=where),
         lines=_lines(call, leg, flags, where, placed),
-        standing=sentence(placed),
+        standing=placed_sentence(call.content, placed, call.assessment.today, active_only=True),
         indicator=_indicator(call, first),
         source=source[:120],
         suggestions=suggestions,
@@ -102,7 +102,7 @@ def _indicator(call: Call, flag: RedFlagVerdict) -> Literal["critical", "warning
 
 
 def _lines(
-    call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[str]
+    call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[PlacedOrder]
 ) -> list[tuple[int, str]]:
     content, today = call.content, call.assessment.today
     rule = content.red_flags[flags[0].rule]
@@ -116,7 +116,7 @@ def _lines(
         (0, "**Consider**" + "".join(f"\n- {step}" for step in rule.card.do)),
         *((1, f"**{other.title}** - {other.do[0]}") for other in others),
         (1, "**Avoid**" + "".join(f"\n- {step}" for step in rule.card.avoid) if rule.card.avoid else ""),
-        (0, sentence(placed)),
+        (0, placed_sentence(content, placed, call.assessment.today)),
         (2, f"If ordering by hand, state: {where}, {rule.card.title[:1].lower()}{rule.card.title[1:]}."),
         (0, closing_line(call, flags[0].rule)),
     ]
@@ -130,15 +130,16 @@ def _without_facts(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> str:
     return f"the conditions of rule {flag.rule} are met"
 
 
-def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[str]]:
+def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[PlacedOrder]]:
     content, today = call.content, call.assessment.today
     reason = _reason(call, leg, flag)
     newest = max((fact.when.day for fact in flag.facts if fact.when), default=None)
-    suggestions, placed = [], []
+    suggestions: list[Suggestion] = []
+    placed: list[PlacedOrder] = []
     for key in content.red_flags[flag.rule].card.consider:
         standing = already_placed(content, key, leg, flag.cause, today, newest)
         if standing:
-            placed.append(placed_words(content, standing, today))
+            placed.append(standing)
         elif not call.assessment.care_plan:
             suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed

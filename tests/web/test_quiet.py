@@ -115,7 +115,7 @@ def test_an_overridden_dvt_card_shrinks_and_does_not_vanish(own: Server, clock: 
     assert [link["url"].split("?")[0] for link in small["links"]] == [f"{own.url}/orders/dvt_referral"]
     assert "\n\n" not in small["detail"]
     assert small["detail"].startswith(
-        "You overrode this card on 16 Mar at 14:05; no order is in the chart sent. Rule RF01"
+        "You overrode this card on 16 Mar at 14:05; no active order is in the chart sent. Rule RF01"
     )
     # whoever else opens the chart sees it in full, and so does the reader after the window of 24 hours
     for other in (visit("dvt-likely", user="Practitioner/b"), visit("dvt-likely", user="PractitionerRole/a")):
@@ -180,7 +180,7 @@ def test_the_reminder_says_what_was_accepted_and_that_no_order_stands(
     small = ask(own, visit("dvt-likely"))["cards"][0]
     assert small["indicator"] == "warning"
     assert buttons(small) == buttons(full)
-    assert small["detail"].startswith(f"{words} no order is in the chart sent. ")
+    assert small["detail"].startswith(f"{words} no active order is in the chart sent. ")
 
 
 def test_the_answers_time_is_that_of_the_site(database_url: str) -> None:
@@ -300,7 +300,7 @@ def test_only_an_order_that_stands_makes_the_reminder_small(
     assert small["summary"].startswith("Still open")
     assert (small["indicator"], bool(buttons(small))) == (("info", False) if stands else ("warning", True))
     assert small["detail"].startswith(stands or "You accepted the order")
-    assert ("no order is in the chart sent" in small["detail"]) is not bool(stands)
+    assert ("no active order is in the chart sent" in small["detail"]) is not bool(stands)
 
 
 def test_the_same_ids_at_another_server_are_other_people(own: Server) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
-from cds_service.clinical.reading.dates import lasting
+from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings
 from cds_service.clinical.reading.statements import Trouble, meant, state
+from cds_service.clinical.reading.statuses import word_of
 from cds_service.clinical.record import Status, Stop, UnreadKind, When
 
 TAKEN = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"})
@@ -58,9 +59,15 @@ class _Taking:
 def is_not_taken(raw: Mapping[str, Any]) -> bool:
     """Whether FHIR's own status or intent says that nothing is taken by this resource."""
     kind = raw["resourceType"]
-    if raw.get("status") in _NOT_GIVEN[kind] or raw.get("doNotPerform") is True:
+    if word_of(raw, "status") in _NOT_GIVEN[kind] or raw.get("doNotPerform") is True:
         return True
-    return kind == "MedicationRequest" and raw.get("intent") in ("proposal", "option")
+    return kind == "MedicationRequest" and word_of(raw, "intent") in ("proposal", "option")
+
+
+def may_end_a_course(raw: Mapping[str, Any]) -> bool:
+    """Whether it says that a medicine is taken no longer: of one that is not identified, any course may be meant."""
+    kind = raw["resourceType"]
+    return word_of(raw, "status") in _STOPPED.get(kind, ()) or (kind in _STOPPED and raw.get("doNotPerform") is True)
 
 
 def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> None:
@@ -114,7 +121,11 @@ def _request(model: Any, name: str, findings: Findings) -> _Taking:
     wanted = model.status in ("active", "completed") and meant_to_be_taken and not model.doNotPerform
     written = findings.when(model.authoredOn, name)
     period = model.dispenseRequest.validityPeriod if model.dispenseRequest is not None else None
-    is_over = _is_over(period, name, findings) or _has_run_out(model.dosageInstruction or (), name, findings)
+    is_over = (
+        _is_over(period, name, findings)
+        or _begins_later(period, findings)
+        or _has_run_out(model.dosageInstruction or (), name, findings)
+    )
     status = Status.PRESENT if wanted else Status.UNKNOWN
     return _Taking(status, model.status == "active" and not is_over, written)
 
@@ -132,11 +143,12 @@ def _statement(model: Any, name: str, findings: Findings) -> _Taking:
     value = model.effectiveDateTime
     if value is None and period is not None:
         value = period.end if is_over else period.start
+    begins_later = _begins_later(period, findings)
     status = {"active": Status.PRESENT, "completed": Status.PRESENT, "not-taken": Status.ABSENT}.get(
         model.status, Status.UNKNOWN
     )
     when = findings.when(value, name)
-    running = model.status == "active" and not is_over
+    running = model.status == "active" and not is_over and not begins_later
     ended = when if is_over and model.status == "completed" else None
     return _Taking(status, running, when, findings.when(model.dateAsserted, name), ended)
 
@@ -168,6 +180,16 @@ _READERS: Mapping[str, Callable[[Any, str, Findings], _Taking]] = {
     "MedicationAdministration": _administration,
     "MedicationDispense": _dispense,
 }
+
+
+def _begins_later(period: Any, findings: Findings) -> bool:
+    """Whether the period is still to come: what nobody takes yet treats nothing."""
+    start = period.start if period is not None else None
+    try:
+        when = to_when(start, findings.now)
+    except FutureDate:
+        return True
+    return when is not None and when.ahead
 
 
 def _is_over(period: Any, name: str, findings: Findings) -> bool:

@@ -39,7 +39,9 @@ def read(model: Any, name: str, findings: Findings) -> None:
                 if found.get(use.key, Side.UNKNOWN) is Side.UNKNOWN:
                     found[use.key] = side
     for order, side in found.items():
-        findings.orders.append(PlacedOrder(order, side, model.status == "completed", when, name, reasons))
+        findings.orders.append(
+            PlacedOrder(order, side, model.status == "active", model.status == "completed", when, name, reasons)
+        )
     _read_suspicion(model, name, place, when, findings)
 
 

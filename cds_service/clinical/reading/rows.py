@@ -31,6 +31,7 @@ _READERS: Mapping[str, Callable[[Any, str, Findings], None]] = {
     "Encounter": encounters.read,
 }
 _NO_CODE = "has no code in a system that this service knows"
+_NOT_TAKEN = "a medicine that is not taken"
 _POSSIBLY_OURS = "its words name what may be an anticoagulant, and no code says what it is"
 _FOCUS_CODE = "http://hl7.org/fhir/StructureDefinition/observation-focusCode"
 """FHIR's extension for a focus that is not the patient and no resource of its own."""
@@ -92,8 +93,9 @@ class Rows:
         """One is of no concern when it is identified as another medicine, or when none is taken."""
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
-        if medications.is_not_taken(raw):
-            return RowState.ENDED, "a medicine that is not taken"
+        ends, not_taken = medications.may_end_a_course(raw), medications.is_not_taken(raw)
+        if not_taken and not ends:
+            return RowState.ENDED, _NOT_TAKEN
         if medicine.why:
             return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why)
         identity = identify(self._content, medicine)
@@ -101,7 +103,7 @@ class Rows:
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _POSSIBLY_OURS, (ANTICOAGULANT,))
         if identity is Identity.UNKNOWN:
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
-        return self._unless_hiding(name, raw)
+        return (RowState.ENDED, _NOT_TAKEN) if not_taken else self._unless_hiding(name, raw)
 
     def _of_no_code_of_ours(self, name: str, raw: Mapping[str, Any]) -> Outcome:
         """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""

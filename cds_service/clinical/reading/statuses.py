@@ -55,6 +55,12 @@ _NOT_SAID = frozenset(
 """Types for which the status ``unknown`` leaves open whether it counts at all."""
 
 
+def word_of(raw: Mapping[str, Any], name: str) -> str:
+    """The status or intent ``name`` of ``raw``; empty for what is no word at all."""
+    word = raw.get(name)
+    return word if isinstance(word, str) else ""
+
+
 def why_unknown(raw: Mapping[str, Any]) -> str:
     """Why the status or intent of ``raw`` cannot be understood; empty if it can."""
     kind = raw["resourceType"]
