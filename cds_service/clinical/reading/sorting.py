@@ -105,6 +105,8 @@ def _of_this_patient(
 ) -> list[ChartEntry]:
     """The Patient resources with this patient's id. In a chart of several servers, only those of the patient's own."""
     found = [entry for entry in patients if _is_the_patient(entry, patient_id)]
+    if len(found) < 2:
+        return found
     if len({server for entry in entries if (server := _server_of(entry))}) < 2:
         return found
     home = place_of_server(fhir_server) if fhir_server else ""
@@ -120,8 +122,13 @@ def _server_of(entry: ChartEntry) -> str:
 
 def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
     """The server that every row names as its own: then the chart is from there. Empty if one names none or another."""
-    bases = {_base_of(entry) for entry in entries if entry.kind != "Patient" or entry.full_url}
-    return bases if len(bases) == 1 and "" not in bases else set()
+    found: set[str] = set()
+    for entry in entries:
+        if entry.kind != "Patient" or entry.full_url:
+            found.add(_base_of(entry))
+            if "" in found or len(found) > 1:
+                return set()
+    return found
 
 
 def _base_of(entry: ChartEntry) -> str:
@@ -196,8 +203,10 @@ class _Sorting:
             self._finish_medication(entry)
         for number, entry, reason in self._unclear:
             self._finish_unclear(number, entry, reason)
-        for kind, entry in self._others if self.chart.clinical else ():
-            self._finish_other(kind, entry)
+        named = {row.entry.identity for row in self.chart.clinical.values()}
+        for kind, entry in self._others if named else ():
+            if entry.identity in named:
+                self._finish_other(kind, entry)
         for kind, count in Counter(kind for kind, _ in self._others).items():
             self._ledger.add(RowState.NO_CONCERN, kind, "", count)
 
