@@ -9,6 +9,7 @@ from cds_service.clinical.reading.diagnoses import diagnosed
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import place_of, uses_of
 from cds_service.clinical.reading.statements import meant, state
+from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.clinical.record import Side, Status, When
 
 _STATED = frozenset({"symptom", "sign", "history"})
@@ -17,7 +18,7 @@ _STATED = frozenset({"symptom", "sign", "history"})
 
 def read(model: Any, name: str, findings: Findings) -> None:
     """The coded reasons of one validated Encounter. A diagnosis as a reason is a suspicion, not a finding."""
-    if model.status == "cancelled":
+    if model.status in NEVER_HAPPENED:
         findings.leave_out("Encounter", model.status)
         return
     content = findings.content

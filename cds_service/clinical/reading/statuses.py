@@ -40,6 +40,7 @@ _INTENTS: Mapping[str, frozenset[str]] = {
 }
 VERIFICATION, CLINICAL = "condition-ver-status", "condition-clinical"
 """How the addresses of HL7's code systems for a Condition end."""
+NEVER_HAPPENED = frozenset({ENTERED_IN_ERROR, "cancelled"})
 _NEVER_MADE = frozenset({"Observation", "DiagnosticReport", "Encounter", "MedicationRequest"})
 _NOT_SAID = frozenset({"Procedure", "MedicationRequest", "MedicationStatement", "ServiceRequest"})
 """Types for which the status ``unknown`` leaves open whether it counts at all."""
@@ -79,4 +80,4 @@ def is_void(raw: Mapping[str, Any]) -> bool:
         pairs = [(one.get("system"), one.get("code")) for one in codings or () if isinstance(one, Mapping)]
         return words_of(pairs, VERIFICATION) == {ENTERED_IN_ERROR}
     status = raw.get("status")
-    return status == ENTERED_IN_ERROR or (status == "cancelled" and raw["resourceType"] in _NEVER_MADE)
+    return status == ENTERED_IN_ERROR or (status in NEVER_HAPPENED and raw["resourceType"] in _NEVER_MADE)
