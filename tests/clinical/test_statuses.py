@@ -8,8 +8,8 @@ import pytest
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import RowState, UnreadKind
-from tests.charts import LEFT, SNOMED, Resource, concept, days_ago, named, read
-from tests.clinical.test_dvt import APIXABAN, clot, judged, on
+from tests.charts import LEFT, SNOMED, Resource, concept, days_ago, judged, named, read
+from tests.clinical.test_dvt import APIXABAN, clot, on
 
 NO_WORDS: list[Any] = [
     "Entered in error", "ENTERED-IN-ERROR", "entered_in_error", "CANCELLED", "canceled", "Final", "pending", "done",
@@ -52,7 +52,10 @@ def test_a_status_that_is_no_word_of_the_list_is_not_understood(content: Content
     row = with_status(kind, status)
     record = read(content, row)
     assert state_of(content, row) is RowState.NOT_UNDERSTOOD
-    assert not (record.facts or record.diagnoses or record.orders or record.stops)
+    assert not (record.facts)
+    assert not (record.diagnoses)
+    assert not (record.orders)
+    assert not (record.stops)
     assert [bool(one.keys) for one in record.unread] == [True]
     shadow = {**row, "_status": {"extension": [{"url": "https://x.example/s", "valueCode": "final"}]}}
     assert state_of(content, shadow) is RowState.NOT_UNDERSTOOD
@@ -87,7 +90,10 @@ def test_the_words_that_count(content: Content, kind: str, status: str) -> None:
 def test_the_words_that_do_not_count(content: Content, kind: str, status: str) -> None:
     record = read(content, with_status(kind, status))
     assert state_of(content, with_status(kind, status)) is RowState.ENDED
-    assert not (record.facts or record.diagnoses or record.orders or record.unread)
+    assert not (record.facts)
+    assert not (record.diagnoses)
+    assert not (record.orders)
+    assert not (record.unread)
 
 
 @pytest.mark.parametrize("intent", ["Order", "ORDER", "request", "", 3, None])
@@ -154,3 +160,19 @@ def test_a_local_word_beside_the_standard_one_takes_nothing_away(content: Conten
     local = word("ausgeschlossen", "https://local.example/status")
     for codings in ([local, word("refuted")], [word("refuted"), local]):
         assert not judged(content, on("pain_calf", 4), verified(*codings)).legs[0].dvt.suspected
+
+
+@pytest.mark.parametrize("wrong", [["active"], {"code": "active"}, [["active"]], 7.5, True], ids=repr)
+@pytest.mark.parametrize("kind", ["MedicationRequest", "MedicationStatement", "Observation", "Encounter", "Condition"])
+def test_a_status_of_any_shape_is_taken_in_rows_of_any_code(content: Content, kind: str, wrong: Any) -> None:
+    """None of them may end the whole call: there is a chart beside this row."""
+    strange = {"coding": [{"system": "https://local.example/codes", "code": "Q"}]}
+    for code in (strange, concept((SNOMED, "404223003"))):
+        row = named(kind, status=wrong, code=code, medicationCodeableConcept=code, reasonCode=[code])
+        row["clinicalStatus"] = {"coding": [{"code": wrong}]}
+        row["verificationStatus"] = {"coding": [{"code": wrong, "system": wrong}]}
+        assert judged(content, on("pain_calf"), on("calf_swelling"), row).legs[0].dvt.suspected
+    drug = {"resourceType": "Medication", "id": "m", "status": wrong, "code": strange}
+    pointing = {**APIXABAN, "medicationReference": {"reference": "Medication/m"}}
+    del pointing["medicationCodeableConcept"]
+    assert read(content, drug, pointing).unread

@@ -16,7 +16,6 @@ from cds_service.clinical.record import Status, Stop, When
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 
 
-_MEDICINE_IN_USE = frozenset({"active", None})
 _NOT_GIVEN: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"cancelled", "stopped", "draft"}),
     "MedicationStatement": frozenset({"not-taken", "stopped", "intended"}),
@@ -46,13 +45,14 @@ def why_not_usable(medicine: Mapping[str, Any]) -> str:
     """Why a Medication does not tell what is taken; empty if it does."""
     if medicine.get("resourceType") != "Medication":
         return "refers to something that is not a medicine"
-    return "" if medicine.get("status") in _MEDICINE_IN_USE else "refers to a medicine that is marked as not valid"
+    status = medicine.get("status")
+    return "" if status is None or status == "active" else "refers to a medicine that is marked as not valid"
 
 
 def is_not_taken(raw: Mapping[str, Any]) -> bool:
     """Whether FHIR's own status or intent says that nothing is taken by this request or statement."""
     kind = raw["resourceType"]
-    if raw.get("status") in _NOT_GIVEN[kind] or raw.get("doNotPerform") is True:
+    if any(raw.get("status") == one for one in _NOT_GIVEN[kind]) or raw.get("doNotPerform") is True:
         return True
     return kind == "MedicationRequest" and raw.get("intent") in ("proposal", "option")
 

@@ -80,4 +80,4 @@ def is_void(raw: Mapping[str, Any]) -> bool:
         pairs = [(one.get("system"), one.get("code")) for one in codings or () if isinstance(one, Mapping)]
         return words_of(pairs, VERIFICATION) == {ENTERED_IN_ERROR}
     status = raw.get("status")
-    return status == ENTERED_IN_ERROR or (status in NEVER_HAPPENED and raw["resourceType"] in _NEVER_MADE)
+    return status == ENTERED_IN_ERROR or (status == "cancelled" and raw["resourceType"] in _NEVER_MADE)
