@@ -84,11 +84,12 @@ def test_the_chart_of_a_calf_tear() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("key", ["calf_swelling", "pitting_oedema_one_leg"])
-def test_an_unreadable_sign_is_named_first(key: str, wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize("pain_ago", [1, 20])
+def test_an_unreadable_sign_is_named_first(pain_ago: int, key: str, wrong: dict[str, Any]) -> None:
     if "text" in wrong.get("code", {}) and key != "calf_swelling":
         return
     sign = {name: value for name, value in {**on(key), **wrong}.items() if value is not None}
-    first = cards(*TEAR, sign)[0]
+    first = cards(on("pain_calf", pain_ago), *TEAR[1:], sign)[0]
     if first.rule == "RF01":  # the row was read as far as it could raise the urgency
         return
     assert first.summary.startswith("DVT cannot be excluded")
