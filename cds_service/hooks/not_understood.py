@@ -28,8 +28,9 @@ _ENTRY = ("entry", "entries")
 
 def counted(found: Iterable[Unread]) -> str:
     """``2 problems and 1 observation``; each row once."""
-    rows = {(one.source.split("#")[0], _NOUNS.get(one.resource, _ENTRY)) for one in found if one.resource != "Patient"}
-    counts = Counter(nouns for _, nouns in rows)
+    found = list(found)
+    rows = {one.source.split("#")[0]: _NOUNS.get(one.resource, _ENTRY) for one in found if one.resource != "Patient"}
+    counts = Counter(rows[source] for source in sorted(rows))  # in an order that is the same for the same chart
     words = [f"{count} {nouns[count > 1]}" for nouns, count in counts.most_common()]
     if any(one.resource == "Patient" for one in found):
         words.append("patient details")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from cds_service.clinical.names import DVT
 from cds_service.clinical.reading.dates import FutureDate, to_when
-from cds_service.clinical.reading.diagnoses import diagnosed
+from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import place_of, uses_of
 from cds_service.clinical.reading.statements import meant, state
+from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.clinical.record import Side, Status, When
 
 _STATED = frozenset({"symptom", "sign", "history"})
@@ -17,7 +19,7 @@ _STATED = frozenset({"symptom", "sign", "history"})
 
 def read(model: Any, name: str, findings: Findings) -> None:
     """The coded reasons of one validated Encounter. A diagnosis as a reason is a suspicion, not a finding."""
-    if model.status == "cancelled":
+    if model.status in NEVER_HAPPENED:
         findings.leave_out("Encounter", model.status)
         return
     content = findings.content
@@ -32,7 +34,10 @@ def read(model: Any, name: str, findings: Findings) -> None:
         statements, troubles = state(content, stated, place, Status.PRESENT)
         findings.report(name, troubles)
         findings.add(statements, name, began, None)
-        for cause, side in diagnosed([use for use in uses if use.kind == "cause"], place):
+        causes = diagnosed([use for use in uses if use.kind == "cause"], place)
+        if dvt_of_unstated_place(uses, place) and not any(cause == DVT for cause, _ in causes):
+            causes.append((DVT, place.side_with(None) or Side.UNKNOWN))
+        for cause, side in causes:
             findings.diagnose(cause, side or Side.UNKNOWN, began, None, name, possible=True)
 
 

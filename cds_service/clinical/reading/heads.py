@@ -17,6 +17,8 @@ from cds_service.clinical.reading.kinds import MEDICINES
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
 
 _WITHOUT_CODE = frozenset({"Encounter"})
+_WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
+"""Types whose reasons or conclusions say something of the patient, be it in words."""
 
 
 class Coding(Struct, gc=False):
@@ -34,6 +36,10 @@ class Concept(Struct, gc=False):
     """A CodeableConcept."""
 
     coding: list[Coding] | None = None
+
+    def is_known(self, knows: Callable[[str], bool]) -> bool:
+        """Whether one coding is in a system we know: the codings of a concept are translations of each other."""
+        return any(coding.code and coding.system is not None and knows(coding.system) for coding in self.coding or ())
 
 
 class Reference(Struct, gc=False):
@@ -95,6 +101,7 @@ class Head(Struct, gc=False):
     reasonCode: list[Concept] | None = None  # noqa: N815
     orderDetail: list[Concept] | None = None  # noqa: N815
     conclusionCode: list[Concept] | None = None  # noqa: N815
+    conclusion: Any = None
 
     def look(self, lookup: Lookup) -> Look:
         """Whether the resource has to be looked at whole: for a code of its own, what it holds, or a wrong shape."""
@@ -127,16 +134,16 @@ class Head(Struct, gc=False):
         return [one for one in found if one is not None]
 
     def _is_identified(self, knows: Callable[[str], bool]) -> bool:
-        """Whether one coding is in a system we know: the codings of a concept are translations of each other."""
+        """Whether the codes tell what it is about, and what it says of it."""
+        if self.resourceType in _WITH_REASONS:
+            said = (*(self.reasonCode or ()), *(self.conclusionCode or ()))
+            if self.conclusion is not None or not all(one.is_known(knows) for one in said):
+                return False
         if self.resourceType in _WITHOUT_CODE:
             return True
         if self.resourceType in MEDICINES:
             return False  # their codes alone do not tell: see ``medicine``
-        concept = self.code
-        for coding in (concept.coding if concept is not None else None) or ():
-            if coding.code and coding.system is not None and knows(coding.system):
-                return True
-        return False
+        return self.code is not None and self.code.is_known(knows)
 
 
 def head_of(resource: Any) -> Head | None:

@@ -9,6 +9,7 @@ from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_pl
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import place_of, uses_of
 from cds_service.clinical.reading.statements import Trouble, lost_place, lost_side, meant, state
+from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.clinical.record import Side, Status, UnreadKind, When
 
 _EARLY = frozenset({"registered", "partial", "preliminary", "unknown"})
@@ -16,7 +17,7 @@ _EARLY = frozenset({"registered", "partial", "preliminary", "unknown"})
 
 def read(model: Any, name: str, findings: Findings) -> None:
     """Everything that the conclusion of one validated DiagnosticReport says in codes."""
-    if model.status == "cancelled":
+    if model.status in NEVER_HAPPENED:
         findings.leave_out("DiagnosticReport", model.status)
         return
     content = findings.content

@@ -130,6 +130,8 @@ class Rows:
 
         A mere yes or no says nothing without its question.
         """
+        if raw["resourceType"] != "Observation":
+            return False
         parts = raw.get("component") or [raw]
         return all(
             self._is_known(part.get("code")) or self._is_known(part.get("valueCodeableConcept")) for part in parts

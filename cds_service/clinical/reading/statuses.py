@@ -47,6 +47,7 @@ _INTENTS: Mapping[str, frozenset[str]] = {
 }
 VERIFICATION, CLINICAL = "condition-ver-status", "condition-clinical"
 """How the addresses of HL7's code systems for a Condition end."""
+NEVER_HAPPENED = frozenset({ENTERED_IN_ERROR, "cancelled"})
 _NEVER_MADE = frozenset({"Observation", "DiagnosticReport", "Encounter", "MedicationRequest", "MedicationDispense"})
 _NOT_SAID = frozenset(
     {"Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense",

@@ -122,5 +122,7 @@ def _is_over(raw: Mapping[str, Any]) -> bool:
         return status in _OVER
     concept = raw.get("clinicalStatus")
     codings = concept.get("coding") if isinstance(concept, Mapping) else None
-    codes = {one.get("code") for one in codings if isinstance(one, Mapping)} if isinstance(codings, list) else set()
+    codes = (
+        {str(one.get("code")) for one in codings if isinstance(one, Mapping)} if isinstance(codings, list) else set()
+    )
     return bool(codes) and codes <= _PAST

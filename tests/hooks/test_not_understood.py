@@ -1,0 +1,241 @@
+"""What the cards say of rows that were not understood, and of what is plainly no concern: nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from cds_service.hooks.examples import as_request
+from cds_service.hooks.messages import Card, HookRequest
+from cds_service.hooks.prefetch import gather
+from tests.charts import (
+    ICD10CM,
+    LOINC,
+    SNOMED,
+    UCUM,
+    Resource,
+    concept,
+    condition,
+    days_ago,
+    named,
+    observation,
+    patient,
+)
+from tests.clinical.test_dvt import APIXABAN, SIGNS, on
+from tests.conftest import NOW, bundle, shipped_service
+
+UNKNOWN = {"coding": [{"system": "https://local.example/codes", "code": "K-1"}]}
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+HIGH = [concept((INTERPRETATION, "H"))]
+VITAL = [concept((CATEGORY, "vital-signs"))]
+FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+
+
+def cards(*rows: Any, **values: Any) -> tuple[Card, ...]:
+    """The cards of a chart; ``values`` replace whole prefetch keys."""
+    entries = [{"resource": row} for row in (patient(), *rows)]
+    body = as_request({"resourceType": "Bundle", "type": "collection", "entry": entries}, str(uuid4()))
+    empty = {"resourceType": "Bundle", "type": "searchset", "total": 0}
+    for key in ("observations", "conditions", "procedures", "medications", "orders"):
+        body["prefetch"].setdefault(key, empty)
+    body["prefetch"] |= values
+    request = HookRequest.model_validate(body)
+    return shipped_service().answer(request, gather(request.prefetch), NOW).cards
+
+
+# --- what could not be read may be a sign of DVT
+
+TEAR = [
+    on("pain_calf"),
+    on("onset_sudden"),
+    on("popping_sensation"),
+    on("worse_tiptoe"),
+    on("calf_focal_muscle_tender"),
+    on("mech_push_off_dorsiflexion"),
+]
+
+
+def test_the_chart_of_a_calf_tear() -> None:
+    (card,) = cards(*TEAR)
+    assert "calf" in card.summary.lower()
+    assert "cannot be excluded" not in card.summary
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "Final"},
+        {"status": None},
+        {"subject": None},
+        {"subject": {"reference": "https://elsewhere.example/fhir/Patient/p"}},
+        {"valueBoolean": "yes"},
+        {"valueBoolean": None, "valueString": "++"},
+        {"valueBoolean": None, "valueCodeableConcept": UNKNOWN},
+        {"modifierExtension": [{"url": "https://x.example/not"}]},
+        {"component": [{"code": {"text": "x"}, "modifierExtension": [{"url": "https://x.example/not"}]}]},
+        {"focus": [{"display": "left calf"}]},
+        {"code": {"text": "calf swelling"}},
+        {"code": UNKNOWN},
+        {"code": [concept((SNOMED, "281792000"))]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("key", ["calf_swelling", "pitting_oedema_one_leg"])
+@pytest.mark.parametrize("pain_ago", [1, 20])
+def test_an_unreadable_sign_is_named_first(pain_ago: int, key: str, wrong: dict[str, Any]) -> None:
+    if "text" in wrong.get("code", {}) and key != "calf_swelling":
+        return
+    sign = {name: value for name, value in {**on(key), **wrong}.items() if value is not None}
+    first = cards(on("pain_calf", pain_ago), *TEAR[1:], sign)[0]
+    if first.rule == "RF01":  # the row was read as far as it could raise the urgency
+        return
+    assert first.summary.startswith("DVT cannot be excluded")
+    assert first.detail.startswith("**DVT cannot be excluded:** 1 observation")
+
+
+# --- silence would read as "no concern"
+
+
+@pytest.mark.parametrize(
+    ("rows", "summary"),
+    [
+        (
+            [condition(UNKNOWN), condition(UNKNOWN)],
+            "Not judged: 2 problems, in a coding system that this service does not know.",
+        ),
+        (
+            [condition(UNKNOWN)],
+            "Not judged: 1 problem, in a coding system that this service does not know.",
+        ),
+        (
+            [observation(UNKNOWN, valueBoolean=True), observation(UNKNOWN, valueBoolean=True)],
+            "Not judged: 2 observations, in a coding system that this service does not know.",
+        ),
+        (
+            [condition({"coding": [{"code": "M79.662"}]}), {**on("pain_calf"), "status": "Final"}],
+            "Not judged: 1 problem and 1 observation, not understood.",
+        ),
+        (
+            [{**on("pain_calf"), "subject": None}],
+            "Not judged: 1 observation, not clearly about this patient.",
+        ),
+    ],
+)
+def test_a_chart_that_says_nothing_we_know_is_not_silent(rows: list[Resource], summary: str) -> None:
+    (card,) = cards(*rows)
+    assert (card.indicator, card.summary) == ("info", summary)
+    assert "does not mean that there is no concern" in card.detail
+
+
+def temperature(value: float, ago: float | None, **fields: Any) -> Resource:
+    quantity = {"value": value, "unit": "°C", "system": UCUM, "code": "Cel"}
+    base = {"category": VITAL, "interpretation": HIGH, "valueQuantity": quantity}
+    return observation(concept((LOINC, "8310-5")), ago=ago, **{**base, **fields})
+
+
+def pulse(value: Any, ago: float, **fields: Any) -> Resource:
+    quantity = {"value": value, "unit": "beats/minute", "system": UCUM, "code": "/min"}
+    return observation(concept((LOINC, "8867-4")), ago=ago, **{"category": VITAL, "valueQuantity": quantity, **fields})
+
+
+@pytest.mark.parametrize("value", [37.6, 37.7, 37.8, 37.85, 37.9])
+@pytest.mark.parametrize("ago", [9, 30, 400, 2000])
+def test_an_old_temperature_flagged_high_is_no_concern(value: float, ago: float) -> None:
+    history = [temperature(value, ago), temperature(value, ago + 300), condition(concept((ICD10CM, "J06.9")), ago=ago)]
+    assert cards(*history) == ()
+    assert cards(*(temperature(value, ago, category=None) for _ in range(3))) == ()
+
+
+@pytest.mark.parametrize("value", ["88", 88.5, None, 900])
+@pytest.mark.parametrize("ago", [1, 20, 900])
+def test_a_history_of_heart_rates_is_no_concern(value: Any, ago: float) -> None:
+    assert cards(*(pulse(value, ago + day) for day in range(5))) == ()
+    assert cards(*({**pulse(88, ago + day), "code": UNKNOWN} for day in range(9, 14))) == ()
+    assert cards(*(pulse(88, ago, interpretation=HIGH, status="Final") for _ in range(3))) == ()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        condition({"text": "Seasonal allergy"}),
+        condition(UNKNOWN, ago=400, clinical="resolved"),
+        named("Encounter", status="finished", **{"class": {"code": "AMB"}}, reasonCode=[{"text": "Annual check"}]),
+        named("DiagnosticReport", status="final", code=concept((LOINC, "24627-2")), conclusion="Normal chest."),
+        named("MedicationRequest", status="active", intent="order", medicationCodeableConcept=UNKNOWN),
+        observation(UNKNOWN, category=[concept((CATEGORY, "social-history"))], valueBoolean=True),
+        observation(UNKNOWN, category=[concept((CATEGORY, "laboratory"))], valueQuantity={"value": 4}),
+        observation(UNKNOWN, ago=4000, valueBoolean=True),
+    ],
+)
+def test_what_plainly_is_no_complaint_raises_no_card(row: Resource) -> None:
+    assert cards(row) == ()
+
+
+# --- a draft never denies what is not known
+
+
+def notes(*rows: Any, **values: Any) -> str:
+    """The notes of the orders that the first card drafts."""
+    (card, *_) = cards(*SIGNS, *rows, **values)
+    drafts = [action["resource"] for one in card.suggestions or () for action in _actions(one)]
+    assert drafts
+    return " ".join(note["text"] for draft in drafts for note in draft.get("note", ()))
+
+
+def _actions(suggestion: Any) -> list[dict[str, Any]]:
+    return suggestion.model_dump(mode="json", by_alias=True)["actions"]  # type: ignore[no-any-return]
+
+
+def drug(code: Resource, **fields: Any) -> Resource:
+    base = {"status": "active", "intent": "order", "authoredOn": days_ago(9), "medicationCodeableConcept": code}
+    return named("MedicationRequest", **{**base, **fields})
+
+
+PARACETAMOL = concept(("http://www.nlm.nih.gov/research/umls/rxnorm", "161"))
+NONE_SENT = "No anticoagulant in the chart sent."
+
+
+def test_none_is_said_when_every_medicine_is_identified() -> None:
+    assert NONE_SENT in notes()
+    assert NONE_SENT in notes(drug(PARACETAMOL), drug(PARACETAMOL))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        drug(UNKNOWN),
+        drug({"text": "Tablet A"}),
+        drug({"coding": [{"code": "161"}]}),
+        drug({}, medicationReference={"reference": "Medication/gone"}, medicationCodeableConcept=None),
+        drug({}, medicationReference={"display": "Tablet A"}, medicationCodeableConcept=None),
+        {**drug(UNKNOWN), "resourceType": "MedicationStatement"},
+        {**APIXABAN, "status": "Active"},
+        {**APIXABAN, "subject": None},
+    ],
+    ids=str,
+)
+def test_a_medicine_that_is_not_identified_is_not_none(unknown: Resource) -> None:
+    said = notes(drug(PARACETAMOL), unknown)
+    assert NONE_SENT not in said
+    assert "Anticoagulant: not known (1 medicine could not be identified)." in said
+    assert "(2 medicines could not be identified)" in notes(drug(UNKNOWN), {**unknown, "id": "another"})
+
+
+@pytest.mark.parametrize("value", [FAILED, {"resourceType": "Bundle", "type": "searchset", "total": 9}])
+def test_medicines_that_did_not_come_whole_are_not_none(value: Any) -> None:
+    said = notes(medications=value)
+    assert NONE_SENT not in said
+    assert "Anticoagulant: not known" in said
+
+
+@pytest.mark.parametrize("name", ["worked-case-2", "worked-case-3"])
+def test_the_shipped_cases_say_the_same(name: str) -> None:
+    body = as_request(bundle(name), str(uuid4()))
+    body["prefetch"]["medications"] = FAILED
+    request = HookRequest.model_validate(body)
+    shown = shipped_service().answer(request, gather(request.prefetch), NOW).cards
+    assert shown
+    assert NONE_SENT not in "".join(card.model_dump_json() for card in shown)
