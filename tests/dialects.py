@@ -6,7 +6,6 @@ seen with its display in the source that ``SOURCES`` names.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -344,12 +343,19 @@ def judged(dialect: Dialect, *, on: bool) -> tuple[tuple[Card, ...], Assessment]
 
 
 def answer(dialect: Dialect, *, on: bool) -> Answer:
-    """What a clinician is told about DVT. The line of reasons is left out: it says how fine the codes are."""
+    """What a clinician is told about DVT.
+
+    The line of reasons is left out: it says how fine the codes are. It also decides how much room is left for the rest,
+    so of the other lines only the beginnings are compared; not the options, which follow from the score, and
+    not the last resort ("by hand"), which goes first.
+    """
     cards, assessment = judged(dialect, on=on)
     first = cards[0] if cards else None
     if first is None:
         return Answer("none", "", "", (), len(assessment.record.unread))
-    advice = re.sub(r"\*\*Why this shows\*\*[^\n]*\n+", "", first.detail or "")
+    apart = ("**Why this shows**", "If ordering by hand", "-", "Rule ")
+    lines = [line[:90] for line in first.detail.split("\n") if line and not line.startswith(apart)]
+    advice = "\n".join(lines)
     orders = tuple(one.label for one in first.suggestions or ())
     return Answer(first.indicator, first.summary, advice, orders, len(assessment.record.unread))
 

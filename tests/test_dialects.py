@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.dialects import DIALECTS, NO_SIDE, REFERENCE, TABLE, Dialect, answer, expected, judged, table
 
-WAITING = {
-    ("Epic, US Core", "off"): "CPT",
-    ("Epic, US Core", "on"): "CPT",
-    ("Oracle Health", "on"): "RxNorm branded drugs",
-    ("UK Core, GP", "off"): "more operations in SNOMED CT",
-    ("UK Core, GP", "on"): "more operations in SNOMED CT; dm+d",
-    ("AU Core", "off"): "ICD-10-AM",
-    ("AU Core", "on"): "ICD-10-AM",
-    ("ISiK, KBV", "off"): "ICD-10-GM and OPS",
-    ("ISiK, KBV", "on"): "ICD-10-GM and OPS; ATC",
-    ("CH Core, CH EMED", "on"): "ATC",
-    ("FR Core", "on"): "ATC",
-    ("NL Core, GP", "off"): "ICPC",
-    ("NL Core, GP", "on"): "ICPC; ATC",
-    ("Nordic", "off"): "national addresses of ICD-10",
-    ("Nordic", "on"): "national addresses of ICD-10; ATC",
-    ("MIMIC-IV", "off"): "MIMIC's addresses and ICD-10-PCS",
-    ("MIMIC-IV", "on"): "MIMIC's addresses and ICD-10-PCS; NDC",
-}
-"""Dialects whose codes the content has not got yet, and which."""
 
-
-def _pictures() -> list[ParameterSet]:
-    found: list[ParameterSet] = []
-    for dialect in DIALECTS:
-        for on in (False, True):
-            why = WAITING.get((dialect.name, "on" if on else "off"))
-            marks = [pytest.mark.xfail(strict=True, reason=f"waits for {why}")] if why else []
-            name = f"{dialect.name}, {'on' if on else 'off'} apixaban"
-            found.append(pytest.param(dialect, on, id=name, marks=marks))
-    return found
-
-
-@pytest.mark.parametrize(("dialect", "on"), _pictures())
+@pytest.mark.parametrize("on", [False, True], ids=["off apixaban", "on apixaban"])
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.name)
 def test_the_same_card_in_every_dialect(dialect: Dialect, on: bool) -> None:
     assert answer(dialect, on=on) == expected(dialect, on=on)
 
@@ -71,7 +39,6 @@ def test_no_dialect_goes_without_a_word(dialect: Dialect) -> None:
 
 def test_there_are_at_least_twelve() -> None:
     assert len({one.name for one in DIALECTS}) == len(DIALECTS) >= 12
-    assert {name for name, _ in WAITING} <= {one.name for one in DIALECTS}
 
 
 def test_the_table_is_up_to_date() -> None:
