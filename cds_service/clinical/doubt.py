@@ -92,7 +92,13 @@ class _Looking:
     def __init__(self, content: Content, today: date) -> None:
         self._content = content
         self._today = today
-        self._complaint_days = max(self._days(one) for one in content.findings.values() if one.complaint)
+        # How long the pains and swellings that lead to a differential count. What only red flags look at may be older:
+        # a row that names nothing is not taken for a finding of ten years ago.
+        self._complaint_days = max(
+            self._days(one)
+            for one in content.findings.values()
+            if one.complaint in ("posterior", "swelling", "knee", *PAIN)
+        )
         self._measured_days = max(
             self._own_days(content.findings[one.finding]) or 0 for one in content.measures.values()
         )

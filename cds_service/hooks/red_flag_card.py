@@ -163,7 +163,7 @@ def _draft(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderDraft:
         call.content.red_flags[flag.rule].card.consider,
         leg.side,
         note=_recorded(call, leg, flag),
-        anticoagulated=leg.dvt.anticoagulant is not None,
+        anticoagulated=leg.dvt.anticoagulated,
     )
 
 
