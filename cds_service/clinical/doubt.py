@@ -94,11 +94,8 @@ class _Looking:
         self._today = today
         # How long the pains and swellings that lead to a differential count. What only red flags look at may be older:
         # a row that names nothing is not taken for a finding of ten years ago.
-        self._complaint_days = max(
-            self._days(one)
-            for one in content.findings.values()
-            if one.complaint in ("posterior", "swelling", "knee", *PAIN)
-        )
+        felt = ("posterior", "swelling", "knee", *PAIN)
+        self._complaint_days = max(self._days(one) for one in content.findings.values() if one.complaint in felt)
         self._measured_days = max(
             self._own_days(content.findings[one.finding]) or 0 for one in content.measures.values()
         )
