@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -211,7 +211,7 @@ def _joined(part: str, pieces: tuple[Part, ...], plan: Plan) -> Part:
     """A part of the chart from its keys. It is whole only if every key that it needs is."""
     if len(pieces) == 1:
         return replace(pieces[0], key=part, pieces=pieces)
-    entries = tuple(entry for piece in pieces for entry in piece.entries)
+    entries = tuple(_once(pieces))
     was_read = any(piece.was_read for piece in pieces)
     whole = {piece.key for piece in pieces if piece.state not in LACKING}
     is_whole = any(needed <= whole for needed in plan.brings(part))
@@ -222,6 +222,15 @@ def _joined(part: str, pieces: tuple[Part, ...], plan: Plan) -> Part:
     state = _state_of(pieces, flawed)
     why = next((one.why for one in flawed), "")
     return Part(part, state, entries, why=why, was_read=was_read, pieces=pieces)
+
+
+def _once(pieces: Sequence[Part]) -> Iterator[ChartEntry]:
+    """Each row once that several searches have found; what differs under one name is handed on."""
+    seen: dict[tuple[str | None, str], ChartEntry] = {}
+    for entry in (entry for piece in pieces for entry in piece.entries):
+        first = seen.setdefault((entry.kind, entry.identity), entry) if entry.identity is not None else entry
+        if first is entry or first.resource != entry.resource:
+            yield entry
 
 
 def _state_of(pieces: Sequence[Part], flawed: Sequence[Part]) -> KeyState:

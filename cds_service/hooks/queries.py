@@ -100,12 +100,12 @@ _EXTRAS = (
         is_extra=True,
     ),
 )
-FELT, LABORATORY, VITALS, BY_CODE = (
-    f"observations_{name}" for name in ("findings", "laboratory", "vital_signs", "by_code")
+BY_CATEGORY, FELT, VITALS, BY_CODE = (
+    f"observations_{name}" for name in ("by_category", "findings", "vital_signs", "by_code")
 )
 OBSERVED: dict[Style, tuple[str, ...]] = {
     "all": (OBSERVATIONS,),
-    "by_category": (FELT, LABORATORY, VITALS, BY_CODE),
+    "by_category": (BY_CATEGORY, VITALS, BY_CODE),
     "by_code": (FELT, BY_CODE),
 }
 """The keys that bring all Observations, by style."""
@@ -149,8 +149,8 @@ def plan_of(content: Content, style: Style) -> Plan:
     if style == "all":
         return WHOLE
     named = {
+        BY_CATEGORY: _search(OBSERVATIONS, "Observation", f"&category={_FELT},laboratory", key=BY_CATEGORY),
         FELT: _search(OBSERVATIONS, "Observation", f"&category={_FELT}", key=FELT),
-        LABORATORY: _search(OBSERVATIONS, "Observation", "&category=laboratory", key=LABORATORY),
         VITALS: _search(
             OBSERVATIONS,
             "Observation",
