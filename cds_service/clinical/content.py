@@ -575,6 +575,10 @@ class Content:
     def _index(self) -> CodeIndex:
         return CodeIndex(self._code_uses())
 
+    def coded(self) -> Iterator[tuple[Code, CodeUse]]:
+        """Every code with what it stands for, a site's own included."""
+        return self._code_uses()
+
     def _code_uses(self) -> Iterator[tuple[Code, CodeUse]]:
         for kind, key, entry in self.entries():
             code = Code.of(URI[entry.system], entry.code)

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from cds_service.clinical import content as c
+from cds_service.clinical import local_codes as against_shipped
 from cds_service.clinical import needed, numbers
-from cds_service.clinical.codes import URI, Code
 from cds_service.clinical.names import VIRTUAL_TERMS
 from cds_service.clinical.signed import SIGNED, Files
 from cds_service.ground.errors import ContentError, Problem
@@ -174,7 +174,7 @@ class _Loader:
         chosen = pathways.get(self.pathway_key)
         if self.problems or chosen is None or answers is None or reasoning is None or about is None:
             raise ContentError(tuple(self.problems))
-        return c.Content(
+        shipped = c.Content(
             version=_digest(self.texts, local_text),
             findings=findings,
             causes=causes,
@@ -188,8 +188,8 @@ class _Loader:
             sites=sites,
             reasoning=reasoning,
             about=about,
-            local_codes=local_codes,
         )
+        return against_shipped.added(shipped, local_codes)
 
     def _known(self, file: str, place: str, key: str, kind: type[BaseModel]) -> None:
         if (kind, key) not in self.files:
@@ -296,10 +296,6 @@ class _Loader:
     def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
         for local in local_codes:
             self._known("local codes", local.code, local.finding, c.Finding)
-            if Code.of(local.system, local.code).system in URI.values():
-                self.complain(
-                    "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
-                )
 
 
 _WORDS: dict[type[BaseModel], str] = {

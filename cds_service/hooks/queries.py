@@ -111,7 +111,7 @@ OBSERVED: dict[Style, tuple[str, ...]] = {
 """The keys that bring all Observations, by style."""
 SEARCHED: dict[str, tuple[str, tuple[str, ...]]] = {
     **{one.key: (one.part, one.kinds) for one in (*_WHOLE.values(), *_EXTRAS)},
-    **dict.fromkeys(OBSERVED["by_category"], (OBSERVATIONS, ("Observation",))),
+    **dict.fromkeys((BY_CATEGORY, FELT, VITALS, BY_CODE), (OBSERVATIONS, ("Observation",))),
 }
 """Every key of ours in any style -> its part, and the resource types that it asks for."""
 EXTRA_KEYS = frozenset(one.key for one in _EXTRAS)

@@ -184,7 +184,7 @@ def test_a_form_is_read_under_the_same_guards_as_an_address(
 
 def test_only_old_vital_signs_are_left_out(ehr: FhirServer, reader: FhirReader) -> None:
     """What is ours by its code is found whatever its age and category: history has no window."""
-    vital = {"category": [{"coding": [{"code": "vital-signs"}]}]}
+    vital: dict[str, Any] = {"category": [{"coding": [{"code": "vital-signs"}]}]}
     unknown = {"coding": [{"system": "http://loinc.org", "code": "8302-2", "display": "Body height"}]}
     rows = [observation(unknown, ago=ago, valueQuantity={"value": 170, "unit": "cm"}, **vital) for ago in (5, 700, 900)]
     history = observation("previous_dvt", ago=4_000, **vital)
