@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cds_service.cli import codes
+from cds_service.cli.inputs import documents
 from cds_service.cli.main import main
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
@@ -119,7 +120,7 @@ def test_memory_does_not_grow_with_rows(content: Content) -> None:
         found = codes.Survey(content)
         line = json.dumps(coded("SW", "Calf swelling")).encode()
         tracemalloc.start()
-        for document in codes.documents(BytesIO(b"\n".join([line] * 2))):
+        for document in documents(BytesIO(b"\n".join([line] * 2))):
             found.take(document)
         for _ in range(rows):
             found.take(line)
