@@ -312,9 +312,11 @@ def _fhir(call: Call) -> None:
         call.outcome(401, "the token is not known or has ended")
         return
     name = call.path.removeprefix("/fhir/")
-    if call.method == "POST":
+    if call.method == "POST" and not name.endswith("/_search"):
         _posted(call, name)
-    elif "/" in name:
+        return
+    name = name.removesuffix("/_search")
+    if "/" in name:
         found = call.ehr.chart.get(name)
         call.answer(200, found) if found else call.outcome(404, "not found")
     else:

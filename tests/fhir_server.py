@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
@@ -24,6 +24,9 @@ KEYS = {
     "Procedure": "procedures",
     "MedicationRequest": "medications",
     "ServiceRequest": "orders",
+    "MedicationStatement": "medication_statements",
+    "DiagnosticReport": "reports",
+    "Encounter": "encounter",
 }
 
 
@@ -35,6 +38,7 @@ class Asked:
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
+    form: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 Behaviour = Callable[[socket.socket, Asked], bool]
@@ -43,10 +47,14 @@ Behaviour = Callable[[socket.socket, Asked], bool]
 
 @dataclass
 class FhirServer:
-    """``behaviours``: prefetch key, or whole path -> what to do instead of serving the chart."""
+    """``behaviours``: prefetch key, or whole path -> what to do instead of serving the chart.
+
+    ``charts``: serves real searches instead of ``prefetch``.
+    """
 
     prefetch: Mapping[str, Any] = field(default_factory=dict)
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    charts: Charts | None = None
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -59,7 +67,7 @@ class FhirServer:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/fhir"
 
     def keys_asked(self) -> list[str]:
-        """The prefetch keys of the requests so far, sorted."""
+        """The parts that were asked for so far, sorted; each search of a part is one."""
         return sorted(KEYS.get(one.path.split("/")[2], one.path) for one in list(self.asked))
 
     def answer(self, connection: socket.socket, asked: Asked) -> bool:
@@ -68,6 +76,8 @@ class FhirServer:
         kind = asked.path.split("/")[2] if asked.path.count("/") >= 2 else ""
         key = KEYS.get(kind, "")
         behaviour = self.behaviours.get(asked.path) or self.behaviours.get(key)
+        if behaviour is None and self.charts is not None:
+            behaviour = self.charts.answers
         if behaviour is None:
             value = self.prefetch.get(key)
             behaviour = body(value if value is not None else empty())
@@ -194,6 +204,94 @@ def once(first: Behaviour, then: Behaviour) -> Behaviour:
     return act
 
 
+REQUIRED: dict[str, tuple[set[str], ...]] = {
+    "Observation": ({"patient", "category"}, {"patient", "category", "date"}, {"patient", "code"}),
+    "Condition": ({"patient"}, {"patient", "category"}),
+    "Procedure": ({"patient"}, {"patient", "date"}),
+    "MedicationRequest": ({"patient", "intent"}, {"patient", "intent", "status"}),
+    "ServiceRequest": ({"patient"}, {"patient", "category"}, {"patient", "code"}),
+    "DiagnosticReport": ({"patient"}, {"patient", "category"}, {"patient", "code"}),
+    "MedicationStatement": ({"patient"},),
+}
+"""The searches that US Core requires of a server, by type; MedicationStatement is none of US Core's."""
+LONGEST_TARGET = 4_000
+
+
+@dataclass
+class Charts:
+    """Searches over one patient's chart as a FHIR server does them, in pages. Answers with ``answers``.
+
+    Rows of others that stand in ``resources`` were filed in this chart, and are found with it.
+
+    Attributes:
+        strict: refuse what US Core does not require, and addresses that are too long.
+        lacks: resource types that this server does not have.
+        sent: bytes of all answers.
+    """
+
+    resources: list[dict[str, Any]]
+    strict: bool = True
+    lacks: tuple[str, ...] = ()
+    takes_forms: bool = True
+    most: int = 200
+    sent: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def answers(self, connection: socket.socket, asked: Asked) -> bool:
+        """One request."""
+        status, value = self._found(asked)
+        content = orjson.dumps(value)
+        self.sent += len(content)
+        if status != 200:
+            self.refused.append(f"{status} {asked.path} {sorted(asked.query)}")
+        return raw(status, content)(connection, asked)
+
+    def _found(self, asked: Asked) -> tuple[int, dict[str, Any]]:
+        kind, _, rest = asked.path.removeprefix("/fhir/").partition("/")
+        if kind in self.lacks:
+            return 404, outcome()
+        here = [one for one in self.resources if one["resourceType"] == kind]
+        if rest and rest != "_search":
+            found = next((one for one in here if one.get("id") == rest), None)
+            return (200, found) if found else (404, outcome())
+        if (rest == "_search") is not (asked.method == "POST") or (rest and not self.takes_forms):
+            return 404, outcome()
+        return self._searched(kind, here, asked)
+
+    def _searched(self, kind: str, here: list[dict[str, Any]], asked: Asked) -> tuple[int, dict[str, Any]]:
+        wanted = {name: values[0] for name, values in {**asked.query, **asked.form}.items()}
+        count = min(int(wanted.pop("_count", "50")), self.most)
+        start = int(wanted.pop("_offset", "0"))
+        too_long = len(str(asked.query)) > LONGEST_TARGET
+        if self.strict and (too_long or set(wanted) not in REQUIRED.get(kind, ())):
+            return 414 if too_long else 400, outcome()
+        wanted.pop("_sort", None)
+        found = [one for one in here if all(_matches(one, name, value) for name, value in wanted.items())]
+        links = []
+        if start + count < len(found):
+            more = urlencode({**wanted, "_count": count, "_offset": start + count})
+            links = [{"relation": "next", "url": f"./{kind}?{more}"}]
+        rows = [{"resource": one, "search": {"mode": "match"}} for one in found[start : start + count]]
+        return 200, {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links, "entry": rows}
+
+
+def _matches(one: Mapping[str, Any], name: str, value: str) -> bool:
+    listed = value.split(",")
+    if name == "patient":
+        return True
+    if name == "date":
+        return str(one.get("effectiveDateTime", "")) >= value.removeprefix("ge")
+    if name in ("intent", "status"):
+        return one.get(name) in listed
+    concepts = one.get(name) or []
+    codings = [coding for concept in _listed(concepts) for coding in concept.get("coding", ())]
+    return any(coding.get("code") in listed for coding in codings)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 @contextmanager
 def running(prefetch: Mapping[str, Any] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[FhirServer]:
     """A server with a chart by prefetch key, until the block ends."""
@@ -236,7 +334,8 @@ def _serve(server: FhirServer, accepted: socket.socket) -> None:
                     name, _, value = row.decode("latin-1").partition(":")
                     headers[name.strip().lower()] = value.strip()
                 parts = urlsplit(target)
-                asked = Asked(method, parts.path, parse_qs(parts.query), headers)
+                form = stream.read(int(headers.get("content-length", "0"))).decode()
+                asked = Asked(method, parts.path, parse_qs(parts.query), headers, parse_qs(form))
                 if not server.answer(connection, asked):
                     break
     server.open.discard(accepted)

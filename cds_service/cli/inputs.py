@@ -13,7 +13,7 @@ from cds_service.hooks.bundles import OneChart, one_chart
 from cds_service.hooks.messages import HOOK, HookRequest
 from cds_service.hooks.prefetch import gather
 
-_LIMITS = JsonLimits(depth=64, entries=1_000_000)
+LIMITS = JsonLimits(depth=64, entries=1_000_000)
 """A file on one's own machine may hold more than a call."""
 _NOBODY = "Practitioner/command-line"
 
@@ -45,7 +45,7 @@ def understand(document: bytes) -> OneChart:
         UnusableInput: not JSON with one meaning, not one patient's Bundle, not a hook request.
         pydantic.ValidationError: a hook request with wrong fields.
     """
-    value = parse(document, _LIMITS)
+    value = parse(document, LIMITS)
     if isinstance(value, dict) and "hook" in value:
         request = HookRequest.model_validate({"hook": HOOK, **value})
         return OneChart(request, gather(request.prefetch))

@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, check, evaluate, examples, feedback, settings_page
+from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, settings_page
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.setting_names import PREFIX
 from cds_service.ground.settings import Settings
 from cds_service.hooks.register.store import DatabaseError, Store
+from cds_service.hooks.service import load_content
 
 OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
 LEAST_DAYS = 30
@@ -81,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     what_for.add_argument("--sign", action="store_true", help="keep the values marked as seen as the signed ones")
     content.set_defaults(run=_check)
+
+    own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
+    own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
+    own.set_defaults(run=_codes)
 
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
@@ -156,6 +161,14 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
 def _check(options: argparse.Namespace, settings: Settings) -> int:
     check.run(settings, against=options.against, sign=options.sign)
     return OK
+
+
+def _codes(options: argparse.Namespace, settings: Settings) -> int:
+    found = codes.survey(load_content(settings), options.charts)
+    codes.write(found, sys.stdout)
+    if found.unusable:
+        Console(stderr=True).print(Text(f"{found.unusable} document(s) are no FHIR JSON and were passed over."))
+    return SOME_UNUSABLE if found.unusable else OK
 
 
 def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:

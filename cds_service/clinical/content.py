@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.code_tables import CodeTable
-from cds_service.clinical.codes import SystemName, why_malformed
+from cds_service.clinical.codes import Code, SystemName, why_malformed
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.problem_words import ProblemNet
@@ -651,6 +651,10 @@ class Content:
     def _index(self) -> CodeIndex:
         rows = ((row.system, row.plain, row.plain_to, row.use) for table in self.tables.values() for row in table.rows)
         return CodeIndex(self.systems, self._meanings(), rows)
+
+    def coded(self) -> Iterator[tuple[Code, CodeUse]]:
+        """Every code written out in the content, with what it stands for; a site's own included."""
+        return ((Code(one.address, one.code), one.use) for one in self._meanings())
 
     def _meanings(self) -> Iterator[CodeMeaning]:
         for kind, key, entry in self.entries():

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from cds_service.clinical import code_tables, medicine_names, needed, numbers
 from cds_service.clinical import content as c
+from cds_service.clinical import local_codes as against_shipped
 from cds_service.clinical.code_index import UseKind
 from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
 from cds_service.clinical.medicine_names import MedicineName
@@ -182,7 +183,7 @@ class _Loader:
         self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
         self._check_about(about)
-        self._check_local(local_codes, systems)
+        self._check_local(local_codes)
         if (c.Pathway, self.pathway_key) not in self.files:
             self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
         self.problems += needed.problems(needed.Parts(self.files, findings, causes, red_flags, pathways, reasoning))
@@ -190,7 +191,7 @@ class _Loader:
         chosen = pathways.get(self.pathway_key)
         if self.problems or chosen is None or answers is None or reasoning is None or about is None:
             raise ContentError(tuple(self.problems))
-        return c.Content(
+        shipped = c.Content(
             version=_digest(self.texts, local_text),
             findings=findings,
             causes=causes,
@@ -208,8 +209,8 @@ class _Loader:
             problem_words=problem_words,
             tables=tables,
             medicine_names=self._medicine_names(),
-            local_codes=local_codes,
         )
+        return against_shipped.added(shipped, local_codes)
 
     def _known(self, file: str, place: str, key: str, kind: type[BaseModel]) -> None:
         if (kind, key) not in self.files:
@@ -314,13 +315,9 @@ class _Loader:
         if about.revised < about.released:
             self.complain("about.toml", "revised", "lies before `released`")
 
-    def _check_local(self, local_codes: tuple[c.LocalCode, ...], systems: Systems) -> None:
+    def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
         for local in local_codes:
             self._known("local codes", local.code, local.finding, c.Finding)
-            if systems.of(local.system) is not None:
-                self.complain(
-                    "local codes", local.code, "a local code cannot redefine a standard system", "use your own URI"
-                )
 
     def _medicine_names(self) -> tuple[MedicineName, ...]:
         """The names of medicines, which also name findings."""

@@ -10,7 +10,8 @@ from uuid import uuid4
 from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.errors import UnusableInput
 from cds_service.hooks.messages import HOOK, Context, HookRequest
-from cds_service.hooks.prefetch import KEYS, KINDS, PATIENT, KeyState, Part, Prefetched, patient_name
+from cds_service.hooks.prefetch import KEYS, KINDS, KeyState, Part, Prefetched, patient_name
+from cds_service.hooks.queries import PATIENT
 from cds_service.hooks.searchset import Searchset, read_searchset
 
 

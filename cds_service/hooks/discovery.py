@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.clinical.content import Content
 from cds_service.hooks.messages import HOOK, SERVICE_ID
-from cds_service.hooks.prefetch import templates
+from cds_service.hooks.queries import Plan
 
 SPECIFICATION = "2.0"
 """The version of CDS Hooks spoken here. The 3.0 ballot asks for it; to a 2.0 client it is one unknown field."""
 
 
-def discovery(content: Content) -> dict[str, Any]:
-    """What this service offers and which parts of the chart it asks for."""
+def discovery(plan: Plan) -> dict[str, Any]:
+    """What this service offers and which parts of the chart it asks for, as ``plan`` has them."""
     return {
         "version": SPECIFICATION,
         "services": [
@@ -31,7 +30,7 @@ def discovery(content: Content) -> dict[str, Any]:
                     "are not sent are read from fhirServer where the site allows it, or else named on the card. Not "
                     "for emergencies without a clinician present."
                 ),
-                "prefetch": templates(content),
+                "prefetch": plan.templates(),
             }
         ],
     }

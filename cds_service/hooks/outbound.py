@@ -125,14 +125,27 @@ class Transport:
         Raises:
             NoAnswer: with the code of the reason.
         """
+        return self._read(url, token, line, None)
+
+    def search(self, url: str, form: str, token: str | None, line: Line) -> Any:
+        """The JSON that a search answers whose parameters go as a form (``POST _search``). Like ``get``: it only reads.
+
+        Raises:
+            NoAnswer: with the code of the reason.
+        """
+        return self._read(url, token, line, form.encode())
+
+    def _read(self, url: str, token: str | None, line: Line, form: bytes | None) -> Any:
         headers = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         _mine.line, _mine.networks = line, self._networks
         try:
             with suppress(_Reset):
-                return self._send(url, headers, line)
-            return self._send(url, headers, line)
+                return self._send(url, headers, line, form)
+            return self._send(url, headers, line, form)
         except _Reset:
             raise NoAnswer("unreachable") from None
         except NoAnswer as error:
@@ -166,8 +179,8 @@ class Transport:
         """For a library that brings its own ``requests`` session: its requests go out like all others."""
         return _Mounted(self, line)
 
-    def _send(self, url: str, headers: Mapping[str, str], line: Line) -> Any:
-        with self._answer(_prepared(url, headers), line) as answer:
+    def _send(self, url: str, headers: Mapping[str, str], line: Line, form: bytes | None) -> Any:
+        with self._answer(_prepared(url, headers, "GET" if form is None else "POST", form), line) as answer:
             return _body(answer, self._most_bytes, self._limits)
 
     def _answer(self, request: requests.PreparedRequest, line: Line) -> requests.Response:

@@ -9,6 +9,7 @@ _NOTES = frozenset({("information", "informational"), ("warning", "informational
 """Severity and code of issues that take nothing from a result."""
 _NONE = ("information", "not-found")
 """Severity and code of an issue that says: there are no results."""
+_NOT_OFFERED = ("not-supported", "not-found", "forbidden")
 _EPIC_NONE = "4101"
 """Epic's code in ``details`` for "Resource request returns no results"; its issue code says nothing of its own."""
 _EPIC_SEVERITIES = ("information", "warning")
@@ -24,6 +25,12 @@ def is_harmless(outcome: Any) -> bool:
 def says_none(outcome: Any) -> bool:
     """Whether ``outcome`` says that there are no results, and nothing else that would be of concern."""
     return is_harmless(outcome) and any(_is_none(one) for one in _issues(outcome))
+
+
+def says_not_offered(outcome: Any) -> bool:
+    """Whether ``outcome`` says that there is no such search for this caller: not supported, not found or forbidden."""
+    issues = _issues(outcome)
+    return bool(issues) and all((_plain(one) or ("", ""))[1] in _NOT_OFFERED for one in issues)
 
 
 def _issues(outcome: Any) -> list[Any]:

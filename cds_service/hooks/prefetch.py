@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from cds_service.clinical.content import Content
 from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
-from cds_service.hooks.outcomes import OUTCOME, says_none
+from cds_service.hooks.outcomes import OUTCOME, says_none, says_not_offered
+from cds_service.hooks.queries import EXTRA_KEYS, PARTS, PATIENT, SEARCHED, WHOLE, Plan
 from cds_service.hooks.searchset import BUNDLE, WRONG_TYPE, Matches, Searchset, brings_resource, read_searchset
 
-PATIENT = "patient"
-_SEARCHES = {
-    "observations": ("Observation", "&_sort=-date"),
-    "conditions": ("Condition", ""),
-    "procedures": ("Procedure", "&_sort=-date"),
-    "medications": ("MedicationRequest", "&status=active,completed"),
-    "orders": ("ServiceRequest", "&status=active,on-hold,completed"),
-}
-KEYS = (PATIENT, *_SEARCHES)
+KEYS = PARTS
 JUDGED_BY = ("observations", "conditions")
 """Keys that can hold a complaint; without any of them there is nothing to judge by."""
 DVT_NEEDS = ("observations", "conditions", "procedures")
@@ -36,13 +28,13 @@ NAMES = {
     "orders": "orders",
 }
 
-KINDS: dict[str, tuple[str, ...]] = {
-    "": (),
-    PATIENT: ("Patient",),
-    **{key: (kind,) for key, (kind, _) in _SEARCHES.items()},
-    "medications": ("MedicationRequest", "MedicationStatement"),
-}
+KINDS: dict[str, tuple[str, ...]] = {"": (), **{key: kinds for key, (_, kinds) in SEARCHED.items()}}
 """The resource types that each key asks for; none for a key of the site's own, which may ask for anything."""
+
+NOT_ASKED = frozenset({"not_sent", "not_allowed", "no_token", "plain_http", "token_of_another_patient"})
+_NOT_OFFERED = "not_offered"
+_NOT_THERE = NOT_ASKED | {_NOT_OFFERED, "not_found", "refused"}
+"""Reasons for which a key that a server need not have leaves its part whole."""
 
 
 class KeyState(StrEnum):
@@ -60,16 +52,18 @@ LACKING = (KeyState.MISSING, KeyState.FAILED, KeyState.TRUNCATED)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One prefetch key.
+    """A part of a chart, or one prefetch key of it.
 
     Attributes:
-        key: one of ``KEYS``; empty for a key of the site's own, whose name is never kept.
+        key: of the part (``KEYS``) or of a search of it (``SEARCHED``); empty for a key of the site's own, whose name
+            is never kept.
         entries: every row that came, also those that bring no resource.
         next_page: where the rest of a truncated search is, if the sender said so.
         matches: the resources that the search itself found.
         total: how many it found in all, if the sender said so.
         why: a code for what keeps it from being whole; empty if it is.
         was_read: it came from the FHIR server, at least in part.
+        pieces: the keys that fill this part, sent or not; none if it is itself one key.
     """
 
     key: str
@@ -80,6 +74,7 @@ class Part:
     total: int | None = None
     why: str = ""
     was_read: bool = False
+    pieces: tuple[Part, ...] = ()
 
     @property
     def words(self) -> str:
@@ -100,10 +95,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Prefetched:
-    """The chart as it came, one part a key, in the order of ``KEYS``. ``others``: keys of the site's own."""
+    """The chart as it came, in the order of ``KEYS``. ``others``: keys of the site's own. ``plan``: what was asked."""
 
     parts: tuple[Part, ...]
     others: tuple[Part, ...] = ()
+    plan: Plan = WHOLE
 
     @property
     def entries(self) -> tuple[ChartEntry, ...]:
@@ -121,14 +117,34 @@ class Prefetched:
         return sum(part.state in LACKING for part in self.others)
 
     @property
+    def pieces(self) -> tuple[Part, ...]:
+        """Every key of ours, sent or not."""
+        return tuple(piece for part in self.parts for piece in (part.pieces or (part,)))
+
+    @property
+    def not_offered(self) -> tuple[str, ...]:
+        """Keys of ours that the sender or its FHIR server does not have, and need not have."""
+        missing = (one for one in self.pieces if one.key in EXTRA_KEYS and one.state in LACKING)
+        return tuple(one.key for one in missing if one.why in _NOT_THERE - NOT_ASKED)
+
+    @property
     def to_read(self) -> tuple[Part, ...]:
-        """Parts that the FHIR server may still have; what failed is not tried again."""
-        return tuple(part for part in self.parts if part.state in (KeyState.MISSING, KeyState.TRUNCATED))
+        """Keys that the FHIR server may still have, of parts that are not whole. What failed is not tried again."""
+        unfinished = (part for part in self.parts if part.state in (KeyState.MISSING, KeyState.TRUNCATED))
+        pieces = (piece for part in unfinished for piece in (part.pieces or (part,)))
+        return tuple(piece for piece in pieces if piece.state in (KeyState.MISSING, KeyState.TRUNCATED))
 
     def with_parts(self, read: Sequence[Part]) -> Prefetched:
-        """The same with some parts replaced."""
-        newer = {part.key: part for part in read}
-        return replace(self, parts=tuple(newer.get(part.key, part) for part in self.parts))
+        """The same with some keys replaced."""
+        newer = {piece.key: piece for piece in read}
+        return replace(self, parts=tuple(self._newer(part, newer) for part in self.parts))
+
+    def _newer(self, part: Part, newer: Mapping[str, Part]) -> Part:
+        if not part.pieces:
+            return newer.get(part.key, part)
+        if newer.keys().isdisjoint(piece.key for piece in part.pieces):
+            return part
+        return _joined(part.key, tuple(newer.get(piece.key, piece) for piece in part.pieces), self.plan)
 
     def check_patient(self, patient_id: str) -> None:
         """Whether the chart that was sent is the right one; to be asked before anything more is read.
@@ -165,34 +181,67 @@ def patient_name(patient: ChartEntry) -> str:
     return patient.identity or (patient.full_url or "").removeprefix("urn:uuid:")
 
 
-def templates(content: Content) -> dict[str, str]:
-    """Prefetch templates for discovery: the resource types that the content reads, in the recommended FHIR subset."""
-    kinds = {finding.kind for finding in content.findings.values()}
-    found = {PATIENT: "Patient/{{context.patientId}}"}
-    for key, (resource, rest) in _SEARCHES.items():
-        needed = {
-            "procedures": "risk" in kinds or "history" in kinds,
-            "medications": any(e.system == "rxnorm" for _, _, e in content.entries()),
-            "orders": bool(content.orders),
-        }.get(key, True)
-        if needed:
-            found[key] = f"{resource}?patient={{{{context.patientId}}}}{rest}"
-    return found
+def gather(prefetch: Mapping[str, Any] | None, plan: Plan = WHOLE) -> Prefetched:
+    """Every key of ``prefetch``, by what it holds. Those that are not ours are read too: charts come in many cuts.
 
-
-def query(key: str, patient_id: str) -> str:
-    """The template of ``key`` with its token filled in, relative to the FHIR base; in large pages: time is short."""
-    if key == PATIENT:
-        return f"Patient/{patient_id}"
-    resource, rest = _SEARCHES[key]
-    return f"{resource}?patient={patient_id}{rest}&_count=500"
-
-
-def gather(prefetch: Mapping[str, Any] | None) -> Prefetched:
-    """Every key of ``prefetch``, by what it holds. Those that are not ours are read too: charts come in many cuts."""
+    ``plan``: what this client was asked for; the keys of other styles are taken as well.
+    """
     sent = prefetch or {}
-    parts = [read_part(key, sent[key]) if key in sent else Part(key, KeyState.MISSING, why="not_sent") for key in KEYS]
-    return Prefetched(tuple(parts), tuple(_read_other(value) for key, value in sent.items() if key not in KEYS))
+    parts = tuple(_gathered(key, sent, plan) for key in KEYS)
+    others = tuple(_read_other(value) for key, value in sent.items() if key not in SEARCHED)
+    return Prefetched(parts, others, plan)
+
+
+def _gathered(part: str, sent: Mapping[str, Any], plan: Plan) -> Part:
+    """The part by the keys that were sent, and those that the FHIR server has to be asked for."""
+    pieces = [_read_piece(key, sent[key]) for key, (of, _) in SEARCHED.items() if of == part and key in sent]
+    there = {one.key for one in pieces}
+    if part not in there:  # what is sent under the name of the part is all of it, whatever the style
+        wanted = (one.key for one in plan.of_part(part))
+        pieces += [Part(key, KeyState.MISSING, why="not_sent") for key in wanted if key not in there]
+    return _joined(part, tuple(pieces), plan)
+
+
+def _read_piece(key: str, value: Any) -> Part:
+    piece = read_part(key, value)
+    return replace(piece, why=_NOT_OFFERED) if key in EXTRA_KEYS and says_not_offered(value) else piece
+
+
+def _joined(part: str, pieces: tuple[Part, ...], plan: Plan) -> Part:
+    """A part of the chart from its keys. It is whole only if every key that it needs is."""
+    if len(pieces) == 1:
+        return replace(pieces[0], key=part, pieces=pieces)
+    entries = tuple(_once(pieces))
+    was_read = any(piece.was_read for piece in pieces)
+    whole = {piece.key for piece in pieces if piece.state not in LACKING}
+    is_whole = any(needed <= whole for needed in plan.brings(part))
+    extras = [piece for piece in pieces if piece.key in EXTRA_KEYS]
+    flawed = [piece for piece in extras if piece.state in LACKING and piece.why not in _NOT_THERE]
+    if not is_whole:
+        flawed = [one for one in pieces if one.state in LACKING and one.key not in EXTRA_KEYS] + flawed
+    state = _state_of(pieces, flawed)
+    why = next((one.why for one in flawed), "")
+    return Part(part, state, entries, why=why, was_read=was_read, pieces=pieces)
+
+
+def _once(pieces: Sequence[Part]) -> Iterator[ChartEntry]:
+    """Each row once that several searches have found; what differs under one name is handed on."""
+    seen: dict[tuple[str | None, str], ChartEntry] = {}
+    for entry in (entry for piece in pieces for entry in piece.entries):
+        first = seen.setdefault((entry.kind, entry.identity), entry) if entry.identity is not None else entry
+        if first is entry or first.resource != entry.resource:
+            yield entry
+
+
+def _state_of(pieces: Sequence[Part], flawed: Sequence[Part]) -> KeyState:
+    """``flawed``: the keys that keep the part from being whole."""
+    has_some = any(piece.has_some for piece in pieces)
+    if not flawed:
+        return KeyState.PRESENT if any(piece.has_resources for piece in pieces) else KeyState.EMPTY
+    states = {piece.state for piece in flawed}
+    if has_some or KeyState.TRUNCATED in states:
+        return KeyState.TRUNCATED
+    return KeyState.FAILED if KeyState.FAILED in states else KeyState.MISSING
 
 
 def read_part(key: str, value: Any) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
 from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.parts import Call
 from cds_service.hooks.prefetch import JUDGED_BY, Part, Prefetched
+from cds_service.hooks.queries import Plan, Style, plan_of
 
 EXTENSION = "com.posterior-knee-cds.reading"
 
@@ -65,6 +66,12 @@ class Service:
     base_url: str
     order_url: str | None = None
     layout: Literal["differential", "per_cause"] = "differential"
+    plans: Mapping[Style, Plan] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What to ask for, once for each style in use."""
+        styles = {caller.profile.query_style for caller in self.clients.everyone}
+        object.__setattr__(self, "plans", {style: plan_of(self.content, style) for style in styles})
 
     @classmethod
     def of(cls, settings: Settings) -> Service:
@@ -77,6 +84,10 @@ class Service:
         return cls(
             content, load_clients(settings, content), settings.base_url, settings.order_url, settings.card_layout
         )
+
+    def plan(self, caller: Caller | None = None) -> Plan:
+        """What a client is asked for, in the style of its profile; without one, the default client."""
+        return self.plans[(caller or self.clients.default).profile.query_style]
 
     @property
     def own_urls(self) -> tuple[str, ...]:
@@ -188,6 +199,8 @@ def _told(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ..
     if record.not_available:
         told["notAvailable"] = list(record.not_available)
         told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in prefetched.lacking}
+    if prefetched.not_offered:
+        told["notOffered"] = list(prefetched.not_offered)
     if prefetched.unused:
         told["unusedKeys"] = prefetched.unused
     if dropped:

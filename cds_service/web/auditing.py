@@ -87,10 +87,12 @@ class Auditing:
     def read(self, call: events.Call, server: str | None, sent: Prefetched, prefetched: Prefetched) -> None:
         """Every prefetch key for which the FHIR server was asked."""
         wanted = {part.key for part in sent.to_read}
-        asked = [one for one in prefetched.parts if one.key in wanted and (one.was_read or one.why not in _NOT_ASKED)]
+        asked = [one for one in prefetched.pieces if one.key in wanted and (one.was_read or one.why not in _NOT_ASKED)]
         if asked and server is not None:
             base = str(Address.parse(server))
-            self._journal.record([events.fhir_read(events.FhirRead(call, base, one.key, one.why)) for one in asked])
+            plan = prefetched.plan
+            reads = [events.FhirRead(call, base, one.key, plan.search(one.key).template, one.why) for one in asked]
+            self._journal.record([events.fhir_read(one) for one in reads])
 
     def order(self, now: datetime, caller: Caller, launch: Launch, order: str, fate: str) -> None:
         """An order signed on the order page, whatever became of it."""
@@ -100,7 +102,7 @@ class Auditing:
 
     def chart(self, now: datetime, caller: Caller, launch: Launch, parts: Prefetched) -> None:
         """A chart read for the order page, key by key."""
-        self.read(self._launch(now, caller, launch), launch.iss, gather(None), parts)
+        self.read(self._launch(now, caller, launch), launch.iss, gather(None, parts.plan), parts)
 
     def _launch(self, now: datetime, caller: Caller, launch: Launch) -> events.Call:
         asker = self._keyed.asker(caller.name, launch.iss, context_of(launch))

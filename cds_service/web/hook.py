@@ -26,6 +26,7 @@ from cds_service.hooks.discovery import discovery
 from cds_service.hooks.fhir_server.reader import FhirReader
 from cds_service.hooks.messages import SERVICE_ID, HookRequest, HookResponse
 from cds_service.hooks.prefetch import Prefetched, gather
+from cds_service.hooks.queries import Plan
 from cds_service.hooks.service import Answer, Service, response
 from cds_service.hooks.showing import Showing, Shown
 from cds_service.web.auditing import Auditing
@@ -71,7 +72,7 @@ def add_hook_routes(
     async def discover(request: Request) -> Response:
         if discovery_is_closed:
             await guard.admit(request)
-        return json_response(discovery(running.service.content))
+        return json_response(discovery(running.service.plan()))
 
     @router.post(
         "/cds-services/{service_id}",
@@ -96,11 +97,13 @@ def add_hook_routes(
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)
             async with guard.working(caller, proved):
-                gathering = (budget, hook_request.prefetch)
+                gathering = (budget, hook_request.prefetch, service.plan(caller))
                 sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
                 sent.check_patient(hook_request.context.patientId)
                 own = proved.addresses if proved else None  # whoever has proved who it is has its own servers read
-                prefetched = await reader.complete(hook_request, sent, without_token=caller.profile.open_fhir, own=own)
+                prefetched = await reader.complete(
+                    hook_request, sent, without_token=caller.profile.open_fhir, own=own, today=now.date()
+                )
                 auditing.read(audited, hook_request.fhirServer, sent, prefetched)
                 metrics.count_lacking(prefetched)
                 stages.end("read")
@@ -130,9 +133,9 @@ def _take_apart(budget: Budget, body: bytearray, limits: JsonLimits) -> Any:
         return read_call_body(body, replace(limits, budget=budget))
 
 
-def _gather(budget: Budget, prefetch: Mapping[str, Any] | None) -> Prefetched:
+def _gather(budget: Budget, prefetch: Mapping[str, Any] | None, plan: Plan) -> Prefetched:
     with budget.working():
-        return gather(prefetch)
+        return gather(prefetch, plan)
 
 
 def _judge(
@@ -168,7 +171,7 @@ def _log_call(answer: Answer, prefetched: Prefetched, shown: Shown, seconds: flo
         entries=record.entries,
         rows=",".join(f"{state.value}:{count}" for state in RowState if (count := record.rows(state))),
         unread=len(record.unread),
-        read=",".join(part.key for part in prefetched.parts if part.was_read),
+        read=",".join(part.key for part in prefetched.pieces if part.was_read),
         lacking=",".join(f"{part.key}:{part.why}" for part in prefetched.lacking),
         silent=assessment.silent_because,
         content=assessment.content_version,

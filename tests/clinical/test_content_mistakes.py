@@ -322,17 +322,60 @@ def test_local_code_of_an_unknown_finding(texts: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "system",
+    ("system", "code", "meaning"),
     [
-        *URI.values(),
-        "urn:oid:2.16.840.1.113883.6.96",
-        "urn:oid:2.16.840.1.113883.6.1",
-        "urn:oid:2.16.840.1.113883.6.90",
+        ("http://snomed.info/sct", "30989003", "`knee_pain`"),
+        ("urn:oid:2.16.840.1.113883.6.96", "30989003", "`knee_pain`"),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "I82.401", "`dvt`"),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "I82.49", "`dvt`"),
+        ("http://loinc.org", "48065-7", "`d_dimer_feu`"),
     ],
 )
-def test_a_local_code_cannot_redefine_a_standard_system(texts: dict[str, str], system: str) -> None:
-    problem = one(mistakes(texts, local(row(system=system, code="30989003"))), "local codes", "standard system")
+def test_a_local_code_cannot_change_a_shipped_meaning(
+    texts: dict[str, str], system: str, code: str, meaning: str
+) -> None:
+    """The mistake names both meanings."""
+    problem = one(mistakes(texts, local(row(system=system, code=code))), "local codes", "already means")
+    assert meaning in str(problem)
+    assert "`calf_swelling`" in str(problem)
     assert problem.hint
+
+
+def test_a_missing_standard_code_may_be_added(texts: dict[str, str]) -> None:
+    """Codes whose check digits hold and that are in no table here; what they mean is the site's own claim."""
+    rows = [row(system="http://www.nlm.nih.gov/research/umls/rxnorm", code="99999999", finding="on_anticoagulant")]
+    rows.append(row(system="http://loinc.org", code="8302-2", finding="calf_swelling"))
+    rows.append(row(system="https://hospital.example/codes", code="SW", finding="calf_swelling"))
+    loaded = load(texts, "uk_ng158", local("\n[[code]]\n".join(rows)))
+    for uri, code, key in (
+        ("http://www.nlm.nih.gov/research/umls/rxnorm", "99999999", "on_anticoagulant"),
+        ("urn:oid:2.16.840.1.113883.6.1", "8302-2", "calf_swelling"),
+        ("https://hospital.example/codes", "SW", "calf_swelling"),
+    ):
+        assert [use.key for use in loaded.uses(uri, code)] == [key]
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "words"),
+    [
+        ("http://snomed.info/sct", "30989004", "check digit"),
+        ("http://loinc.org", "48065-8", "check digit"),
+        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "digits only"),
+        (URI["finding"], "calf_swelling_new", "cannot be added to"),
+        (URI["interpretation"], "XYZ", "cannot be added to"),
+        (URI["data-absent-reason"], "lost", "cannot be added to"),
+    ],
+)
+def test_a_standard_code_that_cannot_be_one(texts: dict[str, str], system: str, code: str, words: str) -> None:
+    assert one(mistakes(texts, local(row(system=system, code=code))), "local codes", words).hint
+
+
+def test_a_local_code_with_two_meanings(texts: dict[str, str]) -> None:
+    two = row() + "\n[[code]]\n" + row(finding="calf_pain_on_walking")
+    assert any("calf_pain_on_walking" in str(problem) for problem in mistakes(texts, local(two)))
+    two = row() + "\n[[code]]\n" + row(finding="pain_calf")
+    problem = one(mistakes(texts, local(two)), "local codes", "one meaning")
+    assert "`pain_calf`" in str(problem)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_templates_are_relative_reads_and_searches(templates: dict[str, str]) ->
     for key, template in templates.items():
         assert key
         path = template.partition("?")[0]
-        assert re.fullmatch(r"[A-Z][A-Za-z]+(/\{\{context\.patientId\}\})?", path), template
+        assert re.fullmatch(r"[A-Z][A-Za-z]+(/\{\{context\.(patientId|encounterId)\}\})?", path), template
 
 
 @pytest.mark.row("P3", "C4")
@@ -81,7 +81,7 @@ def test_searches_keep_to_the_small_subset(templates: dict[str, str]) -> None:
     for template in templates.values():
         for part in template.partition("?")[2].split("&") if "?" in template else ():
             name, _, value = part.partition("=")
-            assert name in ("patient", "status", "_sort", "_count", "code:in"), part
+            assert name in ("patient", "category", "code", "intent", "status", "_sort", "_count", "code:in"), part
             assert "." not in name
             assert value in ("-date", "-recorded-date", "-authoredon", "-authored") or not value.startswith("-"), part
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.ground.errors import UnusableInput
-from cds_service.hooks.prefetch import KEYS, KeyState, Part, gather, query, read_part
+from cds_service.hooks.prefetch import KEYS, KeyState, Part, gather, read_part
+from cds_service.hooks.queries import WHOLE
+from tests.conftest import NOW
 
 OBSERVATION = {"resourceType": "Observation", "id": "o1"}
 ERROR = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
@@ -270,7 +272,7 @@ def test_a_key_of_another_kind_is_read_all_the_same() -> None:
 def test_what_failed_is_not_read_again() -> None:
     sent = {"observations": ERROR, "conditions": bundle(OBSERVATION), "procedures": None, "orders": bundle(total=3)}
     found = gather(sent)
-    assert [part.key for part in found.to_read] == ["patient", "medications", "orders"]
+    assert [part.key for part in found.to_read] == ["patient", "medications", "medication_statements", "orders"]
     assert [part.key for part in found.lacking] == [
         "patient", "observations", "conditions", "medications", "orders",
     ]  # fmt: skip
@@ -285,10 +287,11 @@ def test_a_part_of_a_part_is_called_so() -> None:
 
 
 def test_queries_name_the_patient() -> None:
-    assert query("patient", "p.1-a") == "Patient/p.1-a"
-    for key in KEYS[1:]:
-        assert "?patient=p.1-a&" in query(key, "p.1-a")
-        assert "{" not in query(key, "p.1-a")
+    for search in WHOLE.searches:
+        asked = search.asked("p.1-a", "e1", NOW.date())
+        assert asked is not None
+        assert asked.startswith(("Patient/p.1-a", "Encounter/e1")) or "?patient=p.1-a&" in asked
+        assert "{" not in asked
 
 
 ANY = st.recursive(

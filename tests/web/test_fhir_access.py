@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 import pytest
@@ -18,6 +19,7 @@ import requests
 import trustme
 
 from cds_service.ground.settings import Settings
+from cds_service.hooks.queries import LONGEST_ADDRESS
 from cds_service.web.app import create_app
 from tests import fhir_server as fhir
 from tests.answers import told
@@ -27,6 +29,8 @@ from tests.web.test_service import is_outcome, request_for
 
 TOKEN = "canary-token-5f1c"
 ALL = ("patient", "observations", "conditions", "procedures", "medications", "orders")
+OBSERVED = 3
+"""Searches that bring all Observations."""
 READING = "com.posterior-knee-cds.reading"
 
 
@@ -89,7 +93,7 @@ def test_only_the_patient_and_a_server(reading: Server, ehr: FhirServer) -> None
     answer = reading.call(call_without(ehr, *ALL[1:])).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
     assert not told(answer)
-    assert ehr.keys_asked() == sorted(ALL[1:])
+    assert set(ehr.keys_asked()) == {*ALL[1:], "reports", "medication_statements", "encounter"}
 
 
 def test_null_is_none_known_and_not_asked_again(reading: Server, ehr: FhirServer) -> None:
@@ -248,20 +252,25 @@ def test_the_end_of_a_search_that_says_there_are_no_results(reading: Server, ehr
 
 
 def test_the_queries_are_the_templates(reading: Server, ehr: FhirServer) -> None:
-    reading.call(call_without(ehr, *ALL))
-    asked = {one.path: one for one in ehr.asked}
-    assert set(asked) == {"/fhir/Patient/dvt-likely", "/fhir/Observation", "/fhir/Condition", "/fhir/Procedure",
-                          "/fhir/MedicationRequest", "/fhir/ServiceRequest"}  # fmt: skip
+    body = call_without(ehr, *ALL)
+    body["context"]["encounterId"] = "visit-1"
+    reading.call(body)
     offered = reading.get("/cds-services").json()["services"][0]["prefetch"]
+    asked = [(one.path, {name: values[0] for name, values in {**one.query, **one.form}.items()}) for one in ehr.asked]
+    assert len(asked) == len(offered)
     for template in offered.values():
-        path, _, query = template.replace("{{context.patientId}}", "dvt-likely").partition("?")
-        sent = asked[f"/fhir/{path}"]
-        for part in query.split("&") if query else ():
-            name, _, value = part.partition("=")
-            assert sent.query[name] == ["500" if name == "_count" else value]
-        assert sent.method == "GET"
-        assert sent.headers["authorization"] == f"Bearer {TOKEN}"
-        assert "json" in sent.headers["accept"]
+        filled = template.replace("{{context.patientId}}", "dvt-likely").replace("{{context.encounterId}}", "visit-1")
+        path, _, query = filled.partition("?")
+        wanted = {name: values[0] for name, values in parse_qs(query).items()}
+        path += "/_search" if len(query) > LONGEST_ADDRESS else ""
+        (sent,) = [found for where, found in asked if where == f"/fhir/{path}" and wanted.items() <= found.items()]
+        added = {"_count": "500"} if query else {}
+        added |= {"date": "ge2024-03-16"} if "vital-signs" in query else {}
+        assert sent == wanted | added
+    for one in ehr.asked:
+        assert one.method == ("POST" if one.path.endswith("_search") else "GET")
+        assert one.headers["authorization"] == f"Bearer {TOKEN}"
+        assert "json" in one.headers["accept"]
 
 
 NEVER_ASKED: dict[str, Callable[[dict[str, Any], FhirServer], object]] = {
@@ -438,7 +447,11 @@ def test_next_pages_elsewhere_are_not_followed(reading: Server, ehr: FhirServer)
             assert answer["cards"][0]["indicator"] == "critical"
             assert "observations (not all)" in answer["cards"][0]["detail"]
         assert other.connections == 0
-        assert {one.path for one in ehr.asked} == {"/fhir/Observation"}
+        assert {one.path for one in ehr.asked} <= {
+            "/fhir/Observation",
+            "/fhir/Observation/_search",
+            "/fhir/DiagnosticReport",
+        }
 
 
 def test_pages_without_end_end(reading: Server, ehr: FhirServer) -> None:
@@ -446,7 +459,7 @@ def test_pages_without_end_end(reading: Server, ehr: FhirServer) -> None:
     ehr.behaviours["observations"] = fhir.body(page)
     answer = reading.call(call_without(ehr, "observations")).json()
     assert answer["extension"][READING]["parts"]["observations"]["why"] == "page"
-    assert len(ehr.asked) == 2
+    assert ehr.keys_asked().count("observations") == 2 * OBSERVED
     numbers = iter(range(1000))
 
     def always_another(connection: Any, asked: Any) -> bool:
@@ -458,7 +471,7 @@ def test_pages_without_end_end(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr, "observations"))
     assert answer.status_code == 412
     assert "observations (only a page of it came)" in answer.text
-    assert len(ehr.asked) == 20
+    assert ehr.keys_asked().count("observations") == 20 * OBSERVED
 
 
 def test_a_page_that_fails_loses_no_page_before_it(reading: Server, ehr: FhirServer) -> None:

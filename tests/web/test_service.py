@@ -16,6 +16,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks import service as service_module
 from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import Card
+from tests import fhir_server as fhir
 from tests.answers import told
 from tests.conftest import Server, bundle, run_server
 
@@ -40,13 +41,19 @@ def test_discovery(server: Server) -> None:
     (entry,) = answer.json()["services"]
     assert entry["hook"] == "patient-view"
     assert entry["id"] == "posterior-knee-pain"
-    assert list(entry["prefetch"]) == ["patient", "observations", "conditions", "procedures", "medications", "orders"]
-    assert entry["prefetch"]["patient"] == "Patient/{{context.patientId}}"
-    for key, template in list(entry["prefetch"].items())[1:]:
+    assert list(entry["prefetch"]) == [
+        "patient", "observations_by_category", "observations_vital_signs",
+        "observations_by_code", "reports", "conditions", "encounter", "procedures", "medications",
+        "medication_statements", "orders",
+    ]  # fmt: skip
+    reads = {"patient": "Patient/{{context.patientId}}", "encounter": "Encounter/{{context.encounterId}}"}
+    for key, template in entry["prefetch"].items():
         resource, _, query = template.partition("?")
-        assert resource in ("Observation", "Condition", "Procedure", "MedicationRequest", "ServiceRequest"), key
+        if key in reads:
+            assert template == reads[key]
+            continue
         names = {part.split("=")[0] for part in query.split("&")}
-        assert names <= {"patient", "status", "_sort", "_count"}
+        assert names - {"_count"} in fhir.REQUIRED[resource], key
         assert "patient={{context.patientId}}" in query
 
 

@@ -17,10 +17,9 @@ from typing import Any
 
 from cds_service.hooks.askers import Asker
 from cds_service.hooks.audit import codes
-from cds_service.hooks.prefetch import PATIENT, query
+from cds_service.hooks.queries import LONGEST_ADDRESS, PATIENT
 
 Event = dict[str, Any]
-_PATIENT_ID = "{{context.patientId}}"
 _REFUSED = frozenset({"refused", "limited", "not_found", "not_allowed", "no_token", "token_of_another_patient"})
 
 
@@ -81,11 +80,15 @@ class HookCall:
 
 @dataclass(frozen=True, slots=True)
 class FhirRead:
-    """A prefetch key read from a FHIR server. ``server``: its configured base URL. ``why``: as in ``Part.why``."""
+    """A prefetch key read from a FHIR server. ``server``: its configured base URL.
+
+    ``asked``: the template of the key. ``why``: as in ``Part.why``.
+    """
 
     call: Call
     server: str
     key: str
+    asked: str
     why: str = ""
 
 
@@ -141,19 +144,19 @@ def hook_call(one: HookCall) -> Event:
 
 
 def fhir_read(one: FhirRead) -> Event:
-    """BALP PatientRead for the patient itself, PatientQuery for every other key."""
+    """BALP PatientRead for what is read by its id, PatientQuery for what is searched."""
     call = one.call
     server = {"who": {"display": one.server}, "requestor": False, "network": _network(one.server)}
-    asked = query(one.key, _PATIENT_ID)
-    if one.key == PATIENT:
+    if "?" not in one.asked:
         profile, subtype, action = codes.PATIENT_READ, codes.READ, codes.READ_ACTION
         ours, theirs = codes.DESTINATION_ROLE, codes.SOURCE_ROLE
-        entity: Event = {"what": _patient(call), "role": codes.DOMAIN_RESOURCE}
+        what = _patient(call) if one.key == PATIENT else {"display": "the encounter of the call"}
+        entity: Event = {"what": what, "role": codes.DOMAIN_RESOURCE}
     else:
         # In a search the query is what flows: BALP has its sender as the source.
         profile, subtype, action = codes.PATIENT_QUERY, codes.SEARCH_TYPE, codes.EXECUTE
         ours, theirs = codes.SOURCE_ROLE, codes.DESTINATION_ROLE
-        entity = {"role": codes.QUERY, "query": b64encode(f"GET {one.server}/{asked}".encode()).decode()}
+        entity = {"role": codes.QUERY, "query": b64encode(_http(one).encode()).decode()}
     event = _event(
         call,
         [subtype],
@@ -161,11 +164,24 @@ def fhir_read(one: FhirRead) -> Event:
         outcome=_read_outcome(one.why),
         said=one.why,
         agents=[_us(call, ours), {"type": _concept(theirs), **server}, *_user(call)],
-        entities=[{"type": codes.SYSTEM_OBJECT, **entity, "description": f"prefetch key {one.key}: {asked}"}],
+        entities=[{"type": codes.SYSTEM_OBJECT, **entity, "description": _in_short(one)}],
     )
     if not one.why and call.asker is not None:  # the profiles are for what went well, and ask for a patient
         event["meta"] = {"profile": [profile]}
     return event
+
+
+def _http(one: FhirRead) -> str:
+    """The request, in the words of BALP."""
+    address, _, query = one.asked.partition("?")
+    if len(query) > LONGEST_ADDRESS:
+        return f"POST {one.server}/{address}/_search\n\n{query}"
+    return f"GET {one.server}/{one.asked}"
+
+
+def _in_short(one: FhirRead) -> str:
+    asked = one.asked if len(one.asked) <= LONGEST_ADDRESS else f"{one.asked[:100]}..."
+    return f"prefetch key {one.key}: {asked}"
 
 
 def draft_order(one: DraftOrder) -> Event:

@@ -14,6 +14,7 @@ from cds_service.ground.plain_text import plain
 from cds_service.hooks.clients.jwks import Keys
 from cds_service.hooks.clients.signing import SigningKey
 from cds_service.hooks.messages import Coding
+from cds_service.hooks.queries import Style
 
 
 class _Strict(BaseModel):
@@ -49,6 +50,7 @@ class Profile(_Strict):
     own_order_codes: Literal["optional", "required"]
     order_system: str | None = Field(default=None, min_length=3)
     open_fhir: bool
+    query_style: Style = "by_category"
 
 
 class SiteOrder(_Strict):
@@ -121,7 +123,9 @@ SCOPES = (
     "patient/Observation.rs",
     "patient/Condition.rs",
     "patient/Procedure.rs",
+    "patient/DiagnosticReport.rs",
     "patient/MedicationRequest.rs",
+    "patient/MedicationStatement.rs",
     "patient/ServiceRequest.rs",
     "patient/ServiceRequest.c",
 )

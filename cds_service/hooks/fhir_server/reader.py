@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
 from urllib.parse import urljoin
 
 from cds_service.clinical.reading import ChartEntry
@@ -20,25 +22,32 @@ from cds_service.ground.strict_json import JsonLimits
 from cds_service.hooks.fhir_server.medicines import MOST_MEDICINES, lacking_medicines, medicine_in, with_medicines
 from cds_service.hooks.messages import HookRequest
 from cds_service.hooks.outbound import ANSWER_LIMITS, PLAIN_HTTP, Line, NoAnswer, Transport, may_carry_secrets
-from cds_service.hooks.prefetch import PATIENT, KeyState, Part, Prefetched, is_anothers, query, read_part
+from cds_service.hooks.prefetch import KeyState, Part, Prefetched, is_anothers, read_part
+from cds_service.hooks.queries import LONGEST_ADDRESS, PATIENT, Plan
 from cds_service.hooks.searchset import PAGE, Matches
 
 MOST_PAGES = 20
-_THREADS = 320
+_THREADS = 640
 _PER_CALL = 0.9
 """Share of the deadline that a single call may take."""
 _CLEARING = 0.15
 """Share of the deadline added, at most, for reading what the sockets already hold when time is up."""
+_NO_FORMS = frozenset({"refused", "not_found", "server_error"})
+"""How servers answer that do not take a search as a form."""
 _TOKEN = re.compile(r"[!-~]+")
 """What an access token may be made of (RFC 6749, A.12), and nothing that would end the header."""
 
 
 @dataclass(eq=False)
 class _Reading:
-    """One key being read. ``why``: None while it lasts, then the code of what went wrong, or empty."""
+    """One key being read.
+
+    ``query``: relative to the FHIR base. ``why``: None while it lasts, then the code of what went wrong, or empty.
+    """
 
     part: Part
     line: Line
+    query: str
     pages: list[Part] = field(default_factory=list)
     why: str | None = None
 
@@ -153,12 +162,14 @@ class FhirReader:
         without_token: bool = False,
         own: Sequence[Address] | None = None,
         launched_from: Address | None = None,
+        today: date | None = None,
     ) -> Prefetched:
         """``prefetched`` with its missing and truncated parts read, as far as that is allowed and in time.
 
         ``without_token``: the server is an open sandbox and may be read although no token was given.
         ``own``: the servers of the client that has proved who it is; no other is read for it.
         ``launched_from``: the server that has launched our own page and given its token for it.
+        ``today``: where windows of time end; else the day of the clock (UTC).
         """
         wanted = prefetched.to_read
         if request.fhirServer is None:
@@ -173,8 +184,9 @@ class FhirReader:
         token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
         began = time.monotonic()
         deadline = began + self._deadline
+        asking = _Asking(prefetched.plan, request, today or datetime.now(UTC).date())
         parts, found = await asyncio.gather(
-            self._read_parts(wanted, base, request.context.patientId, token, deadline),
+            self._read_parts(wanted, asking, base, token, deadline),
             self._read_medicines(medicines[:MOST_MEDICINES], base, token, deadline),
         )
         complete = with_medicines(prefetched.with_parts(parts), found)
@@ -186,11 +198,14 @@ class FhirReader:
         return complete
 
     async def _read_parts(
-        self, wanted: Sequence[Part], base: Address, patient: str, token: str | None, deadline: float
+        self, wanted: Sequence[Part], asking: _Asking, base: Address, token: str | None, deadline: float
     ) -> list[Part]:
-        readings = [_Reading(part, Line(deadline)) for part in wanted]
-        running = [self._threads.submit(self._read, one, base, patient, token) for one in readings]
+        """The parts that there is something to ask for."""
+        asked = ((part, asking.query(part)) for part in wanted)
+        readings = [_Reading(part, Line(deadline), query) for part, query in asked if query is not None]
+        running = [self._threads.submit(self._read, one, base, token) for one in readings]
         await self._wait(running, [one.line for one in readings], deadline)
+        patient = asking.request.context.patientId
         return [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
 
     async def _read_medicines(
@@ -235,24 +250,24 @@ class FhirReader:
         listed = any(allowed.covers(found) for allowed in self._allowed)
         return found if listed and (own is None or any(one.covers(found) for one in own)) else None
 
-    def _read(self, reading: _Reading, base: Address, patient: str, token: str | None) -> None:
+    def _read(self, reading: _Reading, base: Address, token: str | None) -> None:
         """Read every page of one key."""
         try:
-            reading.why = self._pages(reading, base, patient, token)
+            reading.why = self._pages(reading, base, token)
         except NoAnswer as error:
             reading.why = error.why
 
-    def _pages(self, reading: _Reading, base: Address, patient: str, token: str | None) -> str:
+    def _pages(self, reading: _Reading, base: Address, token: str | None) -> str:
         """Read on from where the prefetch ends, else from the start. What keeps it from being whole; empty if it is."""
         part = reading.part
-        url = f"{base}/{query(part.key, patient)}"
+        url = f"{base}/{reading.query}"
         matches, total, flaw = Matches(part.matches.named), part.total or 0, ""
         if part.why == PAGE and (onward := _onward(base, url, part.next_page)):
             url, matches = onward, part.matches
         seen: set[str] = set()
         while len(seen) < MOST_PAGES:
             seen.add(url)
-            page = read_part(part.key, self._transport.get(url, token, reading.line))
+            page = read_part(part.key, self._answer(url, token, reading.line))
             reading.pages.append(page)
             if page.state is KeyState.FAILED:
                 return page.why
@@ -266,6 +281,32 @@ class FhirReader:
                 break
             url = following
         return flaw or PAGE
+
+    def _answer(self, url: str, token: str | None, line: Line) -> Any:
+        """What ``url`` answers. A long query goes as a form, and in the address after all where forms are not taken."""
+        address, _, query = url.partition("?")
+        if len(query) <= LONGEST_ADDRESS:
+            return self._transport.get(url, token, line)
+        try:
+            return self._transport.search(f"{address}/_search", query, token, line)
+        except NoAnswer as error:
+            if error.why not in _NO_FORMS:
+                raise
+        return self._transport.get(url, token, line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What is asked for a key of this call."""
+
+    plan: Plan
+    request: HookRequest
+    today: date
+
+    def query(self, part: Part) -> str | None:
+        """None if the call does not say what to ask for."""
+        context = self.request.context
+        return self.plan.search(part.key).asked(context.patientId, context.encounterId, self.today)
 
 
 def _onward(base: Address, here: str, url: str | None) -> str | None:

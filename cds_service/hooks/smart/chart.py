@@ -70,7 +70,9 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
             subject=launch.client,
         ),
     )
-    prefetched = await reader.complete(request, gather(None), launched_from=Address.parse(launch.iss))
+    prefetched = await reader.complete(
+        request, gather(None, service.plan(caller)), launched_from=Address.parse(launch.iss), today=now.date()
+    )
     try:
         answer = service.answer(request, prefetched, now, caller)
     except (NothingToJudgeBy, UnusableInput):

@@ -26,6 +26,7 @@ from cds_service.hooks.audit.events import (
 )
 from cds_service.hooks.messages import Context
 from cds_service.hooks.prefetch import KEYS
+from cds_service.hooks.queries import WHOLE
 
 NOON = datetime(2026, 3, 16, 12, 0, tzinfo=UTC)
 SERVER = "https://ehr.north.example/fhir"
@@ -40,16 +41,21 @@ NOBODY = Call(NOON, SERVICE, Sender("default"))
 VERSIONS = events.Versions("0.1.0", "2026.3", "uk_ng158")
 CARDS = (CardFate("c-1", "RF01", "shown"), CardFate("c-2", "D01", "quiet"))
 
+
+def read_of(key: str, why: str = "", call: Call = CALL) -> FhirRead:
+    return FhirRead(call, SERVER, key, WHOLE.search(key).template, why)
+
+
 ALL = {
     "hook call": events.hook_call(HookCall(CALL, 200, VERSIONS, CARDS)),
     "silent call": events.hook_call(HookCall(CALL, 200, VERSIONS)),
     "failed call": events.hook_call(HookCall(CALL, 412, VERSIONS, why="nothing_to_judge_by")),
     "malformed call": events.hook_call(HookCall(NOBODY, 400, VERSIONS)),
-    "read": events.fhir_read(FhirRead(CALL, SERVER, "patient")),
-    "search": events.fhir_read(FhirRead(CALL, SERVER, "observations")),
-    "failed search": events.fhir_read(FhirRead(CALL, SERVER, "observations", "timeout")),
-    "failed read": events.fhir_read(FhirRead(CALL, SERVER, "patient", "refused")),
-    "read for nobody": events.fhir_read(FhirRead(NOBODY, SERVER, "patient")),
+    "read": events.fhir_read(read_of("patient")),
+    "search": events.fhir_read(read_of("observations")),
+    "failed search": events.fhir_read(read_of("observations", "timeout")),
+    "failed read": events.fhir_read(read_of("patient", "refused")),
+    "read for nobody": events.fhir_read(read_of("patient", call=NOBODY)),
     "draft order": events.draft_order(DraftOrder(CALL, "c-1", "s-1", "venous_duplex")),
     "signed order": events.signed_order(SignedOrder(CALL, SERVER, "o-1", "dvt_referral", "placed")),
     "order not placed": events.signed_order(SignedOrder(CALL, SERVER, "o-1", "dvt_referral", "forbidden")),
@@ -121,7 +127,7 @@ def test_every_code_is_written_as_its_source_has_it() -> None:
 @pytest.mark.parametrize("key", [key for key in KEYS if key != "patient"])
 def test_a_search_is_a_balp_patient_query(key: str) -> None:
     """BALP 1.1.4, Query and PatientQuery: what must be there, and what must not."""
-    event = events.fhir_read(FhirRead(CALL, SERVER, key))
+    event = events.fhir_read(read_of(key))
     assert event["meta"]["profile"] == [
         "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientQuery"
     ]
@@ -150,9 +156,25 @@ def test_a_search_is_a_balp_patient_query(key: str) -> None:
     assert event["source"]["observer"]["display"] == SERVICE
 
 
+def test_a_query_too_long_for_an_address_is_kept_as_the_form_that_was_sent() -> None:
+    codes_asked = ",".join(str(number) for number in range(1000, 2000))
+    template = f"Observation?patient={{{{context.patientId}}}}&code={codes_asked}"
+    event = events.fhir_read(FhirRead(CALL, SERVER, "observations_by_code", template))
+    (asked,) = entities(event, "2")
+    assert b64decode(asked["query"]).decode() == f"POST {SERVER}/Observation/_search\n\n{template.partition('?')[2]}"
+    assert len(asked["description"]) < 200
+
+
+def test_the_encounter_of_the_call_is_a_read() -> None:
+    event = events.fhir_read(read_of("encounter"))
+    assert [one["code"] for one in event["subtype"]] == ["read"]
+    assert event["action"] == "R"
+    assert "Encounter/{{context.encounterId}}" in entities(event, "2")[0]["description"]
+
+
 def test_the_patient_alone_is_a_balp_patient_read() -> None:
     """BALP 1.1.4, Read and PatientRead: here the server is the source."""
-    event = events.fhir_read(FhirRead(CALL, SERVER, "patient"))
+    event = events.fhir_read(read_of("patient"))
     assert event["meta"]["profile"] == [
         "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientRead"
     ]
@@ -172,7 +194,7 @@ def test_the_patient_alone_is_a_balp_patient_read() -> None:
 def test_a_failed_read_claims_no_profile(why: str, outcome: str) -> None:
     """The profiles are for what went well."""
     for key in ("patient", "observations"):
-        event = events.fhir_read(FhirRead(CALL, SERVER, key, why))
+        event = events.fhir_read(read_of(key, why))
         assert "meta" not in event
         assert (event["outcome"], event["outcomeDesc"]) == (outcome, why)
     assert "meta" not in ALL["read for nobody"]

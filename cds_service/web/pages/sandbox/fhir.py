@@ -20,8 +20,9 @@ KINDS = (
     "MedicationRequest",
     "MedicationStatement",
     "ServiceRequest",
+    "DiagnosticReport",
 )
-_SEARCHED_BY = ("_id", "patient", "subject", "code", "status")
+_SEARCHED_BY = ("_id", "patient", "subject", "code", "category", "status", "intent", "date")
 _TAKEN_QUIETLY = ("_sort", "_format", "_total")
 _MOST = 500
 _USUAL = 50
@@ -108,10 +109,12 @@ def _matches(one: Resource, name: str, value: str) -> bool:
     wanted = [part for part in value.split(",") if part]
     if name == "_id":
         return one.get("id") in wanted
-    if name == "status":
-        return one.get("status") in [part.rpartition("|")[2] for part in wanted]
-    if name == "code":
-        return any(_is_code(token, part) for token in _codings(one) for part in wanted)
+    if name in ("status", "intent"):
+        return one.get(name) in [part.rpartition("|")[2] for part in wanted]
+    if name == "date":
+        return _is_since(one, value)
+    if name in ("code", "category"):
+        return any(_is_code(token, part) for token in _codings(one, name) for part in wanted)
     subject = one.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
     own = f"Patient/{one.get('id')}" if one["resourceType"] == "Patient" else reference
@@ -123,13 +126,20 @@ def _is_code(token: tuple[Any, Any], part: str) -> bool:
     return token[1] == code and (not bar or (token[0] or "") == system)
 
 
-def _codings(one: Resource) -> Iterator[tuple[Any, Any]]:
-    for name in ("code", "medicationCodeableConcept"):
-        concept = one.get(name)
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        for coding in codings if isinstance(codings, list) else ():
-            if isinstance(coding, dict):
-                yield coding.get("system"), coding.get("code")
+def _codings(one: Resource, name: str) -> Iterator[tuple[Any, Any]]:
+    concepts = [one.get("category")] if name == "category" else [one.get("code"), one.get("medicationCodeableConcept")]
+    for several in concepts:
+        for concept in several if isinstance(several, list) else [several]:
+            codings = concept.get("coding") if isinstance(concept, dict) else None
+            for coding in codings if isinstance(codings, list) else ():
+                if isinstance(coding, dict):
+                    yield coding.get("system"), coding.get("code")
+
+
+def _is_since(one: Resource, value: str) -> bool:
+    """``date=ge...``, the only comparison here: by the first characters, as ISO 8601 sorts."""
+    when = one.get("effectiveDateTime") or one.get("performedDateTime")
+    return isinstance(when, str) and value.startswith("ge") and when[:10] >= value[2:12]
 
 
 def _statement(base: str) -> Resource:
@@ -162,4 +172,6 @@ def _parameters(kind: str) -> tuple[str, ...]:
 
 
 def _kind_of(name: str) -> str:
+    if name == "date":
+        return "date"
     return "reference" if name in ("patient", "subject") else "token"
