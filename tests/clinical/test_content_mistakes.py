@@ -360,7 +360,7 @@ def test_a_missing_standard_code_may_be_added(texts: dict[str, str]) -> None:
     [
         ("http://snomed.info/sct", "30989004", "check digit"),
         ("http://loinc.org", "48065-8", "check digit"),
-        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "digits only"),
+        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "is not written as codes of rxnorm are"),
         (URI["finding"], "calf_swelling_new", "cannot be added to"),
         (URI["interpretation"], "XYZ", "cannot be added to"),
         (URI["data-absent-reason"], "lost", "cannot be added to"),
