@@ -255,5 +255,5 @@ def test_a_difficult_chart(sandbox: Server, page: Page) -> None:
     page.goto(f"{sandbox.url}/sandbox")
     page.get_by_text("Difficult charts").click()
     page.locator("button[value=unreadable-parts]").click()
-    expect(page.get_by_role("heading", name="Not read")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not understood")).to_be_visible()
     screenshot(page, "sandbox-unread")
