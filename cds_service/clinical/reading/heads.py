@@ -74,8 +74,8 @@ class Lookup(Protocol):
         """Whether a code is of concern in its own system."""
 
     @property
-    def knows_system(self) -> Callable[[str], bool]:
-        """Whether codes of a system can be told to be ours or not."""
+    def identifies(self) -> Callable[[str, str], bool]:
+        """Whether a code of a system, which is none of ours, tells that it is about something else."""
 
 
 class Head(Struct, gc=False):
@@ -113,7 +113,7 @@ class Head(Struct, gc=False):
             for coding in concept.coding or ():
                 if coding.code is not None and may(coding.code) and coding.is_of(concerns):
                     return Look.OF_CONCERN
-        return Look.IDENTIFIED if self._is_identified(lookup.knows_system) else Look.UNIDENTIFIED
+        return Look.IDENTIFIED if self._is_identified(lookup.identifies) else Look.UNIDENTIFIED
 
     def _others(self) -> Iterable[Concept]:
         """Every concept beside ``code``; most resources have only a category."""
@@ -126,15 +126,15 @@ class Head(Struct, gc=False):
             found += several or ()
         return [one for one in found if one is not None]
 
-    def _is_identified(self, knows: Callable[[str], bool]) -> bool:
-        """Whether one coding is in a system we know: the codings of a concept are translations of each other."""
+    def _is_identified(self, identifies: Callable[[str, str], bool]) -> bool:
+        """Whether one coding tells what it is about: the codings of a concept are translations of each other."""
         if self.resourceType in _WITHOUT_CODE:
             return True
         if self.resourceType in MEDICINES:
             return False  # their codes alone do not tell: see ``medicine``
         concept = self.code
         for coding in (concept.coding if concept is not None else None) or ():
-            if coding.code and coding.system is not None and knows(coding.system):
+            if coding.code and coding.system is not None and identifies(coding.system, coding.code):
                 return True
         return False
 
