@@ -22,7 +22,7 @@ def named_in_answer(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]
 
     Numbers cost nothing here: only what is answered in words or by a code is looked at.
     """
-    if raw.get("resourceType") != "Observation":
+    if raw.get("resourceType") != "Observation" or ("valueQuantity" in raw and "component" not in raw):
         return ()
     spoken = [one for part in _parts(raw) for one in _spoken_in(content, part)]
     if not spoken or is_void(raw):
