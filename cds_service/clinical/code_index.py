@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
+from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.expressions import Expression
 from cds_service.clinical.systems import System, Systems
 
@@ -137,6 +138,7 @@ class CodeIndex:
         self.find_current = lru_cache(maxsize=_CODES_REMEMBERED)(self._find_current)
         self.concerns = lru_cache(maxsize=_CODES_REMEMBERED)(self._concerns)
         self.may_concern = lru_cache(maxsize=_CODES_REMEMBERED)(self._may_concern)
+        self.identifies = lru_cache(maxsize=_CODES_REMEMBERED)(self._identifies)
         self.knows_system = lru_cache(maxsize=_CODES_REMEMBERED // 32)(self._knows_system)
 
     def _table(self, address: str, system: System | None) -> _Table:
@@ -201,6 +203,22 @@ class CodeIndex:
             return address in self._tables or address.startswith(_HL7_SYSTEMS)
         has_codes = system.uri in self._tables or bool(system.base)
         return system.holds_none or (has_codes and not system.in_part)
+
+    def _identifies(self, address: str, code: str) -> bool:
+        """Whether a code that is none of ours tells that it is about something else.
+
+        It must be one that its system can hold. Our own system is closed: what it does not have is a mistake.
+        """
+        if not self.knows_system(address):
+            return False
+        system = self._systems.of(address)
+        if system is None:
+            return True
+        if system.uri == FINDING_SYSTEM:
+            return False
+        lines = [system, *(self._systems.by_key[key] for key in (system.lender, system.base) if key)]
+        lines += [self._systems.by_key[one.lender] for one in lines[1:] if one.lender]
+        return any(one.can_be_code(code) for one in lines)
 
     def _find(self, address: str, code: str) -> tuple[CodeUse, ...]:
         if not address:

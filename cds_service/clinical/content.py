@@ -588,6 +588,11 @@ class Content:
         return self._index.knows_system
 
     @cached_property
+    def identifies(self) -> Callable[[str, str], bool]:
+        """Whether a code that is none of ours can be one of its system, so that it tells it is about something else."""
+        return self._index.identifies
+
+    @cached_property
     def recogniser(self) -> Recogniser:
         """The net for what is not understood: our codes in any shape, and the names of findings and causes."""
         return Recogniser(self, self._names(), self.formulary.names)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cds_service.clinical.codes import Code, mod10_holds, verhoeff_holds
+from cds_service.clinical.expressions import Expression
 
 Notation = Literal["exact", "snomed", "loinc", "tree", "icd9", "ndc"]
 _REMEMBERED = 2_048
@@ -21,6 +22,12 @@ _SNOMED_EDITION = re.compile(r"(snomed\.info/sct)/([0-9]{6,18})(/.*)?")
 _CORE_MODULES = "9000000000"
 _BETWEEN = str.maketrans("", "", ".- ")
 _NDC_PARTS = (5, 4, 2)
+_MARKS_BEHIND = "+*!#"
+"""Dagger, asterisk and their like, which records write behind an ICD code."""
+_LOINC_PART = re.compile(r"L[A-Z][0-9]{1,7}-[0-9]")
+"""Answers, parts, lists and groups of LOINC, whose check digits follow another scheme."""
+_MODIFIER = re.compile(r"(===|<<<)")
+"""What may stand before an expression: whether it is equal to what follows, or below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,27 @@ class System:
         loose = _loose(self.shape) if self.shape is not None else None
         return loose is None or bool(loose.fullmatch(code.strip().upper() if self.notation == "tree" else code.strip()))
 
+    def can_be_code(self, code: str) -> bool:
+        """Whether ``code``, as a record writes it, can be one of this system: its shape and check digit hold."""
+        written = code.strip()
+        if self.notation == "snomed":
+            return self._can_be_expression(written)
+        if self.notation == "loinc" and _LOINC_PART.fullmatch(written):
+            return True
+        if not self.is_tree:
+            return self.shape is None or not self.malformed([written])
+        plain = self.normal(written).rstrip(_MARKS_BEHIND)
+        if any(map(str.isspace, written)) or not (plain.isascii() and plain.isalnum()):
+            return False
+        forms = (written, plain.removeprefix("P") if self.notation == "icd9" else plain)
+        return self.shape is None or any(_with_ending(self.shape).fullmatch(one) for one in forms)
+
+    def _can_be_expression(self, written: str) -> bool:
+        if Expression.is_simple(written):
+            return not self.malformed([written])
+        expression = Expression.parse(_MODIFIER.sub("", written, count=1))
+        return bool(expression.focus) and expression.is_whole and not self.malformed(expression.concepts)
+
     def malformed(self, codes: Sequence[str]) -> list[tuple[int, str]]:
         """Which of ``codes``, as they are written in our content, cannot be one: their places, and why."""
         checks: list[tuple[Callable[[str], object], str]] = []
@@ -91,6 +119,12 @@ class System:
 def _loose(shape: re.Pattern[str]) -> re.Pattern[str]:
     """The same shape where dots may be missing, as in many records."""
     return re.compile(shape.pattern.replace(r"\.", r"\.?"), re.IGNORECASE)
+
+
+@lru_cache(maxsize=256)
+def _with_ending(shape: re.Pattern[str]) -> re.Pattern[str]:
+    """The loose shape with up to two characters behind it: countries add digits to the codes of a hierarchy."""
+    return re.compile(f"(?:{_loose(shape).pattern})[0-9A-Z]{{0,2}}", re.IGNORECASE)
 
 
 def _loinc_holds(code: str) -> bool:

@@ -37,9 +37,12 @@ class Concept(Struct, gc=False):
 
     coding: list[Coding] | None = None
 
-    def is_known(self, knows: Callable[[str], bool]) -> bool:
-        """Whether one coding is in a system we know: the codings of a concept are translations of each other."""
-        return any(coding.code and coding.system is not None and knows(coding.system) for coding in self.coding or ())
+    def is_known(self, identifies: Callable[[str, str], bool]) -> bool:
+        """Whether one coding tells what it is about: the codings of a concept are translations of each other."""
+        for coding in self.coding or ():
+            if coding.code and coding.system is not None and identifies(coding.system, coding.code):
+                return True
+        return False
 
 
 class Reference(Struct, gc=False):
@@ -80,8 +83,8 @@ class Lookup(Protocol):
         """Whether a code is of concern in its own system."""
 
     @property
-    def knows_system(self) -> Callable[[str], bool]:
-        """Whether codes of a system can be told to be ours or not."""
+    def identifies(self) -> Callable[[str, str], bool]:
+        """Whether a code of a system, which is none of ours, tells that it is about something else."""
 
 
 class Head(Struct, gc=False):
@@ -120,30 +123,35 @@ class Head(Struct, gc=False):
             for coding in concept.coding or ():
                 if coding.code is not None and may(coding.code) and coding.is_of(concerns):
                     return Look.OF_CONCERN
-        return Look.IDENTIFIED if self._is_identified(lookup.knows_system) else Look.UNIDENTIFIED
+        return Look.IDENTIFIED if self._is_identified(lookup.identifies) else Look.UNIDENTIFIED
 
     def _others(self) -> Iterable[Concept]:
         """Every concept beside ``code``; most resources have only a category."""
         category = self.category
-        found: list[Concept | None] = list(category) if isinstance(category, list) else [category]
-        found += (self.valueCodeableConcept, self.medicationCodeableConcept)
-        for part in self.component or ():
-            found += (part.code, part.valueCodeableConcept)
-        for several in (self.reasonCode, self.orderDetail, self.conclusionCode):
-            found += several or ()
-        return [one for one in found if one is not None]
+        found: list[Concept] = [] if category is None else category if isinstance(category, list) else [category]
+        if self.component or self.reasonCode or self.orderDetail or self.conclusionCode:
+            found = [*found, *self._in_parts(), *(self.reasonCode or ())]
+            found += (*(self.orderDetail or ()), *(self.conclusionCode or ()))
+        for one in (self.valueCodeableConcept, self.medicationCodeableConcept):
+            if one is not None:
+                found = [*found, one]
+        return found
 
-    def _is_identified(self, knows: Callable[[str], bool]) -> bool:
+    def _in_parts(self) -> Iterable[Concept]:
+        for part in self.component or ():
+            yield from (one for one in (part.code, part.valueCodeableConcept) if one is not None)
+
+    def _is_identified(self, identifies: Callable[[str, str], bool]) -> bool:
         """Whether the codes tell what it is about, and what it says of it."""
         if self.resourceType in _WITH_REASONS:
             said = (*(self.reasonCode or ()), *(self.conclusionCode or ()))
-            if self.conclusion is not None or not all(one.is_known(knows) for one in said):
+            if self.conclusion is not None or not all(one.is_known(identifies) for one in said):
                 return False
         if self.resourceType in _WITHOUT_CODE:
             return True
         if self.resourceType in MEDICINES:
             return False  # their codes alone do not tell: see ``medicine``
-        return self.code is not None and self.code.is_known(knows)
+        return self.code is not None and self.code.is_known(identifies)
 
 
 def head_of(resource: Any) -> Head | None:

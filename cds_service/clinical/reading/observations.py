@@ -8,9 +8,10 @@ from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content, Measure
+from cds_service.clinical.names import DVT
 from cds_service.clinical.reading import pregnancy
 from cds_service.clinical.reading.dates import still_going
-from cds_service.clinical.reading.diagnoses import diagnosed
+from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
 from cds_service.clinical.reading.places import Place, place_of, uses_of
@@ -21,6 +22,8 @@ from cds_service.clinical.record import Side, Status, UnreadKind, When
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
 _EARLY = frozenset({"registered", "preliminary", "unknown"})
 _HEADING = "has no value of its own, and what it lists did not come along"
+_NO_ANSWER = "its value is not one this service knows"
+_NO_PLACE = "nothing says which place it means"
 _OTHER_VALUES = (
     "valueString", "valueInteger", "valueRange", "valueRatio", "valueSampledData", "valueTime", "valueDateTime",
     "valuePeriod",
@@ -70,11 +73,13 @@ def read(
     panels: Sequence[Panel | None],
     *,
     members_came: bool,
+    is_whole: bool = True,
 ) -> None:
     """Everything one validated Observation says; ``panels`` that list it give side and date when it does not.
 
     ``raw``: its JSON, which also holds the extensions of values that are not there.
     ``members_came``: observations that it lists are rows of their own.
+    ``is_whole``: no element that FHIR does not know was left out: such a one may be a misspelt value.
     """
     if model.status in _NOT_MADE:
         findings.leave_out("Observation", model.status)
@@ -104,8 +109,8 @@ def read(
         clinical,
         findings.when(model.issued, name),
         model.status in _EARLY,
-        # Registered, but without a result yet: the code alone states nothing.
-        Status.UNKNOWN if model.status == "registered" else Status.PRESENT,
+        # Without a result yet, or with one that was lost, the code alone states nothing.
+        Status.UNKNOWN if model.status == "registered" or not is_whole else Status.PRESENT,
         _words_on_method(model),
     )
     if model.hasMember and not (_has_value(model) or model.interpretation):
@@ -171,10 +176,13 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
         return
     if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
         return
-    _read_causes(context, part, source, uses)
+    _read_causes(context, part, source, uses, answered=answered)
     findings.report(source, lost_place(uses, held, context.place))
     if measures and not held:
         _read_result(context, part, source, measures)
+        return
+    if not measures and not held and (lost := _measured(content, uses)):
+        findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, lost)])
         return
     if not held:
         if asked and not answered:  # a question of ours that nobody has answered
@@ -182,7 +190,7 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
         return
     status = _status(context, part)
     if status is None:
-        findings.report(source, [Trouble(UnreadKind.VALUE, "its value is not one this service knows", _keys(held))])
+        findings.report(source, [Trouble(UnreadKind.VALUE, _NO_ANSWER, _keys(held))])
         return
     _add(context, held, status, source)
 
@@ -201,7 +209,7 @@ def _status(context: _Context, part: Any) -> Status | None:
     content = context.findings.content
     if part.dataAbsentReason is not None:
         return Status.UNKNOWN
-    flags = {answer for concept in part.interpretation or () if (answer := answer_in(content, concept))}
+    flags = {answer_in(content, concept) for concept in part.interpretation or ()}
     stated: Status | None
     if part.valueBoolean is not None:
         stated = Status.PRESENT if part.valueBoolean else Status.ABSENT
@@ -210,11 +218,18 @@ def _status(context: _Context, part: Any) -> Status | None:
     elif any(getattr(part, name) is not None for name in _OTHER_VALUES):
         return None
     elif part.interpretation:
-        return flags.pop() if len(flags) == 1 else None
+        return _agreed(flags)
     else:
         return context.without_value  # of a result that was made, the code alone states the finding
-    # A "no" that is flagged as abnormal is no clear no.
-    return None if stated is Status.ABSENT and Status.PRESENT in flags else stated
+    # Only a flag that is clearly normal goes with a clear "no".
+    return None if stated is Status.ABSENT and flags - {Status.ABSENT} else stated
+
+
+def _agreed(flags: set[Status | None]) -> Status | None:
+    """What several flags say together. One that is not understood takes nothing from "high", and leaves no "normal"."""
+    if Status.PRESENT in flags:
+        flags = flags - {None}
+    return flags.pop() if len(flags) == 1 else None
 
 
 def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
@@ -231,15 +246,28 @@ def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
     _add(here, held, Status.PRESENT, source)
     stated = _state_causes(here, causes, source)
     if not held and not stated:
-        context.findings.report(source, [Trouble(UnreadKind.PLACE, "nothing says which place it means", _keys(every))])
+        context.findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, _keys(every))])
     return True
 
 
-def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse]) -> None:
-    """A diagnosis as the code of an Observation, stated to be there."""
+def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse], *, answered: bool) -> None:
+    """A diagnosis as the code of an Observation, stated to be there; an answer that is neither yes nor no is told."""
     causes = [use for use in uses if use.kind == "cause"]
-    if causes and _status(context, part) is Status.PRESENT:
+    if not causes:
+        return
+    status = _status(context, part)
+    if status is Status.PRESENT:
         _state_causes(context, causes, source)
+    elif status is not Status.ABSENT and answered and (about := _causes_at(context, causes)):
+        context.findings.report(source, [Trouble(UnreadKind.VALUE, _NO_ANSWER, about)])
+
+
+def _causes_at(context: _Context, uses: list[CodeUse]) -> tuple[str, ...]:
+    """The causes that ``uses`` name at this place, a DVT also where no place is stated."""
+    found = {cause for cause, _ in diagnosed(uses, context.place)}
+    if dvt_of_unstated_place(uses, context.place):
+        found.add(DVT)
+    return tuple(sorted(found))
 
 
 def _state_causes(context: _Context, causes: list[CodeUse], source: str) -> bool:
@@ -272,10 +300,9 @@ def _read_quantity(
     if not measures:
         lost = _measured(findings.content, uses)
         if lost:
-            findings.report(source, [Trouble(UnreadKind.PLACE, "nothing says which place it means", lost)])
-        elif held:
-            trouble = Trouble(UnreadKind.VALUE, "a number is not an answer to it", _keys(held))
-            findings.report(source, [trouble])
+            findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, lost)])
+        elif about := (*_keys(held), *_causes_at(context, uses)):
+            findings.report(source, [Trouble(UnreadKind.VALUE, "a number is not an answer to it", about)])
         return
     for key, measure in measures:
         _read_measure(context, part, source, key, measure, quantity)
@@ -288,8 +315,7 @@ def _read_result(context: _Context, part: Any, source: str, measures: list[tuple
     for _, measure in measures:
         key = measure.finding
         if status is None or (status is Status.PRESENT and (measure.compare_sides or _is_low_abnormal(measure))):
-            trouble = Trouble(UnreadKind.VALUE, "its value is not one this service knows", (key,))
-            findings.report(source, [trouble])
+            findings.report(source, [Trouble(UnreadKind.VALUE, _NO_ANSWER, (key,))])
             continue
         if status is Status.ABSENT:
             findings.set_aside.append("A negative test without a number")

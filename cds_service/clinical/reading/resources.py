@@ -66,6 +66,10 @@ _DATES = frozenset(
 )  # fmt: skip
 
 
+NOT_OF_FHIR = "an element that FHIR does not know"
+"""How an element is named that was left out because no such one exists: it may be a misspelt one."""
+
+
 class Unreadable(ValueError):  # noqa: N818 - reads as the thing it is
     """A resource that cannot be used; the message names the elements, never their content."""
 
@@ -103,7 +107,7 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     raw = _without_words(raw, words)
     wrong |= {str(loc[0]) for loc in mistakes if loc and loc not in words} & set(raw)
     known = {field.alias or name for name, field in model.model_fields.items()}
-    named = tuple(sorted({name if name in known else "an element that FHIR does not know" for name in wrong}))
+    named = tuple(sorted({name if name in known else NOT_OF_FHIR for name in wrong}))
     if not (wrong or words) or any(name.startswith(_BEARS_ON_MEANING) for name in wrong):
         raise Unreadable("is not valid FHIR R4" + (f" at {', '.join(named)}" if named else ""))
     try:

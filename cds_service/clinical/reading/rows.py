@@ -14,12 +14,13 @@ from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.reading.medications import TAKEN
 from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
-from cds_service.clinical.reading.resources import Unreadable, build, quick_uses
+from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble
 from cds_service.clinical.reading.statuses import is_void, why_unknown
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Owner
+from cds_service.clinical.reading.wording import ONLY_IN_WORDS, named_in_answer
 from cds_service.clinical.record import RowState, UnreadKind
 
 Outcome = tuple[RowState, str]
@@ -111,6 +112,8 @@ class Rows:
             return RowState.ENDED, "entered in error or cancelled"
         if not (_only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)):
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
+        if named := named_in_answer(self._content, raw):
+            return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
         return self._unless_hiding(name, raw)
 
     def _unless_hiding(self, name: str, raw: Mapping[str, Any]) -> Outcome:
@@ -138,12 +141,13 @@ class Rows:
         )
 
     def _is_known(self, concept: Any) -> bool:
-        for coding in (concept or {}).get("coding") or ():
-            system, code = coding.get("system"), coding.get("code")
-            if system and code and self._content.knows_system(system):
-                kinds = {use.kind for use in self._content.uses(system, code)}
-                return kinds.isdisjoint(("present", "absent", "unknown"))
-        return False
+        """Whether one coding names a thing that is none of ours; a place, a side or a mere answer names none."""
+        content = self._content
+        pairs = [(coding.get("system"), coding.get("code")) for coding in (concept or {}).get("coding") or ()]
+        coded = [(system, code) for system, code in pairs if system and code]
+        if any(content.uses_named(system, code) for system, code in coded):
+            return False
+        return any(content.identifies(system, code) and not _is_list_answer(code) for system, code in coded)
 
     def _hidden_in(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
         """What contained resources that are not read may be about."""
@@ -179,14 +183,14 @@ class Rows:
             findings.report(name, [Trouble(UnreadKind.INVALID, reason, hidden)])
         kind = raw["resourceType"]
         if kind == "Observation":
-            return self._read_observation(name, raw, model)
+            return self._read_observation(name, raw, model, is_whole=NOT_OF_FHIR not in left_out)
         if kind in TAKEN:
             medications.read(model, name, findings, uses)
         else:
             _READERS[kind](model, name, findings)
         return None
 
-    def _read_observation(self, name: str, raw: Mapping[str, Any], model: Any) -> Outcome | None:
+    def _read_observation(self, name: str, raw: Mapping[str, Any], model: Any, *, is_whole: bool) -> Outcome | None:
         """Only what is about the patient: a focus on somebody or something else is another matter."""
         if any(extension.url == _FOCUS_CODE for extension in _items(model.extension)):
             return self._not_understood(name, raw, UnreadKind.SUBJECT, "is about somebody or something else (focus)")
@@ -199,7 +203,8 @@ class Rows:
                 reason = "does not say clearly about whom it is (focus)"
                 return self._not_understood(name, raw, UnreadKind.SUBJECT, reason)
         groups = name in self._with_members
-        observations.read(model, raw, name, self._findings, self._panels_of(name), members_came=groups)
+        panels = self._panels_of(name)
+        observations.read(model, raw, name, self._findings, panels, members_came=groups, is_whole=is_whole)
         return None
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
@@ -220,6 +225,11 @@ class Rows:
 def _items(value: Any) -> list[Any]:
     """The items of a repeating element of a model, none if it is absent."""
     return list(value) if value else []
+
+
+def _is_list_answer(code: str) -> bool:
+    """Whether it is an answer of a LOINC list, which says nothing without its question."""
+    return code.startswith("LA") and "-" in code
 
 
 def _only_lists(raw: Mapping[str, Any]) -> bool:

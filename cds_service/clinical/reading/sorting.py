@@ -22,6 +22,7 @@ from cds_service.clinical.reading.medicine import Identity, finder, identify, me
 from cds_service.clinical.reading.statuses import is_over
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name, place_of_server
+from cds_service.clinical.reading.wording import ONLY_IN_WORDS, named_beside_code, named_in_answer
 from cds_service.clinical.record import RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -250,8 +251,7 @@ class _Sorting:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
-            reason = "its code is none that this service knows, but its words may mean one"
-            self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
+            self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, ONLY_IN_WORDS, entry, named)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
         elif belongs.owner is Owner.UNCLEAR and kind in kinds.MEDICINES:
@@ -266,12 +266,15 @@ class _Sorting:
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
         """What a problem may be by its words, where none of its codes is in a hierarchy that tells."""
+        if kind == "Observation":
+            return named_in_answer(self._content, entry.resource)
         if kind != "Condition" or entry.head is None:
             return ()
         coding = entry.head.code.coding if entry.head.code is not None else None
         if any(one.system and self._content.lists_all(one.system) for one in coding or ()):
             return ()
-        named = self._content.problem_net.keys_in(entry.resource.get("code"))
+        concept = entry.resource.get("code")
+        named = (*self._content.problem_net.keys_in(concept), *named_beside_code(self._content, concept))
         return () if named and is_over(entry.resource) else named
 
     def _look(self, entry: ChartEntry) -> Look:

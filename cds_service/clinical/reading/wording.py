@@ -1,0 +1,76 @@
+"""What the words of an answer or beside a code name of ours, where the codes are understood and are none of ours.
+
+A question may be known and of no concern, and its answer still name a DVT. A net, never a proof.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading.statuses import is_void
+
+_WORD = re.compile(r"[^\W\d_]{3}")
+"""What a number or a result like "A+" does not have: they would be taken for codes."""
+ONLY_IN_WORDS = "its code is none that this service knows, but its words may mean one"
+
+
+def named_in_answer(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The findings and causes that the values of an Observation may name; none where it is no Observation.
+
+    Numbers cost nothing here: only what is answered in words or by a code is looked at.
+    """
+    if raw.get("resourceType") != "Observation" or ("valueQuantity" in raw and "component" not in raw):
+        return ()
+    spoken = [one for part in _parts(raw) for one in _spoken_in(content, part)]
+    if not spoken or is_void(raw):
+        return ()
+    return content.recogniser.recognise(spoken).keys
+
+
+def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
+    """The findings and causes that a problem's CodeableConcept in JSON may name beyond what its codes say.
+
+    What the net for problems has words for is left to it: it knows the words with which they mean something else.
+    """
+    spoken = _words_of(content, concept) if isinstance(concept, Mapping) else []
+    named = content.recogniser.recognise(spoken).keys if spoken else ()
+    return tuple(key for key in named if key not in content.problem_words)
+
+
+def _parts(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield raw
+    yield from raw.get("component") or ()
+
+
+def _spoken_in(content: Content, part: Mapping[str, Any]) -> list[Any]:
+    """The value in words; the words beside the code where they are all that is stated."""
+    if "valueQuantity" in part:
+        return []
+    text, concept = part.get("valueString"), part.get("valueCodeableConcept")
+    if text is not None:
+        return [text] if _WORD.search(str(text)) else []
+    if concept is not None:
+        return _words_of(content, concept)
+    is_answered = any(key.startswith(("value", "component", "dataAbsentReason", "hasMember")) for key in part)
+    if is_answered and part.get("valueBoolean") is not True:
+        return []
+    code = part.get("code")
+    return _words_of(content, code) if code is not None else []
+
+
+def _words_of(content: Content, concept: Mapping[str, Any]) -> list[Any]:
+    """The parts of a concept that say more than its known codes do: other words, and codings of unknown systems."""
+    codings = concept.get("coding") or ()
+    text = concept.get("text")
+    unknown = [one for one in codings if not _is_known(content, one)]
+    known_words = {str(one.get("display") or "").strip().lower() for one in codings} if not unknown else set()
+    is_new = isinstance(text, str) and text.strip().lower() not in known_words
+    return [*unknown, text] if is_new else unknown
+
+
+def _is_known(content: Content, coding: Mapping[str, Any]) -> bool:
+    system, code = coding.get("system"), coding.get("code")
+    return bool(system and code) and content.identifies(str(system), str(code))
