@@ -53,6 +53,10 @@ class Reference(Struct, gc=False):
     identifier: Any = None
 
 
+class Number(Struct, gc=False):
+    """That a number is given; which one is asked later."""
+
+
 class Component(Struct, gc=False):
     """One of several codes with a value each."""
 
@@ -96,6 +100,7 @@ class Head(Struct, gc=False):
     code: Concept | None = None
     category: list[Concept] | Concept | None = None
     valueCodeableConcept: Concept | None = None  # noqa: N815
+    valueQuantity: Number | None = None  # noqa: N815
     component: list[Component] | None = None
     hasMember: list[Any] | None = None  # noqa: N815
     contained: list[Any] | None = None

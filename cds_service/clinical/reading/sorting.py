@@ -266,11 +266,15 @@ class _Sorting:
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
         """What a problem may be by its words, where none of its codes is in a hierarchy that tells."""
-        if kind == "Observation":
-            return named_in_answer(self._content, entry.resource)
-        if kind != "Condition" or entry.head is None:
+        head = entry.head
+        if head is None:
             return ()
-        coding = entry.head.code.coding if entry.head.code is not None else None
+        if kind == "Observation":
+            is_number = head.valueQuantity is not None and head.component is None
+            return () if is_number else named_in_answer(self._content, entry.resource)
+        if kind != "Condition":
+            return ()
+        coding = head.code.coding if head.code is not None else None
         if any(one.system and self._content.lists_all(one.system) for one in coding or ()):
             return ()
         concept = entry.resource.get("code")
