@@ -418,14 +418,13 @@ def repeat(dice: Random, body: Body) -> Kind:
 
 
 def versioned(dice: Random, body: Body) -> Kind:
-    """References to the same patient in other words."""
+    """References to the same patient in other words. The call names no server, so they name none either."""
     around = body["context"]
     own = f"Patient/{around.get('patientId') if isinstance(around, dict) else None}"
-    base = dice.choice(["", "https://ehr.example/fhir/"])
     for one in resources(body):
         subject = one.get("subject")
         if isinstance(subject, dict) and subject.get("reference") == own:
-            one["subject"] = {**subject, "reference": f"{base}{own}/_history/3"}
+            one["subject"] = {**subject, "reference": f"{own}/_history/{dice.randint(1, 9)}"}
     return Kind.SAME
 
 

@@ -34,6 +34,7 @@ OTHER_MEANINGS = {
     # Words of the models that happen to be the key of something else.
     ("clinical/assess.py", "knee"): "a kind of complaint",
     ("clinical/doubt.py", "leg"): "a kind of complaint",
+    ("clinical/doubt.py", "knee"): "a kind of complaint",
     ("clinical/leg.py", "leg"): "what a finding belongs to: leg or body",
     ("clinical/loading.py", "leg"): "what a finding belongs to: leg or body",
     ("clinical/needed.py", "leg"): "what a finding belongs to: leg or body",

@@ -137,7 +137,7 @@ def test_a_suspicion_as_the_reason_for_a_visit(content: Content, code: tuple[str
         {"text": "Calf swelling, left"},
         {"text": "? deep vein thrombosis"},
         {**UNKNOWN, "text": "pain in calf, calf swelling"},
-        {"coding": [{"code": "281792000"}]},
+        {"coding": [{"code": "281792000", "system": "https://local.example/codes"}]},
         {"coding": {"system": SNOMED, "code": "281792000"}},
         [concept((SNOMED, "281792000"))],
     ],
@@ -168,7 +168,7 @@ def test_the_leg_of_the_order_is_the_leg_of_the_suspicion(content: Content) -> N
     [
         {"reasonCode": [{"text": "suspected deep vein thrombosis"}]},
         {"reasonCode": [{**UNKNOWN, "text": "exclude deep vein thrombosis"}]},
-        {"reasonCode": [{"coding": [{"code": "432805000"}]}]},
+        {"reasonCode": [{"coding": [{"code": "432805000", "system": "https://local.example/codes"}]}]},
         {"reasonCode": concept((SNOMED, "432805000"))},
         {"reasonCode": [CLOT], "status": "Active"},
         {"reasonCode": [CLOT], "intent": "asap"},

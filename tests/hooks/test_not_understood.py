@@ -115,7 +115,7 @@ def test_an_unreadable_sign_is_named_first(pain_ago: int, key: str, wrong: dict[
             "Not judged: 2 observations, in a coding system that this service does not know.",
         ),
         (
-            [condition({"coding": [{"code": "M79.662"}]}), {**on("pain_calf"), "status": "Final"}],
+            [condition(concept(("https://local.example/icd", "M79.662"))), {**on("pain_calf"), "status": "Final"}],
             "Not judged: 1 problem and 1 observation, not understood.",
         ),
         (
@@ -194,7 +194,8 @@ def drug(code: Resource, **fields: Any) -> Resource:
     return named("MedicationRequest", **{**base, **fields})
 
 
-PARACETAMOL = concept(("http://www.nlm.nih.gov/research/umls/rxnorm", "161"))
+# Of an unlisted code the words tell which medicine it is.
+PARACETAMOL = {**concept(("http://www.nlm.nih.gov/research/umls/rxnorm", "161")), "text": "acetaminophen"}
 NONE_SENT = "No anticoagulant in the chart sent."
 
 

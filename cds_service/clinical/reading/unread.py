@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
 from cds_service.clinical.reading.kinds import ALL, MEDICINES
 from cds_service.clinical.recognition import Recognised
@@ -61,10 +62,10 @@ class Describing:
 
     def _may_be_anything(self, resource: Any, found: Recognised) -> bool:
         kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+        if isinstance(kind, str) and kind in MEDICINES:
+            return ANTICOAGULANT not in found.keys  # a number that is also a code of ours tells nothing of a medicine
         # That a medicine is named where a complaint may stand does not tell that there is none.
-        is_medicine = isinstance(kind, str) and kind in MEDICINES
-        aside = frozenset() if is_medicine else found.medicines
-        if set(found.keys) - aside:
+        if set(found.keys) - found.medicines:
             return False
         if not isinstance(kind, str) or kind not in ALL or kind == "Bundle":
             return True
