@@ -18,6 +18,8 @@ _LONGEST_TEXT = 4_000
 _DEEPEST = 30
 _WORD = re.compile(r"[a-z0-9]+")
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
+_ACRONYM = re.compile(r"\(([A-Z]{2,5})\)")
+"""What stands in brackets behind a name and is another name: "Deep vein thrombosis (DVT)"."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{1,40}")
 _SHORTEST_WORD = 4
 _NOT_ABOUT_IT = frozenset(
@@ -64,6 +66,8 @@ class Recogniser:
         self._medicines = medicines
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for key, text in names:
+            for acronym in _ACRONYM.findall(text):
+                self._phrases.setdefault(acronym.lower(), []).append(((acronym.lower(),), key))
             plain = _IN_BRACKETS.sub(" ", text).strip()
             words = tuple(_words(plain))
             if len(words) > 1 or len(plain) >= _SHORTEST_WORD or (words and plain.isupper()):

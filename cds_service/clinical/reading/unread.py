@@ -119,8 +119,9 @@ def _is_in_words(raw: Mapping[str, Any]) -> bool:
 
 def _is_over(raw: Mapping[str, Any]) -> bool:
     status = raw.get("status")
-    if isinstance(status, str) and raw.get("resourceType") not in ("Observation", "Procedure", "DiagnosticReport"):
-        return status in _OVER
+    kind = raw.get("resourceType")
+    if isinstance(status, str) and isinstance(kind, str) and kind in MEDICINES:
+        return status in _OVER  # of all else, completed means that it was done, and what it says holds
     concept = raw.get("clinicalStatus")
     codings = concept.get("coding") if isinstance(concept, Mapping) else None
     codes = (
