@@ -120,7 +120,7 @@ def bare_chart(*resources: dict[str, Any]) -> dict[str, Any]:
 def signs(**fields: Any) -> list[dict[str, Any]]:
     return [
         observation(key, site="32153003", **fields)
-        for key in ("pain_calf", "calf_swelling", "whole_leg_swelling", "deep_vein_tenderness")
+        for key in ("pain_calf", "calf_swelling", "entire_leg_swollen", "deep_vein_tenderness")
     ]
 
 
