@@ -12,7 +12,7 @@ from cds_service.clinical.reading.units import kinds_of, names_other_kind, same_
 from cds_service.clinical.record import Fact, Side, Status, Unread, UnreadKind, When
 
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
-_NUMBER = re.compile(r"\s*(<=|>=|<|>|\u2264|\u2265)?\s*([0-9]+(?:[.,][0-9]+)?)\s*([^0-9\s].*)?")
+_NUMBER = re.compile(r"\s*+(?:(<=|>=|<|>|\u2264|\u2265)\s*+)?([0-9]++(?:[.,][0-9]++)?)\s*+([^0-9\s].*)?")
 _AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 """A thousand and something, or one and a fraction."""
 
