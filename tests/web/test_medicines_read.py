@@ -183,7 +183,7 @@ def test_what_the_server_brings_may_refer_to_more(reading: Server, ehr: FhirServ
     body = call_with(ehr)
     del body["prefetch"]["medications"]
     assert not is_urgent(reading, body)
-    assert sorted(paths(ehr)) == ["/fhir/Medication/m1", "/fhir/MedicationRequest"]
+    assert sorted(paths(ehr)) == ["/fhir/Medication/m1", "/fhir/MedicationRequest", "/fhir/MedicationStatement"]
 
 
 def test_a_server_that_may_not_be_read_is_not_asked(reading: Server, ehr: FhirServer) -> None:
