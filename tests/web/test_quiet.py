@@ -187,7 +187,7 @@ def test_the_answers_time_is_that_of_the_site(database_url: str) -> None:
     for server in run_server(Settings(database_url=database_url, time_zone="Asia/Kathmandu")):
         wait_for(server, "up")
         accept(server, ask(server, visit("dvt-likely"))["cards"][0])
-        assert "on 16 Mar at 19:48; no order" in ask(server, visit("dvt-likely"))["cards"][0]["detail"]
+        assert "on 16 Mar at 19:48; no active order" in ask(server, visit("dvt-likely"))["cards"][0]["detail"]
 
 
 def test_the_latest_answer_is_told_also_one_to_a_reminder(own: Server, clock: Clock) -> None:
