@@ -12,11 +12,8 @@ from datetime import date
 
 from cds_service.clinical.content import Content, Finding
 from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
-from cds_service.clinical.record import Record, Unread, UnreadKind
+from cds_service.clinical.record import MEDICINES, Record, Unread, UnreadKind
 
-MEDICINES = frozenset(
-    {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
-)
 CLOSING_NEEDS = ("observations", "conditions", "medications")
 """Parts of a chart that can contradict what closes a suspicion: signs and tests, pregnancy and cancer, medicines."""
 PAIN = ("posterior", "leg")

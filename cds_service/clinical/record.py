@@ -195,6 +195,12 @@ class LedgerLine:
     count: int
 
 
+MEDICINES = frozenset(
+    {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
+)
+"""Resource types that name a medicine."""
+
+
 class UnreadKind(StrEnum):
     """Why a part of the chart did not become facts."""
 

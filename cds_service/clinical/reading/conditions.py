@@ -22,13 +22,12 @@ from cds_service.clinical.reading.statements import (
     possible_only,
     state,
 )
-from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, VERIFICATION, words_of
+from cds_service.clinical.reading.statuses import CLINICAL, ENTERED_IN_ERROR, PAST, VERIFICATION, words_of
 from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind, When
 
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
 _VERIFIED = _POSSIBLE | {"confirmed", "refuted", ENTERED_IN_ERROR}
-_PAST = frozenset({"inactive", "remission", "resolved"})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
 
 
@@ -118,11 +117,11 @@ def _is_over(model: Any, name: str, findings: Findings) -> bool:
     """Whether a status of FHIR's list or a date in the past says so, and nothing says otherwise."""
     words = _words(model.clinicalStatus, CLINICAL)
     reason = ""
-    if model.clinicalStatus is not None and not (words and words <= _PAST | _CURRENT):
+    if model.clinicalStatus is not None and not (words and words <= PAST | _CURRENT):
         reason = "its clinical status is no word of FHIR's list"
-    elif words & _PAST and words & _CURRENT:
+    elif words & PAST and words & _CURRENT:
         reason = "its clinical statuses contradict each other"
-    elif (words and words <= _PAST) or _has_abated(model, findings):
+    elif (words and words <= PAST) or _has_abated(model, findings):
         return True
     elif not words and _says_it_abated(model):
         reason = "says in words only that it is over"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.clinical.reading.heads import Head, head_of
+from cds_service.clinical.reading.kinds import kind_of
 
 
 class ChartEntry:
@@ -30,9 +31,7 @@ class ChartEntry:
         """Its resource type, None if it names none."""
         if self.head is not None:
             return self.head.resourceType
-        resource = self.resource
-        kind = resource.get("resourceType") if isinstance(resource, dict) else None
-        return kind if isinstance(kind, str) else None
+        return kind_of(self.resource)
 
     @property
     def identity(self) -> str | None:

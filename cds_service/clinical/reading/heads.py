@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from cds_service.clinical.reading.kinds import MEDICINES
+from cds_service.clinical.record import MEDICINES
 
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
 

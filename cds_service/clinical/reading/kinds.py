@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from cds_service.clinical.record import MEDICINES
+
 READ = frozenset(
     {
         "Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement",
@@ -10,10 +14,8 @@ READ = frozenset(
 )  # fmt: skip
 """Types of which each resource is read."""
 
-MEDICINES = frozenset(
-    {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense", "Medication"}
-)
-"""Types that name a medicine. All but Medication say that it is, or is not, taken."""
+TAKEN = MEDICINES - {"Medication"}
+"""Types that say that a medicine is, or is not, taken."""
 
 MAY_SAY_SOMETHING = frozenset(
     {
@@ -47,3 +49,9 @@ TerminologyCapabilities TestReport TestScript ValueSet VerificationResult Vision
 
 ALL = READ | MAY_SAY_SOMETHING | frozenset(_OTHERS.split())
 """Every resource type of FHIR R4. What calls itself anything else is not understood."""
+
+
+def kind_of(resource: Any) -> str | None:
+    """The resource type that JSON of any shape names, None if it names none."""
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    return kind if isinstance(kind, str) else None

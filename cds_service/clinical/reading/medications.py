@@ -14,8 +14,6 @@ from cds_service.clinical.reading.statements import Trouble, meant, state
 from cds_service.clinical.reading.statuses import word_of
 from cds_service.clinical.record import Status, Stop, UnreadKind, When
 
-TAKEN = frozenset({"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"})
-"""Types that say that a medicine is, or is not, taken."""
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 _NOT_GIVEN: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"cancelled", "stopped", "draft"}),

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.heads import MANY_CATEGORIES
+from cds_service.clinical.reading.kinds import kind_of
 from cds_service.clinical.reading.ordinary import ordinary
 
 MODELS: Mapping[str, Any] = {
@@ -166,15 +167,13 @@ def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     inside = raw.get("contained")
     if not isinstance(inside, list):
         return raw
-    kept = [one for one in inside if isinstance(one, dict) and one.get("resourceType") in _CONTAINED]
+    kept = [one for one in inside if kind_of(one) in _CONTAINED]
     return {**raw, "contained": kept} if kept else {key: value for key, value in raw.items() if key != "contained"}
 
 
 def _holds_what_has_no_kind(raw: Mapping[str, Any]) -> bool:
     inside = raw.get("contained")
-    return isinstance(inside, list) and any(
-        not isinstance(one, dict) or not isinstance(one.get("resourceType"), str) for one in inside
-    )
+    return isinstance(inside, list) and any(kind_of(one) is None for one in inside)
 
 
 def _elements(holder: Mapping[str, Any], name: str) -> list[Any]:

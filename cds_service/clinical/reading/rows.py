@@ -12,7 +12,7 @@ from cds_service.clinical.reading import conditions, encounters, medications, ob
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
-from cds_service.clinical.reading.medications import TAKEN
+from cds_service.clinical.reading.kinds import TAKEN, kind_of
 from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
@@ -152,11 +152,7 @@ class Rows:
     def _hidden_in(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
         """What contained resources that are not read may be about."""
         inside = raw.get("contained")
-        hiding = [
-            one
-            for one in (inside if isinstance(inside, list) else ())
-            if isinstance(one, dict) and one.get("resourceType") in _CONTAINED_KINDS
-        ]
+        hiding = [one for one in (inside if isinstance(inside, list) else ()) if kind_of(one) in _CONTAINED_KINDS]
         return self._content.recogniser.recognise(hiding).keys if hiding else ()
 
     def _read_whole(

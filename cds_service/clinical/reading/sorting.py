@@ -23,7 +23,7 @@ from cds_service.clinical.reading.statuses import is_over
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name, place_of_server
 from cds_service.clinical.reading.wording import ONLY_IN_WORDS, named_beside_code, named_in_answer
-from cds_service.clinical.record import RowState, Unread, UnreadKind
+from cds_service.clinical.record import MEDICINES, RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
@@ -254,7 +254,7 @@ class _Sorting:
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, ONLY_IN_WORDS, entry, named)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
-        elif belongs.owner is Owner.UNCLEAR and kind in kinds.MEDICINES:
+        elif belongs.owner is Owner.UNCLEAR and kind in MEDICINES:
             self._unclear.append((number, entry, belongs.reason))
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)

@@ -47,6 +47,8 @@ _INTENTS: Mapping[str, frozenset[str]] = {
 }
 VERIFICATION, CLINICAL = "condition-ver-status", "condition-clinical"
 """How the addresses of HL7's code systems for a Condition end."""
+PAST = frozenset({"inactive", "remission", "resolved"})
+"""Clinical statuses of a Condition that is over."""
 NEVER_HAPPENED = frozenset({ENTERED_IN_ERROR, "cancelled"})
 _NEVER_MADE = frozenset({"Observation", "DiagnosticReport", "Encounter", "MedicationRequest", "MedicationDispense"})
 _NOT_SAID = frozenset(
@@ -88,20 +90,23 @@ def words_of(codings: Iterable[tuple[Any, Any]], system: str) -> frozenset[str]:
     )
 
 
-_OVER = frozenset({"inactive", "remission", "resolved"})
+def has_ended(raw: Mapping[str, Any]) -> bool:
+    """Whether every clinical status of a Condition says that it is over."""
+    said = _words_in(raw.get("clinicalStatus"), CLINICAL)
+    return bool(said) and said <= PAST
 
 
 def is_over(raw: Mapping[str, Any]) -> bool:
     """Whether the statuses of a Condition say that it is over, was refuted, or should never have been recorded."""
-    said = _words_in(raw.get("clinicalStatus"), CLINICAL)
     verified = _words_in(raw.get("verificationStatus"), VERIFICATION)
-    return (bool(said) and said <= _OVER) or (bool(verified) and verified <= {"refuted", ENTERED_IN_ERROR})
+    return has_ended(raw) or (bool(verified) and verified <= {"refuted", ENTERED_IN_ERROR})
 
 
 def _words_in(concept: Any, system: str) -> frozenset[str]:
-    codings = concept.get("coding") if isinstance(concept, Mapping) else None
-    pairs = [(one.get("system"), one.get("code")) for one in codings or () if isinstance(one, Mapping)]
-    return words_of(pairs, system)
+    """The words of ``system`` in a CodeableConcept of JSON; none in what has not its shape."""
+    listed = concept.get("coding") if isinstance(concept, Mapping) else None
+    codings = listed if isinstance(listed, list) else ()
+    return words_of(((one.get("system"), one.get("code")) for one in codings if isinstance(one, Mapping)), system)
 
 
 def is_void(raw: Mapping[str, Any]) -> bool:

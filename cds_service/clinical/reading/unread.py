@@ -11,9 +11,10 @@ from typing import Any
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
-from cds_service.clinical.reading.kinds import ALL, MEDICINES
+from cds_service.clinical.reading.kinds import ALL, kind_of
+from cds_service.clinical.reading.statuses import has_ended
 from cds_service.clinical.recognition import Recognised
-from cds_service.clinical.record import Unread, UnreadKind, When
+from cds_service.clinical.record import MEDICINES, Unread, UnreadKind, When
 
 _CAN_HIDE_ANYTHING = frozenset(
     {"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration",
@@ -28,7 +29,6 @@ _DATES = (
 )  # fmt: skip
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _REAL_WORD = re.compile(r"[^\W\d_]{4}")
-_PAST = frozenset({"inactive", "remission", "resolved"})
 _OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
 _CATEGORIES = "observation-category"
 
@@ -61,13 +61,13 @@ class Describing:
         )
 
     def _may_be_anything(self, resource: Any, found: Recognised) -> bool:
-        kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
-        if isinstance(kind, str) and kind in MEDICINES:
+        kind = kind_of(resource)
+        if kind in MEDICINES:
             return ANTICOAGULANT not in found.keys  # a number that is also a code of ours tells nothing of a medicine
         # That a medicine is named where a complaint may stand does not tell that there is none.
         if set(found.keys) - found.medicines:
             return False
-        if not isinstance(kind, str) or kind not in ALL or kind == "Bundle":
+        if kind not in ALL or kind == "Bundle":
             return True
         return found.at_our_place or kind in _CAN_HIDE_ANYTHING
 
@@ -119,12 +119,6 @@ def _is_in_words(raw: Mapping[str, Any]) -> bool:
 
 def _is_over(raw: Mapping[str, Any]) -> bool:
     status = raw.get("status")
-    kind = raw.get("resourceType")
-    if isinstance(status, str) and isinstance(kind, str) and kind in MEDICINES:
+    if isinstance(status, str) and kind_of(raw) in MEDICINES:
         return status in _OVER  # of all else, completed means that it was done, and what it says holds
-    concept = raw.get("clinicalStatus")
-    codings = concept.get("coding") if isinstance(concept, Mapping) else None
-    codes = (
-        {str(one.get("code")) for one in codings if isinstance(one, Mapping)} if isinstance(codings, list) else set()
-    )
-    return bool(codes) and codes <= _PAST
+    return has_ended(raw)

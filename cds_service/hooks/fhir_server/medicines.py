@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.clinical.reading.medications import TAKEN, is_not_taken
+from cds_service.clinical.reading.kinds import TAKEN
+from cds_service.clinical.reading.medications import is_not_taken
 from cds_service.clinical.reading.whose import place_of_server
 from cds_service.ground.addresses import Address
 from cds_service.hooks.prefetch import Prefetched
