@@ -147,10 +147,7 @@ def _gap_card(call: Call) -> Card:
         lines=[
             (0, lacking_line(call)),
             (0, f"**Recorded** - {why}."),
-            (
-                0,
-                _LOOK_YOURSELF,
-            ),
+            (0, _LOOK_YOURSELF),
             (0, closing_line(call, "gap")),
         ],
         indicator="info",
