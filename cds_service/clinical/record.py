@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -229,6 +229,7 @@ class Unread:
         measured: it holds a number.
         past: its own status says that it is over.
         in_words: it says in words only what it is about, and the words are none of ours.
+        digest: changes with what the row says, so that the same entry with another content is news.
     """
 
     source: str
@@ -241,6 +242,7 @@ class Unread:
     measured: bool = False
     past: bool = False
     in_words: bool = False
+    digest: str = field(default="", compare=False)
 
     @property
     def resource(self) -> str:

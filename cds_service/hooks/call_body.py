@@ -66,8 +66,8 @@ def read_call_body(body: bytes | bytearray, limits: JsonLimits) -> Any:
     frame = parse(_without(body, cuts), limits)
     for cut in cuts:
         bundle = frame["prefetch"][cut.key]
-        if bundle["entry"] != []:
-            return parse(body, limits)  # the same rows stood somewhere else too
+        if bundle["entry"] != [] or bundle.get("resourceType") != "Bundle":
+            return parse(body, limits)  # the same rows stood somewhere else too, or they are no rows at all
         bundle["entry"] = cut.rows
     return frame
 

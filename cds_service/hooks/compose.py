@@ -11,9 +11,9 @@ from cds_service.hooks.differential_card import cause_card, differential_card, o
 from cds_service.hooks.dvt_card import dvt_card
 from cds_service.hooks.messages import Card
 from cds_service.hooks.not_understood import about, counted, why
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line
+from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line, row_verdict
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
-from cds_service.hooks.wording import facts_words, listed, whole
+from cds_service.hooks.wording import day_words, facts_words, listed, whole
 
 MOST_CARDS = 3
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
@@ -103,7 +103,8 @@ def _without_age(call: Call) -> tuple[Unread, ...]:
 def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
     """Silence after a fault would read as "no concern"; this says what could not be judged."""
     names = about(call.content, lost)
-    where = [f"- `{one.source}`: {one.reason}" for one in lost[:5]]
+    today = call.assessment.today
+    where = [f"- `{one.source}`, {day_words(one.when, today)}: {one.reason}" for one in lost[:5]]
     more = f"\n- and {len(lost) - 5} more" if len(lost) > 5 else ""
     return card(
         call,
@@ -120,7 +121,7 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
         ],
         indicator="info",
         source=_SOURCE,
-        verdicts=[f"{one.source} {one.reason}" for one in lost],
+        verdicts=[row_verdict(one) for one in lost],
     )
 
 

@@ -151,7 +151,12 @@ def card(
 
 def _doubtful(call: Call) -> Iterator[str]:
     """Rows that were not understood and may matter: another one is news, also on a card that was answered."""
-    return (f"not understood: {one.source} {one.reason}" for one in call.assessment.doubts.of_concern)
+    return (f"not understood: {row_verdict(one)}" for one in call.assessment.doubts.of_concern)
+
+
+def row_verdict(one: Unread) -> str:
+    """A row that was not understood, for a fingerprint: which one, why, and by its digest what stood in it."""
+    return f"{one.source} {one.reason} {one.digest}"
 
 
 def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
@@ -233,7 +238,7 @@ class Gap:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """For the fingerprint of a card: what it says is news as soon as another row or part is missing."""
-        return (*self.parts, *(f"{one.source} {one.reason}" for one in self.rows))
+        return (*self.parts, *map(row_verdict, self.rows))
 
 
 def dvt_gap(call: Call) -> Gap:

@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import UnreadKind
-from tests.charts import LEFT_CALF, SNOMED, Resource, concept, condition, days_ago, facts, patient, read
+from tests.charts import LEFT_CALF, SNOMED, Resource, concept, condition, days_ago, facts, judged, patient, read
 from tests.conftest import NOW
 
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
@@ -127,3 +127,22 @@ def test_a_status_in_words_or_another_system_is_not_known(content: Content, stat
     record = read(content, {**swelling(), "clinicalStatus": status})
     assert HERE in facts(record) or any("calf_swelling" in one.keys for one in record.unread)
     assert record.unread
+
+
+@pytest.mark.parametrize("code", ["404223003", "432805000", "128053003"])
+@pytest.mark.parametrize("end", [{"abatementDateTime": days_ago(1)}, {"abatementAge": years(40)}], ids=str)
+@pytest.mark.parametrize("clinical", ["active", "recurrence", "relapse"])
+def test_a_clot_that_is_still_called_active_stays_open(
+    content: Content, code: str, end: dict[str, Any], clinical: str
+) -> None:
+    """Evidence F.5: of a problem that has abated no card, but a suspected DVT whose code is still open stays."""
+    clot = condition(concept((SNOMED, code)), bodySite=[concept((SNOMED, LEFT_CALF))], clinical=clinical, **end)
+    found = judged(content, clot)
+    assert found.legs[0].dvt.suspected
+    assert {one.kind for one in found.record.unread} == {UnreadKind.STATUS}
+
+
+@pytest.mark.parametrize("clinical", ["resolved", "inactive", "remission", None])
+def test_a_clot_that_nothing_calls_active_is_over(content: Content, clinical: str | None) -> None:
+    clot = condition(concept((SNOMED, "404223003")), clinical=clinical, abatementDateTime=days_ago(1))
+    assert judged(content, clot).legs == ()

@@ -258,3 +258,24 @@ def test_a_medicine_that_is_not_identified_keeps_a_treated_dvt_open(content: Con
     found = judged(content, *OLD, APIXABAN, unknown).legs[0].dvt
     assert found.suspected
     assert found.not_closed_by
+
+
+NO_DOSE: list[Resource] = [
+    request("active", dosageInstruction=[{"doseAndRate": [{"doseQuantity": {"value": 0, "unit": "mg"}}]}]),
+    statement("active", dosage=[{"doseAndRate": [{"doseQuantity": {"value": 0}}]}]),
+    statement("active", dosage=[{"text": "pause"}, {"doseAndRate": [{"doseQuantity": {"value": 0.0}}]}]),
+]
+
+
+@pytest.mark.parametrize("row", NO_DOSE, ids=str)
+def test_a_dose_of_nothing_treats_nothing_and_is_still_an_anticoagulant_on_record(content: Content, row: Any) -> None:
+    assert not treated(content, row)
+    record = read(content, row)
+    assert [fact.key for fact in record.facts] == ["on_anticoagulant"]
+    assert [one.keys for one in record.unread] == [("on_anticoagulant",)]
+
+
+def test_a_dose_of_something_treats(content: Content) -> None:
+    dose = [{"doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}]}]
+    assert treated(content, request("active", authoredOn=days_ago(20), dosageInstruction=dose))
+    assert treated(content, statement("active", dosage=dose))

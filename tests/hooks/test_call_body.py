@@ -96,6 +96,16 @@ def test_rows_that_are_odd(odd: dict[str, Any]) -> None:
     check_the_same(raw)
 
 
+@pytest.mark.parametrize("kind", ["Observation", "bundle", None, 7], ids=str)
+def test_what_looks_like_rows_in_something_else(kind: Any) -> None:
+    """It is looked at whole, so that what it may be about is seen."""
+    value = orjson.loads(body(30, 3))
+    value["prefetch"]["observations"]["resourceType"] = kind
+    raw = orjson.dumps(value)
+    assert rows_of(read_call_body(raw, LIMITS)) == []
+    check_the_same(raw)
+
+
 @given(st.sampled_from(sorted(stories())), st.randoms(use_true_random=True))
 def test_damaged_charts(name: str, dice: Random) -> None:
     value = orjson.loads(orjson.dumps(as_request(bundle(name), INSTANCE)))

@@ -240,3 +240,44 @@ def test_the_shipped_cases_say_the_same(name: str) -> None:
     shown = shipped_service().answer(request, gather(request.prefetch), NOW).cards
     assert shown
     assert NONE_SENT not in "".join(card.model_dump_json() for card in shown)
+
+
+# --- the same row with another content is news
+
+ODD = named("Observation", id="odd", status="final", code=UNKNOWN, effectiveDateTime=days_ago(2), valueString="tight")
+NEWS: list[dict[str, Any]] = [
+    {"valueString": "tight and swollen"},
+    {"effectiveDateTime": days_ago(1)},
+    {"code": {"coding": [{"system": "https://local.example/codes", "code": "K-2"}]}},
+    {"bodySite": concept((SNOMED, "53840002"))},
+]
+NO_NEWS: list[dict[str, Any]] = [
+    {"meta": {"versionId": "7", "lastUpdated": "2026-03-16T10:00:00Z"}},
+    {"text": {"status": "generated", "div": "<div>tight</div>"}},
+    {"performer": [{"reference": "Practitioner/2"}]},
+    {"status": "amended"},
+]
+
+
+def basis(row: Resource, *others: Any) -> tuple[str, ...]:
+    return cards(row, *others)[0].basis
+
+
+@pytest.mark.parametrize("change", NEWS, ids=str)
+def test_a_row_that_says_something_else_is_news(change: dict[str, Any]) -> None:
+    assert basis({**ODD, **change}) != basis(ODD)
+    assert basis({**ODD, **change}, *SIGNS) != basis(ODD, *SIGNS)
+
+
+@pytest.mark.parametrize("change", NO_NEWS, ids=str)
+def test_what_a_server_changes_on_its_own_is_none(change: dict[str, Any]) -> None:
+    assert basis({**ODD, **change}) == basis(ODD)
+    assert basis({**ODD, **change}, *SIGNS) == basis(ODD, *SIGNS)
+    assert basis(dict(reversed(ODD.items()))) == basis(ODD)
+
+
+def test_the_card_says_of_which_day_each_row_is() -> None:
+    (card,) = cards(ODD)
+    assert "`Observation/odd`, 14 Mar: has no code in a system that this service knows" in card.detail
+    (undated,) = cards({**ODD, "effectiveDateTime": None})
+    assert "`Observation/odd`, date unknown:" in undated.detail

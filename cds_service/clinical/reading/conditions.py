@@ -28,6 +28,7 @@ from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
 _VERIFIED = _POSSIBLE | {"confirmed", "refuted", ENTERED_IN_ERROR}
+_SUSPICION = frozenset({DVT, SUSPECTED_DVT})
 _CURRENT = frozenset({"active", "recurrence", "relapse"})
 
 
@@ -114,15 +115,23 @@ def _verification(model: Any, name: str, findings: Findings) -> str:
 
 
 def _is_over(model: Any, name: str, findings: Findings) -> bool:
-    """Whether a status of FHIR's list or a date in the past says so, and nothing says otherwise."""
+    """Whether a status of FHIR's list or a date in the past says so.
+
+    A DVT whose own status still calls it active stays open whatever its date of end says (evidence F.5).
+    """
     words = _words(model.clinicalStatus, CLINICAL)
     reason = ""
     if model.clinicalStatus is not None and not (words and words <= PAST | _CURRENT):
         reason = "its clinical status is no word of FHIR's list"
     elif words & PAST and words & _CURRENT:
         reason = "its clinical statuses contradict each other"
-    elif (words and words <= PAST) or _has_abated(model, findings):
+    elif words and words <= PAST:
         return True
+    elif _has_abated(model, findings):
+        about = _about(findings.content, model.code)
+        if not words or _SUSPICION.isdisjoint(about):
+            return True
+        reason = "its clinical status and the date of its end contradict each other"
     elif not words and _says_it_abated(model):
         reason = "says in words only that it is over"
     if reason:

@@ -12,13 +12,12 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from cds_service.clinical.reading.kinds import WITH_REASONS
 from cds_service.clinical.record import MEDICINES
 
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
 
 _WITHOUT_CODE = frozenset({"Encounter"})
-_WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
-"""Types whose reasons or conclusions say something of the patient, be it in words."""
 
 
 class Coding(Struct, gc=False):
@@ -148,7 +147,7 @@ class Head(Struct, gc=False):
 
     def _is_identified(self, identifies: Callable[[str, str], bool]) -> bool:
         """Whether the codes tell what it is about, and what it says of it."""
-        if self.resourceType in _WITH_REASONS:
+        if self.resourceType in WITH_REASONS:
             said = (*(self.reasonCode or ()), *(self.conclusionCode or ()))
             if self.conclusion is not None or not all(one.is_known(identifies) for one in said):
                 return False

@@ -19,21 +19,29 @@ TAKEN = MEDICINES - {"Medication"}
 
 MAY_SAY_SOMETHING = frozenset(
     {
-        "AdverseEvent", "ClinicalImpression", "DetectedIssue", "EpisodeOfCare", "Flag", "QuestionnaireResponse",
-        "RiskAssessment",
+        "AdverseEvent", "Appointment", "ClinicalImpression", "Communication", "CommunicationRequest", "DetectedIssue",
+        "EpisodeOfCare", "Flag", "ImagingStudy", "QuestionnaireResponse", "RiskAssessment", "Task",
     }
 )  # fmt: skip
-"""Types that can state a finding of the patient but are not read: a code or name of ours in one is named."""
+"""Types that can state a finding of the patient, or why something is done, but are not read: a code or name of ours
+in one is named.
+"""
+
+PICTURES = frozenset({"ImagingStudy"})
+"""Types of which a place tells only where the picture was taken."""
+
+WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
+"""Types of ``READ`` whose reasons or conclusions say something of the patient, be it in words."""
 
 _OTHERS = """
-Account ActivityDefinition AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
+Account ActivityDefinition AllergyIntolerance AppointmentResponse AuditEvent Basic Binary
 BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem
-ChargeItemDefinition Claim ClaimResponse CodeSystem Communication CommunicationRequest CompartmentDefinition
+ChargeItemDefinition Claim ClaimResponse CodeSystem CompartmentDefinition
 Composition ConceptMap Consent Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse Device
 DeviceDefinition DeviceMetric DeviceRequest DeviceUseStatement DocumentManifest DocumentReference
 EffectEvidenceSynthesis Endpoint EnrollmentRequest EnrollmentResponse EventDefinition Evidence EvidenceVariable
 ExampleScenario ExplanationOfBenefit FamilyMemberHistory Goal GraphDefinition Group GuidanceResponse
-HealthcareService ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide
+HealthcareService Immunization ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide
 InsurancePlan Invoice Library Linkage List Location Measure MeasureReport Media Medication MedicationKnowledge
 MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication MedicinalProductIndication
 MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
@@ -43,7 +51,7 @@ OrganizationAffiliation Parameters Patient PaymentNotice PaymentReconciliation P
 PractitionerRole Provenance Questionnaire RelatedPerson RequestGroup ResearchDefinition ResearchElementDefinition
 ResearchStudy ResearchSubject RiskEvidenceSynthesis Schedule SearchParameter Slot Specimen SpecimenDefinition
 StructureDefinition StructureMap Subscription Substance SubstanceNucleicAcid SubstancePolymer SubstanceProtein
-SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest Task
+SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery SupplyRequest
 TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription
 """
 

@@ -82,6 +82,10 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> 
     if taking.status is Status.UNKNOWN:
         _leave_out(model, kind, name, findings, held)
         return
+    if any(map(_is_nothing, _doses(model))):
+        findings.report(
+            name, [Trouble(UnreadKind.VALUE, "its dose is nothing", tuple(sorted({use.key for use in held})))]
+        )
     drugs = {use.key: use.substance for use in held if use.substance}
     statements, troubles = state(content, held, Place(), taking.status)
     findings.report(name, troubles)
@@ -95,6 +99,20 @@ def _routes(model: Any) -> Iterator[Any]:
     dosages = getattr(model, "dosageInstruction", None) or getattr(model, "dosage", None) or []
     for one in dosages if isinstance(dosages, list) else [dosages]:
         yield one.route
+
+
+def _doses(model: Any) -> Iterator[Any]:
+    """Every dose as a quantity, None where there is none."""
+    for one in getattr(model, "dosageInstruction", None) or ():
+        yield from (part.doseQuantity for part in one.doseAndRate or ())
+    given = getattr(model, "dosage", None) or []
+    for one in given if isinstance(given, list) else [given]:
+        parts = getattr(one, "doseAndRate", None)
+        yield from (part.doseQuantity for part in parts or ()) if hasattr(one, "doseAndRate") else (one.dose,)
+
+
+def _is_nothing(dose: Any) -> bool:
+    return dose is not None and dose.value is not None and not dose.value > 0
 
 
 def _leave_out(model: Any, kind: str, name: str, findings: Findings, held: Iterable[CodeUse]) -> None:

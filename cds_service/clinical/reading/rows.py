@@ -7,12 +7,12 @@ from typing import Any
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.content import Content
-from cds_service.clinical.names import ANTICOAGULANT
+from cds_service.clinical.names import ANTICOAGULANT, DVT, SUSPECTED_DVT
 from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
-from cds_service.clinical.reading.kinds import TAKEN, kind_of
+from cds_service.clinical.reading.kinds import TAKEN, WITH_REASONS, kind_of
 from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
@@ -20,7 +20,7 @@ from cds_service.clinical.reading.statements import Trouble
 from cds_service.clinical.reading.statuses import is_void, why_unknown
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Owner
-from cds_service.clinical.reading.wording import ONLY_IN_WORDS, named_in_answer
+from cds_service.clinical.reading.wording import ELSEWHERE, ONLY_IN_WORDS, named_elsewhere, named_in_answer
 from cds_service.clinical.record import RowState, UnreadKind
 
 Outcome = tuple[RowState, str]
@@ -36,6 +36,8 @@ _NOT_TAKEN = "a medicine that is not taken"
 _POSSIBLY_OURS = "its words name what may be an anticoagulant, and no code says what it is"
 _FOCUS_CODE = "http://hl7.org/fhir/StructureDefinition/observation-focusCode"
 """FHIR's extension for a focus that is not the patient and no resource of its own."""
+_SUSPICION = frozenset({DVT, SUSPECTED_DVT})
+_OF_AN_ORDER = frozenset({"code", "orderDetail", "note"})
 _CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", *TAKEN})
 
 
@@ -76,7 +78,7 @@ class Rows:
             return self._of_no_code_of_ours(name, raw)
         if wrong := why_unknown(raw):
             return self._not_understood(name, raw, UnreadKind.STATUS, wrong, keys)
-        return self._read_whole(name, raw, keys)
+        return self._read_whole(name, raw, keys, uses)
 
     def _read_medicine(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
         """A medicine counts by what it is: why it is given says nothing that is not told elsewhere."""
@@ -88,7 +90,7 @@ class Rows:
             return self._of_no_medicine_of_ours(name, raw, medicine)
         if wrong := why_unknown(raw):
             return self._not_understood(name, raw, UnreadKind.STATUS, wrong, keys)
-        return self._read_whole(name, raw, keys, medicine, uses)
+        return self._read_whole(name, raw, keys, uses, medicine)
 
     def _of_no_medicine_of_ours(self, name: str, raw: Mapping[str, Any], medicine: Medicine) -> Outcome:
         """One is of no concern when it is identified as another medicine, or when none is taken."""
@@ -114,7 +116,26 @@ class Rows:
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
         if named := named_in_answer(self._content, raw):
             return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
+        if named := self._named_elsewhere(raw):
+            return self._not_understood(name, raw, UnreadKind.WORDS, ELSEWHERE, named)
         return self._unless_hiding(name, raw)
+
+    def _named_elsewhere(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
+        return named_elsewhere(self._content, raw) if raw["resourceType"] in WITH_REASONS else ()
+
+    def _suspicion_elsewhere(
+        self, raw: Mapping[str, Any], keys: set[str], uses: tuple[CodeUse, ...]
+    ) -> tuple[str, ...]:
+        """A DVT that a row names outside its codes, which name other things.
+
+        That an order of the DVT pathway stands is an answer to a suspicion: what is ordered, in words, states none.
+        """
+        if keys & _SUSPICION:
+            return ()
+        orders = self._content.pathway.orders
+        if any(use.kind == "order" and use.key in orders for use in uses):
+            raw = {key: value for key, value in raw.items() if key not in _OF_AN_ORDER}
+        return tuple(key for key in self._named_elsewhere(raw) if key in _SUSPICION)
 
     def _unless_hiding(self, name: str, raw: Mapping[str, Any]) -> Outcome:
         hidden = self._hidden_in(raw)
@@ -160,8 +181,8 @@ class Rows:
         name: str,
         raw: Mapping[str, Any],
         keys: set[str],
-        medicine: Medicine = Medicine(),  # noqa: B008 - frozen
         uses: tuple[CodeUse, ...] = (),
+        medicine: Medicine = Medicine(),  # noqa: B008 - frozen
     ) -> Outcome | None:
         findings = self._findings
         try:
@@ -172,8 +193,12 @@ class Rows:
             return self._not_understood(name, raw, UnreadKind.INVALID, str(error), keys)
         if medicine.why:
             return self._not_understood(name, raw, UnreadKind.SYSTEM, medicine.why, keys)
+        if NOT_OF_FHIR in left_out:
+            keys = keys.union(self._content.recogniser.recognise(raw).keys)
         about = tuple(sorted(keys))
         findings.report(name, [Trouble(UnreadKind.INVALID, f"left out {part}: not valid", about) for part in left_out])
+        if stated := self._suspicion_elsewhere(raw, keys, uses):
+            findings.report(name, [Trouble(UnreadKind.WORDS, ELSEWHERE, stated)])
         if hidden := self._hidden_in(raw):
             reason = "holds resources of its own that are not read"
             findings.report(name, [Trouble(UnreadKind.INVALID, reason, hidden)])

@@ -19,10 +19,16 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
-from cds_service.clinical.reading.statuses import is_over
+from cds_service.clinical.reading.statuses import is_over, is_void
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name, place_of_server
-from cds_service.clinical.reading.wording import ONLY_IN_WORDS, named_beside_code, named_in_answer
+from cds_service.clinical.reading.wording import (
+    ELSEWHERE,
+    ONLY_IN_WORDS,
+    named_beside_code,
+    named_elsewhere,
+    named_in_answer,
+)
 from cds_service.clinical.record import MEDICINES, RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -251,7 +257,8 @@ class _Sorting:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
-            self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, ONLY_IN_WORDS, entry, named)
+            reason = ELSEWHERE if kind in kinds.WITH_REASONS else ONLY_IN_WORDS
+            self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
         elif belongs.owner is Owner.UNCLEAR and kind in MEDICINES:
@@ -272,6 +279,8 @@ class _Sorting:
         if kind == "Observation":
             is_number = head.valueQuantity is not None and head.component is None
             return () if is_number else named_in_answer(self._content, entry.resource)
+        if kind in kinds.WITH_REASONS:
+            return named_elsewhere(self._content, entry.resource)
         if kind != "Condition":
             return ()
         coding = head.code.coding if head.code is not None else None
@@ -333,12 +342,15 @@ class _Sorting:
         """A type that is not read: what names something of ours is not passed over."""
         self._check()
         raw = entry.resource
-        belongs = self.chart.owners.of(raw.get("subject", raw.get("patient")), raw.get("contained"))
+        belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
         if belongs.owner is Owner.ANOTHERS:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
             return
+        if is_void(raw):
+            self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
+            return
         found = self._content.recogniser.recognise(raw)
-        if found.keys or found.at_our_place:
+        if found.keys or (found.at_our_place and kind not in kinds.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:
@@ -350,6 +362,19 @@ class _Sorting:
         self._check()
         self.chart.unread.append(self._describing.row(name, unread, reason, entry.resource, keys))
         self._ledger.add(RowState.NOT_UNDERSTOOD, kind, reason)
+
+
+def _subject_of(raw: Mapping[str, Any]) -> Any:
+    """The patient that a resource of any type names, in the element that its type has for that."""
+    for name in ("subject", "patient", "for"):
+        if name in raw:
+            return raw[name]
+    taking_part = raw.get("participant")
+    actors = (
+        [one.get("actor") for one in taking_part if isinstance(one, Mapping)] if isinstance(taking_part, list) else []
+    )
+    people = [one for one in actors if isinstance(one, Mapping) and "Patient/" in str(one.get("reference"))]
+    return people[0] if len(people) == 1 else None
 
 
 def _is_plain(subject: Reference) -> bool:

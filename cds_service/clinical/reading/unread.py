@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -25,11 +27,17 @@ _DATES = (
     ("effectiveDateTime",), ("effectiveInstant",), ("effectivePeriod", "end"), ("onsetDateTime",),
     ("onsetPeriod", "start"), ("performedDateTime",), ("performedPeriod", "end"), ("performedPeriod", "start"),
     ("authoredOn",), ("whenHandedOver",), ("whenPrepared",), ("dateAsserted",), ("authored",),
-    ("occurrenceDateTime",), ("period", "end"), ("recordedDate",), ("issued",),
+    ("occurrenceDateTime",), ("period", "end"), ("recordedDate",), ("issued",), ("started",), ("start",), ("sent",),
+    ("date",), ("created",),
 )  # fmt: skip
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _REAL_WORD = re.compile(r"[^\W\d_]{4}")
 _OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
+_ADMINISTRATIVE = frozenset(
+    {"meta", "text", "identifier", "status", "statusHistory", "classHistory", "performer", "participant", "location",
+     "period", "encounter", "serviceProvider"}
+)  # fmt: skip
+"""Elements that change while a row says the same: a visit that goes on, a new version number."""
 _CATEGORIES = "observation-category"
 
 
@@ -58,6 +66,7 @@ class Describing:
             measured=any(key.startswith(("valueQuantity", "valueInteger", "valueRatio")) for key in raw),
             past=_is_over(raw),
             in_words=unread.in_words or _is_in_words(raw),
+            digest=_digest(resource),
         )
 
     def _may_be_anything(self, resource: Any, found: Recognised) -> bool:
@@ -82,6 +91,15 @@ class Describing:
                 except (FutureDate, ValueError):
                     return None
         return None
+
+
+def _digest(resource: Any) -> str:
+    """Of what a row says, without what a server changes in it on its own; the order of its elements does not count."""
+    said = resource
+    if isinstance(resource, Mapping):
+        said = {key: value for key, value in resource.items() if key not in _ADMINISTRATIVE}
+    text = json.dumps(said, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _categories(raw: Mapping[str, Any]) -> Iterator[str]:

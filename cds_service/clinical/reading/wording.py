@@ -14,6 +14,7 @@ from cds_service.clinical.reading.statuses import is_void
 
 _WORD = re.compile(r"[^\W\d_]{3}")
 """What a number or a result like "A+" does not have: they would be taken for codes."""
+ELSEWHERE = "names something in an element that this service does not read"
 ONLY_IN_WORDS = "its code is none that this service knows, but its words may mean one"
 
 
@@ -38,6 +39,14 @@ def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
     spoken = _words_of(content, concept) if isinstance(concept, Mapping) else []
     named = content.recogniser.recognise(spoken).keys if spoken else ()
     return tuple(key for key in named if key not in content.problem_words)
+
+
+def named_elsewhere(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The findings and causes that a visit, an order or a report names anywhere.
+
+    Other versions of FHIR keep reasons in other elements than R4, and people write them into notes.
+    """
+    return () if is_void(raw) else content.recogniser.recognise(raw).keys
 
 
 def _parts(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
