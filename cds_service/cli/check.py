@@ -36,11 +36,13 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
     out = Console()
     examples = settings.cards.resolve().parent / EXAMPLES
     has_examples = examples.is_dir()
+    out.print(Text("Content", style="bold"))
     contents = [_checked(settings, pathway, out) for pathway in PATHWAYS]
     if has_examples:
         _check_examples(contents[0], examples)
     else:
         out.print(Text(f"The example patients are not checked: there is no folder {examples}."), soft_wrap=True)
+    out.print(Text("Clients", style="bold"))
     _clients(settings, contents[0], out)
     if sign:
         _sign(settings.cards, out)
@@ -55,7 +57,7 @@ def _checked(settings: Settings, pathway: str, out: Console) -> Content:
         f"{len(content.causes)} causes, {len(content.findings)} findings, {len(content.red_flags)} red flags, "
         f"{len(content.orders)} orders"
     )
-    out.print(Text(f"{pathway}: {sizes}; content {content.version} is in order."))
+    out.print(Text(f"  {pathway}: {sizes}; content {content.version} is in order."), soft_wrap=True)
     return content
 
 
@@ -95,14 +97,14 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _clients(settings: Settings, content: Content, out: Console) -> None:
     for caller in load_clients(settings, content).everyone:
         switched_off = ", ".join(sorted(caller.client.switched_off))
-        said = f"client {caller.name}: {caller.profile.title}"
+        said = f"  {caller.name}: {caller.profile.title}"
         said += ", SILENT: nothing is shown" if caller.client.silent else ""
         said += f", SWITCHED OFF: {switched_off}" if switched_off else ""
         if caller.client.token is not None:
             said += f"; known by the tokens of {caller.client.token.issuer}"
         elif settings.auth == "required":
             said += "; CANNOT CALL: it has no token"
-        out.print(Text(said))
+        out.print(Text(said), soft_wrap=True)
 
 
 def _sign(folder: Path, out: Console) -> None:

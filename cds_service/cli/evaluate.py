@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
 from cds_service.clinical.assessment import Assessment
 from cds_service.ground.errors import NothingToJudgeBy, TooLarge, UnusableInput
+from cds_service.ground.field_errors import field_errors
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import Card
 from cds_service.hooks.service import Service, load_content
@@ -37,19 +39,75 @@ class Tally:
     urgent: int = 0
 
 
-def run(name: str, settings: Settings, now: datetime, *, as_json: bool, with_reasons: bool) -> Tally:
-    """Judge every document of file ``name`` (``-``: standard input) as of ``now``."""
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to judge and show: as of ``now``, as JSON lines, with all reasons, with links that lead somewhere."""
+
+    now: datetime
+    as_json: bool
+    with_reasons: bool
+    with_links: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a document stands. ``file``: empty if there is only one."""
+
+    number: int
+    file: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"Input {self.number}{f' of {self.file}' if self.file else ''}"
+
+    @property
+    def keys(self) -> dict[str, str]:
+        return {"file": self.file} if self.file else {}
+
+
+def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
+    """Judge every document of all files ``names``: files, folders of ``.json`` and ``.ndjson``, ``-``: standard input.
+
+    Raises:
+        UnusableInput, OSError: the only file is empty or cannot be read. One of several is counted as unusable.
+    """
+    files = list(_files(names))
     service = Service.of(settings)
-    with _opened(name) as stream, _progress(name, as_json=as_json) as progress:
+    tally = Tally()
+    if len(files) == 1:
+        _file(service, files[0], how, tally, of_several=False)
+        return tally
+    for name in files:
+        try:
+            _file(service, name, how, tally, of_several=True)
+        except (UnusableInput, OSError) as error:
+            _say_unusable(error, _Place(0, name), f"{name} cannot be judged", how, tally)
+    return tally
+
+
+def _files(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if name == "-" or not Path(name).is_dir():
+            yield name
+            continue
+        found = sorted(one for one in Path(name).rglob("*") if one.suffix in (".json", ".ndjson") and one.is_file())
+        if not found:
+            raise UnusableInput(f"there is no .json or .ndjson file in {name}")
+        yield from map(str, found)
+
+
+def _file(service: Service, name: str, how: How, tally: Tally, *, of_several: bool) -> None:
+    before = tally.judged + tally.unusable
+    if of_several and not how.as_json:
+        Console().print(Text(name, style="bold"), soft_wrap=True)
+    with _opened(name) as stream, _progress(name, as_json=how.as_json) as progress:
         task = progress.add_task("charts", total=None) if progress else None
-        tally = Tally()
         for number, document in enumerate(documents(stream), start=1):
-            _one(service, document, number, now, tally, as_json=as_json, with_reasons=with_reasons)
+            _one(service, document, _Place(number, name if of_several else ""), how, tally)
             if progress and task is not None:
                 progress.advance(task)
-    if not tally.judged and not tally.unusable:
+    if tally.judged + tally.unusable == before:
         raise UnusableInput("the input is empty")
-    return tally
 
 
 def _opened(name: str) -> Any:
@@ -64,31 +122,33 @@ def _progress(name: str, *, as_json: bool) -> Any:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _one(
-    service: Service, document: bytes, number: int, now: datetime, tally: Tally, *, as_json: bool, with_reasons: bool
-) -> None:
+def _one(service: Service, document: bytes, place: _Place, how: How, tally: Tally) -> None:
     try:
-        cards, assessment = judge(service, document, now)
+        cards, assessment = judge(service, document, how.now)
     except (UnusableInput, TooLarge, NothingToJudgeBy, ValidationError) as error:
-        tally.unusable += 1
-        words = _words(error)
-        if as_json:
-            _write({"error": words, "input": number})
-        else:
-            Console(stderr=True).print(Text(f"Input {number} cannot be judged: {words}"), style="red")
+        _say_unusable(error, place, f"{place.words} cannot be judged", how, tally)
         return
     tally.judged += 1
     tally.urgent += bool(assessment.urgent)
-    if as_json:
-        line = report(assessment, cards)
-        if with_reasons:
+    if how.as_json:
+        line = {**place.keys, **report(assessment, cards)}
+        if how.with_reasons:
             line["explain"] = explained(assessment)
         _write(line)
         return
     console = Console()
-    show_cards(console, assessment, cards)
-    if with_reasons:
+    show_cards(console, assessment, cards, with_links=how.with_links)
+    if how.with_reasons:
         explain(console, service.content, assessment)
+
+
+def _say_unusable(error: Exception, place: _Place, lead: str, how: How, tally: Tally) -> None:
+    tally.unusable += 1
+    said = in_words(error)
+    if how.as_json:
+        _write({**place.keys, "error": said, "input": place.number})
+    else:
+        Console(stderr=True).print(Text(f"{lead}: {said}"), style="red")
 
 
 def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card, ...], Assessment]:
@@ -102,10 +162,12 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     return checked(answer.cards, service.own_urls)[0], answer.assessment
 
 
-def _words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """An error for a reader at a terminal: no number of the system, no class of a library."""
     if isinstance(error, ValidationError):
-        wrong = error.errors(include_url=False, include_input=False)
-        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong[:5])
+        return field_errors(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[:1].lower() + error.strerror[1:]
     return str(error)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import orjson
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -70,25 +71,33 @@ def show(store: Store, html: Path | None) -> None:
     console = Console()
     if found.lines:
         console.print(_table(found))
+        for line in _reasons(found):
+            console.print(Text(line), soft_wrap=True)
     else:
         console.print("No card has been registered yet.")
     if found.unknown_cards:
         console.print(Text(f"Feedback on {found.unknown_cards} card(s) that are not in this register."))
     if html is not None:
         html.write_text(page(found), encoding="utf-8")
-        console.print(Text(f"Written to {html}."))
+        console.print(Text(f"Written to {html}."), soft_wrap=True)
+
+
+def _reasons(found: Report) -> Iterator[str]:
+    """Why cards were overridden, one line for each line of the table that has reasons."""
+    for one in found.lines:
+        if one.overridden:
+            reasons = ", ".join(f"{why}: {count}" for why, count in sorted(one.overridden.items()))
+            yield f"Overridden, {one.rule} {one.indicator} ({one.content_version}): {reasons}"
 
 
 def _table(found: Report) -> Table:
-    table = Table(title="What became of the cards")
-    for heading in ("rule", "indicator", "content"):
-        table.add_column(heading)
+    """For a terminal of 80 columns: the reasons stand below it."""
+    table = Table(title="What became of the cards", box=SIMPLE, pad_edge=False)
+    table.add_column("rule", overflow="fold")
+    table.add_column("indicator")
     for heading in ("shown", "accepted", "overridden", "unanswered", "silent"):
-        table.add_column(heading, justify="right")
-    table.add_column("reasons")
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in found.lines:
-        reasons = ", ".join(f"{why} {count}" for why, count in sorted(one.overridden.items()))
         counts = (one.shown, one.accepted, sum(one.overridden.values()), one.unanswered, one.silent)
-        cells = (one.rule, one.indicator, one.content_version, *map(str, counts), reasons)
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(Text, (f"{one.rule}\n  {one.content_version}", one.indicator, *map(str, counts))))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,6 +19,7 @@ from cds_service import __version__
 from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, settings_page
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
+from cds_service.ground.field_errors import words
 from cds_service.ground.setting_names import PREFIX
 from cds_service.ground.settings import Settings
 from cds_service.hooks.register.store import DatabaseError, Store
@@ -35,19 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) if options.needs_no_settings else options.run(options, Settings()))
     except ContentError as error:
-        console.print(Text(f"The content cannot be used: {len(error.problems)} mistake(s)."), style="bold red")
+        console.print(Text(error.lead), style="bold red")
         for problem in error.problems:
             console.print(Text(f"- {problem}"), soft_wrap=True)
         return WRONG_USE
     except ValidationError as error:
         for mistake in error.errors(include_url=False):
             name = PREFIX + "_".join(str(part) for part in mistake["loc"]).upper()
-            console.print(Text(f"{name}: {mistake['msg']}"), style="red")
+            console.print(Text(f"{name}: {words(mistake['type'], mistake['msg'])}"), style="red")
         return WRONG_USE
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stdout = None
         return OK
-    except (KneeCdsError, OSError) as error:
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        console.print(Text(f"{file}{evaluate.in_words(error)}"), style="red")
+        return WRONG_USE
+    except KneeCdsError as error:
         console.print(Text(str(error)), style="red")
         return WRONG_USE
 
@@ -58,11 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"knee-cds {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="run the CDS Hooks service")
+    serve = commands.add_parser(
+        "serve",
+        help="run the CDS Hooks service",
+        description="Run the CDS Hooks service until it is stopped. Every setting: knee-cds settings.",
+    )
+    serve.add_argument("--host", metavar="ADDRESS", help="to listen on; else KNEE_CDS_HOST")
+    serve.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT")
     serve.set_defaults(run=_serve)
 
-    judge = commands.add_parser("evaluate", help="judge a Bundle, an NDJSON of Bundles or a hook request")
-    judge.add_argument("file", help="a file, or - for standard input")
+    judge = commands.add_parser("evaluate", help="judge Bundles, NDJSON of Bundles or hook requests")
+    judge.add_argument("files", nargs="+", metavar="FILE", help="files, folders of them, or - for standard input")
     judge.add_argument("--json", action="store_true", help="one JSON line per input")
     judge.add_argument("--explain", action="store_true", help="the whole reasoning")
     judge.add_argument(
@@ -139,20 +151,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(_: argparse.Namespace, settings: Settings) -> int:
+def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.cli.serve import serve  # the web floor is loaded only when it is served
 
+    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
+    if given:
+        # Through the environment, which the workers of several processes read too.
+        os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()})
+        settings = Settings()
     return serve(settings)
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
-    tally = evaluate.run(
-        options.file,
-        settings,
-        on_site(options.now, settings.zone) if options.now else site_clock(settings.zone)(),
+    how = evaluate.How(
+        now=on_site(options.now, settings.zone) if options.now else site_clock(settings.zone)(),
         as_json=options.json,
         with_reasons=options.explain,
+        with_links=settings.public_url is not None,
     )
+    tally = evaluate.run(options.files, settings, how)
     if tally.unusable:
         return SOME_UNUSABLE
     return URGENT_FOUND if options.fail_on_urgent and tally.urgent else OK

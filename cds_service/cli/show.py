@@ -16,20 +16,31 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.record import Status
 from cds_service.hooks.messages import Card
 
+_LONG_AGO = 30
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
 
 
-def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card]) -> None:
-    """The cards as boxes; the reason when there is none."""
+def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card], *, with_links: bool = True) -> None:
+    """The cards as boxes; the reason when there is none. ``with_links``: the addresses on them lead somewhere."""
     if not cards:
         console.print(Text(f"No card: {assessment.silent_because or 'nothing to show'}."))
+        _hint_at_its_day(console, assessment)
     for card in cards:
         parts: list[Markdown | Text] = [Text(card.summary, style="bold"), Text(), Markdown(card.detail)]
         parts += [Text(f"[ {suggestion.label} ]", style="bold") for suggestion in card.suggestions or ()]
-        parts += [Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ()]
+        if with_links:
+            parts += [Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ()]
         parts.append(Text(f"Source: {card.source.label}", style="dim"))
         title = card.indicator.upper()
         console.print(Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card.indicator]))
+
+
+def _hint_at_its_day(console: Console, assessment: Assessment) -> None:
+    """A chart kept in a file grows old: all of it is history when it is judged as of today."""
+    days = [fact.when.day for fact in assessment.record.facts if fact.when]
+    if days and (assessment.today - max(days)).days > _LONG_AGO:
+        latest = max(days).isoformat()
+        console.print(Text(f"Its newest finding is of {latest}: --now {latest} judges it as of that day.", style="dim"))
 
 
 def explain(console: Console, content: Content, assessment: Assessment) -> None:

@@ -33,11 +33,13 @@ class Problem:
 
 
 class ContentError(KneeCdsError):
-    """The clinical content cannot be used; ``problems`` lists every mistake of every file."""
+    """Files of ours cannot be used; ``problems`` lists every mistake of every file. ``what``: content or clients."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], what: str = "content") -> None:
         self.problems = problems
-        super().__init__(f"{len(problems)} mistake(s) in the content:\n" + "\n".join(str(p) for p in problems))
+        count = f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}"
+        self.lead = f"The {what} cannot be used: {count}."
+        super().__init__(f"{count} in the {what}:\n" + "\n".join(str(p) for p in problems))
 
 
 class WrongSetting(KneeCdsError):  # noqa: N818

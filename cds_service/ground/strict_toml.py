@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cds_service.ground.errors import Problem
+from cds_service.ground.field_errors import words
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -42,4 +43,4 @@ def _in_plain_words(
         return f"unknown key `{last}`", hint
     if kind == "missing":
         return f"the key `{last}` is missing", f"{manual} says what it holds"
-    return message.removeprefix("Value error, "), ""
+    return words(kind, message), ""

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from cds_service.ground.field_errors import field_errors
 from cds_service.web.json_response import json_response
 
 _CODES = {
@@ -33,13 +34,4 @@ def outcome(status: int, words: str, headers: dict[str, str] | None = None, *, c
 
 def in_words(error: ValidationError) -> str:
     """Which fields of a request are wrong, without their values."""
-    places = [
-        f"{'.'.join(str(part) for part in mistake['loc']) or 'body'}: {_words(mistake['type'], mistake['msg'])}"
-        for mistake in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    return "The request is not a patient-view call: " + "; ".join(places[:5])
-
-
-def _words(kind: str, message: str) -> str:
-    """The library's words, which name what is expected; for a UUID they quote what came."""
-    return "must be a UUID" if kind.startswith("uuid_") else message.removeprefix("Value error, ")
+    return f"The request is not a patient-view call: {field_errors(error)}"

@@ -108,11 +108,85 @@ def test_two_patients_in_one_bundle_are_refused() -> None:
 
 
 def test_a_missing_file_and_wrong_settings() -> None:
-    assert knee_cds("evaluate", "/nonexistent/chart.json").returncode == 2
+    missing = knee_cds("evaluate", "/nonexistent/chart.json")
+    assert missing.returncode == 2
+    assert missing.stderr.decode().strip() == "/nonexistent/chart.json: no such file or directory"
     done = knee_cds("check", KNEE_CDS_PATHWAY="moon")
     assert done.returncode == 2
     assert b"KNEE_CDS_PATHWAY" in done.stderr
     assert knee_cds("check", KNEE_CDS_ORDER_URL="https://x.example/{patient}").returncode == 2
+
+
+def test_several_files_and_folders_are_judged_one_after_the_other(tmp_path: Path) -> None:
+    folder = tmp_path / "charts" / "inner"
+    folder.mkdir(parents=True)
+    (folder / "b.json").write_bytes(orjson.dumps(bundle("nothing-at-all")))
+    charts = [orjson.dumps(bundle(name)) for name in ("dvt-likely", "resolved")]
+    (tmp_path / "charts" / "a.ndjson").write_bytes(b"\n".join(charts))
+    (tmp_path / "charts" / "empty.json").write_bytes(b"")
+    (tmp_path / "charts" / "notes.txt").write_bytes(b"not looked at")
+    missing = str(tmp_path / "missing.json")
+    done = knee_cds("evaluate", str(tmp_path / "charts"), missing, str(EXAMPLES / "worked-case-2.json"), "--json", *DAY)
+    assert done.returncode == 1
+    found = [(Path(line["file"]).name, line.get("patient"), line.get("error")) for line in lines(done.stdout)]
+    assert found == [
+        ("a.ndjson", "dvt-likely", None),
+        ("a.ndjson", "resolved", None),
+        ("empty.json", None, "the input is empty"),
+        ("b.json", "nothing-at-all", None),
+        ("missing.json", None, "no such file or directory"),
+        ("worked-case-2.json", "worked-case-2", None),
+    ]
+    in_words = knee_cds("evaluate", str(folder), missing, *DAY)
+    assert in_words.returncode == 1
+    assert b"b.json" in in_words.stdout
+    assert b"missing.json cannot be judged: no such file or directory" in b" ".join(in_words.stderr.split())
+
+
+def test_a_folder_without_charts_is_no_silent_success(tmp_path: Path) -> None:
+    done = knee_cds("evaluate", str(tmp_path), "--json")
+    assert done.returncode == 2
+    assert b"there is no .json or .ndjson file" in done.stderr
+
+
+def test_a_chart_of_long_ago_gets_a_hint(capfd: pytest.CaptureFixture[str]) -> None:
+    file = str(EXAMPLES / "dvt-likely.json")
+    assert main(["evaluate", file, "--now", "2026-11-28"]) == 0
+    assert "--now 2026-03-15" in capfd.readouterr().out
+    assert main(["evaluate", file, *DAY]) == 0
+    assert "--now" not in capfd.readouterr().out
+
+
+def test_links_are_shown_where_they_lead_somewhere() -> None:
+    file = str(EXAMPLES / "dvt-likely.json")
+    assert b"Referral order:" not in knee_cds("evaluate", file, *DAY).stdout
+    shown = knee_cds("evaluate", file, *DAY, KNEE_CDS_PUBLIC_URL="https://cds.example")
+    assert b"https://cds.example/orders/" in b"".join(shown.stdout.split())
+
+
+def test_wrong_fields_of_a_request_are_named_in_words() -> None:
+    given = b'{"hook": "patient-view", "hookInstance": "x", "context": {"userId": 7}}'
+    (line,) = lines(knee_cds("evaluate", "-", "--json", given=given).stdout)
+    assert line["error"].split("; ") == [
+        "hookInstance: must be a UUID", "context.userId: should be a valid string", "context.patientId: is missing"
+    ]  # fmt: skip
+
+
+def test_mistakes_in_the_list_of_clients_are_not_called_mistakes_of_the_content(tmp_path: Path) -> None:
+    done = knee_cds("check", KNEE_CDS_CLIENTS_TOML='[default]\nprofil = "epic"')
+    assert done.returncode == 2
+    assert b"The list of clients cannot be used: 1 mistake." in done.stderr
+    assert b"Content\n  uk_ng158: 33 causes" in done.stdout
+    assert b"Clients\n" in done.stdout
+
+
+def test_host_and_port_of_serve() -> None:
+    helped = knee_cds("serve", "--help")
+    assert helped.returncode == 0
+    assert b"--port" in helped.stdout
+    done = knee_cds("serve", "--port", "70000", KNEE_CDS_AUTH="open")
+    assert done.returncode == 2
+    assert b"KNEE_CDS_PORT" in done.stderr
 
 
 def test_explain_shows_every_rule_and_number(capfd: pytest.CaptureFixture[str]) -> None:

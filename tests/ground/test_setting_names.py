@@ -97,4 +97,4 @@ def test_the_port_of_a_service_link_is_told_from_ours(
     for name, value in links("knee-cds", "8000").items():
         monkeypatch.setenv(name, value)
     assert main(["check"]) == 2
-    assert "KNEE_CDS_PORT: Value error, is what Kubernetes sets" in capsys.readouterr().err.replace("\n", " ")
+    assert "KNEE_CDS_PORT: is what Kubernetes sets" in capsys.readouterr().err.replace("\n", " ")

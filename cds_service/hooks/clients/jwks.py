@@ -15,6 +15,8 @@ from joserfc.jwk import ECKey, RSAKey
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_text
 
+CLIENTS = "list of clients"
+"""What a mistake in it is said to be in."""
 MOST_KEYS = 100
 LEAST_RSA_BITS = 2048
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
@@ -107,7 +109,7 @@ def read_key_file(path: Path, file: str, place: str) -> Keys:
     try:
         keys, refused = read_keys(orjson.loads(text))
     except ValueError as error:
-        raise ContentError((Problem(str(path), "", f"is no JWK Set: {error}"),)) from error
+        raise ContentError((Problem(str(path), "", f"is no JWK Set: {error}"),), CLIENTS) from error
     if refused or not keys:
-        raise ContentError(tuple(Problem(str(path), "", words) for words in refused or ("holds no key",)))
+        raise ContentError(tuple(Problem(str(path), "", words) for words in refused or ("holds no key",)), CLIENTS)
     return keys

@@ -15,7 +15,7 @@ from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.networks import is_loopback
 from cds_service.ground.settings import Settings
 from cds_service.ground.strict_toml import validated
-from cds_service.hooks.clients.jwks import Keys, read_key_file
+from cds_service.hooks.clients.jwks import CLIENTS, Keys, read_key_file
 from cds_service.hooks.clients.model import Caller, Client, Clients, ClientsFile, Profile, known_keys
 from cds_service.hooks.clients.signing import SigningKey, read_signing_key
 
@@ -41,7 +41,7 @@ def load_clients(settings: Settings, content: Content) -> Clients:
     problems += _links_nowhere(name, everyone, settings)
     problems += _launches(name, everyone, settings)
     if problems:
-        raise ContentError(tuple(problems))
+        raise ContentError(tuple(problems), CLIENTS)
     callers = {key: Caller(key, client, profiles[client.profile]) for key, client in everyone.items()}
     known = [(Address.parse(url), caller) for caller in callers.values() for url in caller.client.fhir_servers]
     return Clients(
@@ -74,7 +74,9 @@ def _text(settings: Settings) -> tuple[str, str | None]:
     if settings.clients_toml is None:
         return str(settings.clients), read_text(settings.clients, "see KNEE_CDS_CLIENTS")
     if settings.clients is not None:
-        raise ContentError((Problem("KNEE_CDS_CLIENTS_TOML", "", "is set as well as KNEE_CDS_CLIENTS", "set one"),))
+        raise ContentError(
+            (Problem("KNEE_CDS_CLIENTS_TOML", "", "is set as well as KNEE_CDS_CLIENTS", "set one"),), CLIENTS
+        )
     return "KNEE_CDS_CLIENTS_TOML", settings.clients_toml
 
 
@@ -85,7 +87,7 @@ def _shipped() -> dict[str, Profile]:
             Profile, file, tomllib.loads(text), prefix="", keys=known_keys(), manual="the profile generic.toml"
         )
         if profile is None:
-            raise ContentError(tuple(problems))
+            raise ContentError(tuple(problems), CLIENTS)
         found[file.removesuffix(".toml")] = profile
     return found
 
@@ -94,10 +96,10 @@ def _parsed(name: str, text: str) -> ClientsFile:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ContentError((Problem(name, "", f"is not valid TOML: {error}"),)) from error
+        raise ContentError((Problem(name, "", f"is not valid TOML: {error}"),), CLIENTS) from error
     found, problems = validated(ClientsFile, name, data, prefix="", keys=known_keys(), manual=MANUAL)
     if found is None:
-        raise ContentError(tuple(problems))
+        raise ContentError(tuple(problems), CLIENTS)
     return found
 
 

@@ -13,6 +13,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cds_service.ground.errors import UnusableInput
+from cds_service.ground.field_errors import words
 from cds_service.hooks.register.rows import FeedbackRow
 
 LONGEST_COMMENT = 4_000
@@ -187,7 +188,9 @@ def understand(body: Any, service: str, now: datetime, client: str | None = None
             rows.append(_row(Item.model_validate(item), service, now, client))
             places.append(index)
         except ValidationError as error:
-            wrong += [f"feedback[{index}]{_place(one['loc'])}: {_words(one['msg'])}" for one in _mistakes(error)]
+            wrong += [
+                f"feedback[{index}]{_place(one['loc'])}: {words(one['type'], one['msg'])}" for one in _mistakes(error)
+            ]
     return Feedback(tuple(rows), tuple(places), tuple(wrong))
 
 
@@ -197,10 +200,6 @@ def _mistakes(error: ValidationError) -> Sequence[Any]:
 
 def _place(loc: Sequence[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-
-
-def _words(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def _row(item: Item, service: str, now: datetime, client: str | None) -> FeedbackRow:

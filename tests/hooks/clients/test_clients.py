@@ -178,7 +178,7 @@ MISTAKES = {
     '[client.a.orders.d_dimer]\ncode = "1"\ndisplay = "x"': "client.a.orders.d_dimer: the key `system` is missing",
     '[client.a.orders.d_dimer]\ndisplay = "x"': "client.a.orders.d_dimer.code: the key `code` is missing",
     '[client.a]\nfhir_servers = ["ehr.example"]': "client.a.fhir_servers.0: is not an absolute http or https URL",
-    '[client.a]\nsilent = "yes"': "client.a.silent: Input should be a valid boolean",
+    '[client.a]\nsilent = "yes"': "client.a.silent: should be a valid boolean",
     '[client.a]\nfhir_servers = ["https://e.example"]\n[client.b]\nfhir_servers = ["https://E.example:443/"]': (
         "client: https://e.example is listed 2 times"
     ),
@@ -202,9 +202,9 @@ def test_check_names_the_clients_and_what_is_off(
     monkeypatch.setenv("KNEE_CDS_CLIENTS", str(written(tmp_path, SITE)))
     assert main(["check"]) == 0
     said = capsys.readouterr().out
-    assert "client north: Epic" in said
-    assert "client quiet: CDS Hooks 2.0, strict, SILENT: nothing is shown" in said
-    assert "client few: Plain text, one choice, no links, SWITCHED OFF: RF01, bakers_cyst" in said
+    assert "  north: Epic" in said
+    assert "  quiet: CDS Hooks 2.0, strict, SILENT: nothing is shown" in said
+    assert "  few: Plain text, one choice, no links, SWITCHED OFF: RF01, bakers_cyst" in said
     monkeypatch.setenv("KNEE_CDS_CLIENTS", str(written(tmp_path, '[default]\nprofile = "epik"')))
     assert main(["check"]) == 2
     assert "`epik` is no profile" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_what_is_no_time(sent: Any) -> None:
 
 ACCEPTED = {**BASE, "outcome": "accepted"}
 WRONG: dict[str, tuple[Any, str]] = {
-    "no card": ({key: value for key, value in BASE.items() if key != "card"}, "feedback[0].card: Field required"),
+    "no card": ({key: value for key, value in BASE.items() if key != "card"}, "feedback[0].card: is missing"),
     "empty card": ({**BASE, "card": ""}, "feedback[0].card"),
     "card a number": ({**BASE, "card": 7}, "feedback[0].card"),
     "card endless": ({**BASE, "card": "x" * 201}, "feedback[0].card"),

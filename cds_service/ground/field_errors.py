@@ -1,0 +1,25 @@
+"""What is wrong with fields that came from outside, in words and without their values."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+MOST = 5
+_WORDS = {"missing": "is missing", "extra_forbidden": "is not known here"}
+
+
+def field_errors(error: ValidationError) -> str:
+    """``context.patientId: is missing; hookInstance: must be a UUID``, at most ``MOST`` of them."""
+    mistakes = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"{'.'.join(map(str, mistake['loc'])) or 'body'}: {words(mistake['type'], mistake['msg'])}"
+        for mistake in mistakes[:MOST]
+    )
+
+
+def words(kind: str, message: str) -> str:
+    """What is wrong with one field. The library's words say what is expected; for a UUID they quote what came."""
+    if kind.startswith("uuid_"):
+        return "must be a UUID"
+    said = message.removeprefix("Value error, ").removeprefix("Input ")
+    return _WORDS.get(kind, said[:1].lower() + said[1:])
