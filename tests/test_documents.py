@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 from joserfc.jwk import ECKey
@@ -69,3 +70,12 @@ def test_the_examples_of_a_clients_file_load(tmp_path: Path, content: Content) -
 
 def test_the_scopes_to_register_are_those_asked_for() -> None:
     assert f"| scopes | `{' '.join(SCOPES)}` |" in DEPLOY
+
+
+def test_no_merge_has_left_its_marks() -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in tracked.decode().split("\0"):
+        path = ROOT / name
+        if name and path.is_file():
+            marks = re.findall(rb"^(?:<{7}|>{7}) ", path.read_bytes(), re.MULTILINE)
+            assert not marks, name
