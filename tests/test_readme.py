@@ -55,7 +55,8 @@ def test_the_calls_are_answered_as_printed(own: Server) -> None:
     answer = sent(own, CALL)
     card = answer["cards"][0]
     assert_holds(card, json.loads(PRINTED))
-    assert sent(own, FEEDBACK, CARD=card["uuid"]) == {}
+    kept = sent(own, FEEDBACK, CARD=card["uuid"])
+    assert kept == {"extension": {"com.posterior-knee-cds.feedback": {"received": 1}}}
 
 
 def test_its_links_lead_to_files() -> None:
