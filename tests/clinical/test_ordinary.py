@@ -34,11 +34,35 @@ EXTRAS: tuple[dict[str, Any], ...] = (
     {"valueQuantity": {"value": 38.5, "comparator": ">=", "unit": "C", "system": "http://unitsofmeasure.org"}},
     {"valueString": "seen"},
     {"component": [{"code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}, "valueBoolean": False}]},
+    {"meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-vital-signs|7.0.0"]}},
+    {"language": "en-GB", "text": {"status": "generated", "div": "<div>Calf swollen</div>"}},
+    {
+        "derivedFrom": [{"reference": "Observation/9"}],
+        "identifier": [{"value": "7", "period": {"start": "2026-01-01"}}],
+    },
     {"method": {"text": "m"}, "specimen": {"reference": "Specimen/1"}, "basedOn": [{"reference": "ServiceRequest/1"}]},
 )
 
 
+ORIGIN = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
+OMB = {"system": "urn:oid:2.16.840.1.113883.6.238", "code": "2106-3", "display": "White"}
+PEOPLE: tuple[dict[str, Any], ...] = (
+    {},
+    {"meta": {"profile": ["http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient"]}, "language": "en"},
+    {"text": {"status": "generated", "div": "<div>Invented</div>"}, "multipleBirthBoolean": False},
+    {"extension": [{"url": ORIGIN, "extension": [{"url": "ombCategory", "valueCoding": OMB},
+                                                 {"url": "text", "valueString": "White"}]}]},
+    {"extension": [{"url": "http://x.example/birthsex", "valueCode": "F"},
+                   {"url": "http://x.example/place", "valueAddress": {"city": "Invented", "country": "XX"}}]},
+    {"telecom": [{"system": "phone", "value": "5", "rank": 1, "period": {"start": "2020-01-01"}}],
+     "name": [{"family": "Invented", "period": {"end": "2020-01-01"}}],
+     "communication": [{"language": {"text": "English"}, "preferred": True}]},
+)  # fmt: skip
+
+
 def record(raw: dict[str, Any]) -> Record:
+    if raw.get("resourceType") == "Patient":
+        return read_record(shipped_service().content, patient()["id"], [ChartEntry(raw)], NOW)
     entries = [ChartEntry(patient()), ChartEntry(raw)]
     return read_record(shipped_service().content, patient()["id"], entries, NOW)
 
@@ -63,6 +87,28 @@ def test_what_charts_are_full_of_is_ordinary_and_reads_the_same(
         assert ordinary(raw) is not None, raw
         quick, whole = both(raw, monkeypatch)
         assert quick == whole
+
+
+@pytest.mark.parametrize("extra", PEOPLE, ids=lambda extra: ",".join(extra) or "plain")
+def test_patients_as_profiles_of_the_world_have_them_are_ordinary(
+    extra: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = {**patient(), **extra}
+    assert ordinary(raw) is not None, raw
+    quick, whole = both(raw, monkeypatch)
+    assert quick == whole
+
+
+@given(st.randoms(use_true_random=True), st.sampled_from(PEOPLE))
+def test_a_patient_that_is_ordinary_after_damage_is_valid_fhir(dice: Random, extra: dict[str, Any]) -> None:
+    raw = spoilt(dice, {**patient(), **extra})
+    if ordinary(raw) is None:
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        quick, whole = both(raw, patched)
+        assert quick == whole, raw
+        patched.setattr(resources, "ordinary", lambda _: None)
+        assert build(raw)[1] == (), raw
 
 
 @pytest.mark.parametrize("name", sorted(stories()))

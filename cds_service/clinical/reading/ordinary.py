@@ -52,18 +52,32 @@ class Reference(_Element):
     display: Text | None = None
 
 
+class Period(_Element):
+    start: DateTime | None = None
+    end: DateTime | None = None
+
+
 class Identifier(_Element):
     use: Code | None = None
     type: CodeableConcept | None = None
     system: Uri | None = None
     value: Text | None = None
+    period: Period | None = None
     assigner: Reference | None = None
+
+
+class Narrative(_Element):
+    """The text for people, which is not read."""
+
+    status: Code
+    div: Text
 
 
 class ResourceMeta(_Element):
     versionId: Id | None = None  # noqa: N815
     lastUpdated: Instant | None = None  # noqa: N815
     source: Uri | None = None
+    profile: list[Uri] | None = None
     tag: list[Coding] | None = None
     security: list[Coding] | None = None
 
@@ -126,11 +140,14 @@ class Observation(_Valued, forbid_unknown_fields=True, kw_only=True, gc=False):
     code: CodeableConcept
     id: Id | None = None
     meta: ResourceMeta | None = None
+    language: Code | None = None
+    text: Narrative | None = None
     identifier: list[Identifier] | None = None
     basedOn: list[Reference] | None = None  # noqa: N815
     category: list[CodeableConcept] | None = None
     subject: Reference | None = None
     encounter: Reference | None = None
+    derivedFrom: list[Reference] | None = None  # noqa: N815
     effectiveDateTime: DateTime | None = None  # noqa: N815
     issued: Instant | None = None
     performer: list[Reference] | None = None
@@ -155,12 +172,15 @@ class HumanName(_Element):
     given: list[Text] | None = None
     prefix: list[Text] | None = None
     suffix: list[Text] | None = None
+    period: Period | None = None
 
 
 class ContactPoint(_Element):
     system: Code | None = None
     value: Text | None = None
     use: Code | None = None
+    rank: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    period: Period | None = None
 
 
 class Address(_Element):
@@ -173,6 +193,34 @@ class Address(_Element):
     state: Text | None = None
     postalCode: Text | None = None  # noqa: N815
     country: Text | None = None
+    period: Period | None = None
+
+
+class Extension(_Element):
+    """One of a Patient, as US Core, UK Core and others send them for origin, sex and more. None of them is read."""
+
+    url: Uri
+    extension: list[Extension] | None = None
+    valueCode: Code | None = None  # noqa: N815
+    valueString: Text | None = None  # noqa: N815
+    valueCoding: Coding | None = None  # noqa: N815
+    valueCodeableConcept: CodeableConcept | None = None  # noqa: N815
+    valueBoolean: bool | None = None  # noqa: N815
+    valueDateTime: DateTime | None = None  # noqa: N815
+    valueReference: Reference | None = None  # noqa: N815
+    valueAddress: Address | None = None  # noqa: N815
+
+    def __post_init__(self) -> None:
+        """Parts or one value."""
+        values = (self.valueCode, self.valueString, self.valueCoding, self.valueCodeableConcept, self.valueBoolean,
+                  self.valueDateTime, self.valueReference, self.valueAddress, self.extension)  # fmt: skip
+        if values.count(None) < len(values) - 1:
+            raise ValueError("more than one value")
+
+
+class Communication(_Element):
+    language: CodeableConcept
+    preferred: bool | None = None
 
 
 class Patient(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
@@ -181,6 +229,9 @@ class Patient(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     resourceType: Literal["Patient"]  # noqa: N815
     id: Id | None = None
     meta: ResourceMeta | None = None
+    language: Code | None = None
+    text: Narrative | None = None
+    extension: list[Extension] | None = None
     identifier: list[Identifier] | None = None
     active: bool | None = None
     name: list[HumanName] | None = None
@@ -190,6 +241,8 @@ class Patient(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     deceasedBoolean: bool | None = None  # noqa: N815
     address: list[Address] | None = None
     maritalStatus: CodeableConcept | None = None  # noqa: N815
+    multipleBirthBoolean: bool | None = None  # noqa: N815
+    communication: list[Communication] | None = None
     generalPractitioner: list[Reference] | None = None  # noqa: N815
     managingOrganization: Reference | None = None  # noqa: N815
     deceasedDateTime: None = None  # noqa: N815
