@@ -8,7 +8,8 @@ from typing import Any
 from cds_service.clinical.reading.dates import FutureDate, to_when
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.resources import Unreadable, build
-from cds_service.clinical.reading.sorting import Sorted, updated_at
+from cds_service.clinical.reading.sorting import Sorted
+from cds_service.clinical.reading.versions import updated_at
 from cds_service.clinical.record import Patient, RowState, Unread, UnreadKind
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

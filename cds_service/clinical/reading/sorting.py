@@ -10,18 +10,19 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference
+from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.statuses import is_over, is_void
 from cds_service.clinical.reading.unread import Describing
-from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name, place_of_server
+from cds_service.clinical.reading.versions import is_later, which_count
+from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
 from cds_service.clinical.reading.wording import (
     ELSEWHERE,
     ONLY_IN_WORDS,
@@ -79,74 +80,13 @@ def sort(
     check: Callable[[], None],
 ) -> Sorted:
     """``entries`` as ``Sorted``; those that need no reading have gone into ``ledger``."""
-    owners, mine = _owners(patient_id, entries, fhir_server)
+    owners, mine = owners_of(patient_id, entries, fhir_server)
     sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check)
     for number, entry in enumerate(entries):
         sorting.take(number, entry)
     sorting.finish()
     _sort_panels(sorting.chart)
     return sorting.chart
-
-
-def _owners(patient_id: str, entries: Sequence[ChartEntry], fhir_server: str | None) -> tuple[Owners, list[ChartEntry]]:
-    """Who is who, from the Patient resources and the addresses in the chart; and this patient's Patient resources."""
-    patients = [entry for entry in entries if entry.kind == "Patient"]
-    mine = _of_this_patient(patients, entries, patient_id, fhir_server)
-    own_urls = [entry.full_url for entry in mine if entry.full_url]
-    bases = {url.rpartition("/Patient/")[0] for url in own_urls if url.endswith(f"/Patient/{patient_id}")}
-    bases |= {fhir_server.rstrip("/")} if fhir_server else set()
-    if not bases:
-        bases = _only_base(entries)
-    others = [entry for entry in patients if not _is_the_patient(entry, patient_id)]
-    other_urls = [entry.full_url for entry in others if entry.full_url]
-    owners = Owners(patient_id, bases, own_urls=own_urls, other_urls=other_urls)
-    for entry in mine:
-        owners.know(entry.resource)
-    for entry in others:
-        owners.know_other(entry.resource, entry.full_url)
-    return owners, mine
-
-
-def _of_this_patient(
-    patients: Sequence[ChartEntry], entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None
-) -> list[ChartEntry]:
-    """The Patient resources with this patient's id. In a chart of several servers, only those of the patient's own."""
-    found = [entry for entry in patients if _is_the_patient(entry, patient_id)]
-    if len(found) < 2:
-        return found
-    if len({server for entry in entries if (server := _server_of(entry))}) < 2:
-        return found
-    home = place_of_server(fhir_server) if fhir_server else ""
-    own = [entry for entry in found if _server_of(entry) in ("", home)]
-    return own or found[:1]
-
-
-def _server_of(entry: ChartEntry) -> str:
-    """The server of ``_base_of``, in one spelling."""
-    base = _base_of(entry)
-    return place_of_server(base) if base else ""
-
-
-def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
-    """The server that every row names as its own: then the chart is from there. Empty if one names none or another."""
-    found: set[str] = set()
-    for entry in entries:
-        if entry.kind != "Patient" or entry.full_url:
-            found.add(_base_of(entry))
-            if "" in found or len(found) > 1:
-                return set()
-    return found
-
-
-def _base_of(entry: ChartEntry) -> str:
-    """The base URL of the server that an entry's ``fullUrl`` names; empty if it names none."""
-    url = entry.full_url or ""
-    ending = f"/{entry.kind}/{entry.identity}"
-    return url.removesuffix(ending) if url[:4].lower() == "http" and url.endswith(ending) else ""
-
-
-def _is_the_patient(entry: ChartEntry, patient_id: str) -> bool:
-    return entry.identity == patient_id or entry.full_url == f"urn:uuid:{patient_id}"
 
 
 class _Sorting:
@@ -201,7 +141,7 @@ class _Sorting:
         """Of several versions of one resource choose the latest."""
         for key, versions in self._versions.items():
             kind = self._kinds[key]
-            counting, older = _which_count(versions)
+            counting, older = which_count(versions)
             for place, (entry, copies) in enumerate(counting):
                 self.chart.clinical[f"{key}~{place}" if place else key] = Row(entry, kind, copies)
             if older:
@@ -245,9 +185,9 @@ class _Sorting:
         """What is of no concern counts only as a later version of a resource that is."""
         key = f"{kind}/{entry.identity}"
         row = self.chart.clinical.get(key)
-        if row is None or _server_of(entry) != _server_of(row.entry):
+        if row is None or server_of(entry) != server_of(row.entry):
             return
-        if _is_later(entry.resource, row.entry.resource):
+        if is_later(entry.resource, row.entry.resource):
             del self.chart.clinical[key]
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
 
@@ -305,7 +245,7 @@ class _Sorting:
         """The name of a row, told apart from that of another server's resource with the same id."""
         name = _name(kind, entry, number)
         servers = self._servers.setdefault(name, [])
-        server = _server_of(entry)
+        server = server_of(entry)
         if server not in servers:
             servers.append(server)
         place = servers.index(server)
@@ -382,48 +322,6 @@ def _is_plain(subject: Reference) -> bool:
     reference = subject.reference
     plain = subject.type is None and subject.identifier is None
     return bool(reference) and plain and not str(reference).startswith("#")
-
-
-def _which_count(versions: Sequence[ChartEntry]) -> tuple[list[tuple[ChartEntry, int]], int]:
-    """Of the versions of one resource the latest, and how many are older. Those without a time count too.
-
-    Each comes with how often it came.
-    """
-    if len(versions) == 1:
-        return [(versions[0], 1)], 0
-    distinct: dict[str, ChartEntry] = {}
-    copies: Counter[str] = Counter()
-    for entry in versions:
-        text = repr(entry.resource)
-        distinct.setdefault(text, entry)
-        copies[text] += 1
-    if len(distinct) == 1:
-        ((text, entry),) = distinct.items()
-        return [(entry, copies[text])], 0
-    times = {text: updated_at(entry.resource) for text, entry in distinct.items()}
-    latest = max((time for time in times.values() if time is not None), default=None)
-    dated = sorted(text for text, time in times.items() if time is not None and time == latest)
-    undated = sorted(text for text, time in times.items() if time is None)
-    counting = [(distinct[text], copies[text]) for text in (*dated, *undated)]
-    return counting, copies.total() - sum(count for _, count in counting)
-
-
-def _is_later(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    mine, theirs = updated_at(one), updated_at(other)
-    return mine is not None and theirs is not None and mine > theirs
-
-
-def updated_at(raw: Mapping[str, Any]) -> datetime | None:
-    """When the server last changed this resource; None if it does not say so in FHIR's form."""
-    meta = raw.get("meta")
-    text = meta.get("lastUpdated") if isinstance(meta, dict) else None
-    if not isinstance(text, str):
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _sort_panels(chart: Sorted) -> None:
