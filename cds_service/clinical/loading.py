@@ -155,6 +155,7 @@ class _Loader:
         self.problems += problems
         tables = self._tables(systems)
         words, problem_words, word_contexts = self._words()
+        names = self._medicine_names()
         named = [
             (self.files[type(one), key], key, one.codes)
             for table in (findings, causes, measures, sites)
@@ -212,7 +213,7 @@ class _Loader:
             word_contexts=word_contexts,
             words=words,
             tables=tables,
-            medicine_names=self._medicine_names(),
+            medicine_names=names,
         )
         return against_shipped.added(shipped, local_codes)
 

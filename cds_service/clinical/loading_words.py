@@ -30,6 +30,8 @@ def problems(
     keys: Collection[str],
 ) -> Iterator[Problem]:
     """Groups that have no words, words that nothing uses, and names that nothing has. ``keys``: findings and causes."""
+    if not words:
+        return  # the table is missing, which is told already
     groups = {word.group for word in words}
     used = {vocabulary.NOTHING}
     for key, rule in rules.items():

@@ -14,8 +14,7 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load, parsed
 from cds_service.clinical.signed import differences
 from cds_service.ground.errors import ContentError, Problem
-from cds_service.ground.files import read_texts
-from tests.conftest import ROOT
+from tests.conftest import texts_without_codes
 
 PATHWAY = "uk_ng158"
 FILE = "codes/ours.tsv"
@@ -30,7 +29,7 @@ SNOMED, GM, ATC, LOINC = (
 @pytest.fixture
 def texts() -> dict[str, str]:
     """The shipped content without its tables."""
-    return dict(read_texts(ROOT / "cards"))
+    return texts_without_codes()
 
 
 def row(**cells: str) -> str:
@@ -306,5 +305,5 @@ def test_a_wrong_system_is_refused(texts: dict[str, str], old: str, new: str, pl
 
 def test_words_of_problems_name_what_is_there(texts: dict[str, str]) -> None:
     file = "vocabulary/problem_words.toml"
-    with pytest.raises(ContentError, match="no finding is called `pregnanzy`"):
+    with pytest.raises(ContentError, match="no finding or cause is called `pregnanzy`"):
         load({**texts, file: texts[file].replace("[pregnancy]", "[pregnanzy]")}, PATHWAY)
