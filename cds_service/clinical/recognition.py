@@ -87,13 +87,15 @@ class Recogniser:
 
 
 def names_in(key: str, text: str) -> Iterator[tuple[str, list[str]]]:
-    """The names in the name or display ``text`` of ``key``, as words: itself, and the acronym in brackets behind it."""
+    """The names in the name or display ``text`` of ``key``, as words: with and without what is in brackets, and an acronym there."""
     for acronym in _ACRONYM.findall(text):
         yield key, [acronym.lower()]
     short = _IN_BRACKETS.sub(" ", text).strip()
     words = words_of(short)
     if len(words) > 1 or len(short) >= _SHORTEST_WORD or (words and short.isupper()):
         yield key, words
+    if short != text.strip():
+        yield key, words_of(text)
 
 
 def _codes(node: Any, depth: int = 0) -> Iterator[tuple[str | None, str]]:

@@ -189,7 +189,9 @@ def renamed(texts: dict[str, str], key: str) -> dict[str, str]:
         path = PurePosixPath(name)
         at_home = path.parent.name in ("causes", "orders", "red_flags")
         stem = word.sub(new, path.stem, count=1) if at_home else path.stem
-        found[(path.parent / f"{stem}{path.suffix}").as_posix()] = heading.sub(lambda m: m.group().replace(key, new), text)
+        found[(path.parent / f"{stem}{path.suffix}").as_posix()] = heading.sub(
+            lambda m: m.group().replace(key, new), text
+        )
     assert found != texts
     return found
 
