@@ -87,7 +87,7 @@ class Recogniser:
 
 
 def names_in(key: str, text: str) -> Iterator[tuple[str, list[str]]]:
-    """The names in the name or display ``text`` of ``key``, as words: with and without what is in brackets, and an acronym there."""
+    """The names in the name or display ``text`` of ``key``, as words: with and without brackets, and acronyms there."""
     for acronym in _ACRONYM.findall(text):
         yield key, [acronym.lower()]
     short = _IN_BRACKETS.sub(" ", text).strip()
