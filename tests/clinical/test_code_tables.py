@@ -303,7 +303,41 @@ def test_a_wrong_system_is_refused(texts: dict[str, str], old: str, new: str, pl
     assert any(at == place and words in message for at, message in told), told
 
 
-def test_words_of_problems_name_what_is_there(texts: dict[str, str]) -> None:
-    file = "vocabulary/problem_words.toml"
-    with pytest.raises(ContentError, match="no finding or cause is called `pregnanzy`"):
-        load({**texts, file: texts[file].replace("[pregnancy]", "[pregnanzy]")}, PATHWAY)
+WORDS, RULES, CONTEXTS = (f"vocabulary/{name}" for name in ("words.tsv", "problem_words.toml", "word_contexts.toml"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        (RULES, "[pregnancy]", "[pregnanzy]", "no finding or cause is called `pregnanzy`"),
+        (RULES, '[["calf", "pain"]]', '[["kalf", "pain"]]', "no group of words is called `kalf`"),
+        (RULES, 'of_family = "thrombophilia"', 'of_family = "trombophilia"', "is called `trombophilia`"),
+        (RULES, 'unless = ["to_prevent"', 'unless = ["to_prefent"', "no context is called `to_prefent`"),
+        (RULES, 'named = [["after_birth"]]', "named = [[]]", "at least 1"),
+        (CONTEXTS, "[tape]", "[tapes]", "no group of words is called `tapes`"),
+        (CONTEXTS, '"side"', '"sides"', "no group of words is called `sides`"),
+        (WORDS, "\tcalf\ten\t", "\tcalves\ten\t", "no rule and no context uses the group `calves`"),
+        (WORDS, "\tcalf\ten\t", "\tcalf\t\t", "needs 4 filled cells"),
+    ],
+)
+def test_words_of_problems_name_what_is_there(
+    texts: dict[str, str], file: str, old: str, new: str, complaint: str
+) -> None:
+    assert old in texts[file]
+    with pytest.raises(ContentError, match=complaint):
+        load({**texts, file: texts[file].replace(old, new, 1)}, PATHWAY)
+
+
+@pytest.mark.parametrize("file", [WORDS, "vocabulary/medicine_names.tsv"])
+def test_a_table_of_words_that_is_missing_stops_the_start(texts: dict[str, str], file: str) -> None:
+    """Without it rows would be passed over in silence."""
+    del texts[file]
+    with pytest.raises(ContentError) as error:
+        load(texts, PATHWAY)
+    assert [(one.file, one.message) for one in error.value.problems] == [(file, "this file is missing")]
+
+
+def test_a_wrong_name_of_a_medicine_stops_the_start(texts: dict[str, str]) -> None:
+    file = "vocabulary/medicine_names.tsv"
+    with pytest.raises(ContentError, match="needs 4 filled cells"):
+        load({**texts, file: texts[file] + "apixaban forte\ton_anticoagulant\n"}, PATHWAY)

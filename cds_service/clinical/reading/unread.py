@@ -27,7 +27,8 @@ _DATES = (
     ("effectiveDateTime",), ("effectiveInstant",), ("effectivePeriod", "end"), ("onsetDateTime",),
     ("onsetPeriod", "start"), ("performedDateTime",), ("performedPeriod", "end"), ("performedPeriod", "start"),
     ("authoredOn",), ("whenHandedOver",), ("whenPrepared",), ("dateAsserted",), ("authored",),
-    ("occurrenceDateTime",), ("period", "end"), ("recordedDate",), ("issued",), ("started",), ("start",), ("sent",),
+    ("occurrenceDateTime",), ("period", "end"), ("period", "start"), ("recordedDate",), ("issued",),
+    ("started",), ("start",), ("sent",),
     ("date",), ("created",),
 )  # fmt: skip
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
