@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -73,11 +73,8 @@ class WordNet:
         self._rules = {rule.key: rule for rule in rules}
         self._contexts = contexts
         self._names: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        self._as_they_stand: set[tuple[tuple[str, ...], str]] = set()
         for key, words in names:
             self._names.setdefault(words[0], []).append((tuple(words), key))
-            if self._holds_context(key, list(words)):
-                self._as_they_stand.add((tuple(words), key))
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._find)
 
     def keys_in(self, text: str, *, names: bool = True) -> frozenset[str]:
@@ -86,19 +83,13 @@ class WordNet:
             return self._remembered(text, names=names)
         return self._find(text[:LONGEST_TEXT], names=names)
 
-    def _holds_context(self, key: str, words: list[str]) -> bool:
-        """Whether a name itself has words that would make something else of it: "Family history of thrombosis"."""
-        rule = self._rules.get(key)
-        contexts = rule.unless | rule.instead.keys() if rule is not None else _NO_GROUPS
-        return any(contexts & self._vocabulary.groups_at(words, place) for place in range(len(words)))
-
     def _find(self, text: str, *, names: bool) -> frozenset[str]:
         keys: set[str] = set()
         for words, parts in sentences(text):
             sentence = _Sentence(self._vocabulary, words, parts)
             found = self._by_rules(sentence) if sentence.groups else {}
             if names:
-                keys.update(self._by_names(sentence, found))
+                self._add_names(sentence, found)
             if found:
                 keys.update(self._by_context(sentence, found))
         return frozenset(keys)
@@ -113,15 +104,11 @@ class WordNet:
                     found.setdefault(rule.key, set()).update(sentence.groups[groups[0]])
         return found
 
-    def _by_names(self, sentence: _Sentence, found: dict[str, set[int]]) -> Iterator[str]:
-        """Add to ``found`` where names stand; yields those that no word around them changes."""
+    def _add_names(self, sentence: _Sentence, found: dict[str, set[int]]) -> None:
+        """Add to ``found`` where names stand."""
         for place, word in enumerate(sentence.words):
             for phrase, key in self._names.get(word, ()):
-                if tuple(sentence.words[place : place + len(phrase)]) != phrase:
-                    continue
-                if (phrase, key) in self._as_they_stand:
-                    yield key
-                else:
+                if tuple(sentence.words[place : place + len(phrase)]) == phrase:
                     found.setdefault(key, set()).add(place)
 
     def _by_context(self, sentence: _Sentence, found: Mapping[str, set[int]]) -> set[str]:
@@ -166,7 +153,6 @@ class WordNet:
 
 
 _NONE: frozenset[int] = frozenset()
-_NO_GROUPS: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -47,6 +47,7 @@ FOUND = [
     # words around it that are overruled, or belong to something else
     ("DVT left leg, family history of cancer", "dvt", "family history of something else"),
     ("DVT. Family history of cancer.", "dvt", "another sentence"),
+    ("DVT family history of cancer", "dvt", "family history of what stands behind it"),
     ("Acute DVT of left leg despite prophylaxis", "dvt", "a side and `acute`"),
     ("DVT suspected, prophylaxis given", "dvt", "another part of the sentence"),
     ("prophylaxis stopped, DVT", "dvt", "prophylaxis does not reach over a comma"),
@@ -77,6 +78,7 @@ FOUND = [
     ("douleur au mollet gauche", "pain_calf", "French"),
     ("OEDÈME DU MEMBRE INFÉRIEUR", "leg_swelling", "French, capitals with accents"),
     ("mollet gonfle\u0301", "calf_swelling", "French, the accent as a character of its own"),
+    ("oede\u0300me du mollet", "calf_swelling", "French, the accent within the part that is looked for"),
     ("thrombose veineuse profonde", "dvt", "French"),
     ("antécédents familiaux de thrombose veineuse", "thrombophilia", "French"),
     ("pijn in de kuit", "pain_calf", "Dutch"),
