@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from cds_service.clinical import code_tables
-from cds_service.clinical.code_tables import COLUMNS, CodeTable, Known
+from cds_service.clinical.code_tables import COLUMNS, CodeTable, Known, lines_by_code
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load, parsed
 from cds_service.clinical.signed import differences
@@ -341,3 +341,11 @@ def test_a_wrong_name_of_a_medicine_stops_the_start(texts: dict[str, str]) -> No
     file = "vocabulary/medicine_names.tsv"
     with pytest.raises(ContentError, match="needs 4 filled cells"):
         load({**texts, file: texts[file] + "apixaban forte\ton_anticoagulant\n"}, PATHWAY)
+
+
+def test_a_word_that_was_moved_is_a_difference(texts: dict[str, str]) -> None:
+    """Who signs must see that a word or a name of a medicine is gone."""
+    for file in (WORDS, "vocabulary/medicine_names.tsv"):
+        lines = lines_by_code(texts[file])
+        assert len(lines) == len(texts[file].splitlines()) - 1
+    assert "calf calf" in lines_by_code(texts[WORDS])
