@@ -29,6 +29,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.clinical.content import Content
+from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
@@ -82,6 +83,12 @@ def shipped_service() -> Service:
 def service() -> Service:
     """The service as shipped."""
     return shipped_service()
+
+
+def texts_without_codes(folder: Path = ROOT / "cards") -> dict[str, str]:
+    """The shipped content without its long tables of codes, of which most mistakes in content know nothing."""
+    texts = read_texts(folder, ".toml", ".tsv")
+    return {name: text for name, text in texts.items() if not name.startswith("codes/")}
 
 
 @pytest.fixture(scope="session")

@@ -181,12 +181,16 @@ class _Reading:
 
 
 def lines_by_code(text: str) -> dict[str, str]:
-    """The lines of a table by system, code, end of the range and finding: for telling what differs, not validated."""
+    """The lines of a table by what they are about: for telling what differs, not validated.
+
+    That is system, code, end of the range and finding; in the short tables of words and names, the first two columns.
+    """
     found = {}
     for line in text.split("\n")[1:]:
-        cells = line.rstrip("\r").split("\t", 4)
-        if len(cells) > 4:
-            found[" ".join(filter(None, cells[:4]))] = cells[4].replace("\t", " | ")
+        cells = line.rstrip("\r").split("\t")
+        about = 4 if len(cells) > 4 else 2
+        if len(cells) > about:
+            found[" ".join(filter(None, cells[:about]))] = " | ".join(cells[about:])
     return found
 
 

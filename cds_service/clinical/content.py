@@ -19,10 +19,11 @@ from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.codes import Code, SystemName, why_malformed
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
-from cds_service.clinical.problem_words import ProblemNet
-from cds_service.clinical.recognition import Recogniser
+from cds_service.clinical.recognition import Recogniser, names_in
 from cds_service.clinical.systems import Notation, Systems
+from cds_service.clinical.vocabulary import Vocabulary, Word
 from cds_service.clinical.weighing import Weighing
+from cds_service.clinical.word_net import Context, Rule, WordNet
 from cds_service.ground.plain_text import is_plain_url, plain
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -421,11 +422,26 @@ class BodySite(Content_):
 
 
 class ProblemWords(Content_):
-    """Words by which a problem whose code is none of ours may be a finding or a cause."""
+    """By which groups of words a row may be about a finding or a cause, and which make something else of it."""
 
-    words: tuple[Annotated[str, Field(min_length=4, pattern=r"^[^A-Z]+$")], ...] = Field(min_length=1)
-    unless: tuple[Annotated[str, Field(min_length=3, pattern=r"^[^A-Z]+$")], ...] = ()
-    seen_in: PlainText = Field(min_length=3)
+    named: tuple[Annotated[tuple[Key, ...], Field(min_length=1)], ...] = ()
+    unless: tuple[Key, ...] = ()
+    instead: dict[Key, Key] = {}
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        """An entry that names nothing and excludes nothing was forgotten."""
+        if not (self.named or self.unless or self.instead):
+            raise ValueError("give `named`, `unless` or `instead`")
+        return self
+
+
+class WordContext(Content_):
+    """What words around others do: see ``word_net.Context``."""
+
+    overruled_by: tuple[Key, ...] = ()
+    spreads: bool = False
+    takes: tuple[Key, ...] = ()
 
 
 class Derived(Content_):
@@ -545,6 +561,8 @@ class Content:
     about: About
     systems: Systems
     problem_words: Mapping[str, ProblemWords]
+    word_contexts: Mapping[str, WordContext]
+    words: tuple[Word, ...]
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
@@ -595,7 +613,7 @@ class Content:
     @cached_property
     def recogniser(self) -> Recogniser:
         """The net for what is not understood: our codes in any shape, and the names of findings and causes."""
-        return Recogniser(self, self._names(), self.formulary.names)
+        return Recogniser(self, self.word_net, self.formulary.names)
 
     @cached_property
     def formulary(self) -> Formulary:
@@ -603,9 +621,15 @@ class Content:
         return Formulary(self.systems, self.tables.values(), self.medicine_names)
 
     @cached_property
-    def problem_net(self) -> ProblemNet:
-        """The net of words for problems whose codes are none of ours."""
-        return ProblemNet((key, one.words, one.unless) for key, one in self.problem_words.items())
+    def word_net(self) -> WordNet:
+        """The net of words: by the rules for problems, and by the names of findings and causes."""
+        rules = (Rule(key, one.named, frozenset(one.unless), one.instead) for key, one in self.problem_words.items())
+        contexts = {
+            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes))
+            for group, one in self.word_contexts.items()
+        }
+        names = (name for key, text in self._names() for name in names_in(key, text))
+        return WordNet(Vocabulary(self.words), rules, contexts, names)
 
     def lists_all(self, system: str) -> bool:
         """Whether what our content says of this system is complete, as in a hierarchy, so that words add nothing."""

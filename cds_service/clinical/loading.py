@@ -15,25 +15,27 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from cds_service.clinical import code_tables, medicine_names, needed, numbers
+from cds_service.clinical import code_tables, loading_words, medicine_names, needed, numbers
 from cds_service.clinical import content as c
 from cds_service.clinical import local_codes as against_shipped
 from cds_service.clinical.code_index import UseKind
 from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
+from cds_service.clinical.loading_words import CONTEXTS_FILE, RULES_FILE, WORDS_TABLE
 from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.names import VIRTUAL_TERMS
 from cds_service.clinical.signed import SIGNED, Files
 from cds_service.clinical.systems import Systems
+from cds_service.clinical.vocabulary import Word
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
 NAMES_FILE = "vocabulary/medicine_names.tsv"
-WORDS_FILE = "vocabulary/problem_words.toml"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
-    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, WORDS_FILE,
+    "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, RULES_FILE,
+    CONTEXTS_FILE, WORDS_TABLE,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -152,7 +154,8 @@ class _Loader:
         systems, problems = systems_of(entries, frozenset(key for of, key in self.files if of is c.SystemEntry))
         self.problems += problems
         tables = self._tables(systems)
-        problem_words = self._problem_words()
+        words, problem_words, word_contexts = self._words()
+        names = self._medicine_names()
         named = [
             (self.files[type(one), key], key, one.codes)
             for table in (findings, causes, measures, sites)
@@ -207,8 +210,10 @@ class _Loader:
             about=about,
             systems=systems,
             problem_words=problem_words,
+            word_contexts=word_contexts,
+            words=words,
             tables=tables,
-            medicine_names=self._medicine_names(),
+            medicine_names=names,
         )
         return against_shipped.added(shipped, local_codes)
 
@@ -332,12 +337,16 @@ class _Loader:
                 self._known(NAMES_FILE, one.name, one.finding, c.Finding)
         return tuple(names)
 
-    def _problem_words(self) -> dict[str, c.ProblemWords]:
-        found = self.table(c.ProblemWords, WORDS_FILE)
-        for key in found:
-            if (c.Cause, key) not in self.files:
-                self._known(WORDS_FILE, key, key, c.Finding)
-        return found
+    def _words(self) -> tuple[tuple[Word, ...], dict[str, c.ProblemWords], dict[str, c.WordContext]]:
+        """The words of problems, the rules that use them, and what words around them do."""
+        words, problems = loading_words.words_in(self.texts)
+        rules = self.table(c.ProblemWords, RULES_FILE)
+        contexts = self.table(c.WordContext, CONTEXTS_FILE)
+        keys = {key for of, key in self.files if of in (c.Finding, c.Cause)}
+        known = {key for of, key in self.files if of is c.WordContext}
+        whole = {key: contexts.get(key, c.WordContext()) for key in known}  # a broken one is no second mistake
+        self.problems += (*problems, *loading_words.problems(words, rules, whole, keys))
+        return words, rules, contexts
 
     def _tables(self, systems: Systems) -> dict[str, code_tables.CodeTable]:
         """The code tables by file; their rows name findings, causes, measures and body sites."""

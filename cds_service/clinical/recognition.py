@@ -6,17 +6,17 @@ A net, never a proof. What it finds is named to the clinician and keeps a suspic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.medicine_names import MedicineNames
+from cds_service.clinical.vocabulary import words_of
+from cds_service.clinical.word_net import WordNet
 
 _MOST_TEXTS = 2_000
-_LONGEST_TEXT = 4_000
 _DEEPEST = 30
-_WORD = re.compile(r"[a-z0-9]+")
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 _ACRONYM = re.compile(r"\(([A-Z]{2,5})\)")
 """What stands in brackets behind a name and is another name: "Deep vein thrombosis (DVT)"."""
@@ -55,23 +55,12 @@ class Recognised:
 
 
 class Recogniser:
-    """One for a content.
+    """One for a content. ``net``: finds what words may mean; ``medicines``: the names of medicines."""
 
-    ``names``: (key, text) of every name and display by which a finding or cause is known; ``medicines``: the names of
-    medicines.
-    """
-
-    def __init__(self, lookup: CodeLookup, names: Iterable[tuple[str, str]], medicines: MedicineNames) -> None:
+    def __init__(self, lookup: CodeLookup, net: WordNet, medicines: MedicineNames) -> None:
         self._lookup = lookup
+        self._net = net
         self._medicines = medicines
-        self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        for key, text in names:
-            for acronym in _ACRONYM.findall(text):
-                self._phrases.setdefault(acronym.lower(), []).append(((acronym.lower(),), key))
-            plain = _IN_BRACKETS.sub(" ", text).strip()
-            words = tuple(_words(plain))
-            if len(words) > 1 or len(plain) >= _SHORTEST_WORD or (words and plain.isupper()):
-                self._phrases.setdefault(words[0], []).append((words, key))
 
     def recognise(self, resource: Any) -> Recognised:
         """What any code or text of ``resource``, whatever its shape, may be about."""
@@ -85,7 +74,7 @@ class Recogniser:
         in_medicine = isinstance(kind, str) and kind.startswith("Medication")
         medicines: set[str] = set()
         for text in _texts(resource):
-            keys.update(self._named_in(text))
+            keys |= self._net.keys_in(text)
             medicines |= self._medicines.findings_in(text, in_medicine=in_medicine)
         return Recognised(tuple(sorted(keys | medicines)), at_our_place, frozenset(medicines - keys))
 
@@ -96,16 +85,17 @@ class Recogniser:
             else:
                 yield from self._lookup.uses_anywhere(code)
 
-    def _named_in(self, text: str) -> Iterator[str]:
-        words = _words(text[:_LONGEST_TEXT])
-        for place, word in enumerate(words):
-            for phrase, key in self._phrases.get(word, ()):
-                if tuple(words[place : place + len(phrase)]) == phrase:
-                    yield key
 
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+def names_in(key: str, text: str) -> Iterator[tuple[str, list[str]]]:
+    """The names in the name or display ``text`` of ``key``, as words: with and without brackets, and acronyms there."""
+    for acronym in _ACRONYM.findall(text):
+        yield key, [acronym.lower()]
+    short = _IN_BRACKETS.sub(" ", text).strip()
+    words = words_of(short)
+    if len(words) > 1 or len(short) >= _SHORTEST_WORD or (words and short.isupper()):
+        yield key, words
+    if short != text.strip():
+        yield key, words_of(text)
 
 
 def _codes(node: Any, depth: int = 0) -> Iterator[tuple[str | None, str]]:

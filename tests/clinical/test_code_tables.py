@@ -9,13 +9,12 @@ from collections.abc import Iterable
 import pytest
 
 from cds_service.clinical import code_tables
-from cds_service.clinical.code_tables import COLUMNS, CodeTable, Known
+from cds_service.clinical.code_tables import COLUMNS, CodeTable, Known, lines_by_code
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load, parsed
 from cds_service.clinical.signed import differences
 from cds_service.ground.errors import ContentError, Problem
-from cds_service.ground.files import read_texts
-from tests.conftest import ROOT
+from tests.conftest import texts_without_codes
 
 PATHWAY = "uk_ng158"
 FILE = "codes/ours.tsv"
@@ -30,7 +29,7 @@ SNOMED, GM, ATC, LOINC = (
 @pytest.fixture
 def texts() -> dict[str, str]:
     """The shipped content without its tables."""
-    return dict(read_texts(ROOT / "cards"))
+    return texts_without_codes()
 
 
 def row(**cells: str) -> str:
@@ -304,7 +303,49 @@ def test_a_wrong_system_is_refused(texts: dict[str, str], old: str, new: str, pl
     assert any(at == place and words in message for at, message in told), told
 
 
-def test_words_of_problems_name_what_is_there(texts: dict[str, str]) -> None:
-    file = "vocabulary/problem_words.toml"
-    with pytest.raises(ContentError, match="no finding is called `pregnanzy`"):
-        load({**texts, file: texts[file].replace("[pregnancy]", "[pregnanzy]")}, PATHWAY)
+WORDS, RULES, CONTEXTS = (f"vocabulary/{name}" for name in ("words.tsv", "problem_words.toml", "word_contexts.toml"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        (RULES, "[pregnancy]", "[pregnanzy]", "no finding or cause is called `pregnanzy`"),
+        (RULES, '[["calf", "pain"]]', '[["kalf", "pain"]]', "no group of words is called `kalf`"),
+        (RULES, 'of_family = "thrombophilia"', 'of_family = "trombophilia"', "is called `trombophilia`"),
+        (RULES, 'unless = ["to_prevent"', 'unless = ["to_prefent"', "no context is called `to_prefent`"),
+        (RULES, 'named = [["after_birth"]]', "named = [[]]", "at least 1"),
+        (CONTEXTS, "[tape]", "[tapes]", "no group of words is called `tapes`"),
+        (CONTEXTS, '"side"', '"sides"', "no group of words is called `sides`"),
+        (WORDS, "\tcalf\ten\t", "\tcalves\ten\t", "no rule and no context uses the group `calves`"),
+        (WORDS, "\tcalf\ten\t", "\tcalf\t\t", "needs 4 filled cells"),
+    ],
+)
+def test_words_of_problems_name_what_is_there(
+    texts: dict[str, str], file: str, old: str, new: str, complaint: str
+) -> None:
+    assert old in texts[file]
+    with pytest.raises(ContentError, match=complaint):
+        load({**texts, file: texts[file].replace(old, new, 1)}, PATHWAY)
+
+
+@pytest.mark.parametrize("file", [WORDS, "vocabulary/medicine_names.tsv"])
+def test_a_table_of_words_that_is_missing_stops_the_start(texts: dict[str, str], file: str) -> None:
+    """Without it rows would be passed over in silence."""
+    del texts[file]
+    with pytest.raises(ContentError) as error:
+        load(texts, PATHWAY)
+    assert [(one.file, one.message) for one in error.value.problems] == [(file, "this file is missing")]
+
+
+def test_a_wrong_name_of_a_medicine_stops_the_start(texts: dict[str, str]) -> None:
+    file = "vocabulary/medicine_names.tsv"
+    with pytest.raises(ContentError, match="needs 4 filled cells"):
+        load({**texts, file: texts[file] + "apixaban forte\ton_anticoagulant\n"}, PATHWAY)
+
+
+def test_a_word_that_was_moved_is_a_difference(texts: dict[str, str]) -> None:
+    """Who signs must see that a word or a name of a medicine is gone."""
+    for file in (WORDS, "vocabulary/medicine_names.tsv"):
+        lines = lines_by_code(texts[file])
+        assert len(lines) == len(texts[file].splitlines()) - 1
+    assert "calf calf" in lines_by_code(texts[WORDS])

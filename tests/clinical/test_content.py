@@ -19,10 +19,9 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service, load_content
-from tests.conftest import EXAMPLES, NOW, ROOT
+from tests.conftest import EXAMPLES, NOW, ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
 PATHWAYS = ("uk_ng158", "us_ash2018")
@@ -154,7 +153,7 @@ def test_the_loader_refuses_every_source_that_does_not_exist() -> None:
         replaced[f"nowhere_{len(replaced)}_"] = name
         return f'source = "nowhere_{len(replaced) - 1}_"'
 
-    texts = dict(read_texts(CARDS))
+    texts = texts_without_codes()
     for name in texts:
         texts[name] = re.sub(r'\bsource = "[a-z0-9_]+"', unknown, texts[name])
     said = "\n".join(broken(texts))
@@ -165,7 +164,7 @@ def test_the_loader_refuses_every_source_that_does_not_exist() -> None:
 
 def test_the_loader_refuses_every_status_that_is_none() -> None:
     replaced = 0
-    texts = dict(read_texts(CARDS))
+    texts = texts_without_codes()
     for name in texts:
         texts[name], count = re.subn(r'\b(status(?:_present|_absent)?) = "[a-z]+"', r'\1 = "sure"', texts[name])
         replaced += count
@@ -189,7 +188,7 @@ def test_the_loader_refuses_every_status_that_is_none() -> None:
     ],
 )
 def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
-    texts = dict(read_texts(CARDS))
+    texts = texts_without_codes()
     texts[file], count = re.subn(line, "", texts[file], count=1, flags=re.MULTILINE)
     assert count == 1
     (said,) = [said for said in broken(texts) if said.startswith(file)]
@@ -201,7 +200,7 @@ def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
 ROOTS: tuple[type[BaseModel], ...] = (
     models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate,
     models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
-    models.SystemEntry, models.ProblemWords,
+    models.SystemEntry, models.ProblemWords, models.WordContext,
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_text, read_texts
 from cds_service.hooks.service import load_content
-from tests.conftest import ROOT
+from tests.conftest import ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
 PATHWAY = "uk_ng158"
@@ -27,7 +27,7 @@ OWN = "https://hospital.example/codes"
 
 @pytest.fixture
 def texts() -> dict[str, str]:
-    return dict(read_texts(CARDS))
+    return texts_without_codes()
 
 
 def change(texts: dict[str, str], file: str, old: str, new: str) -> None:

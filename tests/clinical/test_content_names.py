@@ -14,9 +14,8 @@ from cds_service.clinical import explain, names
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
 from cds_service.web.pages.evidence import model
-from tests.conftest import ROOT
+from tests.conftest import ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
 PACKAGE = ROOT / "cds_service"
@@ -160,7 +159,7 @@ def complaints(texts: dict[str, str]) -> list[str]:
 
 @pytest.fixture
 def texts() -> dict[str, str]:
-    return dict(read_texts(CARDS))
+    return texts_without_codes()
 
 
 def change(texts: dict[str, str], file: str, old: str, new: str) -> None:
@@ -184,13 +183,15 @@ def renamed(texts: dict[str, str], key: str) -> dict[str, str]:
     """The content with a key renamed wherever it stands, file names included: it agrees with itself."""
     new = f"{key[:2]}99" if key.startswith("RF") else f"{key}_new"
     word = re.compile(rf"(?<!\w){key}(?!\w)")
-    heading = re.compile(rf'^\[{key}\]|"{key}"', re.MULTILINE)
+    heading = re.compile(rf'^\[{key}\]|"{key}"|(?<=\t){key}(?=\t)', re.MULTILINE)
     found = {}
     for name, text in texts.items():
         path = PurePosixPath(name)
         at_home = path.parent.name in ("causes", "orders", "red_flags")
         stem = word.sub(new, path.stem, count=1) if at_home else path.stem
-        found[(path.parent / f"{stem}.toml").as_posix()] = heading.sub(lambda m: m.group().replace(key, new), text)
+        found[(path.parent / f"{stem}{path.suffix}").as_posix()] = heading.sub(
+            lambda m: m.group().replace(key, new), text
+        )
     assert found != texts
     return found
 

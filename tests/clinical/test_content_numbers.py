@@ -10,8 +10,7 @@ from cds_service.clinical.content import Band
 from cds_service.clinical.loading import load
 from cds_service.clinical.numbers import numbers_in, range_words
 from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
-from tests.conftest import ROOT
+from tests.conftest import texts_without_codes
 
 UK, US = "dvt/uk_ng158.toml", "dvt/us_ash2018.toml"
 MEASURES, REASONING = "vocabulary/measures.toml", "reasoning.toml"
@@ -19,7 +18,7 @@ MEASURES, REASONING = "vocabulary/measures.toml", "reasoning.toml"
 
 @pytest.fixture
 def texts() -> dict[str, str]:
-    return dict(read_texts(ROOT / "cards"))
+    return texts_without_codes()
 
 
 def change(texts: dict[str, str], file: str, old: str, new: str, *, after: str = "") -> None:

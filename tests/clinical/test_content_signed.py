@@ -11,8 +11,7 @@ from cds_service.cli.main import main
 from cds_service.clinical.loading import load, parsed
 from cds_service.clinical.signed import SIGNED, differences, values_of, warnings, written
 from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
-from tests.conftest import EXAMPLES, ROOT
+from tests.conftest import EXAMPLES, ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
 UK = "dvt/uk_ng158.toml"
@@ -21,7 +20,7 @@ SURGERY = "findings/clotting_risks.toml"
 
 @pytest.fixture
 def texts() -> dict[str, str]:
-    return dict(read_texts(CARDS))
+    return texts_without_codes()
 
 
 @pytest.fixture

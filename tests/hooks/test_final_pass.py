@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
 from cds_service.ground.plain_text import IN_WORDS, WITHHELD, is_plain_url, scrubbed, strays
 from cds_service.ground.settings import Settings
 from cds_service.hooks import showing
@@ -26,7 +25,7 @@ from cds_service.hooks.final_pass import Stray, inert, own_urls
 from cds_service.hooks.messages import Card, HookRequest, Link
 from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service
-from tests.conftest import EXAMPLES, NOW, bundle, run_server, shipped_service, stories
+from tests.conftest import EXAMPLES, NOW, bundle, run_server, shipped_service, stories, texts_without_codes
 from tests.hostile import CANARY, HARMLESS, HOSTILE, check, intruders, rendered
 
 OWN = shipped_service().own_urls
@@ -274,7 +273,7 @@ def test_the_command_line_passes_it_too(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_content_is_held_to_the_same(file: str, old: str, new: str, place: str, words: str) -> None:
-    texts = dict(read_texts(Settings().cards))
+    texts = texts_without_codes()
     assert old in texts[file]
     texts[file] = texts[file].replace(old, new, 1)
     with pytest.raises(ContentError) as caught:

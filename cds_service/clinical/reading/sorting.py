@@ -226,8 +226,7 @@ class _Sorting:
         coding = head.code.coding if head.code is not None else None
         if any(one.system and self._content.lists_all(one.system) for one in coding or ()):
             return ()
-        concept = entry.resource.get("code")
-        named = (*self._content.problem_net.keys_in(concept), *named_beside_code(self._content, concept))
+        named = named_beside_code(self._content, entry.resource.get("code"))
         return () if named and is_over(entry.resource) else named
 
     def _look(self, entry: ChartEntry) -> Look:

@@ -30,6 +30,8 @@ _DATES = (
     ("occurrenceDateTime",), ("period", "end"), ("recordedDate",), ("issued",), ("started",), ("start",), ("sent",),
     ("date",), ("created",),
 )  # fmt: skip
+_START = ("period", "start")
+"""A visit that has not ended is as old as its start; an episode of care, or a course of a medicine, is not."""
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _REAL_WORD = re.compile(r"[^\W\d_]{4}")
 _OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
@@ -81,7 +83,7 @@ class Describing:
         return found.at_our_place or kind in _CAN_HIDE_ANYTHING
 
     def _when(self, raw: Mapping[str, Any]) -> When | None:
-        for path in _DATES:
+        for path in (*_DATES, _START) if kind_of(raw) == "Encounter" else _DATES:
             value: Any = raw
             for step in path:
                 value = value.get(step) if isinstance(value, Mapping) else None

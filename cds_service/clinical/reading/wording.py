@@ -34,11 +34,17 @@ def named_in_answer(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]
 def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
     """The findings and causes that a problem's CodeableConcept in JSON may name beyond what its codes say.
 
-    What the net for problems has words for is left to it: it knows the words with which they mean something else.
+    The displays of codes that are known count by the rules for words only: names of ours in them are no news.
     """
-    spoken = _words_of(content, concept) if isinstance(concept, Mapping) else []
-    named = content.recogniser.recognise(spoken).keys if spoken else ()
-    return tuple(key for key in named if key not in content.problem_words)
+    if not isinstance(concept, Mapping):
+        return ()
+    spoken = _words_of(content, concept)
+    keys = set(content.recogniser.recognise(spoken).keys) if spoken else set()
+    for coding in concept.get("coding") or ():
+        display = coding.get("display")
+        if isinstance(display, str):
+            keys |= content.word_net.keys_in(display, names=False)
+    return tuple(sorted(keys))
 
 
 def named_elsewhere(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:

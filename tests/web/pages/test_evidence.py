@@ -10,13 +10,11 @@ import requests
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
-from cds_service.ground.files import read_texts
-from cds_service.ground.settings import Settings
 from cds_service.hooks.examples import as_request
 from cds_service.web.pages.evidence.explorer import explorer_of, shade_of
 from cds_service.web.pages.evidence.model import evidence_of, logic_of
 from cds_service.web.pages.evidence.sources import source_view
-from tests.conftest import Server, bundle, shipped_service, stories
+from tests.conftest import Server, bundle, shipped_service, stories, texts_without_codes
 
 CONTENT = shipped_service().content
 KEYS = [*CONTENT.red_flags, *CONTENT.causes, "unread", "gap"]
@@ -191,7 +189,7 @@ def test_sex_birth_date_and_pregnancy_are_told_where_they_are_read() -> None:
 
 
 def _content(**changes: tuple[str, str]) -> Content:
-    texts = dict(read_texts(Settings().cards))
+    texts = texts_without_codes()
     for name, (old, new) in changes.items():
         file = {"about": "about.toml", "cause": "causes/bakers_cyst.toml"}[name]
         assert old in texts[file]
