@@ -6,13 +6,13 @@ heart rate. What cannot be told to be harmless is taken to be what matters most.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from cds_service.clinical.content import Content, Finding
 from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
-from cds_service.clinical.record import MEDICINES, Record, Unread, UnreadKind
+from cds_service.clinical.record import MEDICINES, WITH_REASONS, Fact, Record, Side, Status, Unread, UnreadKind
 
 CLOSING_NEEDS = ("observations", "conditions", "medications")
 """Parts of a chart that can contradict what closes a suspicion: signs and tests, pregnancy and cancer, medicines."""
@@ -70,17 +70,62 @@ class Doubts:
 def doubts_of(content: Content, record: Record, today: date) -> Doubts:
     """The doubts that ``record`` leaves on ``today``."""
     looking = _Looking(content, today)
-    unread = record.unread
+    repeating = _Repeating(content, record.facts, today)
+    unread = [one for one in record.unread if not repeating.only_repeats(one)]
     return Doubts(
         complaint=tuple(one for one in unread if looking.may_be_complaint(one)),
         signs=tuple(one for one in unread if looking.may_be_sign(one)),
         risks=tuple(one for one in unread if looking.may_be_risk(one, ("major", "minor"))),
         major_risks=tuple(one for one in unread if looking.may_be_risk(one, ("major",))),
         flags=tuple(one for one in unread if looking.may_be_flag(one)),
-        closing=tuple(one for one in unread if looking.may_contradict(one)),
+        closing=tuple(one for one in record.unread if looking.may_contradict(one) and not repeating.is_no_news(one)),
         medicines=tuple(one for one in unread if looking.may_be_medicine(one)),
         not_whole=record.not_whole.intersection(CLOSING_NEEDS),
     )
+
+
+class _Repeating:
+    """A visit's or an order's reason in words often says again what is coded beside it."""
+
+    def __init__(self, content: Content, facts: Iterable[Fact], today: date) -> None:
+        self._content = content
+        self._today = today
+        self._present: dict[str, list[Fact]] = {}
+        for fact in facts:
+            if fact.status is Status.PRESENT:
+                self._present.setdefault(fact.key, []).append(fact)
+
+    def only_repeats(self, one: Unread) -> bool:
+        """Whether all that a reason may be about is read, for that leg, as a finding of the present complaint."""
+        return self._is_reason(one) and all(
+            any(self._is_current(fact) and _may_be_of(one.side, fact.side) for fact in self._present.get(key, ()))
+            for key in one.keys
+        )
+
+    def is_no_news(self, one: Unread) -> bool:
+        """Whether it is, besides, read as of the same day or a later one: what is newer may be a new symptom."""
+        when = one.when
+        return (
+            when is not None
+            and self.only_repeats(one)
+            and all(
+                any(fact.when is not None and fact.when.earliest >= when.day for fact in self._present[key])
+                for key in one.keys
+            )
+        )
+
+    def _is_reason(self, one: Unread) -> bool:
+        in_words = one.kind in (UnreadKind.SYSTEM, UnreadKind.WORDS) and not one.anything
+        return in_words and bool(one.keys) and one.resource in WITH_REASONS
+
+    def _is_current(self, fact: Fact) -> bool:
+        days = self._content.pathway.complaint.days
+        return fact.when is not None and (self._today - fact.when.day).days <= days
+
+
+def _may_be_of(words: Side, read: Side) -> bool:
+    """Whether what is read for one leg is what the words say of one."""
+    return words in (Side.UNKNOWN, read) or read in (Side.BOTH, Side.BODY)
 
 
 class _Looking:

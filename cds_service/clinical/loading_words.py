@@ -33,7 +33,9 @@ def problems(
     if not words:
         return  # the table is missing, which is told already
     groups = {word.group for word in words}
-    used = {vocabulary.NOTHING}
+    used = {vocabulary.NOTHING, *vocabulary.SIDES}
+    for group in set(vocabulary.SIDES) - groups:
+        yield Problem(WORDS_TABLE, group, f"the code needs words of the group `{group}`", "restore them")
     for key, rule in rules.items():
         if key not in keys:
             yield _unknown(RULES_FILE, key, "finding or cause", key, keys)

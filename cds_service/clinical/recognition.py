@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.medicine_names import MedicineNames
-from cds_service.clinical.vocabulary import words_of
+from cds_service.clinical.record import Side
+from cds_service.clinical.vocabulary import BOTH, LEFT, RIGHT, words_of
 from cds_service.clinical.word_net import WordNet
 
 _MOST_TEXTS = 2_000
@@ -77,6 +78,13 @@ class Recogniser:
             keys |= self._net.keys_in(text)
             medicines |= self._medicines.findings_in(text, in_medicine=in_medicine)
         return Recognised(tuple(sorted(keys | medicines)), at_our_place, frozenset(medicines - keys))
+
+    def side_of(self, resource: Any) -> Side:
+        """The leg that the words of ``resource`` name; UNKNOWN if none."""
+        sides = frozenset[str]().union(*(self._net.sides_in(text) for text in _texts(resource)))
+        if BOTH in sides or {LEFT, RIGHT} <= sides:
+            return Side.BOTH
+        return Side.LEFT if LEFT in sides else Side.RIGHT if RIGHT in sides else Side.UNKNOWN
 
     def _uses(self, resource: Any) -> Iterator[CodeUse]:
         for system, code in _codes(resource):

@@ -201,6 +201,10 @@ MEDICINES = frozenset(
 """Resource types that name a medicine."""
 
 
+WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
+"""Resource types whose reasons or conclusions say something of the patient, be it in words."""
+
+
 class UnreadKind(StrEnum):
     """Why a part of the chart did not become facts."""
 
@@ -229,6 +233,7 @@ class Unread:
         measured: it holds a number.
         past: its own status says that it is over.
         in_words: it says in words only what it is about, and the words are none of ours.
+        side: of a reason in words, the leg that the words name.
         digest: changes with what the row says, so that the same entry with another content is news.
     """
 
@@ -242,6 +247,7 @@ class Unread:
     measured: bool = False
     past: bool = False
     in_words: bool = False
+    side: Side = Side.UNKNOWN
     digest: str = field(default="", compare=False)
 
     @property

@@ -17,6 +17,8 @@ from typing import Final
 COLUMNS: Final = ("word", "group", "language", "source")
 NOTHING: Final = "nothing"
 """The group of words that only have to be told apart from others."""
+LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
+"""The groups of words that say which leg is meant."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60
 _SHORTEST_PART = 3

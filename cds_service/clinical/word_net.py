@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cds_service.clinical.vocabulary import Vocabulary, plain
+from cds_service.clinical.vocabulary import SIDES, Vocabulary, plain
 
 _REMEMBERED = 4_096
 _SHORT_TEXT = 300
@@ -82,6 +82,11 @@ class WordNet:
         if len(text) <= _SHORT_TEXT:
             return self._remembered(text, names=names)
         return self._find(text[:LONGEST_TEXT], names=names)
+
+    def sides_in(self, text: str) -> frozenset[str]:
+        """The groups of ``vocabulary.SIDES`` of which a word stands in ``text``."""
+        words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
+        return frozenset(group for word in words for group in self._vocabulary.groups_of(word) if group in SIDES)
 
     def _find(self, text: str, *, names: bool) -> frozenset[str]:
         keys: set[str] = set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 MOST = 5
+_OURS = "Value error, "
+"""How the library begins what our own checks say."""
 _WORDS = {"missing": "is missing", "extra_forbidden": "is not known here"}
 
 
@@ -21,5 +23,9 @@ def words(kind: str, message: str) -> str:
     """What is wrong with one field. The library's words say what is expected; for a UUID they quote what came."""
     if kind.startswith("uuid_"):
         return "must be a UUID"
-    said = message.removeprefix("Value error, ").removeprefix("Input ")
-    return _WORDS.get(kind, said[:1].lower() + said[1:])
+    if kind in _WORDS:
+        return _WORDS[kind]
+    if message.startswith(_OURS):
+        return message.removeprefix(_OURS)
+    said = message.removeprefix("Input ")
+    return said[:1].lower() + said[1:]

@@ -315,7 +315,7 @@ WORDS, RULES, CONTEXTS = (f"vocabulary/{name}" for name in ("words.tsv", "proble
         (RULES, 'unless = ["to_prevent"', 'unless = ["to_prefent"', "no context is called `to_prefent`"),
         (RULES, 'named = [["after_birth"]]', "named = [[]]", "at least 1"),
         (CONTEXTS, "[tape]", "[tapes]", "no group of words is called `tapes`"),
-        (CONTEXTS, '"side"', '"sides"', "no group of words is called `sides`"),
+        (CONTEXTS, '"one_side"', '"one_sides"', "no group of words is called `one_sides`"),
         (WORDS, "\tcalf\ten\t", "\tcalves\ten\t", "no rule and no context uses the group `calves`"),
         (WORDS, "\tcalf\ten\t", "\tcalf\t\t", "needs 4 filled cells"),
     ],

@@ -12,8 +12,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from cds_service.clinical.reading.kinds import WITH_REASONS
-from cds_service.clinical.record import MEDICINES
+from cds_service.clinical.record import MEDICINES, WITH_REASONS
 
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
 

@@ -30,8 +30,6 @@ in one is named.
 PICTURES = frozenset({"ImagingStudy"})
 """Types of which a place tells only where the picture was taken."""
 
-WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
-"""Types of ``READ`` whose reasons or conclusions say something of the patient, be it in words."""
 
 _OTHERS = """
 Account ActivityDefinition AllergyIntolerance AppointmentResponse AuditEvent Basic Binary

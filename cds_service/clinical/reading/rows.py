@@ -12,7 +12,7 @@ from cds_service.clinical.reading import conditions, encounters, medications, ob
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
-from cds_service.clinical.reading.kinds import TAKEN, WITH_REASONS, kind_of
+from cds_service.clinical.reading.kinds import TAKEN, kind_of
 from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
@@ -21,7 +21,7 @@ from cds_service.clinical.reading.statuses import is_void, why_unknown
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Owner
 from cds_service.clinical.reading.wording import ELSEWHERE, ONLY_IN_WORDS, named_elsewhere, named_in_answer
-from cds_service.clinical.record import RowState, UnreadKind
+from cds_service.clinical.record import WITH_REASONS, RowState, UnreadKind
 
 Outcome = tuple[RowState, str]
 _READERS: Mapping[str, Callable[[Any, str, Findings], None]] = {

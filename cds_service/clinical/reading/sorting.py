@@ -30,7 +30,7 @@ from cds_service.clinical.reading.wording import (
     named_elsewhere,
     named_in_answer,
 )
-from cds_service.clinical.record import MEDICINES, RowState, Unread, UnreadKind
+from cds_service.clinical.record import MEDICINES, WITH_REASONS, RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
@@ -197,7 +197,7 @@ class _Sorting:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
-            reason = ELSEWHERE if kind in kinds.WITH_REASONS else ONLY_IN_WORDS
+            reason = ELSEWHERE if kind in WITH_REASONS else ONLY_IN_WORDS
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
@@ -219,7 +219,7 @@ class _Sorting:
         if kind == "Observation":
             is_number = head.valueQuantity is not None and head.component is None
             return () if is_number else named_in_answer(self._content, entry.resource)
-        if kind in kinds.WITH_REASONS:
+        if kind in WITH_REASONS:
             return named_elsewhere(self._content, entry.resource)
         if kind != "Condition":
             return ()

@@ -16,7 +16,7 @@ from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
 from cds_service.clinical.reading.kinds import ALL, kind_of
 from cds_service.clinical.reading.statuses import has_ended
 from cds_service.clinical.recognition import Recognised
-from cds_service.clinical.record import MEDICINES, Unread, UnreadKind, When
+from cds_service.clinical.record import MEDICINES, WITH_REASONS, Side, Unread, UnreadKind, When
 
 _CAN_HIDE_ANYTHING = frozenset(
     {"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration",
@@ -68,6 +68,7 @@ class Describing:
             measured=any(key.startswith(("valueQuantity", "valueInteger", "valueRatio")) for key in raw),
             past=_is_over(raw),
             in_words=unread.in_words or _is_in_words(raw),
+            side=self._content.recogniser.side_of(raw) if kind_of(raw) in WITH_REASONS else Side.UNKNOWN,
             digest=_digest(resource),
         )
 
