@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import socket
 import tempfile
@@ -33,7 +32,9 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
-from tests.leaks import LEAKS, Listener, Watched
+from tests.leaks import LEAKS, Watched
+
+pytest_plugins = ["tests.leaks_judged"]
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "fhir_examples"
@@ -47,17 +48,6 @@ _profile = os.environ.get("HYPOTHESIS_PROFILE", "normal")
 hypothesis_settings.load_profile(_profile)
 LONG = _profile == "long"
 """Whether there is time for many more generated inputs."""
-
-
-def pytest_configure() -> None:
-    """From the first test on, everything that is logged is looked at."""
-    logging.getLogger().addHandler(Listener())
-    logging.getLogger("cds_service").setLevel(logging.DEBUG)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What judges the whole run comes last."""
-    items.sort(key=lambda item: item.path.name == "test_leaks.py")
 
 
 def stories() -> dict[str, dict[str, Any]]:
