@@ -8,10 +8,10 @@ import socket
 import tempfile
 import threading
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +28,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.loading import load
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
@@ -101,6 +102,16 @@ class Server:
         return requests.get(f"{self.url}{path}", timeout=20)
 
 
+@lru_cache(maxsize=16)
+def _loaded(texts: frozenset[tuple[str, str]], pathway: str, local_text: str | None) -> Content:
+    return load(dict(texts), pathway, local_text)
+
+
+def _load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> Content:
+    """The content of these texts, built once: hundreds of servers start on the same, and nothing changes it."""
+    return _loaded(frozenset(texts.items()), pathway, local_text)
+
+
 def _reference_time() -> datetime:
     return NOW
 
@@ -123,7 +134,9 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
     port = taken.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
-    app = create_app(settings, clock=clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cds_service.hooks.service.load", _load_once)
+        app = create_app(settings, clock=clock)
     server = uvicorn.Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()

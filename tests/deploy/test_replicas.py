@@ -149,8 +149,10 @@ class Cluster:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[Cluster, Postgres]]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Postgres]]:
+    """Three replicas behind nginx for all tests here; the last of them takes parts away."""
+    tmp_path = tmp_path_factory.mktemp("cluster")
     signer, authority = Signer(), trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     bundle = dict(bundles(EXAMPLES, datetime.now(UTC).date()))["dvt-likely"]
@@ -229,4 +231,3 @@ def test_a_killed_replica_and_a_restarted_database_under_load(cluster: tuple[Clu
     registered = {row.uuid for row in store.stream(select(cards.c.uuid))}
     assert len(set(running.kept) & registered) > kept_before / 2
     store.close()
-    again.cleanup()
