@@ -3,7 +3,10 @@
 PYTHON ?= python3
 PORT ?= 8000
 MINUTES ?= 10
+WORKERS ?= auto
 BIN := .venv/bin
+# Each worker takes its share in one piece, so that few servers are started twice, and helps another when it is done.
+IN_PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
 
@@ -27,11 +30,11 @@ demo: setup  ## run the service with its sandbox on 127.0.0.1:8000 (PORT changes
 	@$(BIN)/knee-cds examples build/patients
 	KNEE_CDS_AUTH=open KNEE_CDS_SANDBOX=true KNEE_CDS_LOG_STYLE=text KNEE_CDS_PORT=$(PORT) KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds serve
 
-test: setup  ## set up and run the tests
-	$(BIN)/python -m pytest
+test: setup  ## set up and run the tests, one process for each CPU (WORKERS changes it)
+	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-long: setup  ## the tests with many more generated charts
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m ""
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(IN_PARALLEL) -m ""
 
 check: setup  ## lint, types, security lint, content and architecture
 	$(BIN)/ruff check .

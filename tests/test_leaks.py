@@ -1,8 +1,12 @@
-"""No patient data in answers, logs, metrics, audit or database. Runs last: it judges all that the other tests did."""
+"""No patient data in answers, logs, metrics, audit or database; and the run fails for any that left in any test."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +15,7 @@ import pytest
 from cds_service.ground.logs import FIELDS, get_log
 from cds_service.ground.settings import Settings
 from cds_service.hooks.examples import as_request
-from tests.conftest import EXAMPLES, Server, bundle, run_server, stories
+from tests.conftest import EXAMPLES, ROOT, Server, bundle, run_server, stories
 from tests.leaks import LEAKS, Leaks, canaries_in
 from tests.tokens import ISSUER, PATH, Signer, key_server
 
@@ -59,12 +63,18 @@ def test_a_log_line_takes_named_fields_only(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize("auth", ["open", "required"])
 def test_every_example_with_everything_on(auth: str) -> None:
     """Each invented patient through the service, the cards answered, and a word of each kind that goes wrong."""
+    before = Counter(LEAKS.looked_through)
     signer = Signer()
     with key_server(signer.public()) as keys:
         text = f'[client.north.token]\nissuer = "{ISSUER}"\njwks_url = "{keys.url}"\n'
         settings = Settings.model_validate({"auth": auth, "clients_toml": text, "log_level": "debug"})
         for server in run_server(settings):
             _all_calls(server, signer)
+    looked_through = LEAKS.looked_through - before
+    assert looked_through["answer 2xx"] > 100
+    assert looked_through["answer 4xx"] > 100
+    assert all(looked_through[kind] > 0 for kind in ("log", "table card", "metrics", "audit"))
+    assert LEAKS.found == []
 
 
 CHANGES: tuple[dict[str, object], ...] = (
@@ -94,11 +104,44 @@ def _all_calls(server: Server, signer: Signer) -> None:
                 assert kept.status_code == 400
 
 
-def test_nothing_of_all_that_was_sent_has_got_out() -> None:
-    assert LEAKS.looked_through["log"] > 0
-    assert LEAKS.looked_through["answer 2xx"] > 200
-    assert LEAKS.looked_through["answer 4xx"] > 200
-    assert LEAKS.looked_through["table card"] > 0
-    assert LEAKS.looked_through["metrics"] > 0
-    assert LEAKS.looked_through["audit"] > 0
-    assert LEAKS.found == []
+PLANTED = """
+import logging
+import os
+
+import pytest
+
+@pytest.mark.parametrize("number", range(6))
+def test_one(number):
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "the only process")
+    logging.getLogger("x").warning("here is %s", "canary-name-1234abcd" if worker == {leaks!r} else "nothing")
+    if worker == {dies!r}:
+        os._exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("leaks", "dies", "said"),
+    [
+        ("nowhere", "none", "no patient data in 6 answers"),
+        ("gw0", "none", "gw0: canary-name-1234abcd in log"),
+        ("gw1", "none", "gw1: canary-name-1234abcd in log"),
+        ("nowhere", "gw0", "gw0 ended without saying what it had found"),
+        ("the only process", "none", "canary-name-1234abcd in log"),
+    ],
+)
+def test_a_leak_in_any_process_fails_the_run(tmp_path: Path, leaks: str, dies: str, said: str) -> None:
+    (tmp_path / "test_planted.py").write_text(PLANTED.format(leaks=leaks, dies=dies))
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p tests.leaks_judged -p no:cacheprovider")
+    processes = [] if leaks == "the only process" else ["-p", "xdist", "-n", "2", "--dist", "worksteal"]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *processes],
+        cwd=tmp_path,
+        env=inherited | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert said in ran.stdout, ran.stdout + ran.stderr
+    assert (ran.returncode == 0) == (leaks == "nowhere" and dies == "none"), ran.stdout
+    assert "6 passed" in ran.stdout or dies != "none"

@@ -81,7 +81,7 @@ class _Table:
 
     def add(self, code: str, use: CodeUse) -> None:
         earlier = self.codes.get(code)
-        self.codes[code] = _alone(use) if earlier is None else (*earlier, use)
+        self.codes[code] = (use,) if earlier is None else (*earlier, use)
 
     def uses(self, code: str) -> Iterator[CodeUse]:
         """What ``code`` says, the closest first."""
@@ -97,13 +97,10 @@ class _Table:
                     yield use
 
     def stems_of_concern(self) -> Iterator[str]:
-        return (code for code, uses in self.codes.items() if any(use.is_of_concern for use in uses))
-
-
-@lru_cache(maxsize=1_024)
-def _alone(use: CodeUse) -> tuple[CodeUse]:
-    """Thousands of codes mean the same and nothing else: they share what they say."""
-    return (use,)
+        """Thousands of codes share what they say, so it is looked at once."""
+        shared = {id(uses): uses for uses in self.codes.values()}
+        of_concern = {one for one, uses in shared.items() if any(use.is_of_concern for use in uses)}
+        return (code for code, uses in self.codes.items() if id(uses) in of_concern)
 
 
 class CodeIndex:
@@ -117,16 +114,7 @@ class CodeIndex:
         self._tables: dict[str, _Table] = {}
         for one in meanings:
             self._table(one.address, systems.of(one.address)).add(one.code, one.use)
-        by_key: dict[str, _Table] = {}
-        for name, code, to, use in rows:
-            table = by_key.get(name)
-            if table is None:
-                system = systems.by_key[name]
-                table = by_key[name] = self._table(system.uri, system)
-            if to:
-                table.ranges.append((code, to, use))
-            else:
-                table.add(code, use)
+        self._add_rows(rows)
         # Most codes of a chart are of no concern in any system: that is told by one look.
         flat = [table for table in self._tables.values() if not table.is_tree]
         trees = [table for table in self._tables.values() if table.is_tree]
@@ -140,6 +128,22 @@ class CodeIndex:
         self.may_concern = lru_cache(maxsize=_CODES_REMEMBERED)(self._may_concern)
         self.identifies = lru_cache(maxsize=_CODES_REMEMBERED)(self._identifies)
         self.knows_system = lru_cache(maxsize=_CODES_REMEMBERED // 32)(self._knows_system)
+
+    def _add_rows(self, rows: Iterable[tuple[str, str, str, CodeUse]]) -> None:
+        by_key: dict[str, _Table] = {}
+        alone: dict[int, tuple[CodeUse]] = {}
+        for name, code, to, use in rows:
+            table = by_key.get(name)
+            if table is None:
+                system = self._systems.by_key[name]
+                table = by_key[name] = self._table(system.uri, system)
+            if to:
+                table.ranges.append((code, to, use))
+            elif code in table.codes:
+                table.add(code, use)
+            else:
+                # Thousands of codes mean the same and nothing else: they share what they say.
+                table.codes[code] = alone.get(id(use)) or alone.setdefault(id(use), (use,))
 
     def _table(self, address: str, system: System | None) -> _Table:
         is_tree = system is not None and system.is_tree

@@ -11,6 +11,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
 from cds_service.clinical.code_index import CodeUse, LegSide, Relation, UseKind, UseStatus
@@ -25,6 +27,7 @@ COLUMNS = (
 _HEADER = "\t".join(COLUMNS)
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _PLACES = range(len(COLUMNS))
+_TABS = len(COLUMNS) - 1
 _LINES_NAMED = 5
 
 
@@ -41,6 +44,10 @@ class Row(NamedTuple):
     display: str
     plain: str
     plain_to: str
+
+
+_row: Callable[[type[Row], Iterable[object]], Row] = tuple.__new__
+"""As ``Row._make``, without a call of Python for each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def parse(name: str, text: str, known: Known) -> tuple[CodeTable, list[Problem]]
         hint = "the first line names the columns, with one tab between two: " + " ".join(COLUMNS)
         return _EMPTY, [Problem(name, "line 1", "is not the header of a code table", hint)]
     reading = _Reading(name, known)
-    table = reading.table([line.rstrip("\r") for line in lines])
+    table = reading.table([line.rstrip("\r") for line in lines] if "\r" in text else lines)
     return table, reading.problems
 
 
@@ -82,11 +89,17 @@ class _Reading:
 
     def table(self, lines: list[str]) -> CodeTable:
         """``lines`` with the header; line numbers count from 1."""
-        numbers = [number for number, line in enumerate(lines, 1) if line and number > 1]
-        kept = [line for line in lines[1:] if line]
-        odd = [number for number, line in zip(numbers, kept, strict=True) if line.count("\t") != len(COLUMNS) - 1]
-        self._complain("has another number of columns than the header", odd)
-        if odd or not kept:
+        numbers: Sequence[int] = range(2, len(lines) + 1)
+        kept = lines[1:]
+        while kept and not kept[-1]:
+            kept.pop()
+        if not all(kept):
+            numbers = [number for number, line in zip(numbers, kept, strict=False) if line]
+            kept = list(filter(None, kept))
+        tabs = list(map(str.count, kept, repeat("\t")))
+        if tabs.count(_TABS) != len(kept) or not kept:
+            odd = (number for number, count in zip(numbers, tabs, strict=False) if count != _TABS)
+            self._complain("has another number of columns than the header", odd)
             return _EMPTY
         # All cells in one list, so that a long file makes no thousands of small ones.
         cells = "\t".join(kept).split("\t")
@@ -94,14 +107,14 @@ class _Reading:
         uses = self._uses(list(zip(*meaning, strict=True)), numbers)
         plain, plain_ends = self._plain(systems, codes, ends, numbers)
         for column, what in ((displays, "display"), (sources, "source in which code and display were seen together")):
-            if "" in set(column):
-                empty = [number for number, cell in zip(numbers, column, strict=True) if not cell.strip()]
+            if "" in column:
+                empty = [number for number, cell in zip(numbers, column, strict=False) if not cell.strip()]
                 self._complain(f"has no {what}", empty)
         if self.problems:
             return _EMPTY
         names = map(sys.intern, systems)
-        rows = tuple(map(Row._make, zip(names, codes, ends, uses, displays, plain, plain_ends, strict=True)))
-        return CodeTable(rows, _families(sources))
+        rows = map(_row, repeat(Row), zip(names, codes, ends, uses, displays, plain, plain_ends, strict=True))
+        return CodeTable(tuple(rows), _families(sources))
 
     def _complain(self, message: str, numbers: Iterable[int]) -> None:
         """One mistake of many rows is told once, with the lines."""
@@ -111,16 +124,16 @@ class _Reading:
             place = f"line {', '.join(lines[:_LINES_NAMED])}{more}"
             self.problems.append(Problem(self._name, place, message))
 
-    def _uses(self, meanings: list[tuple[str, ...]], numbers: list[int]) -> list[CodeUse | None]:
+    def _uses(self, meanings: list[tuple[str, ...]], numbers: Sequence[int]) -> list[CodeUse | None]:
         parsed: dict[tuple[str, ...], CodeUse | None] = {}
         for meaning in dict.fromkeys(meanings):
             try:
                 parsed[meaning] = self._use(*meaning)
             except ValueError as error:
                 parsed[meaning] = None
-                wrong = (number for number, one in zip(numbers, meanings, strict=True) if one == meaning)
+                wrong = (number for number, one in zip(numbers, meanings, strict=False) if one == meaning)
                 self._complain(str(error), wrong)
-        return [parsed[meaning] for meaning in meanings]
+        return list(map(parsed.__getitem__, meanings))
 
     def _use(self, key: str, relation: str, side: str, status: str, substance: str, place: str) -> CodeUse:
         """What the columns from ``finding`` to ``place`` say.
@@ -157,26 +170,32 @@ class _Reading:
         )
 
     def _plain(
-        self, names: Sequence[str], codes: Sequence[str], ends: Sequence[str], numbers: list[int]
+        self, names: Sequence[str], codes: Sequence[str], ends: Sequence[str], numbers: Sequence[int]
     ) -> tuple[Sequence[str], Sequence[str]]:
         """Codes and ends of ranges as they are compared."""
+        of_system: dict[str, list[str]] = {}
+        for name, code in zip(names, codes, strict=True):
+            of_system.setdefault(name, []).append(code)
         normal: dict[str, Callable[[str], str]] = {}
-        for name in dict.fromkeys(names):
+        for name, mine in of_system.items():
             system = self._known.systems.get(name)
-            mine = [number for number, one in zip(numbers, names, strict=True) if one == name]
             if system is None:
-                self._complain(f"no code system is called `{name}`: see vocabulary/systems.toml", mine)
+                wrong = (number for number, one in zip(numbers, names, strict=False) if one == name)
+                self._complain(f"no code system is called `{name}`: see vocabulary/systems.toml", wrong)
                 continue
-            normal[name] = system.normal
-            wrong = system.malformed([code for code, one in zip(codes, names, strict=True) if one == name])
-            for place, why in wrong:
-                self._complain(why, [mine[place]])
-        if len(normal) < len(set(names)):
+            normal[name] = system.normaliser
+            if malformed := system.malformed(mine):
+                lines = [number for number, one in zip(numbers, names, strict=False) if one == name]
+                for place, why in malformed:
+                    self._complain(why, [lines[place]])
+        if len(normal) < len(of_system):
             return codes, ends
-        for number, name, code, end in zip(numbers, names, codes, ends, strict=True) if any(ends) else ():
+        plain = [normal[name](code) for name, code in zip(names, codes, strict=True)]
+        if not any(ends):
+            return plain, ends
+        for number, name, code, end in zip(numbers, names, codes, ends, strict=False):
             if end and (why := _why_no_range(self._known.systems[name], code, end)):
                 self._complain(why, [number])
-        plain = [normal[name](code) for name, code in zip(names, codes, strict=True)]
         return plain, [normal[name](end) if end else "" for name, end in zip(names, ends, strict=True)]
 
 
@@ -203,14 +222,29 @@ def repeated(
 
     ``named``: (file, key, codes) of everything that the TOML files give codes to.
     """
+    said = [(file, key, entry) for file, key, entries in named for entry in entries if entry.system in systems]
+    once = {(one.system, systems[one.system].normal(one.code), "", key) for _, key, one in said}
+    count = len(once)
+    for table in tables.values():
+        count += len(table.rows)
+        once.update(
+            zip(
+                *(map(attrgetter(name), table.rows) for name in ("system", "plain", "plain_to", "use.key")), strict=True
+            )
+        )
+    return _repeated(tables, said, systems) if len(once) < count else iter(())
+
+
+def _repeated(
+    tables: Mapping[str, CodeTable], said: Iterable[tuple[str, str, Any]], systems: Mapping[str, System]
+) -> Iterator[Problem]:
+    """The same, with where each stands: costly, and only for content that is wrong."""
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     several: dict[tuple[str, str], set[str]] = {}
-    for file, key, entries in named:
-        for entry in entries:
-            if entry.system in systems:
-                place = (entry.system, systems[entry.system].normal(entry.code))
-                seen[place] = (key, file)
-                several.setdefault(place, set()).add(key)
+    for file, key, entry in said:
+        place = (entry.system, systems[entry.system].normal(entry.code))
+        seen[place] = (key, file)
+        several.setdefault(place, set()).add(key)
     for name, table in tables.items():
         for row in table.rows:
             place = (row.system, f"{row.plain}-{row.plain_to}" if row.plain_to else row.plain)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from itertools import chain
+from operator import attrgetter
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -678,7 +680,10 @@ class Content:
 
     @cached_property
     def _index(self) -> CodeIndex:
-        rows = ((row.system, row.plain, row.plain_to, row.use) for table in self.tables.values() for row in table.rows)
+        rows = map(
+            attrgetter("system", "plain", "plain_to", "use"),
+            chain.from_iterable(one.rows for one in self.tables.values()),
+        )
         return CodeIndex(self.systems, self._meanings(), rows)
 
     def coded(self) -> Iterator[tuple[Code, CodeUse]]:

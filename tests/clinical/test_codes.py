@@ -9,10 +9,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cds_service.clinical.codes import URI, Code, SystemName, mod10_holds, verhoeff_holds, why_malformed
+from cds_service.clinical.codes import (
+    URI,
+    Code,
+    SystemName,
+    mod10_holds,
+    verhoeff_holds,
+    verhoeff_holds_for_all,
+    why_malformed,
+)
 from cds_service.clinical.content import CodeEntry, Content, OrderCode
+from cds_service.clinical.systems import System
 
 # Verhoeff's tables as published, written out; the code under test computes its own.
 MULTIPLY = (
@@ -232,3 +243,23 @@ def test_icd_terms_are_those_of_the_classification(
         if published.get_description(entry.code) != entry.display
     ]
     assert wrong == []
+
+
+@given(st.lists(st.from_regex(r"[0-9]{1,18}", fullmatch=True), max_size=6))
+def test_check_digits_of_many_codes_hold_if_each_does(numbers: list[str]) -> None:
+    right = [next(number + last for last in "0123456789" if verhoeff(number + last)) for number in numbers]
+    assert verhoeff_holds_for_all(right)
+    for place, code in enumerate(right):
+        wrong = [*right]
+        wrong[place] = code[:-1] + str((int(code[-1]) + 1) % 10)
+        assert not verhoeff_holds_for_all(wrong)
+    assert not verhoeff_holds_for_all([*right, "12a"])
+    assert not verhoeff_holds_for_all([*right, "\u0661"])
+
+
+def test_a_wrong_check_digit_is_named_among_many() -> None:
+    system = System("snomed", "http://snomed.info/sct", "snomed", re.compile("[1-9][0-9]{5,17}"))
+    codes = ["128053003"] * 100
+    assert system.malformed(codes) == []
+    codes[70] = "128053004"
+    assert system.malformed(codes) == [(70, "128053004: the SNOMED CT check digit does not hold")]

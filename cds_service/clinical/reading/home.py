@@ -1,0 +1,71 @@
+"""Which Patient a chart is of and which server it is from: whose its resources are follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cds_service.clinical.reading.entries import ChartEntry
+from cds_service.clinical.reading.whose import Owners, place_of_server
+
+
+def owners_of(
+    patient_id: str, entries: Sequence[ChartEntry], fhir_server: str | None
+) -> tuple[Owners, list[ChartEntry]]:
+    """Who is who, from the Patient resources and the addresses in the chart; and this patient's Patient resources."""
+    patients = [entry for entry in entries if entry.kind == "Patient"]
+    mine = _of_this_patient(patients, entries, patient_id, fhir_server)
+    own_urls = [entry.full_url for entry in mine if entry.full_url]
+    bases = {url.rpartition("/Patient/")[0] for url in own_urls if url.endswith(f"/Patient/{patient_id}")}
+    bases |= {fhir_server.rstrip("/")} if fhir_server else set()
+    if not bases:
+        bases = _only_base(entries)
+    others = [entry for entry in patients if not is_the_patient(entry, patient_id)]
+    other_urls = [entry.full_url for entry in others if entry.full_url]
+    owners = Owners(patient_id, bases, own_urls=own_urls, other_urls=other_urls)
+    for entry in mine:
+        owners.know(entry.resource)
+    for entry in others:
+        owners.know_other(entry.resource, entry.full_url)
+    return owners, mine
+
+
+def _of_this_patient(
+    patients: Sequence[ChartEntry], entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None
+) -> list[ChartEntry]:
+    """The Patient resources with this patient's id. In a chart of several servers, only those of the patient's own."""
+    found = [entry for entry in patients if is_the_patient(entry, patient_id)]
+    if len(found) < 2:
+        return found
+    if len({server for entry in entries if (server := server_of(entry))}) < 2:
+        return found
+    home = place_of_server(fhir_server) if fhir_server else ""
+    own = [entry for entry in found if server_of(entry) in ("", home)]
+    return own or found[:1]
+
+
+def server_of(entry: ChartEntry) -> str:
+    """The server of ``_base_of``, in one spelling."""
+    base = _base_of(entry)
+    return place_of_server(base) if base else ""
+
+
+def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
+    """The server that every row names as its own: then the chart is from there. Empty if one names none or another."""
+    found: set[str] = set()
+    for entry in entries:
+        if entry.kind != "Patient" or entry.full_url:
+            found.add(_base_of(entry))
+            if "" in found or len(found) > 1:
+                return set()
+    return found
+
+
+def _base_of(entry: ChartEntry) -> str:
+    """The base URL of the server that an entry's ``fullUrl`` names; empty if it names none."""
+    url = entry.full_url or ""
+    ending = f"/{entry.kind}/{entry.identity}"
+    return url.removesuffix(ending) if url[:4].lower() == "http" and url.endswith(ending) else ""
+
+
+def is_the_patient(entry: ChartEntry, patient_id: str) -> bool:
+    return entry.identity == patient_id or entry.full_url == f"urn:uuid:{patient_id}"
