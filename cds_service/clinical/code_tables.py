@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
-from cds_service.clinical.code_index import CodeUse, LegSide, Relation, UseKind, UseStatus
+from cds_service.clinical.code_uses import CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.systems import System
 from cds_service.ground.errors import Problem
 

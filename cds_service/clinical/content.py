@@ -14,8 +14,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
+from cds_service.clinical.code_index import CodeIndex
 from cds_service.clinical.code_tables import CodeTable
+from cds_service.clinical.code_uses import CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.codes import Code, SystemName, why_malformed
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
@@ -126,6 +127,8 @@ class SystemEntry(Content_):
     holds_none: bool = False
     medicines: bool = False
     in_part: bool = False
+    clusters: bool = False
+    neutral_attributes: tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{5,17}$")], ...] = ()
     source: PlainText = Field(min_length=3)
     note: str = ""
 
@@ -595,6 +598,10 @@ class Content:
     def uses_named(self, system: str, code: str) -> tuple[CodeUse, ...]:
         """``uses``, and what an expression names that is not understood as a whole."""
         return self._index.named(system, code)
+
+    def is_whole(self, system: str, code: str) -> bool:
+        """Whether a code of ours says nothing beside what is ours."""
+        return self._index.is_whole(system, code)
 
     def is_sequela(self, system: str, code: str) -> bool:
         """Whether the code says that it is a late effect of an old injury."""

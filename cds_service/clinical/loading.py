@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from cds_service.clinical import code_tables, loading_words, medicine_names, needed, numbers
 from cds_service.clinical import content as c
 from cds_service.clinical import local_codes as against_shipped
-from cds_service.clinical.code_index import UseKind
+from cds_service.clinical.code_uses import UseKind
 from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
 from cds_service.clinical.loading_words import CONTEXTS_FILE, RULES_FILE, WORDS_TABLE
 from cds_service.clinical.medicine_names import MedicineName

@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse, UseStatus
+from cds_service.clinical.code_uses import CodeUse, UseStatus
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.places import codings, uses_of
 
@@ -68,7 +68,11 @@ def _marked(concept: Any) -> Certainty:
     return marks.pop() if len(marks) == 1 else Certainty.UNKNOWN
 
 
-def only_partly_known(content: Content, concept: Any) -> str:
+def may_say_more(content: Content, concept: Any) -> str:
     """Why a concept whose codes are ours may not be understood as a whole; empty if it is."""
-    known = [content.knows_system(system) for system, code in codings(concept) if content.uses(system, code)]
-    return "is coded in a system that this service knows in part only" if known and not any(known) else ""
+    ours = [(system, code) for system, code in codings(concept) if content.uses(system, code)]
+    if not ours or any(content.is_whole(system, code) for system, code in ours):
+        return ""
+    if not any(system.strip() for system, _ in ours):
+        return "has a code without its system"
+    return "has a code of which this service knows a part only"
