@@ -398,6 +398,19 @@ def test_an_excluded_diagnosis_is_not_there_and_closes_nothing(content: Content,
     assert [one.reasoned for one in by_clinician.diagnoses] == [True]
 
 
+@pytest.mark.parametrize("place", ["coding", "concept", "resource"])
+@pytest.mark.parametrize("value", ["valueCoding", "valueCodeableConcept", "valueCode"])
+def test_the_mark_counts_wherever_it_stands(content: Content, place: str, value: str) -> None:
+    coding = {"code": "A"}
+    said = {"valueCoding": coding, "valueCodeableConcept": {"coding": [coding]}, "valueCode": "A"}[value]
+    mark = {"extension": [{"url": MARK, value: said}]}
+    plain = condition({"system": GM, "code": "I80.28", **(mark if place == "coding" else {})})
+    if place == "concept":
+        plain["code"] |= mark
+    record = read(content, {**plain, **(mark if place == "resource" else {})})
+    assert [(one.state, one.reasoned) for one in record.diagnoses] == [(DiagnosisState.REFUTED, False)]
+
+
 def test_a_suspected_diagnosis_is_a_suspicion(content: Content) -> None:
     record = read(content, condition(german("V")))
     assert not record.diagnoses

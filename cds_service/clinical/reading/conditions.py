@@ -71,7 +71,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         past=_is_over(model, name, findings),
         reasoned=_is_reasoned(model),
     )
-    by_certainty = uses_by_certainty(content, model.code)
+    by_certainty = uses_by_certainty(content, model.code, model)
     if Certainty.UNKNOWN in by_certainty:
         reason = "says how certain it is in a way that this service does not know"
         findings.report(name, [Trouble(UnreadKind.STATUS, reason, _about(content, model.code))])
