@@ -214,7 +214,9 @@ def repeated(
     for name, table in tables.items():
         for row in table.rows:
             place = (row.system, f"{row.plain}-{row.plain_to}" if row.plain_to else row.plain)
-            key = row.use.key
+            # A route may make several substances act only where they are given.
+            of_route = row.use.relation == "not" and row.use.substance
+            key = f"{row.use.key} of {row.use.substance}" if of_route else row.use.key
             earlier = seen.setdefault(place, (key, name))
             if earlier[1] is name and earlier[0] is key and place not in several:
                 several[place] = {key}
