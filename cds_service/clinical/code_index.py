@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -72,10 +72,19 @@ class CodeIndex:
     """All codes of the content. Answers are remembered: charts repeat the same few hundred codes."""
 
     def __init__(
-        self, systems: Systems, meanings: Iterable[CodeMeaning], rows: Iterable[tuple[str, str, str, CodeUse]] = ()
+        self,
+        systems: Systems,
+        meanings: Iterable[CodeMeaning],
+        rows: Iterable[tuple[str, str, str, CodeUse]] = (),
+        others: Collection[tuple[str, str]] = (),
     ) -> None:
-        """``rows``: system by its short name, code and end of a range, both normalised, and meaning."""
+        """``rows``: system by its short name, code and end of a range, both normalised, and meaning.
+
+        ``others``: address and code of what a site says to be about something else.
+        """
         self._systems = systems
+        self._others = frozenset(others)
+        self._addresses_of_others = frozenset(address for address, _ in others)
         self._tables: dict[str, _Table] = {}
         for one in meanings:
             self._table(one.address, systems.of(one.address)).add(one.code, one.use)
@@ -197,7 +206,8 @@ class CodeIndex:
         """
         system = self._systems.of(address)
         if system is None:
-            return address in self._tables or address.startswith(_HL7_SYSTEMS)
+            is_mapped = address in self._tables or address in self._addresses_of_others
+            return is_mapped or address.startswith(_HL7_SYSTEMS)
         has_codes = system.uri in self._tables or bool(system.base)
         return system.holds_none or (has_codes and not system.in_part)
 
@@ -207,6 +217,9 @@ class CodeIndex:
         It must be one that its system can hold. Our own system is closed: what it does not have is a mistake. An
         unlisted address of HL7 may be one more of a system that is listed: a code of ours is then not somebody else's.
         """
+        place = self._systems.code(address, code)
+        if (place.system, place.code) in self._others:
+            return True
         if not self.knows_system(address):
             return False
         system = self._systems.of(address)

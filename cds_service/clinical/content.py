@@ -535,14 +535,31 @@ class About(Content_):
     accuracy: tuple[Accuracy, ...]
 
 
-class LocalCode(Content_):
-    """One of a site's own codes, mapped to a finding."""
+class StandardCode(Content_):
+    """A code of a standard system that a site's own code stands for."""
 
     system: str = Field(min_length=3)
     code: str = Field(min_length=1)
-    finding: Key
+
+
+class LocalCode(Content_):
+    """One of a site's own codes, mapped to a finding or to a standard code."""
+
+    system: str = Field(min_length=3)
+    code: str = Field(min_length=1)
+    finding: Key | None = None
+    same_as: StandardCode | None = None
     side: LegSide | None = None
     note: str = ""
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """It is mapped once, and the side is that of a finding."""
+        if (self.finding is None) == (self.same_as is None):
+            raise ValueError(f"{self.code}: needs `finding` or `same_as`, and not both")
+        if self.side is not None and self.finding is None:
+            raise ValueError(f"{self.code}: `side` goes with `finding`; the standard code names its own side")
+        return self
 
 
 @dataclass(frozen=True)
@@ -569,6 +586,10 @@ class Content:
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
+    translated: tuple[CodeMeaning, ...] = ()
+    """What a site's own codes mean that stand for standard ones."""
+    others: frozenset[tuple[str, str]] = frozenset()
+    """(address, code) of those that stand for a standard code that is none of ours."""
 
     def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
         """Everything ``code`` means here; empty for a code of no concern.
@@ -616,6 +637,19 @@ class Content:
     def identifies(self) -> Callable[[str, str], bool]:
         """Whether a code that is none of ours can be one of its system, so that it tells it is about something else."""
         return self._index.identifies
+
+    def is_other(self, system: str, code: str) -> bool:
+        """Whether a site says that its code stands for a standard one that is none of ours."""
+        place = self.systems.code(system, code)
+        return (place.system, place.code) in self.others
+
+    def is_mapped(self, system: str) -> bool:
+        """Whether a site has mapped codes of this system, so that it knows what is in it."""
+        return system in self._mapped
+
+    @cached_property
+    def _mapped(self) -> frozenset[str]:
+        return frozenset(local.system for local in self.local_codes)
 
     @cached_property
     def recogniser(self) -> Recogniser:
@@ -686,7 +720,7 @@ class Content:
     @cached_property
     def _index(self) -> CodeIndex:
         rows = ((row.system, row.plain, row.plain_to, row.use) for table in self.tables.values() for row in table.rows)
-        return CodeIndex(self.systems, self._meanings(), rows)
+        return CodeIndex(self.systems, self._meanings(), rows, self.others)
 
     def coded(self) -> Iterator[tuple[Code, CodeUse]]:
         """Every code written out in the content, with what it stands for; a site's own included."""
@@ -705,8 +739,10 @@ class Content:
             plain = self._normal(code.system, code.code)
             yield self._meaning(code.system, plain, CodeUse("order", key, "exact", side))
         for local in self.local_codes:
-            use = CodeUse("finding", local.finding, "exact", local.side)
-            yield CodeMeaning(local.system, local.code.strip(), use)
+            if local.finding is not None:
+                place = self.systems.code(local.system, local.code)
+                yield CodeMeaning(place.system, place.code, CodeUse("finding", local.finding, "exact", local.side))
+        yield from self.translated
 
     def _normal(self, system: str, code: str) -> str:
         return self.systems.by_key[system].normal(code)
