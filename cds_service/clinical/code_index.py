@@ -141,12 +141,16 @@ class CodeIndex:
         return system is None or system.may_be_of_it(code)
 
     def is_whole(self, address: str, code: str) -> bool:
-        """Whether a code of ours says nothing beside what is ours: a cluster may, and so may one without a system."""
+        """Whether a code of ours says nothing beside what is ours.
+
+        A cluster may, a code without a system may be another one, and of a system that is known in part, our few codes
+        raise urgency but are no proof.
+        """
         system = self._systems.of(address)
         if system is None:
             return self.knows_system(address)
         stems = system.cluster(code)
-        return len(stems) == 1 and all(self.find(address, part) for part in stems[0])
+        return not system.in_part and len(stems) == 1 and all(self.find(address, part) for part in stems[0])
 
     def lists_all(self, address: str) -> bool:
         """Whether this system is a hierarchy that our content covers from above, or holds none of our findings."""

@@ -86,4 +86,4 @@ def may_say_more(content: Content, concept: Any) -> str:
         return ""
     if not any(system.strip() for system, _ in ours):
         return "has a code without its system"
-    return "has a code of which this service knows a part only"
+    return "is coded in a system that this service knows in part only"
