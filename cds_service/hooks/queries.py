@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from cds_service.clinical.code_tables import Row
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import POST_PARTUM, PREGNANCY
 
 Style = Literal["all", "by_category", "by_code"]
 
@@ -36,7 +37,7 @@ _FELT = "exam,survey,social-history,imaging,procedure,therapy,activity"
 """FHIR's categories of Observations but for the two that hold most rows of a chart, and only measured results."""
 _IN_OBSERVATIONS = frozenset({"snomed", "loinc"})
 """Systems of which the long tables hold codes that an Observation may be about."""
-_ABOUT_PREGNANCY = frozenset({"pregnancy", "postpartum_6w"})
+_ABOUT_PREGNANCY = frozenset({PREGNANCY, POST_PARTUM})
 _NOT_IN_OBSERVATIONS = frozenset({"icd10", "icd10cm", "rxnorm"})
 """Systems of problems and medicines: what an Observation is about is coded in others."""
 _LASTING = frozenset({"history", "risk", "demographic"})
