@@ -138,7 +138,8 @@ def write(found: Survey, out: IO[str]) -> None:
     out.write(
         f"# {found.resources} resources. Codes that look like ours and are not mapped, most frequent first.\n"
         "# Nothing counts yet: words are a hint, not a proof. Read each entry, correct `finding`, add `side` where\n"
-        "# the code itself names the leg, and take the # away. Then: KNEE_CDS_LOCAL_CODES=this-file knee-cds check\n"
+        "# the code itself names the leg, and take the # away; `same_as` takes the place of `finding`. Then:\n"
+        "# KNEE_CDS_LOCAL_CODES=this-file knee-cds check\n"
     )
     for name in _most(found.counts):
         if (one := found.unmapped.get(name)) is None:
@@ -154,13 +155,14 @@ def _entry(content: Content, one: Unmapped) -> Iterator[str]:
     findings = [key for key in one.keys if key in content.findings]
     others = [key for key in one.keys if key not in content.findings]
     if others:
-        yield f"# May mean {', '.join(others)}: no finding, so it cannot be mapped here.\n"
-    if others and not findings:
-        return
+        yield f"# May mean {', '.join(others)}: no finding, so name the standard code that it stands for.\n"
     yield f"# [[code]]\n# system = {_quoted(one.system)}\n# code = {_quoted(one.code)}\n"
-    proposed = "" if one.by == _BY_CATEGORY else _proposed(content, findings, one.display)
-    more = "" if proposed or not findings else f"  # one of {', '.join(findings)}, if any"
-    yield f'# finding = "{proposed}"{more}\n'
+    if others:
+        yield '# same_as = { system = "http://snomed.info/sct", code = "" }\n'
+    if findings or not others:
+        proposed = "" if others or one.by == _BY_CATEGORY else _proposed(content, findings, one.display)
+        more = "" if proposed or not findings else f"  # one of {', '.join(findings)}, if any"
+        yield f'# finding = "{proposed}"{more}\n'
 
 
 def _proposed(content: Content, findings: list[str], words: str) -> str:

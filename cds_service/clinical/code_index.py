@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
 
+from cds_service.clinical.code_uses import CodeMeaning, CodeUse, UseKind
 from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.expressions import Expression
+from cds_service.clinical.names import DVT
 from cds_service.clinical.systems import System, Systems
-
-LegSide = Literal["right", "left", "both"]
-Relation = Literal["exact", "narrower", "broader", "question", "not"]
-UseKind = Literal["finding", "cause", "measure", "present", "absent", "unknown", "site", "order"]
-UseStatus = Literal["", "possible", "past", "absent", "due", "weeks"]
 
 _CODES_REMEMBERED = 32_768
 _HL7_SYSTEMS = (
@@ -23,52 +19,12 @@ _HL7_SYSTEMS = (
     "http://hl7.org/fhir/condition-",
 )
 _LONGEST_OF_WHO = 5
+_JOINED = "&/"
+"""What joins codes to a cluster."""
+_SHORTEST_GROUP = 3
+"""Characters of the shortest code that names a group of diagnoses: I80."""
 _SEQUELA = 7
 """Characters of an ICD-10-CM code with its seventh, which is S for a late effect of an old injury."""
-
-
-@dataclass(frozen=True, slots=True)
-class CodeUse:
-    """What a code means here: ``key`` of a finding, cause, measure, body site or order, or an answer.
-
-    ``stem`` is the length of the code it was written with; ``endings`` say which leg a longer ICD code names.
-    ``substance``: the drug that the code of a medicine names; empty for a class of drugs.
-    ``status``: what the code itself says of it: only possible, past, that it is not there, or that the value beside
-    it is the date at which it is due to end, or its age in weeks. Empty: it is there.
-    """
-
-    kind: UseKind
-    key: str
-    relation: Relation = "exact"
-    side: LegSide | None = None
-    narrowed_by: tuple[str, ...] = ()
-    anywhere: bool = False
-    stem: int = 0
-    endings: tuple[tuple[str, LegSide], ...] = ()
-    substance: str = ""
-    status: UseStatus = ""
-
-    @property
-    def is_of_concern(self) -> bool:
-        """Whether a resource with such a code has to be read; answers and places only go with others."""
-        return self.relation != "not" and self.kind in ("finding", "cause", "measure", "order")
-
-    def of_longer(self, code: str) -> CodeUse:
-        """The same use with the leg that the rest of ``code`` names, by its longest matching ending."""
-        if not self.endings:
-            return self
-        rest = code[self.stem :]
-        matching = [(len(ending), side) for ending, side in self.endings if rest.startswith(ending)]
-        return replace(self, side=max(matching)[1]) if matching else self
-
-
-@dataclass(frozen=True, slots=True)
-class CodeMeaning:
-    """One code of the content, normalised, of the system at ``address``."""
-
-    address: str
-    code: str
-    use: CodeUse
 
 
 @dataclass(slots=True)
@@ -96,6 +52,12 @@ class _Table:
                 if len(first) == length and first <= stem <= last:
                     yield use
 
+    def clots_below(self, group: str) -> Iterator[CodeUse]:
+        """What the codes in a group, none of which is given, say of a DVT."""
+        for code, uses in self.codes.items() if self.is_tree and len(group) >= _SHORTEST_GROUP else ():
+            if code.startswith(group):
+                yield from (use for use in uses if use.key == DVT and use.is_of_concern)
+
     def stems_of_concern(self) -> Iterator[str]:
         """Thousands of codes share what they say, so it is looked at once."""
         shared = {id(uses): uses for uses in self.codes.values()}
@@ -107,10 +69,19 @@ class CodeIndex:
     """All codes of the content. Answers are remembered: charts repeat the same few hundred codes."""
 
     def __init__(
-        self, systems: Systems, meanings: Iterable[CodeMeaning], rows: Iterable[tuple[str, str, str, CodeUse]] = ()
+        self,
+        systems: Systems,
+        meanings: Iterable[CodeMeaning],
+        rows: Iterable[tuple[str, str, str, CodeUse]] = (),
+        others: Collection[tuple[str, str]] = (),
     ) -> None:
-        """``rows``: system by its short name, code and end of a range, both normalised, and meaning."""
+        """``rows``: system by its short name, code and end of a range, both normalised, and meaning.
+
+        ``others``: address and code of what a site says to be about something else.
+        """
         self._systems = systems
+        self._others = frozenset(others)
+        self._addresses_of_others = frozenset(address for address, _ in others)
         self._tables: dict[str, _Table] = {}
         for one in meanings:
             self._table(one.address, systems.of(one.address)).add(one.code, one.use)
@@ -122,6 +93,13 @@ class CodeIndex:
         self._flat = frozenset(code for table in flat for code in table.stems_of_concern())
         self._stems = frozenset(code for table in trees for code in table.stems_of_concern())
         self._ranges = tuple((first, last) for table in trees for first, last, use in table.ranges if use.is_of_concern)
+        self._groups = frozenset(
+            code[:length]
+            for table in trees
+            for code, uses in table.codes.items()
+            if any(use.key == DVT and use.is_of_concern for use in uses)
+            for length in range(_SHORTEST_GROUP, len(code))
+        )
         self.find = lru_cache(maxsize=_CODES_REMEMBERED)(self._find)
         self.find_current = lru_cache(maxsize=_CODES_REMEMBERED)(self._find_current)
         self.concerns = lru_cache(maxsize=_CODES_REMEMBERED)(self._concerns)
@@ -166,6 +144,18 @@ class CodeIndex:
         system = self._systems.of(address)
         return system is None or system.may_be_of_it(code)
 
+    def is_whole(self, address: str, code: str) -> bool:
+        """Whether a code of ours says nothing beside what is ours.
+
+        A cluster may, a code without a system may be another one, and of a system that is known in part, our few codes
+        raise urgency but are no proof.
+        """
+        system = self._systems.of(address)
+        if system is None:
+            return self.knows_system(address)
+        stems = system.cluster(code)
+        return not system.in_part and len(stems) == 1 and all(self.find(address, part) for part in stems[0])
+
     def lists_all(self, address: str) -> bool:
         """Whether this system is a hierarchy that our content covers from above, or holds none of our findings."""
         system = self._systems.of(address)
@@ -178,18 +168,38 @@ class CodeIndex:
         return any(use.is_of_concern for use in self.named(address, code))
 
     def named(self, address: str, code: str) -> tuple[CodeUse, ...]:
-        """What ``code`` names, also where it is not understood as a whole: every concept of an expression."""
+        """What ``code`` names, also where it is not understood as a whole.
+
+        That is every concept of an expression, and the clots in a group ("I80") of which the record does not say more.
+        """
         found = self.find(address, code)
-        if found or Expression.is_simple(code):
+        if found:
             return found
+        if Expression.is_simple(code):
+            return self._clots_below(address, code)
         concepts = Expression.parse(code).concepts
         return tuple(dict.fromkeys(use for concept in concepts for use in self.find(address, concept)))
 
+    def _clots_below(self, address: str, code: str) -> tuple[CodeUse, ...]:
+        system = self._systems.of(address)
+        plain = system.normal(code) if system is not None and system.is_tree else ""
+        if system is None or plain not in self._groups:
+            return ()
+        tables = [self._tables.get(one.uri) for one in self._lines(system)]
+        found = (use for table in tables if table is not None for use in table.clots_below(plain))
+        return tuple(dict.fromkeys(found))
+
+    def _lines(self, system: System) -> list[System]:
+        """The system itself, and those whose codes or meanings it may hold."""
+        lines = [system, *(self._systems.by_key[key] for key in (system.lender, system.base) if key)]
+        return lines + [self._systems.by_key[one.lender] for one in lines[1:] if one.lender]
+
     def _may_concern(self, code: str) -> bool:
         plain = code.strip()
-        if plain in self._flat or not Expression.is_simple(plain):
+        if plain in self._flat or not Expression.is_simple(plain) or any(mark in plain for mark in _JOINED):
             return True
-        return any(self._is_below_one(form) for form in {system.normal(plain) for system in self._tree_notations})
+        forms = {system.normal(plain) for system in self._tree_notations}
+        return any(form in self._groups or self._is_below_one(form) for form in forms)
 
     def _is_below_one(self, code: str) -> bool:
         stems = [code[:length] for length in range(1, len(code) + 1)]
@@ -204,25 +214,28 @@ class CodeIndex:
         """
         system = self._systems.of(address)
         if system is None:
-            return address in self._tables or address.startswith(_HL7_SYSTEMS)
+            is_mapped = address in self._tables or address in self._addresses_of_others
+            return is_mapped or address.startswith(_HL7_SYSTEMS)
         has_codes = system.uri in self._tables or bool(system.base)
         return system.holds_none or (has_codes and not system.in_part)
 
     def _identifies(self, address: str, code: str) -> bool:
         """Whether a code that is none of ours tells that it is about something else.
 
-        It must be one that its system can hold. Our own system is closed: what it does not have is a mistake.
+        It must be one that its system can hold. Our own system is closed: what it does not have is a mistake. An
+        unlisted address of HL7 may be one more of a system that is listed: a code of ours is then not somebody else's.
         """
+        place = self._systems.code(address, code)
+        if (place.system, place.code) in self._others:
+            return True
         if not self.knows_system(address):
             return False
         system = self._systems.of(address)
         if system is None:
-            return True
+            return not any(use.is_of_concern for use in self.find_anywhere(code))
         if system.uri == FINDING_SYSTEM:
             return False
-        lines = [system, *(self._systems.by_key[key] for key in (system.lender, system.base) if key)]
-        lines += [self._systems.by_key[one.lender] for one in lines[1:] if one.lender]
-        return any(one.can_be_code(code) for one in lines)
+        return any(one.can_be_code(code) for one in self._lines(system))
 
     def _find(self, address: str, code: str) -> tuple[CodeUse, ...]:
         if not address:
@@ -231,7 +244,9 @@ class CodeIndex:
         if system is None:
             return tuple(self._uses_in(address, code.strip()))
         if system.notation == "snomed" and not Expression.is_simple(code):
-            return self._of_expression(system.uri, Expression.parse(code))
+            return self._of_expression(system, Expression.parse(code))
+        if system.clusters and len(parts := [part for stem in system.cluster(code) for part in stem]) > 1:
+            return tuple(dict.fromkeys(use for part in parts for use in self.find(address, part)))
         plain = system.normal(code)
         if not system.is_tree:
             return tuple(use for use in self._uses_in(system.uri, plain) if use.relation != "not")
@@ -261,19 +276,21 @@ class CodeIndex:
         table = self._tables.get(uri)
         return table.uses(plain) if table is not None else iter(())
 
-    def _of_expression(self, uri: str, expression: Expression) -> tuple[CodeUse, ...]:
+    def _of_expression(self, system: System, expression: Expression) -> tuple[CodeUse, ...]:
         """What an expression says: its focus concepts at the places and sides of its refinements.
 
         Empty when a part of it is none of ours: it may turn round what the others say.
         """
         found: list[CodeUse] = []
         for concept in expression.focus:
-            uses = self.find(uri, concept)
+            uses = self.find(system.uri, concept)
             if not uses:
                 return ()
             found += uses
-        for value in expression.values:
-            places = [use for use in self.find(uri, value) if use.kind == "site"]
+        for attribute, value in expression.refinements:
+            if attribute in system.neutral_attributes:
+                continue
+            places = [use for use in self.find(system.uri, value) if use.kind == "site"]
             if not places:
                 return ()
             found += places

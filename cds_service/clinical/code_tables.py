@@ -15,7 +15,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, NamedTuple, get_args
 
-from cds_service.clinical.code_index import CodeUse, LegSide, Relation, UseKind, UseStatus
+from cds_service.clinical.code_uses import CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.systems import System
 from cds_service.ground.errors import Problem
 
@@ -248,7 +248,9 @@ def _repeated(
     for name, table in tables.items():
         for row in table.rows:
             place = (row.system, f"{row.plain}-{row.plain_to}" if row.plain_to else row.plain)
-            key = row.use.key
+            # A route may make several substances act only where they are given.
+            of_route = row.use.relation == "not" and row.use.substance
+            key = f"{row.use.key} of {row.use.substance}" if of_route else row.use.key
             earlier = seen.setdefault(place, (key, name))
             if earlier[1] is name and earlier[0] is key and place not in several:
                 several[place] = {key}

@@ -16,8 +16,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
+from cds_service.clinical.code_index import CodeIndex
 from cds_service.clinical.code_tables import CodeTable
+from cds_service.clinical.code_uses import CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.codes import Code, SystemName, why_malformed
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
@@ -128,6 +129,8 @@ class SystemEntry(Content_):
     holds_none: bool = False
     medicines: bool = False
     in_part: bool = False
+    clusters: bool = False
+    neutral_attributes: tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{5,17}$")], ...] = ()
     source: PlainText = Field(min_length=3)
     note: str = ""
 
@@ -534,14 +537,31 @@ class About(Content_):
     accuracy: tuple[Accuracy, ...]
 
 
-class LocalCode(Content_):
-    """One of a site's own codes, mapped to a finding."""
+class StandardCode(Content_):
+    """A code of a standard system that a site's own code stands for."""
 
     system: str = Field(min_length=3)
     code: str = Field(min_length=1)
-    finding: Key
+
+
+class LocalCode(Content_):
+    """One of a site's own codes, mapped to a finding or to a standard code."""
+
+    system: str = Field(min_length=3)
+    code: str = Field(min_length=1)
+    finding: Key | None = None
+    same_as: StandardCode | None = None
     side: LegSide | None = None
     note: str = ""
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """It is mapped once, and the side is that of a finding."""
+        if (self.finding is None) == (self.same_as is None):
+            raise ValueError(f"{self.code}: needs `finding` or `same_as`, and not both")
+        if self.side is not None and self.finding is None:
+            raise ValueError(f"{self.code}: `side` goes with `finding`; the standard code names its own side")
+        return self
 
 
 @dataclass(frozen=True)
@@ -568,6 +588,10 @@ class Content:
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
+    translated: tuple[CodeMeaning, ...] = ()
+    """What a site's own codes mean that stand for standard ones."""
+    others: frozenset[tuple[str, str]] = frozenset()
+    """(address, code) of those that stand for a standard code that is none of ours."""
 
     def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
         """Everything ``code`` means here; empty for a code of no concern.
@@ -598,6 +622,10 @@ class Content:
         """``uses``, and what an expression names that is not understood as a whole."""
         return self._index.named(system, code)
 
+    def is_whole(self, system: str, code: str) -> bool:
+        """Whether a code of ours says nothing beside what is ours."""
+        return self._index.is_whole(system, code)
+
     def is_sequela(self, system: str, code: str) -> bool:
         """Whether the code says that it is a late effect of an old injury."""
         return self._index.is_sequela(system, code)
@@ -611,6 +639,19 @@ class Content:
     def identifies(self) -> Callable[[str, str], bool]:
         """Whether a code that is none of ours can be one of its system, so that it tells it is about something else."""
         return self._index.identifies
+
+    def is_other(self, system: str, code: str) -> bool:
+        """Whether a site says that its code stands for a standard one that is none of ours."""
+        place = self.systems.code(system, code)
+        return (place.system, place.code) in self.others
+
+    def is_mapped(self, system: str) -> bool:
+        """Whether a site has mapped codes of this system, so that it knows what is in it."""
+        return system in self._mapped
+
+    @cached_property
+    def _mapped(self) -> frozenset[str]:
+        return frozenset(local.system for local in self.local_codes)
 
     @cached_property
     def recogniser(self) -> Recogniser:
@@ -684,7 +725,7 @@ class Content:
             attrgetter("system", "plain", "plain_to", "use"),
             chain.from_iterable(one.rows for one in self.tables.values()),
         )
-        return CodeIndex(self.systems, self._meanings(), rows)
+        return CodeIndex(self.systems, self._meanings(), rows, self.others)
 
     def coded(self) -> Iterator[tuple[Code, CodeUse]]:
         """Every code written out in the content, with what it stands for; a site's own included."""
@@ -703,8 +744,10 @@ class Content:
             plain = self._normal(code.system, code.code)
             yield self._meaning(code.system, plain, CodeUse("order", key, "exact", side))
         for local in self.local_codes:
-            use = CodeUse("finding", local.finding, "exact", local.side)
-            yield CodeMeaning(local.system, local.code.strip(), use)
+            if local.finding is not None:
+                place = self.systems.code(local.system, local.code)
+                yield CodeMeaning(place.system, place.code, CodeUse("finding", local.finding, "exact", local.side))
+        yield from self.translated
 
     def _normal(self, system: str, code: str) -> str:
         return self.systems.by_key[system].normal(code)

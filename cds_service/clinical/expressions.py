@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _TERM = re.compile(r"\|[^|]*\|")
 _CONCEPT = re.compile(r"[0-9]{6,18}")
-_VALUE = re.compile(r"=\s*[({\s]*([0-9]{6,18})")
+_REFINEMENT = re.compile(r"([0-9]{6,18})\s*=\s*[({\s]*([0-9]{6,18})")
 _LONGEST = 2_000
 
 
@@ -17,12 +17,12 @@ class Expression:
 
     Attributes:
         focus: concepts before the colon.
-        values: concepts that refinements name, wherever they stand.
+        refinements: attribute and value of every refinement, wherever it stands.
         is_whole: nothing else stands in it: no number or text as a value, no definition.
     """
 
     focus: tuple[str, ...]
-    values: tuple[str, ...]
+    refinements: tuple[tuple[str, str], ...]
     is_whole: bool
 
     @classmethod
@@ -35,11 +35,11 @@ class Expression:
         """The parts of ``code``. Terms between bars are left out."""
         plain = _TERM.sub(" ", code[:_LONGEST])
         front, _, refinements = plain.partition(":")
-        values = tuple(_VALUE.findall(refinements))
-        is_whole = plain.count("=") == len(values)
-        return cls(tuple(_CONCEPT.findall(front)), values, is_whole)
+        pairs = tuple(_REFINEMENT.findall(refinements))
+        is_whole = plain.count("=") == len(pairs)
+        return cls(tuple(_CONCEPT.findall(front)), pairs, is_whole)
 
     @property
     def concepts(self) -> tuple[str, ...]:
         """Every concept named, except the attributes."""
-        return self.focus + self.values
+        return (*self.focus, *(value for _, value in self.refinements))

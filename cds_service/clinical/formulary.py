@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.clinical.code_index import CodeUse
 from cds_service.clinical.code_tables import CodeTable
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.medicine_names import MedicineName, MedicineNames
 from cds_service.clinical.names import ANTICOAGULANT
 from cds_service.clinical.systems import System, Systems

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from cds_service.clinical import code_tables, loading_words, medicine_names, needed, numbers
 from cds_service.clinical import content as c
 from cds_service.clinical import local_codes as against_shipped
-from cds_service.clinical.code_index import UseKind
+from cds_service.clinical.code_uses import UseKind
 from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
 from cds_service.clinical.loading_words import CONTEXTS_FILE, RULES_FILE, WORDS_TABLE
 from cds_service.clinical.medicine_names import MedicineName
@@ -129,6 +129,8 @@ class _Loader:
         for key in data.keys() - {"code"}:
             self.complain(name, key, f"unknown key `{key}`", "each entry begins with [[code]]")
         rows = data.get("code")
+        if not data and text.strip():  # a draft of which nothing counts yet
+            return ()
         if not isinstance(rows, list) or not rows:
             self.complain(name, "", "holds no [[code]] entry", "see cards/README.md, local codes")
             return ()
@@ -322,7 +324,8 @@ class _Loader:
 
     def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
         for local in local_codes:
-            self._known("local codes", local.code, local.finding, c.Finding)
+            if local.finding is not None:
+                self._known("local codes", local.code, local.finding, c.Finding)
 
     def _medicine_names(self) -> tuple[MedicineName, ...]:
         """The names of medicines, which also name findings."""

@@ -34,6 +34,8 @@ def _system(key: str, entry: SystemEntry, entries: Mapping[str, SystemEntry]) ->
         holds_none=entry.holds_none,
         medicines=entry.medicines,
         in_part=entry.in_part,
+        clusters=entry.clusters,
+        neutral_attributes=frozenset(entry.neutral_attributes),
     )
 
 

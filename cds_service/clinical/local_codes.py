@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from cds_service.clinical.code_uses import CodeMeaning
 from cds_service.clinical.codes import Code
-from cds_service.clinical.content import Content, LocalCode
+from cds_service.clinical.content import Content, LocalCode, StandardCode
 from cds_service.ground.errors import ContentError, Problem
 
 FILE = "local codes"
@@ -22,7 +23,19 @@ def added(shipped: Content, local_codes: tuple[LocalCode, ...]) -> Content:
     """
     if wrong := tuple(problems(local_codes, shipped)):
         raise ContentError(wrong)
-    return replace(shipped, local_codes=local_codes) if local_codes else shipped
+    if not local_codes:
+        return shipped
+    translated: list[CodeMeaning] = []
+    others: set[tuple[str, str]] = set()
+    for local in local_codes:
+        if local.same_as is None:
+            continue
+        place = shipped.systems.code(local.system, local.code)
+        uses = shipped.uses(local.same_as.system, local.same_as.code)
+        translated += [CodeMeaning(place.system, place.code, use) for use in uses]
+        if not uses:
+            others.add((place.system, place.code))
+    return replace(shipped, local_codes=local_codes, translated=tuple(translated), others=frozenset(others))
 
 
 def problems(local_codes: Iterable[LocalCode], shipped: Content) -> Iterator[Problem]:
@@ -32,7 +45,7 @@ def problems(local_codes: Iterable[LocalCode], shipped: Content) -> Iterator[Pro
         code = shipped.systems.code(local.system, local.code)
         system = shipped.systems.of(local.system)
         earlier = seen.setdefault(code, local)
-        if earlier.finding != local.finding or earlier.side != local.side:
+        if _mapping(earlier) != _mapping(local):
             message = f"means {_said(earlier)} and {_said(local)}"
             yield Problem(FILE, local.code, message, "a code has one meaning; keep one of the two")
         if system is not None and system.key in _CLOSED:
@@ -40,22 +53,41 @@ def problems(local_codes: Iterable[LocalCode], shipped: Content) -> Iterator[Pro
             yield Problem(FILE, local.code, f"{code.system} cannot be added to", hint)
         elif system is not None and (wrong := system.malformed([local.code])):
             yield Problem(FILE, local.code, f"is no code of {code.system}: {wrong[0][1]}", "copy it from the record")
+        elif local.same_as is not None and not _is_understood(local.same_as, shipped):
+            message = f"stands for {_said(local)}, which is no code that this service knows"
+            yield Problem(FILE, local.code, message, "name a code of SNOMED CT, ICD-10, LOINC, RxNorm or ATC")
         elif other := _meant_otherwise(local, shipped):
             message = f"already means {other} here; this file says {_said(local)}"
             yield Problem(FILE, local.code, message, "a shipped meaning cannot be changed; delete the entry")
 
 
+def _mapping(local: LocalCode) -> tuple[object, ...]:
+    return local.finding, local.same_as, local.side
+
+
+def _is_understood(standard: StandardCode, shipped: Content) -> bool:
+    """Whether the code is ours, or is known to be about something else."""
+    system, code = standard.system, standard.code
+    is_medicine = shipped.formulary.is_class(system, code) or shipped.formulary.is_told_apart(system, code)
+    return bool(shipped.uses(system, code)) or is_medicine or shipped.identifies(system, code)
+
+
 def _meant_otherwise(local: LocalCode, shipped: Content) -> str:
     """What the code means as shipped, in words; empty if it is missing, or means the same."""
     uses = shipped.uses(local.system, local.code)
-    same = any(use.kind == "finding" and use.key == local.finding and use.side == local.side for use in uses)
-    if not uses or same:
+    if not uses:
         return ""
-    return " and ".join(dict.fromkeys(_meaning(use.key or use.kind, use.side) for use in uses))
+    if local.same_as is not None:
+        same = set(uses) == set(shipped.uses(local.same_as.system, local.same_as.code))
+    else:
+        same = any(use.kind == "finding" and use.key == local.finding and use.side == local.side for use in uses)
+    return "" if same else " and ".join(dict.fromkeys(_meaning(use.key or use.kind, use.side) for use in uses))
 
 
 def _said(local: LocalCode) -> str:
-    return _meaning(local.finding, local.side)
+    if local.same_as is not None:
+        return f"{local.same_as.code} of {local.same_as.system}"
+    return _meaning(local.finding or "", local.side)
 
 
 def _meaning(key: str, side: str | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.medicine_names import MedicineNames
 from cds_service.clinical.record import Side
 from cds_service.clinical.vocabulary import BOTH, LEFT, RIGHT, words_of
@@ -39,8 +39,8 @@ class CodeLookup(Protocol):
     def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
         """What a code means in any system."""
 
-    def knows_system(self, system: str) -> bool:
-        """Whether codes of this system can be told to be ours or not."""
+    def identifies(self, system: str, code: str) -> bool:
+        """Whether a code that is none of ours tells that it is about something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ class Recogniser:
 
     def _uses(self, resource: Any) -> Iterator[CodeUse]:
         for system, code in _codes(resource):
-            if system is not None and self._lookup.knows_system(system):
-                yield from self._lookup.uses_named(system, code)
-            else:
+            named = self._lookup.uses_named(system, code) if system is not None else ()
+            yield from named
+            if not named and not (system is not None and self._lookup.identifies(system, code)):
                 yield from self._lookup.uses_anywhere(code)
 
 

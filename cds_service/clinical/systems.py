@@ -19,8 +19,9 @@ Notation = Literal["exact", "snomed", "loinc", "tree", "icd9", "ndc"]
 _REMEMBERED = 2_048
 _FEW = 50
 """Up to so many codes are as quickly checked one by one."""
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME = re.compile(r"https?://(www\.)?", re.IGNORECASE)
 _SNOMED_EDITION = re.compile(r"(snomed\.info/sct)/([0-9]{6,18})(/.*)?")
+_ICD11_RELEASE = re.compile(r"(id\.who\.int/icd/release/11)/[0-9]{4}-[0-9]{2}(/.*)")
 _CORE_MODULES = "9000000000"
 _BETWEEN = str.maketrans("", "", ".- ")
 _NDC_PARTS = (5, 4, 2)
@@ -48,6 +49,8 @@ class System:
         holds_none: it holds none of our findings.
         medicines: its codes are those of medicines, so that words beside one say which it is.
         in_part: our codes of it are so few that a code which is none of them does not tell that it is of no concern.
+        clusters: its codes are joined: ``BD71.4&XK8G/2C60``, where what follows an ``&`` says more of the code before.
+        neutral_attributes: attributes of expressions that leave a finding what it is, whatever their value.
     """
 
     key: str
@@ -61,6 +64,8 @@ class System:
     holds_none: bool = False
     medicines: bool = False
     in_part: bool = False
+    clusters: bool = False
+    neutral_attributes: frozenset[str] = frozenset()
 
     @property
     def is_tree(self) -> bool:
@@ -80,6 +85,10 @@ class System:
     def normaliser(self) -> Callable[[str], str]:
         """``normal``, for long lists of codes."""
         return self.normal if self.is_tree else str.strip
+
+    def cluster(self, code: str) -> list[list[str]]:
+        """The codes of a cluster, each with what says more of it; one code if it is none."""
+        return [[part.strip() for part in stem.split("&")] for stem in code.split("/")] if self.clusters else [[code]]
 
     def may_be_of_it(self, code: str) -> bool:
         """Whether ``code``, with or without its dots and in any case, is written as codes of this system are."""
@@ -199,6 +208,8 @@ def plain_address(address: str, *, keep_slash: bool = False) -> str:
     plain = _SCHEME.sub("", address.strip().split("|", 1)[0].strip(), count=1).lower().removeprefix("urn:oid:")
     if not keep_slash:
         plain = plain.rstrip("/")
+    if release := _ICD11_RELEASE.fullmatch(plain):
+        return release[1] + release[2]
     edition = _SNOMED_EDITION.fullmatch(plain)
     return edition[1] if edition and _is_module(edition[2]) else plain
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -32,6 +33,8 @@ KINDS: dict[str, tuple[str, ...]] = {"": (), **{key: kinds for key, (_, kinds) i
 """The resource types that each key asks for; none for a key of the site's own, which may ask for anything."""
 
 NOT_ASKED = frozenset({"not_sent", "not_allowed", "no_token", "plain_http", "token_of_another_patient"})
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST_NAMES = 20
 _NOT_OFFERED = "not_offered"
 _NOT_THERE = NOT_ASKED | {_NOT_OFFERED, "not_found", "refused"}
 """Reasons for which a key that a server need not have leaves its part whole."""
@@ -95,11 +98,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Prefetched:
-    """The chart as it came, in the order of ``KEYS``. ``others``: keys of the site's own. ``plan``: what was asked."""
+    """The chart as it came, in the order of ``KEYS``.
+
+    Attributes:
+        others: what came under keys of the site's own.
+        unused: names of those that could not be used, or not wholly.
+        plan: what was asked.
+    """
 
     parts: tuple[Part, ...]
     others: tuple[Part, ...] = ()
     plan: Plan = WHOLE
+    unused: tuple[str, ...] = ()
 
     @property
     def entries(self) -> tuple[ChartEntry, ...]:
@@ -110,11 +120,6 @@ class Prefetched:
     def lacking(self) -> tuple[Part, ...]:
         """Parts that did not come whole."""
         return tuple(part for part in self.parts if part.state in LACKING)
-
-    @property
-    def unused(self) -> int:
-        """How many keys of the site's own could not be used, or not wholly."""
-        return sum(part.state in LACKING for part in self.others)
 
     @property
     def pieces(self) -> tuple[Part, ...]:
@@ -188,8 +193,16 @@ def gather(prefetch: Mapping[str, Any] | None, plan: Plan = WHOLE) -> Prefetched
     """
     sent = prefetch or {}
     parts = tuple(_gathered(key, sent, plan) for key in KEYS)
-    others = tuple(_read_other(value) for key, value in sent.items() if key not in SEARCHED)
-    return Prefetched(parts, others, plan)
+    others = {key: _read_other(value) for key, value in sent.items() if key not in SEARCHED}
+    unused = _named(key for key, part in others.items() if part.state in LACKING)
+    return Prefetched(parts, tuple(others.values()), plan, unused)
+
+
+def _named(keys: Iterable[str]) -> tuple[str, ...]:
+    """The sender's own names as far as they are plain: any text may stand in the place of a name."""
+    names = [key if _PLAIN_NAME.fullmatch(key) else "(name not shown)" for key in keys]
+    more = len(names) - _MOST_NAMES
+    return (*names[:_MOST_NAMES], f"(and {more} more)") if more > 0 else tuple(names)
 
 
 def _gathered(part: str, sent: Mapping[str, Any], plan: Plan) -> Part:

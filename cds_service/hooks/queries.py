@@ -13,7 +13,9 @@ from datetime import date, timedelta
 from typing import Literal
 from urllib.parse import quote
 
+from cds_service.clinical.code_tables import Row
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import POST_PARTUM, PREGNANCY
 
 Style = Literal["all", "by_category", "by_code"]
 
@@ -27,14 +29,22 @@ ENCOUNTER_ID = "{{context.encounterId}}"
 LONGEST_ADDRESS = 2_000
 """Characters of a query. A longer one is sent as a form (``POST _search``): servers and proxies cut long addresses."""
 
+_PAGE = "&_count=500"
+"""How many resources are asked for at once; CDS Hooks allows it in a template."""
 _INTENTS = "proposal,plan,order,original-order,reflex-order,filler-order,instance-order,option"
 """All of FHIR R4: US Core has medicines searched by intent, and none may be left out."""
 _FELT = "exam,survey,social-history,imaging,procedure,therapy,activity"
 """FHIR's categories of Observations but for the two that hold most rows of a chart, and only measured results."""
+_IN_OBSERVATIONS = frozenset({"snomed", "loinc"})
+"""Systems of which the long tables hold codes that an Observation may be about."""
+_ABOUT_PREGNANCY = frozenset({PREGNANCY, POST_PARTUM})
 _NOT_IN_OBSERVATIONS = frozenset({"icd10", "icd10cm", "rxnorm"})
 """Systems of problems and medicines: what an Observation is about is coded in others."""
 _LASTING = frozenset({"history", "risk", "demographic"})
 """Kinds of findings that are no measurement: no window may leave them out."""
+
+
+_ANSWER_OF_LOINC = "LA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ class Search:
             return query
         if self.window_days is not None:
             query += f"&date=ge{(today - timedelta(days=self.window_days)).isoformat()}"
-        return query if "&_count=" in query else f"{query}&_count=500"
+        return f"{query}{_PAGE}"
 
 
 def _search(part: str, kind: str, rest: str = "", *, key: str = "", window_days: int | None = None) -> Search:
@@ -140,8 +150,8 @@ class Plan:
         return tuple(frozenset(OBSERVED[style]) for style in ("all", "by_category", self.style))
 
     def templates(self) -> dict[str, str]:
-        """For discovery."""
-        return {one.key: one.template for one in self.searches}
+        """For discovery: in large pages, because not every EHR reads on where a server ends a page."""
+        return {one.key: one.template + (_PAGE if "?" in one.template else "") for one in self.searches}
 
 
 def plan_of(content: Content, style: Style) -> Plan:
@@ -187,7 +197,19 @@ def _codes(content: Content) -> list[str]:
     }
     found |= {key for key, finding in content.findings.items() if not finding.general}
     found |= {local.code for local in content.local_codes}
+    found |= {row.code for table in content.tables.values() for row in table.rows if _is_observed(content, row)}
     return sorted(found)
+
+
+def _is_observed(content: Content, row: Row) -> bool:
+    """Whether a row of a long table is what an Observation is about: a sign, or the state of a pregnancy."""
+    use = row.use
+    if row.system not in _IN_OBSERVATIONS or not use.is_of_concern or row.code.startswith(_ANSWER_OF_LOINC):
+        return False
+    if use.kind != "finding":
+        return use.kind == "measure"
+    is_sign = content.findings[use.key].kind not in _LASTING
+    return is_sign or (row.system == "loinc" and use.key in _ABOUT_PREGNANCY)
 
 
 def _measured_days(content: Content) -> int:

@@ -193,7 +193,7 @@ def response(cards: tuple[Card, ...], told: Mapping[str, Any]) -> HookResponse:
 
 
 def _told(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ...]) -> dict[str, Any]:
-    """For integrators: what was not available, not read or not used. Counts and our own words only."""
+    """For integrators: what was not available, not read or not used. Counts, our own words, plain names of keys."""
     record = assessment.record
     told: dict[str, Any] = {}
     if record.not_available:
@@ -202,7 +202,7 @@ def _told(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ..
     if prefetched.not_offered:
         told["notOffered"] = list(prefetched.not_offered)
     if prefetched.unused:
-        told["unusedKeys"] = prefetched.unused
+        told["unusedKeys"] = list(prefetched.unused)
     if dropped:
         told["dropped"] = list(dropped)
     told["rows"] = {state.value: count for state in RowState if (count := record.rows(state))}

@@ -52,6 +52,9 @@ def test_the_most_frequent_comes_first_and_nothing_counts_before_it_is_read(
     assert [(one["code"], one["finding"]) for one in entries] == [("SW", "calf_swelling"), ("F1", "fever")]
     assert "4 x https://hospital.example/codes" in text
     file = tmp_path / "local.toml"
+    file.write_text(text)
+    monkeypatch.setenv("KNEE_CDS_LOCAL_CODES", str(file))
+    assert not load_content(Settings()).local_codes, "the draft loads as it is"
     file.write_text(
         "".join(
             line.removeprefix("# ") if re.match(r"# (\[\[|system|code|finding)", line) else line
@@ -70,6 +73,7 @@ def test_the_most_frequent_comes_first_and_nothing_counts_before_it_is_read(
         (coded("30989003", "Schmerz", "https://x.example/sct"), "by the same code in a system of ours"),
         (coded("B1", "Left popliteal fossa"), "by its place"),
         (coded("D1", "Deep vein thrombosis", kind="Condition"), "May mean dvt"),
+        (coded("D1", "Deep vein thrombosis", kind="Condition"), "# same_as = { system"),
         (coded("P", "Panel", component=[coded("C", "Calf swelling")]), 'code = "C"'),
         ({"resourceType": "Encounter", "reasonCode": [coded("R", "Calf swelling")["code"]]}, 'code = "R"'),
         ({"resourceType": "Bundle", "entry": [{"resource": coded("N", "Calf swelling")}]}, 'code = "N"'),

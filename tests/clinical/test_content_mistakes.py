@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.cli.main import main
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.codes import URI
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load

@@ -102,6 +102,18 @@ def test_what_is_not_snomed(content: Content, system: str) -> None:
         ("http://mimic.mit.edu/fhir/mimic/CodeSystem/diagnosis-icd9", "icd9cm"),
         ("http://hl7.org/fhir/sid/icd-10-pcs", "icd10pcs"),
         ("https://icd.who.int/en", "icd11"),
+        ("http://id.who.int/icd/release/11/2024-01/mms", "icd11"),
+        ("https://id.who.int/icd/release/11/2023-01/mms/", "icd11"),
+        ("https://smt.esante.gouv.fr/terminologie-cim11-mms", "icd11"),
+        ("https://smt.esante.gouv.fr/terminologie-cim-10/", "icd10"),
+        ("https://smt.esante.gouv.fr/terminologie-atc", "atc"),
+        ("urn:oid:1.2.752.116.1.1.1.1.3", "icd10"),
+        ("1.2.752.116.1.1.1.1.8", "icd10"),
+        ("urn:oid:2.16.578.1.12.4.1.1.7170", "icpc2"),
+        ("urn:oid:2.16.840.1.113883.2.4.4.31.1", "icpc2"),
+        ("https://www.snomed.info/sct", "snomed"),
+        ("http://www.loinc.org|2.77", "loinc"),
+        ("http://whocc.no/atc", "atc"),
         ("http://hl7.org/fhir/sid/icpc2", "icpc2"),
         ("http://terminology.hl7.org/CodeSystem/icpc2E-P-AUS", "icpc2plus"),
         ("http://terminology.hl7.org/CodeSystem/ICPC-3", "icpc3"),
@@ -302,6 +314,9 @@ def test_such_a_code_is_read_and_another_one_is_not_understood(content: Content)
         ("404223003 | DVT | : 272741003 | Laterality | = 24028007 | Right |", Side.RIGHT),
         ("404223003:{363698007=(32153003)}", Side.LEFT),
         ("404223003:{363698007=32153003,272741003=7771000}", Side.LEFT),
+        ("404223003:363698007=(53840002:272741003=7771000)", Side.LEFT),
+        ("404223003 : 246112005 |Severity| = 24484000 |Severe|", Side.UNKNOWN),
+        ("404223003:{246112005=24484000},{272741003=24028007},263502005=424124008", Side.RIGHT),
     ],
 )
 def test_an_expression_is_read_by_its_focus_and_its_places(content: Content, code: str, side: Side) -> None:
@@ -315,9 +330,11 @@ def test_an_expression_is_read_by_its_focus_and_its_places(content: Content, cod
         "243796009:246090004=404223003,408729009=410516002",
         "404223003:408729009=410516002",
         "404223003+243796009",
-        "404223003:272741003=7771000,116676008=999999",
+        "404223003:272741003=7771000,370135005=999999",
         "404223003:1142135004=#3",
         "===404223003:272741003=7771000",
+        "404223003:246112005=24484000,408729009=410516002",
+        "404223003:363698007=76752008",
     ],
 )
 def test_an_expression_with_something_else_in_it_is_not_understood(content: Content, code: str) -> None:
@@ -379,6 +396,19 @@ def test_an_excluded_diagnosis_is_not_there_and_closes_nothing(content: Content,
     refuted = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "refuted"}]}
     by_clinician = read(content, condition(german("G"), verificationStatus=refuted, note=[{"text": "scan on Monday"}]))
     assert [one.reasoned for one in by_clinician.diagnoses] == [True]
+
+
+@pytest.mark.parametrize("place", ["coding", "concept", "resource"])
+@pytest.mark.parametrize("value", ["valueCoding", "valueCodeableConcept", "valueCode"])
+def test_the_mark_counts_wherever_it_stands(content: Content, place: str, value: str) -> None:
+    coding = {"code": "A"}
+    said = {"valueCoding": coding, "valueCodeableConcept": {"coding": [coding]}, "valueCode": "A"}[value]
+    mark = {"extension": [{"url": MARK, value: said}]}
+    plain = condition({"system": GM, "code": "I80.28", **(mark if place == "coding" else {})})
+    if place == "concept":
+        plain["code"] |= mark
+    record = read(content, {**plain, **(mark if place == "resource" else {})})
+    assert [(one.state, one.reasoned) for one in record.diagnoses] == [(DiagnosisState.REFUTED, False)]
 
 
 def test_a_suspected_diagnosis_is_a_suspicion(content: Content) -> None:
@@ -445,6 +475,49 @@ def test_a_system_known_in_part_only_raises_and_is_told(content: Content) -> Non
     assert [one.kind for one in other.unread] == [UnreadKind.SYSTEM]
     beside = read(content, condition({"system": ICD11, "code": "BD71.4"}, {"system": SNOMED, "code": DVT_CODE}))
     assert not beside.unread
+
+
+@pytest.mark.parametrize(
+    ("code", "side"),
+    [
+        ("BD71.4&XK8G", Side.LEFT),
+        ("BD71.4&XK9K", Side.RIGHT),
+        ("BD71.4 & XK9J", Side.BOTH),
+        ("BD71.4&XY75", Side.UNKNOWN),  # a differential diagnosis, perhaps
+        ("BD71.4/5A11", Side.UNKNOWN),
+        ("5A11/BD71.4", Side.UNKNOWN),
+    ],
+)
+def test_a_cluster_of_icd_11_is_read_code_by_code(content: Content, code: str, side: Side) -> None:
+    record = read(content, condition({"system": f"{ICD11}|2024-01", "code": code}))
+    assert [(one.cause, one.side) for one in record.diagnoses] == [("dvt", side)]
+    assert [one.kind for one in record.unread] == [UnreadKind.SYSTEM]
+
+
+@pytest.mark.parametrize("code", ["I80", "I82", "I82.-", "I80.-"])
+@pytest.mark.parametrize("system", [WHO, CM, GM, AM])
+def test_a_group_that_holds_a_clot_is_not_passed_over(content: Content, system: str, code: str) -> None:
+    record = read(content, condition({"system": system, "code": code}))
+    assert not record.diagnoses
+    assert [(one.kind, one.keys) for one in record.unread] == [(UnreadKind.SYSTEM, ("dvt",))]
+
+
+@pytest.mark.parametrize("code", ["I80.8", "I82.0", "M25", "E11", "I81"])
+def test_a_group_that_holds_none_is_of_no_concern(content: Content, code: str) -> None:
+    assert not read(content, condition({"system": GM, "code": code})).unread
+
+
+@pytest.mark.parametrize("system", [WHO, CM, GM, AM])
+def test_phlebitis_of_a_deep_vein_of_the_leg_is_a_clot_in_every_edition(content: Content, system: str) -> None:
+    for code in ("I80.1", "I80.2"):
+        assert [one.cause for one in read(content, condition({"system": system, "code": code})).diagnoses] == ["dvt"]
+
+
+def test_a_code_of_ours_under_an_address_of_hl7_that_is_not_listed(content: Content) -> None:
+    record = read(content, condition({"system": "http://terminology.hl7.org/CodeSystem/snomedct", "code": DVT_CODE}))
+    assert [(one.kind, one.keys) for one in record.unread] == [(UnreadKind.SYSTEM, ("dvt",))]
+    other = read(content, condition({"system": "http://terminology.hl7.org/CodeSystem/other", "code": "laboratory"}))
+    assert not other.unread
 
 
 # --- dates of pregnancy ---

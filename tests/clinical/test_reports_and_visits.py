@@ -245,3 +245,53 @@ def test_nothing_of_ours_and_somebody_elses(content: Content, kind: str) -> None
 def test_types_that_cannot_state_a_finding_of_the_patient(content: Content, kind: str) -> None:
     """A family's thrombosis is not the patient's (evidence F.5)."""
     assert state_of(content, {"resourceType": kind, "id": "f", "condition": [{"code": CLOT}]}) is RowState.NO_CONCERN
+
+
+# --- what a visit, an order or a scan says beside a complaint
+
+STATES = [
+    ((SNOMED, "77386006"), "pregnancy"),
+    ((ICD10CM, "O80"), "postpartum_6w"),
+    ((SNOMED, "11466000"), "postpartum_6w"),
+]
+
+
+@pytest.mark.parametrize(("code", "key"), STATES)
+@pytest.mark.parametrize("status", ["arrived", "in-progress", "finished"])
+def test_a_risk_is_stated_by_a_visit_that_has_begun(
+    content: Content, code: tuple[str, str], key: str, status: str
+) -> None:
+    assert key in {fact.key for fact in read(content, visit(concept(code), status=status)).facts}
+
+
+@pytest.mark.parametrize(("code", "key"), STATES)
+def test_a_planned_visit_states_no_birth(content: Content, code: tuple[str, str], key: str) -> None:
+    assert not read(content, visit(concept(code), status="planned")).facts
+
+
+DUPLEX, D_DIMER = concept((LOINC, "39432-0")), concept((LOINC, "48065-7"))
+
+
+@pytest.mark.parametrize("code", [DUPLEX, D_DIMER])
+def test_a_test_for_dvt_whose_reason_is_in_a_system_unknown_is_named(content: Content, code: Resource) -> None:
+    assert "dvt" in named_in_doubt(content, order(code=code, reasonCode=[UNKNOWN]))
+    other = concept((SNOMED, "195967001"))
+    assert not named_in_doubt(content, order(code=code, reasonCode=[other]))
+    assert not named_in_doubt(
+        content, order(code=code, reasonCode=[{**UNKNOWN, "coding": [*UNKNOWN["coding"], *other["coding"]]}])
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"valueString": "see text"}, {"valueCodeableConcept": UNKNOWN}, {"valueBoolean": True}, {"valueInteger": 1}],
+)
+def test_a_scan_whose_answer_is_not_understood_is_named(content: Content, answer: dict[str, Any]) -> None:
+    scan = named("Observation", status="final", code=DUPLEX, effectiveDateTime=days_ago(1), **answer)
+    assert "dvt" in named_in_doubt(content, scan)
+
+
+@pytest.mark.parametrize("answer", [{}, {"valueBoolean": False}])
+def test_a_scan_without_an_answer_or_with_a_no_is_not(content: Content, answer: dict[str, Any]) -> None:
+    scan = named("Observation", status="final", code=DUPLEX, effectiveDateTime=days_ago(1), **answer)
+    assert not named_in_doubt(content, scan)

@@ -297,3 +297,59 @@ def test_a_named_leg_outweighs_words(content: Content) -> None:
     pain = condition({**concept((SNOMED, CALF_PAIN)), "text": "right calf"}, bodySite=[concept((SNOMED, LEFT))])
     record = read(content, pain)
     assert facts(record) == {("pain_calf", "present", "left")}
+
+
+# --- body structures of FHIR R5 ---
+
+
+def structure_r5(*sides: str, **fields: Any) -> Resource:
+    included = [{"structure": concept((SNOMED, CALF)), "laterality": concept((SNOMED, side))} for side in sides]
+    return {
+        "resourceType": "BodyStructure",
+        "id": "r5",
+        "patient": {"reference": "Patient/p"},
+        "includedStructure": included,
+        **fields,
+    }
+
+
+def site_at(reference: str) -> Resource:
+    return {"extension": [extension(BODY_SITE, valueReference={"reference": reference})]}
+
+
+@pytest.mark.parametrize(("side", "expected"), [(SIDE_LEFT, "left"), (SIDE_RIGHT, "right"), (BOTH, "both")])
+def test_a_structure_of_r5_names_the_leg(content: Content, side: str, expected: str) -> None:
+    beside = condition(concept((SNOMED, CALF_PAIN)), bodySite=[site_at("BodyStructure/r5")])
+    record = read(content, beside, structure_r5(side))
+    assert ("pain_calf", "present", expected) in facts(record)
+    assert not record.unread
+    contained = condition(concept((SNOMED, CALF_PAIN)), bodySite=[site_at("#r5")], contained=[structure_r5(side)])
+    record = read(content, contained)
+    assert ("pain_calf", "present", expected) in facts(record)
+    assert not record.unread
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        structure_r5(SIDE_LEFT, SIDE_RIGHT),
+        structure_r5(SIDE_LEFT, excludedStructure=[{"structure": concept((SNOMED, CALF))}]),
+        structure_r5(SIDE_LEFT, modifierExtension=[{"url": "https://example.org/not", "valueBoolean": True}]),
+        structure_r5("399488007"),
+    ],
+    ids=["two", "excluded", "modified", "unknown side"],
+)
+def test_a_structure_of_r5_that_may_mean_something_else_is_told(content: Content, structure: Resource) -> None:
+    pain = condition(concept((SNOMED, CALF_PAIN)), bodySite=[site_at("BodyStructure/r5")])
+    record = read(content, pain, structure)
+    assert ("pain_calf", "present", "unknown") in facts(record)
+    assert [one.kind for one in record.unread] == [UnreadKind.SIDE]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("Calf L", True), ("(R) calf", True), ("l. calf", True), ("l'arrière de la jambe", False), ("below L5", False)],
+)
+def test_a_side_by_its_letter_is_told(content: Content, text: str, told: bool) -> None:
+    pain = condition(concept((SNOMED, CALF_PAIN)), bodySite=[{**concept((SNOMED, CALF)), "text": text}])
+    assert [one.kind for one in read(content, pain).unread] == [UnreadKind.SIDE] * told

@@ -238,7 +238,7 @@ def test_keys_of_the_sites_own_are_read_by_what_they_hold() -> None:
     kinds = ["Patient", "Patient", "Observation", "OperationOutcome", "Encounter", "DiagnosticReport"]
     assert [entry.kind for entry in found.entries] == kinds
     assert found.entries[0].resource == patient
-    assert (found.unused, [part.key for part in found.others]) == (0, [""] * 5)
+    assert (found.unused, [part.key for part in found.others]) == ((), [""] * 5)
     found.check_patient("p")
     found.check("p")
 
@@ -250,10 +250,19 @@ UNUSABLE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("value", UNUSABLE, ids=str)
-def test_keys_of_the_sites_own_that_bring_nothing_are_counted(value: Any) -> None:
+def test_keys_of_the_sites_own_that_bring_nothing_are_named(value: Any) -> None:
     found = gather({"observations": bundle(OBSERVATION), "x": value, "y": None, "z": value})
-    assert found.unused == 2
+    assert found.unused == ("x", "z")
     assert len([entry for entry in found.entries if entry.kind != "Bundle"]) == 1
+
+
+def test_a_name_that_is_no_plain_word_is_not_shown() -> None:
+    names = ("site_scans-2", "Eva Muster", "<b>", "", "a" * 65, "b" * 64, "\u00fc")
+    found = gather({"observations": bundle(OBSERVATION), **dict.fromkeys(names, 7)})
+    hidden = "(name not shown)"
+    assert found.unused == ("site_scans-2", hidden, hidden, hidden, hidden, "b" * 64, hidden)
+    many = gather({f"k{number}": 7 for number in range(30)})
+    assert many.unused == (*(f"k{number}" for number in range(20)), "(and 10 more)")
 
 
 def test_a_key_of_another_kind_is_read_all_the_same() -> None:

@@ -78,9 +78,9 @@ def prefetched_by(ehr: FhirServer, request: HookRequest, plan: Plan) -> dict[str
         address, _, query = filled.partition("?")
         if len(query) > 2000:
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = requests.post(f"{ehr.url}/{address}/_search", f"{query}&_count=500", headers=kind, timeout=10)
+            answer = requests.post(f"{ehr.url}/{address}/_search", query, headers=kind, timeout=10)
         else:
-            answer = requests.get(f"{ehr.url}/{filled}{'&_count=500' if query else ''}", timeout=10)
+            answer = requests.get(f"{ehr.url}/{filled}", timeout=10)
         found[key] = answer.json()
     return found
 

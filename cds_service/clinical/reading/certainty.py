@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse, UseStatus
+from cds_service.clinical.code_uses import CodeUse, UseStatus
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.places import codings, uses_of
 
@@ -42,9 +42,12 @@ _BY_STATUS: Mapping[UseStatus, Certainty] = {
 }
 
 
-def uses_by_certainty(content: Content, concept: Any) -> dict[Certainty, tuple[CodeUse, ...]]:
-    """What the codes of ``concept`` mean, by how certain that is; always at least one group, which may be empty."""
-    marked = _marked(concept)
+def uses_by_certainty(content: Content, concept: Any, whole: Any = None) -> dict[Certainty, tuple[CodeUse, ...]]:
+    """What the codes of ``concept`` mean, by how certain that is; always at least one group, which may be empty.
+
+    ``whole``: the resource it stands in, on which some records put the mark.
+    """
+    marked = _marked(concept, whole)
     found: dict[Certainty, list[CodeUse]] = {}
     for use in uses_of(content, concept):
         own = _BY_STATUS.get(use.status, Certainty.PRESENT)
@@ -54,21 +57,33 @@ def uses_by_certainty(content: Content, concept: Any) -> dict[Certainty, tuple[C
     return {certainty: tuple(uses) for certainty, uses in found.items()} or {marked: ()}
 
 
-def _marked(concept: Any) -> Certainty:
-    """The one mark on its codings; PRESENT where there is none, UNKNOWN where it is none of the list, or several."""
+def _marked(concept: Any, whole: Any) -> Certainty:
+    """The one mark on its codings, itself or ``whole``; PRESENT where there is none, UNKNOWN where it is not clear."""
+    codings_in = (concept.coding if concept is not None else None) or ()
     marks = set()
-    for coding in (concept.coding if concept is not None else None) or ():
-        for extension in coding.extension or ():
+    for element in (*codings_in, concept, whole):
+        for extension in getattr(element, "extension", None) or ():
             if _NAME in str(extension.url or "").lower().replace("-", ""):
-                value = extension.valueCoding
-                code = value.code if value is not None else extension.valueCode
-                marks.add(_MARKS.get(str(code or "").strip().upper(), Certainty.UNKNOWN))
+                marks.add(_MARKS.get(_letter(extension), Certainty.UNKNOWN))
     if not marks:
         return Certainty.PRESENT
     return marks.pop() if len(marks) == 1 else Certainty.UNKNOWN
 
 
-def only_partly_known(content: Content, concept: Any) -> str:
+def _letter(extension: Any) -> str:
+    value = extension.valueCoding
+    listed = extension.valueCodeableConcept.coding if extension.valueCodeableConcept is not None else None
+    if value is None and listed and len(listed) == 1:
+        value = listed[0]
+    code = value.code if value is not None else extension.valueCode
+    return str(code or "").strip().upper()
+
+
+def may_say_more(content: Content, concept: Any) -> str:
     """Why a concept whose codes are ours may not be understood as a whole; empty if it is."""
-    known = [content.knows_system(system) for system, code in codings(concept) if content.uses(system, code)]
-    return "is coded in a system that this service knows in part only" if known and not any(known) else ""
+    ours = [(system, code) for system, code in codings(concept) if content.uses(system, code)]
+    if not ours or any(content.is_whole(system, code) for system, code in ours):
+        return ""
+    if not any(system.strip() for system, _ in ours):
+        return "has a code without its system"
+    return "is coded in a system that this service knows in part only"

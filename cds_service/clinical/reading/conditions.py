@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT
-from cds_service.clinical.reading.certainty import Certainty, only_partly_known, uses_by_certainty
+from cds_service.clinical.reading.certainty import Certainty, may_say_more, uses_by_certainty
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
@@ -71,7 +71,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         past=_is_over(model, name, findings),
         reasoned=_is_reasoned(model),
     )
-    by_certainty = uses_by_certainty(content, model.code)
+    by_certainty = uses_by_certainty(content, model.code, model)
     if Certainty.UNKNOWN in by_certainty:
         reason = "says how certain it is in a way that this service does not know"
         findings.report(name, [Trouble(UnreadKind.STATUS, reason, _about(content, model.code))])
@@ -79,7 +79,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         one = _as_certain(replace(said, uses=uses), certainty)
         _read_findings(one, findings)
         _read_diagnoses(one, findings)
-    if reason := only_partly_known(content, model.code):
+    if reason := may_say_more(content, model.code):
         findings.report(name, [Trouble(UnreadKind.SYSTEM, reason, _about(content, model.code))])
 
 

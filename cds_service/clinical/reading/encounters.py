@@ -15,6 +15,8 @@ from cds_service.clinical.record import Side, Status, When
 
 _STATED = frozenset({"symptom", "sign", "history"})
 """Kinds of findings that a reason can state: what a visit is for is not a result."""
+_BEGUN = frozenset({"arrived", "triaged", "in-progress", "onleave", "finished"})
+"""Statuses of a visit that has begun. Before it, a birth or an operation that is its reason is still to come."""
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
@@ -28,7 +30,8 @@ def read(model: Any, name: str, findings: Findings) -> None:
         uses = uses_of(content, concept)
         place = place_of(content, [concept], in_code=True)
         held = meant(content, uses, place, answered=False)
-        stated = [use for use in held if content.findings[use.key].kind in _STATED]
+        kinds = _STATED | {"risk"} if model.status in _BEGUN else _STATED
+        stated = [use for use in held if content.findings[use.key].kind in kinds]
         if len(stated) < len(held):
             findings.set_aside.append("Encounter reason that states no finding")
         statements, troubles = state(content, stated, place, Status.PRESENT)

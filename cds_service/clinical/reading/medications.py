@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings

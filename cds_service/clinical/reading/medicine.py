@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.whose import Owners, local_name
@@ -168,7 +168,7 @@ def identify(content: Content, medicine: Medicine) -> Identity:
 
 
 def _identity(content: Content, concept: Any, words: Iterable[str] = ()) -> Identity:
-    if _is_told_apart(content, concept):
+    if _is_told_apart(content, concept) or any(content.is_other(system, code) for system, code in _codings(concept)):
         return Identity.OTHER
     texts = [*words, *_texts(concept)]
     if any(content.formulary.findings_named_in(text) for text in texts):
@@ -179,7 +179,7 @@ def _identity(content: Content, concept: Any, words: Iterable[str] = ()) -> Iden
     if any(content.formulary.is_class(system, code) for system, code in codings):
         return Identity.OTHER
     has_words = any(letter.isalpha() for text in texts for letter in text)
-    is_known = any(content.formulary.knows(system) for system, _ in codings)
+    is_known = any(content.formulary.knows(system) or content.is_mapped(system) for system, _ in codings)
     return Identity.OTHER if has_words and is_known else Identity.UNKNOWN
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content, Measure
 from cds_service.clinical.names import DVT
 from cds_service.clinical.reading import pregnancy
@@ -177,6 +177,9 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     if part.valueCodeableConcept is not None and _read_value_finding(context, part, source):
         return
     _read_causes(context, part, source, uses, answered=answered)
+    if answered and _is_test_for_dvt(content, uses) and _status(context, part) is not Status.ABSENT:
+        findings.report(source, [Trouble(UnreadKind.VALUE, _NO_ANSWER, (DVT,))])
+        return
     findings.report(source, lost_place(uses, held, context.place))
     if measures and not held:
         _read_result(context, part, source, measures)
@@ -193,6 +196,11 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
         findings.report(source, [Trouble(UnreadKind.VALUE, _NO_ANSWER, _keys(held))])
         return
     _add(context, held, status, source)
+
+
+def _is_test_for_dvt(content: Content, uses: list[CodeUse]) -> bool:
+    """Whether the code means nothing but a test of the DVT pathway, which says nothing by itself: a duplex scan."""
+    return bool(uses) and all(use.kind == "order" and use.key in content.pathway.orders for use in uses)
 
 
 def _has_value(part: Any) -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 from cds_service.clinical.names import DVT, SUSPECTED_DVT
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place, uses_of
-from cds_service.clinical.reading.statements import Statement, lost_side
-from cds_service.clinical.record import PlacedOrder, Side, Status, When
+from cds_service.clinical.reading.places import Place, codings, uses_of
+from cds_service.clinical.reading.statements import Statement, Trouble, lost_side
+from cds_service.clinical.record import PlacedOrder, Side, Status, UnreadKind, When
 
 _PLACED = frozenset({"active", "on-hold", "completed"})
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
@@ -43,6 +43,17 @@ def read(model: Any, name: str, findings: Findings) -> None:
             PlacedOrder(order, side, model.status == "active", model.status == "completed", when, name, reasons)
         )
     _read_suspicion(model, name, place, when, findings)
+    if not found.keys().isdisjoint(content.pathway.orders) and not reasons:
+        _tell_unknown_reason(model, name, findings)
+
+
+def _tell_unknown_reason(model: Any, name: str, findings: Findings) -> None:
+    """A test for DVT whose reason is in a system that is not known: it may be the suspicion of one."""
+    content = findings.content
+    listed = [list(codings(concept)) for concept in model.reasonCode or ()]
+    if any(one and not any(content.identifies(system, code) for system, code in one) for one in listed):
+        reason = "has a reason in a coding system that this service does not know"
+        findings.report(name, [Trouble(UnreadKind.SYSTEM, reason, (DVT,))])
 
 
 def _read_suspicion(model: Any, name: str, place: Place, when: When | None, findings: Findings) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import SIDE_ONLY
 from cds_service.clinical.record import Side
@@ -29,6 +29,8 @@ høyre vasen oikea
 _SIDE_WORDS = frozenset(_LEFT_RIGHT_BOTH.split())
 """Words that name a side: a net that tells of a side in words only, never a proof of which."""
 _WORD = re.compile(r"[^\W\d_]+")
+_LETTER = re.compile(r"\b[lr]\b(?!['\u2019])", re.IGNORECASE)
+"""L or R alone; not the French article, and not in L5."""
 _IN_WORDS = "names a side in words only"
 _UNKNOWN_SITE = "its body site, which may name the leg, is not one this service knows"
 _UNKNOWN_SIDE = "states a side in a way that this service does not know"
@@ -247,9 +249,13 @@ class Places:
 
 def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool) -> str:
     """Why ``concepts``, which name no leg that is understood, may name one all the same."""
-    if any(not _SIDE_WORDS.isdisjoint(_WORD.findall(text.lower())) for one in concepts for text in _texts(one)):
+    if any(_names_side(text) for one in concepts for text in _texts(one)):
         return _IN_WORDS
     return _UNKNOWN_SITE if not in_code and any(True for _ in concepts) and not any(True for _ in uses) else ""
+
+
+def _names_side(text: str) -> bool:
+    return not _SIDE_WORDS.isdisjoint(_WORD.findall(text.lower())) or bool(_LETTER.search(text))
 
 
 def _texts(concept: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.names import POST_PARTUM, PREGNANCY
 from cds_service.clinical.reading.dates import day_of
 from cds_service.clinical.reading.findings import Findings

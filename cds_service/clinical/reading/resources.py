@@ -26,11 +26,12 @@ from fhir.resources.R4B.procedure import Procedure
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.heads import MANY_CATEGORIES
 from cds_service.clinical.reading.kinds import kind_of
 from cds_service.clinical.reading.ordinary import ordinary
+from cds_service.clinical.reading.structure_shapes import in_shape_of_r4
 
 MODELS: Mapping[str, Any] = {
     "Patient": Patient,
@@ -167,7 +168,7 @@ def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     inside = raw.get("contained")
     if not isinstance(inside, list):
         return raw
-    kept = [one for one in inside if kind_of(one) in _CONTAINED]
+    kept = [in_shape_of_r4(one) for one in inside if kind_of(one) in _CONTAINED]
     return {**raw, "contained": kept} if kept else {key: value for key, value in raw.items() if key != "contained"}
 
 

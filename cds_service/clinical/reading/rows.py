@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import ANTICOAGULANT, DVT, SUSPECTED_DVT
 from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.code_index import CodeUse
+from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.places import Place, uses_of
 from cds_service.clinical.record import Side, Status, UnreadKind

@@ -7,6 +7,7 @@ from typing import Any
 
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.resources import Unreadable, build
+from cds_service.clinical.reading.structure_shapes import in_shape_of_r4
 from cds_service.clinical.reading.whose import Owners, local_name
 
 
@@ -25,6 +26,6 @@ class Structures:
         if entry is None:
             return None
         try:
-            return build(entry.resource)[0]
+            return build(in_shape_of_r4(entry.resource))[0]
         except Unreadable:
             return None
