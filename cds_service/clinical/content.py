@@ -12,11 +12,12 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.codes import Code, SystemName, why_malformed
+from cds_service.clinical.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.recognition import Recogniser, names_in
@@ -26,8 +27,6 @@ from cds_service.clinical.weighing import Weighing
 from cds_service.clinical.word_net import Context, Rule, WordNet
 from cds_service.ground.plain_text import is_plain_url, plain
 
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-FigureStatus = Literal["seen", "recalled", "adapted", "expert", "article"]
 Indicator = Literal["critical", "warning", "info"]
 Speed = Literal["now", "same_day", "days", "two_weeks"]
 Priority = Literal["routine", "urgent", "asap", "stat"]
@@ -49,12 +48,6 @@ def _is_web_address(url: str) -> str:
 
 
 CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
-PlainText = Annotated[str, AfterValidator(plain)]
-"""Shown as it is in places without Markdown: official displays may hold brackets."""
-
-
-class Content_(BaseModel):  # noqa: N801 - base of all content models, never used alone
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Citation(Content_):
@@ -63,14 +56,7 @@ class Citation(Content_):
     text: PlainText = Field(min_length=5)
     url: Annotated[str, AfterValidator(_is_web_address)] = ""
     read: Literal["yes", "part", "no"]
-
-
-class Figure(Content_):
-    """A number of days, its source and how far it can be trusted."""
-
-    days: int = Field(ge=1, le=36_500)
-    source: Key
-    status: FigureStatus
+    what: PlainText = ""
 
 
 class CodeEntry(Content_):
@@ -167,25 +153,6 @@ class Finding(Content_):
     absence_ignored: bool = False
     note: str = ""
     codes: tuple[CodeEntry, ...] = ()
-
-
-class Weight(Content_):
-    """How one finding bears on one cause: likelihood ratios with the source and status of each."""
-
-    finding: Key
-    confirms: bool = False
-    lr_present: float | None = Field(default=None, gt=0, le=100)
-    lr_absent: float = Field(gt=0, le=10)
-    source: Key
-    status_present: FigureStatus
-    status_absent: FigureStatus
-
-    @model_validator(mode="after")
-    def either(self) -> Self:
-        """A finding either confirms the cause or carries a likelihood ratio."""
-        if self.confirms == (self.lr_present is not None):
-            raise ValueError("give either `confirms = true` or `lr_present`")
-        return self
 
 
 class Prior(Content_):

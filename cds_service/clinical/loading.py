@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from cds_service.clinical import code_tables, loading_words, medicine_names, needed, numbers
+from cds_service.clinical import code_tables, figures, loading_words, medicine_names, needed, numbers
 from cds_service.clinical import content as c
 from cds_service.clinical import local_codes as against_shipped
 from cds_service.clinical.code_index import UseKind
@@ -43,7 +43,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 def known_keys() -> frozenset[str]:
     """Every key that any content file may use."""
-    models = [m for m in vars(c).values() if isinstance(m, type) and issubclass(m, c.Content_)]
+    named = (*vars(c).values(), *vars(figures).values())
+    models = [m for m in named if isinstance(m, type) and issubclass(m, figures.Content_)]
     return frozenset(name for model in models for name in model.model_fields)
 
 

@@ -19,7 +19,7 @@ SIGNED = "signed.toml"
 SEEN = "seen"
 _STATUSES = ("status", "status_present", "status_absent")
 _OF_WEIGHTS = {"lr_present": ("status_present",), "lr_absent": ("status_absent",)}
-_NAMING = ("finding", "number", "ucum", "code", "about", "source")
+_NAMING = ("finding", "number", "ucum", "code", "of", "about", "source")
 _LONGEST = 60
 _HEADER = """\
 # The values whose status is "seen", as they were when they were last signed. Written by `knee-cds check --sign`;

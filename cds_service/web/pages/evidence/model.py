@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cds_service import __version__
-from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Figure, Pathway, RedFlag
+from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Pathway, RedFlag
+from cds_service.clinical.figures import Figure
 from cds_service.clinical.names import AGE_UNDER_18, DVT, DVT_RULE, DVT_SUSPECTED, EXPERT, RUPTURED_CYST_KNOWN
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
 from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of

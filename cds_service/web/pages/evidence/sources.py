@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.content import Content, FigureStatus
+from cds_service.clinical.content import Content
+from cds_service.clinical.figures import FigureStatus
 from cds_service.clinical.names import EXPERT
 from cds_service.hooks.wording import cut
 
@@ -15,6 +16,7 @@ STATUS_WORDS: dict[FigureStatus, str] = {
     "recalled": "from memory of the source, not checked",
     "adapted": "adapted from the source",
     "expert": "expert choice, no study",
+    "policy": "set on purpose, whatever a study would give",
     "article": "from the article this content started with",
 }
 _READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
