@@ -77,6 +77,13 @@ def test_every_number_of_a_cause_stands_there_with_its_status(server: Server, ke
             continue
         assert float(row["present"]["value"]) == weight.lr_present
         assert row["present"]["status"] == weight.status_present
+        assert (row["read"] or {}).get("population", "") == weight.population
+        if weight.studies:
+            assert f"Read: {weight.studies.words}, in {weight.population}." in seen
+        if weight.basis:
+            assert weight.basis in seen
+        for one in weight.ci:
+            assert f"{one.low:g} to {one.high:g}" in seen
     assert f"Before any finding (prior): {cause.prior.value:g}" in seen
 
 
@@ -152,6 +159,15 @@ def test_a_rule_in_words() -> None:
     assert {part.words for part in second.parts if part.words} == {CONTENT.findings["knee_effusion"].name}
     [either] = [part for part in second.parts if part.parts]
     assert {part.words for part in either.parts} == {CONTENT.name("fever"), CONTENT.name("rigors_chills")}
+
+
+def test_intervals_in_words(server: Server) -> None:
+    """As the sources print them: a ratio, one that the weight was made from, and a percentage."""
+    dvt, ligament = words(server.get("/evidence/dvt")), words(server.get("/evidence/ligament_sprain"))
+    assert "Interval: if present 1.48 to 2.19." in dvt
+    assert "Interval: if present 1.45 (1.25 to 1.69)." in dvt
+    assert "Interval: sensitivity 81 (73 to 87) percent; specificity 85 (73 to 92) percent." in ligament
+    assert "read: secondary text with the figures" in dvt
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def source_view(content: Content, key: str) -> SourceView:
     citation = content.citations[key]
     # The year may stand in the text, else in the name that the content gives the source.
     years = _YEAR.findall(citation.text) or _YEAR.findall(re.sub(r"[a-z_]+", " ", key))
-    return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, _READ_WORDS[citation.read])
+    read = _READ_WORDS[citation.read] + (f": {citation.what}" if citation.what else "")
+    return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, read)
 
 
 def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:
