@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 from cds_service.clinical.code_index import CodeIndex, CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.codes import Code, SystemName, why_malformed
+from cds_service.clinical.decisions import Decision
 from cds_service.clinical.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
@@ -530,6 +531,7 @@ class Content:
     problem_words: Mapping[str, ProblemWords]
     word_contexts: Mapping[str, WordContext]
     words: tuple[Word, ...]
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
