@@ -50,6 +50,7 @@ def _head(content: Content, tried: Tried) -> Iterator[str]:
     yield f"2. Look at the {matter} figures of part 2 that change a headline, and through the rest."
     yield "3. Where you choose otherwise, change the value at the place that is named, then run `knee-cds check`,"
     yield "   `knee-cds review` and `make test`. What needs another rule goes to the developers."
+    yield "   An alternative that changes no card of the examples may still matter: no example depends on it, no more."
     yield "4. Sign: your name and role under `[review]`, `by`, of each cause that you have read."
 
 
@@ -124,9 +125,13 @@ def _figures(content: Content, tried: Tried) -> Iterator[str]:
     yield ""
     yield "### Without which at most the text below a headline would"
     yield ""
-    for cause, title in sorted(((key, one.title) for key, one in content.causes.items()), key=lambda one: one[1].lower()):
+    for cause, title in sorted(
+        ((key, one.title) for key, one in content.causes.items()), key=lambda one: one[1].lower()
+    ):
         others = [
-            one for one, changed in tried.left_out if one.cause == cause and not any(each.heads_differ for each in changed)
+            one
+            for one, changed in tried.left_out
+            if one.cause == cause and not any(each.heads_differ for each in changed)
         ]
         if others:
             yield f"- **{title}**: {'; '.join(_named(content, one) for one in others)}."
@@ -167,7 +172,13 @@ def _levels(levels: Sequence[str]) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else f"{value}" if len(f"{value}") <= _LONG_VALUE else "the words there"
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else f"{value}"
+        if len(f"{value}") <= _LONG_VALUE
+        else "the words there"
+    )
 
 
 def _sentence(words: str) -> str:

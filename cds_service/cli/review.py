@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.text import Text
 
@@ -11,7 +9,7 @@ from cds_service.cli.check import EXAMPLES
 from cds_service.cli.open_page import Tried, page
 from cds_service.cli.trying import Changed, Examples, without
 from cds_service.clinical.content import Content
-from cds_service.clinical.decisions import Alternative
+from cds_service.clinical.decisions import OPEN_PAGE, Alternative
 from cds_service.clinical.loading import load, parsed
 from cds_service.clinical.places import value_at
 from cds_service.clinical.unstudied import Chosen, chosen_weights
@@ -19,8 +17,6 @@ from cds_service.ground.errors import WrongSetting
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service
-
-OPEN_PAGE = "OPEN.md"
 
 
 def run(settings: Settings) -> None:
@@ -41,7 +37,7 @@ def written(settings: Settings) -> str:
     if not folder.is_dir():
         raise WrongSetting(f"The example patients are needed to try alternatives: there is no folder {folder}.")
     # A site's own codes and clients are no part of what the project's clinicians decide.
-    service = Service.of(Settings(cards=settings.cards, pathway=settings.pathway))
+    service = Service.of(settings.model_copy(update={"local_codes": None, "clients": None}))
     content = service.content
     examples = Examples(service, folder)
     files = parsed(read_texts(settings.cards))

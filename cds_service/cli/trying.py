@@ -106,15 +106,16 @@ def _shown(cards: tuple[Card, ...]) -> Shown:
     offered = [tuple(one.label for one in card.suggestions or ()) for card in cards]
     return Shown(
         heads,
-        tuple((card.indicator, card.summary, card.detail or "", *labels) for card, labels in zip(cards, offered, strict=True)),
+        tuple(
+            (card.indicator, card.summary, card.detail or "", *labels)
+            for card, labels in zip(cards, offered, strict=True)
+        ),
     )
 
 
 def without(content: Content, cause: str, finding: str, sides: Mapping[str, float]) -> Content:
     """``content`` with other ratios of one finding for one cause. ``sides``: ``lr_present``, ``lr_absent``."""
     changed = content.causes[cause]
-    supports = tuple(
-        one.model_copy(update=dict(sides)) if one.finding == finding else one for one in changed.supports
-    )
+    supports = tuple(one.model_copy(update=dict(sides)) if one.finding == finding else one for one in changed.supports)
     causes = {**content.causes, cause: changed.model_copy(update={"supports": supports})}
     return replace(content, causes=causes)

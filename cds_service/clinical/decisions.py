@@ -8,6 +8,9 @@ from pydantic import Field
 
 from cds_service.clinical.figures import Content_, FigureStatus, Key, PlainText
 
+OPEN_PAGE = "OPEN.md"
+"""The open points with what each alternative would change, beside the content; `knee-cds review` writes it."""
+
 Area = Literal["dvt", "emergency", "urgent", "differential", "limits"]
 """What a decision is about, the most dangerous first."""
 

@@ -208,9 +208,7 @@ class _Loader:
         self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
         self._check_about(about)
-        self.problems += loading_decisions.problems(self.read, open_points, trying=bool(self.changes))
-        for key, point in open_points.items():
-            self._check_sources(OPEN, point, key)
+        self._check_decisions(open_points)
         self._check_local(local_codes)
         if (c.Pathway, self.pathway_key) not in self.files:
             self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
@@ -345,6 +343,11 @@ class _Loader:
             self._known("about.toml", "health_status", key, c.Finding)
         if about.revised < about.released:
             self.complain("about.toml", "revised", "lies before `released`")
+
+    def _check_decisions(self, points: Mapping[str, Decision]) -> None:
+        for key, point in points.items():
+            self._check_sources(OPEN, point, key)
+        self.problems += loading_decisions.problems(self.read, points, trying=bool(self.changes))
 
     def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
         for local in local_codes:

@@ -13,7 +13,7 @@ _ABSENT = object()
 
 
 def problems(files: Files, points: Mapping[str, Decision], *, trying: bool) -> Iterator[Problem]:
-    """Places of ``files`` (as TOML has them) that hold nothing, pathways that are not there, and alternatives that are none.
+    """Places of ``files`` that hold nothing, pathways that are not there, and alternatives that are none.
 
     ``trying``: the content is judged by an alternative, which then is what stands.
     """
@@ -25,7 +25,9 @@ def problems(files: Files, points: Mapping[str, Decision], *, trying: bool) -> I
         for where in (*point.at, *(change for one in point.alternatives for change in one.changes)):
             value = _standing(files, where)
             if value is _ABSENT:
-                yield Problem(OPEN, key, f"{where.file} holds nothing at `{where.place}`", "name it as `--against` does")
+                yield Problem(
+                    OPEN, key, f"{where.file} holds nothing at `{where.place}`", "name it as `--against` does"
+                )
             elif isinstance(where, Change) and value == where.value and not trying:
                 yield Problem(OPEN, key, f"`{where.place}` of an alternative is what stands now", "leave it out")
 

@@ -62,5 +62,7 @@ def chosen_limits(content: Content) -> list[str]:
             figure = getattr(part, key)
             if isinstance(figure, Figure) and figure.status in _CHOSEN:
                 limits.append(f"{name}, {key}: {figure.days} days")
-    limits += [f"rule {key} as a whole: {one.card.title}" for key, one in content.red_flags.items() if one.status in _CHOSEN]
+    limits += [
+        f"rule {key} as a whole: {one.card.title}" for key, one in content.red_flags.items() if one.status in _CHOSEN
+    ]
     return limits

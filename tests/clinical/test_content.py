@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from cds_service.cli.evaluate import judge
 from cds_service.clinical import content as models
-from cds_service.clinical import figures
+from cds_service.clinical import decisions, figures
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
@@ -201,7 +201,7 @@ def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
 ROOTS: tuple[type[BaseModel], ...] = (
     models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate,
     models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
-    models.SystemEntry, models.ProblemWords, models.WordContext,
+    models.SystemEntry, models.ProblemWords, models.WordContext, decisions.Decision,
 )  # fmt: skip
 
 
@@ -252,13 +252,13 @@ def content_models(*modules: ModuleType) -> set[type[BaseModel]]:
 
 def test_the_manual_explains_every_key() -> None:
     manual = (CARDS / "README.md").read_text(encoding="utf-8")
-    assert reachable(ROOTS) == content_models(models, figures)
+    assert reachable(ROOTS) == content_models(models, figures, decisions)
     assert unexplained(ROOTS, manual) == []
 
 
 def test_the_manual_explains_no_key_that_is_gone() -> None:
     manual = (CARDS / "README.md").read_text(encoding="utf-8")
-    fields = {model.__name__: set(model.model_fields) for model in content_models(models, figures)}
+    fields = {model.__name__: set(model.model_fields) for model in content_models(models, figures, decisions)}
     assert explained(manual) == fields
 
 

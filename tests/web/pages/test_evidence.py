@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html import escape, unescape
+from pathlib import Path
 
 import pytest
 import requests
@@ -14,7 +16,7 @@ from cds_service.hooks.examples import as_request
 from cds_service.web.pages.evidence.explorer import explorer_of, shade_of
 from cds_service.web.pages.evidence.model import evidence_of, logic_of
 from cds_service.web.pages.evidence.sources import source_view
-from tests.conftest import Server, bundle, shipped_service, stories, texts_without_codes
+from tests.conftest import Server, bundle, run_server, shipped_service, stories, texts_without_codes
 
 CONTENT = shipped_service().content
 KEYS = [*CONTENT.red_flags, *CONTENT.causes, "unread", "gap"]
@@ -219,3 +221,28 @@ def test_what_a_site_declares_is_told() -> None:
     assert found is not None
     assert found.attributes[4].value == "used in an example"
     assert found.review_words == "reviewed by Dr A. Example"
+
+
+def test_what_is_open_is_the_page_of_the_content(server: Server) -> None:
+    page = server.get("/evidence/open")
+    assert page.status_code == 200
+    seen = words(page)
+    for one in CONTENT.decisions.values():
+        assert one.title in seen
+        assert one.stands in seen
+    assert "Not up to date" not in seen
+    assert "Part 2: figures without a study" in seen
+    assert 'href="/evidence/open"' in server.get("/evidence").text
+    assert 'href="/evidence/open"' in server.get("/evidence/dvt").text
+
+
+def test_what_is_open_says_when_it_is_of_other_content_or_not_there(tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    shutil.copytree(Settings().cards, folder)
+    about = folder / "about.toml"
+    about.write_text(about.read_text(encoding="utf-8").replace("None declared.", "A grant."), encoding="utf-8")
+    for other in run_server(Settings(cards=folder)):
+        assert "Not up to date" in words(other.get("/evidence/open"))
+    (folder / "OPEN.md").unlink()
+    for other in run_server(Settings(cards=folder)):
+        assert "Nobody has written this list" in words(other.get("/evidence/open"))
