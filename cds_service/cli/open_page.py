@@ -50,7 +50,7 @@ def _head(content: Content, tried: Tried) -> Iterator[str]:
     yield f"2. Look at the {matter} figures of part 2 that change a headline, and through the rest."
     yield "3. Where you choose otherwise, change the value at the place that is named, then run `knee-cds check`,"
     yield "   `knee-cds review` and `make test`. What needs another rule goes to the developers."
-    yield "   An alternative that changes no card of the examples may still matter: no example depends on it, no more."
+    yield "   An alternative that changes no card may still matter: no example depends on it, that is all it says."
     yield "4. Sign: your name and role under `[review]`, `by`, of each cause that you have read."
 
 
@@ -168,7 +168,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _levels(levels: Sequence[str]) -> str:
-    return " and ".join(levels) or "no card"
+    return " + ".join(levels) or "no card"
 
 
 def _value(value: Any) -> str:

@@ -162,7 +162,7 @@ def test_words_for_what_changes() -> None:
     assert effect_words([], 9) == "Changes no card of the 9 examples."
     assert effect_words([Changed("p", none, info), Changed("q", info, urgent)], 9) == (
         "Changes the cards of 2 of 9 examples. Other level in 2: p (no card becomes info), "
-        "q (info becomes critical and info)."
+        "q (info becomes critical + info)."
     )
     assert effect_words([Changed("p", info, other), Changed("q", info, text)], 9) == (
         "Changes the cards of 2 of 9 examples. Other headline in 1: p. Other text below the headline in 1."

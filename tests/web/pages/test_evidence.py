@@ -81,7 +81,7 @@ def test_every_number_of_a_cause_stands_there_with_its_status(server: Server, ke
         assert row["present"]["status"] == weight.status_present
         assert (row["read"] or {}).get("population", "") == weight.population
         if weight.studies:
-            assert f"Read: {weight.studies.words}, in {weight.population}." in seen
+            assert f"Read: {weight.studies.words} ({weight.population})." in seen
         if weight.basis:
             assert weight.basis in seen
         for one in weight.ci:
