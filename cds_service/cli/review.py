@@ -37,7 +37,9 @@ def written(settings: Settings) -> str:
     if not folder.is_dir():
         raise WrongSetting(f"The example patients are needed to try alternatives: there is no folder {folder}.")
     # A site's own codes and clients are no part of what the project's clinicians decide.
-    service = Service.of(settings.model_copy(update={"local_codes": None, "clients": None}))
+    service = Service.of(
+        settings.model_copy(update={"local_codes": None, "clients": None, "card_layout": "differential"})
+    )
     content = service.content
     examples = Examples(service, folder)
     files = parsed(read_texts(settings.cards))
