@@ -394,7 +394,7 @@ class ProblemWords(Content_):
 
     named: tuple[Annotated[tuple[Key, ...], Field(min_length=1)], ...] = ()
     unless: tuple[Key, ...] = ()
-    instead: dict[Key, Key] = {}
+    instead: dict[Key, Key] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
