@@ -14,8 +14,7 @@ from cds_service.clinical.content import Content
 from cds_service.clinical.figures import Studies, Weight
 from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
-from tests.conftest import ROOT
+from tests.conftest import texts_without_codes
 
 _TABLE = (Path(__file__).parent / "revised_figures.tsv").read_text(encoding="utf-8")
 DECIDED = list(csv.DictReader(_TABLE.splitlines(), delimiter="\t"))
@@ -116,7 +115,7 @@ def test_counts_repeat_the_words(key: str, count: int) -> None:
 
 
 def test_the_loader_names_the_interval_that_is_wrong() -> None:
-    texts = dict(read_texts(ROOT / "cards"))
+    texts = texts_without_codes()
     old = 'ci = [{ of = "lr_present", low = 1.48, high = 2.19 }]'
     assert old in texts["causes/dvt.toml"]
     texts["causes/dvt.toml"] = texts["causes/dvt.toml"].replace(old, old.replace("1.48", "1.88"))
