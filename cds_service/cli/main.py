@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, settings_page
+from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, review, settings_page
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.field_errors import words
@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     what_for.add_argument("--sign", action="store_true", help="keep the values marked as seen as the signed ones")
     content.set_defaults(run=_check)
+
+    still_open = commands.add_parser("review", help="write what a clinician has to decide and sign into cards/OPEN.md")
+    still_open.set_defaults(run=_review)
 
     own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
     own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
@@ -177,6 +180,11 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
 
 def _check(options: argparse.Namespace, settings: Settings) -> int:
     check.run(settings, against=options.against, sign=options.sign)
+    return OK
+
+
+def _review(_: argparse.Namespace, settings: Settings) -> int:
+    review.run(settings)
     return OK
 
 

@@ -14,12 +14,14 @@ from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cds_service.clinical.code_index import CodeIndex
 from cds_service.clinical.code_tables import CodeTable
 from cds_service.clinical.code_uses import CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
 from cds_service.clinical.codes import Code, SystemName, why_malformed
+from cds_service.clinical.decisions import Decision
+from cds_service.clinical.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.recognition import Recogniser, names_in
@@ -29,8 +31,6 @@ from cds_service.clinical.weighing import Weighing
 from cds_service.clinical.word_net import Context, Rule, WordNet
 from cds_service.ground.plain_text import is_plain_url, plain
 
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-FigureStatus = Literal["seen", "recalled", "adapted", "expert", "article"]
 Indicator = Literal["critical", "warning", "info"]
 Speed = Literal["now", "same_day", "days", "two_weeks"]
 Priority = Literal["routine", "urgent", "asap", "stat"]
@@ -52,12 +52,6 @@ def _is_web_address(url: str) -> str:
 
 
 CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
-PlainText = Annotated[str, AfterValidator(plain)]
-"""Shown as it is in places without Markdown: official displays may hold brackets."""
-
-
-class Content_(BaseModel):  # noqa: N801 - base of all content models, never used alone
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Citation(Content_):
@@ -66,14 +60,7 @@ class Citation(Content_):
     text: PlainText = Field(min_length=5)
     url: Annotated[str, AfterValidator(_is_web_address)] = ""
     read: Literal["yes", "part", "no"]
-
-
-class Figure(Content_):
-    """A number of days, its source and how far it can be trusted."""
-
-    days: int = Field(ge=1, le=36_500)
-    source: Key
-    status: FigureStatus
+    what: PlainText = ""
 
 
 class CodeEntry(Content_):
@@ -172,25 +159,6 @@ class Finding(Content_):
     absence_ignored: bool = False
     note: str = ""
     codes: tuple[CodeEntry, ...] = ()
-
-
-class Weight(Content_):
-    """How one finding bears on one cause: likelihood ratios with the source and status of each."""
-
-    finding: Key
-    confirms: bool = False
-    lr_present: float | None = Field(default=None, gt=0, le=100)
-    lr_absent: float = Field(gt=0, le=10)
-    source: Key
-    status_present: FigureStatus
-    status_absent: FigureStatus
-
-    @model_validator(mode="after")
-    def either(self) -> Self:
-        """A finding either confirms the cause or carries a likelihood ratio."""
-        if self.confirms == (self.lr_present is not None):
-            raise ValueError("give either `confirms = true` or `lr_present`")
-        return self
 
 
 class Prior(Content_):
@@ -431,7 +399,7 @@ class ProblemWords(Content_):
 
     named: tuple[Annotated[tuple[Key, ...], Field(min_length=1)], ...] = ()
     unless: tuple[Key, ...] = ()
-    instead: dict[Key, Key] = {}
+    instead: dict[Key, Key] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
@@ -585,6 +553,7 @@ class Content:
     problem_words: Mapping[str, ProblemWords]
     word_contexts: Mapping[str, WordContext]
     words: tuple[Word, ...]
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()

@@ -9,21 +9,32 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from cds_service.clinical import code_tables, loading_words, medicine_names, needed, numbers
+from cds_service.clinical import (
+    code_tables,
+    decisions,
+    figures,
+    loading_decisions,
+    loading_words,
+    medicine_names,
+    needed,
+    numbers,
+)
 from cds_service.clinical import content as c
 from cds_service.clinical import local_codes as against_shipped
 from cds_service.clinical.code_uses import UseKind
+from cds_service.clinical.decisions import Change, Decision
 from cds_service.clinical.loading_systems import SYSTEMS_FILE, systems_of
 from cds_service.clinical.loading_words import CONTEXTS_FILE, RULES_FILE, WORDS_TABLE
 from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.names import VIRTUAL_TERMS
-from cds_service.clinical.signed import SIGNED, Files
+from cds_service.clinical.places import set_at
+from cds_service.clinical.signed import OPEN, SIGNED, Files
 from cds_service.clinical.systems import Systems
 from cds_service.clinical.vocabulary import Word
 from cds_service.ground.errors import ContentError, Problem
@@ -35,7 +46,7 @@ _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
     "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, RULES_FILE,
-    CONTEXTS_FILE, WORDS_TABLE,
+    CONTEXTS_FILE, WORDS_TABLE, OPEN,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -43,13 +54,17 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 def known_keys() -> frozenset[str]:
     """Every key that any content file may use."""
-    models = [m for m in vars(c).values() if isinstance(m, type) and issubclass(m, c.Content_)]
+    named = (*vars(c).values(), *vars(figures).values(), *vars(decisions).values())
+    models = [m for m in named if isinstance(m, type) and issubclass(m, figures.Content_)]
     return frozenset(name for model in models for name in model.model_fields)
 
 
 class _Loader:
-    def __init__(self, texts: Mapping[str, str], pathway: str) -> None:
+    def __init__(self, texts: Mapping[str, str], pathway: str, changes: Sequence[Change]) -> None:
         self.texts = texts
+        self.changes = changes
+        self.read: dict[str, dict[str, Any]] = {}
+        """Each file as TOML has it, with what is tried in its place."""
         self.pathway_key = pathway
         self.problems: list[Problem] = []
         self.files: dict[tuple[type[BaseModel], str], str] = {}
@@ -62,13 +77,19 @@ class _Loader:
     def toml(self, name: str) -> dict[str, Any] | None:
         """The parsed file; None if it is missing, empty or broken, which is then already complained of."""
         try:
-            if data := tomllib.loads(self.texts[name]):
-                return data
-            self.complain(name, "", "this file is empty", "restore it from the last release, or delete it")
+            data = tomllib.loads(self.texts[name])
         except KeyError:
             self.complain(name, "", "this file is missing", "restore it from the last release")
         except tomllib.TOMLDecodeError as error:
             self.complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
+        else:
+            for change in self.changes:
+                if change.file == name:
+                    set_at(data, change.place, change.value)
+            self.read[name] = data
+            if data:
+                return data
+            self.complain(name, "", "this file is empty", "restore it from the last release, or delete it")
         return None
 
     def model(self, kind: type[_Model], name: str, data: Any, prefix: str = "") -> _Model | None:
@@ -151,6 +172,7 @@ class _Loader:
         answers = self.single(c.Answers, "vocabulary/answers.toml")
         reasoning = self.single(c.Reasoning, "reasoning.toml")
         about = self.single(c.About, "about.toml")
+        open_points = self.table(Decision, OPEN)
         local_codes = self.local(local_text)
         entries = self.table(c.SystemEntry, SYSTEMS_FILE)
         systems, problems = systems_of(entries, frozenset(key for of, key in self.files if of is c.SystemEntry))
@@ -188,6 +210,7 @@ class _Loader:
         self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
         self._check_about(about)
+        self._check_decisions(open_points)
         self._check_local(local_codes)
         if (c.Pathway, self.pathway_key) not in self.files:
             self.complain(f"dvt/{self.pathway_key}.toml", "", "the chosen DVT pathway is missing")
@@ -214,6 +237,7 @@ class _Loader:
             problem_words=problem_words,
             word_contexts=word_contexts,
             words=words,
+            decisions=open_points,
             tables=tables,
             medicine_names=names,
         )
@@ -322,6 +346,11 @@ class _Loader:
         if about.revised < about.released:
             self.complain("about.toml", "revised", "lies before `released`")
 
+    def _check_decisions(self, points: Mapping[str, Decision]) -> None:
+        for key, point in points.items():
+            self._check_sources(OPEN, point, key)
+        self.problems += loading_decisions.problems(self.read, points, trying=bool(self.changes))
+
     def _check_local(self, local_codes: tuple[c.LocalCode, ...]) -> None:
         for local in local_codes:
             if local.finding is not None:
@@ -385,14 +414,18 @@ def _digest(texts: Mapping[str, str], local_text: str | None) -> str:
     return digest.hexdigest()[:12]
 
 
-def load(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> c.Content:
+def load(
+    texts: Mapping[str, str], pathway: str, local_text: str | None = None, changes: Sequence[Change] = ()
+) -> c.Content:
     """The content in ``texts`` (relative path -> TOML), judged by DVT pathway ``pathway``.
+
+    ``changes``: values that are tried instead of those in the files; they must be at places that are there.
 
     Raises:
         ContentError: with every mistake of every file.
     """
     judged = {name: text for name, text in texts.items() if name != SIGNED}
-    return _Loader(judged, pathway).build(local_text)
+    return _Loader(judged, pathway, changes).build(local_text)
 
 
 def parsed(texts: Mapping[str, str]) -> Files:

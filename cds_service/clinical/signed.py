@@ -11,15 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cds_service.clinical.places import named
 from cds_service.ground.errors import Problem
 
 SIGNED = "signed.toml"
 """The machine-written file of signed values. It is no content: nothing is judged by it."""
 
+OPEN = "decisions.toml"
+"""What is still to be decided is nothing that could be signed."""
+
 SEEN = "seen"
 _STATUSES = ("status", "status_present", "status_absent")
 _OF_WEIGHTS = {"lr_present": ("status_present",), "lr_absent": ("status_absent",)}
-_NAMING = ("finding", "number", "ucum", "code", "about", "source")
 _LONGEST = 60
 _HEADER = """\
 # The values whose status is "seen", as they were when they were last signed. Written by `knee-cds check --sign`;
@@ -85,7 +88,7 @@ def _walk(table: Mapping[str, Any], place: str, around: tuple[str, str]) -> Iter
         if isinstance(value, dict):
             yield from _walk(value, inner, own)
         elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-            for name, one in _named(value):
+            for name, one in named(value):
                 yield from _walk(one, f"{inner}.{name}", own)
         else:
             status = _status(table, _OF_WEIGHTS[key]) if key in _OF_WEIGHTS else own[0]
@@ -96,15 +99,6 @@ def _status(table: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     """``seen`` if any of the statuses is; else the first."""
     found = [str(table[key]) for key in keys if key in table]
     return SEEN if SEEN in found else next(iter(found), "")
-
-
-def _named(rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each row with what names it, so that a row put in between moves no other; else with its number."""
-    for key in _NAMING:
-        names = [str(row.get(key)) for row in rows]
-        if all(key in row for row in rows) and len(set(names)) == len(rows):
-            return iter(zip(names, rows, strict=True))
-    return ((str(number), row) for number, row in enumerate(rows))
 
 
 def differences(old: Files, new: Files) -> Iterator[Difference]:
@@ -139,7 +133,7 @@ def _kept(value: Any) -> Any:
 def written(files: Files) -> str:
     """The file of signed values for ``files``."""
     parts = [_HEADER]
-    for file in sorted(files.keys() - {SIGNED}):
+    for file in sorted(files.keys() - {SIGNED, OPEN}):
         rows = [
             f"{json.dumps(place)} = {json.dumps(_kept(value.value), ensure_ascii=False)}"
             for place, value in values_of(files[file]).items()
@@ -157,7 +151,7 @@ def warnings(files: Files) -> Iterator[Problem]:
         words = "is not there, so a changed value that was read in its source cannot be told"
         yield Problem(SIGNED, "", words, "restore it from the last release")
         return
-    for file in sorted({*files, *signed} - {SIGNED}):
+    for file in sorted({*files, *signed} - {SIGNED, OPEN}):
         now, then = values_of(files.get(file, {})), signed.get(file, {})
         seen = [place for place, value in now.items() if value.is_seen]
         for place in dict.fromkeys((*then, *seen)):

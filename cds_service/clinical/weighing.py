@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cds_service.clinical.content import Cause, Finding, Weight
+    from cds_service.clinical.content import Cause, Finding
+    from cds_service.clinical.figures import Weight
 
 _EXAMINABLE = frozenset({"symptom", "sign", "test", "history"})
 

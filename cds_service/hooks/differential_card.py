@@ -151,7 +151,7 @@ def strength(content: Content, log_lr: float) -> str:
 def _star(cause: Cause, part: Contribution) -> str:
     weight = next(weight for weight in cause.supports if weight.finding == part.finding)
     status = weight.status_absent if part.fact.status is Status.ABSENT else weight.status_present
-    return "*" if status == "expert" else ""
+    return "*" if status in ("expert", "policy") else ""
 
 
 def step_line(content: Content, one: RankedCause) -> str:

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from cds_service.clinical.decisions import OPEN_PAGE
 from cds_service.ground.errors import KneeCdsError
 from cds_service.ground.logs import get_log
 from cds_service.ground.settings import Settings
@@ -23,6 +24,8 @@ class Running:
     def __init__(self, settings: Settings, service: Service, entrance: Entrance) -> None:
         self.service = service
         self.refused_at: datetime | None = None
+        self.open_points = _open_points(settings)
+        """What is open for a clinician, in Markdown; empty if nobody has written it."""
         self._settings = settings
         self._entrance = entrance
         self._reloads: set[asyncio.Task[bool]] = set()
@@ -31,6 +34,7 @@ class Running:
         """Load the content and the clients file anew; if anything is wrong with them, all stays as it was."""
         try:
             fresh = await asyncio.to_thread(Service.of, self._settings)
+            open_points = await asyncio.to_thread(_open_points, self._settings)
             self._entrance.use(fresh.clients)
         except (KneeCdsError, OSError) as error:
             self.refused_at = datetime.now(UTC)
@@ -42,7 +46,7 @@ class Running:
                 log.error("reload_problem", file=one.file, place=one.place, message=one.message)
             return False
         was, self.service = self.service.content.version, fresh
-        self.refused_at = None
+        self.refused_at, self.open_points = None, open_points
         log.warning("reloaded", was=was, content=fresh.content.version)
         return True
 
@@ -57,3 +61,8 @@ class Running:
         task = asyncio.get_running_loop().create_task(self.reload())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
+
+
+def _open_points(settings: Settings) -> str:
+    path = settings.cards / OPEN_PAGE
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -41,12 +41,18 @@ def test_explorer(server: Server, page: Page, look: Look) -> None:
     assert first_paint_bytes(page, f"{server.url}/evidence/explorer") < FIRST_PAINT_BYTES
     look(page, "explorer", ("wide",))
     row = page.get_by_role("row", name="Calf swelling", exact=False).first
-    expect(row).to_contain_text("1.45")
+    expect(row.get_by_text("4", exact=True)).to_be_visible()
     page.get_by_label("if absent").check()
     expect(row.get_by_text("0.67", exact=True)).to_be_visible()
-    expect(row.get_by_text("1.45", exact=True)).to_be_hidden()
+    expect(row.get_by_text("4", exact=True)).to_be_hidden()
     page.get_by_label("Cause", exact=True).select_option(label="Septic arthritis")
     expect(page.get_by_role("columnheader")).to_have_count(2)
     page.get_by_label("Findings", exact=True).select_option(label="Laboratory")
     expect(page.get_by_role("status")).to_have_text("2 findings")
     look(page, "explorer-one-cause", ("panel", "narrow"))
+
+
+def test_what_is_open(server: Server, page: Page, look: Look) -> None:
+    assert first_paint_bytes(page, f"{server.url}/evidence/open") < FIRST_PAINT_BYTES
+    expect(page.get_by_role("heading", level=1)).to_have_text("Open for a clinician")
+    look(page, "open", ("wide", "narrow"))

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from cds_service.cli.evaluate import judge
 from cds_service.clinical import content as models
+from cds_service.clinical import decisions, figures
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
@@ -25,7 +26,7 @@ from tests.conftest import EXAMPLES, NOW, ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
 PATHWAYS = ("uk_ng158", "us_ash2018")
-STATUSES = {"seen", "recalled", "adapted", "expert", "article"}
+STATUSES = {"seen", "recalled", "adapted", "expert", "policy", "article"}
 SELF_TEST = "homans_or_selftest_positive"
 CLAIMS: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "seed_claims.toml").read_text(encoding="utf-8"),
@@ -82,7 +83,7 @@ def test_actions_name_only_claims_that_exist(content: Content) -> None:
 
 def test_counts(content: Content) -> None:
     assert len(content.causes) == 33
-    assert sum(not finding.general for finding in content.findings.values()) == 161
+    assert sum(not finding.general for finding in content.findings.values()) == 162
     assert sorted(content.red_flags) == [f"RF{number:02d}" for number in range(1, 19)]
 
 
@@ -128,11 +129,11 @@ def test_every_figure_cites_a_source_and_says_how_far_to_trust_it(pathway: str) 
 
 
 def test_models_that_hold_figures_demand_a_source_and_a_status() -> None:
-    figures = (
-        models.Figure, models.Weight, models.Prior, models.Measure, models.RedFlag, models.Action, models.Pathway,
+    demanding = (
+        figures.Figure, figures.Weight, models.Prior, models.Measure, models.RedFlag, models.Action, models.Pathway,
         models.Reasoning, models.Derived, models.AgeFinding,
     )  # fmt: skip
-    for model in figures:
+    for model in demanding:
         assert model.model_fields["source"].is_required(), model
         statuses = [field for name, field in model.model_fields.items() if name.startswith("status")]
         assert statuses
@@ -200,7 +201,7 @@ def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
 ROOTS: tuple[type[BaseModel], ...] = (
     models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate,
     models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
-    models.SystemEntry, models.ProblemWords, models.WordContext,
+    models.SystemEntry, models.ProblemWords, models.WordContext, decisions.Decision,
 )  # fmt: skip
 
 
@@ -244,29 +245,29 @@ def unexplained(roots: tuple[type[BaseModel], ...], manual: str) -> list[str]:
     )
 
 
-def content_models(module: ModuleType) -> set[type[BaseModel]]:
-    kinds = {kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, models.Content_)}
-    return {kind for kind in kinds if kind is not models.Content_}
+def content_models(*modules: ModuleType) -> set[type[BaseModel]]:
+    named = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+    return {kind for kind in named if issubclass(kind, figures.Content_) and kind is not figures.Content_}
 
 
 def test_the_manual_explains_every_key() -> None:
     manual = (CARDS / "README.md").read_text(encoding="utf-8")
-    assert reachable(ROOTS) == content_models(models)
+    assert reachable(ROOTS) == content_models(models, figures, decisions)
     assert unexplained(ROOTS, manual) == []
 
 
 def test_the_manual_explains_no_key_that_is_gone() -> None:
     manual = (CARDS / "README.md").read_text(encoding="utf-8")
-    fields = {model.__name__: set(model.model_fields) for model in content_models(models)}
+    fields = {model.__name__: set(model.model_fields) for model in content_models(models, figures, decisions)}
     assert explained(manual) == fields
 
 
-class _Inner(models.Content_):
+class _Inner(figures.Content_):
     depth: int
     colour: str
 
 
-class _Outer(models.Content_):
+class _Outer(figures.Content_):
     title: str
     inner: tuple[_Inner, ...] = ()
     chosen: _Inner | None = None
@@ -290,7 +291,7 @@ def test_a_key_missing_from_the_manual_is_noticed() -> None:
 
 def test_the_manual_explains_every_status_and_every_folder() -> None:
     manual = (CARDS / "README.md").read_text(encoding="utf-8")
-    for status in get_args(models.FigureStatus):
+    for status in get_args(figures.FigureStatus):
         assert f"| `{status}` |" in manual
     for path in CARDS.iterdir():
         if path.name != "README.md":

@@ -40,9 +40,12 @@ OTHER_MEANINGS = {
     ("hooks/wording.py", "leg"): "what a finding belongs to: leg or body",
     ("clinical/loading.py", "dvt"): "the folder of the pathways",
     ("hooks/differential_card.py", "expert"): "the status of a figure",
+    ("clinical/unstudied.py", "expert"): "the status of a figure",
+    ("clinical/unstudied.py", "article"): "the status of a figure",
     ("web/pages/evidence/sources.py", "expert"): "the status of a figure",
     ("web/pages/evidence/sources.py", "article"): "the status of a figure",
     # Keys of formats.
+    ("cli/open_page.py", "dvt"): "what a decision is about",
     ("cli/report.py", "dvt"): "a key of the report",
     ("web/pages/sandbox/patients.py", "dvt"): "a key, and a group, of the examples' stories",
     ("hooks/red_flag_card.py", "knee"): "the start of a card's topic",
@@ -183,7 +186,9 @@ def renamed(texts: dict[str, str], key: str) -> dict[str, str]:
     """The content with a key renamed wherever it stands, file names included: it agrees with itself."""
     new = f"{key[:2]}99" if key.startswith("RF") else f"{key}_new"
     word = re.compile(rf"(?<!\w){key}(?!\w)")
-    heading = re.compile(rf'^\[{key}\]|"{key}"|(?<=\t){key}(?=\t)', re.MULTILINE)
+    # Also a part of a place, such as "supports.fever.lr_present".
+    inside = rf'(?<=[".]){key}(?=\.\w+")|(?<=[".]){key}(?=\.dvt\.)'
+    heading = re.compile(rf'^\[{key}\]|"{key}"|(?<=\t){key}(?=\t)|{inside}', re.MULTILINE)
     found = {}
     for name, text in texts.items():
         path = PurePosixPath(name)

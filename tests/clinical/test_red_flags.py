@@ -21,9 +21,15 @@ SATISFIED: dict[str, tuple[tuple[str, ...], ...]] = {
     "RF05": (
         ("popliteal_mass_pulsatile", "cold_pale_foot"),
         ("known_aneurysm", "foot_pulse_absent"),
+        ("known_popliteal_aneurysm", "foot_pulse_absent"),
         ("us_popliteal_aneurysm", "foot_numb_weak"),
     ),
-    "RF06": (("popliteal_mass_pulsatile",), ("swelling_behind_knee", "known_aneurysm"), ("us_popliteal_aneurysm",)),
+    "RF06": (
+        ("popliteal_mass_pulsatile",),
+        ("swelling_behind_knee", "known_aneurysm"),
+        ("swelling_behind_knee", "known_popliteal_aneurysm"),
+        ("us_popliteal_aneurysm",),
+    ),
     "RF07": (
         ("hot_red_joint",),
         ("fever", "knee_effusion"),
@@ -108,6 +114,17 @@ def test_the_other_leg_never_satisfies(content: Content, rule: str, keys: tuple[
     shown = [observation(key, site=RIGHT if content.findings[key].side == "leg" else None, ago=0) for key in keys]
     assessment = judged(content, observation("pain_behind_knee", site=LEFT), *shown)
     assert not [flag for flag in assessment.urgent if flag.rule == rule and flag.side == "left"]
+
+
+@pytest.mark.parametrize("code", ["48273005", "15649301000119103"])
+def test_a_popliteal_aneurysm_of_the_other_leg_speaks_for_one_in_this(content: Content, code: str) -> None:
+    """About half are in both legs: coded for the right leg, it counts for a lump behind the left knee."""
+    known = condition(concept((SNOMED, code)), bodySite=[concept((SNOMED, RIGHT))])
+    here = [observation(key, site=LEFT) for key in ("pain_behind_knee", "swelling_behind_knee")]
+    assessment = judged(content, *here, known)
+    assert [(flag.rule, flag.side.value) for flag in assessment.urgent] == [("RF06", "left")]
+    (one,) = [one for one in assessment.differential if one.cause == "popliteal_aneurysm"]
+    assert "known_popliteal_aneurysm" in [part.finding for part in one.contributions]
 
 
 def test_every_rule_has_its_cases(content: Content) -> None:

@@ -28,6 +28,7 @@ OPERATIONS = {
     ("get", "/evidence"),
     ("get", "/evidence.json"),
     ("get", "/evidence/explorer"),
+    ("get", "/evidence/open"),
     ("get", "/evidence/{key}"),
     ("get", "/evidence/{key}.json"),
     ("get", "/fhir/CodeSystem/finding"),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html import escape, unescape
+from pathlib import Path
 
 import pytest
 import requests
 
 from cds_service.clinical.content import Content
 from cds_service.clinical.loading import load
+from cds_service.ground.settings import Settings
 from cds_service.hooks.examples import as_request
 from cds_service.web.pages.evidence.explorer import explorer_of, shade_of
 from cds_service.web.pages.evidence.model import evidence_of, logic_of
 from cds_service.web.pages.evidence.sources import source_view
-from tests.conftest import Server, bundle, shipped_service, stories, texts_without_codes
+from tests.conftest import Server, bundle, run_server, shipped_service, stories, texts_without_codes
 
 CONTENT = shipped_service().content
 KEYS = [*CONTENT.red_flags, *CONTENT.causes, "unread", "gap"]
@@ -77,6 +80,13 @@ def test_every_number_of_a_cause_stands_there_with_its_status(server: Server, ke
             continue
         assert float(row["present"]["value"]) == weight.lr_present
         assert row["present"]["status"] == weight.status_present
+        assert (row["read"] or {}).get("population", "") == weight.population
+        if weight.studies:
+            assert f"Read: {weight.studies.words} ({weight.population})." in seen
+        if weight.basis:
+            assert weight.basis in seen
+        for one in weight.ci:
+            assert f"{one.low:g} to {one.high:g}" in seen
     assert f"Before any finding (prior): {cause.prior.value:g}" in seen
 
 
@@ -154,6 +164,15 @@ def test_a_rule_in_words() -> None:
     assert {part.words for part in either.parts} == {CONTENT.name("fever"), CONTENT.name("rigors_chills")}
 
 
+def test_intervals_in_words(server: Server) -> None:
+    """As the sources print them: a ratio, one that the weight was made from, and a percentage."""
+    dvt, ligament = words(server.get("/evidence/dvt")), words(server.get("/evidence/ligament_sprain"))
+    assert "Interval: if present 1.48 to 2.19." in dvt
+    assert "Interval: if present 1.45 (1.25 to 1.69)." in dvt
+    assert "Interval: sensitivity 81 (73 to 87) percent; specificity 85 (73 to 92) percent." in ligament
+    assert "read: secondary text with the figures" in dvt
+
+
 @pytest.mark.parametrize(
     ("key", "years"),
     [
@@ -203,3 +222,28 @@ def test_what_a_site_declares_is_told() -> None:
     assert found is not None
     assert found.attributes[4].value == "used in an example"
     assert found.review_words == "reviewed by Dr A. Example"
+
+
+def test_what_is_open_is_the_page_of_the_content(server: Server) -> None:
+    page = server.get("/evidence/open")
+    assert page.status_code == 200
+    seen = words(page)
+    for one in CONTENT.decisions.values():
+        assert one.title in seen
+        assert one.stands in seen
+    assert "Not up to date" not in seen
+    assert "Part 2: figures without a study" in seen
+    assert 'href="/evidence/open"' in server.get("/evidence").text
+    assert 'href="/evidence/open"' in server.get("/evidence/dvt").text
+
+
+def test_what_is_open_says_when_it_is_of_other_content_or_not_there(tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    shutil.copytree(Settings().cards, folder)
+    about = folder / "about.toml"
+    about.write_text(about.read_text(encoding="utf-8").replace("None declared.", "A grant."), encoding="utf-8")
+    for other in run_server(Settings(cards=folder)):
+        assert "Not up to date" in words(other.get("/evidence/open"))
+    (folder / "OPEN.md").unlink()
+    for other in run_server(Settings(cards=folder)):
+        assert "Nobody has written this list" in words(other.get("/evidence/open"))

@@ -150,7 +150,7 @@ def test_pages_hold_no_script_and_take_no_orders(server: Server, page: str) -> N
     assert requests.post(f"{server.url}{page}", data={"side": "left"}, timeout=10).status_code == 405
 
 
-@pytest.mark.parametrize("page", [*PAGES, "/evidence", "/evidence/explorer", "/orders/venous_duplex"])
+@pytest.mark.parametrize("page", [*PAGES, "/evidence", "/evidence/explorer", "/evidence/open", "/orders/venous_duplex"])
 def test_no_page_has_script_or_style_in_it(server: Server, page: str) -> None:
     """Only files of our own; the policy would refuse the rest, and no page counts on it."""
     text = server.get(page).text

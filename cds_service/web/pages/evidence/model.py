@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cds_service import __version__
-from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Figure, Pathway, RedFlag
+from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Pathway, RedFlag
+from cds_service.clinical.figures import Figure
 from cds_service.clinical.names import AGE_UNDER_18, DVT, DVT_RULE, DVT_SUSPECTED, EXPERT, RUPTURED_CYST_KNOWN
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
 from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
+from cds_service.web.pages.evidence.weights import WeightRow, weight_rows
 
 NOT_REVIEWED = "not reviewed by a clinician"
 VIRTUAL_WORDS = {
@@ -42,17 +43,6 @@ class Logic:
     words: str = ""
     kind: Literal["all", "any", ""] = ""
     parts: tuple[Logic, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class WeightRow:
-    """How a finding bears on a cause. Ratios above 1 speak for it; ``confirms``: the finding settles it."""
-
-    finding: str
-    name: str
-    confirms: bool
-    present: Number | None
-    absent: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +107,7 @@ class Evidence:
             "suspicion": asdict(self.suspicion) if self.suspicion else None,
             "do": list(self.do),
             "avoid": list(self.avoid),
-            "weights": [_weight_json(one) for one in self.weights],
+            "weights": [one.as_json() for one in self.weights],
             "pathway": self.pathway.model_dump(mode="json") if self.pathway else None,
             "examples": list(self.examples),
         }
@@ -179,7 +169,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
 
 def _cause(content: Content, key: str, cause: Cause) -> Evidence:
     prior = Number("Before any finding (prior)", f"{cause.prior.value:g}", cause.prior.source, cause.prior.status)
-    rows = tuple(_weight_rows(content, cause))
+    rows = tuple(weight_rows(content, cause))
     ratios = [number for row in rows for number in (row.present, row.absent) if number]
     accuracy = tuple(one for one in content.about.accuracy if one.about == key)
     actions = [content.actions[one] for one in cause.card.actions]
@@ -218,16 +208,6 @@ def _source_words(content: Content, key: str, status: Any) -> str:
     return STATUS_WORDS[status] if key == EXPERT else f"{source_view(content, key).text}; {STATUS_WORDS[status]}"
 
 
-def _weight_rows(content: Content, cause: Cause) -> Iterator[WeightRow]:
-    for weight in cause.supports:
-        name = content.findings[weight.finding].name
-        present = None
-        if weight.lr_present is not None:
-            present = Number(f"{name}, present", f"{weight.lr_present:g}", weight.source, weight.status_present)
-        absent = Number(f"{name}, absent", f"{weight.lr_absent:g}", weight.source, weight.status_absent)
-        yield WeightRow(weight.finding, name, weight.confirms, present, absent)
-
-
 def _suspicion(content: Content) -> Suspicion:
     named = content.findings.values()
     return Suspicion(
@@ -264,13 +244,3 @@ def logic_of(content: Content, when: Condition) -> Logic:
 
 def _logic_json(logic: Logic) -> Any:
     return {logic.kind: [_logic_json(part) for part in logic.parts]} if logic.parts else logic.words
-
-
-def _weight_json(row: WeightRow) -> dict[str, Any]:
-    return {
-        "finding": row.finding,
-        "name": row.name,
-        "confirms": row.confirms,
-        "present": row.present.as_json() if row.present else None,
-        "absent": row.absent.as_json(),
-    }

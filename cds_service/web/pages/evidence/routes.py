@@ -20,7 +20,7 @@ from cds_service.web.running import Running
 
 
 def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
-    """The index, the explorer, and a page for each rule and cause."""
+    """The index, the explorer, what is open for a clinician, and a page for each rule and cause."""
 
     @app.get("/evidence", response_class=HTMLResponse, responses=errors())
     async def index() -> Response:
@@ -48,6 +48,12 @@ def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
     @app.get("/evidence/explorer", response_class=HTMLResponse, responses=errors())
     async def explorer() -> Response:
         return pages.page("explorer.html", explorer=explorer_of(running.service.content))
+
+    @app.get("/evidence/open", response_class=HTMLResponse, responses=errors())
+    async def still_open() -> Response:
+        content, text = running.service.content, running.open_points
+        # The page says for which content it was written; a site may have changed its copy since.
+        return pages.page("open.html", text=text, content=content, current=f"content {content.version} " in text)
 
     @app.get("/evidence/{key}.json", responses=errors(404))
     async def one_json(key: str) -> Response:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.content import Content, FigureStatus
+from cds_service.clinical.content import Content
+from cds_service.clinical.figures import FigureStatus
 from cds_service.clinical.names import EXPERT
 from cds_service.hooks.wording import cut
 
@@ -15,6 +16,7 @@ STATUS_WORDS: dict[FigureStatus, str] = {
     "recalled": "from memory of the source, not checked",
     "adapted": "adapted from the source",
     "expert": "expert choice, no study",
+    "policy": "set on purpose, whatever a study would give",
     "article": "from the article this content started with",
 }
 _READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
@@ -65,7 +67,8 @@ def source_view(content: Content, key: str) -> SourceView:
     citation = content.citations[key]
     # The year may stand in the text, else in the name that the content gives the source.
     years = _YEAR.findall(citation.text) or _YEAR.findall(re.sub(r"[a-z_]+", " ", key))
-    return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, _READ_WORDS[citation.read])
+    read = _READ_WORDS[citation.read] + (f": {citation.what}" if citation.what else "")
+    return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, read)
 
 
 def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:

@@ -1,0 +1,185 @@
+"""The words of ``OPEN.md``: what a clinician has to decide and sign, short and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from cds_service.cli.trying import Changed
+from cds_service.clinical.content import Content
+from cds_service.clinical.decisions import Alternative, Area, Decision
+from cds_service.clinical.names import EXPERT
+from cds_service.clinical.unstudied import Chosen, chosen_limits, chosen_priors, chosen_spans
+
+AREA_WORDS: dict[Area, str] = {
+    "dvt": "Suspected DVT",
+    "emergency": "Emergencies",
+    "urgent": "Other urgent rules",
+    "differential": "The differential",
+    "limits": "How often a card shows",
+}
+_MOST_NAMES = 4
+_LONG_VALUE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Everything that was tried. ``decided``: (decision, number of the alternative) -> what changes."""
+
+    examples: int
+    decided: Mapping[tuple[str, int], list[Changed]]
+    left_out: Sequence[tuple[Chosen, list[Changed]]]
+
+
+def page(content: Content, tried: Tried, standing: Mapping[tuple[str, str], Any]) -> str:
+    """The whole page. ``standing``: the values that decisions name, by file and place."""
+    return "\n".join([*_head(content, tried), *_decisions(content, tried, standing), *_figures(content, tried)]) + "\n"
+
+
+def _head(content: Content, tried: Tried) -> Iterator[str]:
+    matter = sum(any(one.heads_differ for one in changed) for _, changed in tried.left_out)
+    yield "# Open for a clinician"
+    yield ""
+    yield (
+        f"Written by `knee-cds review` from content {content.version} ({content.pathway.title}) and {tried.examples} "
+        "invented patients; never edited by hand. **No clinician has signed any of it.**"
+    )
+    yield ""
+    yield f"1. Decide the {len(content.decisions)} points of part 1; the most dangerous stand first."
+    yield f"2. Look at the {matter} figures of part 2 that change a headline, and through the rest."
+    yield "3. Where you choose otherwise, change the value at the place that is named, then run `knee-cds check`,"
+    yield "   `knee-cds review` and `make test`. What needs another rule goes to the developers."
+    yield "   An alternative that changes no card may still matter: no example depends on it, that is all it says."
+    yield "4. Sign: your name and role under `[review]`, `by`, of each cause that you have read."
+
+
+def _decisions(content: Content, tried: Tried, standing: Mapping[tuple[str, str], Any]) -> Iterator[str]:
+    yield ""
+    yield "## Part 1: decisions"
+    number = 0
+    for area in get_args(Area):
+        points = [(key, one) for key, one in content.decisions.items() if one.area == area]
+        if points:
+            yield ""
+            yield f"### {AREA_WORDS[area]}"
+        for key, one in points:
+            number += 1
+            yield ""
+            yield f"#### {number}. {one.title}"
+            yield ""
+            yield from _decision(content, key, one, tried, standing)
+
+
+def _decision(
+    content: Content, key: str, one: Decision, tried: Tried, standing: Mapping[tuple[str, str], Any]
+) -> Iterator[str]:
+    yield f"- **Now:** {one.stands}"
+    values = [f"`{at.place}` = {_value(standing[at.file, at.place])} in `{at.file}`" for at in one.at]
+    if values:
+        yield f"- **Set by:** {'; '.join(values)}"
+    source = "no publication" if one.source == EXPERT else content.citations[one.source].text
+    yield f"- **Why:** {one.reason} ({source}; {one.status})"
+    for place, alternative in enumerate(one.alternatives):
+        yield f"- **Instead:** {_sentence(alternative.words)} {_effect(alternative, tried, key, place)}"
+    yield "- **Decision and name:**"
+
+
+def _effect(alternative: Alternative, tried: Tried, key: str, place: int) -> str:
+    if not alternative.can_be_tried:
+        return "*Needs another rule; not tried.*"
+    return f"*{effect_words(tried.decided[key, place], tried.examples)}*"
+
+
+def effect_words(changed: Sequence[Changed], total: int) -> str:
+    """What differs in the cards of the examples: levels by name, headlines by name, the rest counted."""
+    if not changed:
+        return f"Changes no card of the {total} examples."
+    levels = [one for one in changed if one.levels_differ]
+    heads = [one for one in changed if one.heads_differ and not one.levels_differ]
+    rest = len(changed) - len(levels) - len(heads)
+    parts = [f"Changes the cards of {len(changed)} of {total} examples."]
+    if levels:
+        named = [f"{one.name} ({_levels(one.before.levels)} becomes {_levels(one.after.levels)})" for one in levels]
+        parts.append(f"Other level in {len(levels)}: {_few(named)}.")
+    if heads:
+        parts.append(f"Other headline in {len(heads)}: {_few([one.name for one in heads])}.")
+    if rest:
+        parts.append(f"Other text below the headline in {rest}.")
+    return " ".join(parts)
+
+
+def _figures(content: Content, tried: Tried) -> Iterator[str]:
+    yield ""
+    yield "## Part 2: figures without a study"
+    yield ""
+    yield "The alternative to each is to leave it out (a ratio of 1). A ratio of 1 says nothing and is not listed."
+    yield ""
+    yield "### Without which a headline of an example would differ"
+    yield ""
+    decisive = [(one, changed) for one, changed in tried.left_out if any(each.heads_differ for each in changed)]
+    decisive.sort(key=lambda pair: (-sum(one.levels_differ for one in pair[1]), -len(pair[1])))
+    for one, changed in decisive:
+        title = content.causes[one.cause].title
+        yield f"- **{title}**: {_named(content, one)}. {_without(changed)}"
+    yield ""
+    yield "### Without which at most the text below a headline would"
+    yield ""
+    for cause, title in sorted(
+        ((key, one.title) for key, one in content.causes.items()), key=lambda one: one[1].lower()
+    ):
+        others = [
+            one
+            for one, changed in tried.left_out
+            if one.cause == cause and not any(each.heads_differ for each in changed)
+        ]
+        if others:
+            yield f"- **{title}**: {'; '.join(_named(content, one) for one in others)}."
+    yield ""
+    yield "### How likely a cause is before any finding"
+    yield ""
+    yield f"{'; '.join(f'{title} {value:g}' for title, value in chosen_priors(content))}."
+    yield ""
+    yield "### How long a finding stays current"
+    yield ""
+    for days, names in chosen_spans(content).items():
+        yield f"- **{days} days**: {'; '.join(names)}."
+    yield ""
+    yield "### Limits, spans and rules"
+    yield ""
+    for limit in chosen_limits(content):
+        yield f"- {limit}"
+
+
+def _without(changed: Sequence[Changed]) -> str:
+    levels = [one.name for one in changed if one.levels_differ]
+    heads = [one.name for one in changed if one.heads_differ and not one.levels_differ]
+    parts = [f"other level: {_few(levels)}"] if levels else []
+    return "; ".join([*parts, *([f"other headline: {_few(heads)}"] if heads else [])]).capitalize() + "."
+
+
+def _named(content: Content, one: Chosen) -> str:
+    return f"{content.findings[one.weight.finding].name}, {one.words()}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _levels(levels: Sequence[str]) -> str:
+    return " + ".join(levels) or "no card"
+
+
+def _value(value: Any) -> str:
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else f"{value}"
+        if len(f"{value}") <= _LONG_VALUE
+        else "the words there"
+    )
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "?")) else f"{words}."

@@ -1,0 +1,78 @@
+"""``knee-cds review``: what is open for a clinician, with what each choice would change, into ``OPEN.md``."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from cds_service.cli.check import EXAMPLES
+from cds_service.cli.open_page import Tried, page
+from cds_service.cli.trying import Changed, Examples, without
+from cds_service.clinical.content import Content
+from cds_service.clinical.decisions import OPEN_PAGE, Alternative
+from cds_service.clinical.loading import load, parsed
+from cds_service.clinical.places import value_at
+from cds_service.clinical.unstudied import Chosen, chosen_weights
+from cds_service.ground.errors import WrongSetting
+from cds_service.ground.files import read_texts
+from cds_service.ground.settings import Settings
+from cds_service.hooks.service import Service
+
+
+def run(settings: Settings) -> None:
+    """Write the page into the folder of the content.
+
+    Raises:
+        ContentError: the content, or the content with an alternative, is wrong.
+        WrongSetting: there are no example patients beside the content.
+    """
+    path = settings.cards / OPEN_PAGE
+    path.write_text(written(settings), encoding="utf-8")
+    Console().print(Text(f"What is open for a clinician stands in {path}."), soft_wrap=True)
+
+
+def written(settings: Settings) -> str:
+    """The page for the content as it is; raises as ``run`` does."""
+    folder = settings.cards.resolve().parent / EXAMPLES
+    if not folder.is_dir():
+        raise WrongSetting(f"The example patients are needed to try alternatives: there is no folder {folder}.")
+    # A site's own codes and clients are no part of what the project's clinicians decide.
+    service = Service.of(
+        settings.model_copy(update={"local_codes": None, "clients": None, "card_layout": "differential"})
+    )
+    content = service.content
+    examples = Examples(service, folder)
+    files = parsed(read_texts(settings.cards))
+    standing = {
+        (at.file, at.place): value_at(files[at.file], at.place) for one in content.decisions.values() for at in one.at
+    }
+    return page(content, Tried(len(examples), _decided(settings, content, examples), _left_out(examples)), standing)
+
+
+def _decided(settings: Settings, content: Content, examples: Examples) -> dict[tuple[str, int], list[Changed]]:
+    texts = read_texts(settings.cards, ".toml", ".tsv")
+
+    def tried(alternative: Alternative) -> list[Changed]:
+        pathway = alternative.pathway or settings.pathway
+        return examples.by_content(load(texts, pathway, changes=alternative.changes))
+
+    return {
+        (key, place): tried(alternative)
+        for key, one in content.decisions.items()
+        for place, alternative in enumerate(one.alternatives)
+        if alternative.can_be_tried
+    }
+
+
+def _left_out(examples: Examples) -> list[tuple[Chosen, list[Changed]]]:
+    content = examples.service.content
+    return [
+        (
+            one,
+            examples.by_weights(
+                without(content, one.cause, one.weight.finding, dict.fromkeys(one.sides, 1.0)),
+                frozenset({one.weight.finding}),
+            ),
+        )
+        for one in chosen_weights(content)
+    ]

@@ -1,0 +1,77 @@
+"""How findings bear on a cause: each weight with its status, and with what was read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cds_service.clinical.content import Cause, Content
+from cds_service.clinical.figures import Interval, Measured, Weight
+from cds_service.web.pages.evidence.sources import Number
+
+MEASURED_WORDS: dict[Measured, str] = {
+    "lr_present": "if present",
+    "lr_absent": "if absent",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "odds_ratio": "odds ratio",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The evidence behind a weight: how much, in whom, which intervals, and how the ratios follow from it."""
+
+    studies: str
+    population: str
+    intervals: tuple[str, ...]
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRow:
+    """How a finding bears on a cause. Ratios above 1 speak for it; ``confirms``: the finding settles it."""
+
+    finding: str
+    name: str
+    confirms: bool
+    present: Number | None
+    absent: Number
+    read: Read | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "finding": self.finding,
+            "name": self.name,
+            "confirms": self.confirms,
+            "present": self.present.as_json() if self.present else None,
+            "absent": self.absent.as_json(),
+            "read": asdict(self.read) if self.read else None,
+        }
+
+
+def weight_rows(content: Content, cause: Cause) -> Iterator[WeightRow]:
+    """Every weight of ``cause``, in the order of its file."""
+    for weight in cause.supports:
+        name = content.findings[weight.finding].name
+        present = None
+        if weight.lr_present is not None:
+            present = Number(f"{name}, present", f"{weight.lr_present:g}", weight.source, weight.status_present)
+        absent = Number(f"{name}, absent", f"{weight.lr_absent:g}", weight.source, weight.status_absent)
+        yield WeightRow(weight.finding, name, weight.confirms, present, absent, _read(weight))
+
+
+def _read(weight: Weight) -> Read | None:
+    if not weight.studies and not weight.basis:
+        return None
+    words = weight.studies.words if weight.studies else ""
+    return Read(words, weight.population, tuple(map(_interval_words, weight.ci)), weight.basis)
+
+
+def _interval_words(one: Interval) -> str:
+    """``if present 1.48 to 2.19``, ``sensitivity 81 (73 to 87) percent``."""
+    percent = " percent" if one.of in ("sensitivity", "specificity") else ""
+    span = f"{one.low:g} to {one.high:g}"
+    return f"{MEASURED_WORDS[one.of]} {span if one.value is None else f'{one.value:g} ({span})'}{percent}"
