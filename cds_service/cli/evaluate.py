@@ -148,7 +148,7 @@ def _say_unusable(error: Exception, place: _Place, lead: str, how: How, tally: T
     if how.as_json:
         _write({**place.keys, "error": said, "input": place.number})
     else:
-        Console(stderr=True).print(Text(f"{lead}: {said}"), style="red")
+        Console(stderr=True).print(Text(f"{lead}: {said}"), style="red", soft_wrap=True)
 
 
 def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card, ...], Assessment]:
