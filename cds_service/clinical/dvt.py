@@ -33,8 +33,10 @@ from cds_service.clinical.names import (
     SELF_TEST,
     SUSPECTED_DVT,
 )
-from cds_service.clinical.record import Diagnosis, Fact, Status
+from cds_service.clinical.record import Diagnosis, Fact, Side, Status
 from cds_service.clinical.red_flags import holds
+
+_NO_COMPLAINT_OF_THE_LEG = ("by_itself", "red_flags", "knee_sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class _Opening:
     fresh: tuple[Fact, ...]
     stale: tuple[Fact, ...]
     risk_road: tuple[Fact, ...]
+    minor_road: tuple[Fact, ...]
     self_test: Fact | None
     coded: Fact | None
     chest: Fact | None
@@ -62,21 +65,21 @@ class _Opening:
     @property
     def _otherwise(self) -> bool:
         others = (self.self_test, self.coded, self.chest, self.untreated)
-        return bool(self.fresh or self.risk_road or any(others))
+        return bool(self.fresh or self.risk_road or self.minor_road or any(others))
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        found = [*self.fresh, *self.stale, *self.risk_road]
+        found = [*self.fresh, *self.stale, *self.risk_road, *self.minor_road]
         found += [one for one in (self.self_test, self.coded, self.chest) if one]
         if isinstance(self.untreated, Fact):
             found.append(self.untreated)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(stated for fact in found for stated in fact.stated))
 
 
 def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     """The verdict on DVT for one leg."""
     pathway = leg.content.pathway
-    pregnant = next((fact for key in (PREGNANCY, POST_PARTUM) if (fact := leg.present(key))), None)
+    pregnant = _pregnant(leg)
     wells = wells_of(leg) if adult and pregnant is None else None
     proof = closing_of(leg, wells, pregnant=pregnant is not None)
     closing = None if leg.doubts.forbid_closing else proof
@@ -97,7 +100,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         emergency=emergency,
         opened_by=opening.facts,
         complaints=opening.complaints,
-        new_pain=bool(opening.new_pain),
+        new_pain=opening.new_pain,
         unresolved=opening.stale,
         wells=wells,
         pregnant=pregnant,
@@ -108,6 +111,8 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         only_stale=opening.only_stale,
         closed_by=closed_by,
         not_closed_by=proof.words if would_close and proof else "",
+        scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
+        soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
         notes=notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else (),
         why_level=why,
     )
@@ -150,7 +155,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
 
     here = [fact for key in leg.recorded() for fact in leg.all_of(key)]
     pains = complaints(content, here, leg.today, pathway.complaint.days)
-    pains = [fact for fact in pains if content.findings[fact.key].complaint not in ("by_itself", "red_flags")]
+    pains = [fact for fact in pains if content.findings[fact.key].complaint not in _NO_COMPLAINT_OF_THE_LEG]
     signs = [
         fact
         for fact in here
@@ -162,10 +167,12 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
     fresh = tuple(fact for fact in signs if in_window(fact, pathway.fresh_sign.days, leg.today))
     renewed = {sign.key for sign in fresh}
     stale = tuple(fact for fact in signs if fact.key not in renewed)
+    places = (*PAIN, "back_of_thigh", "proximal") if _pregnant(leg) else PAIN
     new_pain = [
         fact
         for fact in pains
-        if content.findings[fact.key].complaint in PAIN
+        if content.findings[fact.key].complaint in places
+        and content.findings[fact.key].kind == "symptom"
         and in_window(fact, pathway.new_pain.days, leg.today)
         and unanswered(fact)
     ]
@@ -187,6 +194,7 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
         stale=stale if pains else (),
         # A DVT on record, treated or not, is no smaller risk than a previous one.
         risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
+        minor_road=_minor_road(leg, new_pain),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
         coded=coded if coded and unanswered(coded) else None,
         chest=chest if chest and unanswered(chest) else None,
@@ -197,6 +205,25 @@ def _opening(leg: Leg, closing: Closing | None) -> _Opening:
     if ordered and unanswered(ordered) and (not opening.is_open or opening.only_stale):
         return replace(opening, coded=ordered)
     return opening
+
+
+def _minor_road(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
+    """New pain behind the knee or in the calf of one leg, and a risk that no Wells item asks for (see the switch)."""
+    content = leg.content
+    choice = content.pathway.risk_outside_wells
+    if not choice.opens or not leg.alone or any(leg.present(key) for key in choice.unless):
+        return ()
+    pains = [f for f in new_pain if content.findings[f.key].complaint == "posterior" and f.side is not Side.BOTH]
+    risks = [
+        fact
+        for key in leg.recorded()
+        if content.findings[key].dvt.risk == "minor" and (fact := leg.present(key)) is not None
+    ]
+    return (*pains, *risks) if pains and risks else ()
+
+
+def _pregnant(leg: Leg) -> Fact | None:
+    return next((fact for key in (PREGNANCY, POST_PARTUM) if (fact := leg.present(key))), None)
 
 
 def _coded_suspicion(leg: Leg, *, in_orders: bool) -> Fact | None:
@@ -250,10 +277,36 @@ def _level(
     if opening.only_stale:
         return "warning", "an unresolved sign that is more than two weeks old"
     if not wells.complete and wells.most >= critical_at:
-        scored = any(item.points > 0 for item in wells.scored)
-        if scored or len(fresh_keys) >= 2 or (fresh_keys and _any_risk(leg)):
+        signs = _signs(leg, opening.fresh)
+        scored = any(item.points > 0 and not _is_soft(leg, item.fact) for item in wells.scored)
+        if scored or signs >= 2 or (fresh_keys and _any_risk(leg)):
             return "critical", "Wells score is incomplete and can still reach the likely range"
+    if opening.minor_road and not fresh_keys:
+        return "warning", "new pain and a risk that the Wells score does not ask for"
     return "warning", "Wells score is low, or one soft sign stands alone"
+
+
+def _signs(leg: Leg, fresh: tuple[Fact, ...]) -> int:
+    """How many signs there are: one entry is one sign, and so is what one process shows."""
+    entries: set[str] = set()
+    kinds: set[str] = set()
+    for fact in fresh:
+        kind = leg.content.findings[fact.key].dvt.process or fact.key
+        if fact.source not in entries and kind not in kinds:
+            entries.add(fact.source)
+            kinds.add(kind)
+    return len(kinds)
+
+
+def _is_soft(leg: Leg, fact: Fact | None) -> bool:
+    return fact is not None and leg.content.findings[fact.key].dvt.soft
+
+
+def _is_long_standing(leg: Leg, opening: _Opening) -> bool:
+    """Whether every pain surely began so long ago that no D-dimer helps."""
+    limit = leg.content.pathway.no_d_dimer_after.days
+    pains = [fact for fact in opening.complaints if leg.content.findings[fact.key].kind == "symptom"]
+    return bool(pains) and all(fact.when is not None and (leg.today - fact.when.day).days > limit for fact in pains)
 
 
 def _any_risk(leg: Leg) -> bool:
