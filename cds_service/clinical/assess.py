@@ -28,6 +28,7 @@ from cds_service.clinical.names import (
     NEW_LEG_PAIN,
     ONE_LEG,
     PAEDIATRIC_RULE,
+    PULMONARY_EMBOLISM,
     RUPTURED_CYST,
     RUPTURED_CYST_KNOWN,
     RUPTURED_CYST_SCAN,
@@ -152,11 +153,11 @@ def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlag
     flags = red_flags.fired(leg, virtual_terms(leg, verdict, under_18=under_18), under_18=under_18)
     if under_18:
         flags = _for_a_child(flags, verdict)
-    level = verdict.level or "warning"
+    # An embolism that is thought of now makes the suspicion one act with it.
+    now = verdict.emergency or any(flag.cause == PULMONARY_EMBOLISM and flag.speed == "now" for flag in flags)
+    level = "critical" if now and verdict.suspected else (verdict.level or "warning")
     found = [
-        RedFlagVerdict(f.rule, f.cause, f.side, level, "now" if verdict.emergency else f.speed, f.facts)
-        if f.rule == DVT_RULE
-        else f
+        RedFlagVerdict(f.rule, f.cause, f.side, level, "now" if now else f.speed, f.facts) if f.rule == DVT_RULE else f
         for f in flags
     ]
     return sorted(found, key=urgency_key)

@@ -156,7 +156,7 @@ class _Looking:
         return any(self._is_recent(one, self._days(finding)) for finding in named)
 
     def pain_near_the_hip(self, record: Record) -> bool:
-        """Whether pain of thigh, groin or buttock is recorded: in pregnancy or with a swollen thigh it is a complaint."""
+        """Whether pain of thigh, groin or buttock is recorded: beside a pregnancy, say, it is a complaint."""
         facts = (fact for fact in record.facts if self._content.findings[fact.key].complaint == "proximal")
         limit = self._content.pathway.complaint.days
         return any(

@@ -67,6 +67,10 @@ def _urgent_groups(call: Call) -> list[_Group]:
     for flags in by_cause.values():
         leg = next(leg for leg in call.assessment.legs if leg.side == flags[0].side)
         groups.append((leg, flags, tuple(dict.fromkeys(flag.side for flag in flags))))
+    # A suspected DVT has a card of its own, whatever else there is.
+    place = next((at for at, (_, flags, _) in enumerate(groups) if any(one.cause == DVT for one in flags)), 0)
+    if place >= MOST_CARDS - 1:
+        groups.insert(MOST_CARDS - 2, groups.pop(place))
     return groups
 
 
