@@ -111,7 +111,9 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
     unexplained: tuple[Fact, ...] = ()
     if not (flags or treated or shown_of(ranked) or under_18 or care_plan):
         unexplained = _unexplained(leg, verdict, here)
-    at_prior = differential.at_prior(leg, unexplained, alike=alike) if unexplained else []
+    at_prior: list[RankedCause] = []
+    if unexplained and not verdict.swollen_alike:
+        at_prior = differential.at_prior(leg, unexplained, alike=alike)
     return LegAssessment(
         side=leg.side,
         complaints=tuple(here),
@@ -134,6 +136,8 @@ def _rests_on_artery(content: Content, one: RankedCause) -> bool:
 
 def _unexplained(leg: Leg, verdict: DvtVerdict, here: list[Fact]) -> tuple[Fact, ...]:
     """Complaints that must not be met with silence: new pain behind the knee or in the calf, calf pain on effort."""
+    if verdict.swollen_alike:
+        return tuple(fact for fact in verdict.swollen_alike if fact.when is not None)
     if verdict.suspected or verdict.closed_by:
         return ()
     kind = {fact: leg.content.findings[fact.key] for fact in (*verdict.new_pain, *here)}

@@ -62,6 +62,7 @@ class DvtVerdict:
         closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
         not_closed_by: in our words, what would have closed it, had everything that could contradict been understood.
         anticoagulant: a record of one that counts. anticoagulated: it is surely being taken now.
+        swollen_alike: signs of both legs that heart failure, say, explains, so that no suspicion is open.
         scan_only: no D-dimer helps: on an anticoagulant, or the pain began long ago.
         soft_alone: no more than a soft sign opens it.
         notes: what the reader must know besides (repeat scan due, a refuted diagnosis without a reason ...).
@@ -84,6 +85,7 @@ class DvtVerdict:
     only_stale: bool
     closed_by: str
     not_closed_by: str
+    swollen_alike: tuple[Fact, ...]
     scan_only: bool
     soft_alone: bool
     notes: tuple[str, ...]

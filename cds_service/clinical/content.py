@@ -189,6 +189,7 @@ class DvtRole(Content_):
 
     Attributes:
         soft: alone it makes no card critical. process: signs of one process count once.
+        may_be_of_both: in both legs alike, heart failure or a medicine may explain it.
         proximal: with it, pain of the thigh, groin or buttock is a complaint of the leg.
     """
 
@@ -196,6 +197,7 @@ class DvtRole(Content_):
     soft: bool = False
     process: Key | None = None
     proximal: bool = False
+    may_be_of_both: bool = False
     risk: Literal["major", "minor"] | None = None
     wells_item: int | None = Field(default=None, ge=1, le=10)
 
@@ -351,6 +353,15 @@ class RiskOutsideWells(Content_):
     status: FigureStatus
 
 
+class SwollenAlike(Content_):
+    """What explains both legs being swollen alike, so that without any clotting risk it opens no suspicion."""
+
+    explained_by: tuple[Key, ...]
+    words: CardText
+    source: Key
+    status: FigureStatus
+
+
 class Pathway(Content_):
     """A guideline's steps for suspected DVT."""
 
@@ -377,6 +388,7 @@ class Pathway(Content_):
     repeat_scan_before: Figure
     no_d_dimer_after: Figure
     risk_outside_wells: RiskOutsideWells
+    swollen_alike: SwollenAlike
     items: tuple[WellsItem, ...] = Field(min_length=10, max_length=10)
     bands: tuple[Band, ...] = Field(min_length=2)
     pregnancy_options: tuple[CardText, ...] = Field(min_length=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
+from cds_service.clinical.both_legs import swollen_alike
 from cds_service.clinical.content import WellsItem
 from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.dvt_closing import (
@@ -63,6 +64,12 @@ class _Opening:
         return bool(self.stale) and not self._otherwise
 
     @property
+    def rests_on_signs_only(self) -> bool:
+        """Whether nothing but signs of the leg opens it."""
+        others = (self.risk_road, self.minor_road, self.self_test, self.coded, self.chest, self.untreated)
+        return bool(self.fresh or self.stale) and not any(others)
+
+    @property
     def _otherwise(self) -> bool:
         others = (self.self_test, self.coded, self.chest, self.untreated)
         return bool(self.fresh or self.risk_road or self.minor_road or any(others))
@@ -85,13 +92,15 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     closing = None if leg.doubts.forbid_closing else proof
     opening = _opening(leg, closing)
     unanswered = _opening(leg, None) if closing else opening
-    opened = opening.is_open
+    alike = opening.rests_on_signs_only and swollen_alike(leg, (*opening.fresh, *opening.stale))
+    opened = opening.is_open and not alike
     would_close = proof is not None and closing is None and opened and not _opening(leg, proof).is_open
     cancer, injecting = leg.present(CANCER), leg.present(INJECTING)
     level, why = None, ""
     if opened:
         level, why = _level(leg, opening, wells, pregnant=pregnant, cancer=cancer, injecting=injecting)
-    closed_by = closing.words if closing and unanswered.is_open and not opened else ""
+    closed_by = pathway.swollen_alike.words if alike else ""
+    closed_by = closing.words if closing and unanswered.is_open and not opened and not alike else closed_by
     emergency = opened and bool(leg.present(PE_SYMPTOMS) or leg.present(PHLEGMASIA) or _ischaemic(leg))
     return DvtVerdict(
         side=leg.side,
@@ -110,6 +119,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         recorded_dvt=opening.untreated,
         only_stale=opening.only_stale,
         closed_by=closed_by,
+        swollen_alike=tuple(dict.fromkeys((*opening.fresh, *opening.stale))) if alike else (),
         not_closed_by=proof.words if would_close and proof else "",
         scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
         soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),

@@ -340,6 +340,8 @@ class _Loader:
         if [item.number for item in pathway.items] != list(range(1, 11)):
             self.complain(file, "items", "the ten Wells items are numbered 1 to 10 in order")
             return
+        for one in pathway.swollen_alike.explained_by:
+            self._known(file, "swollen_alike.explained_by", one, c.Finding)
         for one in pathway.risk_outside_wells.unless:
             self._known(file, "risk_outside_wells.unless", one, c.Finding)
         for item in pathway.items:

@@ -27,6 +27,8 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
     what = capital(short_name(content, facts[0].key).split(",")[0])
     question = dvt_question(call, first)
     ask = f"{'DVT suspected? Wells first; ' if question else ''}"
+    alike = content.pathway.swollen_alike.words if first.dvt.swollen_alike else ""
+    rest = "swollen alike, explained" if alike else "new pain needs clinical review"
     fewer = [f"{what}, {side.words}: {ask}consider {listed(names[:count])}." for count in range(len(names), 0, -1)]
     next_one = f"**Ask or examine next** - {short_name(content, first.ask_next)}." if first.ask_next else ""
     return card(
@@ -34,10 +36,11 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
         key=KEY,
         leg=side,
         topic="kneepain1",
-        summary=whole([*fewer, f"{what}, {side.words}: {ask}new pain needs clinical review."], SUMMARY_LIMIT),
+        summary=whole([*fewer, f"{what}, {side.words}: {ask}{rest}."], SUMMARY_LIMIT),
         lines=[
             (0, lacking_line(call)),
             (0, f"**Recorded** - {facts_words(content, facts, call.assessment.today, side, 4)}."),
+            (0, f"**Why no warning** - {alike}." if alike else ""),
             (0, question),
             (0, f"**Fits complaint, age and sex** - {listed(names)}; nothing recorded points to one." if names else ""),
             (0, next_one),
@@ -72,9 +75,14 @@ def dvt_links(call: Call, leg: LegAssessment) -> list[Link]:
 
 def _asks(call: Call, leg: LegAssessment) -> bool:
     verdict = leg.dvt
-    if verdict.suspected or verdict.closed_by or call.assessment.under_18 or call.assessment.care_plan:
+    if (
+        verdict.suspected
+        or (verdict.closed_by and not verdict.swollen_alike)
+        or call.assessment.under_18
+        or call.assessment.care_plan
+    ):
         return False
-    return any(_is_behind(call, fact) for fact in verdict.new_pain)
+    return bool(verdict.swollen_alike) or any(_is_behind(call, fact) for fact in verdict.new_pain)
 
 
 def _is_behind(call: Call, fact: Fact) -> bool:

@@ -113,10 +113,12 @@ def test_the_choice_can_be_switched_off() -> None:
 
 def _edited(old: str, new: str) -> Content:
     """The shipped content with one thing changed in the British pathway."""
-    texts = dict(read_texts(ROOT / "cards"))
-    file = "dvt/uk_ng158.toml"
+    texts = dict(read_texts(ROOT / "cards", ".toml", ".tsv"))
+    file, decisions = "dvt/uk_ng158.toml", "decisions.toml"
     assert old in texts[file]
-    return load(texts | {file: texts[file].replace(old, new, 1)}, "uk_ng158")
+    # The point that is open to a clinician names the other way as its alternative.
+    turned = texts[decisions].replace('"risk_outside_wells.opens", value = false', '"risk_outside_wells.opens", value = true')
+    return load(texts | {file: texts[file].replace(old, new, 1), decisions: turned}, "uk_ng158")
 
 
 @pytest.mark.parametrize("sign", ["deep_vein_tenderness", "redness", "warmth"])

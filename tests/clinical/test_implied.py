@@ -169,7 +169,7 @@ def test_fever_that_has_gone_was_a_fever(content: Content) -> None:
     ],
 )
 def test_mistakes_are_told(old: str, new: str, hint: str) -> None:
-    texts = dict(read_texts(ROOT / "cards"))
+    texts = dict(read_texts(ROOT / "cards", ".toml", ".tsv"))
     file = "findings/knee_joint.toml"
     assert old in texts[file]
     with pytest.raises(ContentError) as caught:
