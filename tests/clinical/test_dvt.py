@@ -117,7 +117,9 @@ def _edited(old: str, new: str) -> Content:
     file, decisions = "dvt/uk_ng158.toml", "decisions.toml"
     assert old in texts[file]
     # The point that is open to a clinician names the other way as its alternative.
-    turned = texts[decisions].replace('"risk_outside_wells.opens", value = false', '"risk_outside_wells.opens", value = true')
+    turned = texts[decisions].replace(
+        '"risk_outside_wells.opens", value = false', '"risk_outside_wells.opens", value = true'
+    )
     return load(texts | {file: texts[file].replace(old, new, 1), decisions: turned}, "uk_ng158")
 
 
