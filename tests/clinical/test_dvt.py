@@ -9,6 +9,7 @@ import pytest
 
 from cds_service.clinical.assessment import DvtVerdict
 from cds_service.clinical.content import Content
+from cds_service.clinical.decisions import Change
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry
 from cds_service.ground.files import read_texts
@@ -106,21 +107,11 @@ def test_a_minor_risk_does_not_open_where_the_pain_is_explained_or_of_both_legs(
 
 
 def test_the_choice_can_be_switched_off() -> None:
-    off = _edited("opens = true", "opens = false")
+    texts = read_texts(ROOT / "cards", ".toml", ".tsv")
+    change = Change(file="dvt/uk_ng158.toml", place="risk_outside_wells.opens", value=False)
+    off = load(texts, "uk_ng158", changes=(change,))
     assert level(off, on("pain_calf"), on("obesity")) is None
     assert level(off, on("pain_calf"), on("calf_swelling"), on("obesity")) == "critical"
-
-
-def _edited(old: str, new: str) -> Content:
-    """The shipped content with one thing changed in the British pathway."""
-    texts = dict(read_texts(ROOT / "cards", ".toml", ".tsv"))
-    file, decisions = "dvt/uk_ng158.toml", "decisions.toml"
-    assert old in texts[file]
-    # The point that is open to a clinician names the other way as its alternative.
-    turned = texts[decisions].replace(
-        '"risk_outside_wells.opens", value = false', '"risk_outside_wells.opens", value = true'
-    )
-    return load(texts | {file: texts[file].replace(old, new, 1), decisions: turned}, "uk_ng158")
 
 
 @pytest.mark.parametrize("sign", ["deep_vein_tenderness", "redness", "warmth"])
