@@ -85,7 +85,8 @@ def _is_sure(fact: Fact) -> bool:
 
 
 def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:
-    said = [f for f in facts if content.findings[f.key].complaint and f.status is Status.PRESENT]
+    kinds = {key: finding.complaint for key, finding in content.findings.items()}
+    said = [f for f in facts if kinds[f.key] not in (None, "proximal") and f.status is Status.PRESENT]
     if said:
         return "the complaint of the knee, calf or leg is too old to be current"
     if any(reason == "Condition no longer active" for reason, _ in record.set_aside):
