@@ -204,7 +204,7 @@ def test_check_examples_and_terminology(tmp_path: Path, capfd: pytest.CaptureFix
     assert main(["examples", str(tmp_path / "patients")]) == 0
     assert len(list((tmp_path / "patients").glob("*.json"))) == len(stories())
     assert main(["terminology", str(tmp_path / "terms")]) == 0
-    assert len(list((tmp_path / "terms").glob("*.json"))) == 184
+    assert len(list((tmp_path / "terms").glob("*.json"))) == 188
 
 
 def test_shipped_terminology_is_current(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_actions_name_only_claims_that_exist(content: Content) -> None:
 
 def test_counts(content: Content) -> None:
     assert len(content.causes) == 36
-    assert sum(not finding.general for finding in content.findings.values()) == 183
+    assert sum(not finding.general for finding in content.findings.values()) == 187
     assert sorted(content.red_flags) == [f"RF{number:02d}" for number in range(1, 22)]
 
 

@@ -85,7 +85,10 @@ def test_new_pain_and_a_major_risk(content: Content, risk: str) -> None:
     assert level(content, on("pain_behind_knee", 15), on(risk)) is None
 
 
-MINOR_RISKS = ("obesity", "long_haul_travel", "oestrogen_use")
+MINOR_RISKS = (
+    "obesity", "long_haul_travel", "oestrogen_use", "family_history_vte", "varicose_veins", "recent_infection",
+    "long_sitting",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("risk", MINOR_RISKS)
