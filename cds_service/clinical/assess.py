@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
@@ -24,12 +25,18 @@ from cds_service.clinical.names import (
     DVT,
     DVT_RULE,
     DVT_SUSPECTED,
+    NEW_LEG_PAIN,
+    ONE_LEG,
     PAEDIATRIC_RULE,
+    PULMONARY_EMBOLISM,
     RUPTURED_CYST,
     RUPTURED_CYST_KNOWN,
     RUPTURED_CYST_SCAN,
 )
-from cds_service.clinical.record import DiagnosisState, Fact, Record, Status
+from cds_service.clinical.record import DiagnosisState, Fact, Record, Side, Status
+
+_PLACES = {"posterior", "swelling", "knee", "knee_sign", "back_of_thigh", "arterial"}
+"""Complaints that lead to a differential."""
 
 
 def assess(content: Content, record: Record, today: date) -> Assessment:
@@ -53,6 +60,7 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
             opened_by,
             under_18=under_18,
             care_plan=care_plan is not None,
+            alike=_are_alike(opened_by, content),
         )
         for side in sides
     ]
@@ -77,7 +85,8 @@ def _is_sure(fact: Fact) -> bool:
 
 
 def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:
-    said = [f for f in facts if content.findings[f.key].complaint and f.status is Status.PRESENT]
+    kinds = {key: finding.complaint for key, finding in content.findings.items()}
+    said = [f for f in facts if kinds[f.key] not in (None, "proximal") and f.status is Status.PRESENT]
     if said:
         return "the complaint of the knee, calf or leg is too old to be current"
     if any(reason == "Condition no longer active" for reason, _ in record.set_aside):
@@ -85,19 +94,27 @@ def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...])
     return "no current complaint of the knee, its back, the calf or the leg is recorded"
 
 
-def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: bool) -> LegAssessment:
+def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: bool, alike: bool) -> LegAssessment:
     here = [fact for fact in opened_by if leg.is_here(fact.side)]
     verdict = dvt.judge(leg, adult=not under_18)
     flags = _red_flags(leg, verdict, under_18=under_18)
     if care_plan:
         flags = [replace(flag, indicator="warning") for flag in flags]
     kinds = {leg.content.findings[fact.key].complaint for fact in here if fact.when is not None}
-    places = kinds & {"posterior", "swelling", "knee"}
+    places = kinds & _PLACES
     ranked: list[RankedCause] = []
     treated: list[str] = []
-    general = "knee" in places and "posterior" not in places
-    if places and not under_18 and not care_plan:
-        ranked, treated = differential.rank(leg, general_knee_pain=general)
+    general = ("knee" in places and "posterior" not in places) or places == {"knee_sign"}
+    if places and not care_plan and not any(flag.rule == PAEDIATRIC_RULE for flag in flags):
+        ranked, treated = differential.rank(leg, general_knee_pain=general, alike=alike)
+    if places == {"arterial"}:
+        ranked = [one for one in ranked if one.diagnosis or _rests_on_artery(leg.content, one)]
+    unexplained: tuple[Fact, ...] = ()
+    if not (flags or treated or shown_of(ranked) or under_18 or care_plan):
+        unexplained = _unexplained(leg, verdict, here)
+    at_prior: list[RankedCause] = []
+    if unexplained and not verdict.swollen_alike:
+        at_prior = differential.at_prior(leg, unexplained, alike=alike)
     return LegAssessment(
         side=leg.side,
         complaints=tuple(here),
@@ -105,21 +122,47 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
         dvt_explained=differential.score(leg, DVT, general_knee_pain=False),
         red_flags=tuple(flags),
         differential=tuple(ranked),
-        ask_next=differential.ask_next(leg, [one for one in ranked if one.band != "low"][:3]),
+        ask_next=differential.ask_next(leg, at_prior or shown_of(ranked)[:3], ranked),
         treated_causes=tuple(treated),
         orders=tuple(order for order in leg.orders if leg.is_here(order.side)),
+        unexplained=unexplained,
+        at_prior=tuple(at_prior),
     )
+
+
+def _rests_on_artery(content: Content, one: RankedCause) -> bool:
+    """Whether calf pain on effort or a cold foot speaks for it: nothing else is complained of."""
+    return any(content.findings[part.finding].complaint == "arterial" for part in one.for_it)
+
+
+def _unexplained(leg: Leg, verdict: DvtVerdict, here: list[Fact]) -> tuple[Fact, ...]:
+    """Complaints that must not be met with silence: new pain behind the knee or in the calf, calf pain on effort."""
+    if verdict.swollen_alike:
+        return tuple(fact for fact in verdict.swollen_alike if fact.when is not None)
+    if verdict.suspected or verdict.closed_by:
+        return ()
+    kind = {fact: leg.content.findings[fact.key] for fact in (*verdict.new_pain, *here)}
+    new = [fact for fact in verdict.new_pain if kind[fact].complaint == "posterior"]
+    on_effort = [fact for fact in here if kind[fact].complaint == "arterial" and kind[fact].kind == "symptom"]
+    return tuple(fact for fact in dict.fromkeys((*new, *on_effort)) if fact.when is not None)
+
+
+def _are_alike(opened_by: list[Fact], content: Content) -> bool:
+    """Whether both legs are complained of in the same words."""
+    felt = [fact for fact in opened_by if content.findings[fact.key].kind == "symptom"]
+    legs = [{fact.key for fact in felt if fact.side in (side, Side.BOTH)} for side in (Side.RIGHT, Side.LEFT)]
+    return bool(legs[0]) and legs[0] == legs[1]
 
 
 def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlagVerdict]:
     flags = red_flags.fired(leg, virtual_terms(leg, verdict, under_18=under_18), under_18=under_18)
     if under_18:
         flags = _for_a_child(flags, verdict)
-    level = verdict.level or "warning"
+    # An embolism that is thought of now makes the suspicion one act with it.
+    now = verdict.emergency or any(flag.cause == PULMONARY_EMBOLISM and flag.speed == "now" for flag in flags)
+    level = "critical" if now and verdict.suspected else (verdict.level or "warning")
     found = [
-        RedFlagVerdict(f.rule, f.cause, f.side, level, "now" if verdict.emergency else f.speed, f.facts)
-        if f.rule == DVT_RULE
-        else f
+        RedFlagVerdict(f.rule, f.cause, f.side, level, "now" if now else f.speed, f.facts) if f.rule == DVT_RULE else f
         for f in flags
     ]
     return sorted(found, key=urgency_key)
@@ -133,6 +176,8 @@ def virtual_terms(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> red_flags
         DVT_SUSPECTED: (verdict.suspected, verdict.opened_by),
         AGE_UNDER_18: (under_18, ()),
         RUPTURED_CYST_KNOWN: (cyst is not None or scan is not None, (scan,) if scan else ()),
+        NEW_LEG_PAIN: (bool(verdict.new_pain), verdict.new_pain),
+        ONE_LEG: (leg.alone, ()),
     }
 
 
@@ -153,7 +198,7 @@ def _worst_first(leg: LegAssessment) -> tuple[int, int, float, str]:
 
 
 def _why_silent(legs: list[LegAssessment], *, under_18: bool) -> str:
-    if any(leg.red_flags or shown(leg) for leg in legs):
+    if any(leg.red_flags or shown(leg) or leg.unexplained for leg in legs):
         return ""
     closed = next((leg.dvt.closed_by for leg in legs if leg.dvt.closed_by), "")
     if closed:
@@ -167,4 +212,8 @@ def _why_silent(legs: list[LegAssessment], *, under_18: bool) -> str:
 
 def shown(leg: LegAssessment) -> list[RankedCause]:
     """The causes worth a place on a card: at least "possible"."""
-    return [one for one in leg.differential if one.band != "low"]
+    return shown_of(leg.differential)
+
+
+def shown_of(ranked: Iterable[RankedCause]) -> list[RankedCause]:
+    return [one for one in ranked if one.band != "low"]

@@ -57,11 +57,14 @@ class DvtVerdict:
 
     Attributes:
         opened_by: facts that open the suspicion; empty if none is open.
-        new_pain: a pain so new that a major risk would open the suspicion, were one recorded.
+        new_pain: pains so new that a major risk would open the suspicion, were one recorded.
         wells: None where the score does not apply (pregnant, post partum, under 18).
         closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
         not_closed_by: in our words, what would have closed it, had everything that could contradict been understood.
         anticoagulant: a record of one that counts. anticoagulated: it is surely being taken now.
+        swollen_alike: signs of both legs that heart failure, say, explains, so that no suspicion is open.
+        scan_only: no D-dimer helps: on an anticoagulant, or the pain began long ago.
+        soft_alone: no more than a soft sign opens it.
         notes: what the reader must know besides (repeat scan due, a refuted diagnosis without a reason ...).
     """
 
@@ -71,7 +74,7 @@ class DvtVerdict:
     emergency: bool
     opened_by: tuple[Fact, ...]
     complaints: tuple[Fact, ...]
-    new_pain: bool
+    new_pain: tuple[Fact, ...]
     unresolved: tuple[Fact, ...]
     wells: Wells | None
     pregnant: Fact | None
@@ -82,6 +85,9 @@ class DvtVerdict:
     only_stale: bool
     closed_by: str
     not_closed_by: str
+    swollen_alike: tuple[Fact, ...]
+    scan_only: bool
+    soft_alone: bool
     notes: tuple[str, ...]
     why_level: str
 
@@ -138,7 +144,12 @@ class RankedCause:
 
 @dataclass(frozen=True, slots=True)
 class LegAssessment:
-    """Everything found for one leg."""
+    """Everything found for one leg.
+
+    Attributes:
+        unexplained: complaints that nothing recorded explains and that must not be met with silence.
+        at_prior: for these, the causes that fit complaint, age and sex best.
+    """
 
     side: Side
     complaints: tuple[Fact, ...]
@@ -149,6 +160,8 @@ class LegAssessment:
     ask_next: str | None
     treated_causes: tuple[str, ...]
     orders: tuple[PlacedOrder, ...]
+    unexplained: tuple[Fact, ...] = ()
+    at_prior: tuple[RankedCause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +198,12 @@ _SPEEDS: tuple[Speed, ...] = ("now", "same_day", "days", "two_weeks")
 _INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
 
 
-def urgency_key(flag: RedFlagVerdict) -> tuple[bool, int, int, str, str]:
-    """Orders urgent verdicts: DVT first, then by indicator and speed."""
+def urgency_key(flag: RedFlagVerdict) -> tuple[int, int, bool, str, str]:
+    """Orders urgent verdicts: by indicator and speed; of equals DVT comes first."""
     return (
-        flag.cause != DVT,
         _INDICATORS.index(flag.indicator),
         _SPEEDS.index(flag.speed),
+        flag.cause != DVT,
         flag.rule,
         flag.side.value,
     )

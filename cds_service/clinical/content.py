@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from graphlib import TopologicalSorter
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Literal, Self
@@ -36,6 +37,18 @@ Speed = Literal["now", "same_day", "days", "two_weeks"]
 Priority = Literal["routine", "urgent", "asap", "stat"]
 ASSERTED_ITEM = 10
 """The Wells item that takes points away: another diagnosis at least as likely, which only a clinician asserts."""
+Complaint = Literal[
+    "posterior",
+    "swelling",
+    "knee",
+    "leg",
+    "back_of_thigh",
+    "arterial",
+    "proximal",
+    "knee_sign",
+    "red_flags",
+    "by_itself",
+]
 FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic", "lab", "imaging"]
 
 
@@ -135,10 +148,56 @@ class SystemEntry(Content_):
         return self
 
 
+class Condition(Content_):
+    """A condition on findings. Exactly one of ``all`` and ``any``; an unknown finding satisfies nothing."""
+
+    all: tuple[Key | Condition, ...] = ()
+    any: tuple[Key | Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one of the two lists."""
+        if bool(self.all) == bool(self.any):
+            raise ValueError("a condition has either `all` or `any`")
+        return self
+
+    def terms(self) -> Iterator[str]:
+        """Every finding or virtual term the condition names."""
+        for part in (*self.all, *self.any):
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.terms()
+
+
+class Implication(Condition):
+    """Findings from which another one follows.
+
+    Attributes:
+        within: how recent each must be; without it, its own window.
+        unless_denied: an examiner's own word that the finding is not there, as new as they are, stands against it.
+    """
+
+    within: Figure | None = None
+    unless_denied: bool = False
+    source: Key
+    status: FigureStatus
+
+
 class DvtRole(Content_):
-    """What a finding does on the DVT pathway."""
+    """What a finding does on the DVT pathway.
+
+    Attributes:
+        soft: alone it makes no card critical. process: signs of one process count once.
+        may_be_of_both: in both legs alike, heart failure or a medicine may explain it.
+        proximal: with it, pain of the thigh, groin or buttock is a complaint of the leg.
+    """
 
     local_sign: bool = False
+    soft: bool = False
+    process: Key | None = None
+    proximal: bool = False
+    may_be_of_both: bool = False
     risk: Literal["major", "minor"] | None = None
     wells_item: int | None = Field(default=None, ge=1, le=10)
 
@@ -154,9 +213,13 @@ class Finding(Content_):
     persists: bool = False
     past_counts: bool = False
     general: bool = False
-    complaint: Literal["posterior", "swelling", "knee", "leg", "red_flags", "by_itself"] | None = None
+    candidates: Key | None = None
+    complaint: Complaint | None = None
+    not_at: tuple[Key, ...] = ()
     dvt: DvtRole = DvtRole()
     absence_ignored: bool = False
+    presence_stands: bool = False
+    implied_by: tuple[Implication, ...] = ()
     note: str = ""
     codes: tuple[CodeEntry, ...] = ()
 
@@ -206,6 +269,8 @@ class Cause(Content_):
     must_not_miss: Literal["yes", "mimic", "linked", "no"]
     urgency: str = Field(min_length=3)
     ranked: bool = True
+    from_age: int = Field(default=18, ge=16, le=18)
+    one_sided: bool = False
     prior: Prior
     codes: tuple[CodeEntry, ...] = ()
     supports: tuple[Weight, ...] = ()
@@ -214,37 +279,23 @@ class Cause(Content_):
     examples: ExamplePatients
 
 
-class Condition(Content_):
-    """A condition on findings. Exactly one of ``all`` and ``any``; an unknown finding satisfies nothing."""
-
-    all: tuple[Key | Condition, ...] = ()
-    any: tuple[Key | Condition, ...] = ()
-
-    @model_validator(mode="after")
-    def one_kind(self) -> Self:
-        """Exactly one of the two lists."""
-        if bool(self.all) == bool(self.any):
-            raise ValueError("a condition has either `all` or `any`")
-        return self
-
-    def terms(self) -> Iterator[str]:
-        """Every finding or virtual term the condition names."""
-        for part in (*self.all, *self.any):
-            if isinstance(part, str):
-                yield part
-            else:
-                yield from part.terms()
-
-
 class RedFlagCard(Content_):
     """Words and orders of an urgent card."""
 
     title: CardText
     summary: CardText
+    summary_sooner: CardText | None = None
     danger: Annotated[CardText, Field(max_length=40)] | None = None
     do: tuple[CardText, ...] = Field(min_length=1, max_length=4)
     avoid: tuple[CardText, ...] = Field(default=(), max_length=3)
     consider: tuple[Key, ...] = Field(min_length=1)
+
+
+class Reason(Content_):
+    """What is feared when ``when`` holds, if it is another cause than the rule's own."""
+
+    cause: Key
+    when: Condition
 
 
 class RedFlag(Content_):
@@ -254,11 +305,21 @@ class RedFlag(Content_):
     indicator: Literal["critical", "warning"]
     speed: Speed
     speed_under_18: Speed | None = None
-    sooner_if: tuple[Key, ...] = ()
+    sooner_if: tuple[Key | Condition, ...] = ()
+    yields_to: tuple[str, ...] = ()
     source: Key
     status: FigureStatus
     when: Condition
+    reasons: tuple[Reason, ...] = ()
     card: RedFlagCard
+
+    def sooner_terms(self) -> Iterator[str]:
+        """Every finding that makes it sooner."""
+        for part in self.sooner_if:
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.terms()
 
 
 class WellsItem(Content_):
@@ -279,6 +340,28 @@ class Band(Content_):
     options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
 
 
+class RiskOutsideWells(Content_):
+    """The clinician's choice whether a risk that the score does not ask for opens a suspicion with new pain alone.
+
+    ``unless``: injuries that explain a pain without a sign.
+    """
+
+    opens: bool
+    unless: tuple[Key, ...] = ()
+    reason: PlainText = Field(min_length=20)
+    source: Key
+    status: FigureStatus
+
+
+class SwollenAlike(Content_):
+    """What explains both legs being swollen alike, so that without any clotting risk it opens no suspicion."""
+
+    explained_by: tuple[Key, ...]
+    words: CardText
+    source: Key
+    status: FigureStatus
+
+
 class Pathway(Content_):
     """A guideline's steps for suspected DVT."""
 
@@ -287,6 +370,12 @@ class Pathway(Content_):
     status: FigureStatus
     clock: CardText
     first_test: CardText
+    score_first: CardText
+    asked_with_new_pain: CardText
+    asked_with_new_pain_scan: CardText
+    asked_with_tender_calf: CardText
+    scan_options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
+    long_standing: CardText
     emergency_call: CardText
     critical_at: int
     excluded_by_d_dimer_at_most: int
@@ -297,6 +386,9 @@ class Pathway(Content_):
     test_valid: Figure
     repeat_scan_after: Figure
     repeat_scan_before: Figure
+    no_d_dimer_after: Figure
+    risk_outside_wells: RiskOutsideWells
+    swollen_alike: SwollenAlike
     items: tuple[WellsItem, ...] = Field(min_length=10, max_length=10)
     bands: tuple[Band, ...] = Field(min_length=2)
     pregnancy_options: tuple[CardText, ...] = Field(min_length=1)
@@ -372,6 +464,7 @@ class Measure(Content_):
     below_means: Literal["absent", "unknown"]
     compare_sides: bool = False
     weak_methods: tuple[str, ...] = ()
+    own_limit_counts: bool = False
     plausible: tuple[float, float]
     unit: str
     source: Key
@@ -456,6 +549,8 @@ class Reasoning(Content_):
     strong_fit: float = Field(gt=0, lt=1)
     fits: float = Field(gt=0, lt=1)
     possible: float = Field(gt=0, lt=1)
+    at_prior_from: float = Field(gt=0, lt=1)
+    rules_out_from: float = Field(gt=0, lt=1)
     benign_shown: int = Field(ge=1, le=3)
     strong_words: float
     moderate_words: float
@@ -735,9 +830,31 @@ class Content:
         return tuple((rule, flag, frozenset(flag.when.terms())) for rule, flag in sorted(self.red_flags.items()))
 
     @cached_property
+    def implied(self) -> tuple[str, ...]:
+        """Findings that follow from others, each after those that it follows from."""
+        follows = {
+            key: sorted({term for one in finding.implied_by for term in one.terms()})
+            for key, finding in self.findings.items()
+        }
+        return tuple(key for key in TopologicalSorter(follows).static_order() if self.findings[key].implied_by)
+
+    @cached_property
+    def implies(self) -> Mapping[str, frozenset[str]]:
+        """Finding -> all that may follow from it, by one step or several."""
+        found: dict[str, set[str]] = {}
+        for key in reversed(self.implied):
+            for term in {term for one in self.findings[key].implied_by for term in one.terms()}:
+                found.setdefault(term, set()).update({key}, found.get(key, ()))
+        return {key: frozenset(all_) for key, all_ in found.items()}
+
+    @cached_property
     def wells_findings(self) -> frozenset[str]:
         """Findings that any Wells item reads."""
         return frozenset(key for item in self.pathway.items for key in item.any)
+
+    def closest(self, sites: frozenset[str]) -> frozenset[str]:
+        """Of ``sites``, those that hold none of the others."""
+        return frozenset(one for one in sites if not any(one in self._wider[other] for other in sites - {one}))
 
     def site_and_wider(self, key: str) -> frozenset[str]:
         """``key`` and every wider place it lies in."""

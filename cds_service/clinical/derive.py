@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from cds_service.clinical.content import AgeFinding, Content
+from cds_service.clinical.implied import with_implied
 from cds_service.clinical.leg import age_in_days, in_window
 from cds_service.clinical.names import DVT, PREVIOUS_DVT
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Record, Side, Status
@@ -20,7 +21,7 @@ def with_derived(content: Content, record: Record, today: date) -> tuple[Fact, .
     facts += _from_age(content, record, today)
     facts += _active_cancer(content, record, today)
     facts += _previous_dvt(content, record, today)
-    return tuple(_one_leg_only(content, facts, today))
+    return with_implied(content, _one_leg_only(content, facts, today), today)
 
 
 def _age_keys(content: Content) -> set[str]:

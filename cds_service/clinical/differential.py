@@ -12,7 +12,7 @@ from dataclasses import replace
 from cds_service.clinical.assessment import BandName, Contribution, RankedCause
 from cds_service.clinical.content import Cause, Content
 from cds_service.clinical.leg import Leg
-from cds_service.clinical.record import Status
+from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.weighing import LogWeight
 
 _NO_SUPPORT = frozenset({"demographic", "risk"})
@@ -22,25 +22,61 @@ _NO_WEIGHT = LogWeight(0.0, 0.0)
 _HARM = {"yes": 0, "mimic": 1, "linked": 1, "no": 2}
 
 
-def rank(leg: Leg, *, general_knee_pain: bool) -> tuple[list[RankedCause], list[str]]:
+def rank(leg: Leg, *, general_knee_pain: bool, alike: bool) -> tuple[list[RankedCause], list[str]]:
     """Every eligible cause in rank order, and the causes left out because they are diagnosed and under treatment.
 
     ``general_knee_pain``: the complaint names no place on the knee, so place-specific priors differ (F.1).
+    ``alike``: both legs are complained of alike, so that what is of one leg needs a sign of this one.
     """
+    age = leg.patient.age_on(leg.today)
     ranked: list[RankedCause] = []
     treated: list[str] = []
     for key in _candidates(leg):
         cause = leg.content.causes[key]
-        if not cause.ranked:
+        if not cause.ranked or (age is not None and age < cause.from_age):
             continue
         scored = score(leg, key, general_knee_pain=general_knee_pain)
-        if not _eligible(leg.content, scored):
+        if not _eligible(leg.content, scored) or (alike and cause.one_sided and not _has_own_sign(leg, scored)):
             continue
         if scored.diagnosis and _under_treatment(leg, key, cause):
             treated.append(key)
             continue
         ranked.append(replace(scored, missing=_missing(leg, key)))
     return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
+
+
+def _has_own_sign(leg: Leg, scored: RankedCause) -> bool:
+    """Whether something of this leg alone, besides the complaint, speaks for it."""
+    return any(
+        one.fact.status is Status.PRESENT
+        and one.fact.side is leg.side
+        and leg.content.findings[one.finding].complaint is None
+        for one in scored.for_it
+    )
+
+
+def at_prior(leg: Leg, complaints: Sequence[Fact], *, alike: bool) -> list[RankedCause]:
+    """The causes to think of when nothing recorded points to one: those that fit complaint, age and sex best."""
+    content, age = leg.content, leg.patient.age_on(leg.today)
+    felt = {content.findings[fact.key].candidates or fact.key for fact in complaints}
+    keys = {
+        cause
+        for finding in felt
+        for cause in content.weighing.weighed_in.get(finding, ())
+        if content.weighing.weights[cause][finding].present > 0
+    }
+    ranked = [
+        score(leg, key, general_knee_pain=False)
+        for key in keys or content.causes
+        if content.causes[key].ranked
+        and (age is None or age >= content.causes[key].from_age)
+        and not (alike and content.causes[key].one_sided)
+    ]
+    best: dict[str, RankedCause] = {}
+    ranked = [one for one in ranked if one.posterior >= content.reasoning.at_prior_from]
+    for one in sorted(ranked, key=lambda one: (-one.posterior, one.cause)):
+        best.setdefault(content.causes[one.cause].family, replace(one, missing=_missing(leg, one.cause)))
+    return list(best.values())[: content.reasoning.benign_shown]
 
 
 def _candidates(leg: Leg) -> list[str]:
@@ -180,11 +216,27 @@ def _missing(leg: Leg, cause: str) -> tuple[str, ...]:
     return tuple(key for key in leg.content.weighing.askable[cause] if leg.status(key) is Status.UNKNOWN)
 
 
-def ask_next(leg: Leg, shown: Sequence[RankedCause]) -> str | None:
-    """The unrecorded finding with the greatest effect on the ranking of the causes shown.
+def _rules_out_a_danger(leg: Leg, ranked: Sequence[RankedCause]) -> str | None:
+    """The unrecorded finding whose absence would speak most against a cause that must not be missed and fits little."""
+    content = leg.content
+    limit = math.log(content.reasoning.rules_out_from) + _SMALL
+    found = [
+        (content.weighing.weights[one.cause][key].absent, key)
+        for one in ranked
+        if one.band == "low" and content.causes[one.cause].must_not_miss == "yes"
+        for key in one.missing
+        if content.weighing.weights[one.cause][key].absent <= limit
+    ]
+    return min(found)[1] if found else None
 
-    Effect: the widest spread of log-odds that presence or absence would put between any two of them.
+
+def ask_next(leg: Leg, shown: Sequence[RankedCause], ranked: Sequence[RankedCause] = ()) -> str | None:
+    """What to ask or examine next: what could rule out a danger in mind, else what would change the ranking most.
+
+    Effect: the widest spread of log-odds that presence or absence would put between any two of those shown.
     """
+    if decisive := _rules_out_a_danger(leg, ranked):
+        return decisive
     tables = [leg.content.weighing.weights[one.cause] for one in shown]
     best: tuple[float, str] | None = None
     for key in sorted({key for one in shown for key in one.missing}):

@@ -16,7 +16,7 @@ from cds_service.clinical.record import MEDICINES, WITH_REASONS, Fact, Record, S
 
 CLOSING_NEEDS = ("observations", "conditions", "medications")
 """Parts of a chart that can contradict what closes a suspicion: signs and tests, pregnancy and cancer, medicines."""
-PAIN = ("posterior", "leg")
+PAIN = ("posterior", "leg", "arterial")
 """Complaints of pain behind the knee, in the calf, or in the leg without a place: an unstated place counts (F.3)."""
 _NO_COMPLAINTS = frozenset(
     {"vital-signs", "laboratory", "imaging", "procedure", "social-history", "therapy", "activity"}
@@ -72,8 +72,9 @@ def doubts_of(content: Content, record: Record, today: date) -> Doubts:
     looking = _Looking(content, today)
     repeating = _Repeating(content, record.facts, today)
     unread = [one for one in record.unread if not repeating.only_repeats(one)]
+    felt = looking.pain_near_the_hip(record)
     return Doubts(
-        complaint=tuple(one for one in unread if looking.may_be_complaint(one)),
+        complaint=tuple(one for one in unread if looking.may_be_complaint(one) or (felt and looking.may_open_it(one))),
         signs=tuple(one for one in unread if looking.may_be_sign(one)),
         risks=tuple(one for one in unread if looking.may_be_risk(one, ("major", "minor"))),
         major_risks=tuple(one for one in unread if looking.may_be_risk(one, ("major",))),
@@ -153,6 +154,21 @@ class _Looking:
             return True
         named = (finding for _, finding in self._findings(one) if finding.complaint)
         return any(self._is_recent(one, self._days(finding)) for finding in named)
+
+    def pain_near_the_hip(self, record: Record) -> bool:
+        """Whether pain of thigh, groin or buttock is recorded: beside a pregnancy, say, it is a complaint."""
+        facts = (fact for fact in record.facts if self._content.findings[fact.key].complaint == "proximal")
+        limit = self._content.pathway.complaint.days
+        return any(
+            fact.status is Status.PRESENT and (fact.when is None or (self._today - fact.when.day).days <= limit)
+            for fact in facts
+        )
+
+    def may_open_it(self, one: Unread) -> bool:
+        """Whether a row may be what makes such a pain a complaint."""
+        if one.anything and one.resource in ("Observation", "Condition", ""):
+            return not (one.past or one.in_words) and one.categories.isdisjoint(_NO_TESTS)
+        return any(finding.dvt.proximal for _, finding in self._findings(one))
 
     def may_be_sign(self, one: Unread) -> bool:
         """Local signs count as long as an unresolved one does; the others as long as they are recent."""
@@ -235,11 +251,13 @@ class _Looking:
         return not one.past or self._is_recent(one, self._own_days(self._content.findings[ANTICOAGULANT]))
 
     def _findings(self, one: Unread) -> Iterator[tuple[str, Finding]]:
+        """The findings that its keys name, and those that would follow from them."""
         for key in one.keys:
             measure = self._content.measures.get(key)
             name = measure.finding if measure is not None else key
             if name in self._content.findings:
-                yield name, self._content.findings[name]
+                for one_of in (name, *sorted(self._content.implies.get(name, ()))):
+                    yield one_of, self._content.findings[one_of]
 
     def _is_recent(self, one: Unread, days: int | None) -> bool:
         """Undated rows are: they may be of today."""

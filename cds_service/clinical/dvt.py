@@ -6,89 +6,48 @@ suspicion is open the level may go up, never down, on anything but what C.6 name
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
+from cds_service.clinical.both_legs import swollen_alike
 from cds_service.clinical.content import WellsItem
-from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.dvt_closing import (
-    Closing,
     closing_of,
     notes_on_tests,
     taking_anticoagulant,
 )
-from cds_service.clinical.leg import Leg, age_in_days, complaints, in_window, is_order
+from cds_service.clinical.dvt_opening import Opening, opening_of, pregnancy_of
+from cds_service.clinical.leg import Leg
 from cds_service.clinical.names import (
     ANTICOAGULANT,
     CANCER,
-    DVT,
     INJECTING,
     ISCHAEMIA,
     PE_SYMPTOMS,
     PHLEGMASIA,
-    POST_PARTUM,
-    PREGNANCY,
-    SCAN,
-    SELF_TEST,
-    SUSPECTED_DVT,
 )
-from cds_service.clinical.record import Diagnosis, Fact, Status
+from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.red_flags import holds
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """The roads by which a suspicion is open."""
-
-    complaints: tuple[Fact, ...]
-    new_pain: tuple[Fact, ...]
-    fresh: tuple[Fact, ...]
-    stale: tuple[Fact, ...]
-    risk_road: tuple[Fact, ...]
-    self_test: Fact | None
-    coded: Fact | None
-    chest: Fact | None
-    untreated: Diagnosis | Fact | None
-
-    @property
-    def is_open(self) -> bool:
-        return bool(self.stale) or self._otherwise
-
-    @property
-    def only_stale(self) -> bool:
-        return bool(self.stale) and not self._otherwise
-
-    @property
-    def _otherwise(self) -> bool:
-        others = (self.self_test, self.coded, self.chest, self.untreated)
-        return bool(self.fresh or self.risk_road or any(others))
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        found = [*self.fresh, *self.stale, *self.risk_road]
-        found += [one for one in (self.self_test, self.coded, self.chest) if one]
-        if isinstance(self.untreated, Fact):
-            found.append(self.untreated)
-        return tuple(dict.fromkeys(found))
 
 
 def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     """The verdict on DVT for one leg."""
     pathway = leg.content.pathway
-    pregnant = next((fact for key in (PREGNANCY, POST_PARTUM) if (fact := leg.present(key))), None)
+    pregnant = pregnancy_of(leg)
     wells = wells_of(leg) if adult and pregnant is None else None
     proof = closing_of(leg, wells, pregnant=pregnant is not None)
     closing = None if leg.doubts.forbid_closing else proof
-    opening = _opening(leg, closing)
-    unanswered = _opening(leg, None) if closing else opening
-    opened = opening.is_open
-    would_close = proof is not None and closing is None and opened and not _opening(leg, proof).is_open
+    opening = opening_of(leg, closing)
+    unanswered = opening_of(leg, None) if closing else opening
+    alike = opening.rests_on_signs_only and swollen_alike(leg, (*opening.fresh, *opening.stale))
+    opened = opening.is_open and not alike
+    would_close = proof is not None and closing is None and opened and not opening_of(leg, proof).is_open
     cancer, injecting = leg.present(CANCER), leg.present(INJECTING)
     level, why = None, ""
     if opened:
         level, why = _level(leg, opening, wells, pregnant=pregnant, cancer=cancer, injecting=injecting)
-    closed_by = closing.words if closing and unanswered.is_open and not opened else ""
+    closed_by = pathway.swollen_alike.words if alike else ""
+    closed_by = closing.words if closing and unanswered.is_open and not opened and not alike else closed_by
     emergency = opened and bool(leg.present(PE_SYMPTOMS) or leg.present(PHLEGMASIA) or _ischaemic(leg))
     return DvtVerdict(
         side=leg.side,
@@ -97,7 +56,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         emergency=emergency,
         opened_by=opening.facts,
         complaints=opening.complaints,
-        new_pain=bool(opening.new_pain),
+        new_pain=opening.new_pain,
         unresolved=opening.stale,
         wells=wells,
         pregnant=pregnant,
@@ -107,7 +66,10 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         recorded_dvt=opening.untreated,
         only_stale=opening.only_stale,
         closed_by=closed_by,
+        swollen_alike=tuple(dict.fromkeys((*opening.fresh, *opening.stale))) if alike else (),
         not_closed_by=proof.words if would_close and proof else "",
+        scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
+        soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
         notes=notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else (),
         why_level=why,
     )
@@ -141,91 +103,9 @@ def _asserts(leg: Leg, fact: Fact) -> bool:
     return fact.status is Status.PRESENT and leg.is_sure(fact) and not leg.doubts.forbid_closing
 
 
-def _opening(leg: Leg, closing: Closing | None) -> _Opening:
-    """C.5, leaving out what ``closing`` answers."""
-    pathway, content = leg.content.pathway, leg.content
-
-    def unanswered(fact: Fact) -> bool:
-        return closing is None or fact.when is None or fact.when.may_be_after(closing.when)
-
-    here = [fact for key in leg.recorded() for fact in leg.all_of(key)]
-    pains = complaints(content, here, leg.today, pathway.complaint.days)
-    pains = [fact for fact in pains if content.findings[fact.key].complaint not in ("by_itself", "red_flags")]
-    signs = [
-        fact
-        for fact in here
-        if content.findings[fact.key].dvt.local_sign
-        and fact.status is Status.PRESENT
-        and in_window(fact, pathway.stale_sign.days, leg.today)
-        and unanswered(fact)
-    ]
-    fresh = tuple(fact for fact in signs if in_window(fact, pathway.fresh_sign.days, leg.today))
-    renewed = {sign.key for sign in fresh}
-    stale = tuple(fact for fact in signs if fact.key not in renewed)
-    new_pain = [
-        fact
-        for fact in pains
-        if content.findings[fact.key].complaint in PAIN
-        and in_window(fact, pathway.new_pain.days, leg.today)
-        and unanswered(fact)
-    ]
-    risks = [
-        fact
-        for key in leg.recorded()
-        if content.findings[key].dvt.risk == "major" and (fact := leg.present(key)) is not None
-    ]
-    self_test = leg.present(SELF_TEST)
-    coded = _coded_suspicion(leg, in_orders=False)
-    chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT) or leg.present(SCAN) else None
-    untreated = _untreated(leg)
-    if untreated and closing and untreated.when and untreated.when.earliest <= closing.when.earliest:
-        untreated = None
-    opening = _Opening(
-        complaints=tuple(pains),
-        new_pain=tuple(new_pain),
-        fresh=fresh if pains else (),
-        stale=stale if pains else (),
-        # A DVT on record, treated or not, is no smaller risk than a previous one.
-        risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
-        self_test=self_test if self_test and pains and unanswered(self_test) else None,
-        coded=coded if coded and unanswered(coded) else None,
-        chest=chest if chest and unanswered(chest) else None,
-        untreated=untreated,
-    )
-    # An order for a suspicion states it too; where something else opens it already, it says nothing new.
-    ordered = _coded_suspicion(leg, in_orders=True)
-    if ordered and unanswered(ordered) and (not opening.is_open or opening.only_stale):
-        return replace(opening, coded=ordered)
-    return opening
-
-
-def _coded_suspicion(leg: Leg, *, in_orders: bool) -> Fact | None:
-    """A clinician's own suspicion: recent, or still open on the problem list (F.5, C.8)."""
-    finding = leg.content.findings[SUSPECTED_DVT]
-    recency, stale = finding.recency, leg.content.pathway.stale_sign.days
-    for fact in leg.all_of(SUSPECTED_DVT):
-        if fact.status is Status.PRESENT and is_order(fact) == in_orders:
-            recent = in_window(fact, recency.days if recency else None, leg.today)
-            persists = finding.persists and fact.ongoing
-            if recent or persists or (fact.ongoing and in_window(fact, stale, leg.today)):
-                return fact
-    return None
-
-
-def _untreated(leg: Leg) -> Diagnosis | Fact | None:
-    """A DVT of this episode on record and no anticoagulant: not less than a suspected one."""
-    diagnosis = leg.diagnosis(DVT)
-    scan = leg.present(SCAN)
-    age = age_in_days(diagnosis, leg.today) if diagnosis else None
-    found = diagnosis if diagnosis and (age is None or age <= leg.content.pathway.stale_sign.days) else scan
-    if found is None or taking_anticoagulant(leg, found.when.day if found.when else None):
-        return None
-    return found
-
-
 def _level(
     leg: Leg,
-    opening: _Opening,
+    opening: Opening,
     wells: Wells | None,
     *,
     pregnant: Fact | None,
@@ -250,10 +130,36 @@ def _level(
     if opening.only_stale:
         return "warning", "an unresolved sign that is more than two weeks old"
     if not wells.complete and wells.most >= critical_at:
-        scored = any(item.points > 0 for item in wells.scored)
-        if scored or len(fresh_keys) >= 2 or (fresh_keys and _any_risk(leg)):
+        signs = _signs(leg, opening.fresh)
+        scored = any(item.points > 0 and not _is_soft(leg, item.fact) for item in wells.scored)
+        if scored or signs >= 2 or (fresh_keys and _any_risk(leg)):
             return "critical", "Wells score is incomplete and can still reach the likely range"
+    if opening.minor_road and not fresh_keys:
+        return "warning", "new pain and a risk that the Wells score does not ask for"
     return "warning", "Wells score is low, or one soft sign stands alone"
+
+
+def _signs(leg: Leg, fresh: tuple[Fact, ...]) -> int:
+    """How many signs there are: one entry is one sign, and so is what one process shows."""
+    entries: set[str] = set()
+    kinds: set[str] = set()
+    for fact in fresh:
+        kind = leg.content.findings[fact.key].dvt.process or fact.key
+        if fact.source not in entries and kind not in kinds:
+            entries.add(fact.source)
+            kinds.add(kind)
+    return len(kinds)
+
+
+def _is_soft(leg: Leg, fact: Fact | None) -> bool:
+    return fact is not None and leg.content.findings[fact.key].dvt.soft
+
+
+def _is_long_standing(leg: Leg, opening: Opening) -> bool:
+    """Whether every pain surely began so long ago that no D-dimer helps."""
+    limit = leg.content.pathway.no_d_dimer_after.days
+    pains = [fact for fact in opening.complaints if leg.content.findings[fact.key].kind == "symptom"]
+    return bool(pains) and all(fact.when is not None and (leg.today - fact.when.day).days > limit for fact in pains)
 
 
 def _any_risk(leg: Leg) -> bool:

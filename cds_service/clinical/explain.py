@@ -10,7 +10,7 @@ from cds_service.clinical.assessment import Assessment, LegAssessment
 from cds_service.clinical.content import Condition, Content
 from cds_service.clinical.derive import with_derived
 from cds_service.clinical.leg import Leg
-from cds_service.clinical.names import AGE_UNDER_18, DVT_SUSPECTED, RUPTURED_CYST_KNOWN
+from cds_service.clinical.names import AGE_UNDER_18, DVT_SUSPECTED, NEW_LEG_PAIN, ONE_LEG, RUPTURED_CYST_KNOWN
 from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.red_flags import Terms
 
@@ -18,6 +18,8 @@ VIRTUAL_WORDS: Mapping[str, str] = {
     DVT_SUSPECTED: "DVT suspected on the pathway",
     AGE_UNDER_18: "under 18",
     RUPTURED_CYST_KNOWN: "ruptured popliteal cyst known",
+    NEW_LEG_PAIN: "new pain behind the knee, in the calf or leg",
+    ONE_LEG: "one leg only, as far as is recorded",
 }
 
 

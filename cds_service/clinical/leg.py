@@ -29,6 +29,15 @@ def in_window(fact: Fact, days: int | None, today: date) -> bool:
     return days is None or age is None or age <= days
 
 
+def counts_on(content: Content, fact: Fact, days: int | None, today: date) -> bool:
+    """Whether ``fact`` is within ``days``, or without them within the window of its finding."""
+    finding = content.findings[fact.key]
+    if finding.persists and fact.ongoing:
+        return True
+    window = days if days is not None else (finding.recency.days if finding.recency else None)
+    return in_window(fact, window, today)
+
+
 @dataclass(frozen=True)
 class Leg:
     """The facts that bear on one leg.
@@ -128,17 +137,15 @@ class Leg:
         return Status.ABSENT if self.absent(key) else Status.UNKNOWN
 
     def _counts(self, fact: Fact, days: int | None) -> bool:
-        finding = self.content.findings[fact.key]
-        if finding.persists and fact.ongoing:
-            return True
-        window = days if days is not None else (finding.recency.days if finding.recency else None)
-        return in_window(fact, window, self.today)
+        return counts_on(self.content, fact, days, self.today)
 
     @cached_property
     def ranked(self) -> dict[str, Fact]:
         """The fact that ranking reads for each finding: dated, final, the latest; on the same day presence wins."""
         found = {}
         for key, facts in self._by_key.items():
+            if self.content.findings[key].presence_stands:
+                facts = sorted(facts, key=lambda fact: fact.status is not Status.PRESENT)
             undated_counts = self.content.findings[key].recency is None
             for fact in facts:
                 if (
@@ -170,19 +177,35 @@ def _freshest_first(fact: Fact) -> tuple[int, int, str]:
 def complaints(content: Content, facts: Iterable[Fact], today: date, days: int) -> list[Fact]:
     """Facts that open the gate: an active complaint of the knee, its back, the calf or the leg (evidence F.5).
 
-    Pain counts ``days``; a finding with a longer window of its own counts that long.
+    Pain counts ``days``; a finding with a longer window of its own counts that long, but for a test of the knee. An
+    active problem counts from when it was last written down: that it began weeks ago does not make it old. Pain of the
+    thigh, groin or buttock is a complaint of the leg only beside what makes a clot there likely.
     """
+    every = list(facts)
+    proximal = any(
+        content.findings[fact.key].dvt.proximal
+        and fact.status is Status.PRESENT
+        and counts_on(content, fact, None, today)
+        for fact in every
+    )
     found = []
-    for fact in facts:
+    for fact in every:
         finding = content.findings[fact.key]
         if finding.complaint is None or fact.status is not Status.PRESENT:
             continue
-        own = finding.recency.days if finding.recency else days
+        if finding.complaint == "proximal" and not proximal:
+            continue
+        own = finding.recency.days if finding.recency and finding.kind != "test" else days
         # A suspicion that a clinician has left open counts as long as an unresolved sign does.
         limit = own if finding.complaint == "by_itself" and not fact.ongoing else max(own, days)
-        if in_window(fact, limit, today):
+        if in_window(fact, limit, today) or (finding.complaint != "by_itself" and _recorded_within(fact, limit, today)):
             found.append(fact)
     return found
+
+
+def _recorded_within(fact: Fact, days: int, today: date) -> bool:
+    """Whether it is an active problem that was written down within ``days``."""
+    return fact.ongoing and fact.recorded is not None and (today - fact.recorded.day).days <= days
 
 
 def symptomatic(

@@ -10,6 +10,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -207,6 +208,8 @@ class _Loader:
             for wider in site.within:
                 self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
         finding_files = {key: self.files[c.Finding, key] for key in findings}
+        self._check_places_of(findings)
+        self._check_implications(findings)
         self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
         self._check_about(about)
@@ -276,6 +279,27 @@ class _Loader:
                 for site in entry.narrowed_by:
                     self._known(self.files[type(one), key], f"{key}: {entry.code}", site, c.BodySite)
 
+    def _check_places_of(self, findings: Mapping[str, c.Finding]) -> None:
+        for key, finding in findings.items():
+            if finding.candidates:
+                self._known(self.files[c.Finding, key], f"{key}.candidates", finding.candidates, c.Finding)
+            for site in finding.not_at:
+                self._known(self.files[c.Finding, key], f"{key}.not_at", site, c.BodySite)
+
+    def _check_implications(self, findings: Mapping[str, c.Finding]) -> None:
+        """What follows from others: they exist, and no finding follows from itself."""
+        follows: dict[str, set[str]] = {}
+        for key, finding in findings.items():
+            follows[key] = {term for one in finding.implied_by for term in one.terms()}
+            for term in sorted(follows[key]):
+                self._known(self.files[c.Finding, key], f"{key}.implied_by", term, c.Finding)
+        try:
+            TopologicalSorter(follows).prepare()
+        except CycleError as error:
+            first = error.args[1][0]
+            file = self.files.get((c.Finding, first), "findings/")
+            self.complain(file, f"{first}.implied_by", "follows from itself", "take one of the steps out")
+
     def _check_cause(self, key: str, cause: c.Cause) -> None:
         file = self.files[c.Cause, key]
         self._check_sources(file, cause)
@@ -296,9 +320,13 @@ class _Loader:
         self._check_sources(file, flag)
         for order in flag.card.consider:
             self._known(file, "card.consider", order, c.OrderTemplate)
-        for term in (*flag.when.terms(), *flag.sooner_if):
+        for reason in flag.reasons:
+            self._known(file, "reasons", reason.cause, c.Cause)
+        for term in (*flag.when.terms(), *flag.sooner_terms(), *(t for one in flag.reasons for t in one.when.terms())):
             if term not in VIRTUAL_TERMS:
                 self._known(file, "when", term, c.Finding)
+        for other in flag.yields_to:
+            self._known(file, "yields_to", other, c.RedFlag)
         if re.search(r"[{}]", flag.card.summary.replace("{side}", "")):
             self.complain(file, "card.summary", "holds braces other than {side}", "only {side} can be filled in")
         if "{side}" not in flag.card.summary and any(
@@ -312,6 +340,10 @@ class _Loader:
         if [item.number for item in pathway.items] != list(range(1, 11)):
             self.complain(file, "items", "the ten Wells items are numbered 1 to 10 in order")
             return
+        for one in pathway.swollen_alike.explained_by:
+            self._known(file, "swollen_alike.explained_by", one, c.Finding)
+        for one in pathway.risk_outside_wells.unless:
+            self._known(file, "risk_outside_wells.unless", one, c.Finding)
         for item in pathway.items:
             for one in item.any:
                 self._known(file, f"items.{item.number}", one, c.Finding)
@@ -401,6 +433,7 @@ _WORDS: dict[type[BaseModel], str] = {
     c.Citation: "source",
     c.BodySite: "body site",
     c.SystemEntry: "code system",
+    c.RedFlag: "red-flag rule",
 }
 
 

@@ -24,6 +24,7 @@ MALIGNANCY: Final = "malignancy_on_record"
 INJECTING: Final = "iv_drug_use"
 CARE_PLAN: Final = "palliative_care_only"
 RUPTURED_CYST_SCAN: Final = "us_bakers_rupture"
+CALF_TENDERNESS: Final = "calf_tenderness"
 
 FINDINGS: Final = (
     SUSPECTED_DVT,
@@ -41,6 +42,7 @@ FINDINGS: Final = (
     INJECTING,
     CARE_PLAN,
     RUPTURED_CYST_SCAN,
+    CALF_TENDERNESS,
 )
 
 # Causes
@@ -85,5 +87,7 @@ SOURCES: Final = (EXPERT,)
 DVT_SUSPECTED: Final = "dvt_suspected"
 AGE_UNDER_18: Final = "age_under_18"
 RUPTURED_CYST_KNOWN: Final = "bakers_cyst_ruptured_known"
+NEW_LEG_PAIN: Final = "new_leg_pain"
+ONE_LEG: Final = "one_leg"
 
-VIRTUAL_TERMS: Final = frozenset({DVT_SUSPECTED, AGE_UNDER_18, RUPTURED_CYST_KNOWN})
+VIRTUAL_TERMS: Final = frozenset({DVT_SUSPECTED, AGE_UNDER_18, RUPTURED_CYST_KNOWN, NEW_LEG_PAIN, ONE_LEG})

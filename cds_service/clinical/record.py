@@ -80,6 +80,7 @@ class Fact:
         provisional: preliminary or unconfirmed; used for red flags, not for ranking.
         doubtful: something in its entry was not understood. It may raise urgency, never lower it.
         substance: of a medicine, the drug as the content names it; empty for a class of drugs.
+        follows_from: what is recorded and makes it so, where no entry states it as such.
     """
 
     key: str
@@ -92,6 +93,12 @@ class Fact:
     provisional: bool = False
     doubtful: bool = False
     substance: str = ""
+    follows_from: tuple[Fact, ...] = ()
+
+    @property
+    def stated(self) -> tuple[Fact, ...]:
+        """What entries of the chart state: itself, or what it follows from."""
+        return self.follows_from or (self,)
 
     @property
     def when(self) -> When | None:

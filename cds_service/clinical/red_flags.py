@@ -16,7 +16,7 @@ Terms = Mapping[str, tuple[bool, tuple[Fact, ...]]]
 def fired(leg: Leg, virtual: Terms, *, under_18: bool) -> list[RedFlagVerdict]:
     """The rules whose condition ``leg`` satisfies. An unknown finding satisfies nothing.
 
-    ``virtual`` gives the terms that are not findings.
+    ``virtual`` gives the terms that are not findings. A rule that yields to another one that fires is left out.
     """
     verdicts = []
     shown = leg.shown.union(term for term, (true, _) in virtual.items() if true)
@@ -25,16 +25,28 @@ def fired(leg: Leg, virtual: Terms, *, under_18: bool) -> list[RedFlagVerdict]:
             continue  # every condition needs at least one term that holds
         fires, facts = holds(flag.when, leg, virtual)
         if fires:
+            speed = _speed(flag, leg, virtual, under_18=under_18)
             verdicts.append(
-                RedFlagVerdict(rule, flag.cause, leg.side, flag.indicator, _speed(flag, leg, under_18=under_18), facts)
+                RedFlagVerdict(rule, _cause(flag, leg, virtual), leg.side, flag.indicator, speed, _facts(facts))
             )
-    return verdicts
+    rules = {one.rule for one in verdicts}
+    return [one for one in verdicts if rules.isdisjoint(leg.content.red_flags[one.rule].yields_to)]
 
 
-def _speed(flag: RedFlag, leg: Leg, *, under_18: bool) -> Speed:
+def _facts(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """What the chart states: of what follows from others, the others, each once."""
+    return tuple(dict.fromkeys(stated for fact in facts for stated in fact.stated))
+
+
+def _cause(flag: RedFlag, leg: Leg, virtual: Terms) -> str:
+    """What the facts make one fear: the first reason that holds, else the rule's own cause."""
+    return next((one.cause for one in flag.reasons if holds(one.when, leg, virtual)[0]), flag.cause)
+
+
+def _speed(flag: RedFlag, leg: Leg, virtual: Terms, *, under_18: bool) -> Speed:
     if under_18 and flag.speed_under_18:
         return flag.speed_under_18
-    if flag.sooner_if and any(leg.present(key) for key in flag.sooner_if):
+    if any(_part(part, leg, virtual)[0] for part in flag.sooner_if):
         return "same_day"
     return flag.speed
 

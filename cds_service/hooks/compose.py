@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
-from cds_service.clinical.names import DVT
+from cds_service.clinical.names import DVT, DVT_RULE, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Side, Unread
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
 from cds_service.hooks.messages import Card
 from cds_service.hooks.not_understood import about, counted, why
+from cds_service.hooks.pain_card import KEY, pain_card
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line, row_verdict
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
 from cds_service.hooks.wording import day_words, facts_words, listed, whole
@@ -29,6 +30,12 @@ def compose(call: Call) -> tuple[Card, ...]:
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
     if not cards and dvt_gap(call) and "gap" not in call.switched_off:
         cards.append(_gap_card(call))
+    if (
+        not cards
+        and (legs := [leg for leg in call.assessment.legs if leg.unexplained])
+        and KEY not in call.switched_off
+    ):
+        cards.append(pain_card(call, legs))
     if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
         cards.append(_unread_card(call, lost))
     return tuple(_each_order_once(cards))
@@ -49,36 +56,44 @@ def _each_order_once(cards: Sequence[Card]) -> list[Card]:
 
 
 def _urgent_groups(call: Call) -> list[_Group]:
-    """One group a cause, over both legs; the DVT group first, the others by urgency."""
+    """One group a cause, over both legs, the most urgent first. An embolism belongs to the suspected DVT: one act."""
     by_cause: dict[str, list[RedFlagVerdict]] = {}
-    for flag in call.assessment.urgent:
-        if flag.rule in call.switched_off:
-            continue
-        by_cause.setdefault(flag.cause, []).append(flag)
+    flags = [flag for flag in call.assessment.urgent if flag.rule not in call.switched_off]
+    with_dvt = {flag.side for flag in flags if flag.rule == DVT_RULE}
+    for flag in flags:
+        is_part = flag.cause == PULMONARY_EMBOLISM and flag.side in with_dvt
+        by_cause.setdefault(DVT if is_part else flag.cause, []).append(flag)
     groups: list[_Group] = []
     for flags in by_cause.values():
         leg = next(leg for leg in call.assessment.legs if leg.side == flags[0].side)
         groups.append((leg, flags, tuple(dict.fromkeys(flag.side for flag in flags))))
+    # A suspected DVT has a card of its own, whatever else there is.
+    place = next((at for at, (_, flags, _) in enumerate(groups) if any(one.cause == DVT for one in flags)), 0)
+    if place >= MOST_CARDS - 1:
+        groups.insert(MOST_CARDS - 2, groups.pop(place))
     return groups
 
 
 def _urgent_card(call: Call, group: _Group) -> Card:
     leg, flags, sides = group
-    if flags[0].cause == DVT and leg.dvt.suspected and not call.assessment.under_18:
+    if leg.dvt.suspected and any(flag.cause == DVT for flag in flags) and not call.assessment.under_18:
         return dvt_card(call, leg, tuple(side for side in sides if side is not leg.side))
     return red_flag_card(call, leg, flags, sides)
 
 
 def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
     found: list[Card] = []
+    by_leg = {leg.side: on_card(call, leg) for leg in call.assessment.legs}
     for leg in call.assessment.legs:
-        causes = on_card(call, leg)
+        causes = by_leg[leg.side]
         if not causes:
             continue
         if call.layout == "per_cause":
             found += [cause_card(call, leg, one) for one in causes]
         elif not found:
-            found.append(differential_card(call, leg, causes, after_urgent=after_urgent))
+            same = [one for one in by_leg.values() if [c.cause for c in one] == [c.cause for c in causes]]
+            side = Side.BOTH if len(same) > 1 else leg.side
+            found.append(differential_card(call, leg, causes, side, after_urgent=after_urgent))
     return found
 
 

@@ -12,11 +12,14 @@ from cds_service.clinical.names import SAFETY_NET
 from cds_service.clinical.record import Side, Status
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
+from cds_service.hooks.pain_card import dvt_links, dvt_question
 from cds_service.hooks.parts import SUMMARY_LIMIT, Call, Gap, card, closing_line, dvt_gap, lacking_line
-from cds_service.hooks.wording import day_words, fact_words, listed, sentence, short_name, whole
+from cds_service.hooks.wording import capital, day_words, fact_words, listed, sentence, short_name, whole
 
 SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
 _MOST_SUGGESTIONS = 3
+_KNEE = ("posterior", "swelling", "knee", "knee_sign")
+_UNDER_18 = "**Under 18** - these tests and figures are from adults: use your judgement."
 
 
 def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
@@ -48,24 +51,30 @@ def keep_in_mind(call: Call, leg: LegAssessment) -> list[str]:
     ]
 
 
-def differential_card(call: Call, leg: LegAssessment, causes: Sequence[RankedCause], *, after_urgent: bool) -> Card:
-    """One card for all causes of a leg. ``after_urgent``: an urgent card stands above, so this one is brief."""
+def differential_card(
+    call: Call, leg: LegAssessment, causes: Sequence[RankedCause], side: Side, *, after_urgent: bool
+) -> Card:
+    """One card for all causes of a leg. ``after_urgent``: an urgent card stands above, so this one is brief.
+
+    ``side``: that leg, or both where the same fits the other one.
+    """
     content = call.content
     titles = [short_name(content, one.cause) for one in causes]
-    lead = _also(leg.side, titles) if after_urgent else _lead(leg.side, titles[:2], dvt_gap(call))
+    lead = _also(side, titles) if after_urgent else _lead(_complaint(call, leg), side, titles[:2], dvt_gap(call))
     # Behind a critical card no routine order competes with the urgent one.
     critical = any(flag.indicator == "critical" for flag in leg.red_flags)
     suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
     return card(
         call,
         key=causes[0].cause,
-        leg=leg.side,
+        leg=side,
         topic="kneecauses1",
         summary=lead,
         lines=_lines(call, leg, causes, placed, after_urgent=after_urgent),
         indicator="info",
         source=SOURCE,
         suggestions=suggestions,
+        links=dvt_links(call, leg),
         facts=[part.fact for one in causes for part in one.contributions],
         verdicts=[*_bands(causes), *dvt_gap(call).verdicts],
     )
@@ -75,13 +84,22 @@ def _bands(causes: Sequence[RankedCause]) -> list[str]:
     return [f"{one.cause} {one.side.value} {one.band}" for one in causes]
 
 
-def _lead(side: Side, titles: Sequence[str], gap: Gap) -> str:
+def _complaint(call: Call, leg: LegAssessment) -> str:
+    """What is complained of, in a few words for the summary."""
+    findings = call.content.findings
+    elsewhere = [fact for fact in leg.complaints if findings[fact.key].complaint in ("back_of_thigh", "arterial")]
+    if elsewhere and not any(findings[fact.key].complaint in _KNEE for fact in leg.complaints):
+        return capital(short_name(call.content, elsewhere[0].key).split(",")[0])
+    return "Pain behind the knee"
+
+
+def _lead(what: str, side: Side, titles: Sequence[str], gap: Gap) -> str:
     """The summary, one sentence with as many causes as it holds."""
     fewer = [listed(titles[:count]) for count in range(len(titles), 0, -1)]
     if gap:
         start = f"DVT cannot be excluded, {side.words} ({gap.short})"
         return whole([*(f"{start}; fitting: {some}." for some in fewer), f"{start}."], SUMMARY_LIMIT)
-    start = f"Pain behind the knee, {side.words}: consider"
+    start = f"{what}, {side.words}: consider"
     return whole([f"{start} {some}; new pain needs clinical review." for some in fewer], SUMMARY_LIMIT)
 
 
@@ -97,6 +115,8 @@ def _lines(
 ) -> list[tuple[int, str]]:
     content = call.content
     lines: list[tuple[int, str]] = [(0, lacking_line(call))]
+    lines.append((0, _UNDER_18 if call.assessment.under_18 else ""))
+    lines.append((0, dvt_question(call, leg)))
     most = 2 if after_urgent else 3
     lines += [(0, cause_line(call, one, most)) for one in causes]
     hidden = [short_name(content, key) for key in keep_in_mind(call, leg)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
-from cds_service.clinical.content import ASSERTED_ITEM, Content
-from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY
+from cds_service.clinical.content import ASSERTED_ITEM, RedFlagCard
+from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.not_understood import counted, why
@@ -23,6 +23,8 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
     """The card for the worse leg; ``other_legs`` with an open suspicion of their own are named on it."""
     verdict = leg.dvt
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
+    if _is_urgent_now(call, leg) and not call.assessment.care_plan:
+        level = "critical"
     suggestions, placed = _orders(call, leg, level)
     return card(
         call,
@@ -35,10 +37,14 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         source=call.content.pathway.title,
         suggestions=suggestions,
         standing=placed_sentence(call.content, placed, call.assessment.today, active_only=True),
-        links=[order_link(call.content, _draft(call, leg, level), call.base_url, call.order_url)],
-        facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
+        links=[order_link(call.content, referral_draft(call, leg, level), call.base_url, call.order_url)],
+        facts=(*_chest_facts(leg), *verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
     )
+
+
+def _is_urgent_now(call: Call, leg: LegAssessment) -> bool:
+    return leg.dvt.emergency or _emergency_rule(call, leg) is not None
 
 
 def wells_words(wells: Wells) -> str:
@@ -55,6 +61,8 @@ def _summary(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> st
         return f"Suspected DVT, {where}, palliative care only recorded: consider assessment today within the care plan."
     if verdict.emergency:
         return f"Suspected DVT{_dangers(call, leg)}, {where}: {pathway.emergency_call}."
+    if asks := _emergency_rule(call, leg):
+        return asks.summary.format(side=where)
     if verdict.recorded_dvt is not None:
         return f"DVT recorded without an anticoagulant in the chart, {where}: consider the DVT service today."
     if verdict.pregnant:
@@ -67,11 +75,13 @@ def _summary(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> st
     wells = f"; {wells_words(verdict.wells)}{_open_items(verdict.wells)}" if verdict.wells else ""
     if verdict.level == "critical":
         return f"Suspected DVT, {where}: consider same-day assessment, {pathway.clock}{wells}."
+    if verdict.soft_alone and not verdict.scan_only and verdict.wells and not verdict.wells.complete:
+        return f"DVT not excluded, {where}: {pathway.score_first}{wells}."
     return f"DVT not excluded, {where}: consider {_first_test(call, verdict)} today{wells}."
 
 
 def _first_test(call: Call, verdict: DvtVerdict) -> str:
-    if verdict.anticoagulant or verdict.cancer:
+    if verdict.scan_only or verdict.cancer:
         return "a leg vein scan"
     least = verdict.wells.least if verdict.wells else 0
     if least > call.content.pathway.excluded_by_d_dimer_at_most:
@@ -97,11 +107,18 @@ def _dangers(call: Call, leg: LegAssessment) -> str:
     return f" with {listed(dangers)}" if dangers else ""
 
 
+def _emergency_rule(call: Call, leg: LegAssessment) -> RedFlagCard | None:
+    """The words of the rule for now that fires beside the suspicion, where one does: what to do first."""
+    flags = [flag for flag in leg.red_flags if flag.speed == "now" and flag.rule != DVT_RULE]
+    own = [flag for flag in flags if flag.cause in (DVT, PULMONARY_EMBOLISM) and flag.rule not in call.switched_off]
+    return call.content.red_flags[own[0].rule].card if own else None
+
+
 def _lines(
     call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[PlacedOrder]
 ) -> list[tuple[int, str]]:
     verdict, content, today = leg.dvt, call.content, call.assessment.today
-    shown = (*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict))
+    shown = (*_chest_facts(leg), *verdict.opened_by, *verdict.complaints, *_risk_facts(verdict))
     why = facts_words(content, shown, today, leg.side, _MOST_FACTS)
     if isinstance(verdict.recorded_dvt, Diagnosis):
         why = f"DVT diagnosis {day_words(verdict.recorded_dvt.when, today)}" + (f"; {why}" if why else "")
@@ -114,13 +131,19 @@ def _lines(
         (0, " ".join(verdict.notes)),
         (1, _second_leg(other_legs)),
         (0, _not_recorded(verdict)),
-        (0, "**Guideline options**" + "".join(f"\n- {option}" for option in _options(call, verdict))),
+        (0, _what_to_do(call, leg)),
         (0, _caution(call, verdict)),
         (0, placed_sentence(call.content, placed, call.assessment.today)),
         (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
         (2, _by_hand(call, verdict)),
         (0, closing_line(call, DVT_RULE)),
     ]
+
+
+def _chest_facts(leg: LegAssessment) -> list[Fact]:
+    """What makes one think of an embolism besides the leg."""
+    flags = [flag for flag in leg.red_flags if flag.cause == PULMONARY_EMBOLISM]
+    return [fact for flag in flags for fact in flag.facts if fact not in leg.dvt.opened_by]
 
 
 def _risk_facts(verdict: DvtVerdict) -> list[Fact]:
@@ -183,11 +206,20 @@ def _not_recorded(verdict: DvtVerdict) -> str:
     return " ".join(parts)
 
 
+def _what_to_do(call: Call, leg: LegAssessment) -> str:
+    """Steps for now where it is an emergency, and no steps for outpatients beside them."""
+    now = _emergency_rule(call, leg)
+    options = now.do if now else _options(call, leg.dvt)
+    return f"**{'Now' if now else 'Guideline options'}**" + "".join(f"\n- {option}" for option in options)
+
+
 def _options(call: Call, verdict: DvtVerdict) -> list[str]:
     """Options of the pathway's own bands that the score can still fall in, the highest first."""
     pathway = call.content.pathway
     if verdict.wells is None:
         return list(pathway.pregnancy_options)
+    if verdict.scan_only:
+        return list(pathway.scan_options)
     if verdict.recorded_dvt is not None:
         return list(pathway.bands[0].options)
     least, most = verdict.wells.least, verdict.wells.most
@@ -204,6 +236,8 @@ def _caution(call: Call, verdict: DvtVerdict) -> str:
     pathway = call.content.pathway
     if verdict.anticoagulant:
         return pathway.anticoagulated
+    if verdict.scan_only:
+        return pathway.long_standing
     return pathway.cancer if verdict.cancer else ""
 
 
@@ -214,13 +248,13 @@ def _by_hand(call: Call, verdict: DvtVerdict) -> str:
     return f"If ordering by hand, state: same day, {side}, suspected DVT; and telephone."
 
 
-def _order_keys(content: Content, verdict: DvtVerdict) -> tuple[str, ...]:
-    pathway = content.pathway
-    if verdict.emergency:
+def _order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
+    pathway, verdict = call.content.pathway, leg.dvt
+    if _is_urgent_now(call, leg):
         return pathway.emergency_orders
     if verdict.pregnant:
         return pathway.pregnancy_orders
-    if verdict.anticoagulant or verdict.recorded_dvt is not None:
+    if verdict.scan_only or verdict.recorded_dvt is not None:
         return tuple(key for key in pathway.orders if key != D_DIMER_ORDER)
     if verdict.level == "warning" and D_DIMER_ORDER in pathway.orders:
         return (D_DIMER_ORDER, *(key for key in pathway.orders if key != D_DIMER_ORDER))
@@ -232,11 +266,11 @@ def _orders(
 ) -> tuple[list[Suggestion], list[PlacedOrder]]:
     """Draft orders, and the ones that stand already."""
     verdict, content, today = leg.dvt, call.content, call.assessment.today
-    reason = _reason(call, verdict, level)
+    reason = _reason(call, leg, level)
     newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
     suggestions: list[Suggestion] = []
     placed: list[PlacedOrder] = []
-    for key in _order_keys(content, verdict):
+    for key in _order_keys(call, leg):
         standing = already_placed(content, key, leg, DVT, today, newest)
         if standing:
             placed.append(standing)
@@ -245,23 +279,24 @@ def _orders(
     return suggestions, placed
 
 
-def _reason(call: Call, verdict: DvtVerdict, level: Literal["critical", "warning"]) -> OrderReason:
+def _reason(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderReason:
+    verdict = leg.dvt
     return OrderReason(
         cause=DVT,
         words="suspected DVT",
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         note=_note(call, verdict),
-        priority=priority_for("now" if verdict.emergency else "same_day", level),
+        priority=priority_for("now" if _is_urgent_now(call, leg) else "same_day", level),
     )
 
 
-def _draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderDraft:
+def referral_draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderDraft:
     """What the card's link leads to: the referral, whatever test the card offers first."""
     verdict = leg.dvt
-    keys = _order_keys(call.content, verdict)
+    keys = _order_keys(call, leg)
     referral = next(key for key in keys if key != D_DIMER_ORDER)
     items = verdict.wells.not_recorded if verdict.wells else ()
-    reason = _reason(call, verdict, level)
+    reason = _reason(call, leg, level)
     return proposed(
         call,
         DVT_RULE,

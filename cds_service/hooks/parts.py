@@ -175,6 +175,7 @@ _TOPIC_NAMES = {
     "kneecauses1": "Causes of pain behind the knee",
     "kneeunread1": "Chart not readable",
     "kneegap1": "Chart not complete",
+    "kneepain1": "New pain without a cause",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
-from cds_service.clinical.content import Content
+from cds_service.clinical.content import Content, RedFlag
 from cds_service.clinical.names import DVT, EXPERT
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
 from cds_service.hooks.messages import Card, Suggestion
@@ -40,7 +40,7 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         key=first.rule,
         leg=sides[0] if len(sides) == 1 else Side.BOTH,
         topic=f"knee{first.cause.replace('_', '')}1",
-        summary=rule.card.summary.format(side=where),
+        summary=_summary(rule, first).format(side=where),
         lines=_lines(call, leg, flags, where, placed),
         standing=placed_sentence(call.content, placed, call.assessment.today, active_only=True),
         indicator=_indicator(call, first),
@@ -50,6 +50,12 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
         facts=[fact for flag in flags for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in flags],
     )
+
+
+def _summary(rule: RedFlag, flag: RedFlagVerdict) -> str:
+    """The headline, or the one for the case that makes it sooner."""
+    sooner = flag.speed == "same_day" and rule.speed != "same_day"
+    return (rule.card.summary_sooner or rule.card.summary) if sooner else rule.card.summary
 
 
 def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]]) -> Card:

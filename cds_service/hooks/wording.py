@@ -45,7 +45,12 @@ _PROPER = frozenset({"Baker's", "McMurray", "Thessaly", "Apley", "Lachman", "Gar
 
 
 def fact_words(content: Content, fact: Fact, today: date, leg: Side | None = None) -> str:
-    """``calf swelling 12 Mar``; says so when the side is not recorded or the entry is provisional."""
+    """``calf swelling 12 Mar``; says so when the side is not recorded or the entry is provisional.
+
+    What follows from others is told by what the chart states.
+    """
+    if fact.follows_from:
+        return " with ".join(fact_words(content, one, today, leg) for one in fact.follows_from)
     notes = []
     if content.findings[fact.key].side == "leg" and fact.side is Side.UNKNOWN and leg is not Side.UNKNOWN:
         notes.append("side not recorded")
@@ -62,7 +67,7 @@ def fact_words(content: Content, fact: Fact, today: date, leg: Side | None = Non
 def facts_words(content: Content, facts: Iterable[Fact], today: date, leg: Side | None, most: int) -> str:
     """The facts in the order given, each finding once, at most ``most`` of them."""
     seen: dict[str, Fact] = {}
-    for fact in facts:
+    for fact in (stated for one in facts for stated in one.stated):
         seen.setdefault(fact.key, fact)
     words = [fact_words(content, fact, today, leg) for fact in seen.values()]
     more = len(words) - most

@@ -176,7 +176,7 @@ def test_mistakes_in_the_list_of_clients_are_not_called_mistakes_of_the_content(
     done = knee_cds("check", KNEE_CDS_CLIENTS_TOML='[default]\nprofil = "epic"')
     assert done.returncode == 2
     assert b"The list of clients cannot be used: 1 mistake." in done.stderr
-    assert b"Content\n  uk_ng158: 33 causes" in done.stdout
+    assert b"Content\n  uk_ng158: 36 causes" in done.stdout
     assert b"Clients\n" in done.stdout
 
 
@@ -200,11 +200,11 @@ def test_explain_shows_every_rule_and_number(capfd: pytest.CaptureFixture[str]) 
 
 def test_check_examples_and_terminology(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
-    assert "33 causes" in capfd.readouterr().out
+    assert "36 causes" in capfd.readouterr().out
     assert main(["examples", str(tmp_path / "patients")]) == 0
     assert len(list((tmp_path / "patients").glob("*.json"))) == len(stories())
     assert main(["terminology", str(tmp_path / "terms")]) == 0
-    assert len(list((tmp_path / "terms").glob("*.json"))) == 160
+    assert len(list((tmp_path / "terms").glob("*.json"))) == 188
 
 
 def test_shipped_terminology_is_current(tmp_path: Path) -> None:

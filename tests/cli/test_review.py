@@ -110,7 +110,7 @@ def test_the_command_writes_it_and_needs_the_examples(tmp_path: Path, monkeypatc
     assert main(["review"]) == 0
     page = (tmp_path / "cards" / OPEN_PAGE).read_text(encoding="utf-8")
     assert re.findall(r"^#### .+$", page, re.MULTILINE) == [
-        "#### 1. New calf or popliteal pain without any sign and without a major risk"
+        "#### 1. New calf or popliteal pain without any sign and without any risk"
     ]
 
 
@@ -122,13 +122,13 @@ def test_the_content_as_it_is_changes_nothing(examples: Examples, texts: dict[st
 
 
 def test_a_switch_changes_the_level_it_should(examples: Examples, texts: dict[str, str]) -> None:
-    """Calf pain after a long flight: a minor risk today, so no urgent card; as a major one it opens the suspicion."""
-    change = Change(file="findings/clotting_risks.toml", place="long_haul_travel.dvt.risk", value="major")
+    """Calf pain after a long flight: a warning today; with the choice the other way it is information."""
+    change = Change(file=UK, place="risk_outside_wells.opens", value=False)
     changed = by_name(examples.by_content(load(texts, "uk_ng158", changes=(change,))))
     flight = changed["flight-only"]
-    assert flight.before.levels == ("info",)
-    assert flight.after.levels == ("warning", "info")
-    assert "DVT" in flight.after.heads[0][1]
+    assert flight.before.levels == ("warning", "info")
+    assert "DVT" in flight.before.heads[0][1]
+    assert flight.after.levels == ("info",)
     assert "knee-oa-typical" not in changed
 
 

@@ -82,9 +82,9 @@ def test_actions_name_only_claims_that_exist(content: Content) -> None:
 
 
 def test_counts(content: Content) -> None:
-    assert len(content.causes) == 33
-    assert sum(not finding.general for finding in content.findings.values()) == 162
-    assert sorted(content.red_flags) == [f"RF{number:02d}" for number in range(1, 19)]
+    assert len(content.causes) == 36
+    assert sum(not finding.general for finding in content.findings.values()) == 187
+    assert sorted(content.red_flags) == [f"RF{number:02d}" for number in range(1, 22)]
 
 
 @pytest.mark.parametrize("pathway", PATHWAYS)
@@ -304,9 +304,9 @@ def test_the_manual_explains_every_status_and_every_folder() -> None:
 
 
 def test_red_flags_name_only_what_exists(content: Content) -> None:
-    virtual = {"dvt_suspected", "age_under_18", "bakers_cyst_ruptured_known"}
+    virtual = {"dvt_suspected", "age_under_18", "bakers_cyst_ruptured_known", "new_leg_pain", "one_leg"}
     for rule, flag in content.red_flags.items():
-        terms = {*flag.when.terms(), *flag.sooner_if}
+        terms = {*flag.when.terms(), *flag.sooner_terms()}
         assert terms, rule
         assert terms <= {*content.findings, *virtual}, rule
 
@@ -319,7 +319,7 @@ def test_a_negative_self_test_never_counts(pathway: str) -> None:
     assert weights
     assert all(weight.lr_absent == 1.0 for weight in weights)
     for rule, flag in content.red_flags.items():
-        assert SELF_TEST not in {*flag.when.terms(), *flag.sooner_if}, rule
+        assert SELF_TEST not in {*flag.when.terms(), *flag.sooner_terms()}, rule
     assert SELF_TEST not in content.wells_findings
     assert content.findings[SELF_TEST].dvt.wells_item is None
 

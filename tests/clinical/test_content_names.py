@@ -32,6 +32,7 @@ NEEDED = [(group, key) for group, keys in GROUPS.items() for key in keys]
 OTHER_MEANINGS = {
     # Words of the models that happen to be the key of something else.
     ("clinical/assess.py", "knee"): "a kind of complaint",
+    ("hooks/differential_card.py", "knee"): "a kind of complaint",
     ("clinical/doubt.py", "leg"): "a kind of complaint",
     ("clinical/doubt.py", "knee"): "a kind of complaint",
     ("clinical/leg.py", "leg"): "what a finding belongs to: leg or body",

@@ -9,11 +9,15 @@ import pytest
 
 from cds_service.clinical.assessment import DvtVerdict
 from cds_service.clinical.content import Content
+from cds_service.clinical.decisions import Change
+from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry
+from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import Context
 from cds_service.hooks.service import Service, load_content
 from tests.charts import (
+    CALF,
     LEFT,
     RIGHT,
     RXNORM,
@@ -27,7 +31,7 @@ from tests.charts import (
     patient,
     rules,
 )
-from tests.conftest import NOW
+from tests.conftest import NOW, ROOT
 
 Chart = list[dict[str, Any]]
 
@@ -81,9 +85,114 @@ def test_new_pain_and_a_major_risk(content: Content, risk: str) -> None:
     assert level(content, on("pain_behind_knee", 15), on(risk)) is None
 
 
-@pytest.mark.parametrize("risk", ["obesity", "long_haul_travel", "oestrogen_use"])
-def test_minor_risks_alone_do_not_open(content: Content, risk: str) -> None:
-    assert level(content, on("pain_behind_knee"), on(risk)) is None
+MINOR_RISKS = (
+    "obesity", "long_haul_travel", "oestrogen_use", "family_history_vte", "varicose_veins", "recent_infection",
+    "long_sitting",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("risk", MINOR_RISKS)
+@pytest.mark.parametrize("pain", ["pain_behind_knee", "pain_calf"])
+def test_a_minor_risk_opens_a_warning_with_new_pain_of_one_leg(content: Content, risk: str, pain: str) -> None:
+    """The clinician's choice, as shipped: all 7 missed by Wells and D-dimer had a risk that the score leaves out."""
+    assert level(content, on(pain, 14), on(risk)) == "warning"
+    assert level(content, on(pain, 15), on(risk)) is None
+    assert level(content, on(risk)) is None
+
+
+def test_a_minor_risk_does_not_open_where_the_pain_is_explained_or_of_both_legs(content: Content) -> None:
+    flight = on("long_haul_travel")
+    assert level(content, on("pain_behind_knee"), flight, on("mech_twist_pivot")) is None
+    assert level(content, on("pain_calf"), flight, on("mech_push_off_dorsiflexion")) is None
+    assert level(content, on("pain_calf"), on("pain_calf", side=RIGHT), flight) is None
+    knee = observation(concept((SNOMED, "30989003")), site=LEFT)
+    assert level(content, knee, flight) is None
+
+
+def test_the_choice_can_be_switched_off() -> None:
+    texts = read_texts(ROOT / "cards", ".toml", ".tsv")
+    change = Change(file="dvt/uk_ng158.toml", place="risk_outside_wells.opens", value=False)
+    off = load(texts, "uk_ng158", changes=(change,))
+    assert level(off, on("pain_calf"), on("obesity")) is None
+    assert level(off, on("pain_calf"), on("calf_swelling"), on("obesity")) == "critical"
+
+
+@pytest.mark.parametrize("sign", ["deep_vein_tenderness", "redness", "warmth"])
+def test_one_soft_sign_alone_is_a_warning(content: Content, sign: str) -> None:
+    assert level(content, on("pain_calf"), on(sign)) == "warning"
+    assert level(content, on("pain_calf"), on(sign), on("calf_swelling")) == "critical"
+    assert level(content, on("pain_calf"), on(sign), on("obesity")) == "critical"
+    assert level(content, on("pain_calf"), on(sign), on("recent_surgery")) == "critical"
+
+
+def test_redness_and_warmth_are_one_process(content: Content) -> None:
+    assert level(content, on("pain_calf"), on("redness"), on("warmth")) == "warning"
+    assert level(content, on("pain_calf"), on("redness"), on("deep_vein_tenderness")) == "critical"
+
+
+@pytest.mark.parametrize("hard", ["calf_circumference_diff_3cm", "entire_leg_swollen", "pitting_oedema_one_leg"])
+def test_a_sign_that_scores_by_what_is_seen_or_measured_stays_critical(content: Content, hard: str) -> None:
+    assert level(content, on("pain_calf"), on(hard)) == "critical"
+
+
+@pytest.mark.parametrize(
+    ("code", "site"),
+    [
+        ("267038008", "30021000"),
+        ("65124004", "30021000"),
+        ("449615005", None),
+        ("102572006", LEFT),
+        ("267038008", LEFT),
+    ],
+)
+def test_one_entry_is_one_sign(content: Content, code: str, site: str | None) -> None:
+    """Oedema at the lower leg is the same picture as swelling of the lower leg."""
+    assert level(content, on("pain_calf"), observation(concept((SNOMED, code)), site=site)) == "warning"
+
+
+def test_two_entries_are_two_signs(content: Content) -> None:
+    oedema = observation(concept((SNOMED, "267038008")), site="30021000")
+    assert level(content, on("pain_calf"), oedema, on("deep_vein_tenderness")) == "critical"
+
+
+@pytest.mark.parametrize(("site", "opens"), [("49076000", False), ("64234005", False), (CALF, True), (None, True)])
+@pytest.mark.parametrize("code", ["247441003", "444827008", "102599008"])
+def test_an_understood_place_is_binding(content: Content, code: str, site: str | None, opens: bool) -> None:
+    """Redness or warmth of the knee joint or the kneecap is no sign of the calf."""
+    sign = observation(concept((SNOMED, code)), site=site)
+    assert (level(content, on("pain_behind_knee"), sign) is not None) == opens
+
+
+@pytest.mark.parametrize("pain", ["thigh", "groin", "buttock", "posterior", "leg"])
+@pytest.mark.parametrize("state", ["pregnancy", "postpartum_6w"])
+def test_in_pregnancy_pain_anywhere_in_the_leg_opens(content: Content, pain: str, state: str) -> None:
+    """Left leg, iliac vein: pain of the whole leg, back or buttock counts (C.4)."""
+    pains = {
+        "thigh": observation(concept((SNOMED, "78514002")), site=LEFT),
+        "groin": on("pain_groin"),
+        "buttock": on("pain_buttock"),
+        "posterior": on("pain_posterior_thigh"),
+        "leg": observation(concept((SNOMED, "10601006")), site=LEFT),
+    }
+    assert level(content, pains[pain], on(state)) == "critical"
+    assert level(content, pains[pain]) is None
+
+
+def test_thigh_pain_opens_with_thigh_swelling_only(content: Content) -> None:
+    pain = observation(concept((SNOMED, "78514002")), site=LEFT)
+    assert judged(content, pain).silent_because.startswith("no current complaint")
+    swollen = observation(concept((SNOMED, "65124004")), site="61396006")
+    assert level(content, pain, swollen) == "warning"
+    assert level(content, pain, observation("thigh_swelling", site=RIGHT)) == "warning"
+
+
+def test_after_thirty_days_or_on_an_anticoagulant_no_d_dimer(content: Content) -> None:
+    assert verdict(content, on("pain_calf", 31), on("calf_swelling")).scan_only
+    assert not verdict(content, on("pain_calf", 31), on("pain_behind_knee", 3), on("calf_swelling")).scan_only
+    old = observation("pain_behind_knee", ago=31, site=LEFT)
+    assert verdict(content, old, on("redness")).scan_only
+    assert not verdict(content, observation("pain_behind_knee", ago=30, site=LEFT), on("redness")).scan_only
+    assert verdict(content, on("pain_calf"), on("redness"), on("on_anticoagulant")).scan_only
 
 
 def test_self_test_and_coded_suspicion_open(content: Content) -> None:
@@ -206,7 +315,7 @@ def test_youth_lowers_nothing_in_adults(content: Content) -> None:
 
 
 def test_under_18_is_a_paediatric_matter(content: Content) -> None:
-    child = patient(birth="2010-01-01")
+    child = patient(birth="2011-01-01")
     swollen = judged(content, on("pain_calf"), on("calf_swelling"), who=child)
     assert rules(swollen) == ["RF17"]
     assert swollen.legs[0].dvt.wells is None

@@ -81,7 +81,9 @@ def test_every_topic_is_listed(service: Service) -> None:
         seen |= {card.source.topic.code for card in cards}
     assert len(list(EXAMPLES.glob("*.json"))) >= len(stories())
     assert len(seen) > 10
-    flagged = {f"knee{one.cause.replace('_', '')}1" for one in service.content.red_flags.values()}
+    rules = service.content.red_flags.values()
+    feared = {cause for one in rules for cause in (one.cause, *(reason.cause for reason in one.reasons))}
+    flagged = {f"knee{cause.replace('_', '')}1" for cause in feared}
     assert set(listed) == seen | flagged | {"kneegap1", "kneeunread1", "kneeflags1"}
     assert all(re.fullmatch(r"[A-Za-z0-9]{1,100}", topic) for topic in listed)
 

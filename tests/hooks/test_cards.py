@@ -50,12 +50,67 @@ def test_never_more_than_three_and_none_is_lost(service: Service) -> None:
     assert sum(rule in found[1].detail + found[2].detail for rule in rules) == 5
 
 
-def test_one_card_per_cause_however_many_rules(service: Service) -> None:
-    found = cards(service, *DVT, observation("chest_pain_dyspnoea"), observation("tachycardia_or_hypoxia", ago=0))
-    urgent = [card for card in found if card.indicator != "info"]
-    assert len(urgent) == 2
-    assert "call 999" in urgent[0].summary
-    assert {order(card)["priority"] for card in urgent} == {"stat"}
+@pytest.mark.parametrize(
+    ("sign", "says"), [("chest_pain_dyspnoea", "call 999"), ("tachycardia_or_hypoxia", "assessing for PE now")]
+)
+def test_a_possible_embolism_and_the_dvt_are_one_card_for_now(service: Service, sign: str, says: str) -> None:
+    """Never two critical cards for one act, and no steps for outpatients on it."""
+    found = cards(service, *DVT, observation(sign, ago=0))
+    (urgent,) = [card for card in found if card.indicator != "info"]
+    assert urgent.rule == "RF01"
+    assert urgent.indicator == "critical"
+    assert says in urgent.summary
+    assert order(urgent)["priority"] == "stat"
+    assert "Guideline options" not in urgent.detail
+    assert "D-dimer" not in urgent.detail
+    assert short(sign) in urgent.detail
+
+
+def short(key: str) -> str:
+    """Words by which a card tells a finding."""
+    return {"chest_pain_dyspnoea": "breathlessness", "tachycardia_or_hypoxia": "heart rate over 100"}[key]
+
+
+def test_a_suspected_dvt_keeps_its_card_behind_what_is_quicker(service: Service) -> None:
+    """Sorted by speed: an ischaemic foot and an infected knee come first, the warning is not merged away."""
+    quicker = ("cold_pale_foot", "hot_red_joint", "tense_calf", "pain_out_of_proportion")
+    chart = [observation("pain_calf", site=LEFT), observation("calf_swelling", site=LEFT)]
+    found = cards(service, *chart, *(observation(key, site=LEFT, ago=0) for key in quicker))
+    assert len(found) == 3
+    assert [card.rule for card in found].count("RF01") == 1
+
+
+@pytest.mark.parametrize("what", ["anticoagulant", "old"])
+def test_no_d_dimer_on_a_card_that_goes_to_the_scan(service: Service, what: str) -> None:
+    chart = {
+        "anticoagulant": [observation("pain_calf", site=LEFT), observation("on_anticoagulant")],
+        "old": [observation("pain_behind_knee", site=LEFT, ago=36)],
+    }[what]
+    found = cards(service, *chart, observation("redness", site=LEFT))
+    text = " ".join(f"{card.summary} {card.detail} {card.suggestions}" for card in found if card.rule == "RF01")
+    assert "leg vein scan" in text
+    assert "D-dimer" not in text
+    assert "30882-1" not in text
+
+
+def test_new_pain_without_a_cause_asks_about_dvt_and_links_to_the_referral(service: Service) -> None:
+    absent = [
+        observation(key, site=LEFT, valueBoolean=False) for key in ("calf_swelling", "redness", "deep_vein_tenderness")
+    ]
+    calf = observation("pain_calf", site=LEFT)
+    tear = [observation(key, site=LEFT, valueBoolean=False) for key in ("worse_tiptoe", "calf_focal_muscle_tender")]
+    (card,) = cards(service, calf, *absent, *tear)
+    assert (card.rule, card.indicator) == ("new_pain", "info")
+    assert "DVT suspected?" in card.detail
+    assert "Safety net" in card.detail
+    assert card.links is not None
+    assert card.links[0].label.startswith("Referral order")
+
+
+def test_a_card_for_a_sixteen_year_old_says_so(service: Service) -> None:
+    chart = [observation(key, site=LEFT) for key in ("pain_posterior_thigh", "mech_sprint_accel_change")]
+    (card,) = cards(service, *chart, who=patient(birth="2009-06-01"))
+    assert "**Under 18**" in card.detail
 
 
 def test_wells_is_a_range_until_all_is_recorded(service: Service) -> None:
@@ -189,7 +244,8 @@ def test_differential_says_for_against_and_missing(service: Service) -> None:
 
 
 def test_minor_risk_with_pain_alone_names_the_signs(service: Service) -> None:
-    chart = [observation("pain_behind_knee", site=LEFT), observation("swelling_behind_knee", site=LEFT)]
+    """A pain that is no longer new opens nothing with a minor risk."""
+    chart = [observation("pain_behind_knee", site=LEFT, ago=20), observation("swelling_behind_knee", site=LEFT)]
     found = cards(service, *chart, observation("long_haul_travel"))
     assert all("DVT" not in card.summary for card in found)
     assert "needs same-day DVT assessment" in found[0].detail

@@ -381,7 +381,8 @@ def test_pages(server: Server) -> None:
     assert server.get("/evidence/RF01").status_code == 200
     assert server.get("/evidence/nothing").status_code == 404
     assert server.get("/").status_code == 200
-    assert server.get("/fhir/CodeSystem/finding").json()["count"] == 161
+    system = server.get("/fhir/CodeSystem/finding").json()
+    assert system["count"] == len(system["concept"]) > 150
 
 
 def test_every_source_link_leads_to_a_page(server: Server) -> None:

@@ -177,5 +177,11 @@ class Findings:
         self.set_aside.append(" ".join([kind, *known]))
 
     def report(self, source: str, troubles: Iterable[Trouble]) -> None:
-        """What went wrong in one source."""
-        self.unread += [Unread(source, trouble.kind, trouble.reason, trouble.keys) for trouble in troubles]
+        """What went wrong in one source, each reason once with all that it is about."""
+        for trouble in troubles:
+            last = self.unread[-1] if self.unread else None
+            if last is not None and (last.source, last.kind, last.reason) == (source, trouble.kind, trouble.reason):
+                keys = tuple(sorted({*last.keys, *trouble.keys}))
+                self.unread[-1] = replace(last, keys=keys)
+            else:
+                self.unread.append(Unread(source, trouble.kind, trouble.reason, trouble.keys))

@@ -361,7 +361,10 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
         return
     status = judge(measure, reading, findings.age)
     flags = {answer_in(findings.content, concept) for concept in part.interpretation or ()}
-    if status is Status.ABSENT and Status.PRESENT in flags:
+    if status is Status.ABSENT and Status.PRESENT in flags and not measure.own_limit_counts:
+        # "High" means above that source's own range: it is not our finding, and it does not deny it either.
+        _record(context, [Statement(measure.finding, Status.UNKNOWN, side)], source)
+    elif status is Status.ABSENT and Status.PRESENT in flags:
         findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
     elif status is Status.ABSENT and any(word in context.method for word in measure.weak_methods):
         findings.set_aside.append("A negative test of a kind that excludes nothing")

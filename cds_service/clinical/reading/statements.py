@@ -33,15 +33,21 @@ class Trouble:
 def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: bool) -> list[CodeUse]:
     """The finding uses that hold: a broader code only at a place that narrows it, a question only when answered.
 
-    A general finding is dropped when the same concept also means a specific one.
+    A place that is understood is binding: a finding that does not exist there is none, and of one group the finding
+    of that place is meant, not the one whose place is not stated. A general finding is dropped when the same concept
+    also means a specific one.
     """
+    closest = content.closest(place.sites)
     held = [
         use
         for use in uses
         if use.kind == "finding"
         and (use.relation != "broader" or not place.sites.isdisjoint(use.narrowed_by))
         and (use.relation != "question" or answered)
+        and not (closest and closest <= set(content.findings[use.key].not_at))
     ]
+    of_place = {content.findings[use.key].group for use in held if use.relation == "broader"}
+    held = [use for use in held if content.findings[use.key].group not in of_place or not _of_no_place(content, use)]
     if any(not content.findings[use.key].general for use in held):
         held = [use for use in held if not content.findings[use.key].general or _stands_alone(content, use.key)]
     return held
@@ -60,6 +66,11 @@ def lost_side(place: Place, side: Side | None, key: str) -> list[Trouble]:
     """A side that was stated and not understood, for finding or cause ``key`` that came out as ``side``."""
     reason = place.why_lost(side)
     return [Trouble(UnreadKind.SIDE, reason, (key,))] if reason else []
+
+
+def _of_no_place(content: Content, use: CodeUse) -> bool:
+    """Whether it is what a code says of which the place is not known."""
+    return use.anywhere and content.findings[use.key].general and not _stands_alone(content, use.key)
 
 
 def _stands_alone(content: Content, key: str) -> bool:

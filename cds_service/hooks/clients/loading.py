@@ -21,7 +21,7 @@ from cds_service.hooks.clients.signing import SigningKey, read_signing_key
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
 MANUAL = "deploy/README.md"
-CARDS_WITHOUT_RULE = ("gap", "unread")
+CARDS_WITHOUT_RULE = ("gap", "new_pain", "unread")
 
 
 def load_clients(settings: Settings, content: Content) -> Clients:

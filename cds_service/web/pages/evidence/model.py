@@ -8,7 +8,16 @@ from typing import Any, Literal
 from cds_service import __version__
 from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Pathway, RedFlag
 from cds_service.clinical.figures import Figure
-from cds_service.clinical.names import AGE_UNDER_18, DVT, DVT_RULE, DVT_SUSPECTED, EXPERT, RUPTURED_CYST_KNOWN
+from cds_service.clinical.names import (
+    AGE_UNDER_18,
+    DVT,
+    DVT_RULE,
+    DVT_SUSPECTED,
+    EXPERT,
+    NEW_LEG_PAIN,
+    ONE_LEG,
+    RUPTURED_CYST_KNOWN,
+)
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
 from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
 from cds_service.web.pages.evidence.weights import WeightRow, weight_rows
@@ -18,6 +27,8 @@ VIRTUAL_WORDS = {
     DVT_SUSPECTED: f"DVT is suspected (see {DVT_RULE})",
     AGE_UNDER_18: "the patient is under 18",
     RUPTURED_CYST_KNOWN: "a ruptured Baker's cyst is known, by diagnosis or scan",
+    NEW_LEG_PAIN: "pain behind the knee, in the calf or leg is new",
+    ONE_LEG: "only one leg is complained of, as far as is recorded",
 }
 SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
 INDICATOR_WORDS = {"critical": "Urgent", "warning": "Soon", "info": "For information"}
@@ -26,6 +37,12 @@ _OTHERS = {
         "Chart not readable",
         "A part of the chart that could bear on pain in the leg could not be read, so it was not judged. The card "
         "names these entries: look at them yourself. No other card does not mean that there is no concern.",
+    ),
+    "new_pain": (
+        "New pain without a cause",
+        "A new pain behind the knee or in the calf, or calf pain on effort, is recorded and nothing points to a cause. "
+        "New pain is reviewed by a clinician: the card names the causes that fit complaint, age and sex by their prior "
+        "alone, what to ask or examine next, and when to come back.",
     ),
     "gap": (
         "Chart not complete",
@@ -144,7 +161,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
     accuracy = tuple(one for one in content.about.accuracy if one.about == flag.cause)
     cited += [measured.source for measured in accuracy]
     sources = sources_of(content, cited)
-    read = findings_of(content, flag.when) | {key for key in flag.sooner_if if key in content.findings}
+    read = findings_of(content, flag.when) | {key for key in flag.sooner_terms() if key in content.findings}
     cause = content.causes[flag.cause]
     return Evidence(
         key=key,

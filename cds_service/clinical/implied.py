@@ -1,0 +1,107 @@
+"""Findings that follow from other findings, as the content says (``implied_by``). Only presence follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+
+from cds_service.clinical.content import Condition, Content
+from cds_service.clinical.figures import Figure
+from cds_service.clinical.leg import counts_on
+from cds_service.clinical.record import Fact, Side, Status
+
+_Proof = tuple[Fact, ...]
+_NO_LEG = (Side.BODY, Side.UNKNOWN)
+_POOLS = ((Side.RIGHT, Side.BOTH, *_NO_LEG), (Side.LEFT, Side.BOTH, *_NO_LEG), _NO_LEG)
+"""Sides whose facts may go together: those of one leg with what names none."""
+
+
+def with_implied(content: Content, facts: Iterable[Fact], today: date) -> tuple[Fact, ...]:
+    """``facts`` and what follows from them. A denial takes nothing back: it stands beside as a fact of its own."""
+    found = tuple(facts)
+    for key in content.implied:
+        found += tuple(_following(content, key, found, today))
+    return found
+
+
+def _following(content: Content, key: str, facts: tuple[Fact, ...], today: date) -> Iterator[Fact]:
+    """Each fact about ``key`` that follows, once."""
+    finding = content.findings[key]
+    shown = [fact for fact in facts if fact.status is Status.PRESENT]
+    pools = [shown] if finding.side == "body" else [[one for one in shown if one.side in sides] for sides in _POOLS]
+    denials = [fact for fact in facts if fact.key == key and _is_plain_denial(fact)]
+    proofs = {
+        proof: None
+        for implication in finding.implied_by
+        for pool in pools
+        for proof in _proofs(content, implication, implication.within, pool, today)
+        if not (implication.unless_denied and any(_answers(denial, proof) for denial in denials))
+    }
+    for proof in proofs:
+        yield _fact(key, proof, on_leg=finding.side != "body")
+
+
+def _is_plain_denial(fact: Fact) -> bool:
+    """Dated, final, not later than now and wholly understood: only such a one may take anything away."""
+    if fact.status is not Status.ABSENT or fact.when is None:
+        return False
+    return not (fact.ahead or fact.provisional or fact.doubtful)
+
+
+def _answers(denial: Fact, proof: _Proof) -> bool:
+    """Whether ``denial`` is of the same leg and no older than any part of ``proof``."""
+    side = _side(proof)
+    if side not in (denial.side, Side.UNKNOWN) and denial.side is not Side.BOTH:
+        return False
+    return all(fact.when is not None and denial.when is not None and denial.when.day >= fact.when.day for fact in proof)
+
+
+def _proofs(
+    content: Content, condition: Condition, within: Figure | None, pool: list[Fact], today: date
+) -> list[_Proof]:
+    """How ``pool`` satisfies ``condition``: by each alternative of ``any``, by the freshest parts of ``all``."""
+    parts = [_of_part(content, part, within, pool, today) for part in condition.all or condition.any]
+    if condition.any:
+        return [proof for proofs in parts for proof in proofs]
+    if not all(parts):
+        return []
+    return [tuple(dict.fromkeys(fact for proofs in parts for fact in proofs[0]))]
+
+
+def _of_part(
+    content: Content, part: str | Condition, within: Figure | None, pool: list[Fact], today: date
+) -> list[_Proof]:
+    if isinstance(part, Condition):
+        return _proofs(content, part, within, pool, today)
+    days = within.days if within else None
+    counting = [fact for fact in pool if fact.key == part and counts_on(content, fact, days, today)]
+    return [(fact,) for fact in sorted(counting, key=_best_first)]
+
+
+def _best_first(fact: Fact) -> tuple[bool, int, str]:
+    """One that names a leg, then the freshest."""
+    return (fact.side in _NO_LEG, -(fact.when.day.toordinal() if fact.when else 0), fact.source)
+
+
+def _fact(key: str, proof: _Proof, *, on_leg: bool) -> Fact:
+    """It is as new as the newest part, and no surer than the least sure."""
+    newest = max(proof, key=lambda fact: fact.when.day.toordinal() if fact.when else 0)
+    return replace(
+        newest,
+        key=key,
+        side=_side(proof) if on_leg else Side.BODY,
+        ongoing=all(fact.ongoing for fact in proof),
+        provisional=any(fact.provisional for fact in proof),
+        doubtful=any(fact.doubtful for fact in proof),
+        substance="",
+        follows_from=tuple(dict.fromkeys(stated for fact in proof for stated in fact.stated)),
+    )
+
+
+def _side(proof: _Proof) -> Side:
+    named = {fact.side for fact in proof} - set(_NO_LEG)
+    single = named - {Side.BOTH}
+    if single:
+        return single.pop()
+    return Side.BOTH if named else Side.UNKNOWN
