@@ -58,6 +58,7 @@ class DvtVerdict:
     Attributes:
         opened_by: facts that open the suspicion; empty if none is open.
         new_pain: pains so new that a major risk would open the suspicion, were one recorded.
+        any_risk_opens: so would one that no Wells item asks for.
         wells: None where the score does not apply (pregnant, post partum, under 18).
         closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
         not_closed_by: in our words, what would have closed it, had everything that could contradict been understood.
@@ -75,6 +76,7 @@ class DvtVerdict:
     opened_by: tuple[Fact, ...]
     complaints: tuple[Fact, ...]
     new_pain: tuple[Fact, ...]
+    any_risk_opens: bool
     unresolved: tuple[Fact, ...]
     wells: Wells | None
     pregnant: Fact | None

@@ -16,7 +16,7 @@ from cds_service.clinical.dvt_closing import (
     notes_on_tests,
     taking_anticoagulant,
 )
-from cds_service.clinical.dvt_opening import Opening, opening_of, pregnancy_of
+from cds_service.clinical.dvt_opening import Opening, opening_of, pains_for_any_risk, pregnancy_of
 from cds_service.clinical.leg import Leg
 from cds_service.clinical.names import (
     ANTICOAGULANT,
@@ -57,6 +57,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         opened_by=opening.facts,
         complaints=opening.complaints,
         new_pain=opening.new_pain,
+        any_risk_opens=bool(pains_for_any_risk(leg, opening.new_pain)),
         unresolved=opening.stale,
         wells=wells,
         pregnant=pregnant,

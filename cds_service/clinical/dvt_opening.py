@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cds_service.clinical.doubt import PAIN
@@ -126,18 +127,20 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
 
 
 def _minor_road(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
-    """New pain behind the knee or in the calf of one leg, and a risk that no Wells item asks for (see the switch)."""
-    content = leg.content
-    choice = content.pathway.risk_outside_wells
-    if not choice.opens or not leg.alone or any(leg.present(key) for key in choice.unless):
-        return ()
-    pains = [f for f in new_pain if content.findings[f.key].complaint == "posterior" and f.side is not Side.BOTH]
-    risks = [
-        fact
-        for key in leg.recorded()
-        if content.findings[key].dvt.risk == "minor" and (fact := leg.present(key)) is not None
-    ]
+    """New pain and a risk that no Wells item asks for."""
+    pains = pains_for_any_risk(leg, new_pain)
+    findings = leg.content.findings
+    keys = [key for key in leg.recorded() if findings[key].dvt.risk == "minor"]
+    risks = [fact for key in keys if (fact := leg.present(key)) is not None]
     return (*pains, *risks) if pains and risks else ()
+
+
+def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
+    """New pain behind the knee or in the calf of one leg: any risk would open it (see the switch)."""
+    choice, findings = leg.content.pathway.risk_outside_wells, leg.content.findings
+    if not choice.opens or not leg.alone or any(leg.present(key) for key in choice.unless):
+        return []
+    return [f for f in new_pain if findings[f.key].complaint == "posterior" and f.side is not Side.BOTH]
 
 
 def pregnancy_of(leg: Leg) -> Fact | None:

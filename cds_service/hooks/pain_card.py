@@ -26,7 +26,7 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
     names = [short_name(content, one.cause) for one in causes]
     what = capital(short_name(content, facts[0].key).split(",")[0])
     question = dvt_question(call, first)
-    ask = f"{'DVT suspected? Wells first; ' if question else ''}"
+    ask = "if DVT is suspected, Wells first; " if question else ""
     alike = content.pathway.swollen_alike.words if first.dvt.swollen_alike else ""
     rest = "swollen alike, explained" if alike else "new pain needs clinical review"
     fewer = [f"{what}, {side.words}: {ask}consider {listed(names[:count])}." for count in range(len(names), 0, -1)]

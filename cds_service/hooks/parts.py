@@ -257,8 +257,10 @@ def dvt_gap(call: Call) -> Gap:
     if any(verdict.new_pain for verdict in verdicts):
         facts = call.assessment.record.facts
         cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
-        needed = (*DVT_NEEDS, "medications") if cancer else DVT_NEEDS
-        rows = tuple(dict.fromkeys((*doubts.signs, *doubts.major_risks)))
+        # A medicine may be a risk that opens it by itself, where the pathway's choice says so.
+        any_risk = any(verdict.any_risk_opens for verdict in verdicts)
+        needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
+        rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
     return Gap(tuple(part.words for part in call.lacking if part.key in needed), rows)
 
 
