@@ -97,10 +97,19 @@ def posteriors(assessment: Assessment, cause: str) -> dict[str, float]:
     return {one.side.value: one.posterior for one in assessment.differential if one.cause == cause}
 
 
+_UNLESS = CONTENT.pathway.risk_outside_wells.unless
+INJURIES = {*_UNLESS, *(term for key in _UNLESS for how in CONTENT.findings[key].implied_by for term in how.terms())}
+"""What exempts new pain with a risk outside the Wells score, and from what it follows."""
+
+
 @given(name=st.sampled_from([n for n in NAMES if STORIES[n]["dvt"] != "none"]), seed=seeds)
 def test_nothing_hides_or_lowers_an_open_suspicion(name: str, seed: int) -> None:
-    """Any further finding, present or absent, other than those that C.6 lets close or complete the pathway."""
-    closing = {"us_proximal_dvt", "ddimer_positive", "on_anticoagulant", "alternative_diagnosis_asserted"}
+    """Any further finding, present or absent, other than those that C.6 lets close or complete the pathway.
+
+    Nor an injury, with which a risk outside the Wells score opens nothing (the switch of the pathway says why), nor
+    the same pain in the other leg: of both legs alike it is no pain of one.
+    """
+    closing = {"us_proximal_dvt", "ddimer_positive", "on_anticoagulant", "alternative_diagnosis_asserted"} | INJURIES
     wells = set(CONTENT.wells_findings)
     keys = sorted(k for k, f in CONTENT.findings.items() if not f.general and k not in closing)
     dice = random.Random(seed)
@@ -108,7 +117,7 @@ def test_nothing_hides_or_lowers_an_open_suspicion(name: str, seed: int) -> None
     present = dice.random() < 0.5
     if key in wells and not present:
         present = True  # a recorded absence of a Wells item may complete the score
-    side = dice.choice([None, LEFT, RIGHT])
+    side = None if CONTENT.findings[key].kind == "symptom" else dice.choice([None, LEFT, RIGHT])
     rank = {"critical": 2, "warning": 1}
     before, _ = run(bundle(name))
     after, assessment = run(with_finding(bundle(name), key, present=present, side=side))

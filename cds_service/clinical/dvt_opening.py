@@ -138,9 +138,21 @@ def _minor_road(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
 def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
     """New pain behind the knee or in the calf of one leg: any risk would open it (see the switch)."""
     choice, findings = leg.content.pathway.risk_outside_wells, leg.content.findings
-    if not choice.opens or not leg.alone or any(leg.present(key) for key in choice.unless):
+    if not choice.opens or any(leg.present(key) for key in choice.unless):
         return []
-    return [f for f in new_pain if findings[f.key].complaint == "posterior" and f.side is not Side.BOTH]
+    pains = [fact for fact in new_pain if findings[fact.key].complaint == "posterior"]
+    return [] if any(_hurts_elsewhere(leg, fact) for fact in pains) else pains
+
+
+def _hurts_elsewhere(leg: Leg, pain: Fact) -> bool:
+    """Whether the same pain is new in the other leg too. What else is wrong with that leg does not matter."""
+    days = leg.content.pathway.new_pain.days
+    both = (fact for fact in leg.facts if fact.key == pain.key and fact.status is Status.PRESENT)
+    return any(
+        fact.side is Side.BOTH or (leg.side is not Side.UNKNOWN and not leg.is_here(fact.side))
+        for fact in both
+        if in_window(fact, days, leg.today)
+    )
 
 
 def pregnancy_of(leg: Leg) -> Fact | None:

@@ -590,3 +590,14 @@ def test_injecting_is_same_day_whatever_the_score(content: Content) -> None:
 def test_an_undated_running_statement_treats(content: Content) -> None:
     running = named("MedicationStatement", status="active", medicationCodeableConcept=concept((RXNORM, "1364430")))
     assert level(content, clot(ago=4), running) is None
+
+
+RIGHT_LUMP = [on("swelling_behind_knee", side=RIGHT)]
+
+
+def test_a_risk_outside_the_score_counts_for_pain_of_one_leg(content: Content) -> None:
+    """What else is wrong with the other leg does not make the pain one of both."""
+    chart = [on("pain_calf"), on("oestrogen_use")]
+    assert level(content, *chart) == "warning"
+    assert level(content, *chart, *RIGHT_LUMP) == "warning"
+    assert level(content, *chart, on("pain_calf", side=RIGHT)) is None
