@@ -104,9 +104,9 @@ class Server:
         url = f"{self.url}/cds-services/posterior-knee-pain/feedback"
         return requests.post(url, json=body, headers=headers, timeout=20)
 
-    def get(self, path: str) -> requests.Response:
+    def get(self, path: str, headers: dict[str, str] | None = None) -> requests.Response:
         """GET a path."""
-        return requests.get(f"{self.url}{path}", timeout=20)
+        return requests.get(f"{self.url}{path}", headers=headers, timeout=20)
 
 
 @lru_cache(maxsize=16)

@@ -44,8 +44,10 @@ from cds_service.web.json_response import json_response
 from cds_service.web.metrics import ContentState, Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
 from cds_service.web.pages.evidence.routes import add_evidence_pages
+from cds_service.web.pages.api import add_api_page
 from cds_service.web.pages.home import add_home_page
 from cds_service.web.pages.layout import Pages, add_static_route
+from cds_service.web.pages.missing import add_missing_page
 from cds_service.web.pages.order.copy import add_copy_pages
 from cds_service.web.pages.order.launched import add_launched_pages
 from cds_service.web.pages.order.work import Bench, Threads
@@ -150,6 +152,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_copy_pages(app, running, pages, order_links, clock)
     add_sandbox(app, settings, running, pages, bodies, clock)
     _add_terminology(app, running)
+    add_api_page(app, pages)
+    add_missing_page(app, pages, sandbox=settings.sandbox)
     _add_error_answers(app, metrics)
     app.add_middleware(Faults, count=metrics.count_answer)
     if settings.cors_origins:
@@ -168,11 +172,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 
 
 def _add_terminology(app: FastAPI, running: Running) -> None:
-    @app.get("/fhir/CodeSystem/finding", responses=errors())
+    @app.get("/fhir/CodeSystem/finding", summary="Every finding as a code", responses=errors())
     async def findings() -> Response:
         return json_response(code_system(running.service.content))
 
-    @app.get("/fhir/ValueSet/{key}", responses=errors(404))
+    @app.get("/fhir/ValueSet/{key}", summary="The codes that mean a finding", responses=errors(404))
     async def one_finding(key: str) -> Response:
         found = value_set(running.service.content, key)
         if found is None:
@@ -182,10 +186,6 @@ def _add_terminology(app: FastAPI, running: Running) -> None:
 
 def _add_error_answers(app: FastAPI, metrics: Metrics) -> None:
     """Every foreseen failure is an OperationOutcome; the unforeseen ones are answered by ``Faults``."""
-
-    @app.exception_handler(HTTPException)
-    async def known(_: Request, error: HTTPException) -> Response:
-        return outcome(error.status_code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(UnusableInput)
     async def unusable(_: Request, error: UnusableInput) -> Response:

@@ -46,6 +46,7 @@ def add_feedback_routes(
 
     @app.post(
         "/cds-services/{service_id}/feedback",
+        summary="Tell what became of cards",
         responses={200: {"model": FeedbackReceived}, **known_errors},
         openapi_extra=takes(FeedbackCall),
     )

@@ -29,11 +29,11 @@ def add_health_routes(
 ) -> None:
     """``GET /health/live`` and ``GET /health/ready``."""
 
-    @app.get("/health/live", responses=errors())
+    @app.get("/health/live", summary="Whether the process runs", responses=errors())
     async def live() -> Response:
         return json_response({"status": "live"})
 
-    @app.get("/health/ready", responses=errors())
+    @app.get("/health/ready", summary="Whether it can judge", responses=errors())
     async def ready() -> Response:
         # Ready even while the database is down: cards do not need it.
         told: dict[str, Any] = {

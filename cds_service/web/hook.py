@@ -68,7 +68,9 @@ def add_hook_routes(
 
     router = APIRouter(route_class=DirectRoute)
 
-    @router.get("/cds-services", responses={200: {"model": Discovery}, **discovery_errors})
+    @router.get(
+        "/cds-services", summary="Which services there are", responses={200: {"model": Discovery}, **discovery_errors}
+    )
     async def discover(request: Request) -> Response:
         if discovery_is_closed:
             await guard.admit(request)
@@ -76,6 +78,7 @@ def add_hook_routes(
 
     @router.post(
         "/cds-services/{service_id}",
+        summary="Judge a chart and get cards",
         responses={200: {"model": HookResponse}, **call_errors},
         openapi_extra=takes(HookRequest),
     )

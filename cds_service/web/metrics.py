@@ -228,6 +228,6 @@ class _JournalState(Collector):
 def add_metrics_route(app: FastAPI, metrics: Metrics) -> None:
     """``GET /metrics``."""
 
-    @app.get("/metrics", response_class=PlainTextResponse, responses=errors())
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse, responses=errors())
     async def read() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

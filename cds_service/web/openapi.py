@@ -24,7 +24,7 @@ _BEARER = {
 }
 _DESCRIPTION = (
     "Decision support for pain behind the knee over CDS Hooks 2.0. Other methods than those listed get 405, request "
-    "lines and headers that are too large a bare 431."
+    "lines and headers that are too large a bare 431. A browser gets a page where an address leads nowhere."
 )
 _RETRY = {"Retry-After": {"description": "Seconds until it may be sent again.", "schema": {"type": "string"}}}
 _ERRORS = {
@@ -119,7 +119,7 @@ def _json(model: type[BaseModel]) -> dict[str, Any]:
 
 
 class Documented(FastAPI):
-    """An application whose document knows the raw bodies too. There is no page that would load scripts from afar."""
+    """An application whose document knows the raw bodies too. The page about it is our own (``/docs``)."""
 
     def __init__(self, **more: Any) -> None:
         """``more``: as for FastAPI."""

@@ -1,10 +1,12 @@
-"""The first page: what this is and where its parts are."""
+"""The first page: what this is, how it looks, and where its parts are."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 
+from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT_RULE
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.web.openapi import errors
@@ -15,12 +17,25 @@ from cds_service.web.running import Running
 def add_home_page(app: FastAPI, settings: Settings, running: Running, pages: Pages) -> None:
     """``GET /``."""
 
-    @app.get("/", response_class=HTMLResponse, responses=errors())
+    @app.get("/", summary="First page", response_class=HTMLResponse, responses=errors())
     async def home() -> Response:
+        content = running.service.content
         return pages.page(
             "home.html",
-            content=running.service.content,
+            content=content,
             base_url=settings.base_url,
             service_id=SERVICE_ID,
             sandbox=settings.sandbox,
+            reviewed=reviewed_words(content),
+            all_reviewed=all(one.review.by for one in content.causes.values()),
+            pictured=content.red_flags[DVT_RULE].card,
+            buttons=[content.orders[key].button for key in content.red_flags[DVT_RULE].card.consider[:2]],
         )
+
+
+def reviewed_words(content: Content) -> str:
+    """How much of the content a clinician has signed."""
+    signed = sum(bool(one.review.by) for one in content.causes.values())
+    if not signed:
+        return "Not clinically reviewed"
+    return f"{signed} of {len(content.causes)} causes clinically reviewed"

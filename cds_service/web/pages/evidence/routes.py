@@ -22,7 +22,7 @@ from cds_service.web.running import Running
 def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
     """The index, the explorer, what is open for a clinician, and a page for each rule and cause."""
 
-    @app.get("/evidence", response_class=HTMLResponse, responses=errors())
+    @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())
     async def index() -> Response:
         content = running.service.content
         causes = sorted(content.causes.items(), key=lambda one: one[1].title.lower())
@@ -36,7 +36,7 @@ def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
             code_lists=code_lists(content),
         )
 
-    @app.get("/evidence.json", responses=errors())
+    @app.get("/evidence.json", summary="Every rule and cause, as JSON", responses=errors())
     async def index_json() -> Response:
         content = running.service.content
         keys = {"rules": content.red_flags, "causes": content.causes}
@@ -45,22 +45,31 @@ def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
         lists = [asdict(one) for one in code_lists(content)]
         return json_response({"use": use_json(content.about), "version": version, **addresses, "code_lists": lists})
 
-    @app.get("/evidence/explorer", response_class=HTMLResponse, responses=errors())
+    @app.get(
+        "/evidence/explorer", summary="All causes against all findings", response_class=HTMLResponse, responses=errors()
+    )
     async def explorer() -> Response:
         return pages.page("explorer.html", explorer=explorer_of(running.service.content))
 
-    @app.get("/evidence/open", response_class=HTMLResponse, responses=errors())
+    @app.get(
+        "/evidence/open", summary="What a clinician has to decide", response_class=HTMLResponse, responses=errors()
+    )
     async def still_open() -> Response:
         content, text = running.service.content, running.open_points
         # The page says for which content it was written; a site may have changed its copy since.
         return pages.page("open.html", text=text, content=content, current=f"content {content.version} " in text)
 
-    @app.get("/evidence/{key}.json", responses=errors(404))
+    @app.get("/evidence/{key}.json", summary="The evidence behind a rule or cause, as JSON", responses=errors(404))
     async def one_json(key: str) -> Response:
         content = running.service.content
         return json_response(_known(content, key).as_json(content))
 
-    @app.get("/evidence/{key}", response_class=HTMLResponse, responses=errors(404))
+    @app.get(
+        "/evidence/{key}",
+        summary="The evidence behind a rule or cause",
+        response_class=HTMLResponse,
+        responses=errors(404),
+    )
     async def one(key: str) -> Response:
         content = running.service.content
         found = _known(content, key)

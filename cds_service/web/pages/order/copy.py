@@ -34,7 +34,12 @@ def add_copy_pages(
 ) -> None:
     """``GET`` and ``POST /orders/{order}``; the POST works out the text and keeps nothing."""
 
-    @app.get("/orders/{order}", response_class=HTMLResponse, responses=errors(404))
+    @app.get(
+        "/orders/{order}",
+        summary="A referral order as a text to copy",
+        response_class=HTMLResponse,
+        responses=errors(404),
+    )
     async def show(order: str, draft: str = "") -> Response:
         _known(order)
         proposed = _opened(draft)

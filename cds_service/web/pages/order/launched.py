@@ -27,7 +27,7 @@ _ONCE = 2_000
 def add_launched_pages(app: FastAPI, bench: Bench) -> None:
     """``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
 
-    @app.get("/.well-known/jwks.json", responses=errors())
+    @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
         # Clients may share a key.
         signing = {one.kid: one.public() for one in bench.running.service.clients.signing.values()}

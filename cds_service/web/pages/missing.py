@@ -1,0 +1,28 @@
+"""The page for an address that leads nowhere."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from cds_service.web.pages.browsers import is_browser
+from cds_service.web.pages.layout import Pages
+from cds_service.web.problems import outcome
+
+_ACCEPT = {"Vary": "Accept"}
+
+
+def add_missing_page(app: FastAPI, pages: Pages, *, sandbox: bool) -> None:
+    """Refusals of the framework and of the routes: an OperationOutcome, and for a person's missing page, a page."""
+
+    @app.exception_handler(HTTPException)
+    async def known(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code != 404:
+            return outcome(error.status_code, str(error.detail), headers)
+        if is_browser(request):
+            page = pages.page("missing.html", status=404, sandbox=sandbox)
+            page.headers.update(_ACCEPT)
+            return page
+        return outcome(404, str(error.detail), headers | _ACCEPT)
