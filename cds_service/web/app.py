@@ -43,8 +43,8 @@ from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import ContentState, Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
-from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.api import add_api_page
+from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
 from cds_service.web.pages.layout import Pages, add_static_route
 from cds_service.web.pages.missing import add_missing_page

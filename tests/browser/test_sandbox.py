@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,15 +49,20 @@ def test_one_click_from_the_first_page_shows_a_dvt_card_and_its_order_page(sandb
     expect(opening.value.get_by_role("heading", level=1)).to_contain_text("Same-day DVT assessment")
 
 
-def test_choosing(sandbox: Server, page: Page) -> None:
+def test_choosing(sandbox: Server, page: Page, look: Look) -> None:
     assert first_paint_bytes(page, f"{sandbox.url}/sandbox") < FIRST_PAINT_BYTES
+    featured = page.locator(".featured button")
+    expect(featured).to_have_count(6)
+    assert {one.split("\n")[0] for one in featured.all_inner_texts()} >= {"Urgent", "For information", "Silent"}
+    expect(page.get_by_label("Find a story")).to_be_hidden()
+    page.get_by_text("example patients", exact=False).and_(page.locator("#everyone h2")).click()
     page.get_by_label("Find a story").fill("pregnant calf")
     expect(page.locator("#found")).to_contain_text("found")
-    shown = page.locator(".patients li:visible")
+    shown = page.locator("#everyone .patients li:visible")
     assert 0 < shown.count() < 8
     assert all("pregnant" in text.lower() for text in shown.all_inner_texts())
     page.get_by_label("Find a story").fill("")
-    screenshot(page, "sandbox-choose")
+    look(page, "sandbox-choose")
 
 
 def test_the_chart_looks_right_everywhere(sandbox: Server, page: Page, look: Look) -> None:
@@ -78,9 +84,10 @@ def test_accepting_puts_the_draft_into_the_chart_and_signing_orders_it(sandbox: 
     expect(page.locator("#said")).to_contain_text("Feedback sent: accepted")
     drafts = page.locator("#drafts")
     expect(drafts).to_contain_text("Leg vein duplex ultrasound, left leg")
-    expect(page.get_by_role("button", name="Sign")).to_be_focused()
+    expect(page.get_by_role("heading", name="Draft orders, unsigned")).to_be_focused()
     assert cards(page)[0].startswith("Still open: Suspected DVT")
     look(page, "sandbox-accepted")
+    page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(drafts).to_have_count(0)
     expect(page.locator(".card").first).to_contain_text("already ordered on 16 Mar")
@@ -111,6 +118,7 @@ def test_overriding_needs_a_reason_and_keeps_the_card_quiet(sandbox: Server, pag
 
 def test_a_dismissed_differential_stays_away(sandbox: Server, page: Page) -> None:
     page.goto(f"{sandbox.url}/sandbox")
+    page.locator("#everyone > summary").click()
     page.get_by_text("Worked cases").click()
     page.get_by_role("button", name="Woman of 63").click()
     page.get_by_text("Dismiss this card").click()
@@ -136,14 +144,44 @@ def test_switches_move_range_cards_and_ranking(sandbox: Server, page: Page) -> N
     screenshot(page, "sandbox-switched")
     page.get_by_role("button", name="Put the chart back").click()
     expect(page.locator(".wells-range")).to_have_text("4 to 9")
+    expect(page.locator("#cards-heading")).to_be_focused()
     assert page.locator(".causes .cause").all_inner_texts() == leading
+
+
+def test_cards_stand_first_and_twice_as_wide(sandbox: Server, page: Page) -> None:
+    open_dvt(page, sandbox)
+    cards_box, chart_box = (page.locator(part).bounding_box() for part in (".cards-area", ".chart-area"))
+    assert cards_box
+    assert chart_box
+    assert cards_box["x"] < chart_box["x"]
+    assert 1.9 < cards_box["width"] / chart_box["width"] < 2.2
+
+
+def test_chart_and_switches_fold_and_stay_folded(sandbox: Server, page: Page) -> None:
+    open_dvt(page, sandbox)
+    facts = page.locator("#part-facts")
+    facts.locator("summary").click()
+    expect(page.locator("#status-calf_swelling")).to_be_hidden()
+    page.get_by_role("button", name="Call again").click()
+    expect(page.locator("#cards-heading")).to_be_focused()
+    expect(page.locator("#status-calf_swelling")).to_be_hidden()
+    facts.locator("summary").click()
+    expect(page.locator("#status-calf_swelling")).to_be_visible()
+
+
+def test_dates_are_in_one_style(sandbox: Server, page: Page) -> None:
+    """As the cards say them; what was sent stays as it was sent."""
+    open_dvt(page, sandbox)
+    assert not re.search(r"\b\d{4}-\d{2}", page.locator("#chart").inner_text())
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"born \d{1,2} [A-Z][a-z]{2} \d{4}"))
+    expect(page.locator("[data-finding=calf_swelling] .fact")).to_contain_text(re.compile(r"\b\d{1,2} Mar\b"))
 
 
 def test_days_ago_and_side_are_switches_too(sandbox: Server, page: Page) -> None:
     open_dvt(page, sandbox)
     page.locator("#days-calf_swelling").fill("400")
     page.locator("#days-calf_swelling").press("Tab")
-    expect(page.locator("[data-finding=calf_swelling]")).to_contain_text("2025-02-09")
+    expect(page.locator("[data-finding=calf_swelling]")).to_contain_text("9 Feb 2025")
     page.locator("#side-calf_swelling").focus()
     page.locator("#side-calf_swelling").select_option("right")
     expect(page.locator("[data-finding=calf_swelling] .fact")).to_contain_text("right leg")
@@ -173,6 +211,8 @@ def test_keyboard_alone(sandbox: Server, page: Page) -> None:
         if page.evaluate("document.activeElement.dataset.accept"):
             break
     page.keyboard.press("Space")
+    expect(page.locator("#drafts-heading")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Sign")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".card").first).to_contain_text("already ordered")
@@ -253,6 +293,7 @@ def test_a_chart_that_is_gone(sandbox: Server, page: Page, watch: Watch, look: L
 
 def test_a_difficult_chart(sandbox: Server, page: Page) -> None:
     page.goto(f"{sandbox.url}/sandbox")
+    page.locator("#everyone > summary").click()
     page.get_by_text("Difficult charts").click()
     page.locator("button[value=unreadable-parts]").click()
     expect(page.get_by_role("heading", name="Not understood")).to_be_visible()

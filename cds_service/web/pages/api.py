@@ -112,23 +112,24 @@ def models(document: Mapping[str, Any]) -> Iterator[Model]:
     """Every named object, by name."""
     for name, schema in sorted(document["components"]["schemas"].items(), key=lambda one: one[0].lstrip("_").lower()):
         needed = schema.get("required", ())
-        fields = tuple(_field(key, value, key in needed) for key, value in schema.get("properties", {}).items())
+        fields = tuple(_field(key, value, needed=key in needed) for key, value in schema.get("properties", {}).items())
         yield Model(name, schema.get("description", "").replace("``", ""), fields)
 
 
 def _content(message: Mapping[str, Any]) -> tuple[str, str]:
     """The media type of a message and the name of its object; both may be empty."""
-    media, held = next(iter(message.get("content", {}).items()), ("", {}))
-    return media, _kind(held.get("schema", {}))[1]
+    for media, held in message.get("content", {}).items():
+        return media, _kind(held.get("schema", {}))[1]
+    return "", ""
 
 
 def _parameter(one: Mapping[str, Any]) -> Field:
-    found = _field(one["name"], one["schema"], bool(one.get("required")))
+    found = _field(one["name"], one["schema"], needed=bool(one.get("required")))
     more = "; ".join(part for part in (_PLACES[one["in"]], found.more) if part)
     return Field(found.name, found.kind, found.model, found.needed, more)
 
 
-def _field(name: str, schema: Mapping[str, Any], needed: bool) -> Field:
+def _field(name: str, schema: Mapping[str, Any], *, needed: bool) -> Field:
     kind, model = _kind(schema)
     return Field(name, kind, model, needed, "; ".join(_more(schema)))
 

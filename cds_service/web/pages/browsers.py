@@ -8,7 +8,7 @@ _JSON = ("application/json", "application/fhir+json", "application/*", "*/*")
 
 
 def is_browser(request: Request) -> bool:
-    """Whether the reader wants HTML: named in ``Accept``, and no JSON wanted more. Programs ask for JSON or anything."""
+    """Whether the reader wants HTML: it is named in ``Accept``, and no JSON is wanted more."""
     if request.method not in ("GET", "HEAD") or request.url.path.endswith(".json"):
         return False
     wanted = _wanted(request.headers.get("accept", ""))

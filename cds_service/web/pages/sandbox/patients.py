@@ -15,7 +15,16 @@ from cds_service.clinical.names import DVT_RULE
 from cds_service.ground.settings import shipped
 from cds_service.hooks.examples import moved, reference_day, stories
 
-FIRST = "dvt-likely"
+FEATURED = (
+    "dvt-likely",
+    "dvt-pregnant",
+    "dvt-already-ordered",
+    "red-flag-rf07",
+    "bakers-cyst-typical",
+    "other-site-pain",
+)
+"""What a newcomer should see: urgent, in pregnancy, already ordered, another red flag, a differential, and silence."""
+FIRST = FEATURED[0]
 _FOLDER = shipped("fhir_examples")
 _GROUPS = {
     "dvt": "Suspected DVT",
@@ -41,12 +50,22 @@ def _stories() -> Mapping[str, Mapping[str, Any]]:
     return stories(_FOLDER)
 
 
+def featured(content: Content) -> list[Example]:
+    """The few that stand first."""
+    found = _stories()
+    return [_example(content, name, found[name]) for name in FEATURED]
+
+
 def grouped(content: Content) -> dict[str, list[Example]]:
     """All of them by the title of their group, suspected DVT first."""
     found: dict[str, list[Example]] = {title: [] for title in _GROUPS.values()}
     for name, story in _stories().items():
-        found[_GROUPS[story["group"]]].append(Example(name, story["story"], _indicator(content, story)))
+        found[_GROUPS[story["group"]]].append(_example(content, name, story))
     return found
+
+
+def _example(content: Content, name: str, story: Mapping[str, Any]) -> Example:
+    return Example(name, story["story"], _indicator(content, story))
 
 
 def _indicator(content: Content, story: Mapping[str, Any]) -> str:

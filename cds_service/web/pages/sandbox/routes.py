@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
@@ -12,9 +13,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
+from cds_service.clinical.reading.dates import to_when
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import SERVICE_ID
+from cds_service.hooks.wording import day_words
 from cds_service.web.body import Bodies
 from cds_service.web.form import check_same_origin, read_form
 from cds_service.web.json_response import json_response
@@ -28,6 +31,7 @@ ROOT = "/sandbox"
 _SMALL_BYTES = 500_000
 _READERS = {"1": "Clinician A", "2": "Clinician B"}
 OWN_TITLE = "Your own Bundle"
+_ALWAYS_WITH_YEAR = date.min
 
 
 class Sandbox:
@@ -87,6 +91,7 @@ def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
         return sandbox.pages.page(
             "sandbox/choose.html",
             forms=True,
+            featured=patients.featured(sandbox.running.service.content),
             groups=patients.grouped(sandbox.running.service.content),
             first=patients.FIRST,
             fhir_open=f"{sandbox.fhir_root}/fhir",
@@ -123,7 +128,7 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
             "sandbox/chart.html",
             forms=True,
             chart=found,
-            person=_person(found),
+            person=_person(found, sandbox.clock()),
             readers=_READERS,
             call_path=f"/cds-services/{SERVICE_ID}",
             to_add=explain.to_add(sandbox.running.service.content),
@@ -169,20 +174,28 @@ def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
         sides=switches.SIDES,
         statements=any(one["resourceType"] == "MedicationStatement" for one in chart.resources),
         now=now.isoformat(),
+        day=partial(day_words, today=assessment.today),
     )
 
 
-def _person(chart: Chart) -> str:
-    """``Fixtura Fictor, female, born 1968-05-14`` as far as the chart tells."""
+def _person(chart: Chart, now: datetime) -> str:
+    """``Fixtura Fictor, female, born 14 May 1968`` as far as the chart tells."""
     patient = chart.patient
     names = patient.get("name")
     first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
     given = first.get("given")
     parts = [*(given if isinstance(given, list) else []), first.get("family")]
     name = " ".join(part for part in parts if isinstance(part, str))
-    birth = patient.get("birthDate")
-    told = [name or f"Patient {chart.patient_id}", patient.get("gender"), birth and f"born {birth}"]
+    told = [name or f"Patient {chart.patient_id}", patient.get("gender"), _born(patient.get("birthDate"), now)]
     return ", ".join(str(part) for part in told if part)
+
+
+def _born(birth: Any, now: datetime) -> str:
+    try:
+        when = to_when(birth, now)
+    except ValueError:
+        return f"born {birth}"  # as it stands there: what is wrong with it has to be seen
+    return f"born {day_words(when, _ALWAYS_WITH_YEAR)}" if when else ""
 
 
 def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:

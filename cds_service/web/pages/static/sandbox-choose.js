@@ -2,11 +2,13 @@
 
 const search = document.getElementById("search");
 const found = document.getElementById("found");
+const everyone = document.getElementById("everyone");
 const groups = [...document.querySelectorAll(".group")];
 
 search.addEventListener("input", () => {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   let count = 0;
+  if (words.length) everyone.open = true;
   groups.forEach((group, number) => {
     let here = 0;
     for (const item of group.querySelectorAll("li")) {

@@ -21,9 +21,10 @@ function say(words, wrong = false) {
 // The service's own time, so that answers are dated by the clock that judges them.
 const moment = () => new Date(clock.now + performance.now() - clock.since).toISOString();
 
-function unreachable() {
+function unreachable(focus) {
   drawn.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
   drawn.setAttribute("aria-busy", "false");
+  if (focus) drawn.querySelector("h2").focus();
 }
 
 async function change(path, body) {
@@ -66,7 +67,7 @@ async function call(focus) {
     return true;
   } catch (error) {
     say(error instanceof TypeError ? "" : error.message, true);
-    unreachable();
+    unreachable(focus);
     return false;
   }
 }
@@ -132,7 +133,7 @@ function accept(button) {
     for (const action of suggestion.actions) await change("/orders", action.resource);
     await feedback({ card: card.uuid, outcome: "accepted", acceptedSuggestions: [{ id: suggestion.uuid }] });
     return "Draft order put into the chart, not signed yet. Feedback sent: accepted.";
-  }, "sign-1");
+  }, "drafts-heading");
 }
 
 function override(form) {
@@ -177,7 +178,7 @@ drawn.addEventListener("click", (event) => {
     act(async () => {
       await change("/removed", { source: remove });
       return "Removed from the chart.";
-    }, "chart-heading");
+    }, "cards-heading");
   }
 });
 
@@ -226,7 +227,7 @@ add.addEventListener("submit", (event) => {
 how.addEventListener("submit", (event) => {
   event.preventDefault();
   say("");
-  call();
+  call("cards-heading");
 });
 how.addEventListener("change", () => {
   say("");
@@ -236,7 +237,7 @@ document.getElementById("reset").addEventListener("click", () =>
   act(async () => {
     await change("/reset", {});
     return "The chart is as it was when it was opened.";
-  }),
+  }, "cards-heading"),
 );
 document.getElementById("copy").addEventListener("click", async () => {
   const text = document.getElementById("curl-text");
