@@ -52,7 +52,7 @@ def test_every_rule_and_cause_tells_all(server: Server, key: str) -> None:
     assert [one["number"] for one in data["attributes"]] == list(range(1, 14))
     for one in data["attributes"]:
         assert one["value"]
-        assert f"{one['number']}. {one['name']} {one['value']}" in seen
+        assert f"{one['number']}. {one['name']} {' '.join(one['value'].split('; '))}" in seen.replace("; ", " ")
     assert data["review"]["by"] is None
     assert data["review"]["state"] == "not reviewed by a clinician"
     assert "Not reviewed by a clinician" in seen
@@ -109,6 +109,19 @@ def test_the_index_counts_the_long_lists_by_source(server: Server, content: Cont
         assert f"<strong>{name}</strong>: {len(table.rows)} rows in" in page
         assert sum(count for _, count in lists[name]["sources"]) == len(table.rows)
         assert all(f"<li>{escape(source)}: {count}</li>" in page for source, count in table.sources.items())
+
+
+def test_no_unfilled_template_and_no_wall_of_semicolons(server: Server) -> None:
+    """A reader sees what a placeholder stands for; many things are a list."""
+    for path in (*(f"/evidence/{key}" for key in KEYS), "/evidence", "/evidence/open", "/evidence/explorer"):
+        seen = words(server.get(path))
+        assert not re.search(r"[{}]", seen), path
+    for key in KEYS:
+        blocks = re.findall(
+            r"<(?:li|dd|p)[^>]*>((?:(?!<(?:li|dd|p|ul)\b).)*?)</(?:li|dd|p)>", server.get(f"/evidence/{key}").text
+        )
+        for block in blocks:
+            assert unescape(re.sub(r"<[^>]+>", " ", block)).count("; ") < 5, block
 
 
 def test_index_and_explorer(server: Server) -> None:
@@ -170,7 +183,7 @@ def test_intervals_in_words(server: Server) -> None:
     dvt, ligament = words(server.get("/evidence/dvt")), words(server.get("/evidence/ligament_sprain"))
     assert "Interval: if present 1.48 to 2.19." in dvt
     assert "Interval: if present 1.45 (1.25 to 1.69)." in dvt
-    assert "Interval: sensitivity 81 (73 to 87) percent; specificity 85 (73 to 92) percent." in ligament
+    assert "Intervals: sensitivity 81 (73 to 87) percent specificity 85 (73 to 92) percent" in ligament
     assert "read: secondary text with the figures" in dvt
 
 

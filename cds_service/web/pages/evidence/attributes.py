@@ -13,18 +13,19 @@ NOT_USED = "not used"
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """``number``: 1 to 13, as the rule counts them."""
+    """``number``: 1 to 13, as the rule counts them. ``parts``: of a value that is several things."""
 
     number: int
     name: str
     value: str
+    parts: tuple[str, ...] = ()
 
 
 def attributes(content: Content, findings: Iterable[str], citations: Iterable[str]) -> tuple[Attribute, ...]:
     """All 13 for what reads ``findings`` and rests on ``citations`` (texts)."""
-    about, read = content.about, set(findings)
+    about, read, cited = content.about, set(findings), tuple(citations)
     values = (
-        ("Bibliographic citation", "; ".join(citations) or "none: expert choice"),
+        ("Bibliographic citation", "; ".join(cited) or "none: expert choice"),
         ("Developer", about.developer),
         ("Funding source of the implementation", about.funding),
         (
@@ -41,7 +42,8 @@ def attributes(content: Content, findings: Iterable[str], citations: Iterable[st
         ("Social determinants of health data", about.social_determinants or NOT_USED),
         ("Health status assessments data", _names(content, [k for k in about.health_status if k in read])),
     )
-    return tuple(Attribute(number, name, value) for number, (name, value) in enumerate(values, 1))
+    parts = {1: cited}
+    return tuple(Attribute(number, *one, parts.get(number, ())) for number, one in enumerate(values, 1))
 
 
 def findings_of(content: Content, when: Condition) -> frozenset[str]:

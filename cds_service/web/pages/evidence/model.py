@@ -112,7 +112,7 @@ class Evidence:
             "review": {"by": self.reviewed_by or None, "state": self.review_words, "due": self.review_due or None},
             "version": {"service": __version__, "content": content.version},
             "use": use_json(content.about),
-            "attributes": [asdict(one) for one in self.attributes],
+            "attributes": [{"number": one.number, "name": one.name, "value": one.value} for one in self.attributes],
             "numbers": [one.as_json() for one in self.numbers],
             "accuracy": [one.model_dump() for one in self.accuracy],
             "sources": [asdict(one) for one in self.sources],

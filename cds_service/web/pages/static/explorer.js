@@ -3,12 +3,31 @@
   const table = document.getElementById("heat");
   const choices = document.getElementById("choices");
   const shown = document.getElementById("shown");
+  const select = document.getElementById("cause");
+  const all = select.options[0];
+  const narrow = matchMedia("(max-width: 56.25rem)");
+  let ours = false;
   choices.hidden = false;
+  select.addEventListener("input", () => { ours = false; });
+
+  // In a narrow window one cause at a time: a table of all would show a corner of itself.
+  function fit() {
+    all.disabled = all.hidden = narrow.matches;
+    if (narrow.matches && !select.value) {
+      select.selectedIndex = 1;
+      ours = true;
+    } else if (!narrow.matches && ours) {
+      select.value = "";
+      ours = false;
+    }
+    draw();
+  }
 
   function draw() {
     const chosen = new FormData(choices).get("if");
     table.className = `if-${chosen}`;
-    const cause = Number(document.getElementById("cause").value);
+    const cause = Number(select.value);
+    table.classList.toggle("one", Boolean(cause));
     const kind = document.getElementById("kind").value;
     let rows = 0;
     for (const row of table.rows) {
@@ -25,5 +44,6 @@
   }
   choices.addEventListener("input", draw);
   choices.addEventListener("submit", (event) => event.preventDefault());
-  draw();
+  narrow.addEventListener("change", fit);
+  fit();
 })();
