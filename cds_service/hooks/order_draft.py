@@ -46,7 +46,7 @@ class OrderDraft:
             cause="",
             orders=(order,),
             side=Side.UNKNOWN,
-            priority="urgent" if template.same_day else "routine",
+            priority="asap" if template.same_day else "routine",
             words="",
             note="",
         )

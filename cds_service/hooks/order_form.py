@@ -15,12 +15,12 @@ from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import signed_order
 
 PRIORITIES = {
-    "stat": "Immediately (stat)",
-    "asap": "As soon as possible (asap)",
-    "urgent": "Urgent",
+    "stat": "Now",
+    "asap": "Same day",
+    "urgent": "Within 2 weeks",
     "routine": "Routine",
 }
-"""FHIR R4 request priorities, the most urgent first."""
+"""FHIR R4 request priorities, the most urgent first, in the words of a practice."""
 SIDES = {"left": "Left leg", "right": "Right leg", "both": "Both legs"}
 ANTICOAGULANT = {"taking": "Taking an anticoagulant", "none": "Not taking one", "unknown": "Not known"}
 _LONGEST = {"indication": 200, "question": 400, "contact": 120, "note": 1500}

@@ -96,7 +96,8 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
     if context.encounterId:
         resource["encounter"] = {"reference": f"Encounter/{context.encounterId}"}
     if template.same_day or reason.priority != "routine":
-        until = today + timedelta(days=1)
+        in_two_weeks = reason.priority == "urgent" and not template.same_day
+        until = today + timedelta(days=14 if in_two_weeks else 1)
         resource["occurrencePeriod"] = {"start": today.isoformat(), "end": until.isoformat()}
     if template.sided and (sites := _sites(side)):
         resource["bodySite"] = sites

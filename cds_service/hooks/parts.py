@@ -63,10 +63,10 @@ class Call:
 
 
 def priority_for(speed: Speed, indicator: Literal["critical", "warning"]) -> Priority:
-    """``stat`` for emergencies, ``asap`` for other critical cards, ``urgent`` for warnings."""
+    """``stat`` for now, ``urgent`` for within two weeks, else ``asap``; a critical card is never less than ``asap``."""
     if speed == "now":
         return "stat"
-    return "asap" if indicator == "critical" else "urgent"
+    return "urgent" if speed == "two_weeks" and indicator == "warning" else "asap"
 
 
 def proposed(

@@ -65,7 +65,17 @@ def test_text_to_copy(server: Server, page: Page, look: Look) -> None:
     page.get_by_role("button", name="Copy the text").click()
     expect(page.get_by_role("status")).to_have_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()") == text.text_content()
+    expect(page.locator(".patient")).to_contain_text("This page does not know the patient's name.")
     look(page, "order-text")
+
+
+def test_only_the_text_is_printed(both: Both, page: Page) -> None:
+    launched(page, both)
+    page.emulate_media(media="print")
+    text = page.locator("#text")
+    expect(text).to_contain_text("Patient: Mabel Northcote")
+    seen = page.locator("body").inner_text()
+    assert seen.split() == text.inner_text().split()
 
 
 def test_text_when_the_side_is_not_recorded(server: Server, page: Page, look: Look) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -132,7 +133,7 @@ def test_suggestions_by_level(service: Service) -> None:
         "Same-day DVT referral, left leg",
         "Venous duplex today, left leg",
     ]
-    assert order(warning)["priority"] == "urgent"
+    assert order(warning)["priority"] == "asap"  # a warning of DVT is for today: `urgent` would say within 2 weeks
 
 
 def test_no_d_dimer_in_pregnancy_or_on_an_anticoagulant(service: Service) -> None:
@@ -257,3 +258,17 @@ def test_no_card_ever_reassures(service: Service) -> None:
             text = f"{card.summary} {card.detail}".lower()
             for phrase in ("dvt is unlikely", "dvt excluded", "no dvt", "rules out", "heart attack"):
                 assert phrase not in text, path.stem
+
+
+def test_an_order_for_within_two_weeks_is_due_then(service: Service) -> None:
+    """Its period agrees with its priority; what is for today ends tomorrow."""
+    lump = observation("popliteal_mass_pulsatile", site=LEFT)
+    [aneurysm] = [one for one in cards(service, observation("pain_calf", site=LEFT), lump) if "aneurysm" in one.summary]
+    draft = order(aneurysm)
+    assert draft["priority"] == "urgent"
+    assert days_of(draft["occurrencePeriod"]) == 14
+    assert days_of(order(cards(service, *DVT)[0])["occurrencePeriod"]) == 1
+
+
+def days_of(period: dict[str, str]) -> int:
+    return (date.fromisoformat(period["end"]) - date.fromisoformat(period["start"])).days

@@ -19,10 +19,11 @@ TO_SIGN_IN = 600
 
 
 class LaunchFailed(Exception):  # noqa: N818
-    """A launch that leads to no order page. ``why``: a code; the page has the words."""
+    """A launch that leads to no order page. ``why``: a code; the page has the words. ``said``: the EHR's error code."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, said: str = "") -> None:
         self.why = why
+        self.said = said
         super().__init__(why)
 
 

@@ -29,6 +29,7 @@ from cds_service.hooks.clients.model import Caller, Smart
 from cds_service.hooks.clients.signing import SigningKey
 from cds_service.hooks.outbound import Line, NoAnswer, Transport
 from cds_service.hooks.smart.launches import Launch, LaunchFailed
+from cds_service.hooks.smart.refusals import refused
 
 SECONDS = 8.0
 """For everything that one step asks of an EHR."""
@@ -115,7 +116,7 @@ def finish(
             allow_redirects=False,
         )  # fmt: skip
     except AuthlibBaseError as error:
-        raise LaunchFailed("refused") from error
+        raise refused(str(error.error)) from error
     except (NoAnswer, ValueError, OSError) as error:
         raise LaunchFailed("no_answer") from error
     finally:

@@ -124,7 +124,7 @@ def test_the_text_follows_the_form(server: Server) -> None:
     assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert text.text.splitlines() == [
         "Service: Same-day DVT assessment",
-        "Priority: As soon as possible (asap)",
+        "Priority: Same day",
         "Side: Left leg",
         "Indication: suspected DVT",
         "Question: Please assess today.",

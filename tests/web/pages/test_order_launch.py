@@ -252,6 +252,41 @@ def test_the_ehr_refuses(both: Both) -> None:
     assert "did not let you in" in words(page)
 
 
+@pytest.mark.parametrize(
+    ("error", "title", "logged", "status"),
+    [
+        ("access_denied", "did not let you in", "access_denied", 400),
+        ("login_required", "did not let you in", "login_required", 400),
+        ("unauthorized_client", "not set up rightly", "unauthorized_client", 400),
+        ("invalid_scope", "not set up rightly", "invalid_scope", 400),
+        ("temporarily_unavailable", "did not answer", "temporarily_unavailable", 502),
+        ("canary-<b>Mabel</b>", "did not let you in", "unlisted", 400),
+    ],
+)
+def test_the_ehrs_error_code_is_logged_and_says_whose_turn_it_is(
+    both: Both, caplog: pytest.LogCaptureFixture, error: str, title: str, logged: str, status: int
+) -> None:
+    both[0].refuses = error
+    with caplog.at_level(logging.WARNING):
+        _, page = opened(both)
+    assert page.status_code == status
+    assert title in words(page)
+    assert f"error code: {logged}" in words(page)
+    assert "Mabel" not in page.text
+    [line] = [record.msg for record in caplog.records if "order_page_failed" in str(record.msg)]
+    assert dict(line)["error"] == logged
+
+
+def test_a_client_that_the_token_endpoint_does_not_know_is_a_matter_of_set_up(both: Both) -> None:
+    def answer(call: Call) -> None:
+        call.answer(401, {"error": "invalid_client"})
+
+    both[0].faults["POST /auth/token"] = answer
+    _, page = opened(both)
+    assert "not set up rightly" in words(page)
+    assert "invalid_client" in words(page)
+
+
 @pytest.mark.parametrize("path", ["GET /fhir/.well-known/smart-configuration", "POST /auth/token"])
 def test_the_ehr_hangs_up_while_signing_in(both: Both, path: str) -> None:
     both[0].faults[path] = hangs_up

@@ -60,14 +60,14 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
 
     async def answered(work: Awaitable[Response]) -> Response:
         """A page also when it fails: the reader has to know that nothing was ordered."""
+        said = ""
         try:
             return await work
         except LaunchFailed as error:
-            why = error.why
+            why, said = error.why, error.said
         except StoreDown:
             why = "down"
-        log.warning("order_page_failed", reason=why)
+        log.warning("order_page_failed", reason=why, **({"error": said} if said else {}))
         framed_by = bench.running.service.clients.frame_ancestors
-        return bench.pages.page(
-            "order_failed.html", status=_STATUS.get(why, 400), words=LAUNCH[why], framed_by=framed_by
-        )
+        status = _STATUS.get(why, 400)
+        return bench.pages.page("order_failed.html", status=status, words=LAUNCH[why], said=said, framed_by=framed_by)

@@ -10,6 +10,7 @@ from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.sealing import NotSealed
 from cds_service.hooks.smart import sign_in
 from cds_service.hooks.smart.launches import LaunchFailed, Ticket
+from cds_service.hooks.smart.refusals import refused
 from cds_service.web.pages.layout import policy
 from cds_service.web.pages.order.cookies import give, ticket_of
 from cds_service.web.pages.order.work import Bench
@@ -54,7 +55,7 @@ async def callback(bench: Bench, request: Request, state: str, code: str, error:
     if opened.launch.stage != "signing in":
         raise LaunchFailed("over")
     if error:
-        raise LaunchFailed("refused")
+        raise refused(error)
     signing = bench.running.service.clients.signing.get(caller.name)
     granted = await bench.threads.do(
         lambda: sign_in.finish(

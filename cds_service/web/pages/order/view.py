@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cds_service.clinical.content import Content
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.order_form import ANTICOAGULANT, PRIORITIES, SIDES, OrderForm
+from cds_service.web.pages.leaflet import leaflet_of
 from cds_service.web.pages.order.words import BASIS, Words
 
 
@@ -77,6 +78,11 @@ class OrderView:
         """The clinician who has signed the content behind the card; empty if nobody has."""
         cause = self.content.causes.get(self.draft.cause)
         return cause.review.by if cause else ""
+
+    @property
+    def leaflet(self) -> str:
+        """The address of what the patient may be told; empty if there is nothing."""
+        return leaflet_of(self.content, self.draft.cause)
 
     @property
     def basis_words(self) -> str:

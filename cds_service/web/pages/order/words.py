@@ -30,6 +30,11 @@ LAUNCH: dict[str, Words] = {
     ),
     "no_answer": Words("The EHR did not answer", f"Signing in took too long or failed on the way. {_AGAIN}"),
     "refused": Words("The EHR did not let you in", f"It refused the sign-in, or you stopped it. {_AGAIN}"),
+    "not_set_up": Words(
+        "This page is not set up rightly in your EHR",
+        "The EHR refused the sign-in because of how this page is registered with it. Trying again will not help: tell "
+        f"whoever looks after your EHR. {_BY_HAND}",
+    ),
     "bad_answer": Words(
         "The EHR's answer cannot be used", f"What it sent at the sign-in is not what the standard asks for. {_BY_HAND}"
     ),

@@ -45,6 +45,13 @@
 
   document.querySelectorAll(".without-script").forEach((one) => { one.hidden = true; });
   copy.hidden = false;
+  const print = document.getElementById("print-text");
+  print.hidden = false;
+  print.addEventListener("click", async () => {
+    clearTimeout(waiting);
+    await follow();
+    window.print();
+  });
   copy.addEventListener("click", async () => {
     clearTimeout(waiting);
     await follow();
