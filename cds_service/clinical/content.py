@@ -600,6 +600,16 @@ class About(Content_):
     accuracy: tuple[Accuracy, ...]
 
 
+class Leaflet(Content_):
+    """What every leaflet for a patient says, in plain words."""
+
+    intro: PlainText = Field(min_length=20)
+    emergency_title: PlainText = Field(min_length=10)
+    emergency: tuple[PlainText, ...] = Field(min_length=1)
+    again: PlainText = Field(min_length=20)
+    not_reviewed: PlainText = Field(min_length=10)
+
+
 class StandardCode(Content_):
     """A code of a standard system that a site's own code stands for."""
 
@@ -644,6 +654,7 @@ class Content:
     sites: Mapping[str, BodySite]
     reasoning: Reasoning
     about: About
+    leaflet: Leaflet
     systems: Systems
     problem_words: Mapping[str, ProblemWords]
     word_contexts: Mapping[str, WordContext]

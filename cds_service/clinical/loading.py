@@ -45,7 +45,7 @@ NAMES_FILE = "vocabulary/medicine_names.tsv"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
-    "about.toml", "actions.toml", "citations.toml", "reasoning.toml", "vocabulary/measures.toml",
+    "about.toml", "actions.toml", "citations.toml", "leaflet.toml", "reasoning.toml", "vocabulary/measures.toml",
     "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, RULES_FILE,
     CONTEXTS_FILE, WORDS_TABLE, OPEN,
 }  # fmt: skip
@@ -173,6 +173,7 @@ class _Loader:
         answers = self.single(c.Answers, "vocabulary/answers.toml")
         reasoning = self.single(c.Reasoning, "reasoning.toml")
         about = self.single(c.About, "about.toml")
+        leaflet = self.single(c.Leaflet, "leaflet.toml")
         open_points = self.table(Decision, OPEN)
         local_codes = self.local(local_text)
         entries = self.table(c.SystemEntry, SYSTEMS_FILE)
@@ -220,7 +221,7 @@ class _Loader:
         self.problems += needed.problems(needed.Parts(self.files, findings, causes, red_flags, pathways, reasoning))
 
         chosen = pathways.get(self.pathway_key)
-        if self.problems or chosen is None or answers is None or reasoning is None or about is None:
+        if self.problems or chosen is None or answers is None or reasoning is None or about is None or leaflet is None:
             raise ContentError(tuple(self.problems))
         shipped = c.Content(
             version=_digest(self.texts, local_text),
@@ -236,6 +237,7 @@ class _Loader:
             sites=sites,
             reasoning=reasoning,
             about=about,
+            leaflet=leaflet,
             systems=systems,
             problem_words=problem_words,
             word_contexts=word_contexts,

@@ -47,6 +47,7 @@ from cds_service.web.pages.api import add_api_page
 from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
 from cds_service.web.pages.layout import Pages, add_static_route
+from cds_service.web.pages.leaflet import add_leaflets
 from cds_service.web.pages.missing import add_missing_page
 from cds_service.web.pages.order.copy import add_copy_pages
 from cds_service.web.pages.order.launched import add_launched_pages
@@ -148,6 +149,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_static_route(app, pages)
     add_home_page(app, settings, running, pages)
     add_evidence_pages(app, running, pages)
+    add_leaflets(app, running, pages)
     add_launched_pages(app, bench)
     add_copy_pages(app, running, pages, order_links, clock)
     add_sandbox(app, settings, running, pages, bodies, clock)

@@ -35,6 +35,7 @@ OPERATIONS = {
     ("get", "/fhir/ValueSet/{key}"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
+    ("get", "/leaflets/{cause}"),
     ("get", "/metrics"),
     ("get", "/orders/{order}"),
 }

@@ -1,0 +1,34 @@
+"""``/leaflets/{cause}``: a page to print for the patient, from the words that the content has for patients."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from cds_service.clinical.content import Content
+from cds_service.web.openapi import errors
+from cds_service.web.pages.layout import Pages
+from cds_service.web.running import Running
+
+
+def leaflet_of(content: Content, cause: str) -> str:
+    """The address of the leaflet of a cause; empty if there are no words for patients."""
+    found = content.causes.get(cause)
+    return f"/leaflets/{cause}" if found and found.card.tell_patient else ""
+
+
+def add_leaflets(app: FastAPI, running: Running, pages: Pages) -> None:
+    """One page for each cause that has words for patients."""
+
+    @app.get(
+        "/leaflets/{cause}",
+        summary="What a patient may be told, to print",
+        response_class=HTMLResponse,
+        responses=errors(404),
+    )
+    async def leaflet(cause: str) -> Response:
+        content = running.service.content
+        if not leaflet_of(content, cause):
+            raise HTTPException(404, "no leaflet for this cause")
+        return pages.page("leaflet.html", key=cause, cause=content.causes[cause], words=content.leaflet)

@@ -1,0 +1,4 @@
+// Offers to print the page.
+const button = document.getElementById("print");
+button.hidden = false;
+button.addEventListener("click", () => window.print());
