@@ -65,8 +65,8 @@ def _cell(one: Mapping[str, Any], column: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def show(store: Store, html: Path | None) -> None:
-    """The report on the terminal, and as a page if ``html`` names one."""
+def show(store: Store, html: Path | None, titles: Mapping[str, str]) -> None:
+    """The report on the terminal, and as a page if ``html`` names one. ``titles``: of rules and causes."""
     found = report(store)
     console = Console()
     if found.lines:
@@ -78,7 +78,7 @@ def show(store: Store, html: Path | None) -> None:
     if found.unknown_cards:
         console.print(Text(f"Feedback on {found.unknown_cards} card(s) that are not in this register."))
     if html is not None:
-        html.write_text(page(found), encoding="utf-8")
+        html.write_text(page(found, titles), encoding="utf-8")
         console.print(Text(f"Written to {html}."), soft_wrap=True)
 
 

@@ -1,103 +1,100 @@
-"""The feedback report as one page that needs nothing else: a table, and a bar for each line of it."""
+"""The feedback report as one page that needs nothing else, in the style of the other pages."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from cds_service.hooks.register.reports import Line, Report
+from markupsafe import Markup
 
-_WIDTH, _BAR, _LABELS = 680, 22, 310
-_KINDS = (("accepted", "#1b6e3c"), ("overridden", "#8a3b12"), ("unanswered", "#c9ced6"))
+from cds_service.hooks.register.reports import Line, Report, Week
+from cds_service.web.pages.layout import Pages
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>What became of the cards</title>
-<style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; color: #1a1d21; background: #fff; max-width: 70rem; margin: 2rem auto;
-  padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; font-size: .875rem; }}
-td:last-child {{ min-width: 14rem; }}
-.wide {{ overflow-x: auto; }}
-th, td {{ text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #c9ced6; vertical-align: top; }}
-td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
-svg {{ max-width: 100%; height: auto; }}
-svg text {{ font: 13px system-ui, sans-serif; fill: #1a1d21; }}
-.key span {{ display: inline-block; width: .9rem; height: .9rem; margin: 0 .35rem 0 1rem; vertical-align: -2px; }}
-</style>
-</head>
-<body>
-<main>
-<h1>What became of the cards</h1>
-<p>Each card counts once, by the latest answer to it. EHRs do not report a card that was ignored: it stays
-unanswered.</p>
-{body}
-</main>
-</body>
-</html>
-"""
+_SPAN = 4
+"""Weeks that a trend compares with as many before."""
+_ENOUGH = 10
+"""Fewest cards on each side of a trend: of less, one answer would make it."""
+_BAR, _WEEK, _HEIGHT = 370, 12, 40
 
 
-def page(found: Report) -> str:
-    """The whole page."""
-    if not found.lines:
-        return _PAGE.format(body="<p>No card has been registered yet.</p>")
-    parts = [_key(), _plot(found.lines), _table(found.lines)]
-    if found.unknown_cards:
-        parts.append(f"<p>Feedback on {found.unknown_cards} card(s) that are not in this register.</p>")
-    return _PAGE.format(body="\n".join(parts))
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table, and its bar: ``pieces`` are kind, start, width and count."""
+
+    rule: str
+    title: str
+    line: Line
+    overridden: int
+    pieces: tuple[tuple[str, float, float, int], ...]
+
+    @property
+    def rate(self) -> str:
+        """How many of the cards shown were accepted."""
+        return rate_words(self.line.accepted, self.line.shown)
 
 
-def _key() -> str:
-    names = "".join(f'<span style="background:{colour}"></span>{name}' for name, colour in _KINDS)
-    return f'<p class="key">{names}</p>'
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The weeks of a rule: ``bars`` are place, height of the shown and height of the accepted, in the picture."""
+
+    rule: str
+    title: str
+    weeks: tuple[Week, ...]
+    bars: tuple[tuple[int, float, float], ...]
+    width: int
+    words: str
 
 
-def _counts(line: Line) -> tuple[int, int, int]:
-    return line.accepted, sum(line.overridden.values()), max(0, line.unanswered)
-
-
-def _plot(lines: tuple[Line, ...]) -> str:
-    most = max(1, *(line.shown for line in lines))
-    rows = []
-    for number, line in enumerate(lines):
-        top = number * (_BAR + 10)
-        name = escape(f"{line.rule} {line.indicator} ({line.content_version[:7]})")
-        rows.append(f'<text x="{_LABELS - 8}" y="{top + 16}" text-anchor="end">{name}</text>')
-        left = float(_LABELS)
-        for (kind, colour), count in zip(_KINDS, _counts(line), strict=True):
-            width = count / most * (_WIDTH - _LABELS)
-            if count:
-                title = f"<title>{escape(line.rule)}: {count} {kind}</title>"
-                box = f'x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_BAR}"'
-                rows.append(f'<rect {box} fill="{colour}" stroke="#1a1d21" stroke-width=".5">{title}</rect>')
-            left += width
-        words = ", ".join(f"{count} {kind}" for (kind, _), count in zip(_KINDS, _counts(line), strict=True) if count)
-        rows.append(f'<text x="{left + 8:.1f}" y="{top + 16}">{escape(words)}</text>')
-    height = len(lines) * (_BAR + 10)
-    box = f'viewBox="0 0 {_WIDTH + 320} {height}" width="{_WIDTH + 320}" height="{height}"'
-    return (
-        f'<svg {box} role="img" aria-labelledby="plot-title"><title id="plot-title">Cards accepted, overridden and '
-        f"unanswered by rule; the table below has the same numbers.</title>{''.join(rows)}</svg>"
+def page(found: Report, titles: Mapping[str, str]) -> str:
+    """The whole page. ``titles``: of rules and causes; a rule that is gone keeps its key."""
+    pages = Pages()
+    return pages.text(
+        "feedback_report.html",
+        rows=tuple(_rows(found.lines, titles)),
+        trends=tuple(_trend(rule, titles.get(rule, rule), weeks) for rule, weeks in found.weeks.items()),
+        unknown_cards=found.unknown_cards,
+        rate=rate_words,
+        bar_width=_BAR,
+        height=_HEIGHT,
+        # Our own file, and the only way to send the page as one file.
+        style=Markup(pages.files["house.css"].body.decode() + pages.files["report.css"].body.decode()),  # noqa: S704  # nosec B704
     )
 
 
-def _table(lines: tuple[Line, ...]) -> str:
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Rule", "Indicator", "Content"))
-    numbers = ("Shown", "Accepted", "Overridden", "Unanswered", "Silent mode")
-    heads += "".join(f'<th scope="col" class="n">{name}</th>' for name in numbers)
-    heads += '<th scope="col">Overridden because</th>'
-    rows = []
+def rate_words(accepted: int, shown: int) -> str:
+    """``25 %``; a dash where nothing was shown."""
+    return f"{round(100 * accepted / shown)} %" if shown else "-"
+
+
+def _rows(lines: Sequence[Line], titles: Mapping[str, str]) -> Iterator[Row]:
+    most = max((line.shown for line in lines), default=0) or 1
     for line in lines:
-        accepted, overridden, unanswered = _counts(line)
-        cells = "".join(f"<td>{escape(text)}</td>" for text in (line.indicator, line.content_version))
-        counts = (line.shown, accepted, overridden, unanswered, line.silent)
-        cells += "".join(f'<td class="n">{count}</td>' for count in counts)
-        why = "; ".join(f"{reason}: {count}" for reason, count in sorted(line.overridden.items()))
-        rows.append(f'<tr><th scope="row">{escape(line.rule)}</th>{cells}<td>{escape(why)}</td></tr>')
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="Numbers"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        overridden = sum(line.overridden.values())
+        counts = {"accepted": line.accepted, "overridden": overridden, "unanswered": max(0, line.unanswered)}
+        pieces, start = [], 0.0
+        for kind, count in counts.items():
+            width = round(count / most * _BAR, 1)
+            if count:
+                pieces.append((kind, round(start, 1), width, count))
+            start += width
+        yield Row(line.rule, titles.get(line.rule, line.rule), line, overridden, tuple(pieces))
+
+
+def _trend(rule: str, title: str, weeks: tuple[Week, ...]) -> Trend:
+    most = max(week.shown for week in weeks) or 1
+    bars = tuple(
+        (place * _WEEK, round(week.shown / most * _HEIGHT, 1), round(week.accepted / most * _HEIGHT, 1))
+        for place, week in enumerate(weeks)
     )
+    return Trend(rule, title, weeks, bars, len(weeks) * _WEEK, _trend_words(weeks))
+
+
+def _trend_words(weeks: Sequence[Week]) -> str:
+    late, early = weeks[-_SPAN:], weeks[-2 * _SPAN : -_SPAN]
+    sums = [(sum(one.accepted for one in part), sum(one.shown for one in part)) for part in (early, late)]
+    if any(shown < _ENOUGH for _, shown in sums):
+        return f"too few cards to tell: a trend needs {_ENOUGH} in the last {_SPAN} weeks and in the {_SPAN} before"
+    before, now = (accepted / shown for accepted, shown in sums)
+    way = "level" if round(100 * before) == round(100 * now) else "up" if now > before else "down"
+    earlier, later = (rate_words(*part) for part in sums)
+    return f"{way}: {earlier} accepted in the {_SPAN} weeks before, {later} in the last {_SPAN}"

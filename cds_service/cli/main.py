@@ -204,8 +204,15 @@ def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:
 
 def _feedback_report(options: argparse.Namespace, settings: Settings) -> int:
     with _register(settings) as store:
-        feedback.show(store, options.html)
+        feedback.show(store, options.html, _titles(settings) if options.html else {})
     return OK
+
+
+def _titles(settings: Settings) -> dict[str, str]:
+    """Rule or cause -> its title in the content as it is now."""
+    content = load_content(settings)
+    causes = {key: one.title for key, one in content.causes.items()}
+    return causes | {key: one.card.title for key, one in content.red_flags.items()}
 
 
 def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:

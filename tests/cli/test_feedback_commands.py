@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -12,7 +13,9 @@ from xml.etree import ElementTree as Xml
 import orjson
 import pytest
 
+from cds_service.cli.feedback_page import page
 from cds_service.cli.main import main
+from cds_service.hooks.register.reports import Line, Report, Week, report
 from cds_service.hooks.register.store import Store
 from tests.hooks.register.test_store import NOON, card_row, feedback_row
 
@@ -132,19 +135,67 @@ def test_report_as_a_page(filled: str, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     assert main(["feedback", "report", "--html", str(out)]) == 0
     html = out.read_text(encoding="utf-8")
-    page = Page()
-    page.feed(html)
-    assert page.open == []
-    assert "script" not in page.tags
+    drawn = Page()
+    drawn.feed(html)
+    assert drawn.open == []
+    assert "script" not in drawn.tags
     assert "http" not in html.replace("http://www.w3.org", "")
-    assert "RF01: 1 accepted" in page.text
-    assert "1 accepted, 1 overridden, 1 unanswered" in page.text
-    assert "patient-refuses: 1" in page.text
-    plot = Xml.fromstring(html[html.index("<svg") : html.index("</svg>") + 6])
-    bars = [float(bar.attrib["width"]) for bar in plot.iter("rect")]
-    assert len(bars) == 5
-    assert bars[0] == bars[1] == bars[2]
-    assert sum(bars[:3]) == pytest.approx(370, abs=0.3)
+    assert "Possible deep vein thrombosis RF01" in " ".join(drawn.text.split())
+    assert "patient-refuses: 1" in drawn.text
+    assert 'aria-label="Possible deep vein thrombosis: 1 accepted, 1 overridden, 1 unanswered"' in html
+    assert "33 %" in drawn.text
+    assert '<th scope="row">16 Mar 2026</th>' in html
+    plots = [Xml.fromstring(one) for one in re.findall(r"<svg.*?</svg>", html, re.DOTALL)]
+    bars = [[float(bar.attrib["width"]) for bar in plot.iter("rect")] for plot in plots]
+    assert bars[0][0] == bars[0][1] == bars[0][2]
+    assert sum(bars[0]) == pytest.approx(370, abs=0.3)
+    assert [len(one) for one in bars[:3]] == [3, 1, 1]
+
+
+def weekly(*numbers: tuple[int, int]) -> tuple[Week, ...]:
+    """Shown and accepted in each of some weeks."""
+    first = date(2026, 1, 5)
+    return tuple(Week(first + timedelta(days=7 * place), *both) for place, both in enumerate(numbers))
+
+
+@pytest.mark.parametrize(
+    ("weeks", "words"),
+    [
+        (weekly(*[(10, 2)] * 4, *[(10, 4)] * 4), "up: 20 % accepted in the 4 weeks before, 40 % in the last 4"),
+        (
+            weekly((99, 99), *[(10, 4)] * 4, *[(10, 2)] * 4),
+            "down: 40 % accepted in the 4 weeks before, 20 % in the last 4",
+        ),
+        (weekly(*[(10, 3)] * 8), "level: 30 % accepted in the 4 weeks before, 30 % in the last 4"),
+        (weekly(*[(2, 2)] * 4, *[(10, 2)] * 4), "too few cards to tell"),
+        (weekly((50, 2)), "too few cards to tell"),
+    ],
+)
+def test_a_trend_needs_enough_cards_on_both_sides(weeks: tuple[Week, ...], words: str) -> None:
+    found = Report((Line("RF01", "critical", "abc", shown=1),), 0, {"RF01": weeks})
+    assert f"Trend: {words}" in page(found, {})
+
+
+def test_weeks_begin_on_monday_and_have_no_holes(database_url: str) -> None:
+    store = Store.open(database_url)
+    store.migrate()
+    sunday = NOON - timedelta(days=1)
+    cards = [
+        card_row("a", shown_at=sunday),
+        card_row("b", shown_at=sunday + timedelta(days=15)),
+        card_row("c", shown_at=NOON, rule="RF07"),
+        card_row("d", shown_at=NOON, shown=False),
+    ]
+    store.add(cards, [feedback_row("1", "b", outcome="accepted")])
+    weeks = report(store).weeks
+    store.close()
+    assert [(one.monday.isoformat(), one.shown, one.accepted) for one in weeks["RF01"]] == [
+        ("2026-03-09", 1, 0),
+        ("2026-03-16", 0, 0),
+        ("2026-03-23", 0, 0),
+        ("2026-03-30", 1, 1),
+    ]
+    assert [one.shown for one in weeks["RF07"]] == [1, 0, 0]
 
 
 def test_nothing_registered_yet(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

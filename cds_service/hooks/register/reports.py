@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -34,12 +35,26 @@ class Line:
         return self.shown - self.accepted - sum(self.overridden.values())
 
 
+@dataclass(slots=True)
+class Week:
+    """What became of the cards of one rule that were shown in one week. ``monday``: its first day, of UTC."""
+
+    monday: date
+    shown: int = 0
+    accepted: int = 0
+    overridden: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All lines, and how much feedback there is on cards that are not in the register."""
+    """All lines, how much feedback there is on cards that are not in the register, and the weeks of each rule.
+
+    ``weeks``: rule -> every week from its first card to the last card of any rule.
+    """
 
     lines: tuple[Line, ...]
     unknown_cards: int
+    weeks: Mapping[str, tuple[Week, ...]] = field(default_factory=dict)
 
 
 def exported(store: Store) -> Iterator[dict[str, Any]]:
@@ -121,7 +136,44 @@ def report(store: Store) -> Report:
         else:
             why = reason or "no reason given"
             line.overridden[why] = line.overridden.get(why, 0) + count
-    return Report(tuple(found[key] for key in sorted(found)), unknown)
+    return Report(tuple(found[key] for key in sorted(found)), unknown, _weeks(store))
+
+
+def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:
+    found: dict[str, dict[date, Week]] = {}
+
+    def week(rule: str, day: Any) -> Week:
+        shown_on = date.fromisoformat(str(day))
+        monday = shown_on - timedelta(days=shown_on.weekday())
+        return found.setdefault(rule, {}).setdefault(monday, Week(monday))
+
+    day = func.date(cards.c.shown_at)
+    mine = (cards.c.user != CANARY_USER, cards.c.shown)
+    for rule, when, count in store.stream(
+        select(cards.c.rule, day, func.count()).where(*mine).group_by(cards.c.rule, day)
+    ):
+        week(rule, when).shown += count
+    latest, join = _latest()
+    for rule, when, outcome, count in store.stream(
+        select(cards.c.rule, day, latest.c.outcome, func.count())
+        .select_from(latest.join(cards, join))
+        .where(latest.c.place == 1, *mine)
+        .group_by(cards.c.rule, day, latest.c.outcome)
+    ):
+        one = week(rule, when)
+        if outcome == "accepted":
+            one.accepted += count
+        else:
+            one.overridden += count
+    last = max((monday for weeks in found.values() for monday in weeks), default=date.min)
+    return {rule: tuple(_without_holes(weeks, last)) for rule, weeks in sorted(found.items())}
+
+
+def _without_holes(weeks: Mapping[date, Week], last: date) -> Iterator[Week]:
+    monday = min(weeks)
+    while monday <= last:
+        yield weeks.get(monday) or Week(monday)
+        monday += timedelta(days=7)
 
 
 def _shown() -> Select[Any]:
@@ -129,7 +181,8 @@ def _shown() -> Select[Any]:
     return select(*what, func.count()).where(cards.c.user != CANARY_USER).group_by(*what)
 
 
-def _answered() -> Select[Any]:
+def _latest() -> tuple[Any, Any]:
+    """The statements with their place, 1 for the latest on a card, and how they join their card."""
     order = (feedback.c.outcome_at.desc(), feedback.c.received_at.desc(), feedback.c.id)
     latest = select(
         feedback.c.card,
@@ -139,10 +192,15 @@ def _answered() -> Select[Any]:
         func.row_number().over(partition_by=(feedback.c.card, feedback.c.client), order_by=order).label("place"),
     ).subquery()
     own = (latest.c.client == cards.c.client) | latest.c.client.is_(None)
+    return latest, (cards.c.uuid == latest.c.card) & own
+
+
+def _answered() -> Select[Any]:
+    latest, join = _latest()
     what = (cards.c.rule, cards.c.indicator, cards.c.content_version, latest.c.outcome, latest.c.reason_code)
     return (
         select(*what, func.count())
-        .select_from(latest.join(cards, (cards.c.uuid == latest.c.card) & own, isouter=True))
+        .select_from(latest.join(cards, join, isouter=True))
         .where(latest.c.place == 1)
         .group_by(*what)
     )

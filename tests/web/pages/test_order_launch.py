@@ -274,7 +274,8 @@ def test_the_ehrs_error_code_is_logged_and_says_whose_turn_it_is(
     assert f"error code: {logged}" in words(page)
     assert "Mabel" not in page.text
     [line] = [record.msg for record in caplog.records if "order_page_failed" in str(record.msg)]
-    assert dict(line)["error"] == logged
+    assert isinstance(line, dict)
+    assert line["error"] == logged
 
 
 def test_a_client_that_the_token_endpoint_does_not_know_is_a_matter_of_set_up(both: Both) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from hmac import compare_digest
 from typing import Any
@@ -13,7 +13,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from cds_service.clinical.reading.dates import to_when
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import SERVICE_ID
@@ -24,6 +23,7 @@ from cds_service.web.json_response import json_response
 from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.sandbox import answers, explain, fhir, patients, switches
 from cds_service.web.pages.sandbox.charts import MOST_BYTES_OF_ONE, Chart, ChartGone, Charts, Road, loaded
+from cds_service.web.pages.sandbox.person import person_words
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
 
@@ -31,7 +31,6 @@ ROOT = "/sandbox"
 _SMALL_BYTES = 500_000
 _READERS = {"1": "Clinician A", "2": "Clinician B"}
 OWN_TITLE = "Your own Bundle"
-_ALWAYS_WITH_YEAR = date.min
 
 
 class Sandbox:
@@ -128,7 +127,7 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
             "sandbox/chart.html",
             forms=True,
             chart=found,
-            person=_person(found, sandbox.clock()),
+            person=person_words(found, sandbox.clock()),
             readers=_READERS,
             call_path=f"/cds-services/{SERVICE_ID}",
             to_add=explain.to_add(sandbox.running.service.content),
@@ -176,26 +175,6 @@ def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
         now=now.isoformat(),
         day=partial(day_words, today=assessment.today),
     )
-
-
-def _person(chart: Chart, now: datetime) -> str:
-    """``Fixtura Fictor, female, born 14 May 1968`` as far as the chart tells."""
-    patient = chart.patient
-    names = patient.get("name")
-    first = names[0] if isinstance(names, list) and names and isinstance(names[0], dict) else {}
-    given = first.get("given")
-    parts = [*(given if isinstance(given, list) else []), first.get("family")]
-    name = " ".join(part for part in parts if isinstance(part, str))
-    told = [name or f"Patient {chart.patient_id}", patient.get("gender"), _born(patient.get("birthDate"), now)]
-    return ", ".join(str(part) for part in told if part)
-
-
-def _born(birth: Any, now: datetime) -> str:
-    try:
-        when = to_when(birth, now)
-    except ValueError:
-        return f"born {birth}"  # as it stands there: what is wrong with it has to be seen
-    return f"born {day_words(when, _ALWAYS_WITH_YEAR)}" if when else ""
 
 
 def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
