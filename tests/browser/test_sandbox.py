@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from cds_service.ground.settings import Settings
 from tests.browser.conftest import FIRST_PAINT_BYTES, Look, Watch, first_paint_bytes, screenshot
-from tests.conftest import EXAMPLES, Server, run_server
+from tests.conftest import EXAMPLES, Server, run_server, shipped_service
 
 CALL = "**/cds-services/posterior-knee-pain"
 
@@ -70,7 +70,8 @@ def test_the_chart_looks_right_everywhere(sandbox: Server, page: Page, look: Loo
     assert first_paint_bytes(page, page.url) < FIRST_PAINT_BYTES
     expect(page.locator(".verdict")).to_be_visible()
     screenshot(page, "sandbox-chart")
-    for name in ("The ten items", "17 rules did not fire", "Override this card", "Copy as curl", "Request", "Answer"):
+    quiet = f"{len(shipped_service().content.red_flags) - 1} rules did not fire"
+    for name in ("The ten items", quiet, "Override this card", "Copy as curl", "Request", "Answer"):
         page.get_by_text(name, exact=True).first.click()
     page.locator(".causes summary").first.click()
     look(page, "sandbox-chart-open")

@@ -262,8 +262,8 @@ def test_no_card_ever_reassures(service: Service) -> None:
 
 def test_an_order_for_within_two_weeks_is_due_then(service: Service) -> None:
     """Its period agrees with its priority; what is for today ends tomorrow."""
-    lump = observation("popliteal_mass_pulsatile", site=LEFT)
-    [aneurysm] = [one for one in cards(service, observation("pain_calf", site=LEFT), lump) if "aneurysm" in one.summary]
+    lump = (observation("swelling_behind_knee", site=LEFT), observation("known_popliteal_aneurysm", site=LEFT))
+    [aneurysm] = [one for one in cards(service, *lump) if one.summary.startswith("Possible popliteal aneurysm")]
     draft = order(aneurysm)
     assert draft["priority"] == "urgent"
     assert days_of(draft["occurrencePeriod"]) == 14

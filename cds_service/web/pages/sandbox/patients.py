@@ -33,6 +33,7 @@ _GROUPS = {
     "article cause": "Common causes",
     "further cause": "Further causes",
     "edge": "Difficult charts",
+    "review": "From clinical review",
 }
 
 
@@ -60,7 +61,9 @@ def grouped(content: Content) -> dict[str, list[Example]]:
     """All of them by the title of their group, suspected DVT first."""
     found: dict[str, list[Example]] = {title: [] for title in _GROUPS.values()}
     for name, story in _stories().items():
-        found[_GROUPS[story["group"]]].append(_example(content, name, story))
+        # A group without a title of its own must not take the page away.
+        title = _GROUPS.get(story["group"], story["group"].capitalize())
+        found.setdefault(title, []).append(_example(content, name, story))
     return found
 
 
