@@ -1,8 +1,9 @@
 """An invented population as a Bulk Data export, of which every opening and every DVT card is known beforehand.
 
 Each patient lives one of a few stories. Findings are written down a quarter of an hour after a visit begins, so that
-they are first seen when the chart is opened for the next one. ``python -m tests.population FOLDER PATIENTS ROWS``
-writes one, with so many further rows for each patient.
+they are first seen when the chart is opened for the next one. ``python -m tests.population FOLDER PATIENTS
+[ROWS [EXAMPLES]]`` writes one, with so many further rows for each patient, and so many patients more that are like the
+shipped examples.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from typing import IO, Any, cast
 
 import orjson
 
+from cds_service.hooks.examples import moved
 from tests.bench.bodies import chart_rows
 from tests.charts import ICD10CM, LEFT_CALF, RIGHT_CALF, RXNORM, SNOMED
+from tests.conftest import NOW, bundle, stories
 
 START = datetime(2025, 1, 6, 8, tzinfo=UTC)
 DAYS = 420
@@ -81,6 +84,22 @@ def people(count: int, seed: int = 1, padding: int = 0) -> Iterator[Person]:
     for number in range(count):
         story = chance.choices(names, list(STORIES.values()))[0]
         yield _person(number, story, chance, padding)
+
+
+def like_examples(count: int, seed: int = 1) -> Iterator[tuple[Resource, ...]]:
+    """So many patients who have what an example has, on some day of their lives: for a report to look at."""
+    chance = random.Random(seed)
+    shown = [(name, orjson.dumps(moved(bundle(name), 0))) for name in sorted(stories())]
+    for number in range(count):
+        name, text = chance.choice(shown)
+        days = chance.randrange(DAYS) - (NOW - START).days
+        who = f"x{number:06d}"
+        chart = moved(orjson.loads(text.replace(f"{name}-".encode(), f"{who}-".encode())), days)
+        rows = [entry["resource"] for entry in chart["entry"]]
+        for row in rows:
+            row |= {"id": who} if row["resourceType"] == "Patient" else {"subject": {"reference": f"Patient/{who}"}}
+        visits = [_encounter(who, n, NOW + timedelta(days=days, hours=n), chance) for n in (0, 1)]
+        yield (*(row for row in rows if row["resourceType"] != "Encounter"), *visits)
 
 
 def export(folder: Path, count: int, *, seed: int = 1, padding: int = 0, files: int = 1, packed: bool = False) -> Truth:
@@ -211,6 +230,14 @@ def _anticoagulant(who: str, at: datetime) -> Resource:
     }
 
 
+def _add_examples(folder: Path, count: int) -> None:
+    """More patients, of whom nothing is known beforehand, in a file of their own."""
+    with (folder / "examples.ndjson").open("wb") as stream:
+        for resources in like_examples(count):
+            stream.writelines(orjson.dumps(one) + b"\n" for one in resources)
+
+
 if __name__ == "__main__":
-    written = export(Path(sys.argv[1]), int(sys.argv[2]), padding=int(sys.argv[3]) if len(sys.argv) > 3 else 0)
-    sys.stdout.write(f"{written}\n")
+    folder, patients, more, examples = (Path(sys.argv[1]), *(int(one) for one in [*sys.argv[2:], "0", "0"][:3]))
+    sys.stdout.write(f"{export(folder, patients, padding=more)}\n")
+    _add_examples(folder, examples)

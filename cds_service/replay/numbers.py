@@ -27,6 +27,10 @@ class Verdicts:
         names = [one[0] for one in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
+    def run(self, statement: str) -> None:
+        """Make a view or a table."""
+        self._connection.execute(statement)
+
     def one(self, query: str) -> dict[str, Any]:
         """The only row of an answer."""
         return self.rows(query)[0]

@@ -13,12 +13,17 @@ from cds_service.clinical.content import Content
 from cds_service.hooks.code_survey import Survey
 from cds_service.hooks.queries import SEARCHED
 from cds_service.replay import numbers
+from cds_service.replay.compare import changes
 from cds_service.replay.intervals import rate
 from cds_service.replay.run import Done, read_json
 from cds_service.replay.tally import Tally, by_count
 
 NOT_GROUPED = "not_grouped.ndjson"
 _MOST_CODES = 200
+_OTHER_CARDS = {
+    "gap": "DVT cannot be excluded: part of the chart is missing",
+    "unread": "Not judged: entries that were not understood",
+}
 LIMITS = (
     "An opening is a moment derived from the records, not a click: how often staff open a chart is not known.",
     "Records are taken as known from the time they were written down; a date without a time counts from the start of "
@@ -32,8 +37,25 @@ LABEL_LIMITS = (
     "A label is a DVT or PE that is coded, or an anticoagulant that begins, within the stated days after the opening. "
     "A clot that was missed is coded late, elsewhere or never; an anticoagulant may be for something else; and a card "
     "that had been shown would have changed what was looked for. Openings after such an entry are left out. These "
-    "figures compare two contents; they do not measure how accurate one is."
+    "figures compare two contents; they do not measure how accurate one is.",
 )
+
+
+def compared(done: Done) -> dict[str, Any] | None:
+    """What another content, or an earlier run, had shown otherwise; None if nothing was to be compared.
+
+    Raises:
+        WrongSetting: the earlier run has no opening in common with this one.
+    """
+    against = done.options.against
+    if against is None:
+        return None
+    scratch = done.folders.work / "scratch-changes"
+    if done.plan.content_before:
+        folder = done.folders.verdicts
+        return changes(folder, folder, "_before", done.plan.content_before, scratch)
+    earlier = read_json(against / "report.json")
+    return changes(done.folders.verdicts, against / "verdicts", "", str(earlier.get("content")), scratch)
 
 
 def report(done: Done) -> dict[str, Any]:
@@ -56,7 +78,7 @@ def report(done: Done) -> dict[str, Any]:
             "patients_without_details": tally.total("patients_without_details"),
             "patients_not_judged": _listed(tally, "patients_not_judged", "reason", "patients"),
             **totals,
-            "cards_per_1000": numbers.by_rule(found, openings),
+            "cards_per_1000": _titled(done.service.content, numbers.by_rule(found, openings)),
             "cards_per_1000_by_indicator": numbers.by_indicator(found, openings),
             "by": numbers.breakdowns(found),
             "clinician_days": numbers.clinician_days(found),
@@ -78,6 +100,13 @@ def report(done: Done) -> dict[str, Any]:
             "run": _run(done, scanned, judged, openings),
             "limits": list(LIMITS),
         }
+
+
+def _titled(content: Content, rules: dict[str, Any]) -> dict[str, Any]:
+    """Each with its name for a reader."""
+    titles = {rule: flag.card.title for rule, flag in content.red_flags.items()}
+    titles |= {cause: one.title for cause, one in content.causes.items()} | _OTHER_CARDS
+    return {rule: {"title": titles.get(rule, rule), **one} for rule, one in rules.items()}
 
 
 def write_json(value: Any, path: Path) -> None:

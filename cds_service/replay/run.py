@@ -80,12 +80,24 @@ def judge_all(options: Options, settings: Settings, progress: Progress) -> Done:
     folders = Folders(options.out)
     plan = _plan(options, settings, found, service, folders)
     parts = (settings, options, plan.key, plan.now, plan.buckets, max(64, _MEGABYTES // options.workers))
+    if options.engine == "spark":
+        _on_spark(found, folders, parts, plan.buckets)
+        return Done(options, plan, found, folders, service, perf_counter() - began)
     with _workers(options.workers, parts) as each:
         to_scan = [one for one in found.batches if not folders.scanned(one.number).exists()]
         _all(each, "scan", to_scan, len(found.batches), progress)
         to_judge = [one for one in range(plan.buckets) if not folders.judged(one).exists()]
         _all(each, "judge_bucket", to_judge, plan.buckets, progress)
     return Done(options, plan, found, folders, service, perf_counter() - began)
+
+
+def _on_spark(found: Found, folders: Folders, parts: tuple[Any, ...], buckets: int) -> None:
+    from cds_service.replay import spark  # known only where it is asked for
+
+    try:
+        spark.judge_all(found, folders, parts, parts[1].workers, buckets)
+    except spark.SparkFailed as error:
+        raise ReplayStopped(str(error)) from error
 
 
 def finish(done: Done) -> None:

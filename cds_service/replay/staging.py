@@ -31,7 +31,6 @@ _HELD = 32 * 1024 * 1024
 """Bytes that wait to be written."""
 _MOST_GROUPS = 64
 """Parts of a file: what Parquet keeps in memory of an open file grows with them."""
-_MANY = 40
 
 
 def bucket_of(patient: str, buckets: int) -> int:
@@ -53,25 +52,17 @@ class Staging:
         self._buckets = buckets
         self._waiting: dict[int | str, list[tuple[Row, int]]] = {}
         self._held = 0
-        self._taken = 0
         self._writers: dict[int | str, pq.ParquetWriter] = {}
         self._files = 0
         self._groups = 0
 
-    def take(self, row: Row, piece: Piece) -> bool:
-        """Keep a row of a piece; False if it is nobody's and no drug."""
-        if row.patient:
-            bucket: int | str = bucket_of(row.patient, self._buckets)
-        elif row.kind == "Medication":
-            bucket = DRUGS
-        else:
-            return False
-        self._taken += 1
-        self._waiting.setdefault(bucket, []).append((row, piece.number << 32 | self._taken))
+    def take(self, row: Row, place: int) -> None:
+        """Keep a row. One that is nobody's is a drug."""
+        bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
+        self._waiting.setdefault(bucket, []).append((row, place))
         self._held += len(row.resource) + 400
         if self._held > _HELD:
             self._write()
-        return True
 
     def finish(self) -> None:
         """Write what is still held."""
@@ -80,7 +71,7 @@ class Staging:
 
     def _write(self) -> None:
         for bucket, rows in sorted(self._waiting.items(), key=lambda one: str(one[0])):
-            self._writer(bucket).write_table(_table(rows))
+            self._writer(bucket).write_table(table_of(rows))
         self._waiting.clear()
         self._held = 0
         self._groups += 1
@@ -103,7 +94,8 @@ class Staging:
         self._groups = 0
 
 
-def _table(rows: Iterable[tuple[Row, int]]) -> pa.Table:
+def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
+    """Rows with their places in the input."""
     columns = [
         (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, place)
         for row, place in rows

@@ -6,7 +6,8 @@ from typing import Any
 
 from cds_service.ground.settings import Settings
 from cds_service.replay.options import Options
-from cds_service.replay.report import report, write_json, write_places
+from cds_service.replay.page import page
+from cds_service.replay.report import compared, report, write_json, write_places
 from cds_service.replay.run import Progress, finish, judge_all
 
 
@@ -18,7 +19,10 @@ def replay(options: Options, settings: Settings, progress: Progress = lambda *_:
     """
     done = judge_all(options, settings, progress)
     found = report(done)
+    if (changed := compared(done)) is not None:
+        found["changes"] = changed
     write_places(done)
+    (options.out / "report.html").write_text(page(found), encoding="utf-8")
     write_json(found, options.out / "report.json")
     finish(done)
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import orjson
@@ -15,14 +16,13 @@ import orjson
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.service import Service
-from cds_service.replay.coverage import Coverage
 from cds_service.replay.grouping import charts
-from cds_service.replay.input import Batch, Piece
+from cds_service.replay.input import Batch
 from cds_service.replay.judge import Judge
-from cds_service.replay.lines import Reading
 from cds_service.replay.options import Options
-from cds_service.replay.rows import NotGrouped, Row, rows_of
-from cds_service.replay.staging import Staging, earlier_charts, unstage
+from cds_service.replay.rows import Row
+from cds_service.replay.scan import Scan
+from cds_service.replay.staging import Staging, unstage
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import CARDS, OPENINGS, VerdictFiles
 
@@ -74,47 +74,44 @@ class Worker:
 
     def scan(self, batch: Batch) -> int:
         """Stage the rows of a batch of the input; how many there were."""
-        began = perf_counter()
         unstage(self._folders.staged, batch)
-        scan = _Scan(Staging(self._folders.staged, batch, self._buckets), Coverage(self._content))
+        staging = Staging(self._folders.staged, batch, self._buckets)
+        rows = 0
+        for row, place in self.rows(batch, staging.finish):
+            staging.take(row, place)
+            rows += 1
+        return rows
+
+    def rows(self, batch: Batch, at_end: Callable[[], None] = lambda: None) -> Iterator[tuple[Row, int]]:
+        """The rows of a batch that are somebody's, or a drug, with their places; at the end, what it held is kept.
+
+        ``at_end``: called before that.
+        """
+        began = process_time()
+        scan = Scan(self._content)
         for piece in batch.pieces:
-            scan.take(piece)
-        scan.staging.finish()
-        _write(
-            self._folders.scanned(batch.number),
-            {
-                "lines": scan.lines,
-                "tally": scan.tally.as_json(),
-                "survey": scan.coverage.survey().as_json(),
-                "places": scan.places,
-                "seconds": perf_counter() - began,
-                "peak_megabytes": peak_megabytes(),
-            },
-        )
-        return scan.tally.total("types")
+            yield from scan.rows(piece)
+        at_end()
+        _write(self._folders.scanned(batch.number), {**scan.as_json(), **_cost(began)})
 
     def judge_bucket(self, bucket: int) -> int:
         """Judge every chart of a bucket; how many openings there were."""
-        began = perf_counter()
+        scratch = self._folders.work / f"scratch-{os.getpid()}"
+        return self.judge_charts(bucket, charts(self._folders.staged, bucket, scratch, self._megabytes))
+
+    def judge_charts(self, bucket: int, some: Iterable[tuple[str, list[Row]]]) -> int:
+        """Judge charts and keep the verdicts as those of this bucket; how many openings there were."""
+        began = process_time()
         files = VerdictFiles(self._folders.verdicts, f"{bucket:05d}", self._schemas)
         tally, openings = Tally(), 0
-        scratch = self._folders.work / f"scratch-{os.getpid()}"
-        for patient, rows in charts(self._folders.staged, bucket, scratch, self._megabytes):
+        for patient, rows in some:
             found = self.judge.chart(patient, rows)
             tally.merge(found.tally)
             openings += len(found.openings)
             for kind in self._schemas:
                 files.add(kind, getattr(found, kind))
         files.finish()
-        _write(
-            self._folders.judged(bucket),
-            {
-                "openings": openings,
-                "tally": tally.as_json(),
-                "seconds": perf_counter() - began,
-                "peak_megabytes": peak_megabytes(),
-            },
-        )
+        _write(self._folders.judged(bucket), {"openings": openings, "tally": tally.as_json(), **_cost(began)})
         return openings
 
 
@@ -135,40 +132,9 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-class _Scan:
-    """What is found in some pieces. ``lines``: by the number of the piece. ``places``: of what belongs to no chart."""
-
-    def __init__(self, staging: Staging, coverage: Coverage) -> None:
-        self.staging = staging
-        self.coverage = coverage
-        self.tally = Tally()
-        self.lines: dict[str, int] = {}
-        self.places: list[dict[str, Any]] = []
-
-    def take(self, piece: Piece) -> None:
-        """Every document of a piece."""
-        if piece.kind == "charts":
-            for row in earlier_charts(piece):
-                self._row(row, piece)
-            return
-        reading = Reading(piece)
-        for document in reading:
-            for one in [NotGrouped(document.flaw)] if document.flaw else rows_of(document.text):
-                if isinstance(one, NotGrouped):
-                    self.tally.add("not_grouped", f"{one.kind}\t{one.reason}")
-                    place = {"piece": piece.number, "line": document.line, "type": one.kind, "reason": one.reason}
-                    self.places.append(place)
-                else:
-                    self._row(one, piece)
-        self.lines[str(piece.number)] = reading.lines
-
-    def _row(self, row: Row, piece: Piece) -> None:
-        self.tally.add("types", row.kind)
-        self.coverage.take(row.resource)
-        if row.flaw:
-            self.tally.add("rows_of_bundles_not_whole", row.flaw)
-        if not self.staging.take(row, piece):
-            self.tally.add("of_nobody", row.kind)
+def _cost(began: float) -> dict[str, float]:
+    """In seconds of computing: how busy the machine is otherwise does not count."""
+    return {"seconds": process_time() - began, "peak_megabytes": peak_megabytes()}
 
 
 def _write(path: Path, value: Any) -> None:

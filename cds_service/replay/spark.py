@@ -1,0 +1,122 @@
+"""The same run on Apache Spark: its shuffle groups the rows, and the same workers read and judge them.
+
+Every executor needs this package and must reach the input and the folder of the run under the same addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.errors import PySparkException, PySparkImportError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from cds_service.replay.input import Found
+from cds_service.replay.rows import Row
+from cds_service.replay.staging import ROWS, table_of
+from cds_service.replay.work import Folders, Worker
+
+_ROWS = (
+    "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
+    "place bigint"
+)
+_AT_ONCE = 2_000
+"""Rows that are handed to Spark together."""
+_workers: dict[tuple[Any, ...], Worker] = {}
+"""The worker of this process, by what it was made from."""
+
+
+class SparkFailed(Exception):  # noqa: N818 - reads as what happened
+    """The job ended with an error of Spark."""
+
+
+def judge_all(found: Found, folders: Folders, parts: tuple[Any, ...], cores: int, buckets: int) -> None:
+    """Scan, group and judge.
+
+    ``parts``: what a worker is made of. ``cores``: of this machine; ``spark-submit`` decides otherwise.
+
+    Raises:
+        SparkFailed: the job did not end well; a second one judges only what is left.
+    """
+    builder = SparkSession.builder.appName("knee-cds replay").config("spark.sql.shuffle.partitions", buckets)
+    for name, value in _OURS.items():
+        builder = builder.config(name, value)
+    session = builder.config("spark.master", f"local[{cores}]").getOrCreate()
+    try:
+        if not (folders.staged / "_SUCCESS").exists():
+            _scan(session, found, parts).write.mode("overwrite").parquet(str(folders.staged))
+        _judge(session.read.parquet(str(folders.staged)), parts, buckets)
+    except PySparkImportError as error:
+        raise SparkFailed(f"Spark lacks a package: {error}") from error
+    except PySparkException as error:
+        raise SparkFailed(f"Spark: {type(error).__name__}; the same command continues the run") from error
+    finally:
+        session.stop()
+    worker = _worker(parts)
+    for bucket in range(buckets):
+        if not folders.judged(bucket).exists():  # Spark runs nothing for a bucket without patients
+            worker.judge_charts(bucket, ())
+
+
+_OURS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": str(_AT_ONCE),
+    "spark.ui.enabled": "false",
+    "spark.sql.session.timeZone": "UTC",
+}
+
+
+def _scan(session: SparkSession, found: Found, parts: tuple[Any, ...]) -> DataFrame:
+    """The rows of all batches; each batch is one task."""
+    batches = found.batches
+
+    def rows(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        worker = _worker(parts)
+        for number in (one for some in numbers for one in some.column(0).to_pylist()):
+            waiting: list[tuple[Row, int]] = []
+            for row in worker.rows(batches[number]):
+                waiting.append(row)
+                if len(waiting) >= _AT_ONCE:
+                    yield from table_of(waiting).to_batches()
+                    waiting.clear()
+            if waiting:
+                yield from table_of(waiting).to_batches()
+
+    numbers = session.createDataFrame([(one.number,) for one in batches], "number int")
+    return numbers.repartition(len(batches), "number").mapInArrow(rows, _ROWS)
+
+
+def _judge(rows: DataFrame, parts: tuple[Any, ...], buckets: int) -> None:
+    """Every chart, in as many partitions as there are buckets; a patient's rows come one after the other."""
+    own = rows.where("patient <> ''")
+    wanted = own.where("medication <> ''").select("patient", f.col("medication").alias("wanted")).distinct()
+    drugs = rows.where("patient = ''").drop("patient").join(wanted, f.col("id") == f.col("wanted"))
+    charts = own.unionByName(drugs.withColumn("medication", f.lit("")).select(*ROWS.names))
+
+    def judged(some: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        bucket = context.partitionId() if context is not None else 0
+        openings = _worker(parts).judge_charts(bucket, _charts(some))
+        yield pa.RecordBatch.from_pydict({"openings": pa.array([openings], pa.int64())})
+
+    by_patient = charts.repartition(buckets, "patient").sortWithinPartitions("patient", "place")
+    by_patient.mapInArrow(judged, "openings bigint").collect()
+
+
+def _charts(some: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[Row]]]:
+    rows = (row for batch in some for row in zip(*(one.to_pylist() for one in batch.columns), strict=True))
+    for patient, own in groupby(rows, key=itemgetter(0)):
+        yield patient, [Row(*one[:7]) for one in own]
+
+
+def _worker(parts: tuple[Any, ...]) -> Worker:
+    """One in each process: reading the content takes longer than judging many charts."""
+    _, _, *marks = parts
+    if tuple(marks) not in _workers:
+        _workers[tuple(marks)] = Worker(*parts)
+    return _workers[tuple(marks)]
