@@ -18,14 +18,14 @@ KINDS = (
 _RANK = "CASE indicator WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END"
 # One line for each opening and rule, on both sides; only openings that both have judged are compared.
 _CHANGED = f"""
-    WITH one AS (SELECT patient, opening, rule, min(at) AS at, min({_RANK}) AS rank, min(leg) AS leg,
+    WITH one AS (SELECT patient, opening, rule, min("at") AS "at", min({_RANK}) AS rank, min(leg) AS leg,
                         string_agg(basis, ' ' ORDER BY basis) AS basis, string_agg(words, ' ' ORDER BY words) AS words
                  FROM cards SEMI JOIN shared USING (patient, opening) GROUP BY ALL),
-         other AS (SELECT patient, opening, rule, min(at) AS at, min({_RANK}) AS rank, min(leg) AS leg,
+         other AS (SELECT patient, opening, rule, min("at") AS "at", min({_RANK}) AS rank, min(leg) AS leg,
                           string_agg(basis, ' ' ORDER BY basis) AS basis, string_agg(words, ' ' ORDER BY words) AS words
                    FROM before_cards SEMI JOIN shared USING (patient, opening) GROUP BY ALL)
-    SELECT patient, opening, rule, coalesce(one.at, other.at) AS at, other.rank AS rank_before, one.rank AS rank_after,
-           other.leg AS leg_before, one.leg AS leg_after,
+    SELECT patient, opening, rule, coalesce(one."at", other."at") AS "at",
+           other.rank AS rank_before, one.rank AS rank_after, other.leg AS leg_before, one.leg AS leg_after,
            CASE WHEN other.rank IS NULL THEN 'new card' WHEN one.rank IS NULL THEN 'card gone'
                 WHEN one.rank < other.rank THEN 'more urgent' WHEN one.rank > other.rank THEN 'less urgent'
                 WHEN one.leg <> other.leg THEN 'other leg' WHEN one.basis <> other.basis THEN 'other facts'

@@ -134,13 +134,14 @@ class Judge:
             return opened, [], None
         opened.milliseconds = (perf_counter() - began) * 1000
         _fill(opened, answer.assessment, cards)
-        return opened, list(self._shown(opened, cards)), answer.assessment
+        return opened, list(self._shown(opened, cards, service.content.version)), answer.assessment
 
-    def _shown(self, opened: Opened, cards: Sequence[Card]) -> Iterator[ShownCard]:
+    def _shown(self, opened: Opened, cards: Sequence[Card], version: str) -> Iterator[ShownCard]:
         of = self._keyed.of
         for number, card in enumerate(cards, start=1):
             basis = of("basis", *card.basis)
-            words = of("words", card.summary, card.detail)
+            # The version of the content stands on every card, and is no change of what a card says.
+            words = of("words", card.summary, card.detail.replace(version, ""))
             yield ShownCard(
                 opened.patient, opened.opening, opened.at, number, card.rule, card.indicator, card.leg, basis, words
             )

@@ -31,7 +31,8 @@ LIMITS = (
     "An ended problem, medicine or visit is put back to what it was where its end is dated; where it is not, it counts "
     "as ended at every opening.",
     "Openings of one patient are alike, so true intervals are wider than those printed.",
-    "Nobody has answered these cards: a card that is dismissed once is not shown again in service, here it is.",
+    "Nobody has answered these cards. In service a card that was answered stays away for a while, or shrinks to a "
+    "reminder if it is urgent; here it counts at each opening.",
 )
 LABEL_LIMITS = (
     "A label is a DVT or PE that is coded, or an anticoagulant that begins, within the stated days after the opening. "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from cds_service.replay.parts import folded, interval, percent, section, table
 from cds_service.replay.plots import Bar, Column, Dot, bars, columns, dots, funnel
+from cds_service.replay.records import coverage, given, never
 
 _MOST_BARS = 25
 _NAMES = {
@@ -23,31 +25,17 @@ def sections(found: dict[str, Any]) -> Iterator[str]:
     if "changes" in found:
         yield _changes(found["changes"])
     yield _months(found)
-    yield _section("From openings to cards", _funnel(found))
-    yield _section("Alert burden by week", _weeks(found))
-    yield _section("Cards per 1,000 openings", _rules(found))
-    yield _section("Who gets cards", "".join(_breakdown(name, rows) for name, rows in found["by"].items()))
-    yield _section("Wells score: what is recorded where it is needed", _wells(found))
-    yield _section("What became known later", _followed(found))
-    yield _section("Why openings stayed silent", _silent(found))
-    yield _section("What is not understood", _coverage(found))
-    yield _section("Findings that no chart records", _never(found))
-    yield _section("Input and run", _input(found))
-    yield _section("Limits", f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in found['limits'])}</ul>")
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>"
-
-
-def percent(rate: dict[str, Any]) -> str:
-    """``6.71 %``; a dash where there is nothing to be a share of."""
-    return "-" if rate["value"] is None else f"{rate['value'] * 100:.2f} %"
-
-
-def interval(rate: dict[str, Any], times: float = 100, unit: str = " %") -> str:
-    """``6.21 to 7.24 %``."""
-    return "-" if rate["value"] is None else f"{rate['low'] * times:.2f} to {rate['high'] * times:.2f}{unit}"
+    yield section("From openings to cards", _funnel(found))
+    yield section("Alert burden by week", _weeks(found))
+    yield section("Cards per 1,000 openings", _rules(found))
+    yield section("Who gets cards", "".join(_breakdown(name, rows) for name, rows in found["by"].items()))
+    yield section("Wells score: what is recorded where it is needed", _wells(found))
+    yield section("What became known later", _followed(found))
+    yield section("Why openings stayed silent", _silent(found))
+    yield section("What is not understood", coverage(found))
+    yield section("Findings that no chart records", never(found))
+    yield section("Input and run", given(found))
+    yield section("Limits", f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in found['limits'])}</ul>")
 
 
 def _first(found: dict[str, Any]) -> str:
@@ -83,9 +71,7 @@ def _months(found: dict[str, Any]) -> str:
         for one in months
     ]
     heads = ("Month", "Openings", "Trigger rate", "95 % interval", "DVT cards", "Completion rate")
-    return _section(
-        "Trigger and completion rate by month", "".join(parts) + _folded("The same as a table", heads, rows)
-    )
+    return section("Trigger and completion rate by month", "".join(parts) + folded("The same as a table", heads, rows))
 
 
 def _funnel(found: dict[str, Any]) -> str:
@@ -120,7 +106,7 @@ def _weeks(found: dict[str, Any]) -> str:
     return (
         f'<p class="key">{key}: openings by the most urgent card shown</p>'
         + columns("Openings with a card by week", points, "openings with a card")
-        + _folded("The same as a table", ("Week from", "Openings", *kinds), rows)
+        + folded("The same as a table", ("Week from", "Openings", *kinds), rows)
     )
 
 
@@ -157,7 +143,7 @@ def _rules(found: dict[str, Any]) -> str:
         f"<p>Openings per 1,000 with the card, with 95 % intervals; coloured by the usual urgency. By urgency: "
         f"{escape(indicators)}.</p>"
         + bars("Cards per 1,000 openings by rule", lines)
-        + _folded("All of them as a table", ("Card", "Rule or cause", "Cards", "Critical", "Warning", "Info"), rows)
+        + folded("All of them as a table", ("Card", "Rule or cause", "Cards", "Critical", "Warning", "Info"), rows)
     )
 
 
@@ -222,73 +208,7 @@ def _silent(found: dict[str, Any]) -> str:
     ]
     refused = [(one["reason"], f"{one['openings']:,}") for one in found["not_answered"]]
     more = f"<h3>Openings that would have been refused</h3>{table(('Why', 'Openings'), refused)}" if refused else ""
-    return bars("Why openings stayed silent", lines, 470) + more
-
-
-def _coverage(found: dict[str, Any]) -> str:
-    coverage = found["coverage"]
-    codes = coverage["codes"]
-    lines = [
-        Bar(f"{one['display'] or 'without words'} ({one['code']})", one["rows"], f"{one['rows']:,} rows")
-        for one in codes[:15]
-    ]
-    body = (
-        "<p>Codes that look like ours and are not mapped, most frequent first; <code>knee-cds codes</code> writes them "
-        f"as a file to be mapped.</p>{bars('Codes that are not mapped', lines, 420)}"
-        if lines
-        else "<p>No code looks like one of ours without being mapped.</p>"
-    )
-    not_read = [(one["type"], one["reason"], f"{one['rows']:,}") for one in found["not_understood"][:40]]
-    body += "<h3>Rows that were not understood</h3>"
-    body += table(("Type", "Why", "Rows"), not_read) if not_read else "<p>None.</p>"
-    for name, title, column in (
-        ("systems", "Code systems that are not known", "system"),
-        ("units", "Units that a measure does not take", "unit"),
-    ):
-        rows = [(one[column], f"{one.get('codes', one.get('rows')):,}") for one in coverage[name][:20]]
-        body += f"<h3>{title}</h3>{table((column.capitalize(), 'Rows'), rows)}" if rows else ""
-    return body
-
-
-def _never(found: dict[str, Any]) -> str:
-    names = [one["name"] for one in found["never_recorded"]]
-    if not names:
-        return "<p>Every finding is recorded in some chart.</p>"
-    listed = "".join(f"<li>{escape(one)}</li>" for one in names)
-    return (
-        f"<p>{len(names)} findings that cards ask for and no chart holds as a code that is understood: neither present "
-        f'nor absent.</p><details><summary>Which</summary><ul class="many">{listed}</ul></details>'
-    )
-
-
-def _input(found: dict[str, Any]) -> str:
-    given, run = found["input"], found["run"]
-    failed = sum(one["patients"] for one in found["patients_not_judged"])
-    said = [
-        f"{given['files']:,} files, {given['bytes'] / 1e6:,.1f} MB, {given['rows']:,} rows: "
-        + ", ".join(f"{kind} {rows:,}" for kind, rows in given["types"].items()),
-        f"{found['patients_without_opening']:,} patients without an opening, {found['patients_without_details']:,} "
-        f"without a Patient resource, {failed:,} that could not be judged",
-        f"{given['not_grouped_rows']:,} rows that belong to no chart (each is named in not_grouped.ndjson)",
-        f"{found['undated_rows']:,} rows without a date",
-        f"{run['engine']}, {run['workers']} worker(s), {run['seconds']:,} s, {run['charts_per_second']:,} openings/s; "
-        f"one opening took {found['milliseconds']['p50']} ms (median), {found['milliseconds']['p99']} ms (99th "
-        "percentile)",
-    ]
-    if given["types_missing"]:
-        said.append(
-            f"not in the input at all, so read as empty: {', '.join(given['types_missing'])}. If the EHR does hold "
-            "them, the cards would differ"
-        )
-    if given["types_not_asked_for"] and found["chart"] == "whole":
-        said.append(
-            f"judged, although the service does not ask an EHR for them: {', '.join(given['types_not_asked_for'])}; "
-            "--chart asked leaves them out"
-        )
-    rows = [(one["reason"], one["type"], f"{one['rows']:,}") for one in given["not_grouped"]]
-    rows += [(one["reason"], "whole patient", f"{one['patients']:,}") for one in found["patients_not_judged"]]
-    more = table(("Not used because", "Type", "How many"), rows) if rows else ""
-    return f"<ul>{''.join(f'<li>{escape(one)}.</li>' for one in said)}</ul>{more}"
+    return bars("Why openings stayed silent", lines, 500) + more
 
 
 def _changes(changes: dict[str, Any]) -> str:
@@ -301,31 +221,9 @@ def _changes(changes: dict[str, Any]) -> str:
             (e["rule"], e["day"], _side(e["before"]), _side(e["after"]), e["patient"][:12]) for e in one["examples"]
         ]
         heads = ("Rule", "Day", "Before", "After", "Patient")
-        body += _folded(f"Examples: {one['kind']}", heads, examples)
-    return _section("Before and after", body)
+        body += folded(f"Examples: {one['kind']}", heads, examples)
+    return section("Before and after", body)
 
 
 def _side(side: dict[str, Any] | None) -> str:
     return "no card" if side is None else f"{side['indicator']}, {side['leg']}"
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a column of numbers stands to the right."""
-    rows = list(rows)
-    is_number = [all(row[i][:1].isdigit() or row[i] == "-" for row in rows) and i > 0 for i in range(len(heads))]
-    side = [' class="n"' if one else "" for one in is_number]
-    first = "".join(f'<th scope="col"{side[i]}>{escape(head)}</th>' for i, head in enumerate(heads))
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<th scope="row">{escape(cell)}</th>' if i == 0 else f"<td{side[i]}>{escape(cell)}</td>"
-            for i, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _folded(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return f"<details><summary>{escape(title)}</summary>{table(heads, rows)}</details>"
