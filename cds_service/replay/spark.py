@@ -5,6 +5,7 @@ Every executor needs this package and must reach the input and the folder of the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -46,11 +47,14 @@ def judge_all(found: Found, folders: Folders, parts: tuple[Any, ...], cores: int
     builder = SparkSession.builder.appName("knee-cds replay").config("spark.sql.shuffle.partitions", buckets)
     for name, value in _OURS.items():
         builder = builder.config(name, value)
-    session = builder.config("spark.master", f"local[{cores}]").getOrCreate()
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # nobody else, such as spark-submit, has said where to run
+        builder = builder.config("spark.master", f"local[{cores}]")
+    session = builder.getOrCreate()
+    staged = folders.staged.resolve().as_uri()
     try:
         if not (folders.staged / "_SUCCESS").exists():
-            _scan(session, found, parts).write.mode("overwrite").parquet(str(folders.staged))
-        _judge(session.read.parquet(str(folders.staged)), parts, buckets)
+            _scan(session, found, parts).write.mode("overwrite").parquet(staged)
+        _judge(session.read.parquet(staged), parts, buckets)
     except PySparkImportError as error:
         raise SparkFailed(f"Spark lacks a package: {error}") from error
     except PySparkException as error:
