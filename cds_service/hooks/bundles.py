@@ -54,14 +54,14 @@ def one_chart(bundle: Mapping[str, Any], user: str) -> OneChart:
     return OneChart(request, whole_chart(entries, found.failed or found.flaw))
 
 
-def opening(user: str, patient: str, encounter: str | None) -> HookRequest:
+def opening(user: str, patient: str, encounter: str | None, fhir_server: str | None = None) -> HookRequest:
     """The call that an EHR makes when ``user`` opens the chart.
 
     Raises:
         pydantic.ValidationError: one of them is no FHIR id.
     """
     context = Context(userId=user, patientId=patient, encounterId=encounter)
-    return HookRequest(hook=HOOK, hookInstance=uuid4(), context=context)
+    return HookRequest(hook=HOOK, hookInstance=uuid4(), context=context, fhirServer=fhir_server)
 
 
 def patients_of(entries: Sequence[ChartEntry]) -> set[str]:

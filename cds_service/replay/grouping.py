@@ -12,7 +12,7 @@ import duckdb
 from cds_service.replay.rows import Row
 from cds_service.replay.staging import DRUGS, bucket_folder
 
-_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw"
+_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server"
 _OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # noqa: S608 - our own words only
 # A drug is part of the chart of everybody whose rows refer to it; one that is there already is not brought twice.
 _WITH_DRUGS = f"""
@@ -21,7 +21,8 @@ _WITH_DRUGS = f"""
          drugs AS (SELECT * FROM read_parquet($drugs) WHERE id IN (SELECT medication FROM wanted))
     SELECT {_COLUMNS}, place FROM own
     UNION ALL
-    SELECT wanted.patient, drugs.kind, drugs.id, drugs.resource, drugs.full_url, '', drugs.flaw, drugs.place
+    SELECT wanted.patient, drugs.kind, drugs.id, drugs.resource, drugs.full_url, '', drugs.flaw, drugs.server,
+           drugs.place
     FROM wanted JOIN drugs ON drugs.id = wanted.medication
 """  # noqa: S608 - our own words only
 _AT_ONCE = 500
@@ -39,7 +40,7 @@ def charts(staged: Path, bucket: int, scratch: Path, megabytes: int) -> Iterator
         query, values = (_WITH_DRUGS, {"rows": rows, "drugs": drugs}) if has_drugs else (_OWN, {"rows": rows})
         found = connection.execute(f"{query} ORDER BY patient, place", values)
         for patient, some in groupby(_fetched(found), key=itemgetter(0)):
-            yield patient, [Row(*one[:7]) for one in some]
+            yield patient, [Row(*one[:-1]) for one in some]
 
 
 def _connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
@@ -55,6 +56,6 @@ def _connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, int]]:
+def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, int]]:
     while some := found.fetchmany(_AT_ONCE):
         yield from some

@@ -50,6 +50,15 @@ class Judged:
     tally: Tally = field(default_factory=Tally)
 
 
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    """A patient, and the server that the rows of an export say it is on: the one that the EHR's call would name."""
+
+    patient: str
+    pseudonym: str
+    server: str | None
+
+
 class Judge:
     """Judges charts; one for each process."""
 
@@ -89,21 +98,22 @@ class Judge:
         if not openings:
             found.tally.add("patients_without_opening")
             return found
-        name = self._keyed.of("patient", patient)
+        servers = {row.server for row in rows} - {""}
+        whose = _Whose(patient, self._keyed.of("patient", patient), servers.pop() if len(servers) == 1 else None)
         why = next((entry.flaw for entry in entries if entry.flaw), "")
         last: Assessment | None = None
         for opening in openings:
             known = self._known(entries, opening)
-            opened, cards, last = self._opened(self._service, patient, name, opening, known, why)
+            opened, cards, last = self._opened(self._service, whose, opening, known, why)
             found.openings.append(opened)
             found.cards += cards
             if self._before is not None:
-                before, cards, _ = self._opened(self._before, patient, name, opening, known, why)
+                before, cards, _ = self._opened(self._before, whose, opening, known, why)
                 found.openings_before.append(before)
                 found.cards_before += cards
         if last is not None:
             _count_last(last, found.tally)
-        self._label(patient, entries, found.openings, last)
+        self._label(whose, entries, found.openings, last)
         return found
 
     def _known(self, entries: Sequence[StagedEntry], opening: Opening) -> tuple[ChartEntry, ...]:
@@ -113,18 +123,18 @@ class Judge:
         return tuple(known)
 
     def _opened(
-        self, service: Service, patient: str, name: str, opening: Opening, known: tuple[ChartEntry, ...], why: str
+        self, service: Service, whose: _Whose, opening: Opening, known: tuple[ChartEntry, ...], why: str
     ) -> tuple[Opened, list[ShownCard], Assessment | None]:
         opened = Opened(
-            patient=name,
-            opening=self._keyed.of("opening", patient, opening.key),
+            patient=whose.pseudonym,
+            opening=self._keyed.of("opening", whose.patient, opening.key),
             at=opening.at,
             encounter_class=opening.kind,
             site=opening.site,
             practitioner=self._keyed.of("practitioner", opening.practitioner) if opening.practitioner else "",
             rows=len(known),
         )
-        request = opening_call(_USER, patient, opening.encounter)
+        request = opening_call(_USER, whose.patient, opening.encounter, whose.server)
         began = perf_counter()
         try:
             answer = service.answer(request, whole_chart(known, why), opening.at)
@@ -147,14 +157,15 @@ class Judge:
             )
 
     def _label(
-        self, patient: str, entries: Sequence[StagedEntry], openings: Sequence[Opened], at_last: Assessment | None
+        self, whose: _Whose, entries: Sequence[StagedEntry], openings: Sequence[Opened], at_last: Assessment | None
     ) -> None:
         """What is known at the end of the chart tells what followed each opening. ``at_last``: of the last opening."""
         end = max((one.known for one in entries if one.known is not None), default=openings[-1].at)
         if at_last is not None and end <= openings[-1].at:
             record = at_last.record
         else:
-            record = read_record(self._service.content, patient, entries, max(end, openings[-1].at))
+            now = max(end, openings[-1].at)
+            record = read_record(self._service.content, whose.patient, entries, now, fhir_server=whose.server)
         events = events_of(record, openings[-1].at)
         for one in openings:
             one.after_30_days = label(events, one.at, end, 30)

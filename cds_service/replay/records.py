@@ -14,7 +14,7 @@ def coverage(found: dict[str, Any]) -> str:
     coverage = found["coverage"]
     codes = coverage["codes"]
     lines = [
-        Bar(f"{one['display'] or 'without words'} ({one['code']})", one["rows"], f"{one['rows']:,} rows")
+        Bar(f"{one['display'] or 'words not shown'} ({one['code']})", one["rows"], f"{one['rows']:,} rows")
         for one in codes[:15]
     ]
     body = (

@@ -20,6 +20,8 @@ from cds_service.replay.tally import Tally, by_count
 
 NOT_GROUPED = "not_grouped.ndjson"
 _MOST_CODES = 200
+_FEWEST = 5
+"""Rows with a code before its words are repeated: those of a rare one may have been written about one person."""
 _OTHER_CARDS = {
     "gap": "DVT cannot be excluded: part of the chart is missing",
     "unread": "Not judged: entries that were not understood",
@@ -154,7 +156,7 @@ def _coverage(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
         {
             "system": name[0],
             "code": name[1],
-            "display": found.display,
+            "display": found.display if survey.counts[name] >= _FEWEST else "",
             "may_mean": list(found.keys),
             "seen_by": found.by,
             "rows": survey.counts[name],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ class Row:
         patient: whose chart it belongs to; empty if it is nobody's.
         medication: id of the Medication that it refers to, in another row.
         flaw: a code for what keeps the Bundle that it came in from being whole.
+        server: the server that a row of an export says its patient is on; rows of Bundles say so themselves.
     """
 
     patient: str
@@ -41,6 +42,7 @@ class Row:
     full_url: str | None = None
     medication: str = ""
     flaw: str = ""
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
     if not isinstance(head.resource_type, str) or head.resource_type not in ALL:
         yield NotGrouped("is a hook request" if head.hook is not None else NO_RESOURCE)
         return
-    yield _row(head, text.strip())
+    row = _row(head, text.strip())
+    yield replace(row, server=_server(head)) if isinstance(row, Row) else row
 
 
 def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "") -> Row | NotGrouped:
@@ -130,6 +133,15 @@ def _patient(head: _Owned) -> str:
     taking_part = head.participant if isinstance(head.participant, list) else ()
     names = {_named(one.get("actor")) for one in taking_part if isinstance(one, dict)} - {""}
     return names.pop() if len(names) == 1 else ""
+
+
+def _server(head: _Owned) -> str:
+    """``https://ehr/fhir`` of ``https://ehr/fhir/Patient/1``; empty for a relative reference."""
+    for one in (head.subject, head.patient, head.for_):
+        text = one.get("reference") if isinstance(one, dict) else None
+        if isinstance(text, str) and "://" in text:
+            return text.rpartition("/Patient/")[0]
+    return ""
 
 
 def _named(reference: Any) -> str:

@@ -24,7 +24,7 @@ from cds_service.hooks.service import Service
 from cds_service.replay.input import Batch, Found, find
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
-from cds_service.replay.work import Folders, Worker, other_content
+from cds_service.replay.work import Folders, Services, Worker, services_of
 
 Progress = Callable[[str, int, int, int], None]
 """Told what is being done, how many pieces of it are done, of how many, and how many rows or openings were new."""
@@ -76,19 +76,19 @@ def judge_all(options: Options, settings: Settings, progress: Progress) -> Done:
     """
     began = perf_counter()
     found = find(options.source)
-    service = Service.of(settings)
+    services = services_of(settings, options)
     folders = Folders(options.out)
-    plan = _plan(options, settings, found, service, folders)
+    plan = _plan(options, settings, found, services, folders)
     parts = (settings, options, plan.key, plan.now, plan.buckets, max(64, _MEGABYTES // options.workers))
     if options.engine == "spark":
         _on_spark(found, folders, parts, plan.buckets)
-        return Done(options, plan, found, folders, service, perf_counter() - began)
-    with _workers(options.workers, parts) as each:
+        return Done(options, plan, found, folders, services[0], perf_counter() - began)
+    with _workers(options.workers, parts, services) as each:
         to_scan = [one for one in found.batches if not folders.scanned(one.number).exists()]
         _all(each, "scan", to_scan, len(found.batches), progress)
         to_judge = [one for one in range(plan.buckets) if not folders.judged(one).exists()]
         _all(each, "judge_bucket", to_judge, plan.buckets, progress)
-    return Done(options, plan, found, folders, service, perf_counter() - began)
+    return Done(options, plan, found, folders, services[0], perf_counter() - began)
 
 
 def _on_spark(found: Found, folders: Folders, parts: tuple[Any, ...], buckets: int) -> None:
@@ -103,12 +103,13 @@ def _on_spark(found: Found, folders: Folders, parts: tuple[Any, ...], buckets: i
 def finish(done: Done) -> None:
     """Delete what holds patient data, or keep the grouped charts where that was asked for."""
     if done.options.keep_charts:
-        done.folders.staged.replace(done.options.out / "charts")
+        charts = done.folders.staged.replace(done.options.out / "charts")
+        charts.chmod(0o700)
     forget(done.folders.work)
 
 
-def _plan(options: Options, settings: Settings, found: Found, service: Service, folders: Folders) -> Plan:
-    before = other_content(settings, options)
+def _plan(options: Options, settings: Settings, found: Found, services: Services, folders: Folders) -> Plan:
+    service, before = services
     content_before = before.content.version if before is not None else ""
     mark = options.mark(found.mark, service.content.version, content_before, settings.pathway, __version__)
     path = folders.work / "plan.json"
@@ -146,10 +147,10 @@ _worker: list[Worker] = []
 
 
 @contextmanager
-def _workers(count: int, parts: tuple[Any, ...]) -> Iterator[_Each]:
+def _workers(count: int, parts: tuple[Any, ...], services: Services) -> Iterator[_Each]:
     """Something that does one kind of work for each of several things, in whatever order they are ready."""
     if count == 1:
-        worker = Worker(*parts)
+        worker = Worker(*parts, services=services)
         yield lambda kind, things: (getattr(worker, kind)(one) for one in things)
         return
     # Not forked: threads of DuckDB and Arrow do not survive that.

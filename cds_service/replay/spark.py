@@ -24,7 +24,7 @@ from cds_service.replay.work import Folders, Worker
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
-    "place bigint"
+    "server string, place bigint"
 )
 _AT_ONCE = 2_000
 """Rows that are handed to Spark together."""
@@ -115,7 +115,7 @@ def _judge(rows: DataFrame, parts: tuple[Any, ...], buckets: int) -> None:
 def _charts(some: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[Row]]]:
     rows = (row for batch in some for row in zip(*(one.to_pylist() for one in batch.columns), strict=True))
     for patient, own in groupby(rows, key=itemgetter(0)):
-        yield patient, [Row(*one[:7]) for one in own]
+        yield patient, [Row(*one[:-1]) for one in own]
 
 
 def _worker(parts: tuple[Any, ...]) -> Worker:

@@ -22,6 +22,7 @@ ROWS = pa.schema(
         ("full_url", pa.string()),
         ("medication", pa.string()),
         ("flaw", pa.string()),
+        ("server", pa.string()),
         ("place", pa.int64()),
     ]
 )
@@ -97,7 +98,7 @@ class Staging:
 def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
     """Rows with their places in the input."""
     columns = [
-        (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, place)
+        (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, row.server, place)
         for row, place in rows
     ]
     arrays = [pa.array(values, kind) for values, kind in zip(zip(*columns, strict=True), ROWS.types, strict=True)]

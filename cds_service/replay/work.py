@@ -26,6 +26,7 @@ from cds_service.replay.staging import Staging, unstage
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import CARDS, OPENINGS, VerdictFiles
 
+Services = tuple[Service, Service | None]
 BEFORE = {"openings_before": OPENINGS, "cards_before": CARDS}
 
 
@@ -60,14 +61,20 @@ class Worker:
     """What one process needs; made once in each."""
 
     def __init__(
-        self, settings: Settings, options: Options, key: str, now: datetime, buckets: int, megabytes: int
+        self,
+        settings: Settings,
+        options: Options,
+        key: str,
+        now: datetime,
+        buckets: int,
+        megabytes: int,
+        services: Services | None = None,
     ) -> None:
-        """``megabytes``: that DuckDB may use here."""
+        """``megabytes``: that DuckDB may use here. ``services``: if they are there already."""
         self._folders = Folders(options.out)
         self._buckets = buckets
         self._megabytes = megabytes
-        service = Service.of(settings)
-        before = other_content(settings, options)
+        service, before = services or services_of(settings, options)
         self._content = service.content
         self.judge = Judge(service, options, KeyedHash(key), now, before)
         self._schemas = {"openings": OPENINGS, "cards": CARDS, **(BEFORE if before is not None else {})}
@@ -115,16 +122,16 @@ class Worker:
         return openings
 
 
-def other_content(settings: Settings, options: Options) -> Service | None:
-    """The service with the content to compare with, unless it is the folder of an earlier run.
+def services_of(settings: Settings, options: Options) -> Services:
+    """The service, and the one with the content to compare with, unless that is the folder of an earlier run.
 
     Raises:
-        ContentError: the folder holds neither.
+        ContentError: the content is wrong, or the folder to compare with holds neither.
     """
     folder = options.against
     if folder is None or (folder / "report.json").is_file():
-        return None
-    return Service.of(settings.model_copy(update={"cards": folder}))
+        return Service.of(settings), None
+    return Service.of(settings), Service.of(settings.model_copy(update={"cards": folder}))
 
 
 def peak_megabytes() -> float:

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import fsspec
 import orjson
 import pytest
 
@@ -17,6 +19,7 @@ from cds_service.ground.errors import UnusableInput, WrongSetting
 from cds_service.replay import run
 from cds_service.replay.input import find
 from cds_service.replay.options import Options
+from cds_service.replay.whole import replay
 from tests.charts import LEFT_CALF, days_ago, observation, patient
 from tests.conftest import NOW, ROOT
 from tests.population import export
@@ -67,7 +70,8 @@ def test_a_file_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
     source = tmp_path / "in"
     source.mkdir()
     rows = [observation("calf_swelling", site=LEFT_CALF), observation("pain_calf", site=LEFT_CALF)]
-    packed = gzip.compress(lines(patient(), *rows, *({"resourceType": "Patient", "id": str(n)} for n in range(9000))))
+    more = [{"resourceType": "Patient", "id": str(uuid4())} for _ in range(300)]
+    packed = gzip.compress(lines(patient(), *rows, *more))
     (source / "all.ndjson.gz").write_bytes(packed[:-2000])
     report = replayed(source, tmp_path / "out", at=NOW)
     assert report["openings_with_dvt_card"] == 1
@@ -121,6 +125,53 @@ def test_a_drug_in_another_file_is_found(tmp_path: Path) -> None:
     assert report["input"]["not_grouped_rows"] == 0
     (row,) = kept(tmp_path / "out", "openings")
     assert row["rows"] == 3
+
+
+def test_references_may_name_the_server_that_the_export_is_from(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    who = {"reference": "https://ehr.example/fhir/Patient/p/_history/2"}
+    rows = [observation(key, site=LEFT_CALF, subject=who) for key in ("calf_swelling", "pain_calf")]
+    (source / "all.ndjson").write_bytes(lines(*rows, patient()))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert (report["patients"], report["openings_with_dvt_card"]) == (1, 1)
+
+
+def test_an_object_store_is_read_as_a_folder_is(tmp_path: Path) -> None:
+    export(tmp_path / "in", 5, files=2, packed=True)
+    store = fsspec.filesystem("memory")
+    for path in (tmp_path / "in").iterdir():
+        store.pipe(f"/export/{path.name}", path.read_bytes())
+    try:
+        replay(Options("memory://export", tmp_path / "stored"), settings())
+    finally:
+        store.rm("/export", recursive=True)
+    replayed(tmp_path / "in", tmp_path / "plain")
+    assert all_kept(tmp_path / "stored") == all_kept(tmp_path / "plain")
+
+
+def test_words_of_a_rare_code_are_not_repeated(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = [patient()]
+    for code, count in (("rare", 4), ("common", 5)):
+        coding = [{"system": "urn:oid:1.2.3", "code": code}]
+        rows += [observation({"coding": coding, "text": f"Calf swelling, {code} words"}) for _ in range(count)]
+    (source / "all.ndjson").write_bytes(lines(*rows))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    found = {one["code"]: (one["rows"], one["display"]) for one in report["coverage"]["codes"]}
+    assert found == {"rare": (4, ""), "common": (5, "Calf swelling, common words")}
+    assert "rare words" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_holds_patient_data_is_for_its_owner_alone(tmp_path: Path) -> None:
+    export(tmp_path / "in", 2)
+    run.judge_all(Options(str(tmp_path / "in"), tmp_path / "stopped"), settings(), lambda *_: None)
+    assert (tmp_path / "stopped" / "work").stat().st_mode & 0o77 == 0
+    assert (tmp_path / "stopped" / "work" / "plan.json").stat().st_mode & 0o77 == 0
+    replayed(tmp_path / "in", tmp_path / "kept", keep_charts=True)
+    assert (tmp_path / "kept" / "charts").stat().st_mode & 0o77 == 0
+    assert not (tmp_path / "kept" / "work").exists()
 
 
 def test_types_that_are_missing_are_said(tmp_path: Path) -> None:
