@@ -24,7 +24,7 @@ from cds_service.hooks.service import Service
 from cds_service.replay.input import Batch, Found, find
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
-from cds_service.replay.work import Folders, Services, Worker, services_of
+from cds_service.replay.work import Folders, Parts, Services, Worker, services_of
 
 Progress = Callable[[str, int, int, int], None]
 """Told what is being done, how many pieces of it are done, of how many, and how many rows or openings were new."""
@@ -79,9 +79,10 @@ def judge_all(options: Options, settings: Settings, progress: Progress) -> Done:
     services = services_of(settings, options)
     folders = Folders(options.out)
     plan = _plan(options, settings, found, services, folders)
-    parts = (settings, options, plan.key, plan.now, plan.buckets, max(64, _MEGABYTES // options.workers))
+    megabytes = max(64, _MEGABYTES // options.workers)
+    parts = Parts(settings, options, plan.key, plan.now, plan.buckets, megabytes)
     if options.engine == "spark":
-        _on_spark(found, folders, parts, plan.buckets)
+        _on_spark(found, folders, parts)
         return Done(options, plan, found, folders, services[0], perf_counter() - began)
     with _workers(options.workers, parts, services) as each:
         to_scan = [one for one in found.batches if not folders.scanned(one.number).exists()]
@@ -91,11 +92,11 @@ def judge_all(options: Options, settings: Settings, progress: Progress) -> Done:
     return Done(options, plan, found, folders, services[0], perf_counter() - began)
 
 
-def _on_spark(found: Found, folders: Folders, parts: tuple[Any, ...], buckets: int) -> None:
+def _on_spark(found: Found, folders: Folders, parts: Parts) -> None:
     from cds_service.replay import spark  # known only where it is asked for
 
     try:
-        spark.judge_all(found, folders, parts, parts[1].workers, buckets)
+        spark.judge_all(found, folders, parts)
     except spark.SparkFailed as error:
         raise ReplayStopped(str(error)) from error
 
@@ -147,15 +148,15 @@ _worker: list[Worker] = []
 
 
 @contextmanager
-def _workers(count: int, parts: tuple[Any, ...], services: Services) -> Iterator[_Each]:
+def _workers(count: int, parts: Parts, services: Services) -> Iterator[_Each]:
     """Something that does one kind of work for each of several things, in whatever order they are ready."""
     if count == 1:
-        worker = Worker(*parts, services=services)
+        worker = Worker(parts, services)
         yield lambda kind, things: (getattr(worker, kind)(one) for one in things)
         return
     # Not forked: threads of DuckDB and Arrow do not survive that.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, _begin, parts) as pool:
+    with ProcessPoolExecutor(count, context, _begin, (parts,)) as pool:
 
         def each(kind: str, things: Sequence[Any]) -> Iterator[int]:
             waiting: list[Future[int]] = [pool.submit(_do, kind, one) for one in things]
@@ -170,8 +171,8 @@ def _workers(count: int, parts: tuple[Any, ...], services: Services) -> Iterator
         yield each
 
 
-def _begin(*parts: Any) -> None:
-    _worker.append(Worker(*parts))
+def _begin(parts: Parts) -> None:
+    _worker.append(Worker(parts))
 
 
 def _do(kind: str, thing: Batch | int) -> int:

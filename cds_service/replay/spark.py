@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 import pyarrow as pa
 from pyspark import TaskContext
@@ -20,7 +20,7 @@ from pyspark.sql import functions as f
 from cds_service.replay.input import Found
 from cds_service.replay.rows import Row
 from cds_service.replay.staging import ROWS, table_of
-from cds_service.replay.work import Folders, Worker
+from cds_service.replay.work import Folders, Parts, Worker
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
@@ -28,33 +28,31 @@ _ROWS = (
 )
 _AT_ONCE = 2_000
 """Rows that are handed to Spark together."""
-_workers: dict[tuple[Any, ...], Worker] = {}
-"""The worker of this process, by what it was made from."""
+_workers: dict[tuple[str, datetime], Worker] = {}
+"""The worker of this process, by its run."""
 
 
 class SparkFailed(Exception):  # noqa: N818 - reads as what happened
     """The job ended with an error of Spark."""
 
 
-def judge_all(found: Found, folders: Folders, parts: tuple[Any, ...], cores: int, buckets: int) -> None:
-    """Scan, group and judge.
-
-    ``parts``: what a worker is made of. ``cores``: of this machine; ``spark-submit`` decides otherwise.
+def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
+    """Scan, group and judge, on as many cores of this machine as there are workers, or where ``spark-submit`` says.
 
     Raises:
         SparkFailed: the job did not end well; a second one judges only what is left.
     """
-    builder = SparkSession.builder.appName("knee-cds replay").config("spark.sql.shuffle.partitions", buckets)
+    builder = SparkSession.builder.appName("knee-cds replay").config("spark.sql.shuffle.partitions", parts.buckets)
     for name, value in _OURS.items():
         builder = builder.config(name, value)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # nobody else, such as spark-submit, has said where to run
-        builder = builder.config("spark.master", f"local[{cores}]")
+        builder = builder.config("spark.master", f"local[{parts.options.workers}]")
     session = builder.getOrCreate()
     staged = folders.staged.resolve().as_uri()
     try:
         if not (folders.staged / "_SUCCESS").exists():
             _scan(session, found, parts).write.mode("overwrite").parquet(staged)
-        _judge(session.read.parquet(staged), parts, buckets)
+        _judge(session.read.parquet(staged), parts)
     except PySparkImportError as error:
         raise SparkFailed(f"Spark lacks a package: {error}") from error
     except PySparkException as error:
@@ -62,7 +60,7 @@ def judge_all(found: Found, folders: Folders, parts: tuple[Any, ...], cores: int
     finally:
         session.stop()
     worker = _worker(parts)
-    for bucket in range(buckets):
+    for bucket in range(parts.buckets):
         if not folders.judged(bucket).exists():  # Spark runs nothing for a bucket without patients
             worker.judge_charts(bucket, ())
 
@@ -75,7 +73,7 @@ _OURS = {
 }
 
 
-def _scan(session: SparkSession, found: Found, parts: tuple[Any, ...]) -> DataFrame:
+def _scan(session: SparkSession, found: Found, parts: Parts) -> DataFrame:
     """The rows of all batches; each batch is one task."""
     batches = found.batches
 
@@ -95,7 +93,7 @@ def _scan(session: SparkSession, found: Found, parts: tuple[Any, ...]) -> DataFr
     return numbers.repartition(len(batches), "number").mapInArrow(rows, _ROWS)
 
 
-def _judge(rows: DataFrame, parts: tuple[Any, ...], buckets: int) -> None:
+def _judge(rows: DataFrame, parts: Parts) -> None:
     """Every chart, in as many partitions as there are buckets; a patient's rows come one after the other."""
     own = rows.where("patient <> ''")
     wanted = own.where("medication <> ''").select("patient", f.col("medication").alias("wanted")).distinct()
@@ -108,7 +106,7 @@ def _judge(rows: DataFrame, parts: tuple[Any, ...], buckets: int) -> None:
         openings = _worker(parts).judge_charts(bucket, _charts(some))
         yield pa.RecordBatch.from_pydict({"openings": pa.array([openings], pa.int64())})
 
-    by_patient = charts.repartition(buckets, "patient").sortWithinPartitions("patient", "place")
+    by_patient = charts.repartition(parts.buckets, "patient").sortWithinPartitions("patient", "place")
     by_patient.mapInArrow(judged, "openings bigint").collect()
 
 
@@ -118,9 +116,9 @@ def _charts(some: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[Row]]]:
         yield patient, [Row(*one[:-1]) for one in own]
 
 
-def _worker(parts: tuple[Any, ...]) -> Worker:
+def _worker(parts: Parts) -> Worker:
     """One in each process: reading the content takes longer than judging many charts."""
-    _, _, *marks = parts
-    if tuple(marks) not in _workers:
-        _workers[tuple(marks)] = Worker(*parts)
-    return _workers[tuple(marks)]
+    run = (parts.key, parts.now)
+    if run not in _workers:
+        _workers[run] = Worker(parts)
+    return _workers[run]

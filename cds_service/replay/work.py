@@ -57,26 +57,29 @@ class Folders:
         return self.work / "judged" / f"{bucket:05d}.json"
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker is made of, in whichever process. ``megabytes``: that DuckDB may use there."""
+
+    settings: Settings
+    options: Options
+    key: str
+    now: datetime
+    buckets: int
+    megabytes: int
+
+
 class Worker:
     """What one process needs; made once in each."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        options: Options,
-        key: str,
-        now: datetime,
-        buckets: int,
-        megabytes: int,
-        services: Services | None = None,
-    ) -> None:
-        """``megabytes``: that DuckDB may use here. ``services``: if they are there already."""
-        self._folders = Folders(options.out)
-        self._buckets = buckets
-        self._megabytes = megabytes
-        service, before = services or services_of(settings, options)
+    def __init__(self, parts: Parts, services: Services | None = None) -> None:
+        """``services``: if they are there already."""
+        self._folders = Folders(parts.options.out)
+        self._buckets = parts.buckets
+        self._megabytes = parts.megabytes
+        service, before = services or services_of(parts.settings, parts.options)
         self._content = service.content
-        self.judge = Judge(service, options, KeyedHash(key), now, before)
+        self.judge = Judge(service, parts.options, KeyedHash(parts.key), parts.now, before)
         self._schemas = {"openings": OPENINGS, "cards": CARDS, **(BEFORE if before is not None else {})}
 
     def scan(self, batch: Batch) -> int:
