@@ -11,6 +11,7 @@ import duckdb
 from cds_service.ground.settings import Settings
 from cds_service.replay.options import Options
 from cds_service.replay.whole import replay
+from tests.leaks import LEAKS
 
 KEY = "a key for tests only, 32 letters"
 
@@ -22,7 +23,10 @@ def settings() -> Settings:
 
 def replayed(source: Path, out: Path, **options: Any) -> dict[str, Any]:
     """The report of a run."""
-    return replay(Options(str(source), out, **options), settings())
+    found = replay(Options(str(source), out, **options), settings())
+    for name in ("report.json", "report.html", "not_grouped.ndjson"):
+        LEAKS.look("replay", (out / name).read_bytes())
+    return found
 
 
 def kept(out: Path, kind: str) -> Iterator[dict[str, Any]]:
@@ -33,6 +37,7 @@ def kept(out: Path, kind: str) -> Iterator[dict[str, Any]]:
         found = connection.execute(f"SELECT * FROM read_parquet('{files}') ORDER BY ALL")
         names = [one[0] for one in found.description or ()]
         for row in found.fetchall():
+            LEAKS.look("verdicts", repr(row))
             yield {name: value for name, value in zip(names, row, strict=True) if name != "milliseconds"}
 
 

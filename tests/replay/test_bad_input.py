@@ -208,6 +208,25 @@ def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
         replayed(tmp_path / "in", tmp_path / "out")
 
 
+def test_what_a_stopped_reading_left_is_not_counted_twice(tmp_path: Path) -> None:
+    truth = export(tmp_path / "in", 10)
+    options = Options(str(tmp_path / "in"), tmp_path / "out")
+
+    def stop(kind: str, *_: int) -> None:
+        if kind == "judge_bucket":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.judge_all(options, settings(), stop)
+    rows = tmp_path / "out" / "work" / "rows"
+    for path in rows.rglob("00000-000.parquet"):
+        path.with_name("00000-009.parquet").write_bytes(b"half a file")
+    (tmp_path / "out" / "work" / "scanned" / "00000.json").unlink()
+    report = replayed(tmp_path / "in", tmp_path / "out")
+    assert report["openings"] == truth.openings
+    assert report["input"]["types"] == dict(truth.rows)
+
+
 def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
     """Killed after the first buckets; the second call judges only what is left and ends with the same verdicts."""
     export(tmp_path / "in", 120)
