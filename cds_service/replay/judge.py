@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
@@ -13,7 +14,8 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import RowState, Status
-from cds_service.ground.errors import NothingToJudgeBy, TooLarge, UnusableInput
+from cds_service.ground.budget import Budget
+from cds_service.ground.errors import NothingToJudgeBy, TooCostly, TooLarge, UnusableInput
 from cds_service.ground.field_errors import field_errors
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.bundles import opening as opening_call
@@ -63,14 +65,24 @@ class Judge:
     """Judges charts; one for each process."""
 
     def __init__(
-        self, service: Service, options: Options, keyed: KeyedHash, now: datetime, before: Service | None = None
+        self,
+        service: Service,
+        options: Options,
+        keyed: KeyedHash,
+        now: datetime,
+        seconds: float,
+        before: Service | None = None,
     ) -> None:
-        """``now``: when the run began. ``before``: another content to judge the same openings by."""
+        """``now``: when the run began. ``before``: another content to judge the same openings by.
+
+        ``seconds``: of computing that the service gives one call.
+        """
         self._service = service
         self._before = before
         self._options = options
         self._keyed = keyed
         self._now = now
+        self._seconds = seconds
 
     def chart(self, patient: str, rows: Sequence[Row]) -> Judged:
         """Every opening of one chart. Whatever is wrong with it is counted: it never ends the run."""
@@ -113,7 +125,8 @@ class Judge:
                 found.cards_before += cards
         if last is not None:
             _count_last(last, found.tally)
-        self._label(whose, entries, found.openings, last)
+        with suppress(TooCostly):  # then what followed stays unknown
+            self._label(whose, entries, found.openings, last)
         return found
 
     def _known(self, entries: Sequence[StagedEntry], opening: Opening) -> tuple[ChartEntry, ...]:
@@ -137,9 +150,9 @@ class Judge:
         request = opening_call(_USER, whose.patient, opening.encounter, whose.server)
         began = perf_counter()
         try:
-            answer = service.answer(request, whole_chart(known, why), opening.at)
+            answer = service.answer(request, whole_chart(known, why), opening.at, budget=Budget(self._seconds))
             cards = checked(answer.cards, service.own_urls)[0]
-        except NothingToJudgeBy as error:
+        except (NothingToJudgeBy, TooCostly) as error:
             opened.not_answered = str(error)
             return opened, [], None
         opened.milliseconds = (perf_counter() - began) * 1000
@@ -165,7 +178,10 @@ class Judge:
             record = at_last.record
         else:
             now = max(end, openings[-1].at)
-            record = read_record(self._service.content, whose.patient, entries, now, fhir_server=whose.server)
+            check = Budget(self._seconds).check
+            record = read_record(
+                self._service.content, whose.patient, entries, now, fhir_server=whose.server, check=check
+            )
         events = events_of(record, openings[-1].at)
         for one in openings:
             one.after_30_days = label(events, one.at, end, 30)

@@ -195,6 +195,7 @@ def _input(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
         "of_nobody": dict(by_count(tally.of("of_nobody"))),
         "not_grouped": not_grouped,
         "not_grouped_rows": tally.total("not_grouped"),
+        "not_grouped_rows_not_named": tally.total("not_named"),
         "rows_of_bundles_not_whole": dict(tally.of("rows_of_bundles_not_whole")),
     }
 

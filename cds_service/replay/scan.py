@@ -13,6 +13,9 @@ from cds_service.replay.rows import NotGrouped, Row, rows_of
 from cds_service.replay.staging import earlier_charts
 from cds_service.replay.tally import Tally
 
+_MOST_NAMED = 50_000
+"""Of one batch; a file that holds no FHIR at all must not fill the memory with its lines. All are counted."""
+
 
 class Scan:
     """Reads pieces one after the other."""
@@ -46,6 +49,12 @@ class Scan:
             "places": self._places,
         }
 
+    def _name(self, piece: Piece, line: int, one: NotGrouped) -> None:
+        if len(self._places) < _MOST_NAMED:
+            self._places.append({"piece": piece.number, "line": line, "type": one.kind, "reason": one.reason})
+        else:
+            self._tally.add("not_named")
+
     def _read(self, piece: Piece) -> Iterator[Row]:
         reading = Reading(piece)
         for document in reading:
@@ -54,6 +63,5 @@ class Scan:
                     yield one
                 else:
                     self._tally.add("not_grouped", f"{one.kind}\t{one.reason}")
-                    place = {"piece": piece.number, "line": document.line, "type": one.kind, "reason": one.reason}
-                    self._places.append(place)
+                    self._name(piece, document.line, one)
         self._lines[str(piece.number)] = reading.lines

@@ -79,7 +79,9 @@ class Worker:
         self._megabytes = parts.megabytes
         service, before = services or services_of(parts.settings, parts.options)
         self._content = service.content
-        self.judge = Judge(service, parts.options, KeyedHash(parts.key), parts.now, before)
+        self.judge = Judge(
+            service, parts.options, KeyedHash(parts.key), parts.now, parts.settings.judging_ms / 1000, before
+        )
         self._schemas = {"openings": OPENINGS, "cards": CARDS, **(BEFORE if before is not None else {})}
 
     def scan(self, batch: Batch) -> int:

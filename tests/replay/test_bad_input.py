@@ -16,6 +16,7 @@ import orjson
 import pytest
 
 from cds_service.ground.errors import UnusableInput, WrongSetting
+from cds_service.replay import lines as reading
 from cds_service.replay import run
 from cds_service.replay.input import find
 from cds_service.replay.options import Options
@@ -148,6 +149,33 @@ def test_an_object_store_is_read_as_a_folder_is(tmp_path: Path) -> None:
         store.rm("/export", recursive=True)
     replayed(tmp_path / "in", tmp_path / "plain")
     assert all_kept(tmp_path / "stored") == all_kept(tmp_path / "plain")
+
+
+def test_what_is_too_large_to_be_held_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    monkeypatch.setattr(reading, "LONGEST", 2**20)
+    long = {"resourceType": "Patient", "id": "long", "text": {"div": "x" * 2**21}}
+    (source / "a.ndjson").write_bytes(lines(patient(), long, {"resourceType": "Patient", "id": "q"}))
+    (source / "b.json").write_bytes(orjson.dumps(long, option=orjson.OPT_INDENT_2))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert report["patients"] == 2
+    assert places(tmp_path / "out") == [
+        ("a.ndjson", 2, "", "is larger than 1 MB"),
+        ("b.json", 1, "", "is larger than 1 MB"),
+    ]
+
+
+def test_a_chart_that_takes_too_long_is_refused_as_in_service(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = [observation(key, site=LEFT_CALF) for key in ("calf_swelling", "pain_calf") * 1500]
+    others = [{**one, "subject": {"reference": "Patient/q"}} for one in rows[:2]]
+    (source / "all.ndjson").write_bytes(lines(patient(), *rows, {"resourceType": "Patient", "id": "q"}, *others))
+    hurried = settings().model_copy(update={"judging_ms": 100})
+    report = replay(Options(str(source), tmp_path / "out", at=NOW), hurried)
+    assert (report["openings"], report["openings_not_answered"], report["openings_with_dvt_card"]) == (2, 1, 1)
+    assert "more computing time" in report["not_answered"][0]["reason"]
 
 
 def test_words_of_a_rare_code_are_not_repeated(tmp_path: Path) -> None:
