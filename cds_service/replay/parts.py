@@ -36,7 +36,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heads[0])}"><table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table></div>'
+    opening = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heads[0])}">'
+    return f"{opening}<table><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def folded(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
