@@ -65,8 +65,8 @@ class Done:
     seconds: float
 
 
-def judge_all(options: Options, settings: Settings, progress: Progress) -> Done:
-    """Everything but the report.
+def judge_all(options: Options, settings: Settings, progress: Progress, services: Services | None = None) -> Done:
+    """Everything but the report. ``services``: as ``services_of`` gives them, if they are there already.
 
     Raises:
         UnusableInput: there is nothing to read.
@@ -76,7 +76,7 @@ def judge_all(options: Options, settings: Settings, progress: Progress) -> Done:
     """
     began = perf_counter()
     found = find(options.source)
-    services = services_of(settings, options)
+    services = services or services_of(settings, options)
     folders = Folders(options.out)
     plan = _plan(options, settings, found, services, folders)
     megabytes = max(64, _MEGABYTES // options.workers)

@@ -9,15 +9,18 @@ from cds_service.replay.options import Options
 from cds_service.replay.page import page
 from cds_service.replay.report import compared, report, write_json, write_places
 from cds_service.replay.run import Progress, finish, judge_all
+from cds_service.replay.work import Services
 
 
-def replay(options: Options, settings: Settings, progress: Progress = lambda *_: None) -> dict[str, Any]:
-    """Judge everything and write the report; what the report says.
+def replay(
+    options: Options, settings: Settings, progress: Progress = lambda *_: None, services: Services | None = None
+) -> dict[str, Any]:
+    """Judge everything and write the report; what the report says. ``services``: as for ``judge_all``.
 
     Raises:
         UnusableInput, WrongSetting, ContentError, ReplayStopped: as ``judge_all`` says.
     """
-    done = judge_all(options, settings, progress)
+    done = judge_all(options, settings, progress, services)
     found = report(done)
     if (changed := compared(done)) is not None:
         found["changes"] = changed

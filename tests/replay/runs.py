@@ -11,6 +11,7 @@ import duckdb
 from cds_service.ground.settings import Settings
 from cds_service.replay.options import Options
 from cds_service.replay.whole import replay
+from tests.conftest import shipped_service
 from tests.leaks import LEAKS
 
 KEY = "a key for tests only, 32 letters"
@@ -23,7 +24,9 @@ def settings() -> Settings:
 
 def replayed(source: Path, out: Path, **options: Any) -> dict[str, Any]:
     """The report of a run."""
-    found = replay(Options(str(source), out, **options), settings())
+    wanted = Options(str(source), out, **options)
+    ready = None if wanted.against else (shipped_service(), None)
+    found = replay(wanted, settings(), services=ready)
     for name in ("report.json", "report.html", "not_grouped.ndjson"):
         LEAKS.look("replay", (out / name).read_bytes())
     return found

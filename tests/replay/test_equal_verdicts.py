@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -15,6 +16,7 @@ from tests.replay.runs import KEY, kept, replayed
 Cards = dict[str, list[tuple[str, str, str]]]
 
 
+@cache
 def evaluated(folder: Path) -> Cards:
     """Rule, indicator and leg of every card that ``evaluate`` makes, by the patient's pseudonym."""
     found: Cards = {}

@@ -12,7 +12,7 @@ from tests.conftest import shipped_service
 from tests.population import Truth, bundles, export
 from tests.replay.runs import all_kept, kept, replayed
 
-PATIENTS = 150
+PATIENTS = 120
 
 
 @pytest.fixture(scope="module")
