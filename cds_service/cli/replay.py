@@ -39,9 +39,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     when.add_argument("--at", type=datetime.fromisoformat, metavar="DATE", help="judge each chart once, as of this day")
     when.add_argument(
         "--each",
+        metavar="MOMENT",
         choices=("encounter", "encounter-end"),
         default="encounter",
-        help="judge at the start, or the end, of each encounter (encounter)",
+        help="encounter or encounter-end: judge when each visit begins, or ends (encounter)",
     )
     when.add_argument("--every", type=_days, metavar="DAYS", help="judge every so many days, such as 90d")
     parser.add_argument("--since", type=datetime.fromisoformat, metavar="DATE", help="leave out earlier openings")

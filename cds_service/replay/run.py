@@ -93,8 +93,10 @@ def judge_all(options: Options, settings: Settings, progress: Progress, services
 
 
 def _on_spark(found: Found, folders: Folders, parts: Parts) -> None:
-    from cds_service.replay import spark  # known only where it is asked for
-
+    try:
+        from cds_service.replay import spark  # known only where it is asked for
+    except ModuleNotFoundError as error:
+        raise WrongSetting(f"{error.name} is not installed: pip install 'posterior-knee-cds[spark]'") from error
     try:
         spark.judge_all(found, folders, parts)
     except spark.SparkFailed as error:

@@ -47,7 +47,10 @@ def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
         builder = builder.config(name, value)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # nobody else, such as spark-submit, has said where to run
         builder = builder.config("spark.master", f"local[{parts.options.workers}]")
-    session = builder.getOrCreate()
+    try:
+        session = builder.getOrCreate()
+    except PySparkException as error:
+        raise SparkFailed("Spark cannot be started; it needs Java 17 or newer (JAVA_HOME)") from error
     staged = folders.staged.resolve().as_uri()
     try:
         if not (folders.staged / "_SUCCESS").exists():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from cds_service.cli.main import main
 from cds_service.replay.intervals import wilson
 from cds_service.replay.page import page
-from tests.conftest import NOW
+from tests.conftest import NOW, ROOT
 from tests.population import export
 from tests.replay.runs import KEY, replayed
 
@@ -103,6 +106,27 @@ def test_a_report_of_nothing_can_be_drawn(tmp_path: Path) -> None:
     assert (found["patients"], found["openings"], found["patients_without_opening"]) == (1, 0, 1)
     assert found["trigger_rate"]["value"] is None
     assert "No card at all" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("module", "engine"), [("duckdb", "duckdb"), ("pyspark", "spark")])
+def test_what_is_not_installed_is_said(tmp_path: Path, module: str, engine: str) -> None:
+    export(tmp_path / "in", 1)
+    program = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from cds_service.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "replay", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    ended = subprocess.run(
+        [*command, "--engine", engine],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"{module} is not installed: pip install" in ended.stderr
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
