@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from cds_service.ground.errors import ContentError
 from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.service import Service
@@ -136,7 +137,11 @@ def services_of(settings: Settings, options: Options) -> Services:
     folder = options.against
     if folder is None or (folder / "report.json").is_file():
         return Service.of(settings), None
-    return Service.of(settings), Service.of(settings.model_copy(update={"cards": folder}))
+    try:
+        other = Service.of(settings.model_copy(update={"cards": folder}))
+    except ContentError as error:
+        raise ContentError(error.problems, f"content in {folder}") from error
+    return Service.of(settings), other
 
 
 def peak_megabytes() -> float:

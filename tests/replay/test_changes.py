@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cds_service.ground.errors import WrongSetting
+from cds_service.ground.errors import ContentError, WrongSetting
 from cds_service.ground.settings import shipped
 from cds_service.replay.compare import verdict
 from cds_service.replay.options import Options
@@ -100,6 +100,13 @@ def test_a_run_under_another_key_cannot_be_compared(charts: Path, tmp_path: Path
     replay(Options(str(charts), tmp_path / "before"), other)
     with pytest.raises(WrongSetting, match="no opening in common"):
         replayed(charts, tmp_path / "out", against=tmp_path / "before")
+
+
+def test_a_folder_that_is_no_content_is_named(charts: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ContentError) as error:
+        replayed(charts, tmp_path / "out", against=tmp_path / "empty")
+    assert str(tmp_path / "empty") in error.value.lead
 
 
 def test_both_contents_judge_in_one_run_what_they_judge_alone(charts: Path, tmp_path: Path) -> None:
