@@ -25,6 +25,7 @@ _FEWEST = 5
 _OTHER_CARDS = {
     "gap": "DVT cannot be excluded: part of the chart is missing",
     "unread": "Not judged: entries that were not understood",
+    "new_pain": "New pain without a local sign",
 }
 LIMITS = (
     "An opening is a moment derived from the records, not a click: how often staff open a chart is not known.",
