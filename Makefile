@@ -10,7 +10,7 @@ IN_PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
 
-.PHONY: help setup demo test test-long check bench soak lock audit sbom clean
+.PHONY: help setup demo test test-long check bench bench-replay soak lock audit sbom clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ demo: setup  ## run the service with its sandbox on 127.0.0.1:8000 (PORT changes
 test: setup  ## set up and run the tests, one process for each CPU (WORKERS changes it)
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
-test-long: setup  ## the tests with many more generated charts
+test-long: setup  ## the tests with many more generated charts, and on Spark if the extra is installed and there is Java
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(IN_PARALLEL) -m ""
 
 check: setup  ## lint, types, security lint, content and architecture
@@ -48,12 +48,17 @@ bench: setup  ## the service beside three bare servers (writes deploy/SPEED.md),
 	$(BIN)/python -m tests.bench.speed
 	$(BIN)/python -m tests.bench.fhir
 
+bench-replay: setup  ## 1,500 charts of 115 kB replayed: charts/s, memory, and what a million would take
+	$(BIN)/python -m tests.bench.replay 1500
+
 soak: setup  ## ten minutes of mixed load, good and hostile (MINUTES changes it): correct cards, steady memory
 	$(BIN)/python -m tests.bench.soak $(MINUTES)
 
 lock: setup  ## resolve the dependencies anew into deploy/requirements*.txt, with hashes
 	$(LOCK) --output-file deploy/requirements.txt
 	$(LOCK) --extra tracing --output-file deploy/requirements-tracing.txt
+	$(LOCK) --extra replay --output-file deploy/requirements-replay.txt
+	$(LOCK) --extra spark --output-file deploy/requirements-spark.txt
 	$(LOCK) --extra dev --output-file deploy/requirements-dev.txt
 
 audit: setup  ## ask the vulnerability database about the locked packages (needs the network)

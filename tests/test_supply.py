@@ -10,7 +10,13 @@ import pytest
 
 from tests.conftest import ROOT
 
-LOCKS = ("requirements.txt", "requirements-tracing.txt", "requirements-dev.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-tracing.txt",
+    "requirements-replay.txt",
+    "requirements-spark.txt",
+    "requirements-dev.txt",
+)
 
 
 def locked(name: str) -> dict[str, dict[str, int]]:
@@ -46,9 +52,12 @@ def test_every_package_has_a_hash_and_no_index(name: str) -> None:
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     assert wanted(None) <= set(locked("requirements.txt"))
-    assert wanted("tracing") <= set(locked("requirements-tracing.txt"))
+    for extra in ("tracing", "replay", "spark"):
+        assert wanted(extra) <= set(locked(f"requirements-{extra}.txt"))
+        assert locked("requirements.txt").items() <= locked(f"requirements-{extra}.txt").items()
     assert wanted("dev") <= set(locked("requirements-dev.txt"))
-    assert locked("requirements.txt").items() <= locked("requirements-tracing.txt").items()
+    assert locked("requirements-replay.txt").items() <= locked("requirements-dev.txt").items()
+    assert locked("requirements-replay.txt").items() <= locked("requirements-spark.txt").items()
     assert locked("requirements-tracing.txt").items() <= locked("requirements-dev.txt").items()
 
 

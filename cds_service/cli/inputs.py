@@ -8,13 +8,12 @@ from typing import IO
 import orjson
 
 from cds_service.ground.errors import UnusableInput
-from cds_service.ground.strict_json import JsonLimits, parse
+from cds_service.ground.strict_json import parse
 from cds_service.hooks.bundles import OneChart, one_chart
+from cds_service.hooks.code_survey import LIMITS
 from cds_service.hooks.messages import HOOK, HookRequest
 from cds_service.hooks.prefetch import gather
 
-LIMITS = JsonLimits(depth=64, entries=1_000_000)
-"""A file on one's own machine may hold more than a call."""
 _NOBODY = "Practitioner/command-line"
 
 

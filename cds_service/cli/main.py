@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, review, settings_page
+from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, replay, review, settings_page
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.field_errors import words
@@ -101,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
     own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
     own.set_defaults(run=_codes)
+
+    replay.add_parser(commands).set_defaults(run=_replay)
 
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
@@ -194,6 +196,11 @@ def _codes(options: argparse.Namespace, settings: Settings) -> int:
     if found.unusable:
         Console(stderr=True).print(Text(f"{found.unusable} document(s) are no FHIR JSON and were passed over."))
     return SOME_UNUSABLE if found.unusable else OK
+
+
+def _replay(options: argparse.Namespace, settings: Settings) -> int:
+    found = replay.run(options, settings)
+    return SOME_UNUSABLE if found["patients_not_judged"] or found["input"]["not_grouped_rows"] else OK
 
 
 def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ from cds_service.ground.errors import UnusableInput
 from cds_service.hooks.messages import HOOK, Context, HookRequest
 from cds_service.hooks.prefetch import KEYS, KINDS, KeyState, Part, Prefetched, patient_name
 from cds_service.hooks.queries import PATIENT
-from cds_service.hooks.searchset import Searchset, read_searchset
+from cds_service.hooks.searchset import read_searchset
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +41,43 @@ def one_chart(bundle: Mapping[str, Any], user: str) -> OneChart:
     """
     found = read_searchset(bundle)
     entries = found.entries
-    patients = [entry for entry in entries if entry.kind == "Patient"]
-    names = {patient_name(entry) for entry in patients} - {""} or _subjects(entries)
+    names = patients_of(entries)
     if len(names) != 1:
         said = "no patient" if not names else "several patients"
         raise UnusableInput(f"the Bundle holds {said}; one Bundle is one patient's chart")
     encounters = [entry.identity for entry in entries if entry.kind == "Encounter"]
     encounter = encounters[0] if len(encounters) == 1 else None
     try:
-        context = Context(userId=user, patientId=names.pop(), encounterId=encounter)
+        request = opening(user, names.pop(), encounter)
     except ValueError as error:
         raise UnusableInput("the id of the patient or encounter is not a FHIR id") from error
-    return OneChart(HookRequest(hook=HOOK, hookInstance=uuid4(), context=context), _by_key(found))
+    return OneChart(request, whole_chart(entries, found.failed or found.flaw))
 
 
-def _by_key(found: Searchset) -> Prefetched:
-    """The state of each key, and the rows as one part of their own, so that they keep the order of the Bundle.
+def opening(user: str, patient: str, encounter: str | None, fhir_server: str | None = None) -> HookRequest:
+    """The call that an EHR makes when ``user`` opens the chart.
 
-    What keeps the Bundle from being whole does so for every key. In a whole one a kind that is not there is none.
+    Raises:
+        pydantic.ValidationError: one of them is no FHIR id.
     """
-    kinds = {entry.kind for entry in found.entries}
-    why = found.failed or found.flaw
+    context = Context(userId=user, patientId=patient, encounterId=encounter)
+    return HookRequest(hook=HOOK, hookInstance=uuid4(), context=context, fhirServer=fhir_server)
+
+
+def patients_of(entries: Sequence[ChartEntry]) -> set[str]:
+    """Whose chart it is: the ids of its Patients, or of those that its resources point to."""
+    patients = [entry for entry in entries if entry.kind == "Patient"]
+    return {patient_name(entry) for entry in patients} - {""} or _subjects(entries)
+
+
+def whole_chart(entries: tuple[ChartEntry, ...], why: str = "") -> Prefetched:
+    """The state of each key, and the rows as one part of their own, so that they keep their order.
+
+    ``why``: what keeps them from being whole does so for every key. In a whole chart a kind that is not there is none.
+    """
+    kinds = {entry.kind for entry in entries}
     parts = tuple(_part(key, why, is_there=not kinds.isdisjoint(KINDS[key])) for key in KEYS)
-    return Prefetched(parts, (Part("", KeyState.PRESENT, found.entries),))
+    return Prefetched(parts, (Part("", KeyState.PRESENT, entries),))
 
 
 def _part(key: str, why: str, *, is_there: bool) -> Part:
@@ -72,7 +86,7 @@ def _part(key: str, why: str, *, is_there: bool) -> Part:
     return Part(key, KeyState.TRUNCATED if is_there else KeyState.FAILED, why=why)
 
 
-def _subjects(entries: tuple[ChartEntry, ...]) -> set[str]:
+def _subjects(entries: Sequence[ChartEntry]) -> set[str]:
     """Patient ids that resources point to, for a Bundle that lacks the Patient itself."""
     found = set()
     for entry in entries:

@@ -112,6 +112,11 @@ def body(observations: int, relevant: int, patient: int = 0) -> bytes:
     )
 
 
+def chart_rows(observations: int, patient: int, who: str) -> list[dict[str, Any]]:
+    """Observations of one patient of which none is relevant."""
+    return [{**_frame(number, patient, who), **_result(number + patient)} for number in range(observations)]
+
+
 def _day(days: int) -> date:
     return NOW.date() - timedelta(days=days)
 

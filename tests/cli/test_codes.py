@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from cds_service.cli import codes
 from cds_service.cli.inputs import documents
 from cds_service.cli.main import main
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
+from cds_service.hooks.code_survey import Survey
 from cds_service.hooks.service import load_content
 
 SITE = "https://hospital.example/codes"
@@ -121,7 +121,7 @@ def test_documents_that_are_no_charts_are_told(tmp_path: Path, capsys: pytest.Ca
 
 def test_memory_does_not_grow_with_rows(content: Content) -> None:
     def peak(rows: int) -> int:
-        found = codes.Survey(content)
+        found = Survey(content)
         line = json.dumps(coded("SW", "Calf swelling")).encode()
         tracemalloc.start()
         for document in documents(BytesIO(b"\n".join([line] * 2))):

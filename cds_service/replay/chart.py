@@ -1,0 +1,118 @@
+"""The rows of one chart as entries, parsed only as far as they are asked; and when each was written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cds_service.clinical.reading import ChartEntry, Head
+from cds_service.ground.clock import on_site
+from cds_service.ground.strict_json import parse
+from cds_service.hooks.code_survey import LIMITS
+from cds_service.replay.rows import Row
+
+_RECORDED = ("issued", "recordedDate", "authoredOn", "dateAsserted", "authored")
+"""When it was written down."""
+_HAPPENED = (
+    "effectiveDateTime", "effectiveInstant", "performedDateTime", "onsetDateTime", "occurrenceDateTime",
+    "whenHandedOver", "whenPrepared", "started", "created",
+)  # fmt: skip
+_BEGAN = ("effectivePeriod", "performedPeriod", "onsetPeriod", "period", "occurrencePeriod")
+
+
+class Dated(Struct, gc=False):
+    """Every element that can tell when a resource came into the chart, in any shape."""
+
+    issued: Any = None
+    recordedDate: Any = None  # noqa: N815 - FHIR's names
+    authoredOn: Any = None  # noqa: N815
+    dateAsserted: Any = None  # noqa: N815
+    authored: Any = None
+    effectiveDateTime: Any = None  # noqa: N815
+    effectiveInstant: Any = None  # noqa: N815
+    performedDateTime: Any = None  # noqa: N815
+    onsetDateTime: Any = None  # noqa: N815
+    occurrenceDateTime: Any = None  # noqa: N815
+    whenHandedOver: Any = None  # noqa: N815
+    whenPrepared: Any = None  # noqa: N815
+    started: Any = None
+    created: Any = None
+    effectivePeriod: Any = None  # noqa: N815
+    performedPeriod: Any = None  # noqa: N815
+    onsetPeriod: Any = None  # noqa: N815
+    occurrencePeriod: Any = None  # noqa: N815
+    period: Any = None
+    abatementDateTime: Any = None  # noqa: N815
+    deceasedDateTime: Any = None  # noqa: N815
+
+    def moments(self) -> Iterable[Any]:
+        """The dates that may tell when it was known, the best first."""
+        yield from (getattr(self, name) for name in _RECORDED)
+        yield from (getattr(self, name) for name in _HAPPENED)
+        for name in _BEGAN:
+            period = getattr(self, name)
+            yield period.get("start") if isinstance(period, dict) else None
+
+    def ends(self) -> Iterable[Any]:
+        """The dates at which what it says has ended."""
+        yield from (self.abatementDateTime, self.deceasedDateTime)
+        for period in (self.period, self.effectivePeriod, self.performedPeriod):
+            yield period.get("end") if isinstance(period, dict) else None
+
+
+_head = msgspec.json.Decoder(Head)
+_dated = msgspec.json.Decoder(Dated)
+
+
+class StagedEntry(ChartEntry):
+    """An entry of which only the head and the dates have been read."""
+
+    __slots__ = ("_raw", "dates", "ended", "flaw", "known")
+
+    def __init__(self, row: Row, now: datetime) -> None:
+        """``now``: in whose time zone a date without one is."""
+        self.full_url = row.full_url
+        self.flaw = row.flaw
+        self._resource = None
+        self._raw = row.resource
+        try:
+            self.head = _head.decode(row.resource)
+            self.dates = _dated.decode(row.resource)
+        except msgspec.DecodeError:
+            self.head = None
+            self.dates = _dates_of(row.resource)
+        zone = now.tzinfo
+        self.known = next((at for one in self.dates.moments() if (at := moment(one, zone)) is not None), None)
+        """When it was written down, else when it was so; None if it does not say."""
+        self.ended = [at for one in self.dates.ends() if (at := moment(one, zone)) is not None]
+
+    @property
+    def resource(self) -> Any:
+        """The JSON of the resource, parsed once."""
+        if self._resource is None:
+            self._resource = parse(self._raw, LIMITS)
+        return self._resource
+
+
+def _dates_of(resource: bytes) -> Dated:
+    """The dates of what has not FHIR's shape, as far as there are some."""
+    try:
+        return _dated.decode(resource)
+    except msgspec.DecodeError:
+        return Dated()
+
+
+def moment(text: Any, zone: Any) -> datetime | None:
+    """A FHIR date as the first moment that it can mean; None for what is none."""
+    if not isinstance(text, str):
+        return None
+    if len(text) in (4, 7):
+        text = f"{text}-01" if len(text) == 7 else f"{text}-01-01"
+    try:
+        return on_site(datetime.fromisoformat(text), zone)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,248 @@
+"""The report of a run: ``report.json``, and what ``report.html`` is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cds_service import __version__
+from cds_service.clinical.content import Content
+from cds_service.hooks.code_survey import Survey
+from cds_service.hooks.queries import SEARCHED
+from cds_service.replay import numbers
+from cds_service.replay.compare import changes
+from cds_service.replay.intervals import rate
+from cds_service.replay.run import Done, read_json
+from cds_service.replay.tally import Tally, by_count
+
+NOT_GROUPED = "not_grouped.ndjson"
+_MOST_CODES = 200
+_FEWEST = 5
+"""Rows with a code before its words are repeated: those of a rare one may have been written about one person."""
+_OTHER_CARDS = {
+    "gap": "DVT cannot be excluded: part of the chart is missing",
+    "unread": "Not judged: entries that were not understood",
+    "new_pain": "New pain without a local sign",
+}
+LIMITS = (
+    "An opening is a moment derived from the records, not a click: how often staff open a chart is not known.",
+    "Records are taken as known from the time they were written down; a date without a time counts from the start of "
+    "its day. Rows without any date count at every opening.",
+    "An ended problem, medicine or visit is put back to what it was where its end is dated; where it is not, it counts "
+    "as ended at every opening.",
+    "Openings of one patient are alike, so true intervals are wider than those printed.",
+    "Nobody has answered these cards. In service a card that was answered stays away for a while, or shrinks to a "
+    "reminder if it is urgent; here it counts at each opening.",
+)
+LABEL_LIMITS = (
+    "A label is a DVT or PE that is coded, or an anticoagulant that begins, within the stated days after the opening. "
+    "A clot that was missed is coded late, elsewhere or never; an anticoagulant may be for something else; and a card "
+    "that had been shown would have changed what was looked for. Openings after such an entry are left out. These "
+    "figures compare two contents; they do not measure how accurate one is.",
+)
+
+
+def compared(done: Done) -> dict[str, Any] | None:
+    """What another content, or an earlier run, had shown otherwise; None if nothing was to be compared.
+
+    Raises:
+        WrongSetting: the earlier run has no opening in common with this one.
+    """
+    against = done.options.against
+    if against is None:
+        return None
+    scratch = done.folders.work / "scratch-changes"
+    if done.plan.content_before:
+        folder = done.folders.verdicts
+        return changes(folder, folder, "_before", done.plan.content_before, scratch)
+    earlier = read_json(against / "report.json")
+    return changes(done.folders.verdicts, against / "verdicts", "", str(earlier.get("content")), scratch)
+
+
+def report(done: Done) -> dict[str, Any]:
+    """Everything that the report says."""
+    scanned, judged = _gathered(done)
+    tally = Tally()
+    for one in judged:
+        tally.merge(Tally(one["tally"]))
+    scratch = done.folders.work / "scratch-report"
+    with numbers.verdicts(done.folders.verdicts, scratch, _zone(done)) as found:
+        totals = numbers.totals(found)
+        openings = totals["openings"]
+        return {
+            "trigger_rate": rate(totals["openings_with_card"], openings),
+            "completion_rate": rate(totals["completed"], totals["openings_with_dvt_card"]),
+            "by_month": numbers.by_month(found),
+            "by_week": numbers.by_week(found),
+            "patients": tally.total("patients"),
+            "patients_without_opening": tally.total("patients_without_opening"),
+            "patients_without_details": tally.total("patients_without_details"),
+            "patients_not_judged": _listed(tally, "patients_not_judged", "reason", "patients"),
+            **totals,
+            "cards_per_1000": _titled(done.service.content, numbers.by_rule(found, openings)),
+            "cards_per_1000_by_indicator": numbers.by_indicator(found, openings),
+            "by": numbers.breakdowns(found),
+            "clinician_days": numbers.clinician_days(found),
+            "wells": numbers.wells(found),
+            "silent_because": numbers.silent(found),
+            "not_answered": numbers.not_answered(found),
+            "after_openings": {str(days): numbers.followed(found, days) for days in (30, 90)},
+            "label_limits": LABEL_LIMITS,
+            "never_recorded": _never_recorded(done.service.content, tally),
+            "not_understood": _not_understood(tally),
+            "rows": dict(tally.of("rows")),
+            "undated_rows": tally.total("undated_rows"),
+            "coverage": _coverage(done, scanned),
+            "input": _input(done, scanned),
+            "milliseconds": numbers.milliseconds(found),
+            "content": done.plan.content,
+            "openings_judged": done.options.openings,
+            "chart": done.options.chart,
+            "run": _run(done, scanned, judged, openings),
+            "limits": list(LIMITS),
+        }
+
+
+def _titled(content: Content, rules: dict[str, Any]) -> dict[str, Any]:
+    """Each with its name for a reader."""
+    titles = {rule: flag.card.title for rule, flag in content.red_flags.items()}
+    titles |= {cause: one.title for cause, one in content.causes.items()} | _OTHER_CARDS
+    return {rule: {"title": titles.get(rule, rule), **one} for rule, one in rules.items()}
+
+
+def write_json(value: Any, path: Path) -> None:
+    """A readable file."""
+    path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _zone(done: Done) -> str:
+    return str(done.plan.now.tzinfo or "UTC")
+
+
+def _gathered(done: Done) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    scanned = [read_json(done.folders.scanned(one.number)) for one in done.found.batches]
+    judged = [read_json(done.folders.judged(bucket)) for bucket in range(done.plan.buckets)]
+    return scanned, judged
+
+
+def _listed(tally: Tally, name: str, what: str, count: str) -> list[dict[str, Any]]:
+    return [{what: text, count: number} for text, number in by_count(tally.of(name))]
+
+
+def _never_recorded(content: Content, tally: Tally) -> list[dict[str, str]]:
+    """Findings of which no chart says anything, neither that they are there nor that they are not."""
+    seen = tally.of("findings")
+    return [
+        {"finding": key, "name": finding.name} for key, finding in sorted(content.findings.items()) if key not in seen
+    ]
+
+
+def _not_understood(tally: Tally) -> list[dict[str, Any]]:
+    found = []
+    for text, rows in by_count(tally.of("not_understood")):
+        kind, _, reason = text.partition("\t")
+        found.append({"type": kind, "reason": reason, "rows": rows})
+    return found
+
+
+def _coverage(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
+    """As ``knee-cds codes`` finds it, most frequent first."""
+    survey = Survey(done.service.content)
+    for one in scanned:
+        survey.merge(Survey.from_json(done.service.content, one["survey"]))
+    codes: list[dict[str, Any]] = [
+        {
+            "system": name[0],
+            "code": name[1],
+            "display": found.display if survey.counts[name] >= _FEWEST else "",
+            "may_mean": list(found.keys),
+            "seen_by": found.by,
+            "rows": survey.counts[name],
+        }
+        for name, found in survey.unmapped.items()
+    ]
+    codes.sort(key=lambda one: (-one["rows"], one["system"], one["code"]))
+    return {
+        "resources": survey.resources,
+        "codes": codes[:_MOST_CODES],
+        "codes_left_off": max(0, len(codes) - _MOST_CODES),
+        "units": [{"measure": key, "unit": unit, "rows": rows} for (key, unit), rows in survey.units.most_common()],
+        "systems": [{"system": name, "codes": count} for name, count in by_count(survey.systems)],
+    }
+
+
+def _input(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
+    tally = Tally()
+    for one in scanned:
+        tally.merge(Tally(one["tally"]))
+    not_grouped = []
+    for text, rows in by_count(tally.of("not_grouped")):
+        kind, _, reason = text.partition("\t")
+        not_grouped.append({"type": kind, "reason": reason, "rows": rows})
+    asked = {kind for _, kinds in SEARCHED.values() for kind in kinds}
+    types = tally.of("types")
+    return {
+        "files": len(done.found.names),
+        "bytes": sum(done.found.sizes),
+        "rows": tally.total("types"),
+        "types": dict(by_count(types)),
+        "types_missing": sorted(asked - set(types)),
+        "types_not_asked_for": {
+            kind: rows for kind, rows in by_count(types) if kind not in asked and kind != "Medication"
+        },
+        "of_nobody": dict(by_count(tally.of("of_nobody"))),
+        "not_grouped": not_grouped,
+        "not_grouped_rows": tally.total("not_grouped"),
+        "not_grouped_rows_not_named": tally.total("not_named"),
+        "rows_of_bundles_not_whole": dict(tally.of("rows_of_bundles_not_whole")),
+    }
+
+
+def _run(done: Done, scanned: list[dict[str, Any]], judged: list[dict[str, Any]], openings: int) -> dict[str, Any]:
+    """``core_seconds`` are those of all attempts that came to an end; ``seconds`` of this one."""
+    reading, judging = (sum(one["seconds"] for one in some) for some in (scanned, judged))
+    peaks = [one["peak_megabytes"] for one in (*scanned, *judged)]
+    return {
+        "engine": done.options.engine,
+        "workers": done.options.workers,
+        "seconds": round(done.seconds, 2),
+        "core_seconds": {"reading": round(reading, 2), "judging": round(judging, 2)},
+        "charts_per_second": round(openings / done.seconds, 1) if done.seconds else None,
+        "charts_per_second_a_core": round(openings / (reading + judging), 1) if reading + judging else None,
+        "peak_megabytes_of_a_worker": round(max(peaks, default=0.0), 1),
+        "version": __version__,
+        "began": done.plan.now.isoformat(timespec="seconds"),
+    }
+
+
+def places_not_grouped(done: Done) -> Iterator[bytes]:
+    """Each line that belongs to no chart: its file, its line and why. Nothing of what stands in it."""
+    before: dict[int, int] = {}
+    at_file: dict[int, int] = {}
+    pieces = {piece.number: piece for piece in done.found.pieces}
+    scanned = [read_json(done.folders.scanned(one.number)) for one in done.found.batches]
+    lines = {int(number): count for one in scanned for number, count in one["lines"].items()}
+    for number, piece in sorted(pieces.items()):
+        before[number] = at_file.get(piece.file, 0)
+        at_file[piece.file] = before[number] + lines.get(number, 0)
+    for one in scanned:
+        for place in one["places"]:
+            piece = pieces[place["piece"]]
+            line = {
+                "file": piece.name,
+                "line": before[piece.number] + place["line"],
+                "type": place["type"],
+                "reason": place["reason"],
+            }
+            yield orjson.dumps(line) + b"\n"
+
+
+def write_places(done: Done) -> Path:
+    """``not_grouped.ndjson``."""
+    path = done.options.out / NOT_GROUPED
+    with path.open("wb") as out:
+        out.writelines(places_not_grouped(done))
+    return path

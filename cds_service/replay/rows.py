@@ -1,0 +1,165 @@
+"""A document as rows, each with the patient whose chart it belongs to, or why it belongs to none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import Struct, field
+
+from cds_service.clinical.reading.kinds import ALL, MAY_SAY_SOMETHING, READ
+from cds_service.ground.errors import TooLarge, UnusableInput
+from cds_service.ground.strict_json import parse
+from cds_service.hooks.bundles import patients_of
+from cds_service.hooks.code_survey import LIMITS
+from cds_service.hooks.searchset import read_searchset
+
+NOT_JSON = "is not JSON"
+NO_RESOURCE = "is no FHIR resource"
+NO_PATIENT = "names no patient"
+_OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
+"""Types of which each resource is somebody's; others may be nobody's: an organisation, a drug, a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A resource as it came.
+
+    Attributes:
+        patient: whose chart it belongs to; empty if it is nobody's.
+        medication: id of the Medication that it refers to, in another row.
+        flaw: a code for what keeps the Bundle that it came in from being whole.
+        server: the server that a row of an export says its patient is on; rows of Bundles say so themselves.
+    """
+
+    patient: str
+    kind: str
+    id: str
+    resource: bytes
+    full_url: str | None = None
+    medication: str = ""
+    flaw: str = ""
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotGrouped:
+    """What belongs to no chart, and why."""
+
+    reason: str
+    kind: str = ""
+
+
+class _Owned(Struct, gc=False):
+    """What tells whose a resource is. Any shape: what is wrong is for the reader of the chart to name."""
+
+    resource_type: Any = field(default=None, name="resourceType")
+    id: Any = None
+    subject: Any = None
+    patient: Any = None
+    for_: Any = field(default=None, name="for")
+    participant: Any = None
+    medication: Any = field(default=None, name="medicationReference")
+    hook: Any = None
+
+
+_owned = msgspec.json.Decoder(_Owned)
+
+
+def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
+    """The rows of one document: a resource, or a Bundle of them."""
+    try:
+        if not text.isascii():
+            text.decode()
+        head = _owned.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        yield NotGrouped(NOT_JSON)
+        return
+    if head.resource_type == "Bundle":
+        yield from _of_bundle(text)
+        return
+    if not isinstance(head.resource_type, str) or head.resource_type not in ALL:
+        yield NotGrouped("is a hook request" if head.hook is not None else NO_RESOURCE)
+        return
+    row = _row(head, text.strip())
+    yield replace(row, server=_server(head)) if isinstance(row, Row) else row
+
+
+def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "") -> Row | NotGrouped:
+    kind = str(head.resource_type)
+    identity = head.id if isinstance(head.id, str) else ""
+    patient = identity if kind == "Patient" else _patient(head)
+    if not patient and kind == "Patient":
+        patient = (full_url or "").removeprefix("urn:uuid:")
+    if not patient and (kind in _OF_A_PATIENT or kind == "Patient"):
+        return NotGrouped(NO_PATIENT, kind)
+    return Row(patient, kind, identity, text, full_url, _medication(head), flaw)
+
+
+def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
+    """In a Bundle of one patient every row is part of that chart; else each row is looked at for itself."""
+    try:
+        bundle = parse(text, LIMITS)
+    except (UnusableInput, TooLarge) as error:
+        yield NotGrouped(str(error))
+        return
+    found = read_searchset(bundle)
+    if not found.entries:
+        yield NotGrouped("is a Bundle without entries")
+        return
+    names = patients_of(found.entries)
+    flaw = found.failed or found.flaw
+    one = names.pop() if len(names) == 1 else None
+    for entry in found.entries:
+        resource = entry.resource
+        row = orjson.dumps(resource)
+        if one is not None:
+            head = _owned.decode(row) if isinstance(resource, dict) else _Owned()
+            yield Row(one, entry.kind or "", entry.identity or "", row, entry.full_url, _medication(head), flaw)
+        elif entry.kind is None:
+            yield NotGrouped(NO_RESOURCE)
+        else:
+            yield _row(_owned.decode(row), row, entry.full_url, flaw)
+
+
+def _patient(head: _Owned) -> str:
+    """The patient that a resource names, in the element that its type has for that; empty if none."""
+    for one in (head.subject, head.patient, head.for_):
+        if name := _named(one):
+            return name
+    taking_part = head.participant if isinstance(head.participant, list) else ()
+    names = {_named(one.get("actor")) for one in taking_part if isinstance(one, dict)} - {""}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _server(head: _Owned) -> str:
+    """``https://ehr/fhir`` of ``https://ehr/fhir/Patient/1``; empty for a relative reference."""
+    for one in (head.subject, head.patient, head.for_):
+        text = one.get("reference") if isinstance(one, dict) else None
+        if isinstance(text, str) and "://" in text:
+            return text.rpartition("/Patient/")[0]
+    return ""
+
+
+def _named(reference: Any) -> str:
+    """``1`` for ``Patient/1``, ``https://ehr/fhir/Patient/1/_history/2`` and, of a UUID, ``urn:uuid:1``."""
+    text = reference.get("reference") if isinstance(reference, dict) else None
+    if not isinstance(text, str):
+        return ""
+    if text.startswith("urn:uuid:"):
+        return text.removeprefix("urn:uuid:")
+    before, patient, rest = text.rpartition("Patient/")
+    if not patient or (before and not before.endswith("/")):
+        return ""
+    return rest.split("/")[0].split("|")[0]
+
+
+def _medication(head: _Owned) -> str:
+    text = head.medication.get("reference") if isinstance(head.medication, dict) else None
+    if not isinstance(text, str) or text.startswith("#"):
+        return ""
+    plain = text.split("/_history/")[0].removeprefix("urn:uuid:")
+    return plain.rpartition("/")[2]

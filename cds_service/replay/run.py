@@ -1,0 +1,195 @@
+"""A whole run: stage the input, judge each bucket of patients, write the report. What is done is not done again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from cds_service import __version__
+from cds_service.ground.clock import site_clock
+from cds_service.ground.errors import KneeCdsError, WrongSetting
+from cds_service.ground.settings import Settings
+from cds_service.hooks.service import Service
+from cds_service.replay.input import Batch, Found, find
+from cds_service.replay.options import Options
+from cds_service.replay.staging import forget
+from cds_service.replay.work import Folders, Parts, Services, Worker, services_of
+
+Progress = Callable[[str, int, int, int], None]
+"""Told what is being done, how many pieces of it are done, of how many, and how many rows or openings were new."""
+_BUCKET = 48 * 1024 * 1024
+"""Bytes of the input for each bucket."""
+_MOST_BUCKETS = 256
+_PACKED = 10
+"""How much larger JSON is than the same packed with gzip."""
+_MEGABYTES = 384
+"""That DuckDB may use in all workers together; the rest of a gigabyte is Python's."""
+
+
+class ReplayStopped(KneeCdsError):  # noqa: N818 - reads as what happened
+    """A worker process died; the run can be continued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fixed when a run begins, so that it can be continued."""
+
+    mark: str
+    buckets: int
+    now: datetime
+    key: str
+    content: str
+    content_before: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A run whose openings are all judged."""
+
+    options: Options
+    plan: Plan
+    found: Found
+    folders: Folders
+    service: Service
+    seconds: float
+
+
+def judge_all(options: Options, settings: Settings, progress: Progress, services: Services | None = None) -> Done:
+    """Everything but the report. ``services``: as ``services_of`` gives them, if they are there already.
+
+    Raises:
+        UnusableInput: there is nothing to read.
+        WrongSetting: the folder holds another run.
+        ContentError: the content, or the one to compare with, is wrong.
+        ReplayStopped: a worker process died.
+    """
+    began = perf_counter()
+    found = find(options.source)
+    services = services or services_of(settings, options)
+    folders = Folders(options.out)
+    plan = _plan(options, settings, found, services, folders)
+    megabytes = max(64, _MEGABYTES // options.workers)
+    parts = Parts(settings, options, plan.key, plan.now, plan.buckets, megabytes)
+    if options.engine == "spark":
+        _on_spark(found, folders, parts)
+        return Done(options, plan, found, folders, services[0], perf_counter() - began)
+    with _workers(options.workers, parts, services) as each:
+        to_scan = [one for one in found.batches if not folders.scanned(one.number).exists()]
+        _all(each, "scan", to_scan, len(found.batches), progress)
+        to_judge = [one for one in range(plan.buckets) if not folders.judged(one).exists()]
+        _all(each, "judge_bucket", to_judge, plan.buckets, progress)
+    return Done(options, plan, found, folders, services[0], perf_counter() - began)
+
+
+def _on_spark(found: Found, folders: Folders, parts: Parts) -> None:
+    try:
+        from cds_service.replay import spark  # known only where it is asked for
+    except ModuleNotFoundError as error:
+        raise WrongSetting(f"{error.name} is not installed: pip install 'posterior-knee-cds[spark]'") from error
+    try:
+        spark.judge_all(found, folders, parts)
+    except spark.SparkFailed as error:
+        raise ReplayStopped(str(error)) from error
+
+
+def finish(done: Done) -> None:
+    """Delete what holds patient data, or keep the grouped charts where that was asked for."""
+    if done.options.keep_charts:
+        charts = done.folders.staged.replace(done.options.out / "charts")
+        charts.chmod(0o700)
+    forget(done.folders.work)
+
+
+def _plan(options: Options, settings: Settings, found: Found, services: Services, folders: Folders) -> Plan:
+    service, before = services
+    content_before = before.content.version if before is not None else ""
+    mark = options.mark(found.mark, service.content.version, content_before, settings.pathway, __version__)
+    path = folders.work / "plan.json"
+    if path.exists():
+        kept = orjson.loads(path.read_bytes())
+        if kept["mark"] != mark:
+            raise WrongSetting(
+                f"{options.out} holds an unfinished replay of other input, options or content; "
+                "delete it or choose another folder"
+            )
+        now = datetime.fromisoformat(kept["now"]).astimezone(settings.zone)
+        return Plan(mark, kept["buckets"], now, kept["key"], service.content.version, content_before)
+    if (options.out / "report.json").exists() or (folders.verdicts).exists():
+        raise WrongSetting(f"{options.out} holds a finished replay; choose another folder")
+    size = sum(
+        size * (_PACKED if name.endswith((".gz", ".parquet")) else 1)
+        for name, size in zip(found.names, found.sizes, strict=True)
+    )
+    buckets = min(_MOST_BUCKETS, max(options.workers, 1 + size // _BUCKET))
+    key = settings.hash_key.get_secret_value() if settings.hash_key else secrets.token_hex(16)
+    now = site_clock(settings.zone)()
+    folders.work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(orjson.dumps({"mark": mark, "buckets": buckets, "now": now.isoformat(), "key": key}))
+    unfinished.replace(path)
+    return Plan(mark, buckets, now, key, service.content.version, content_before)
+
+
+_Each = Callable[[str, Sequence[Any]], Iterable[int]]
+
+_DIED = "a worker process died, perhaps for want of memory; the same command continues the run"
+_worker: list[Worker] = []
+"""The worker of this process; empty in the one that only waits for others."""
+
+
+@contextmanager
+def _workers(count: int, parts: Parts, services: Services) -> Iterator[_Each]:
+    """Something that does one kind of work for each of several things, in whatever order they are ready."""
+    if count == 1:
+        worker = Worker(parts, services)
+        yield lambda kind, things: (getattr(worker, kind)(one) for one in things)
+        return
+    # Not forked: threads of DuckDB and Arrow do not survive that.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, context, _begin, (parts,)) as pool:
+
+        def each(kind: str, things: Sequence[Any]) -> Iterator[int]:
+            waiting: list[Future[int]] = [pool.submit(_do, kind, one) for one in things]
+            try:
+                yield from (one.result() for one in as_completed(waiting))
+            except BrokenProcessPool as error:
+                raise ReplayStopped(_DIED) from error
+            finally:
+                for one in waiting:
+                    one.cancel()
+
+        yield each
+
+
+def _begin(parts: Parts) -> None:
+    _worker.append(Worker(parts))
+
+
+def _do(kind: str, thing: Batch | int) -> int:
+    done: int = getattr(_worker[0], kind)(thing)
+    return done
+
+
+def _all(each: _Each, kind: str, things: Sequence[Any], total: int, progress: Progress) -> None:
+    done = total - len(things)
+    progress(kind, done, total, 0)
+    for new in each(kind, things):
+        done += 1
+        progress(kind, done, total, new)
+
+
+def read_json(path: Path) -> Any:
+    """A file that a worker has written."""
+    return orjson.loads(path.read_bytes())

@@ -1,0 +1,127 @@
+"""The same run on Apache Spark: its shuffle groups the rows, and the same workers read and judge them.
+
+Every executor needs this package and must reach the input and the folder of the run under the same addresses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.errors import PySparkException, PySparkImportError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from cds_service.replay.input import Found
+from cds_service.replay.rows import Row
+from cds_service.replay.staging import ROWS, table_of
+from cds_service.replay.work import Folders, Parts, Worker
+
+_ROWS = (
+    "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
+    "server string, place bigint"
+)
+_AT_ONCE = 2_000
+"""Rows that are handed to Spark together."""
+_workers: dict[tuple[str, datetime], Worker] = {}
+"""The worker of this process, by its run."""
+
+
+class SparkFailed(Exception):  # noqa: N818 - reads as what happened
+    """The job ended with an error of Spark."""
+
+
+def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
+    """Scan, group and judge, on as many cores of this machine as there are workers, or where ``spark-submit`` says.
+
+    Raises:
+        SparkFailed: the job did not end well; a second one judges only what is left.
+    """
+    builder = SparkSession.builder.appName("knee-cds replay").config("spark.sql.shuffle.partitions", parts.buckets)
+    for name, value in _OURS.items():
+        builder = builder.config(name, value)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # nobody else, such as spark-submit, has said where to run
+        builder = builder.config("spark.master", f"local[{parts.options.workers}]")
+    try:
+        session = builder.getOrCreate()
+    except PySparkException as error:
+        raise SparkFailed("Spark cannot be started; it needs Java 17 or newer (JAVA_HOME)") from error
+    staged = folders.staged.resolve().as_uri()
+    try:
+        if not (folders.staged / "_SUCCESS").exists():
+            _scan(session, found, parts).write.mode("overwrite").parquet(staged)
+        _judge(session.read.parquet(staged), parts)
+    except PySparkImportError as error:
+        raise SparkFailed(f"Spark lacks a package: {error}") from error
+    except PySparkException as error:
+        raise SparkFailed(f"Spark: {type(error).__name__}; the same command continues the run") from error
+    finally:
+        session.stop()
+    worker = _worker(parts)
+    for bucket in range(parts.buckets):
+        if not folders.judged(bucket).exists():  # Spark runs nothing for a bucket without patients
+            worker.judge_charts(bucket, ())
+
+
+_OURS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": str(_AT_ONCE),
+    "spark.ui.enabled": "false",
+    "spark.sql.session.timeZone": "UTC",
+}
+
+
+def _scan(session: SparkSession, found: Found, parts: Parts) -> DataFrame:
+    """The rows of all batches; each batch is one task."""
+    batches = found.batches
+
+    def rows(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        worker = _worker(parts)
+        for number in (one for some in numbers for one in some.column(0).to_pylist()):
+            waiting: list[tuple[Row, int]] = []
+            for row in worker.rows(batches[number]):
+                waiting.append(row)
+                if len(waiting) >= _AT_ONCE:
+                    yield from table_of(waiting).to_batches()
+                    waiting.clear()
+            if waiting:
+                yield from table_of(waiting).to_batches()
+
+    numbers = session.createDataFrame([(one.number,) for one in batches], "number int")
+    return numbers.repartition(len(batches), "number").mapInArrow(rows, _ROWS)
+
+
+def _judge(rows: DataFrame, parts: Parts) -> None:
+    """Every chart, in as many partitions as there are buckets; a patient's rows come one after the other."""
+    own = rows.where("patient <> ''")
+    wanted = own.where("medication <> ''").select("patient", f.col("medication").alias("wanted")).distinct()
+    drugs = rows.where("patient = ''").drop("patient").join(wanted, f.col("id") == f.col("wanted"))
+    charts = own.unionByName(drugs.withColumn("medication", f.lit("")).select(*ROWS.names))
+
+    def judged(some: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        bucket = context.partitionId() if context is not None else 0
+        openings = _worker(parts).judge_charts(bucket, _charts(some))
+        yield pa.RecordBatch.from_pydict({"openings": pa.array([openings], pa.int64())})
+
+    by_patient = charts.repartition(parts.buckets, "patient").sortWithinPartitions("patient", "place")
+    by_patient.mapInArrow(judged, "openings bigint").collect()
+
+
+def _charts(some: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[Row]]]:
+    rows = (row for batch in some for row in zip(*(one.to_pylist() for one in batch.columns), strict=True))
+    for patient, own in groupby(rows, key=itemgetter(0)):
+        yield patient, [Row(*one[:-1]) for one in own]
+
+
+def _worker(parts: Parts) -> Worker:
+    """One in each process: reading the content takes longer than judging many charts."""
+    run = (parts.key, parts.now)
+    if run not in _workers:
+        _workers[run] = Worker(parts)
+    return _workers[run]

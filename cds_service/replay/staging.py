@@ -1,0 +1,124 @@
+"""Rows of the input in buckets of patients, on disk: what is held in memory does not grow with the input."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zlib import crc32
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cds_service.replay.input import Batch, Piece, opened
+from cds_service.replay.rows import Row
+
+ROWS = pa.schema(
+    [
+        ("patient", pa.string()),
+        ("kind", pa.string()),
+        ("id", pa.string()),
+        ("resource", pa.binary()),
+        ("full_url", pa.string()),
+        ("medication", pa.string()),
+        ("flaw", pa.string()),
+        ("server", pa.string()),
+        ("place", pa.int64()),
+    ]
+)
+DRUGS = "drugs"
+"""The folder of Medications: they are nobody's, and any chart may refer to them."""
+_HELD = 32 * 1024 * 1024
+"""Bytes that wait to be written."""
+_MOST_GROUPS = 64
+"""Parts of a file: what Parquet keeps in memory of an open file grows with them."""
+
+
+def bucket_of(patient: str, buckets: int) -> int:
+    """The bucket of a patient: the same in every run."""
+    return crc32(patient.encode("utf-8", "surrogatepass")) % buckets
+
+
+def bucket_folder(staged: Path, bucket: int | str) -> Path:
+    """Where the rows of one bucket are."""
+    return staged / f"bucket-{bucket:05d}" if isinstance(bucket, int) else staged / bucket
+
+
+class Staging:
+    """Takes the rows of one batch."""
+
+    def __init__(self, staged: Path, batch: Batch, buckets: int) -> None:
+        self._staged = staged
+        self._batch = batch
+        self._buckets = buckets
+        self._waiting: dict[int | str, list[tuple[Row, int]]] = {}
+        self._held = 0
+        self._writers: dict[int | str, pq.ParquetWriter] = {}
+        self._files = 0
+        self._groups = 0
+
+    def take(self, row: Row, place: int) -> None:
+        """Keep a row. One that is nobody's is a drug."""
+        bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
+        self._waiting.setdefault(bucket, []).append((row, place))
+        self._held += len(row.resource) + 400
+        if self._held > _HELD:
+            self._write()
+
+    def finish(self) -> None:
+        """Write what is still held."""
+        self._write()
+        self._close()
+
+    def _write(self) -> None:
+        for bucket, rows in sorted(self._waiting.items(), key=lambda one: str(one[0])):
+            self._writer(bucket).write_table(table_of(rows))
+        self._waiting.clear()
+        self._held = 0
+        self._groups += 1
+        if self._groups >= _MOST_GROUPS:
+            self._close()
+
+    def _writer(self, bucket: int | str) -> pq.ParquetWriter:
+        if bucket not in self._writers:
+            folder = bucket_folder(self._staged, bucket)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{self._batch.number:05d}-{self._files:03d}.parquet"
+            self._writers[bucket] = pq.ParquetWriter(path, ROWS, compression="zstd", compression_level=1)
+        return self._writers[bucket]
+
+    def _close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+        self._files += 1
+        self._groups = 0
+
+
+def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
+    """Rows with their places in the input."""
+    columns = [
+        (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, row.server, place)
+        for row, place in rows
+    ]
+    arrays = [pa.array(values, kind) for values, kind in zip(zip(*columns, strict=True), ROWS.types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=ROWS)
+
+
+def unstage(staged: Path, batch: Batch) -> None:
+    """Take away what an earlier attempt has left of a batch."""
+    for path in staged.glob(f"*/{batch.number:05d}-*.parquet"):
+        path.unlink()
+
+
+def forget(staged: Path) -> None:
+    """Delete all rows. They hold patient data and are needed no longer."""
+    shutil.rmtree(staged, ignore_errors=True)
+
+
+def earlier_charts(piece: Piece) -> Iterator[Row]:
+    """The rows that an earlier run has kept."""
+    with opened(piece) as stream:
+        for batch in pq.ParquetFile(stream).iter_batches(batch_size=1000, columns=ROWS.names[:-1]):
+            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield Row(*values)

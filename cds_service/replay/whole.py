@@ -1,0 +1,31 @@
+"""A run from the input to the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cds_service.ground.settings import Settings
+from cds_service.replay.options import Options
+from cds_service.replay.page import page
+from cds_service.replay.report import compared, report, write_json, write_places
+from cds_service.replay.run import Progress, finish, judge_all
+from cds_service.replay.work import Services
+
+
+def replay(
+    options: Options, settings: Settings, progress: Progress = lambda *_: None, services: Services | None = None
+) -> dict[str, Any]:
+    """Judge everything and write the report; what the report says. ``services``: as for ``judge_all``.
+
+    Raises:
+        UnusableInput, WrongSetting, ContentError, ReplayStopped: as ``judge_all`` says.
+    """
+    done = judge_all(options, settings, progress, services)
+    found = report(done)
+    if (changed := compared(done)) is not None:
+        found["changes"] = changed
+    write_places(done)
+    (options.out / "report.html").write_text(page(found), encoding="utf-8")
+    write_json(found, options.out / "report.json")
+    finish(done)
+    return found

@@ -1,0 +1,296 @@
+"""What cannot be used is counted and named, and never ends a run; a run that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+import orjson
+import pytest
+
+from cds_service.ground.errors import UnusableInput, WrongSetting
+from cds_service.replay import lines as reading
+from cds_service.replay import run
+from cds_service.replay.input import find
+from cds_service.replay.options import Options
+from cds_service.replay.whole import replay
+from tests.charts import LEFT_CALF, days_ago, observation, patient
+from tests.conftest import NOW, ROOT
+from tests.population import export
+from tests.replay.runs import KEY, all_kept, kept, replayed, settings
+
+
+def lines(*values: Any) -> bytes:
+    return b"\n".join(one if isinstance(one, bytes) else orjson.dumps(one) for one in values) + b"\n"
+
+
+def places(out: Path) -> list[tuple[str, int, str, str]]:
+    found = [orjson.loads(line) for line in (out / "not_grouped.ndjson").read_bytes().splitlines()]
+    return [(one["file"], one["line"], one["type"], one["reason"]) for one in found]
+
+
+def test_each_bad_line_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    good = observation("calf_swelling", site=LEFT_CALF)
+    nobodys = {key: value for key, value in observation("pain_calf").items() if key != "subject"}
+    (source / "Observation.ndjson").write_bytes(
+        lines(
+            good,
+            b'{"resourceType": "Observation", "id',
+            b"",
+            nobodys,
+            {"a": 1},
+            observation("pain_calf", site=LEFT_CALF),
+        )
+    )
+    (source / "Patient.ndjson").write_bytes(lines(patient()))
+    (source / "Organization.ndjson").write_bytes(lines({"resourceType": "Organization", "id": "o"}))
+    (source / "latin.ndjson").write_bytes(lines(b'{"resourceType": "Observation", "note": "\xe9"}'))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert places(tmp_path / "out") == [
+        ("Observation.ndjson", 2, "", "is not JSON"),
+        ("Observation.ndjson", 4, "Observation", "names no patient"),
+        ("Observation.ndjson", 5, "", "is no FHIR resource"),
+        ("latin.ndjson", 1, "", "is not JSON"),
+    ]
+    assert report["input"]["not_grouped_rows"] == 4
+    assert report["input"]["of_nobody"] == {"Organization": 1}
+    assert report["patients"] == 1
+    assert report["openings_with_dvt_card"] == 1
+
+
+def test_a_file_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = [observation("calf_swelling", site=LEFT_CALF), observation("pain_calf", site=LEFT_CALF)]
+    more = [{"resourceType": "Patient", "id": str(uuid4())} for _ in range(300)]
+    packed = gzip.compress(lines(patient(), *rows, *more))
+    (source / "all.ndjson.gz").write_bytes(packed[:-2000])
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert report["openings_with_dvt_card"] == 1
+    ((file, line, _, reason),) = places(tmp_path / "out")
+    assert file == "all.ndjson.gz"
+    assert line == report["patients"] + 3  # a line for each patient and two findings went before
+    assert reason == "the file cannot be read further (EOFError)"
+
+
+def test_one_bad_patient_is_counted_with_its_reason(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    twice = orjson.dumps(observation("calf_swelling", subject={"reference": "Patient/q"}))[:-1] + b',"status":"final"}'
+    (source / "all.ndjson").write_bytes(
+        lines(
+            patient(),
+            observation("calf_swelling", site=LEFT_CALF),
+            observation("pain_calf", site=LEFT_CALF),
+            {"resourceType": "Patient", "id": "q"},
+            twice,
+            {"resourceType": "Patient", "id": "no_fhir_id"},
+        )
+    )
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert report["patients"] == 3
+    assert sum(one["patients"] for one in report["patients_not_judged"]) == 2
+    reasons = " | ".join(one["reason"] for one in report["patients_not_judged"])
+    assert "a key twice" in reasons
+    assert "FHIR id" in reasons
+    assert report["openings_with_dvt_card"] == 1
+
+
+def test_a_drug_in_another_file_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    taken = {
+        "resourceType": "MedicationRequest",
+        "id": "m",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": "Patient/p"},
+        "medicationReference": {"reference": "Medication/d"},
+        "authoredOn": days_ago(40),
+    }
+    coding = {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "1364430"}
+    drug = {"resourceType": "Medication", "id": "d", "code": {"coding": [coding]}}
+    (source / "a.ndjson").write_bytes(lines(drug, {"resourceType": "Medication", "id": "other"}))
+    (source / "b.ndjson").write_bytes(lines(taken, patient()))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert "on_anticoagulant" not in {one["finding"] for one in report["never_recorded"]}
+    assert report["input"]["not_grouped_rows"] == 0
+    (row,) = kept(tmp_path / "out", "openings")
+    assert row["rows"] == 3
+
+
+def test_references_may_name_the_server_that_the_export_is_from(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    who = {"reference": "https://ehr.example/fhir/Patient/p/_history/2"}
+    rows = [observation(key, site=LEFT_CALF, subject=who) for key in ("calf_swelling", "pain_calf")]
+    (source / "all.ndjson").write_bytes(lines(*rows, patient()))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert (report["patients"], report["openings_with_dvt_card"]) == (1, 1)
+
+
+def test_an_object_store_is_read_as_a_folder_is(tmp_path: Path) -> None:
+    export(tmp_path / "in", 5, files=2, packed=True)
+    store = fsspec.filesystem("memory")
+    for path in (tmp_path / "in").iterdir():
+        store.pipe(f"/export/{path.name}", path.read_bytes())
+    try:
+        replay(Options("memory://export", tmp_path / "stored"), settings())
+    finally:
+        store.rm("/export", recursive=True)
+    replayed(tmp_path / "in", tmp_path / "plain")
+    assert all_kept(tmp_path / "stored") == all_kept(tmp_path / "plain")
+
+
+def test_what_is_too_large_to_be_held_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    monkeypatch.setattr(reading, "LONGEST", 2**20)
+    long = {"resourceType": "Patient", "id": "long", "text": {"div": "x" * 2**21}}
+    (source / "a.ndjson").write_bytes(lines(patient(), long, {"resourceType": "Patient", "id": "q"}))
+    (source / "b.json").write_bytes(orjson.dumps(long, option=orjson.OPT_INDENT_2))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert report["patients"] == 2
+    assert places(tmp_path / "out") == [
+        ("a.ndjson", 2, "", "is larger than 1 MB"),
+        ("b.json", 1, "", "is larger than 1 MB"),
+    ]
+
+
+def test_a_chart_that_takes_too_long_is_refused_as_in_service(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = [observation(key, site=LEFT_CALF) for key in ("calf_swelling", "pain_calf") * 1500]
+    others = [{**one, "subject": {"reference": "Patient/q"}} for one in rows[:2]]
+    (source / "all.ndjson").write_bytes(lines(patient(), *rows, {"resourceType": "Patient", "id": "q"}, *others))
+    hurried = settings().model_copy(update={"judging_ms": 100})
+    report = replay(Options(str(source), tmp_path / "out", at=NOW), hurried)
+    assert (report["openings"], report["openings_not_answered"], report["openings_with_dvt_card"]) == (2, 1, 1)
+    assert "more computing time" in report["not_answered"][0]["reason"]
+
+
+def test_words_of_a_rare_code_are_not_repeated(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = [patient()]
+    for code, count in (("rare", 4), ("common", 5)):
+        coding = [{"system": "urn:oid:1.2.3", "code": code}]
+        rows += [observation({"coding": coding, "text": f"Calf swelling, {code} words"}) for _ in range(count)]
+    (source / "all.ndjson").write_bytes(lines(*rows))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    found = {one["code"]: (one["rows"], one["display"]) for one in report["coverage"]["codes"]}
+    assert found == {"rare": (4, ""), "common": (5, "Calf swelling, common words")}
+    assert "rare words" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_holds_patient_data_is_for_its_owner_alone(tmp_path: Path) -> None:
+    export(tmp_path / "in", 2)
+    run.judge_all(Options(str(tmp_path / "in"), tmp_path / "stopped"), settings(), lambda *_: None)
+    assert (tmp_path / "stopped" / "work").stat().st_mode & 0o77 == 0
+    assert (tmp_path / "stopped" / "work" / "plan.json").stat().st_mode & 0o77 == 0
+    replayed(tmp_path / "in", tmp_path / "kept", keep_charts=True)
+    assert (tmp_path / "kept" / "charts").stat().st_mode & 0o77 == 0
+    assert not (tmp_path / "kept" / "work").exists()
+
+
+def test_types_that_are_missing_are_said(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "Patient.ndjson").write_bytes(lines(patient()))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert "Procedure" in report["input"]["types_missing"]
+    assert "Patient" not in report["input"]["types_missing"]
+
+
+def test_a_large_file_is_cut_without_losing_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = export(tmp_path / "in", 40)
+    with (tmp_path / "in" / "Encounter.000.ndjson").open("ab") as stream:
+        stream.write(b"broken\n")
+    monkeypatch.setattr(run, "find", lambda source: find(source, 2000))
+    report = replayed(tmp_path / "in", tmp_path / "out")
+    assert report["input"]["types"] == dict(truth.rows)
+    assert report["openings"] == truth.openings
+    assert places(tmp_path / "out") == [("Encounter.000.ndjson", truth.openings + 1, "", "is not JSON")]
+
+
+def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UnusableInput, match=r"no \.ndjson"):
+        replayed(tmp_path, tmp_path / "out")
+    with pytest.raises(UnusableInput, match="no file or folder"):
+        replayed(tmp_path / "nowhere", tmp_path / "out")
+
+
+def test_a_folder_with_another_run_is_refused(tmp_path: Path) -> None:
+    export(tmp_path / "in", 3)
+    replayed(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(WrongSetting, match="finished replay"):
+        replayed(tmp_path / "in", tmp_path / "out")
+
+
+def test_what_a_stopped_reading_left_is_not_counted_twice(tmp_path: Path) -> None:
+    truth = export(tmp_path / "in", 10)
+    options = Options(str(tmp_path / "in"), tmp_path / "out")
+
+    def stop(kind: str, *_: int) -> None:
+        if kind == "judge_bucket":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.judge_all(options, settings(), stop)
+    rows = tmp_path / "out" / "work" / "rows"
+    for path in rows.rglob("00000-000.parquet"):
+        path.with_name("00000-009.parquet").write_bytes(b"half a file")
+    (tmp_path / "out" / "work" / "scanned" / "00000.json").unlink()
+    report = replayed(tmp_path / "in", tmp_path / "out")
+    assert report["openings"] == truth.openings
+    assert report["input"]["types"] == dict(truth.rows)
+
+
+def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
+    """Killed after the first buckets; the second call judges only what is left and ends with the same verdicts."""
+    export(tmp_path / "in", 120)
+    whole = replayed(tmp_path / "in", tmp_path / "whole")
+    out = tmp_path / "out"
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from cds_service.replay import run, work\n"
+        "from cds_service.replay.options import Options\n"
+        "from tests.replay.runs import settings\n"
+        "run._BUCKET = 10_000\n"
+        "seen = []\n"
+        "def progress(kind, done, total, new):\n"
+        "    if kind == 'judge_bucket' and done == 3:\n"
+        "        print('three', flush=True)\n"
+        "        sys.stdin.read()\n"
+        "run.judge_all(Options(sys.argv[1], Path(sys.argv[2])), settings(), progress)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "in"), str(out)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"three\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    judged = {path.name: path.stat().st_mtime_ns for path in (out / "work" / "judged").glob("*.json")}
+    assert len(judged) == 3
+    done = run.judge_all(Options(str(tmp_path / "in"), out), settings(), lambda *_: None)
+    again = {path.name: path.stat().st_mtime_ns for path in (out / "work" / "judged").glob("*.json")}
+    assert again.items() > judged.items()
+    run.finish(done)
+    assert all_kept(out) == all_kept(tmp_path / "whole")
+    assert whole["openings"] == 360
+    assert KEY.encode() not in b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())

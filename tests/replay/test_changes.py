@@ -1,0 +1,152 @@
+"""Before and after: what another content would have shown otherwise, and what an earlier run did."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cds_service.ground.errors import ContentError, WrongSetting
+from cds_service.ground.settings import shipped
+from cds_service.replay.compare import verdict
+from cds_service.replay.options import Options
+from cds_service.replay.whole import replay
+from tests.population import export
+from tests.replay.runs import all_kept, kept, replayed, settings
+
+PATIENTS = 60
+SIGN = "fresh_sign = { days = "
+
+
+@pytest.fixture(scope="module")
+def charts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    export(folder, PATIENTS)
+    return folder
+
+
+def other_content(folder: Path, name: str, old: str, new: str) -> Path:
+    """The shipped content with one change."""
+    shutil.copytree(shipped("cards"), folder)
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+def test_the_same_content_changes_nothing(charts: Path, tmp_path: Path) -> None:
+    same = shutil.copytree(shipped("cards"), tmp_path / "cards")
+    changes = replayed(charts, tmp_path / "out", against=same)["changes"]
+    assert changes["openings_compared"] == 3 * PATIENTS
+    assert changes["openings_changed"] == 0
+    assert changes["kinds"] == []
+    assert changes["verdict"] == f"Nothing changes: all {3 * PATIENTS} openings show the same."
+
+
+def test_words_that_change_are_no_change_of_rule(charts: Path, tmp_path: Path) -> None:
+    rule = "red_flags/RF17-red-flag-in-someone-under-18.toml"
+    title = next(
+        line for line in (shipped("cards") / rule).read_text(encoding="utf-8").splitlines() if line.startswith("title")
+    )
+    before = other_content(tmp_path / "cards", rule, title, 'title = "Red flag in a young person"')
+    report = replayed(charts, tmp_path / "out", against=before)
+    (kind,) = report["changes"]["kinds"]
+    assert kind["kind"] == "other words only"
+    assert kind["cards"] == report["cards_per_1000"]["RF17"]["cards"] > 0
+    assert "as many cards of each urgency" in report["changes"]["verdict"]
+    assert report["changes"]["content_before"] != report["content"]
+
+
+def test_a_rule_that_was_not_there_is_new_cards(charts: Path, tmp_path: Path) -> None:
+    """An earlier run of a site that had taken only visits at their start; this one judges by another content."""
+    earlier = replayed(charts, tmp_path / "before")
+    cards = tmp_path / "before" / "verdicts" / "cards"
+    without_rule(cards, "RF17")
+    report = replayed(charts, tmp_path / "out", against=tmp_path / "before")
+    changes = report["changes"]
+    count = earlier["cards_per_1000"]["RF17"]["cards"]
+    (kind,) = changes["kinds"]
+    assert (kind["kind"], kind["cards"], kind["openings"]) == ("new card", count, count)
+    assert len(kind["examples"]) == min(20, count)
+    assert {(one["rule"], one["before"]) for one in kind["examples"]} == {("RF17", None)}
+    known = {row["patient"] for row in kept(tmp_path / "out", "cards") if row["rule"] == "RF17"}
+    assert {one["patient"] for one in kind["examples"]} <= known
+    assert "all from RF17" in changes["verdict"]
+    assert changes["net_cards_by_rule"] == [
+        {
+            "rule": "RF17",
+            "indicator": "critical",
+            "cards": count,
+            "per_10000": round(count * 10_000 / (3 * PATIENTS), 3),
+        }
+    ]
+
+
+def without_rule(folder: Path, rule: str) -> None:
+    with duckdb.connect() as connection:
+        for path in folder.glob("*.parquet"):
+            connection.execute(
+                f"COPY (SELECT * FROM read_parquet('{path}') WHERE rule <> '{rule}') TO '{path}.new' (FORMAT parquet)"
+            )
+            Path(f"{path}.new").replace(path)
+
+
+def test_a_run_under_another_key_cannot_be_compared(charts: Path, tmp_path: Path) -> None:
+    other = settings().model_copy(update={"hash_key": None})
+    replay(Options(str(charts), tmp_path / "before"), other)
+    with pytest.raises(WrongSetting, match="no opening in common"):
+        replayed(charts, tmp_path / "out", against=tmp_path / "before")
+
+
+def test_a_folder_that_is_no_content_is_named(charts: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ContentError) as error:
+        replayed(charts, tmp_path / "out", against=tmp_path / "empty")
+    assert str(tmp_path / "empty") in error.value.lead
+
+
+def test_both_contents_judge_in_one_run_what_they_judge_alone(charts: Path, tmp_path: Path) -> None:
+    before = other_content(tmp_path / "cards", "dvt/uk_ng158.toml", *_another_window())
+    replayed(charts, tmp_path / "both", against=before)
+    replay(Options(str(charts), tmp_path / "alone"), settings().model_copy(update={"cards": before}))
+    alone = all_kept(tmp_path / "alone")
+    assert list(kept(tmp_path / "both", "cards_before")) == alone["cards"]
+    assert list(kept(tmp_path / "both", "openings_before")) == [
+        {**row, "after_30_days": "", "after_90_days": ""} for row in alone["openings"]
+    ]
+
+
+def _another_window() -> tuple[str, str]:
+    text = (shipped("cards") / "dvt" / "uk_ng158.toml").read_text(encoding="utf-8")
+    line = next(one for one in text.splitlines() if one.startswith("title"))
+    return line, 'title = "Another pathway"'
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (
+            {("warning", "RF02"): 12},
+            "12 more warnings per 10,000 openings, all from RF02.",
+        ),
+        (
+            {("critical", "RF01"): -30, ("warning", "RF01"): 30},
+            "30 fewer critical cards per 10,000 openings, all from RF01; 30 more warnings per 10,000 openings, all "
+            "from RF01.",
+        ),
+        (
+            {("warning", "RF06"): 5, ("warning", "RF02"): -5},
+            "as many warnings, but from other rules (RF02, RF06).",
+        ),
+        (
+            {("info", "knee_oa"): 3, ("info", "calf_tear"): -1},
+            "2 more info cards per 10,000 openings, from knee_oa +3, calf_tear -1.",
+        ),
+    ],
+)
+def test_the_verdict_for_a_reviewer(net: dict[tuple[str, str], int], said: str) -> None:
+    assert verdict(Counter(net), 10_000, 12) == f"{said} 12 of 10,000 openings change."
