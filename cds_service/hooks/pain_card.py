@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.names import CALF_TENDERNESS, SAFETY_NET
@@ -70,7 +71,9 @@ def dvt_links(call: Call, leg: LegAssessment) -> list[Link]:
     """The link to the referral that goes with the question."""
     if not _asks(call, leg):
         return []
-    return [order_link(call.content, referral_draft(call, leg, "warning"), call.base_url, call.order_url)]
+    # Under a name of its own: a card that showed a suspicion is not backed by the question whether there is one.
+    draft = replace(referral_draft(call, leg, "warning"), rule=KEY)
+    return [order_link(call.content, draft, call.base_url, call.order_url)]
 
 
 def _asks(call: Call, leg: LegAssessment) -> bool:
