@@ -104,7 +104,7 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
     coded = _coded_suspicion(leg, in_orders=False)
     chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT) or leg.present(SCAN) else None
     untreated = _untreated(leg)
-    if untreated and closing and untreated.when and untreated.when.earliest <= closing.when.earliest:
+    if untreated and closing and untreated.when and not _is_newer(untreated, closing):
         untreated = None
     opening = Opening(
         complaints=tuple(pains),
@@ -170,6 +170,11 @@ def _coded_suspicion(leg: Leg, *, in_orders: bool) -> Fact | None:
             if recent or persists or (fact.ongoing and in_window(fact, stale, leg.today)):
                 return fact
     return None
+
+
+def _is_newer(one: Diagnosis | Fact, closing: Closing) -> bool:
+    """Whether it may have come, or been written down, after ``closing``."""
+    return any(when.may_be_after(closing.when) for when in (one.clinical, one.recorded) if when)
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:

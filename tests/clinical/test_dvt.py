@@ -601,3 +601,19 @@ def test_a_risk_outside_the_score_counts_for_pain_of_one_leg(content: Content) -
     assert level(content, *chart) == "warning"
     assert level(content, *chart, *RIGHT_LUMP) == "warning"
     assert level(content, *chart, on("pain_calf", side=RIGHT)) is None
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        {"ago": None, "recordedDate": "2026-03-16T13:00:00Z"},
+        {"ago": 4, "recordedDate": "2026-03-16T13:00:00Z"},
+        {"ago": None, "onsetDateTime": "2026-03-16T12:00:00Z"},
+    ],
+    ids=str,
+)
+def test_a_clot_that_is_written_down_after_the_refutation_is_open(content: Content, newer: dict[str, Any]) -> None:
+    refuted = clot(ago=None, verification="refuted", recordedDate="2026-03-16T08:00:00Z", note=[{"text": "scan seen"}])
+    assert level(content, *SIGNS, refuted) is None
+    assert level(content, *SIGNS, refuted, clot(**newer)) == "critical"
+    assert level(content, refuted, clot(**newer)) == "critical"
