@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(Text(f"{file}{evaluate.in_words(error)}"), style="red")
         return WRONG_USE
     except KneeCdsError as error:
-        console.print(Text(str(error)), style="red")
+        console.print(Text(str(error)), style="red", soft_wrap=True)
         return WRONG_USE
 
 

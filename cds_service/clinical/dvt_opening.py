@@ -141,13 +141,13 @@ def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
     if not choice.opens or any(leg.present(key) for key in choice.unless):
         return []
     pains = [fact for fact in new_pain if findings[fact.key].complaint == "posterior"]
-    return [] if any(_hurts_elsewhere(leg, fact) for fact in pains) else pains
+    return [] if pains and _hurts_elsewhere(leg, {fact.key for fact in pains}) else pains
 
 
-def _hurts_elsewhere(leg: Leg, pain: Fact) -> bool:
-    """Whether the same pain is new in the other leg too. What else is wrong with that leg does not matter."""
+def _hurts_elsewhere(leg: Leg, pains: set[str]) -> bool:
+    """Whether one of ``pains`` is new in the other leg too. What else is wrong with that leg does not matter."""
     days = leg.content.pathway.new_pain.days
-    both = (fact for fact in leg.facts if fact.key == pain.key and fact.status is Status.PRESENT)
+    both = (fact for fact in leg.facts if fact.key in pains and fact.status is Status.PRESENT)
     return any(
         fact.side is Side.BOTH or (leg.side is not Side.UNKNOWN and not leg.is_here(fact.side))
         for fact in both

@@ -199,9 +199,9 @@ def test_the_loader_refuses_a_figure_without(file: str, line: str) -> None:
 # --- the manual ---
 
 ROOTS: tuple[type[BaseModel], ...] = (
-    models.About, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway, models.OrderTemplate,
-    models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning, models.LocalCode,
-    models.SystemEntry, models.ProblemWords, models.WordContext, decisions.Decision,
+    models.About, models.Leaflet, models.Citation, models.Finding, models.Cause, models.RedFlag, models.Pathway,
+    models.OrderTemplate, models.Action, models.Measure, models.Answers, models.BodySite, models.Reasoning,
+    models.LocalCode, models.SystemEntry, models.ProblemWords, models.WordContext, decisions.Decision,
 )  # fmt: skip
 
 

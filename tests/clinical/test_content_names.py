@@ -30,6 +30,10 @@ GROUPS = {
 }
 NEEDED = [(group, key) for group, keys in GROUPS.items() for key in keys]
 OTHER_MEANINGS = {
+    ("replay/compare.py", "leg"): "a column of the verdicts",
+    ("replay/sections.py", "leg"): "a column of the verdicts",
+    ("replay/verdicts.py", "leg"): "a column of the verdicts",
+    ("replay/numbers.py", "dvt"): "a column of the tally",
     # Words of the models that happen to be the key of something else.
     ("clinical/assess.py", "knee"): "a kind of complaint",
     ("hooks/differential_card.py", "knee"): "a kind of complaint",
