@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Each worker takes its share in one piece, so that few servers are started twice, and helps another when it is done.
 IN_PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade pyproject.toml
 
 .PHONY: help setup demo test test-long check bench bench-replay soak lock audit sbom clean
 
