@@ -92,9 +92,13 @@ class _Repeating:
         self._content = content
         self._today = today
         self._present: dict[str, list[Fact]] = {}
+        denied: dict[str, date] = {}
         for fact in facts:
             if fact.status is Status.PRESENT:
                 self._present.setdefault(fact.key, []).append(fact)
+            elif fact.status is Status.ABSENT and fact.when:
+                denied[fact.key] = max(fact.when.day, denied.get(fact.key, date.min))
+        self._denied = denied
 
     def only_repeats(self, one: Unread) -> bool:
         """Whether all that a reason may be about is read, for that leg, as a finding of the present complaint."""
@@ -104,13 +108,16 @@ class _Repeating:
         )
 
     def is_no_news(self, one: Unread) -> bool:
-        """Whether it is, besides, read as of the same day or a later one: what is newer may be a new symptom."""
+        """Whether it is, besides, read as of that moment or a later one: what is newer may be a new symptom."""
         when = one.when
         return (
             when is not None
             and self.only_repeats(one)
             and all(
-                any(fact.when is not None and fact.when.earliest >= when.day for fact in self._present[key])
+                any(
+                    fact.when is not None and fact.when.earliest >= when.day and not when.may_be_after(fact.when)
+                    for fact in self._present[key]
+                )
                 for key in one.keys
             )
         )
@@ -120,8 +127,10 @@ class _Repeating:
         return in_words and bool(one.keys) and one.resource in WITH_REASONS
 
     def _is_current(self, fact: Fact) -> bool:
-        days = self._content.pathway.complaint.days
-        return fact.when is not None and (self._today - fact.when.day).days <= days
+        """As long as new pain counts: of an older one, today's reason is news. So it is after a denial."""
+        if fact.when is None or fact.when.earliest < self._denied.get(fact.key, date.min):
+            return False
+        return (self._today - fact.when.day).days <= self._content.pathway.new_pain.days
 
 
 def _may_be_of(words: Side, read: Side) -> bool:

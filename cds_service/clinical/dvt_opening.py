@@ -115,7 +115,7 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
         risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
         minor_road=_minor_road(leg, new_pain),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
-        coded=coded if coded and unanswered(coded) else None,
+        coded=coded if coded and (closing is None or coded.when is None or _is_newer(coded, closing)) else None,
         chest=chest if chest and unanswered(chest) else None,
         untreated=untreated,
     )
@@ -147,10 +147,10 @@ def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
 def _hurts_elsewhere(leg: Leg, pains: set[str]) -> bool:
     """Whether one of ``pains`` is new in the other leg too. What else is wrong with that leg does not matter."""
     days = leg.content.pathway.new_pain.days
-    both = (fact for fact in leg.facts if fact.key in pains and fact.status is Status.PRESENT)
+    felt = (fact for fact in leg.facts if fact.key in pains and fact.status is Status.PRESENT)
     return any(
         fact.side is Side.BOTH or (leg.side is not Side.UNKNOWN and not leg.is_here(fact.side))
-        for fact in both
+        for fact in felt
         if in_window(fact, days, leg.today)
     )
 

@@ -56,6 +56,9 @@ CAUSES: Final = (DVT, PULMONARY_EMBOLISM, RUPTURED_CYST, ACUTE_LIMB_ISCHAEMIA, P
 ISCHAEMIA: Final = (ACUTE_LIMB_ISCHAEMIA, POPLITEAL_ANEURYSM)
 """Causes whose rules for now show an ischaemic foot."""
 
+SUSPICION: Final = frozenset({DVT, SUSPECTED_DVT})
+"""What names a DVT, be it only suspected."""
+
 # Red-flag rules
 DVT_RULE: Final = "RF01"
 PAEDIATRIC_RULE: Final = "RF17"

@@ -44,7 +44,8 @@ def _issues(outcome: Any) -> list[Any]:
 
 
 def _is_note(issue: Any) -> bool:
-    return _plain(issue) in _NOTES
+    """A note without words: what it says in words may be that something was left out."""
+    return _plain(issue) in _NOTES and not (issue.get("diagnostics") or issue.get("details"))
 
 
 def _is_none(issue: Any) -> bool:

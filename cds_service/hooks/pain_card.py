@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.names import CALF_TENDERNESS, SAFETY_NET
-from cds_service.clinical.record import Fact, Side
+from cds_service.clinical.record import Fact, Side, Status
 from cds_service.hooks.dvt_card import referral_draft
 from cds_service.hooks.messages import Card, Link
 from cds_service.hooks.orders import order_link
@@ -15,6 +15,7 @@ from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, lac
 from cds_service.hooks.wording import capital, facts_words, listed, sentence, short_name, whole
 
 KEY = "new_pain"
+_NO_OTHER_LEG = (Side.BOTH, Side.UNKNOWN)
 _SOURCE = "Posterior knee pain service: new pain is reviewed"
 
 
@@ -63,7 +64,10 @@ def dvt_question(call: Call, leg: LegAssessment) -> str:
         return ""
     pathway, verdict = call.content.pathway, leg.dvt
     steps = pathway.asked_with_new_pain_scan if verdict.scan_only else pathway.asked_with_new_pain
-    tender = any(fact.key == CALF_TENDERNESS for fact in call.assessment.record.facts)
+    tender = any(
+        fact.key == CALF_TENDERNESS and fact.status is Status.PRESENT and fact.side in (leg.side, *_NO_OTHER_LEG)
+        for fact in call.assessment.record.facts
+    )
     return f"**DVT suspected?** {capital(steps)}" + (f" {pathway.asked_with_tender_calf}" if tender else "")
 
 

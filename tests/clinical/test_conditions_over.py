@@ -146,3 +146,23 @@ def test_a_clot_that_is_still_called_active_stays_open(
 def test_a_clot_that_nothing_calls_active_is_over(content: Content, clinical: str | None) -> None:
     clot = condition(concept((SNOMED, "404223003")), clinical=clinical, abatementDateTime=days_ago(1))
     assert judged(content, clot).legs == ()
+
+
+@pytest.mark.parametrize("clinical", ["recurrence", "relapse"])
+def test_what_has_come_back_is_as_new_as_its_record(content: Content, clinical: str) -> None:
+    code = concept((SNOMED, "404223003"))
+    back = condition(code, ago=None, clinical=clinical, onsetDateTime="2015-01-01", recordedDate=days_ago(1))
+    assert judged(content, back).legs[0].dvt.suspected
+
+
+def test_an_age_lasts_until_the_next_birthday(content: Content) -> None:
+    """The patient of these charts is 55: at 55 may be yesterday."""
+    now = condition(concept((SNOMED, "404223003")), ago=None, onsetAge=years(55))
+    assert judged(content, now).legs[0].dvt.suspected
+    assert not judged(content, {**now, "onsetAge": years(50)}).legs[0].dvt.suspected
+
+
+def test_a_date_long_before_the_birth_is_not_understood(content: Content) -> None:
+    record = read(content, condition(concept((SNOMED, "404223003")), ago=None, onsetDateTime="1926-03-15"))
+    assert [one.kind for one in record.unread] == [UnreadKind.DATE]
+    assert record.diagnoses[0].when is None

@@ -39,6 +39,9 @@ _ITEMS = (
 )  # fmt: skip
 
 
+FEU_CODE: Resource = concept((LOINC, "48065-7"))
+
+
 def d_dimer(code: Resource | str = FEU, **fields: Any) -> Resource:
     return observation(concept((LOINC, code)) if isinstance(code, str) else code, **fields)
 
@@ -335,3 +338,19 @@ def test_other_measures_are_heard_without_a_number_too(content: Content) -> None
         concept((LOINC, "8867-4")), valueQuantity={"value": 120, "code": "/min", "system": UCUM, "unit": "slag/min"}
     )
     assert {key for key, _, _ in facts(read(content, pulse))} == {"tachycardia_or_hypoxia"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"code": {**FEU_CODE, "text": "D-Dimer (DDU)"}},
+        {"code": {"coding": [{**FEU_CODE["coding"][0], "display": "Fibrin D-dimer DDU"}]}},
+        {"note": [{"text": "Result in DDU"}]},
+    ],
+    ids=str,
+)
+def test_words_beside_the_number_that_name_another_unit_contradict_it(content: Content, words: Resource) -> None:
+    assert closes(content, d_dimer(FEU_CODE, valueQuantity=ucum(100, "ng/mL")))
+    assert not closes(content, d_dimer(**{"code": FEU_CODE, **words}, valueQuantity=ucum(100, "ng/mL")))
+    same = {"note": [{"text": "Result in FEU"}]}
+    assert closes(content, d_dimer(FEU_CODE, valueQuantity=ucum(100, "ng/mL"), **same))

@@ -18,6 +18,7 @@ from cds_service.hooks.messages import Context
 from cds_service.hooks.service import Service, load_content
 from tests.charts import (
     CALF,
+    ICD10CM,
     LEFT,
     RIGHT,
     RXNORM,
@@ -617,3 +618,33 @@ def test_a_clot_that_is_written_down_after_the_refutation_is_open(content: Conte
     assert level(content, *SIGNS, refuted) is None
     assert level(content, *SIGNS, refuted, clot(**newer)) == "critical"
     assert level(content, refuted, clot(**newer)) == "critical"
+
+
+def test_a_suspicion_that_is_written_down_after_the_tests_is_open(content: Content) -> None:
+    stated = clot(ago=4, recordedDate=days_ago(0), verification="provisional")
+    signs = [on("pain_calf", 4), on("calf_swelling", 4)]
+    assert level(content, *signs, *negative_tests(2, 2)) is None
+    assert level(content, *signs, *negative_tests(2, 2), stated) is not None
+
+
+def test_a_scan_that_denies_and_names_a_dvt_closes_nothing(content: Content) -> None:
+    scan, d_dimer = negative_tests(2, 2)
+    part = {"code": {"text": "calf veins"}, "valueCodeableConcept": concept((SNOMED, "404223003"))}
+    signs = [on("pain_calf", 4), on("calf_swelling", 4)]
+    assert level(content, *signs, scan, d_dimer) is None
+    assert level(content, *signs, {**scan, "component": [part]}, d_dimer) == "critical"
+
+
+def test_a_refutation_whose_code_names_another_leg_than_its_place_closes_nothing(content: Content) -> None:
+    def refuted(code: str) -> dict[str, Any]:
+        return condition(
+            concept((ICD10CM, code)),
+            ago=None,
+            verification="refuted",
+            recordedDate=days_ago(0),
+            note=[{"text": "scan seen"}],
+            bodySite=[concept((SNOMED, LEFT))],
+        )
+
+    assert level(content, *SIGNS, refuted("I82.412")) is None
+    assert level(content, *SIGNS, refuted("I82.411")) == "critical"

@@ -43,7 +43,8 @@ ENDS = [
     lambda drug, ago: statement("not-taken", drug, dateAsserted=days_ago(ago)),
     lambda drug, ago: statement("not-taken", drug, effectiveDateTime=days_ago(ago)),
     lambda drug, ago: statement("stopped", drug, dateAsserted=days_ago(ago)),
-    lambda drug, ago: statement("on-hold", drug, effectivePeriod={"start": days_ago(ago)}),
+    lambda drug, ago: statement("on-hold", drug, effectivePeriod={"start": days_ago(60), "end": days_ago(ago)}),
+    lambda drug, ago: statement("stopped", drug, effectivePeriod={"start": days_ago(60), "end": days_ago(ago)}),
     lambda drug, ago: statement("completed", drug, effectivePeriod={"start": days_ago(60), "end": days_ago(ago)}),
     lambda drug, ago: request("stopped", drug, authoredOn=days_ago(ago)),
     lambda drug, ago: request("on-hold", drug, authoredOn=days_ago(ago)),
@@ -279,3 +280,47 @@ def test_a_dose_of_something_treats(content: Content) -> None:
     dose = [{"doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}]}]
     assert treated(content, request("active", authoredOn=days_ago(20), dosageInstruction=dose))
     assert treated(content, statement("active", dosage=dose))
+
+
+@pytest.mark.parametrize("status", ["stopped", "on-hold", "not-taken", "completed"])
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"start": days_ago(60)},
+        {"start": days_ago(60), "end": days_ago(0)},
+        {"start": days_ago(60), "end": days_ago(-3)},
+    ],
+    ids=str,
+)
+def test_when_a_period_began_does_not_tell_when_it_was_stopped(
+    content: Content, status: str, period: dict[str, str]
+) -> None:
+    """That a course runs has to be proved, that it has ended not."""
+    assert not treated(content, APIXABAN, statement(status, effectivePeriod=period))
+
+
+NOT_NOW: list[dict[str, Any]] = [
+    {"timing": {"repeat": {"boundsPeriod": {"start": "2026-05-01"}}}},
+    {"timing": {"event": ["2026-05-01"]}},
+    {"timing": {"event": [days_ago(20)]}},
+    {"timing": {"event": [days_ago(20)], "repeat": {"count": 1}}},
+    {"doseAndRate": [{"doseRange": {"low": {"value": 0}, "high": {"value": 0}}}]},
+]
+
+
+@pytest.mark.parametrize("dosage", NOT_NOW, ids=str)
+def test_what_is_for_other_days_or_of_no_dose_treats_nothing(content: Content, dosage: dict[str, Any]) -> None:
+    assert not treated(content, request("active", authoredOn=days_ago(20), dosageInstruction=[dosage]))
+
+
+NOW_TOO: list[dict[str, Any]] = [
+    {"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}},
+    {"timing": {"repeat": {"boundsPeriod": {"start": days_ago(20)}}}},
+    {"timing": {"event": [days_ago(20), days_ago(0)]}},
+    {"text": "twice daily"},
+]
+
+
+@pytest.mark.parametrize("dosage", NOW_TOO, ids=str)
+def test_what_is_for_today_treats(content: Content, dosage: dict[str, Any]) -> None:
+    assert treated(content, request("active", authoredOn=days_ago(20), dosageInstruction=[dosage]))

@@ -46,6 +46,24 @@ def test_what_says_more_or_of_another_leg_is_said(content: Content, words: str) 
     assert found.closing
 
 
+def test_what_is_no_new_pain_any_more_does_not_answer_for_today(content: Content) -> None:
+    """With a previous DVT, new pain is a suspicion: a row of three weeks ago must not silence it."""
+    assert doubts(content, on("pain_calf", 20), on("previous_dvt", 900), reason("calf pain", ago=0)).complaint
+    assert doubts(content, on("pain_calf", 5), on("pain_calf", 3, present=False), reason("calf pain", ago=0)).complaint
+
+
+def test_a_later_hour_of_the_day_is_newer(content: Content) -> None:
+    def at(hour: int) -> dict[str, Any]:
+        return {"effectiveDateTime": f"2026-03-16T{hour:02d}:00:00Z"}
+
+    signs = [{**on(key), **at(7)} for key in ("pain_calf", "calf_swelling")]
+    tests = [{**one, **at(8)} for one in negative_tests(0, 0)]
+    assert level(content, *signs, *tests) is None
+    for hour, closed in ((12, False), (7, True), (6, True)):
+        later = visit({"text": "swollen painful calf"}, period={"start": f"2026-03-16T{hour:02d}:00:00Z"})
+        assert (level(content, *signs, *tests, later) is None) is closed
+
+
 def test_what_is_long_ago_does_not_answer_for_today(content: Content) -> None:
     assert doubts(content, on("pain_calf", 60), reason("calf pain", ago=0)).complaint
 

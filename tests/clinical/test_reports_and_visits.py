@@ -189,13 +189,34 @@ def test_an_order_whose_reason_cannot_be_read_is_named(content: Content, fields:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"status": "draft"}, {"status": "revoked"}, {"intent": "plan"}, {"intent": "proposal"}]
-)
+    "fields",
+    [{"status": "draft"}, {"status": "revoked"}, {"intent": "proposal"}, {"intent": "option"},
+     {"status": "revoked", "intent": "plan"}, {"status": "draft", "intent": "plan"}],
+)  # fmt: skip
 def test_an_order_that_does_not_stand_states_nothing(content: Content, fields: dict[str, Any]) -> None:
     """Among them are the drafts that our own card has proposed."""
     row = order(reasonCode=[CLOT], **fields)
     assert state_of(content, row) is RowState.ENDED
     assert level(content, row) is None
+
+
+@pytest.mark.parametrize("fields", [{"intent": "plan"}, {"intent": "directive", "status": "on-hold"}])
+def test_a_plan_states_the_suspicion_that_is_its_reason(content: Content, fields: dict[str, Any]) -> None:
+    """Nobody has ordered it yet: it is no order that stands, and its reason stands all the same."""
+    row = order(reasonCode=[CLOT], **fields)
+    assert state_of(content, row) is RowState.READ
+    assert level(content, row) == "warning"
+    assert not read(content, row).orders
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"reasonCode": [CLOT]}, {"note": [{"text": "suspected DVT, left leg"}]}, {"outcome": {"text": "DVT found"}}],
+)
+def test_a_procedure_that_names_a_dvt_is_not_passed_over(content: Content, said: dict[str, Any]) -> None:
+    row = named("Procedure", status="completed", performedDateTime=days_ago(1), code=CHEST_CT, **said)
+    assert "dvt" in named_in_doubt(content, row)
+    assert state_of(content, named("Procedure", status="completed", code=CHEST_CT)) is RowState.NO_CONCERN
 
 
 # --- types that are looked through

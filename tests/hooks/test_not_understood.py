@@ -281,3 +281,27 @@ def test_the_card_says_of_which_day_each_row_is() -> None:
     assert "`Observation/odd`, 14 Mar: has no code in a system that this service knows" in card.detail
     (undated,) = cards({**ODD, "effectiveDateTime": None})
     assert "`Observation/odd`, date unknown:" in undated.detail
+
+
+# --- what is said in the short words that people use for what is none of ours
+
+
+@pytest.mark.parametrize("words", ["HTN", "T2DM", "UTI", "AF", "CKD 3", "BPH", "KHK", "HTA", "MS", "hypertension"])
+def test_a_problem_in_short_words_is_none_of_ours(words: str) -> None:
+    assert cards(named("Condition", code={"text": words}, recordedDate=days_ago(1))) == ()
+
+
+@pytest.mark.parametrize("words", ["DVT", "TVT", "x", "7", "?"])
+def test_a_problem_that_may_be_one_of_ours_or_says_nothing_is_told(words: str) -> None:
+    assert cards(named("Condition", code={"text": words}, recordedDate=days_ago(1)))
+
+
+# --- the tender calf of the question is one that is there
+
+
+@pytest.mark.parametrize(("present", "asked"), [(True, True), (False, False)])
+def test_a_denied_tenderness_is_not_asked_about(present: bool, asked: bool) -> None:
+    question = shipped_service().content.pathway.asked_with_tender_calf
+    tender = observation(concept((SNOMED, "247348008")), site="722115008", valueBoolean=present)
+    (card,) = cards(on("pain_calf"), tender)
+    assert (question in card.detail) is asked

@@ -166,6 +166,10 @@ TROUBLE: tuple[Any, ...] = (
     issue("warning", "processing", "4119"), issue("warning", "processing", "4101", "4119"),
     issue("warning", "processing", "4101", None), issue("warning", "processing", details={"coding": {"code": "4101"}}),
     issue("warning", "processing", details="4101"), issue("information", "success", modifierExtension=[{"url": "x"}]),
+    # A note in words may say that something was left out.
+    issue("information", "informational", diagnostics="Some results were omitted"),
+    issue("information", "informational", diagnostics="You are not authorized to see all conditions"),
+    issue("warning", "informational", details={"text": "results limited to 100"}),
     {}, None, "informational", [],
 )  # fmt: skip
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
-from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT
+from cds_service.clinical.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT, SUSPICION
 from cds_service.clinical.reading.certainty import Certainty, may_say_more, uses_by_certainty
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
-from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
+from cds_service.clinical.reading.diagnoses import contradicts_place, diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
 from cds_service.clinical.reading.statements import (
@@ -28,8 +28,8 @@ from cds_service.clinical.record import DiagnosisState, Side, Status, UnreadKind
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _POSSIBLE = frozenset({"unconfirmed", "provisional", "differential"})
 _VERIFIED = _POSSIBLE | {"confirmed", "refuted", ENTERED_IN_ERROR}
-_SUSPICION = frozenset({DVT, SUSPECTED_DVT})
-_CURRENT = frozenset({"active", "recurrence", "relapse"})
+_BACK = frozenset({"recurrence", "relapse"})
+_CURRENT = _BACK | {"active"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _is_over(model: Any, name: str, findings: Findings) -> bool:
         return True
     elif _has_abated(model, findings):
         about = _about(findings.content, model.code)
-        if not words or _SUSPICION.isdisjoint(about):
+        if not words or SUSPICION.isdisjoint(about):
             return True
         reason = "its clinical status and the date of its end contradict each other"
     elif not words and _says_it_abated(model):
@@ -151,6 +151,9 @@ def _asserted(model: Any) -> Any:
 
 
 def _onset(model: Any, name: str, findings: Findings) -> When | None:
+    """When it began; of what has come back that is not known."""
+    if _words(model.clinicalStatus, CLINICAL) & _BACK:
+        return None
     value = model.onsetDateTime
     if value is None and model.onsetPeriod is not None:
         value = model.onsetPeriod.start or model.onsetPeriod.end
@@ -219,6 +222,9 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
         findings.report(said.name, [trouble])
     for cause, side in found:
         findings.report(said.name, lost_side(said.place, side, cause))
+        if contradicts_place(uses, said.place, cause):
+            reason = "its code and its body site name different legs"
+            findings.report(said.name, [Trouble(UnreadKind.SIDE, reason, (cause,))])
         findings.diagnose(
             cause,
             side,

@@ -110,6 +110,7 @@ def lasting(when: When | None, days: float, today: date) -> When | None:
 
 
 def years_after(birth: When, years: float, today: date) -> When:
-    """The day on which somebody born on ``birth`` had lived ``years``, an approximate date not after ``today``."""
-    day = min(birth.day + timedelta(days=years * DAYS_OF_A_YEAR), today)
-    return When(day, f"{day.year}", day - timedelta(days=366))
+    """When somebody born on ``birth`` was ``years`` old: any day until the next birthday, and none after ``today``."""
+    first = birth.earliest + timedelta(days=years * DAYS_OF_A_YEAR)
+    last = birth.day + timedelta(days=(years + 1) * DAYS_OF_A_YEAR)
+    return When(min(last, today), f"{first.year}", min(first, today))

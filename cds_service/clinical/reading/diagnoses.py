@@ -24,6 +24,12 @@ def diagnosed(uses: Iterable[CodeUse], place: Place) -> list[tuple[str, Side]]:
     return list(found.items())
 
 
+def contradicts_place(uses: Iterable[CodeUse], place: Place, cause: str) -> bool:
+    """Whether a code of ``cause`` names another leg than its place does."""
+    sides = [Side(use.side) for use in uses if use.kind == "cause" and use.key == cause and use.side]
+    return any(place.side_with(side) is None for side in sides)
+
+
 def dvt_of_unstated_place(uses: Iterable[CodeUse], place: Place) -> bool:
     """Whether a DVT is coded without saying of which vein or limb: at least a suspicion of DVT of the leg.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cds_service.clinical.content import Content
-from cds_service.clinical.names import DVT, PREVIOUS_DVT, SUSPECTED_DVT
+from cds_service.clinical.names import DVT, PREVIOUS_DVT, SCAN, SUSPECTED_DVT
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, to_when, years_after
 from cds_service.clinical.reading.measurements import SidedReading
 from cds_service.clinical.reading.places import Places
@@ -37,6 +37,10 @@ STATUSES = frozenset(
     }
 )  # fmt: skip
 """Every status and intent of FHIR R4 for the resources that are set aside by it."""
+
+
+_BEFORE_BIRTH = timedelta(days=300)
+"""A chart may hold what was found before birth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Findings:
 
     def state_since(self, mark: Mark) -> tuple[RowState, str]:
         """What became of the resource read since ``mark``, and why."""
-        if self.mark().unread > mark.unread:
+        if self.mark().unread > mark.unread or self._contradicts_itself(mark):
             self._doubt_since(mark)
         gained = (self.facts[mark.facts :], self.diagnoses[mark.diagnoses :], self.orders[mark.orders :])
         if any(gained) or self.sided[mark.sided :] or self.stops[mark.stops :]:
@@ -96,6 +100,13 @@ class Findings:
             return RowState.ENDED, aside[0]
         return RowState.NO_CONCERN, "a general code, at no place that would make it one of ours"
 
+    def _contradicts_itself(self, mark: Mark) -> bool:
+        """Whether one resource denies a DVT and names one."""
+        facts = self.facts[mark.facts :]
+        denies = any(one.key == SCAN and one.status is Status.ABSENT for one in facts)
+        names = any(one.key in (SCAN, SUSPECTED_DVT) and one.status is Status.PRESENT for one in facts)
+        return denies and (names or any(one.cause == DVT for one in self.diagnoses[mark.diagnoses :]))
+
     def _doubt_since(self, mark: Mark) -> None:
         """Whatever comes from a resource that was not wholly understood may raise urgency, never lower it."""
         self.facts[mark.facts :] = [replace(one, doubtful=True) for one in self.facts[mark.facts :]]
@@ -103,12 +114,16 @@ class Findings:
         self.sided[mark.sided :] = [replace(one, doubtful=True) for one in self.sided[mark.sided :]]
 
     def when(self, value: Any, source: str) -> When | None:
-        """``value`` as a day; a date in the future is reported and treated as not given."""
+        """``value`` as a day; one in the future or long before the birth is reported and treated as not given."""
         try:
-            return to_when(value, self.now)
+            found = to_when(value, self.now)
         except FutureDate:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies in the future"))
             return None
+        if found and self.birth and found.day < self.birth.earliest - _BEFORE_BIRTH:
+            self.unread.append(Unread(source, UnreadKind.DATE, "its date lies long before the birth of the patient"))
+            return None
+        return found
 
     def at_age(self, years: Any, source: str) -> When | None:
         """The day at which the patient was so many years old; an age not reached yet is reported, and not given."""

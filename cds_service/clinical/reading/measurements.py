@@ -75,6 +75,8 @@ def convert(measure: Measure, part: Any, quantity: Any, measures: Iterable[Measu
     ranges = part.referenceRange or ()
     if any(names_other_kind(text, measure, kinds) for one in ranges for text in _words_of(one)):
         return "the unit of its reference range contradicts its code"
+    if any(names_other_kind(text, measure, kinds) for text in _words_beside(part)):
+        return "the words beside it name a unit that contradicts its code"
     value = float(quantity.value) * known.factor + known.offset
     low, high = measure.plausible
     if not low <= value <= high:
@@ -106,6 +108,13 @@ def _own_limit(part: Any, quantity: Any, kinds: frozenset[str]) -> float | None:
 
 def _lies_above(quantity: Any, limit: float) -> bool:
     return not str(quantity.comparator or "").startswith("<") and float(quantity.value) > limit + _TOLERANCE
+
+
+def _words_beside(part: Any) -> Iterable[str]:
+    """The words of its code and of its notes."""
+    yield str(part.code.text or "")
+    yield from (str(coding.display or "") for coding in part.code.coding or ())
+    yield from (str(note.text or "") for note in getattr(part, "note", None) or ())
 
 
 def _words_of(one: Any) -> Iterable[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.code_uses import CodeUse
-from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
+from cds_service.clinical.reading.dates import FutureDate, day_of, lasting, to_when
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings
 from cds_service.clinical.reading.statements import Trouble, meant, state
@@ -77,7 +77,9 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> 
     held = meant(content, uses, Place(), answered=False)
     taking = _READERS[kind](model, name, findings)
     if model.status in _STOPPED.get(kind, ()) or (kind == "MedicationRequest" and model.doNotPerform):
-        when = taking.ended or taking.recorded or taking.clinical
+        # When a period began does not tell when it was stopped.
+        began = getattr(model, "effectivePeriod", None) is not None and taking.ended is None
+        when = taking.ended or taking.recorded or (None if began else taking.clinical)
         findings.stops += [Stop(use.key, use.substance, when, name) for use in held]
     if taking.status is Status.UNKNOWN:
         _leave_out(model, kind, name, findings, held)
@@ -104,7 +106,8 @@ def _routes(model: Any) -> Iterator[Any]:
 def _doses(model: Any) -> Iterator[Any]:
     """Every dose as a quantity, None where there is none."""
     for one in getattr(model, "dosageInstruction", None) or ():
-        yield from (part.doseQuantity for part in one.doseAndRate or ())
+        for part in one.doseAndRate or ():
+            yield from (part.doseQuantity, part.doseRange.high if part.doseRange is not None else None)
     given = getattr(model, "dosage", None) or []
     for one in given if isinstance(given, list) else [given]:
         parts = getattr(one, "doseAndRate", None)
@@ -140,10 +143,26 @@ def _request(model: Any, name: str, findings: Findings) -> _Taking:
     is_over = (
         _is_over(period, name, findings)
         or _begins_later(period, findings)
+        or _is_for_other_days(model.dosageInstruction or (), findings)
         or _has_run_out(model.dosageInstruction or (), name, findings)
     )
     status = Status.PRESENT if wanted else Status.UNKNOWN
     return _Taking(status, model.status == "active" and not is_over, written)
+
+
+def _is_for_other_days(dosages: Sequence[Any], findings: Findings) -> bool:
+    """Whether every dosage is still to begin, or is for single moments that are past or to come."""
+    timings = [dosage.timing for dosage in dosages]
+    return bool(timings) and all(timing is not None and _is_not_now(timing, findings) for timing in timings)
+
+
+def _is_not_now(timing: Any, findings: Findings) -> bool:
+    repeat = timing.repeat
+    if repeat is not None and _begins_later(repeat.boundsPeriod, findings):
+        return True
+    moments = [day_of(moment) for moment in timing.event or ()]
+    only_moments = repeat is None or repeat.count is not None
+    return bool(moments) and only_moments and all(day != findings.today for day in moments)
 
 
 def _has_run_out(dosages: Sequence[Any], name: str, findings: Findings) -> bool:
@@ -165,7 +184,9 @@ def _statement(model: Any, name: str, findings: Findings) -> _Taking:
     )
     when = findings.when(value, name)
     running = model.status == "active" and not is_over and not begins_later
-    ended = when if is_over and model.status == "completed" else None
+    ended = None
+    if model.status != "active" and period is not None and period.end is not None:
+        ended = when if is_over else findings.when(period.end, name)
     return _Taking(status, running, when, findings.when(model.dateAsserted, name), ended)
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.clinical.names import DVT, SUSPECTED_DVT
+from cds_service.clinical.names import DVT, SUSPECTED_DVT, SUSPICION
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, uses_of
 from cds_service.clinical.reading.statements import Statement, Trouble, lost_side
 from cds_service.clinical.record import PlacedOrder, Side, Status, UnreadKind, When
 
 _PLACED = frozenset({"active", "on-hold", "completed"})
+_STANDING = frozenset({"active", "on-hold"})
+_PLANNED = frozenset({"plan", "directive"})
+"""Intents of what nobody has ordered yet, and whose reason stands all the same. A proposal may be a card's own."""
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
     """An order that stands. Drafts, proposals, plans and revoked orders have not been placed."""
     content = findings.content
+    if model.status in _STANDING and model.intent in _PLANNED and not model.doNotPerform:
+        _read_suspicion(model, name, findings.places.of(model), findings.when(model.authoredOn, name), findings)
     if model.status not in _PLACED or model.intent not in _ORDERED or model.doNotPerform:
         findings.leave_out("ServiceRequest", model.status, model.intent)
         return
@@ -61,7 +66,7 @@ def _read_suspicion(model: Any, name: str, place: Place, when: When | None, find
     content = findings.content
     uses = [use for concept in model.reasonCode or () for use in uses_of(content, concept)]
     for use in uses:
-        if use.key in (DVT, SUSPECTED_DVT) and use.kind in ("cause", "finding"):
+        if use.key in SUSPICION and use.kind in ("cause", "finding"):
             side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
             stated = [Statement(SUSPECTED_DVT, Status.PRESENT, side)]
             findings.report(name, lost_side(place, side, SUSPECTED_DVT))

@@ -7,7 +7,7 @@ from typing import Any
 
 from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
-from cds_service.clinical.names import ANTICOAGULANT, DVT, SUSPECTED_DVT
+from cds_service.clinical.names import ANTICOAGULANT, SUSPICION
 from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
@@ -36,7 +36,6 @@ _NOT_TAKEN = "a medicine that is not taken"
 _POSSIBLY_OURS = "its words name what may be an anticoagulant, and no code says what it is"
 _FOCUS_CODE = "http://hl7.org/fhir/StructureDefinition/observation-focusCode"
 """FHIR's extension for a focus that is not the patient and no resource of its own."""
-_SUSPICION = frozenset({DVT, SUSPECTED_DVT})
 _OF_AN_ORDER = frozenset({"code", "orderDetail", "note"})
 _CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", *TAKEN})
 
@@ -121,6 +120,8 @@ class Rows:
         return self._unless_hiding(name, raw)
 
     def _named_elsewhere(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
+        if raw["resourceType"] == "Procedure":  # why it was done and what it found are not read
+            return tuple(key for key in named_elsewhere(self._content, raw) if key in SUSPICION)
         return named_elsewhere(self._content, raw) if raw["resourceType"] in WITH_REASONS else ()
 
     def _suspicion_elsewhere(
@@ -130,12 +131,12 @@ class Rows:
 
         That an order of the DVT pathway stands is an answer to a suspicion: what is ordered, in words, states none.
         """
-        if keys & _SUSPICION:
+        if keys & SUSPICION and raw["resourceType"] != "Procedure":
             return ()
         orders = self._content.pathway.orders
         if any(use.kind == "order" and use.key in orders for use in uses):
             raw = {key: value for key, value in raw.items() if key not in _OF_AN_ORDER}
-        return tuple(key for key in self._named_elsewhere(raw) if key in _SUSPICION)
+        return tuple(key for key in self._named_elsewhere(raw) if key in SUSPICION)
 
     def _unless_hiding(self, name: str, raw: Mapping[str, Any]) -> Outcome:
         hidden = self._hidden_in(raw)

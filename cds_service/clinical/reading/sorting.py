@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import SUSPICION
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference
@@ -197,7 +198,7 @@ class _Sorting:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
-            reason = ELSEWHERE if kind in WITH_REASONS else ONLY_IN_WORDS
+            reason = ELSEWHERE if kind in (*WITH_REASONS, "Procedure") else ONLY_IN_WORDS
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
             self._others.append((kind, entry))
@@ -221,6 +222,8 @@ class _Sorting:
             return () if is_number else named_in_answer(self._content, entry.resource)
         if kind in WITH_REASONS:
             return named_elsewhere(self._content, entry.resource)
+        if kind == "Procedure":
+            return tuple(key for key in named_elsewhere(self._content, entry.resource) if key in SUSPICION)
         if kind != "Condition":
             return ()
         coding = head.code.coding if head.code is not None else None

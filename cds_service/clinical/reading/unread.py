@@ -33,7 +33,8 @@ _DATES = (
 _START = ("period", "start")
 """A visit that has not ended is as old as its start; an episode of care, or a course of a medicine, is not."""
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
-_REAL_WORD = re.compile(r"[^\W\d_]{4}")
+_REAL_WORD = re.compile(r"[^\W\d_]{2}")
+"""What a number or a mere letter is not; what short words of ours mean, the net knows."""
 _OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
 _ADMINISTRATIVE = frozenset(
     {"meta", "text", "identifier", "status", "statusHistory", "classHistory", "performer", "participant", "location",
