@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from cds_service.ground.tables import filled_lines
+
 NONE: Final = "none"
 """Stands for a finding where a name has to be told apart from the one it resembles, and shows nothing itself."""
 COLUMNS: Final = ("name", "finding", "where", "source")
@@ -95,13 +97,9 @@ class MedicineNames:
 def parse(text: str) -> tuple[list[MedicineName], list[tuple[int, str]]]:
     """The names in a table of ``COLUMNS``, and (line, mistake) of every line that is wrong."""
     names: list[MedicineName] = []
-    mistakes: list[tuple[int, str]] = []
     seen: set[str] = set()
-    lines = text.splitlines()
-    if not lines or tuple(lines[0].split("\t")) != COLUMNS:
-        return [], [(1, f"the first line names the columns: {', '.join(COLUMNS)}")]
-    for number, line in enumerate(lines[1:], start=2):
-        cells = line.split("\t")
+    lines, mistakes = filled_lines(text, COLUMNS)
+    for number, cells in lines:
         wrong = _mistake(cells, seen)
         if wrong:
             mistakes.append((number, wrong))
@@ -109,12 +107,10 @@ def parse(text: str) -> tuple[list[MedicineName], list[tuple[int, str]]]:
         name, finding, where, _ = cells
         seen.add(_plain(name))
         names.append(MedicineName(name, finding, "medicines" if where == "medicines" else "anywhere"))
-    return names, mistakes
+    return names, sorted(mistakes)
 
 
 def _mistake(cells: list[str], seen: set[str]) -> str:
-    if len(cells) != len(COLUMNS) or not all(cell.strip() for cell in cells):
-        return f"needs {len(COLUMNS)} filled cells"
     name, _, where, _ = cells
     if not _WORD.search(_plain(name)):
         return "the name has no letter"

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from cds_service.ground.tables import filled_lines
+
 COLUMNS: Final = ("word", "group", "language", "source")
 NOTHING: Final = "nothing"
 """The group of words that only have to be told apart from others."""
@@ -102,13 +104,9 @@ def plain(text: str) -> str:
 def parse(text: str) -> tuple[list[Word], list[tuple[int, str]]]:
     """The words in a table of ``COLUMNS``, and (line, mistake) of every line that is wrong."""
     words: list[Word] = []
-    mistakes: list[tuple[int, str]] = []
     seen: set[tuple[str, str]] = set()
-    lines = text.splitlines()
-    if not lines or tuple(lines[0].split("\t")) != COLUMNS:
-        return [], [(1, f"the first line names the columns: {', '.join(COLUMNS)}")]
-    for number, line in enumerate(lines[1:], start=2):
-        cells = line.split("\t")
+    lines, mistakes = filled_lines(text, COLUMNS)
+    for number, cells in lines:
         wrong = _mistake(cells, seen)
         if wrong:
             mistakes.append((number, wrong))
@@ -116,12 +114,10 @@ def parse(text: str) -> tuple[list[Word], list[tuple[int, str]]]:
         word, group = plain(cells[0]), cells[1]
         seen.add((word, group))
         words.append(Word(word.strip("*"), group, not word.startswith("*"), not word.endswith("*")))
-    return words, mistakes
+    return words, sorted(mistakes)
 
 
 def _mistake(cells: list[str], seen: set[tuple[str, str]]) -> str:
-    if len(cells) != len(COLUMNS) or not all(cell.strip() for cell in cells):
-        return f"needs {len(COLUMNS)} filled cells"
     word, group = plain(cells[0]), cells[1]
     if not _ENTRY.fullmatch(word):
         return "a word is letters, or words with one blank between them; a star only before or after a single word"
