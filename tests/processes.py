@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -46,7 +47,9 @@ def serving(folder: Path, stdin: Any = subprocess.DEVNULL, **settings: str) -> I
     environment = {**os.environ, "KNEE_CDS_AUTH": "open", "TMPDIR": str(folder), "KNEE_CDS_PORT": str(port), **chosen}
     with (folder / f"serve-{port}.log").open("wb") as log:
         command = [sys.executable, "-W", "error", "-m", "cds_service.cli.main", "serve"]
-        running = subprocess.Popen(command, env=environment, cwd=folder, stdin=stdin, stdout=log, stderr=log)
+        running = subprocess.Popen(
+            command, env=environment, cwd=folder, stdin=stdin, stdout=log, stderr=log, preexec_fn=_hears_hang_ups
+        )
         process = Process(f"http://127.0.0.1:{port}", running)
         try:
             _wait(process, folder / f"serve-{port}.log")
@@ -56,6 +59,11 @@ def serving(folder: Path, stdin: Any = subprocess.DEVNULL, **settings: str) -> I
                 running.terminate()
                 running.wait(timeout=20)
             LEAKS.look("log", (folder / f"serve-{port}.log").read_bytes())
+
+
+def _hears_hang_ups() -> None:
+    """Under ``nohup`` the tests, and whatever they start, would ignore that a terminal closes."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _wait(process: Process, log: Path) -> None:
