@@ -12,6 +12,8 @@ from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, Side, Status
 
 BandName = Literal["confirmed", "strong fit", "fits", "possible", "low"]
+ClosingKind = Literal["treated", "dismissed", "repeat_scan", "scan_and_d_dimer", "score_and_d_dimer"]
+"""What closes a suspicion of DVT (evidence C.2, C.4, C.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,17 @@ class Wells:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What the reader must know besides: a repeat scan that is due, one scan alone, a refutation without reason."""
+
+    kind: Literal["repeat_scan_due", "one_scan", "refuted"]
+    days: tuple[date, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join([self.kind, *(day.isoformat() for day in self.days)])
+
+
+@dataclass(frozen=True, slots=True)
 class DvtVerdict:
     """Suspicion of DVT in one leg, its level and everything it rests on (evidence C.5 to C.8).
 
@@ -61,12 +74,12 @@ class DvtVerdict:
         any_risk_opens: so would one that no Wells item asks for.
         wells: None where the score does not apply (pregnant, post partum, under 18).
         closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
-        not_closed_by: in our words, what would have closed it, had everything that could contradict been understood.
+        not_closed_by: what would have closed it, had everything that could contradict been understood.
         anticoagulant: a record of one that counts. anticoagulated: it is surely being taken now.
         swollen_alike: signs of both legs that heart failure, say, explains, so that no suspicion is open.
         scan_only: no D-dimer helps: on an anticoagulant, or the pain began long ago.
         soft_alone: no more than a soft sign opens it.
-        notes: what the reader must know besides (repeat scan due, a refuted diagnosis without a reason ...).
+        notes: what the reader must know besides.
     """
 
     side: Side
@@ -86,11 +99,11 @@ class DvtVerdict:
     recorded_dvt: Diagnosis | Fact | None
     only_stale: bool
     closed_by: str
-    not_closed_by: str
+    not_closed_by: ClosingKind | None
     swollen_alike: tuple[Fact, ...]
     scan_only: bool
     soft_alone: bool
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     why_level: str
 
 

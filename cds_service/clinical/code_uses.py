@@ -19,6 +19,7 @@ class CodeUse:
     ``substance``: the drug that the code of a medicine names; empty for a class of drugs.
     ``status``: what the code itself says of it: only possible, past, that it is not there, or that the value beside
     it is the date at which it is due to end, or its age in weeks. Empty: it is there.
+    ``part``: which part of a finding with several the code names; empty if not one of them.
     """
 
     kind: UseKind
@@ -31,6 +32,7 @@ class CodeUse:
     endings: tuple[tuple[str, LegSide], ...] = ()
     substance: str = ""
     status: UseStatus = ""
+    part: str = ""
 
     @property
     def is_of_concern(self) -> bool:

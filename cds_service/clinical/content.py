@@ -25,8 +25,10 @@ from cds_service.clinical.decisions import Decision
 from cds_service.clinical.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
 from cds_service.clinical.formulary import Formulary
 from cds_service.clinical.medicine_names import MedicineName
+from cds_service.clinical.names import DVT_RULE
 from cds_service.clinical.recognition import Recogniser, names_in
 from cds_service.clinical.systems import Notation, Systems
+from cds_service.clinical.texts import Message, Takes, Texts
 from cds_service.clinical.vocabulary import Vocabulary, Word
 from cds_service.clinical.weighing import Weighing
 from cds_service.clinical.word_net import Context, Rule, WordNet
@@ -65,6 +67,12 @@ def _is_web_address(url: str) -> str:
 
 
 CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
+ShortText = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_no_markup)]
+"""A name as it stands in the middle of a sentence on a card."""
+
+
+ActText = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_no_markup)]
+"""What to consider, as the end of a summary."""
 
 
 class Citation(Content_):
@@ -91,6 +99,7 @@ class CodeEntry(Content_):
     anywhere: bool = False
     substance: Key | None = None
     status: UseStatus = ""
+    part: Key | None = None
 
     def endings(self) -> tuple[tuple[str, LegSide], ...]:
         """Every ICD ending with the leg it names."""
@@ -206,6 +215,8 @@ class Finding(Content_):
     """Something a record can show."""
 
     name: CardText
+    short: ShortText
+    parts: dict[Key, ShortText] = Field(default_factory=dict)
     kind: FindingKind
     side: Literal["leg", "body"]
     group: Key
@@ -265,6 +276,7 @@ class Cause(Content_):
     """A diagnosis that may explain the pain."""
 
     title: CardText
+    short: ShortText
     family: Key
     must_not_miss: Literal["yes", "mimic", "linked", "no"]
     urgency: str = Field(min_length=3)
@@ -336,6 +348,7 @@ class Band(Content_):
     """Words for a range of Wells scores."""
 
     name: CardText
+    score: CardText
     at_least: int
     options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
 
@@ -368,15 +381,18 @@ class Pathway(Content_):
     title: CardText
     source: Key
     status: FigureStatus
-    clock: CardText
-    first_test: CardText
-    score_first: CardText
+    act: ActText
+    act_open: ActText
+    act_scan: ActText
+    act_d_dimer: ActText
+    act_score: ActText
+    act_pregnant: ActText
     asked_with_new_pain: CardText
     asked_with_new_pain_scan: CardText
     asked_with_tender_calf: CardText
     scan_options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
     long_standing: CardText
-    emergency_call: CardText
+    emergency_call: ActText
     critical_at: int
     excluded_by_d_dimer_at_most: int
     fresh_sign: Figure
@@ -394,9 +410,8 @@ class Pathway(Content_):
     pregnancy_options: tuple[CardText, ...] = Field(min_length=1)
     anticoagulated: CardText
     cancer: CardText
-    also_consider: CardText
+    also_possible: tuple[ShortText, ...] = Field(min_length=1)
     safety_net_risks: CardText
-    orders: tuple[Key, ...] = Field(min_length=2)
     pregnancy_orders: tuple[Key, ...] = Field(min_length=2)
     emergency_orders: tuple[Key, ...] = Field(min_length=2)
 
@@ -467,6 +482,7 @@ class Measure(Content_):
     own_limit_counts: bool = False
     plausible: tuple[float, float]
     unit: str
+    shown: Annotated[Message, Takes("value")] | None = None
     source: Key
     status: FigureStatus
 
@@ -659,6 +675,7 @@ class Content:
     problem_words: Mapping[str, ProblemWords]
     word_contexts: Mapping[str, WordContext]
     words: tuple[Word, ...]
+    texts: Texts
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()
@@ -811,7 +828,7 @@ class Content:
             use = CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere)
             plain = self._normal(entry.system, entry.code)
             use = replace(use, stem=len(plain), endings=entry.endings(), substance=entry.substance or "")
-            yield self._meaning(entry.system, plain, replace(use, status=entry.status))
+            yield self._meaning(entry.system, plain, replace(use, status=entry.status, part=entry.part or ""))
         for key, finding in self.findings.items():
             if not finding.general:
                 yield self._meaning("finding", key, CodeUse("finding", key))
@@ -839,6 +856,11 @@ class Content:
     def red_flag_terms(self) -> tuple[tuple[str, RedFlag, frozenset[str]], ...]:
         """Each red-flag rule in order with the terms of which at least one must hold."""
         return tuple((rule, flag, frozenset(flag.when.terms())) for rule, flag in sorted(self.red_flags.items()))
+
+    @property
+    def dvt_orders(self) -> tuple[str, ...]:
+        """The orders for a suspected DVT that is no emergency, the preferred first."""
+        return self.red_flags[DVT_RULE].card.consider
 
     @cached_property
     def implied(self) -> tuple[str, ...]:
@@ -881,6 +903,10 @@ class Content:
     def name(self, key: str) -> str:
         """Our own words for a finding or a cause."""
         return self.findings[key].name if key in self.findings else self.causes[key].title
+
+    def short(self, key: str) -> str:
+        """The name of a finding or a cause as it stands in the middle of a sentence."""
+        return self.findings[key].short if key in self.findings else self.causes[key].short
 
 
 Condition.model_rebuild()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cds_service.clinical.assessment import DvtVerdict, Wells, WellsRead
+from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Wells, WellsRead
 from cds_service.clinical.both_legs import swollen_alike
 from cds_service.clinical.content import WellsItem
 from cds_service.clinical.dvt_closing import (
@@ -28,6 +28,7 @@ from cds_service.clinical.names import (
 )
 from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.red_flags import holds
+from cds_service.clinical.texts import Message, Texts
 
 
 def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
@@ -47,7 +48,8 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     if opened:
         level, why = _level(leg, opening, wells, pregnant=pregnant, cancer=cancer, injecting=injecting)
     closed_by = pathway.swollen_alike.words if alike else ""
-    closed_by = closing.words if closing and unanswered.is_open and not opened and not alike else closed_by
+    if closing and unanswered.is_open and not opened and not alike:
+        closed_by = closed_words(leg.content.texts, closing.kind)
     emergency = opened and bool(leg.present(PE_SYMPTOMS) or leg.present(PHLEGMASIA) or _ischaemic(leg))
     return DvtVerdict(
         side=leg.side,
@@ -68,12 +70,18 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         only_stale=opening.only_stale,
         closed_by=closed_by,
         swollen_alike=tuple(dict.fromkeys((*opening.fresh, *opening.stale))) if alike else (),
-        not_closed_by=proof.words if would_close and proof else "",
+        not_closed_by=proof.kind if would_close and proof else None,
         scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
         soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
         notes=notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else (),
         why_level=why,
     )
+
+
+def closed_words(texts: Texts, kind: ClosingKind) -> str:
+    """What closes a suspicion, in words."""
+    message: Message = getattr(texts.dvt.closed, kind)
+    return message.fill()
 
 
 def wells_of(leg: Leg) -> Wells:

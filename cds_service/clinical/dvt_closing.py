@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cds_service.clinical.assessment import Wells
+from cds_service.clinical.assessment import ClosingKind, Note, Wells
 from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.leg import Leg, in_window
 from cds_service.clinical.names import ANTICOAGULANT, CANCER, D_DIMER, DVT, INJECTING, PE_SYMPTOMS, SCAN
@@ -19,10 +19,10 @@ from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Side, S
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What answers the signs recorded up to ``when``, in our words."""
+    """What answers the signs recorded up to ``when``."""
 
     when: When
-    words: str
+    kind: ClosingKind
 
 
 def closing_of(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | None:
@@ -49,7 +49,7 @@ def _treated(leg: Leg) -> Closing | None:
     latest = max((one.when for one in known if one.when), key=lambda when: when.earliest, default=None)
     if latest is None or not taking_anticoagulant(leg, latest.earliest):
         return None
-    return Closing(latest, "DVT is recorded and treated; nothing new since")
+    return Closing(latest, "treated")
 
 
 def _is_proof(one: Fact | Diagnosis) -> bool:
@@ -63,7 +63,7 @@ def _dismissed(leg: Leg) -> Closing | None:
     when = refuted.recorded or refuted.clinical if refuted else None
     if refuted is None or not refuted.reasoned or refuted.doubtful or when is None or refuted.ahead:
         return None
-    return Closing(when, "a clinician has ruled DVT out and recorded why")
+    return Closing(when, "dismissed")
 
 
 def _tests(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | None:
@@ -76,14 +76,14 @@ def _tests(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | None:
     if leg.present(D_DIMER, pathway.test_valid.days):
         d_dimers = []  # a raised one beside it
     if _repeated(leg, scans):
-        return Closing(scans[0], "the repeat scan was negative")
+        return Closing(scans[0], "repeat_scan")
     if pregnant or leg.present(ANTICOAGULANT):
         return None
     if scans and d_dimers and _days_between(scans[0], d_dimers[0]) <= pathway.test_valid.days:
-        return Closing(_both(scans[0], d_dimers[0]), "scan and D-dimer were negative")
+        return Closing(_both(scans[0], d_dimers[0]), "scan_and_d_dimer")
     unlikely = wells is not None and wells.complete and wells.most <= pathway.excluded_by_d_dimer_at_most
     if d_dimers and unlikely and not leg.present(CANCER) and not leg.present(INJECTING):
-        return Closing(d_dimers[0], "the Wells score is low and D-dimer was negative")
+        return Closing(d_dimers[0], "score_and_d_dimer")
     return None
 
 
@@ -139,20 +139,18 @@ def _negatives(leg: Leg, key: str) -> list[When]:
     return [found[day] for day in sorted(found, reverse=True)]
 
 
-def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[str, ...]:
+def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[Note, ...]:
+    """What the reader must know of tests and refutations that close nothing."""
     notes = []
     scans = [when.earliest for when in _negatives(leg, SCAN)]
-    d_dimer = leg.present(D_DIMER)
-    if scans and d_dimer:
-        first, last = scans[0] + timedelta(days=after), scans[0] + timedelta(days=before)
-        notes.append(
-            f"Scan negative and D-dimer raised: repeat proximal scan due {first.isoformat()} to {last.isoformat()}."
-        )
+    if scans and leg.present(D_DIMER):
+        days = (scans[0] + timedelta(days=after), scans[0] + timedelta(days=before))
+        notes.append(Note("repeat_scan_due", days))
     elif scans:
-        notes.append(f"A negative proximal scan of {scans[0].isoformat()} alone does not exclude DVT.")
+        notes.append(Note("one_scan", (scans[0],)))
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     if refuted and not refuted.reasoned:
-        notes.append("DVT is recorded as refuted, without a reason.")
+        notes.append(Note("refuted"))
     return tuple(notes)
 
 

@@ -37,17 +37,19 @@ from cds_service.clinical.names import VIRTUAL_TERMS
 from cds_service.clinical.places import set_at
 from cds_service.clinical.signed import OPEN, SIGNED, Files
 from cds_service.clinical.systems import Systems
+from cds_service.clinical.texts import Texts
 from cds_service.clinical.vocabulary import Word
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
+ENGLISH = "text/en.toml"
 NAMES_FILE = "vocabulary/medicine_names.tsv"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "leaflet.toml", "reasoning.toml", "vocabulary/measures.toml",
     "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, RULES_FILE,
-    CONTEXTS_FILE, WORDS_TABLE, OPEN,
+    CONTEXTS_FILE, WORDS_TABLE, OPEN, ENGLISH,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -174,6 +176,7 @@ class _Loader:
         reasoning = self.single(c.Reasoning, "reasoning.toml")
         about = self.single(c.About, "about.toml")
         leaflet = self.single(c.Leaflet, "leaflet.toml")
+        texts = self.single(Texts, ENGLISH)
         open_points = self.table(Decision, OPEN)
         local_codes = self.local(local_text)
         entries = self.table(c.SystemEntry, SYSTEMS_FILE)
@@ -221,14 +224,14 @@ class _Loader:
         self.problems += needed.problems(needed.Parts(self.files, findings, causes, red_flags, pathways, reasoning))
 
         chosen = pathways.get(self.pathway_key)
-        if self.problems or chosen is None or answers is None or reasoning is None or about is None or leaflet is None:
+        if not (chosen and answers and reasoning and about and leaflet and texts) or self.problems:
             raise ContentError(tuple(self.problems))
         shipped = c.Content(
             version=_digest(self.texts, local_text),
             findings=findings,
             causes=causes,
             red_flags=red_flags,
-            pathway=numbers.with_ranges(chosen),
+            pathway=numbers.with_ranges(chosen, texts),
             orders=orders,
             actions=actions,
             citations=citations,
@@ -242,6 +245,7 @@ class _Loader:
             problem_words=problem_words,
             word_contexts=word_contexts,
             words=words,
+            texts=texts,
             decisions=open_points,
             tables=tables,
             medicine_names=names,
@@ -354,7 +358,7 @@ class _Loader:
                     self.complain(file, f"items.{item.number}", f"`{one}` does not carry this Wells item itself")
         self.problems += numbers.of_items(file, pathway, findings)
         self.problems += numbers.of_pathway(file, pathway)
-        for order in (*pathway.orders, *pathway.pregnancy_orders, *pathway.emergency_orders):
+        for order in (*pathway.pregnancy_orders, *pathway.emergency_orders):
             self._known(file, "orders", order, c.OrderTemplate)
 
     def _check_reasoning(self, reasoning: c.Reasoning | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -131,6 +131,8 @@ def _of_rules(parts: Parts) -> Iterator[Problem]:
     if flag is not None and not fires_on(flag.when, frozenset({names.DVT_SUSPECTED})):
         words = f"must fire on `{names.DVT_SUSPECTED}` alone: without it no DVT card is shown"
         yield Problem(parts.places[c.RedFlag, names.DVT_RULE], "when", words, RESTORE)
+    if flag is not None:
+        yield from _of_orders(parts.places[c.RedFlag, names.DVT_RULE], "card.consider", flag.card.consider)
 
 
 def _of_emergencies(parts: Parts) -> Iterator[Problem]:
@@ -174,9 +176,12 @@ def _of_reasoning(parts: Parts) -> Iterator[Problem]:
 
 def _of_pathway(file: str, pathway: c.Pathway) -> Iterator[Problem]:
     """A DVT card's link leads to a referral or a scan, whatever blood test is offered first."""
-    for name in ("orders", "pregnancy_orders", "emergency_orders"):
-        keys = getattr(pathway, name)
-        if all(key == names.D_DIMER_ORDER for key in keys):
-            yield Problem(file, name, "names nothing but the D-dimer", "the card links to a referral or a scan")
-        if len(set(keys)) < len(keys):
-            yield Problem(file, name, "names an order twice", "keep one of the two")
+    for name in ("pregnancy_orders", "emergency_orders"):
+        yield from _of_orders(file, name, getattr(pathway, name))
+
+
+def _of_orders(file: str, place: str, keys: Sequence[str]) -> Iterator[Problem]:
+    if all(key == names.D_DIMER_ORDER for key in keys):
+        yield Problem(file, place, "names nothing but the D-dimer", "the card links to a referral or a scan")
+    if len(set(keys)) < len(keys):
+        yield Problem(file, place, "names an order twice", "keep one of the two")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from cds_service.clinical import content as c
+from cds_service.clinical.texts import Texts
 from cds_service.ground.errors import Problem
 
 RANGE = "{range}"
@@ -29,24 +30,23 @@ def numbers_in(text: str) -> set[float]:
 # --- the bands of a score ---
 
 
-def range_words(bands: tuple[c.Band, ...], place: int) -> str:
+def range_words(bands: tuple[c.Band, ...], place: int, texts: Texts) -> str:
     """``2 or more``, ``1 to 2``, ``1 or less``: the scores of one of ``bands``, which stand highest first."""
-    least = bands[place].at_least
+    least, said = bands[place].at_least, texts.score
     if place == 0:
-        return f"{least} or more"
+        return said.or_more.fill(points=least)
     most = bands[place - 1].at_least - 1
     if place == len(bands) - 1:
-        return f"{most} or less"
-    return f"{least}" if least == most else f"{least} to {most}"
+        return said.or_less.fill(points=most)
+    return f"{least}" if least == most else said.to.fill(least=least, most=most)
 
 
-def with_ranges(pathway: c.Pathway) -> c.Pathway:
-    """``pathway`` with the scores of each band filled into its words."""
+def with_ranges(pathway: c.Pathway, texts: Texts) -> c.Pathway:
+    """``pathway`` with the scores of each band filled into its words, in the language of ``texts``."""
     bands = []
     for place, band in enumerate(pathway.bands):
-        words = range_words(pathway.bands, place)
-        options = tuple(option.replace(RANGE, words) for option in band.options)
-        bands.append(band.model_copy(update={"name": band.name.replace(RANGE, words), "options": options}))
+        words = range_words(pathway.bands, place, texts)
+        bands.append(band.model_copy(update={"score": band.score.replace(RANGE, words)}))
     return pathway.model_copy(update={"bands": tuple(bands)})
 
 
@@ -82,9 +82,9 @@ def _of_bands(file: str, pathway: c.Pathway) -> Iterator[Problem]:
         words = f"must be the top of the lowest band, {limits[-2] - 1}"
         yield Problem(file, "excluded_by_d_dimer_at_most", words, "change the bands with it")
     for place, band in enumerate(pathway.bands):
-        for text in (band.name, *band.options):
+        for text in (band.name, band.score, *band.options):
             yield from _of_band_words(file, f"bands.{place}", text)
-        if not any(RANGE in text for text in (band.name, *band.options)):
+        if RANGE not in band.score:
             yield Problem(file, f"bands.{place}", "does not say its scores", f"put {RANGE} where they belong")
 
 

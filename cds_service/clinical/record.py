@@ -68,6 +68,17 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """The number behind a fact: ``measure`` of the content, and ``value`` in its base unit.
+
+    Of a measure that compares the legs: by how much this leg is larger.
+    """
+
+    measure: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One coded statement in this patient's record.
 
@@ -81,6 +92,7 @@ class Fact:
         doubtful: something in its entry was not understood. It may raise urgency, never lower it.
         substance: of a medicine, the drug as the content names it; empty for a class of drugs.
         follows_from: what is recorded and makes it so, where no entry states it as such.
+        measured: the number that shows it, where one does. part: which part of a finding with several its code names.
     """
 
     key: str
@@ -94,6 +106,8 @@ class Fact:
     doubtful: bool = False
     substance: str = ""
     follows_from: tuple[Fact, ...] = ()
+    measured: Measured | None = None
+    part: str = ""
 
     @property
     def stated(self) -> tuple[Fact, ...]:

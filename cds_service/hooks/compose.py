@@ -9,14 +9,16 @@ from cds_service.clinical.names import DVT, DVT_RULE, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Side, Unread
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
+from cds_service.hooks.frame import MOST_NAMES, SUMMARY_LIMIT, Call, card, dvt_gap, row_verdict
+from cds_service.hooks.layout import Item, part
 from cds_service.hooks.messages import Card
-from cds_service.hooks.not_understood import about, counted, why
+from cds_service.hooks.not_understood import about, counted, why, why_one
 from cds_service.hooks.pain_card import KEY, pain_card
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, dvt_gap, lacking_line, row_verdict
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
-from cds_service.hooks.wording import day_words, facts_words, listed, whole
+from cds_service.hooks.wording import whole
 
 MOST_CARDS = 3
+_MOST_ENTRIES = 5
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
 
 
@@ -76,7 +78,10 @@ def _urgent_groups(call: Call) -> list[_Group]:
 
 def _urgent_card(call: Call, group: _Group) -> Card:
     leg, flags, sides = group
-    if leg.dvt.suspected and any(flag.cause == DVT for flag in flags) and not call.assessment.under_18:
+    if call.assessment.under_18:
+        # The rule for DVT speaks of adults: any other rule for the same cause has the words.
+        return red_flag_card(call, leg, sorted(flags, key=lambda flag: flag.rule == DVT_RULE), sides)
+    if leg.dvt.suspected and any(flag.cause == DVT for flag in flags):
         return dvt_card(call, leg, tuple(side for side in sides if side is not leg.side))
     return red_flag_card(call, leg, flags, sides)
 
@@ -117,57 +122,65 @@ def _without_age(call: Call) -> tuple[Unread, ...]:
 
 def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
     """Silence after a fault would read as "no concern"; this says what could not be judged."""
+    texts, wording = call.content.texts, call.wording
     names = about(call.content, lost)
-    today = call.assessment.today
-    where = [f"- `{one.source}`, {day_words(one.when, today)}: {one.reason}" for one in lost[:5]]
-    more = f"\n- and {len(lost) - 5} more" if len(lost) > 5 else ""
+    lead = texts.lead.may_be_about.fill()
     return card(
         call,
         key="unread",
         leg=Side.UNKNOWN,
         topic="kneeunread1",
-        summary=f"Not judged: {counted(lost)}, {why(lost)}.",
-        lines=[
-            (0, f"**May be about** - {listed(names[:6])}." if names else "**What they are about** is not known."),
-            (0, lacking_line(call)),
-            (1, "\n".join(where) + more),
-            (0, "No other card does not mean that there is no concern: please look at these entries yourself."),
-            (0, closing_line(call, "unread")),
+        summary=texts.chart.unread_summary.fill(rows=counted(wording, lost), why=why(wording, lost)),
+        parts=[
+            part(
+                lead,
+                *(Item(name, 0 if place < MOST_NAMES else 3) for place, name in enumerate(names)),
+                between=", ",
+                end=".",
+                more=wording.more,
+            ),
+            part("", Item("" if names else texts.chart.about_unknown.fill())),
+            part(
+                "",
+                *(Item(_entry(call, one), 1) for one in lost[:_MOST_ENTRIES]),
+                between="; ",
+                end=".",
+                more=wording.more,
+            ),
+            part("", Item(texts.chart.look_yourself.fill())),
         ],
         indicator="info",
-        source=_SOURCE,
+        source=texts.chart.source.fill(),
         verdicts=[row_verdict(one) for one in lost],
     )
 
 
-_LOOK_YOURSELF = (
-    "Only part of the chart was judged: please look for leg swelling, other signs and clotting risks yourself."
-)
-_SOURCE = "Posterior knee pain service: reading of the chart"
+def _entry(call: Call, one: Unread) -> str:
+    day = call.wording.day(one.when)
+    return call.content.texts.chart.unread_entry.fill(entry=f"`{one.source}`", day=day, why=why_one(call.wording, one))
 
 
 def _gap_card(call: Call) -> Card:
     """A complaint without a judgement on DVT, because a part of the chart did not come."""
-    content, gap = call.content, dvt_gap(call)
+    texts, gap, wording = call.content.texts, dvt_gap(call), call.wording
     legs = call.assessment.legs
     complaints = [fact for leg in legs for fact in leg.complaints]
     side = legs[0].side if len(legs) == 1 else Side.BOTH
-    why = facts_words(content, complaints, call.assessment.today, side, 4)
-    lead = f"DVT cannot be excluded, {side.words}"
+    said = [gap.words(wording), gap.short(wording)]
+    where = wording.side(side)
+    summaries = [texts.chart.gap_summary.fill(side=where, gap=one) for one in said]
     return card(
         call,
         key="gap",
         leg=side,
         topic="kneegap1",
-        summary=whole([f"{lead}: {gap.words}.", f"{lead}: {gap.short}.", f"{lead}."], SUMMARY_LIMIT),
-        lines=[
-            (0, lacking_line(call)),
-            (0, f"**Recorded** - {why}."),
-            (0, _LOOK_YOURSELF),
-            (0, closing_line(call, "gap")),
+        summary=whole([*summaries, texts.chart.gap_summary_alone.fill(side=where)], SUMMARY_LIMIT),
+        parts=[
+            wording.reasons(texts.lead.recorded.fill(), complaints, side),
+            part("", Item(texts.chart.gap_advice.fill())),
         ],
         indicator="info",
-        source=_SOURCE,
+        source=texts.chart.source.fill(),
         facts=complaints,
         verdicts=gap.verdicts,
     )

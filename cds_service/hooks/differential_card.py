@@ -7,19 +7,23 @@ from collections.abc import Sequence
 
 from cds_service.clinical.assess import shown
 from cds_service.clinical.assessment import Contribution, LegAssessment, RankedCause
-from cds_service.clinical.content import Cause, Content
-from cds_service.clinical.names import SAFETY_NET
+from cds_service.clinical.content import Cause
 from cds_service.clinical.record import Side, Status
+from cds_service.clinical.texts import Message
+from cds_service.hooks.frame import SUMMARY_LIMIT, Call, card, dvt_gap, safety_net
+from cds_service.hooks.layout import Item, Part, part
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
 from cds_service.hooks.pain_card import dvt_links, dvt_question
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, Gap, card, closing_line, dvt_gap, lacking_line
-from cds_service.hooks.wording import capital, day_words, fact_words, listed, sentence, short_name, whole
+from cds_service.hooks.wording import capital, whole
 
-SOURCE = "Posterior knee pain differential: guideline and study weights, not validated as a whole"
 _MOST_SUGGESTIONS = 3
+_MOST_REASONS = 3
+_STAYING = 2
+"""Causes whose titles always stay; the third goes after all reasons."""
+_OF_THESE_DAYS = 7
+_STAR = "*"
 _KNEE = ("posterior", "swelling", "knee", "knee_sign")
-_UNDER_18 = "**Under 18** - these tests and figures are from adults: use your judgement."
 
 
 def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
@@ -59,8 +63,7 @@ def differential_card(
     ``side``: that leg, or both where the same fits the other one.
     """
     content = call.content
-    titles = [short_name(content, one.cause) for one in causes]
-    lead = _also(side, titles) if after_urgent else _lead(_complaint(call, leg), side, titles[:2], dvt_gap(call))
+    titles = [content.short(one.cause) for one in causes]
     # Behind a critical card no routine order competes with the urgent one.
     critical = any(flag.indicator == "critical" for flag in leg.red_flags)
     suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
@@ -69,10 +72,11 @@ def differential_card(
         key=causes[0].cause,
         leg=side,
         topic="kneecauses1",
-        summary=lead,
-        lines=_lines(call, leg, causes, placed, after_urgent=after_urgent),
+        summary=_also(call, side, titles) if after_urgent else _lead(call, leg, side, titles[:2]),
+        parts=_parts(call, leg, causes, placed, after_urgent=after_urgent),
         indicator="info",
-        source=SOURCE,
+        legend=content.texts.cause.legend.fill(),
+        source=content.texts.cause.source.fill(),
         suggestions=suggestions,
         links=dvt_links(call, leg),
         facts=[part.fact for one in causes for part in one.contributions],
@@ -89,96 +93,107 @@ def _complaint(call: Call, leg: LegAssessment) -> str:
     findings = call.content.findings
     elsewhere = [fact for fact in leg.complaints if findings[fact.key].complaint in ("back_of_thigh", "arterial")]
     if elsewhere and not any(findings[fact.key].complaint in _KNEE for fact in leg.complaints):
-        return capital(short_name(call.content, elsewhere[0].key).split(",")[0])
-    return "Pain behind the knee"
+        return capital(call.content.short(elsewhere[0].key))
+    return call.content.texts.cause.complaint.fill()
 
 
-def _lead(what: str, side: Side, titles: Sequence[str], gap: Gap) -> str:
+def _lead(call: Call, leg: LegAssessment, side: Side, titles: Sequence[str]) -> str:
     """The summary, one sentence with as many causes as it holds."""
-    fewer = [listed(titles[:count]) for count in range(len(titles), 0, -1)]
+    texts, where, gap = call.content.texts.cause, call.wording.side(side), dvt_gap(call)
+    fewer = [call.wording.listed(titles[:count]) for count in range(len(titles), 0, -1)]
     if gap:
-        start = f"DVT cannot be excluded, {side.words} ({gap.short})"
-        return whole([*(f"{start}; fitting: {some}." for some in fewer), f"{start}."], SUMMARY_LIMIT)
-    start = f"{what}, {side.words}: consider"
-    return whole([f"{start} {some}; new pain needs clinical review." for some in fewer], SUMMARY_LIMIT)
+        short = gap.short(call.wording)
+        with_causes = [texts.summary_gap.fill(side=where, gap=short, causes=some) for some in fewer]
+        return whole([*with_causes, texts.summary_gap_alone.fill(side=where, gap=short)], SUMMARY_LIMIT)
+    what = _complaint(call, leg)
+    return whole([texts.summary.fill(what=what, side=where, causes=some) for some in fewer], SUMMARY_LIMIT)
 
 
-def _also(side: Side, titles: Sequence[str]) -> str:
+def _also(call: Call, side: Side, titles: Sequence[str]) -> str:
     """The summary behind an urgent card, with as many causes as it holds."""
-    start = f"Also fitting, {side.words}: "
-    fewer = [f"{start}{listed(titles[:count])}." for count in range(len(titles), 0, -1)]
-    return whole([*fewer, f"{start}see below."], SUMMARY_LIMIT)
+    texts, where = call.content.texts.cause, call.wording.side(side)
+    fewer = [call.wording.listed(titles[:count]) for count in range(len(titles), 0, -1)]
+    return whole([texts.summary_also.fill(side=where, causes=some) for some in fewer], SUMMARY_LIMIT)
 
 
-def _lines(
+def _parts(
     call: Call, leg: LegAssessment, causes: Sequence[RankedCause], placed: list[str], *, after_urgent: bool
-) -> list[tuple[int, str]]:
-    content = call.content
-    lines: list[tuple[int, str]] = [(0, lacking_line(call))]
-    lines.append((0, _UNDER_18 if call.assessment.under_18 else ""))
-    lines.append((0, dvt_question(call, leg)))
-    most = 2 if after_urgent else 3
-    lines += [(0, cause_line(call, one, most)) for one in causes]
-    hidden = [short_name(content, key) for key in keep_in_mind(call, leg)]
-    lines.append((0, f"**Keep in mind** - {listed(hidden)}." if hidden else ""))
-    if leg.ask_next:
-        lines.append((1, f"**Ask or examine next** - {short_name(content, leg.ask_next)}."))
-    if not after_urgent:
-        lines += [(2, step_line(content, causes[0]))]
-        lines.append((1, content.pathway.safety_net_risks if _clot_risk(call, leg) else ""))
-    lines += [
-        (1, sentence(placed)),
-        (0, f"**Safety net** - {content.actions[SAFETY_NET].text}"),
-        (3, "Weights marked * are by consensus of this tool, not a study. Causes can coexist."),
-        (0, closing_line(call, f"causes/{causes[0].cause}")),
+) -> list[Part]:
+    content, texts, wording = call.content, call.content.texts, call.wording
+    hidden = [content.short(key) for key in keep_in_mind(call, leg)]
+    step = "" if after_urgent else content.causes[causes[0].cause].card.next_steps[0]
+    risks = content.pathway.safety_net_risks if _clot_risk(call, leg) and not after_urgent else ""
+    return [
+        part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
+        dvt_question(call, leg),
+        part(texts.lead.consider.fill(), Item(step, 3)),
+        *(cause_part(call, one, place) for place, one in enumerate(causes)),
+        part(
+            texts.lead.keep_in_mind.fill(),
+            *(Item(name, 3) for name in hidden),
+            between=", ",
+            end=".",
+            more=wording.more,
+        ),
+        part(texts.lead.ask_next.fill(), Item(content.short(leg.ask_next) if leg.ask_next else "", 4), end="."),
+        part("", Item(_sentence(placed), 1), Item(risks, 2)),
+        safety_net(call),
     ]
-    return lines
 
 
-def cause_line(call: Call, one: RankedCause, most: int) -> str:
-    """Band, the strongest facts for, the strongest against, and what is missing."""
-    today = call.assessment.today
-    cause = call.content.causes[one.cause]
-    reasons = [_weighed(call, cause, part) for part in one.for_it if part.counted][:most]
+def _sentence(placed: Sequence[str]) -> str:
+    return capital("; ".join(placed)) + "." if placed else ""
+
+
+def cause_part(call: Call, one: RankedCause, place: int) -> Part:
+    """Title and band, the strongest facts for it, the strongest against it, and what is not recorded.
+
+    ``place``: among the causes of the card.
+    """
+    texts, cause = call.content.texts, call.content.causes[one.cause]
+    title = texts.cause.line.fill(title=capital(cause.short), band=band_words(call, one))
+    items = [Item(f"**{title}.**", 0 if place < _STAYING else 1)]
     if one.diagnosis:
-        reasons.insert(0, f"diagnosis recorded {day_words(one.diagnosis.when, today)}")
-    parts = [f"**{cause.title} - {one.band}.** For: {'; '.join(reasons) or 'see evidence'}."]
+        said = texts.fact.diagnosis.fill(title=cause.short)
+        items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", 2))
+    counted = [part for part in one.for_it if part.counted][:_MOST_REASONS]
+    items += [Item(f"{capital(_weighed(call, cause, one))}.", 2 + 2 * number) for number, one in enumerate(counted)]
     if one.against_it:
-        parts.append(f"Against: {_weighed(call, cause, one.against_it[0])}.")
+        items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), 5))
     if one.missing:
-        parts.append(f"Missing: {short_name(call.content, one.missing[0])}.")
-    return " ".join(parts)
+        items.append(Item(texts.cause.missing.fill(finding=call.content.short(one.missing[0])), 7))
+    return part("", *items)
+
+
+def band_words(call: Call, one: RankedCause) -> str:
+    """How well it fits."""
+    message: Message = getattr(call.content.texts.cause, one.band.replace(" ", "_"))
+    return message.fill()
 
 
 def _weighed(call: Call, cause: Cause, part: Contribution) -> str:
-    content = call.content
-    words = fact_words(content, part.fact, call.assessment.today)
-    if part.fact.status is Status.ABSENT:
-        words = f"no {words}"
+    """``crepitus (moderate*)``; with its day where it is not of these days."""
+    texts, wording, fact = call.content.texts.cause, call.wording, part.fact
+    words = wording.fact(fact)
+    if fact.when and (call.assessment.today - fact.when.day).days > _OF_THESE_DAYS:
+        words = wording.of_day(words, wording.day(fact.when))
     if math.isinf(part.log_lr):
         return words
-    return f"{words} ({strength(content, part.log_lr)}{_star(cause, part)})"
+    return texts.weighed.fill(facts=words, strength=f"{strength(call, part.log_lr)}{_star(cause, part)}")
 
 
-def strength(content: Content, log_lr: float) -> str:
+def strength(call: Call, log_lr: float) -> str:
     """Likelihood ratio in words (evidence F.4)."""
-    size = math.exp(abs(log_lr))
-    if size >= content.reasoning.strong_words:
-        return "strong"
-    return "moderate" if size >= content.reasoning.moderate_words else "weak"
+    size, texts, reasoning = math.exp(abs(log_lr)), call.content.texts.cause, call.content.reasoning
+    if size >= reasoning.strong_words:
+        return texts.strong.fill()
+    return (texts.moderate if size >= reasoning.moderate_words else texts.weak).fill()
 
 
 def _star(cause: Cause, part: Contribution) -> str:
     weight = next(weight for weight in cause.supports if weight.finding == part.finding)
     status = weight.status_absent if part.fact.status is Status.ABSENT else weight.status_present
-    return "*" if status in ("expert", "policy") else ""
-
-
-def step_line(content: Content, one: RankedCause) -> str:
-    """What to consider for the leading cause, and what to avoid."""
-    words = content.causes[one.cause].card
-    avoid = f" {words.avoid[0]}" if words.avoid else ""
-    return f"**{content.causes[one.cause].title}** - {words.next_steps[0]}{avoid}"
+    return _STAR if status in ("expert", "policy") else ""
 
 
 def _clot_risk(call: Call, leg: LegAssessment) -> bool:
@@ -196,21 +211,23 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
     placed: list[str] = []
     seen = {key for flag in leg.red_flags for key in content.red_flags[flag.rule].card.consider}
     # Same-day DVT orders belong to an open suspicion, which has a card of its own.
-    seen |= {*content.pathway.orders, *content.pathway.emergency_orders, *content.pathway.pregnancy_orders}
+    seen |= {*content.dvt_orders, *content.pathway.emergency_orders, *content.pathway.pregnancy_orders}
     for one in causes[:2]:
         cause = content.causes[one.cause]
         facts = tuple(part.fact for part in one.for_it[:6])
-        note = f"Side: {leg.side.words}. Working list: {listed([short_name(content, c.cause) for c in causes])}."
+        named = call.wording.listed([content.short(c.cause) for c in causes])
+        working = content.texts.cause.working_list.fill(causes=named)
+        note = content.texts.order.side_and_note.fill(side=call.wording.side(leg.side), note=working)
         for key in cause.card.consider[:2]:
             if key in seen or len(suggestions) >= _MOST_SUGGESTIONS:
                 continue
             seen.add(key)
             standing = already_placed(content, key, leg, one.cause, today, None)
             if standing:
-                placed.append(placed_words(content, standing, today))
+                placed.append(placed_words(call.wording, standing))
             else:
                 urgent = cause.must_not_miss == "yes" or content.orders[key].same_day
-                words = short_name(content, one.cause)
+                words = content.short(one.cause)
                 reason = OrderReason(one.cause, words, facts, note, "urgent" if urgent else "routine")
                 suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed
@@ -218,27 +235,26 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
 
 def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
     """One card for one cause, for sites that want it so."""
-    content = call.content
-    title = content.causes[one.cause].title
+    content, texts = call.content, call.content.texts
+    cause = content.causes[one.cause]
     suggestions, placed = _orders(call, leg, [one])
-    lines = [
-        (0, lacking_line(call)),
-        (0, cause_line(call, one, 4)),
-        (1, content.causes[one.cause].card.why),
-        (1, step_line(content, one)),
-        (1, sentence(placed)),
-        (0, f"**Safety net** - {content.actions[SAFETY_NET].text}"),
-        (0, closing_line(call, f"causes/{one.cause}")),
-    ]
+    where, band = call.wording.side(leg.side), band_words(call, one)
     return card(
         call,
         key=one.cause,
         leg=leg.side,
         topic="kneecauses1",
-        summary=f"{title}, {leg.side.words}: {one.band}; new pain behind the knee needs clinical review.",
-        lines=lines,
+        summary=texts.cause.summary_one.fill(title=capital(cause.short), side=where, band=band),
+        parts=[
+            part(texts.lead.consider.fill(), Item(cause.card.next_steps[0], 2)),
+            cause_part(call, one, 0),
+            part("", Item(cause.card.why, 6), Item(_sentence(placed), 1)),
+            part(texts.lead.avoid.fill(), *(Item(step, 5) for step in cause.card.avoid)),
+            safety_net(call),
+        ],
         indicator="info",
-        source=SOURCE,
+        legend=texts.cause.legend.fill(),
+        source=texts.cause.source.fill(),
         suggestions=suggestions,
         facts=[part.fact for part in one.contributions],
         verdicts=[*_bands([one]), *dvt_gap(call).verdicts],

@@ -1,22 +1,35 @@
-"""The DVT card: why it shows, what is not recorded, what the guideline offers, and the referral order."""
+"""The DVT card: what to consider today, why, what to check now, what is not recorded, and the referral order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
-from cds_service.clinical.content import ASSERTED_ITEM, RedFlagCard
+from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note, Wells
+from cds_service.clinical.content import ASSERTED_ITEM, Band, RedFlagCard
+from cds_service.clinical.dvt import closed_words
 from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
+from cds_service.hooks.frame import (
+    SUMMARY_LIMIT,
+    Call,
+    card,
+    care_plan_part,
+    priority_for,
+    proposed,
+    speed_lead,
+)
+from cds_service.hooks.layout import Item, Part, part
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.not_understood import counted, why
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_sentence, suggest
-from cds_service.hooks.parts import Call, card, care_plan_line, closing_line, lacking_line, priority_for, proposed
-from cds_service.hooks.prefetch import NAMES
-from cds_service.hooks.wording import day_words, facts_words, listed, short_name
+from cds_service.hooks.wording import Wording, capital, in_sentence, whole
 
-_MOST_FACTS = 7
+_WIDE = 8
+"""A score that may still be anything is no score: from this width on it is told as not yet scorable."""
+_REASONS_THAT_STAY = 4
+_REASONS_IN_SUMMARY = 4
 
 
 def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Card:
@@ -31,15 +44,15 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         key=DVT_RULE,
         leg=Side.BOTH if other_legs else leg.side,
         topic="kneedvt1",
-        summary=_summary(call, leg, other_legs),
-        lines=_lines(call, leg, other_legs, placed),
+        summary=_summary(call, leg, other_legs, placed),
+        parts=_parts(call, leg, other_legs, placed),
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
-        standing=placed_sentence(call.content, placed, call.assessment.today, active_only=True),
+        standing=placed_sentence(call.wording, placed, active_only=True),
         links=[order_link(call.content, referral_draft(call, leg, level), call.base_url, call.order_url)],
         facts=(*_chest_facts(leg), *verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
-        verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *verdict.notes],
+        verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *map(str, verdict.notes)],
     )
 
 
@@ -47,64 +60,109 @@ def _is_urgent_now(call: Call, leg: LegAssessment) -> bool:
     return leg.dvt.emergency or _emergency_rule(call, leg) is not None
 
 
-def wells_words(wells: Wells) -> str:
+def wells_words(wording: Wording, wells: Wells) -> str:
     """``Wells 4 to 6``; a single number only when every item is recorded."""
+    texts = wording.texts.score
     if wells.complete:
-        return f"Wells {wells.least}"
-    return f"Wells {wells.least} to {wells.most}"
+        return texts.exact.fill(points=wells.least)
+    return texts.between.fill(least=wells.least, most=wells.most)
 
 
-def _summary(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> str:
-    pathway, verdict = call.content.pathway, leg.dvt
-    where = Side.BOTH.words if other_legs else verdict.side.words
-    if call.assessment.care_plan:
-        return f"Suspected DVT, {where}, palliative care only recorded: consider assessment today within the care plan."
-    if verdict.emergency:
-        return f"Suspected DVT{_dangers(call, leg)}, {where}: {pathway.emergency_call}."
+def _short_score(call: Call, wells: Wells) -> str:
+    """The score for a summary: ``Wells at least 4``; a range that holds nearly every score is said to be none."""
+    texts = call.content.texts.score
+    if wells.complete:
+        return texts.exact.fill(points=wells.least)
+    if wells.least >= call.content.pathway.critical_at:
+        return texts.at_least.fill(points=wells.least)
+    if wells.most - wells.least >= _WIDE:
+        return texts.open.fill()
+    return texts.between.fill(least=wells.least, most=wells.most)
+
+
+# --- the summary ---
+
+
+def _summary(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: Sequence[PlacedOrder]) -> str:
+    """What to do, and the strongest reasons as far as there is room for whole ones."""
     if asks := _emergency_rule(call, leg):
-        return asks.summary.format(side=where)
+        lead = asks.summary.format(side=_where(call, leg, other_legs))
+        if not call.assessment.care_plan and not leg.dvt.emergency:
+            return lead
+    lead = _lead(call, leg, _where(call, leg, other_legs), placed)
+    facts = [fact for one in _shown(call, leg) for fact in one.stated]
+    reasons = list(dict.fromkeys(call.wording.fact(fact) for fact in facts))[:_REASONS_IN_SUMMARY]
+    more = call.content.texts.dvt.summary_more
+    fuller = [
+        more.fill(summary=lead, facts=capital(", ".join(reasons[:count]))) for count in range(len(reasons), 0, -1)
+    ]
+    return whole([*fuller, lead], SUMMARY_LIMIT)
+
+
+def _where(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> str:
+    return call.wording.side(Side.BOTH if other_legs else leg.dvt.side)
+
+
+def _lead(call: Call, leg: LegAssessment, where: str, placed: Sequence[PlacedOrder]) -> str:
+    texts, pathway, verdict, wording = call.content.texts.dvt, call.content.pathway, leg.dvt, call.wording
+    if call.assessment.care_plan:
+        return texts.summary_palliative.fill(side=where)
+    if verdict.emergency:
+        dangers = _dangers(call, leg)
+        if dangers:
+            return texts.summary_danger.fill(dangers=dangers, side=where, act=pathway.emergency_call)
+        return texts.summary_no_score.fill(side=where, act=pathway.emergency_call)
+    if ordered := _awaited(call, placed):
+        title = in_sentence(call.content.orders[ordered.order].title)
+        return texts.summary_ordered.fill(side=where, order=title, day=wording.day(ordered.when))
     if verdict.recorded_dvt is not None:
-        return f"DVT recorded without an anticoagulant in the chart, {where}: consider the DVT service today."
+        return texts.summary_untreated.fill(side=where)
     if verdict.pregnant:
-        state = _state(call, verdict.pregnant)
-        return f"Suspected DVT {state}, {where}: consider same-day maternity triage and compression duplex."
+        return texts.summary_pregnant.fill(state=_state(call, verdict.pregnant), side=where, act=pathway.act_pregnant)
     if verdict.only_stale and verdict.level == "warning":
         sign = verdict.unresolved[0]
-        what = f"{short_name(call.content, sign.key)} from {day_words(sign.when, call.assessment.today)}"
-        return f"DVT not excluded, {where}: unresolved {what}; consider re-examining today."
-    wells = f"; {wells_words(verdict.wells)}{_open_items(verdict.wells)}" if verdict.wells else ""
+        return texts.summary_stale.fill(side=where, sign=wording.fact(sign), day=wording.day(sign.when))
+    return _scored(call, verdict, where)
+
+
+def _scored(call: Call, verdict: DvtVerdict, where: str) -> str:
+    texts, act = call.content.texts.dvt, _act(call, verdict)
+    if verdict.wells is None:
+        return texts.summary_no_score.fill(side=where, act=act)
+    message = texts.summary if verdict.level == "critical" else texts.summary_low
+    return message.fill(side=where, score=_short_score(call, verdict.wells), act=act)
+
+
+def _act(call: Call, verdict: DvtVerdict) -> str:
+    """What to consider by the pathway, with the score as far as it is known."""
+    pathway, wells = call.content.pathway, verdict.wells
+    likely = wells is not None and wells.least >= pathway.critical_at
     if verdict.level == "critical":
-        return f"Suspected DVT, {where}: consider same-day assessment, {pathway.clock}{wells}."
-    if verdict.soft_alone and not verdict.scan_only and verdict.wells and not verdict.wells.complete:
-        return f"DVT not excluded, {where}: {pathway.score_first}{wells}."
-    return f"DVT not excluded, {where}: consider {_first_test(call, verdict)} today{wells}."
+        return pathway.act if likely else pathway.act_open
+    if verdict.scan_only or verdict.cancer or (wells and wells.least > pathway.excluded_by_d_dimer_at_most):
+        return pathway.act_scan
+    if verdict.soft_alone and wells and not wells.complete:
+        return pathway.act_score
+    return pathway.act_d_dimer
 
 
-def _first_test(call: Call, verdict: DvtVerdict) -> str:
-    if verdict.scan_only or verdict.cancer:
-        return "a leg vein scan"
-    least = verdict.wells.least if verdict.wells else 0
-    if least > call.content.pathway.excluded_by_d_dimer_at_most:
-        return "leg vein ultrasound"
-    return call.content.pathway.first_test
-
-
-def _open_items(wells: Wells) -> str:
-    count = len(wells.not_recorded)
-    return f", {count} item{'s' if count > 1 else ''} not recorded" if count else ""
+def _awaited(call: Call, placed: Sequence[PlacedOrder]) -> PlacedOrder | None:
+    """An order that is being carried out, the preferred one of the pathway first."""
+    return next((one for one in placed if one.active and call.content.orders[one.order].same_day), None)
 
 
 def _state(call: Call, pregnant: Fact) -> str:
     """Pregnancy or childbed, by the fact that was found."""
-    states = {PREGNANCY: "in pregnancy", POST_PARTUM: "after delivery"}
-    return states.get(pregnant.key) or f"with {short_name(call.content, pregnant.key)}"
+    texts = call.content.texts.dvt
+    states = {PREGNANCY: texts.in_pregnancy, POST_PARTUM: texts.after_delivery}
+    return states[pregnant.key].fill()
 
 
 def _dangers(call: Call, leg: LegAssessment) -> str:
     """What makes it an emergency, by the rules that fire for this leg; empty if no rule has words for it."""
     cards = [call.content.red_flags[rule].card for rule in sorted(flag.rule for flag in leg.red_flags)]
     dangers = list(dict.fromkeys(one.danger for one in cards if one.danger))
-    return f" with {listed(dangers)}" if dangers else ""
+    return call.wording.listed(dangers)
 
 
 def _emergency_rule(call: Call, leg: LegAssessment) -> RedFlagCard | None:
@@ -114,30 +172,49 @@ def _emergency_rule(call: Call, leg: LegAssessment) -> RedFlagCard | None:
     return call.content.red_flags[own[0].rule].card if own else None
 
 
-def _lines(
-    call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: list[PlacedOrder]
-) -> list[tuple[int, str]]:
-    verdict, content, today = leg.dvt, call.content, call.assessment.today
-    shown = (*_chest_facts(leg), *verdict.opened_by, *verdict.complaints, *_risk_facts(verdict))
-    why = facts_words(content, shown, today, leg.side, _MOST_FACTS)
-    if isinstance(verdict.recorded_dvt, Diagnosis):
-        why = f"DVT diagnosis {day_words(verdict.recorded_dvt.when, today)}" + (f"; {why}" if why else "")
-    return [
-        (0, lacking_line(call)),
-        (0, care_plan_line(call)),
-        (0, f"**Why this shows** - {leg.side.words}: {why}."),
-        (0, _score_line(verdict)),
-        (0, _not_closed(call, verdict)),
-        (0, " ".join(verdict.notes)),
-        (1, _second_leg(other_legs)),
-        (0, _not_recorded(verdict)),
-        (0, _what_to_do(call, leg)),
-        (0, _caution(call, verdict)),
-        (0, placed_sentence(call.content, placed, call.assessment.today)),
-        (0, f"**Also consider** - {content.pathway.also_consider}. Breathless or chest pain: assess for PE now."),
-        (2, _by_hand(call, verdict)),
-        (0, closing_line(call, DVT_RULE)),
-    ]
+# --- the detail ---
+
+
+def _parts(
+    call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], placed: Sequence[PlacedOrder]
+) -> tuple[Part, ...]:
+    texts, verdict, wording = call.content.texts, leg.dvt, call.wording
+    also = call.content.pathway.also_possible
+    return (
+        care_plan_part(call),
+        _what_to_do(call, leg),
+        _because(call, leg),
+        part("", *map(Item, _notes(call, verdict)), Item(_second_leg(call, other_legs), 1)),
+        part(texts.lead.not_closed.fill(), Item(_not_closed(call, verdict))),
+        part("", Item(placed_sentence(wording, placed))),
+        _check_now(call, leg),
+        _not_recorded(call, verdict),
+        part(texts.lead.avoid.fill(), *(Item(one, 4) for one in _avoid(call)), between=" "),
+        part(texts.lead.also_possible.fill(), *(Item(one, 5) for one in also), between=", ", end="."),
+        part("", *_by_hand(call, verdict)),
+    )
+
+
+def _shown(call: Call, leg: LegAssessment) -> tuple[Fact, ...]:
+    """The reasons, the strongest first: what was measured, then signs, then risks."""
+    verdict = leg.dvt
+    signs = sorted(verdict.opened_by, key=lambda fact: not (fact.measured or fact.key in call.content.wells_findings))
+    return (*_chest_facts(leg), *signs, *_risk_facts(verdict), *verdict.complaints)
+
+
+def _because(call: Call, leg: LegAssessment) -> Part:
+    lead, verdict = call.content.texts.lead.because.fill(), leg.dvt
+    reasons = call.wording.reasons(lead, _shown(call, leg), leg.side, stay=_REASONS_THAT_STAY)
+    if not isinstance(verdict.recorded_dvt, Diagnosis):
+        return reasons
+    named = diagnosis_item(call, verdict.recorded_dvt)
+    return part(lead, named, *reasons.items, between="; ", end=".", more=reasons.more, grouped=reasons.grouped)
+
+
+def diagnosis_item(call: Call, diagnosis: Diagnosis) -> Item:
+    """A recorded diagnosis as a reason."""
+    title = call.content.short(diagnosis.cause)
+    return Item(call.content.texts.fact.diagnosis.fill(title=title), 0, call.wording.day(diagnosis.when))
 
 
 def _chest_facts(leg: LegAssessment) -> list[Fact]:
@@ -152,84 +229,117 @@ def _risk_facts(verdict: DvtVerdict) -> list[Fact]:
     return [*scored, *(fact for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact)]
 
 
-def _score_line(verdict: DvtVerdict) -> str:
+def _notes(call: Call, verdict: DvtVerdict) -> Iterator[str]:
+    """Where no score applies, what is known of tests, and what makes a blood test no help."""
     if verdict.wells is None:
-        when = " in pregnancy and for 6 weeks after delivery" if verdict.pregnant else ""
-        return f"**Wells score does not apply**{when}."
-    names = [f"{item.name} {item.points:+d}" for item in verdict.wells.scored]
-    matched = listed(names) if names else "no item recorded as present"
-    return f"**{wells_words(verdict.wells)}** - chart matches: {matched}."
+        texts = call.content.texts.score
+        yield (texts.not_for_pregnancy if verdict.pregnant else texts.does_not_apply).fill()
+    yield from (_note(call, note) for note in verdict.notes)
+    if caution := _caution(call, verdict):
+        yield caution
+
+
+def _note(call: Call, note: Note) -> str:
+    texts, days = call.content.texts.dvt, [call.wording.date(day) for day in note.days]
+    if note.kind == "repeat_scan_due":
+        return texts.repeat_scan_due.fill(first=days[0], last=days[1])
+    return texts.one_scan.fill(day=days[0]) if note.kind == "one_scan" else texts.refuted.fill()
 
 
 def _not_closed(call: Call, verdict: DvtVerdict) -> str:
     """What would have closed the suspicion, and what keeps it open: something that could contradict is not known."""
-    if not verdict.not_closed_by:
+    if verdict.not_closed_by is None:
         return ""
-    doubts = call.assessment.doubts
-    missing = [f"{counted(doubts.closing)} {why(doubts.closing)}"] if doubts.closing else []
-    missing += [f"{listed([NAMES[key] for key in sorted(doubts.not_whole)])} not available"] if doubts.not_whole else []
-    return f"**Not closed**, although {verdict.not_closed_by}: {'; '.join(missing)}."
+    texts, doubts, wording = call.content.texts, call.assessment.doubts, call.wording
+    missing = []
+    if doubts.closing:
+        said = {"rows": counted(wording, doubts.closing), "why": why(wording, doubts.closing)}
+        missing.append(texts.chart.rows_why.fill(**said))
+    if doubts.not_whole:
+        names = [getattr(texts.chart.parts, key).fill() for key in sorted(doubts.not_whole)]
+        missing.append(texts.chart.short_missing.fill(parts=wording.listed(names)))
+    proof = closed_words(texts, verdict.not_closed_by)
+    return texts.dvt.not_closed.fill(proof=proof, missing="; ".join(missing))
 
 
 def anticoagulant_words(call: Call, verdict: DvtVerdict) -> str:
     """Whether an anticoagulant is taken, as far as the chart proves it. Not known is never "none"."""
+    texts = call.content.texts.anticoagulant
     if verdict.anticoagulated:
-        return "Taking an anticoagulant."
+        return texts.taking.fill()
     if verdict.anticoagulant:
-        return "Anticoagulant: recorded; whether it is still taken is not known."
+        return texts.not_sure.fill()
     unknown = call.assessment.doubts.medicines
     if unknown:
-        return f"Anticoagulant: not known ({counted(unknown)} could not be identified)."
+        return texts.not_identified.fill(rows=counted(call.wording, unknown))
     if "medications" in call.assessment.record.not_whole:
-        return "Anticoagulant: not known (medicines were not available)."
-    return "No anticoagulant in the chart sent."
+        return texts.not_available.fill()
+    return texts.none.fill()
 
 
-def _second_leg(other_legs: tuple[Side, ...]) -> str:
+def _second_leg(call: Call, other_legs: tuple[Side, ...]) -> str:
     if not other_legs:
         return ""
-    return f"The {listed([side.words for side in other_legs])} has signs of its own; the worse leg is scored."
+    return call.content.texts.dvt.second_leg.fill(side=call.wording.listed([call.wording.side(s) for s in other_legs]))
 
 
-def _not_recorded(verdict: DvtVerdict) -> str:
-    if verdict.wells is None or verdict.wells.complete:
-        return ""
-    history = [item.name for item in verdict.wells.not_recorded if not item.examine]
-    examine = [item.name for item in verdict.wells.not_recorded if item.examine]
-    parts = []
-    if history:
-        parts.append(f"**Not recorded** - {', '.join(history)}.")
-    open_one = next((one for one in verdict.wells.items if one.number == ASSERTED_ITEM and not one.fact), None)
-    question = f"; is {open_one.name} ({open_one.points:+d})?" if open_one else ""
-    if examine:
-        parts.append(f"**Needs your examination** - {', '.join(examine)}{question}")
-    return " ".join(parts)
+def _check_now(call: Call, leg: LegAssessment) -> Part:
+    """Questions for the next minute: the chest first, then what an examination adds to the score."""
+    texts, wells = call.content.texts.dvt, leg.dvt.wells
+    chest = "" if _chest_facts(leg) else texts.chest.fill()
+    items = [Item(capital(chest), 0)]
+    if wells is not None and not wells.complete:
+        items += [Item(texts.question.fill(item=capital(one.name)), 2) for one in wells.not_recorded if one.examine]
+    asserted = [one for one in wells.items if one.number == ASSERTED_ITEM and not one.fact] if wells else []
+    for one in asserted:
+        points = call.wording.points(one.points)
+        items.append(Item(texts.question_points.fill(item=capital(one.name), points=points), 1))
+    return part(call.content.texts.lead.check_now.fill(), *items)
 
 
-def _what_to_do(call: Call, leg: LegAssessment) -> str:
+def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
+    """How many items of the score the chart does not tell, and the history among them by name."""
+    wells, texts = verdict.wells, call.content.texts
+    if wells is None or wells.complete:
+        return part(texts.lead.not_recorded.fill())
+    count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
+    names = [Item(one.name, 3) for one in wells.not_recorded if not one.examine]
+    return part(texts.lead.not_recorded.fill(), Item(count, 1), *names, between=", ", end=".")
+
+
+def _what_to_do(call: Call, leg: LegAssessment) -> Part:
     """Steps for now where it is an emergency, and no steps for outpatients beside them."""
     now = _emergency_rule(call, leg)
     options = now.do if now else _options(call, leg.dvt)
-    return f"**{'Now' if now else 'Guideline options'}**" + "".join(f"\n- {option}" for option in options)
+    return part(speed_lead(call, "now" if now else "same_day"), *map(Item, options))
 
 
-def _options(call: Call, verdict: DvtVerdict) -> list[str]:
+def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
     """Options of the pathway's own bands that the score can still fall in, the highest first."""
     pathway = call.content.pathway
     if verdict.wells is None:
-        return list(pathway.pregnancy_options)
+        return pathway.pregnancy_options
     if verdict.scan_only:
-        return list(pathway.scan_options)
-    if verdict.recorded_dvt is not None:
-        return list(pathway.bands[0].options)
+        return pathway.scan_options
+    if verdict.recorded_dvt is not None or verdict.cancer:
+        return _capitals(pathway.bands[0].options)
     least, most = verdict.wells.least, verdict.wells.most
-    found: list[str] = []
+    open_bands: list[Band] = []
     upper = 100
     for band in pathway.bands:
         if most >= band.at_least and least <= upper:
-            found += band.options
+            open_bands.append(band)
         upper = band.at_least - 1
-    return found
+    if len(open_bands) == 1:
+        return _capitals(open_bands[0].options)
+    # Where the score can still fall in several bands, each says for which scores it holds.
+    texts = call.content.texts.dvt
+    firsts = ((texts.band.fill(score=band.score, option=band.options[0]), *band.options[1:]) for band in open_bands)
+    return _capitals([option for options in firsts for option in options])
+
+
+def _capitals(options: Sequence[str]) -> list[str]:
+    return [capital(option) for option in options]
 
 
 def _caution(call: Call, verdict: DvtVerdict) -> str:
@@ -241,11 +351,22 @@ def _caution(call: Call, verdict: DvtVerdict) -> str:
     return pathway.cancer if verdict.cancer else ""
 
 
-def _by_hand(call: Call, verdict: DvtVerdict) -> str:
+def _avoid(call: Call) -> Sequence[str]:
+    return call.content.red_flags[DVT_RULE].card.avoid
+
+
+def _by_hand(call: Call, verdict: DvtVerdict) -> list[Item]:
+    """An order alone may wait, and must name the leg."""
     if call.assessment.care_plan:
-        return ""
-    side = verdict.side.words if verdict.side in (Side.LEFT, Side.RIGHT) else "the side"
-    return f"If ordering by hand, state: same day, {side}, suspected DVT; and telephone."
+        return []
+    texts = call.content.texts.dvt
+    has_leg = verdict.side in (Side.LEFT, Side.RIGHT)
+    state = texts.state_leg.fill(side=call.wording.side(verdict.side)) if has_leg else texts.state_no_leg.fill()
+    phone = call.content.red_flags[DVT_RULE].card.do
+    return [*(Item(step, 1) for step in phone), Item(state, 1)]
+
+
+# --- orders ---
 
 
 def _order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
@@ -254,11 +375,12 @@ def _order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
         return pathway.emergency_orders
     if verdict.pregnant:
         return pathway.pregnancy_orders
+    orders = call.content.dvt_orders
     if verdict.scan_only or verdict.recorded_dvt is not None:
-        return tuple(key for key in pathway.orders if key != D_DIMER_ORDER)
-    if verdict.level == "warning" and D_DIMER_ORDER in pathway.orders:
-        return (D_DIMER_ORDER, *(key for key in pathway.orders if key != D_DIMER_ORDER))
-    return pathway.orders
+        return tuple(key for key in orders if key != D_DIMER_ORDER)
+    if verdict.level == "warning" and D_DIMER_ORDER in orders:
+        return (D_DIMER_ORDER, *(key for key in orders if key != D_DIMER_ORDER))
+    return orders
 
 
 def _orders(
@@ -283,9 +405,9 @@ def _reason(call: Call, leg: LegAssessment, level: Literal["critical", "warning"
     verdict = leg.dvt
     return OrderReason(
         cause=DVT,
-        words="suspected DVT",
+        words=in_sentence(call.content.red_flags[DVT_RULE].card.title),
         facts=(*verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
-        note=_note(call, verdict),
+        note=_note_of_order(call, verdict),
         priority=priority_for("now" if _is_urgent_now(call, leg) else "same_day", level),
     )
 
@@ -309,20 +431,23 @@ def referral_draft(call: Call, leg: LegAssessment, level: Literal["critical", "w
     )
 
 
-def _note(call: Call, verdict: DvtVerdict) -> str:
-    return f"Side: {verdict.side.words}. {_recorded(call, verdict)} {anticoagulant_words(call, verdict)}"
+def _note_of_order(call: Call, verdict: DvtVerdict) -> str:
+    return call.content.texts.order.note.fill(
+        side=call.wording.side(verdict.side),
+        recorded=_recorded(call, verdict),
+        anticoagulant=anticoagulant_words(call, verdict),
+    )
 
 
 def _recorded(call: Call, verdict: DvtVerdict) -> str:
     """What is known and what is not, but for side and anticoagulant, which an order states for itself."""
-    parts = []
+    texts, wording, parts = call.content.texts.order, call.wording, []
     if verdict.wells:
         missing = ", ".join(item.name for item in verdict.wells.not_recorded)
-        parts.append(f"{wells_words(verdict.wells)}" + (f"; not recorded: {missing}." if missing else ", all items."))
-    known = (*verdict.opened_by, *verdict.complaints)
-    facts = facts_words(call.content, known, call.assessment.today, verdict.side, 6)
-    parts.append(f"Recorded: {facts}." if facts else "")
-    if verdict.pregnant:
-        parts.append("Pregnant or within 6 weeks after delivery.")
-    parts.append("Renal function was not checked by this service.")
+        score = wells_words(wording, verdict.wells)
+        parts.append(texts.score_missing.fill(score=score, items=missing) if missing else texts.score.fill(score=score))
+    facts = wording.listing((*verdict.opened_by, *verdict.complaints), verdict.side)
+    parts.append(texts.recorded.fill(facts=facts) if facts else "")
+    parts.append(texts.pregnant.fill() if verdict.pregnant else "")
+    parts.append(texts.renal.fill())
     return " ".join(part for part in parts if part)

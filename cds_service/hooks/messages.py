@@ -222,13 +222,16 @@ class Card(_Sent):
     """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML.
 
     ``rule``, ``leg`` and ``basis`` (the facts it rests on, in a fixed order) are for the register and never sent;
-    ``standing`` (orders that stand already, in words) is part of ``detail`` and kept when the card shrinks.
+    ``standing`` (orders that stand already, in words) and ``kept`` (paragraphs, the last of them the closing line) are
+    what stays of ``detail`` when the card shrinks. ``several``: it is about several rules.
     """
 
     rule: str = Field(exclude=True)
     leg: str = Field(exclude=True)
     basis: tuple[str, ...] = Field(exclude=True)
     standing: str = Field(default="", exclude=True)
+    kept: tuple[str, ...] = Field(default=(), exclude=True)
+    several: bool = Field(default=False, exclude=True)
     uuid: str
     summary: str = Field(min_length=1, max_length=139)
     detail: str = Field(min_length=1, max_length=1200)

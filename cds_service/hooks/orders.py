@@ -20,7 +20,7 @@ from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.hooks.messages import Action, Coding, Context, Link, Suggestion
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.wording import day_words, sentence
+from cds_service.hooks.wording import Wording, capital
 
 _LEG_SITE = {
     Side.LEFT: ("32153003", "Structure of left lower limb"),
@@ -45,16 +45,24 @@ class OrderReason:
 
 def suggest(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> Suggestion:
     """A button that creates the draft order ``key`` for one leg."""
-    template = content.orders[key]
-    where = f", {side.words}" if template.sided else ""
+    template, texts = content.orders[key], content.texts.order
     resource = draft(content, key, side, reason, context, today)
+    title = with_side(content, template, template.title, side)
+    description = texts.describe.fill(title=title, reason=reason.words, tells=template.tells)
     return Suggestion(
-        label=f"{template.button}{where}",
+        label=with_side(content, template, template.button, side),
         uuid=str(uuid4()),
         order=key,
         side=side.value if template.sided else "",
-        actions=(Action(description=f"{template.title}{where}: {reason.words}; {template.tells}", resource=resource),),
+        actions=(Action(description=description, resource=resource),),
     )
+
+
+def with_side(content: Content, template: OrderTemplate, title: str, side: Side) -> str:
+    """``title``, with the leg where the order is for one."""
+    if not template.sided:
+        return title
+    return content.texts.order.with_side.fill(title=title, side=Wording(content, date.min).side(side))
 
 
 def prove_templates(content: Content) -> None:
@@ -88,7 +96,7 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
         "intent": "proposal",
         "priority": reason.priority,
         "category": [{"coding": [_coding(template.category)]}],
-        "code": _code(template, side),
+        "code": _code(content, template, side),
         "subject": {"reference": f"Patient/{context.patientId}"},
         "reasonCode": [_reason_code(content, reason)],
         "note": [{"text": f"{template.question} {reason.note}"}],
@@ -146,10 +154,10 @@ def _sites(side: Side) -> list[dict[str, Any]]:
     return [{"coding": [{"system": URI["snomed"], "code": code, "display": display}]} for code, display in found]
 
 
-def _code(template: OrderTemplate, side: Side) -> dict[str, Any]:
+def _code(content: Content, template: OrderTemplate, side: Side) -> dict[str, Any]:
     sided = {Side.LEFT: template.left, Side.RIGHT: template.right}.get(side)
-    where = f", {side.words}" if template.sided else ""
-    return {"coding": [_coding(sided or template.code)], "text": f"{template.title}{where}"}
+    text = with_side(content, template, template.title, side)
+    return {"coding": [_coding(sided or template.code)], "text": text}
 
 
 def _coding(code: OrderCode) -> dict[str, str]:
@@ -221,23 +229,23 @@ def _still_answers(content: Content, placed: PlacedOrder, today: date, newest: d
     return recent and (newest is None or placed.when.day >= newest)
 
 
-def placed_sentence(content: Content, placed: Iterable[PlacedOrder], today: date, *, active_only: bool = False) -> str:
+def placed_sentence(wording: Wording, placed: Iterable[PlacedOrder], *, active_only: bool = False) -> str:
     """The orders that stand, in a sentence; empty if there are none. ``active_only``: those being carried out."""
-    return sentence([placed_words(content, one, today) for one in placed if one.active or not active_only])
+    words = [placed_words(wording, one) for one in placed if one.active or not active_only]
+    return capital("; ".join(words)) + "." if words else ""
 
 
-def placed_words(content: Content, placed: PlacedOrder, today: date) -> str:
-    """``leg vein duplex ultrasound already ordered on 14 Mar``."""
-    state = "already done, ordered" if placed.completed else "already ordered"
-    title = content.orders[placed.order].title
-    return f"{title} {state} on {day_words(placed.when, today)}"
+def placed_words(wording: Wording, placed: PlacedOrder) -> str:
+    """``leg vein duplex ultrasound already ordered 14 Mar``."""
+    message = wording.texts.order.done if placed.completed else wording.texts.order.placed
+    return message.fill(title=wording.content.orders[placed.order].title, day=wording.day(placed.when))
 
 
 def order_link(content: Content, proposed: OrderDraft, base_url: str, site_template: str | None) -> Link:
     """Link to the site's order entry, or to this service's own page for the order. No patient data in it."""
     key, side = proposed.orders[0], proposed.side
-    where = f", {side.words}" if content.orders[key].sided else ""
-    label = f"Referral order: {content.orders[key].title}{where}"
+    title = with_side(content, content.orders[key], content.orders[key].title, side)
+    label = content.texts.order.link.fill(title=title)
     if site_template:
         leg = side.value if content.orders[key].sided and side in _LEG_SITE else "unknown"
         return Link(label=label, url=site_template.format(order=key, side=leg))

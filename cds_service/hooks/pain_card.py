@@ -6,69 +6,81 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cds_service.clinical.assessment import LegAssessment
-from cds_service.clinical.names import CALF_TENDERNESS, SAFETY_NET
+from cds_service.clinical.names import CALF_TENDERNESS
 from cds_service.clinical.record import Fact, Side, Status
 from cds_service.hooks.dvt_card import referral_draft
+from cds_service.hooks.frame import SUMMARY_LIMIT, Call, card, safety_net
+from cds_service.hooks.layout import Item, Part, part
 from cds_service.hooks.messages import Card, Link
 from cds_service.hooks.orders import order_link
-from cds_service.hooks.parts import SUMMARY_LIMIT, Call, card, closing_line, lacking_line
-from cds_service.hooks.wording import capital, facts_words, listed, sentence, short_name, whole
+from cds_service.hooks.wording import capital, whole
 
 KEY = "new_pain"
 _NO_OTHER_LEG = (Side.BOTH, Side.UNKNOWN)
-_SOURCE = "Posterior knee pain service: new pain is reviewed"
 
 
 def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
     """One card for all legs with such a pain; the first gives the causes."""
     content, first = call.content, legs[0]
+    texts, wording = content.texts, call.wording
     facts = [fact for leg in legs for fact in leg.unexplained]
     side = first.side if len(legs) == 1 else Side.BOTH
     causes = [one for one in first.at_prior if one.cause not in call.switched_off]
-    names = [short_name(content, one.cause) for one in causes]
-    what = capital(short_name(content, facts[0].key).split(",")[0])
-    question = dvt_question(call, first)
-    ask = "if DVT is suspected, Wells first; " if question else ""
+    names = [content.short(one.cause) for one in causes]
     alike = content.pathway.swollen_alike.words if first.dvt.swollen_alike else ""
-    rest = "swollen alike, explained" if alike else "new pain needs clinical review"
-    fewer = [f"{what}, {side.words}: {ask}consider {listed(names[:count])}." for count in range(len(names), 0, -1)]
-    next_one = f"**Ask or examine next** - {short_name(content, first.ask_next)}." if first.ask_next else ""
+    steps = content.causes[causes[0].cause].card.next_steps[:1] if causes else ()
     return card(
         call,
         key=KEY,
         leg=side,
         topic="kneepain1",
-        summary=whole([*fewer, f"{what}, {side.words}: {ask}{rest}."], SUMMARY_LIMIT),
-        lines=[
-            (0, lacking_line(call)),
-            (0, f"**Recorded** - {facts_words(content, facts, call.assessment.today, side, 4)}."),
-            (0, f"**Why no warning** - {alike}." if alike else ""),
-            (0, question),
-            (0, f"**Fits complaint, age and sex** - {listed(names)}; nothing recorded points to one." if names else ""),
-            (0, next_one),
-            (1, sentence([content.causes[causes[0].cause].card.next_steps[0].rstrip(".")]) if causes else ""),
-            (0, f"**Safety net** - {content.actions[SAFETY_NET].text}"),
-            (0, closing_line(call, KEY)),
+        summary=_summary(call, first, facts[0], side, names),
+        parts=[
+            dvt_question(call, first),
+            part(texts.lead.consider.fill(), *(Item(step, 2) for step in steps)),
+            wording.reasons(texts.lead.recorded.fill(), facts, side),
+            part(texts.lead.no_warning.fill(), Item(alike), end="."),
+            part(texts.lead.fits.fill(), Item(_fitting(call, names), 3)),
+            part(texts.lead.ask_next.fill(), Item(content.short(first.ask_next) if first.ask_next else "", 1), end="."),
+            safety_net(call),
         ],
         indicator="info",
-        source=_SOURCE,
+        source=texts.pain.source.fill(),
         facts=facts,
         verdicts=[one.cause for one in causes],
         links=dvt_links(call, first),
     )
 
 
-def dvt_question(call: Call, leg: LegAssessment) -> str:
+def _summary(call: Call, leg: LegAssessment, pain: Fact, side: Side, names: Sequence[str]) -> str:
+    """With as many causes as it holds."""
+    texts, listed = call.content.texts.pain, call.wording.listed
+    what, where = capital(call.content.short(pain.key)), call.wording.side(side)
+    if leg.dvt.swollen_alike:
+        return texts.summary_alike.fill(what=what, side=where)
+    asking = _asks(call, leg)
+    named = texts.summary_asking if asking else texts.summary
+    alone = texts.summary_asking_alone if asking else texts.summary_alone
+    fewer = [named.fill(what=what, side=where, causes=listed(names[:count])) for count in range(len(names), 0, -1)]
+    return whole([*fewer, alone.fill(what=what, side=where)], SUMMARY_LIMIT)
+
+
+def _fitting(call: Call, names: Sequence[str]) -> str:
+    return call.content.texts.pain.nothing_points.fill(causes=call.wording.listed(names)) if names else ""
+
+
+def dvt_question(call: Call, leg: LegAssessment) -> Part:
     """What to do if DVT is suspected, where a pain is new and no suspicion is open; empty otherwise."""
+    lead = call.content.texts.lead.dvt_suspected.fill()
     if not _asks(call, leg):
-        return ""
+        return part(lead)
     pathway, verdict = call.content.pathway, leg.dvt
     steps = pathway.asked_with_new_pain_scan if verdict.scan_only else pathway.asked_with_new_pain
     tender = any(
         fact.key == CALF_TENDERNESS and fact.status is Status.PRESENT and fact.side in (leg.side, *_NO_OTHER_LEG)
         for fact in call.assessment.record.facts
     )
-    return f"**DVT suspected?** {capital(steps)}" + (f" {pathway.asked_with_tender_calf}" if tender else "")
+    return part(lead, Item(capital(steps)), Item(pathway.asked_with_tender_calf if tender else ""))
 
 
 def dvt_links(call: Call, leg: LegAssessment) -> list[Link]:

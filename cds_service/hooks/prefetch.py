@@ -81,9 +81,13 @@ class Part:
 
     @property
     def words(self) -> str:
-        """For a clinician: ``procedures``, ``observations (not all)``."""
-        is_part = self.state is KeyState.TRUNCATED or self.has_some
-        return NAMES[self.key] + (" (not all)" if is_part and self.key != PATIENT else "")
+        """For an integrator: ``procedures``, ``observations (not all)``."""
+        return NAMES[self.key] + (" (not all)" if self.came_in_part else "")
+
+    @property
+    def came_in_part(self) -> bool:
+        """Whether some of it is there."""
+        return (self.state is KeyState.TRUNCATED or self.has_some) and self.key != PATIENT
 
     @property
     def has_some(self) -> bool:

@@ -15,13 +15,10 @@ from uuid import uuid4
 
 from cds_service.clinical.content import Content, Reasoning
 from cds_service.hooks.askers import Asker, KeyedHash
+from cds_service.hooks.frame import SUMMARY_LIMIT
 from cds_service.hooks.messages import Card
-from cds_service.hooks.parts import DETAIL_LIMIT, SUMMARY_LIMIT
 from cds_service.hooks.register.rows import Answered
-from cds_service.hooks.wording import cut, fit, listed
-
-_REASONS = "**Why this shows**"
-"""How the paragraph begins before which a card of one rule says what is not known of the chart."""
+from cds_service.hooks.wording import Wording, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +68,7 @@ def quieten(
     """
     if not answered:
         return Quieted(tuple(cards))
+    wording = Wording(content, now.date())
     left: list[Card] = []
     hidden: list[Card] = []
     reminders: dict[str, Window] = {}
@@ -78,7 +76,7 @@ def quieten(
         mark = fingerprint(card, keyed)
         same = [one for one in answered if one.fingerprint == mark and one.topic == card.source.topic.code]
         if card.indicator != "info" and same:
-            small = _reminder(card, max(same, key=lambda one: one.outcome_at), content, now)
+            small = _reminder(card, max(same, key=lambda one: one.outcome_at), wording, now)
             reminders[small.uuid] = Window(mark, max(one.quiet_until for one in same))
             left.append(small)
         elif any(one.encounter_key == asker.encounter_key for one in same):
@@ -88,33 +86,33 @@ def quieten(
     return Quieted(tuple(left), tuple(hidden), reminders)
 
 
-def _reminder(card: Card, latest: Answered, content: Content, now: datetime) -> Card:
+def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> Card:
     """What an urgent card shrinks to: it never vanishes, and until an order stands it can still be acted on.
 
-    What the card says first, of parts of the chart that were not available or not read, stays. A card without a
-    paragraph of reasons is one of several rules: it stays whole, since nobody has answered for each of them.
+    What the card says of parts of the chart that were not available or not read stays. A card about several rules
+    stays whole, since nobody has answered for each of them.
     """
-    *paragraphs, closing = card.detail.split("\n\n")
-    reasons = [number for number, one in enumerate(paragraphs) if one.startswith(_REASONS)]
-    opening = paragraphs[: reasons[0]] if reasons else paragraphs
-    changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": cut(f"Still open: {card.summary}", SUMMARY_LIMIT)}
+    texts, answer = wording.texts.reminder, _answer_words(latest, wording, now)
+    summary = cut(texts.summary.fill(summary=card.summary), SUMMARY_LIMIT)
+    changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": summary}
     if card.standing:
-        said = f"{card.standing} {_answer_words(latest, content, now)}; the facts have not changed."
+        said = texts.standing.fill(standing=card.standing, answer=answer)
         changes |= {"indicator": "info", "suggestions": None, "selectionBehavior": None, "overrideReasons": None}
     else:
-        still = "no active order is in the chart sent" if reasons else "the facts have not changed"
-        said = f"{_answer_words(latest, content, now)}; {still}."
+        said = (texts.unchanged if card.several else texts.no_order).fill(answer=answer)
         changes["indicator"] = "warning"
-    lines = [*((0, one) for one in opening), (0, f"{said} {closing}")]
-    return card.model_copy(update={**changes, "detail": fit(lines, DETAIL_LIMIT)})
+    *kept, closing = card.kept
+    return card.model_copy(update={**changes, "detail": "\n\n".join([*kept, said, closing])})
 
 
-def _answer_words(latest: Answered, content: Content, now: datetime) -> str:
+def _answer_words(latest: Answered, wording: Wording, now: datetime) -> str:
     """``You accepted the order "D-dimer" on 6 Nov at 06:47``."""
-    when = latest.outcome_at.astimezone(now.tzinfo)
-    moment = f"on {when.day} {when:%b} at {when:%H:%M}"
+    texts, when = wording.texts.reminder, latest.outcome_at.astimezone(now.tzinfo)
+    day, time = wording.date(when.date()), wording.time(when)
     if latest.outcome != "accepted":
-        return f"You overrode this card {moment}"
-    titles = [f'"{content.orders[one].title}"' for one in latest.orders if one in content.orders]
-    what = f"the order{'s' if len(titles) > 1 else ''} {listed(titles)}" if titles else "an order of this card"
-    return f"You accepted {what} {moment}"
+        return texts.overridden.fill(day=day, time=time)
+    orders = wording.content.orders
+    titles = [f'"{orders[one].title}"' for one in latest.orders if one in orders]
+    if not titles:
+        return texts.accepted_something.fill(day=day, time=time)
+    return wording.say(texts.accepted, count=len(titles), orders=wording.listed(titles), day=day, time=time)

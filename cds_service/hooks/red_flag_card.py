@@ -6,43 +6,45 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
-from cds_service.clinical.content import Content, RedFlag
+from cds_service.clinical.content import RedFlag, RedFlagCard, Speed
 from cds_service.clinical.names import DVT, EXPERT
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
-from cds_service.hooks.messages import Card, Suggestion
-from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_sentence, suggest
-from cds_service.hooks.parts import (
+from cds_service.hooks.dvt_card import diagnosis_item
+from cds_service.hooks.frame import (
     SUMMARY_LIMIT,
     Call,
     card,
-    care_plan_line,
-    closing_line,
-    lacking_line,
+    care_plan_part,
     priority_for,
     proposed,
+    speed_lead,
 )
-from cds_service.hooks.wording import day_words, facts_words, listed, whole
+from cds_service.hooks.layout import Item, Part, part
+from cds_service.hooks.messages import Card, Suggestion
+from cds_service.hooks.order_draft import OrderDraft
+from cds_service.hooks.orders import OrderReason, already_placed, order_link, placed_sentence, suggest
+from cds_service.hooks.wording import capital, in_sentence, whole
 
-_MOST_FACTS = 7
-_SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
+_REASONS_IN_SUMMARY = 3
+SIDE = "{side}"
+"""Where a headline names the leg."""
+_SPEEDS: tuple[Speed, ...] = ("now", "same_day", "days", "two_weeks")
 
 
 def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], sides: Sequence[Side]) -> Card:
     """One card for all rules of one cause; the first of ``flags`` is the most urgent and gives the words."""
     content, first = call.content, flags[0]
     rule = content.red_flags[first.rule]
-    where = _where(sides)
     suggestions, placed = _orders(call, leg, first)
-    source = content.citations[rule.source].text if rule.source != EXPERT else "Consensus of this tool, no study"
+    source = content.citations[rule.source].text if rule.source != EXPERT else content.texts.flag.consensus.fill()
     return card(
         call,
         key=first.rule,
         leg=sides[0] if len(sides) == 1 else Side.BOTH,
-        topic=f"knee{first.cause.replace('_', '')}1",
-        summary=_summary(rule, first).format(side=where),
-        lines=_lines(call, leg, flags, where, placed),
-        standing=placed_sentence(call.content, placed, call.assessment.today, active_only=True),
+        topic=first.rule if rule.reasons else first.cause,
+        summary=_summary(call, flags, _where(call, sides), placed),
+        parts=_parts(call, leg, flags, _where(call, sides), placed),
+        standing=placed_sentence(call.wording, placed, active_only=True),
         indicator=_indicator(call, first),
         source=source[:120],
         suggestions=suggestions,
@@ -52,7 +54,25 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
     )
 
 
-def _summary(rule: RedFlag, flag: RedFlagVerdict) -> str:
+def _summary(call: Call, flags: Sequence[RedFlagVerdict], where: str, placed: Sequence[PlacedOrder]) -> str:
+    """The rule's headline, with the strongest reasons as far as there is room; an order that stands comes first."""
+    rule, texts = call.content.red_flags[flags[0].rule], call.content.texts
+    lead = _headline(rule, flags[0]).format(side=where)
+    facts = [fact for flag in flags for one in flag.facts for fact in one.stated]
+    reasons = list(dict.fromkeys(call.wording.fact(fact) for fact in facts))[:_REASONS_IN_SUMMARY]
+    waiting = next((one for one in placed if one.active), None)
+    if waiting is not None:
+        order = call.content.orders[waiting.order].title
+        done = texts.order.check_result.fill(title=order, day=call.wording.day(waiting.when))
+        return whole([f"{rule.card.title}, {where}: {done}.", lead], SUMMARY_LIMIT)
+    more = texts.dvt.summary_more
+    fuller = [
+        more.fill(summary=lead, facts=capital(", ".join(reasons[:count]))) for count in range(len(reasons), 0, -1)
+    ]
+    return whole([*fuller, lead], SUMMARY_LIMIT)
+
+
+def _headline(rule: RedFlag, flag: RedFlagVerdict) -> str:
     """The headline, or the one for the case that makes it sooner."""
     sooner = flag.speed == "same_day" and rule.speed != "same_day"
     return (rule.card.summary_sooner or rule.card.summary) if sooner else rule.card.summary
@@ -60,19 +80,11 @@ def _summary(rule: RedFlag, flag: RedFlagVerdict) -> str:
 
 def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]]) -> Card:
     """The remaining red flags on one card, so that none is lost to the limit of three."""
-    content = call.content
+    content, texts = call.content, call.content.texts.flag
     titles = [content.red_flags[flags[0].rule].card.title for _, flags, _ in groups]
     firsts = [flags[0] for _, flags, _ in groups]
-    worst = min(firsts, key=lambda flag: (flag.indicator, list(_SPEED_WORDS).index(flag.speed)))
+    worst = min(firsts, key=lambda flag: (flag.indicator, _SPEEDS.index(flag.speed)))
     worst_leg = groups[firsts.index(worst)][0]
-    lines = [(0, lacking_line(call))]
-    for leg, flags, sides in groups:
-        rule = content.red_flags[flags[0].rule]
-        why = facts_words(content, flags[0].facts, call.assessment.today, leg.side, 4)
-        lines.append(
-            (0, f"**{rule.card.title}, {_where(sides)}** ({_SPEED_WORDS[flags[0].speed]}) - {why}. {rule.card.do[0]}")
-        )
-    lines.append((0, closing_line(call, ", ".join(flag.rule for flag in firsts))))
     first_leg = groups[0][0]
     suggestions: list[Suggestion] = []
     for (leg, _, _), flag in zip(groups, firsts, strict=True):
@@ -82,10 +94,11 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
         key=worst.rule,
         leg=first_leg.side if len({leg.side for leg, _, _ in groups}) == 1 else Side.BOTH,
         topic="kneeflags1",
-        summary=_several(f"{len(groups)} more warning signs, consider each {_SPEED_WORDS[worst.speed]}: ", titles),
-        lines=lines,
+        summary=_several(call, worst.speed, titles),
+        parts=[_one_of_several(call, leg, flags[0], _where(call, sides)) for leg, flags, sides in groups],
+        rules=[flag.rule for flag in firsts],
         indicator=_indicator(call, worst),
-        source="Red-flag rules of this service",
+        source=texts.source.fill(),
         suggestions=suggestions,
         links=[order_link(content, _draft(call, worst_leg, worst), call.base_url, call.order_url)],
         facts=[fact for _, flags, _ in groups for flag in flags for fact in flag.facts],
@@ -93,47 +106,80 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
     )
 
 
-def _several(start: str, titles: Sequence[str]) -> str:
+def _one_of_several(call: Call, leg: LegAssessment, flag: RedFlagVerdict, where: str) -> Part:
+    rule = call.content.red_flags[flag.rule].card
+    lead = call.content.texts.flag.one_of_several.fill(title=rule.title, side=where, when=_when(call, flag.speed))
+    return part(lead, Item(rule.do[0]), Item(capital(call.wording.listing(flag.facts, leg.side)) + ".", 2))
+
+
+def _when(call: Call, speed: Speed) -> str:
+    texts = call.content.texts.flag
+    words = {"now": texts.now, "same_day": texts.same_day, "days": texts.days, "two_weeks": texts.two_weeks}
+    return words[speed].fill()
+
+
+def _several(call: Call, speed: Speed, titles: Sequence[str]) -> str:
     """The summary with as many titles as it holds; how many there are is said in front."""
-    fewer = [f"{start}{listed([*titles[:count], 'others'])}." for count in range(len(titles) - 1, 0, -1)]
-    return whole([f"{start}{listed(titles)}.", *fewer, f"{start}see below."], SUMMARY_LIMIT)
+    texts, say, when = call.content.texts.flag, call.wording.say, _when(call, speed)
+
+    def with_titles(words: str) -> str:
+        return say(texts.several, count=len(titles), when=when, titles=words)
+
+    fewer = [
+        with_titles(say(texts.several_more, titles=", ".join(titles[:kept]), count=len(titles) - kept))
+        for kept in range(len(titles) - 1, 0, -1)
+    ]
+    return whole([with_titles(call.wording.listed(titles)), *fewer], SUMMARY_LIMIT)
 
 
-def _where(sides: Sequence[Side]) -> str:
-    return sides[0].words if len(sides) == 1 else Side.BOTH.words
+def _where(call: Call, sides: Sequence[Side]) -> str:
+    return call.wording.side(sides[0] if len(sides) == 1 else Side.BOTH)
 
 
 def _indicator(call: Call, flag: RedFlagVerdict) -> Literal["critical", "warning"]:
     return "warning" if call.assessment.care_plan else flag.indicator
 
 
-def _lines(
+def _parts(
     call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[PlacedOrder]
-) -> list[tuple[int, str]]:
-    content, today = call.content, call.assessment.today
-    rule = content.red_flags[flags[0].rule]
-    facts = [fact for flag in flags for fact in flag.facts]
-    others = [content.red_flags[flag.rule].card for flag in flags[1:]]
-    why = facts_words(content, facts, today, leg.side, _MOST_FACTS) or _without_facts(call, leg, flags[0])
+) -> list[Part]:
+    texts, rule = call.content.texts, call.content.red_flags[flags[0].rule].card
+    others = [call.content.red_flags[flag.rule].card for flag in flags[1:]]
     return [
-        (0, lacking_line(call)),
-        (0, care_plan_line(call)),
-        (0, f"**Why this shows** - {where}: {why}."),
-        (0, "**Consider**" + "".join(f"\n- {step}" for step in rule.card.do)),
-        *((1, f"**{other.title}** - {other.do[0]}") for other in others),
-        (1, "**Avoid**" + "".join(f"\n- {step}" for step in rule.card.avoid) if rule.card.avoid else ""),
-        (0, placed_sentence(content, placed, call.assessment.today)),
-        (2, f"If ordering by hand, state: {where}, {rule.card.title[:1].lower()}{rule.card.title[1:]}."),
-        (0, closing_line(call, flags[0].rule)),
+        care_plan_part(call),
+        part(speed_lead(call, flags[0].speed), *_ranked(rule.do, first=0)),
+        _because(call, leg, flags),
+        part("", Item(placed_sentence(call.wording, placed))),
+        *(part("", Item(_step_of(call, other), 2)) for other in others),
+        part(texts.lead.avoid.fill(), *_ranked(rule.avoid, first=2)),
+        part("", Item(texts.dvt.state_leg.fill(side=where) if _is_sided(call, leg, rule) else "", 5)),
     ]
 
 
-def _without_facts(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> str:
-    """What stands in the chart where a rule rests on a diagnosis and on no finding."""
+def _ranked(steps: Sequence[str], first: int) -> list[Item]:
+    """Steps in their order of importance; the first has rank ``first``, the last goes first."""
+    return [Item(step, first if place == 0 else max(first, 1) + place) for place, step in enumerate(steps)]
+
+
+def _step_of(call: Call, other: RedFlagCard) -> str:
+    return call.content.texts.flag.step_of.fill(title=other.title, step=other.do[0])
+
+
+def _is_sided(call: Call, leg: LegAssessment, rule: RedFlagCard) -> bool:
+    """Whether an order by hand has to name the leg: the rule is about one, and the chart says which."""
+    return leg.side in (Side.LEFT, Side.RIGHT) and SIDE in rule.summary and not call.assessment.care_plan
+
+
+def _because(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict]) -> Part:
+    """The facts, or what stands in the chart where a rule rests on a diagnosis and on no finding."""
+    texts, lead = call.content.texts, call.content.texts.lead.because.fill()
+    facts = [fact for flag in flags for fact in flag.facts]
+    if facts:
+        return call.wording.reasons(lead, facts, leg.side, stay=4)
     recorded = leg.dvt.recorded_dvt
-    if flag.cause == DVT and isinstance(recorded, Diagnosis):
-        return f"DVT diagnosis {day_words(recorded.when, call.assessment.today)}"
-    return f"the conditions of rule {flag.rule} are met"
+    if flags[0].cause == DVT and isinstance(recorded, Diagnosis):
+        return part(lead, diagnosis_item(call, recorded), end=".", grouped=call.wording.of_day)
+    return part(lead, Item(texts.flag.rule_met.fill(rule=flags[0].rule)), end=".")
 
 
 def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[Suggestion], list[PlacedOrder]]:
@@ -152,11 +198,12 @@ def _orders(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> tuple[list[
 
 
 def _reason(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderReason:
+    recorded = _recorded(call, leg, flag)
     return OrderReason(
         cause=flag.cause,
-        words=_reason_words(call.content, flag),
+        words=in_sentence(call.content.red_flags[flag.rule].card.title),
         facts=flag.facts,
-        note=f"Side: {leg.side.words}. {_recorded(call, leg, flag)}",
+        note=call.content.texts.order.side_and_note.fill(side=call.wording.side(leg.side), note=recorded),
         priority=priority_for(flag.speed, flag.indicator),
     )
 
@@ -174,9 +221,4 @@ def _draft(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> OrderDraft:
 
 
 def _recorded(call: Call, leg: LegAssessment, flag: RedFlagVerdict) -> str:
-    return f"Recorded: {facts_words(call.content, flag.facts, call.assessment.today, leg.side, 6)}."
-
-
-def _reason_words(content: Content, flag: RedFlagVerdict) -> str:
-    title = content.red_flags[flag.rule].card.title
-    return title[:1].lower() + title[1:]
+    return call.content.texts.order.recorded.fill(facts=call.wording.listing(flag.facts, leg.side))

@@ -23,9 +23,9 @@ from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.model import Caller, Clients
 from cds_service.hooks.compose import compose
 from cds_service.hooks.final_pass import own_urls
+from cds_service.hooks.frame import Call
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
 from cds_service.hooks.orders import prove_templates
-from cds_service.hooks.parts import Call
 from cds_service.hooks.prefetch import JUDGED_BY, Part, Prefetched
 from cds_service.hooks.queries import Plan, Style, plan_of
 

@@ -158,6 +158,8 @@ class Findings:
                 ongoing=ongoing,
                 provisional=provisional,
                 substance=substance,
+                measured=said.measured,
+                part=said.part,
             )
             for said in statements
         ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from cds_service.clinical.content import Content, Measure
 from cds_service.clinical.reading.units import kinds_of, names_other_kind, same_unit, unit_of
-from cds_service.clinical.record import Fact, Side, Status, Unread, UnreadKind, When
+from cds_service.clinical.record import Fact, Measured, Side, Status, Unread, UnreadKind, When
 
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
 _NUMBER = re.compile(r"\s*+(?:(<=|>=|<|>|\u2264|\u2265)\s*+)?([0-9]++(?:[.,][0-9]++)?)\s*+([^0-9\s].*)?")
@@ -179,11 +179,19 @@ def compare_sides(content: Content, readings: Iterable[SidedReading]) -> tuple[l
             unread += [Unread(r.source, UnreadKind.VALUE, reason, (measure.finding,)) for r in group]
             continue
         for own, other in ((right, left), (left, right)):
-            shows = _shows(measure, own.value - other.value, measure.threshold)
-            status = Status.PRESENT if shows else Status.ABSENT
-            doubtful = own.doubtful or other.doubtful
+            larger_by = own.value - other.value
+            shows = _shows(measure, larger_by, measure.threshold)
             facts.append(
-                Fact(measure.finding, status, own.side, own.clinical, own.recorded, own.source, doubtful=doubtful)
+                Fact(
+                    measure.finding,
+                    Status.PRESENT if shows else Status.ABSENT,
+                    own.side,
+                    own.clinical,
+                    own.recorded,
+                    own.source,
+                    doubtful=own.doubtful or other.doubtful,
+                    measured=Measured(key, larger_by),
+                )
             )
     return facts, unread
 

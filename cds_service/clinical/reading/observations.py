@@ -17,7 +17,7 @@ from cds_service.clinical.reading.measurements import SidedReading, convert, is_
 from cds_service.clinical.reading.places import Place, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
-from cds_service.clinical.record import Side, Status, UnreadKind, When
+from cds_service.clinical.record import Measured, Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
 _EARLY = frozenset({"registered", "preliminary", "unknown"})
@@ -200,7 +200,7 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
 
 def _is_test_for_dvt(content: Content, uses: list[CodeUse]) -> bool:
     """Whether the code means nothing but a test of the DVT pathway, which says nothing by itself: a duplex scan."""
-    return bool(uses) and all(use.kind == "order" and use.key in content.pathway.orders for use in uses)
+    return bool(uses) and all(use.kind == "order" and use.key in content.dvt_orders for use in uses)
 
 
 def _has_value(part: Any) -> bool:
@@ -369,7 +369,8 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     elif status is Status.ABSENT and any(word in context.method for word in measure.weak_methods):
         findings.set_aside.append("A negative test of a kind that excludes nothing")
     elif status is not Status.UNKNOWN:
-        _record(context, [Statement(measure.finding, status, side)], source)
+        number = None if reading.comparator else Measured(key, reading.value)
+        _record(context, [Statement(measure.finding, status, side, number)], source)
 
 
 def _is_flagged(content: Content, part: Any) -> bool:

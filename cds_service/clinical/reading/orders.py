@@ -48,7 +48,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
             PlacedOrder(order, side, model.status == "active", model.status == "completed", when, name, reasons)
         )
     _read_suspicion(model, name, place, when, findings)
-    if not found.keys().isdisjoint(content.pathway.orders) and not reasons:
+    if not found.keys().isdisjoint(content.dvt_orders) and not reasons:
         _tell_unknown_reason(model, name, findings)
 
 

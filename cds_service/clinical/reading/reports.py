@@ -54,7 +54,7 @@ def _subject_matter(model: Any, findings: Findings) -> tuple[str, ...]:
     uses = uses_of(content, model.code)
     named = {use.key for use in uses if use.kind in ("finding", "cause")}
     named |= {content.measures[use.key].finding for use in uses if use.kind == "measure"}
-    if any(use.kind == "order" and use.key in content.pathway.orders for use in uses):
+    if any(use.kind == "order" and use.key in content.dvt_orders for use in uses):
         named.add(DVT)
     return tuple(sorted(named))
 

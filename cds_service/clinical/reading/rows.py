@@ -133,7 +133,7 @@ class Rows:
         """
         if keys & SUSPICION and raw["resourceType"] != "Procedure":
             return ()
-        orders = self._content.pathway.orders
+        orders = self._content.dvt_orders
         if any(use.kind == "order" and use.key in orders for use in uses):
             raw = {key: value for key, value in raw.items() if key not in _OF_AN_ORDER}
         return tuple(key for key in self._named_elsewhere(raw) if key in SUSPICION)

@@ -9,16 +9,18 @@ from typing import Any
 from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.reading.places import Place, uses_of
-from cds_service.clinical.record import Side, Status, UnreadKind
+from cds_service.clinical.record import Measured, Side, Status, UnreadKind
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A finding, whether it is there, and the leg."""
+    """A finding, whether it is there, and the leg. ``measured`` and ``part``: as in ``Fact``."""
 
     key: str
     status: Status
     side: Side
+    measured: Measured | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def state(
             side = Side.UNKNOWN
         elif earlier and side is Side.UNKNOWN:
             side = earlier.side
-        statements[use.key] = Statement(use.key, status, side)
+        statements[use.key] = Statement(use.key, status, side, part=use.part)
     return list(statements.values()), troubles
 
 

@@ -20,6 +20,7 @@ from cds_service.hooks.orders import placed_words
 from cds_service.hooks.prefetch import Prefetched, gather
 from cds_service.hooks.service import Answer, Service
 from cds_service.hooks.smart.launches import Launch
+from cds_service.hooks.wording import Wording
 
 Basis = Literal["card", "chart", "changed", "none", "unread"]
 SAME_ORDER_DAYS = 7
@@ -93,7 +94,7 @@ def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft
 
 def _bare(service: Service, launch: Launch) -> OrderDraft:
     wanted = launch.wanted["order"] if launch.wanted else ""
-    order = wanted if wanted in service.content.orders else service.content.pathway.orders[0]
+    order = wanted if wanted in service.content.orders else service.content.dvt_orders[0]
     return OrderDraft.bare(service.content, order)
 
 
@@ -106,7 +107,8 @@ def _same_orders(service: Service, assessment: Assessment, draft: OrderDraft, no
 
 
 def _order_words(service: Service, placed: PlacedOrder, now: datetime) -> str:
-    return f"{placed_words(service.content, placed, now.date())} ({placed.side.words}; {placed.source})"
+    wording = Wording(service.content, now.date())
+    return f"{placed_words(wording, placed)} ({wording.side(placed.side)}; {placed.source})"
 
 
 def patient_words(patient: Mapping[str, Any]) -> str:

@@ -132,7 +132,7 @@ class OrderPage:
     def _without_chart(self, note: str) -> OrderView:
         content = self.bench.running.service.content
         wanted = self.launch.wanted["order"] if self.launch.wanted else ""
-        bare = OrderDraft.bare(content, wanted if wanted in content.orders else content.pathway.orders[0])
+        bare = OrderDraft.bare(content, wanted if wanted in content.orders else content.dvt_orders[0])
         return self._frame(bare, OrderForm.preset(content, bare), note)
 
     def _frame(self, draft: OrderDraft, form: OrderForm, note: str) -> OrderView:

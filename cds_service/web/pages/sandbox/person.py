@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from cds_service.clinical.content import Content
 from cds_service.clinical.reading.dates import to_when
-from cds_service.hooks.wording import day_words
+from cds_service.hooks.wording import Wording
 from cds_service.web.pages.sandbox.charts import Chart
 
 _ALWAYS_WITH_YEAR = date.min
 
 
-def person_words(chart: Chart, now: datetime) -> str:
+def person_words(content: Content, chart: Chart, now: datetime) -> str:
     """``Fixtura Fictor, female, born 14 May 1968`` as far as the chart tells."""
     patient = chart.patient
     names = patient.get("name")
@@ -20,13 +21,13 @@ def person_words(chart: Chart, now: datetime) -> str:
     given = first.get("given")
     parts = [*(given if isinstance(given, list) else []), first.get("family")]
     name = " ".join(part for part in parts if isinstance(part, str))
-    told = [name or f"Patient {chart.patient_id}", patient.get("gender"), _born(patient.get("birthDate"), now)]
+    told = [name or f"Patient {chart.patient_id}", patient.get("gender"), _born(content, patient.get("birthDate"), now)]
     return ", ".join(str(part) for part in told if part)
 
 
-def _born(birth: Any, now: datetime) -> str:
+def _born(content: Content, birth: Any, now: datetime) -> str:
     try:
         when = to_when(birth, now)
     except ValueError:
         return f"born {birth}"  # as it stands there: what is wrong with it has to be seen
-    return f"born {day_words(when, _ALWAYS_WITH_YEAR)}" if when else ""
+    return f"born {Wording(content, _ALWAYS_WITH_YEAR).day(when)}" if when else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from asyncio import to_thread
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from hmac import compare_digest
 from typing import Any
 
@@ -16,7 +15,7 @@ from starlette.exceptions import HTTPException
 from cds_service.ground.errors import UnusableInput
 from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import SERVICE_ID
-from cds_service.hooks.wording import day_words
+from cds_service.hooks.wording import Wording
 from cds_service.web.body import Bodies
 from cds_service.web.form import check_same_origin, read_form
 from cds_service.web.json_response import json_response
@@ -127,7 +126,7 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
             "sandbox/chart.html",
             forms=True,
             chart=found,
-            person=person_words(found, sandbox.clock()),
+            person=person_words(sandbox.running.service.content, found, sandbox.clock()),
             readers=_READERS,
             call_path=f"/cds-services/{SERVICE_ID}",
             to_add=explain.to_add(sandbox.running.service.content),
@@ -173,7 +172,7 @@ def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
         sides=switches.SIDES,
         statements=any(one["resourceType"] == "MedicationStatement" for one in chart.resources),
         now=now.isoformat(),
-        day=partial(day_words, today=assessment.today),
+        day=Wording(content, assessment.today).day,
     )
 
 

@@ -1,0 +1,122 @@
+"""The detail of a card: parts of whole items, the most important of which are shown as far as there is room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+DETAIL_LIMIT = 1200
+"""Characters of a detail, as the standard advises."""
+URGENT_WORDS = 90
+INFO_WORDS = 70
+_WORD = re.compile(r"[^\W_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of text that is shown whole or not at all.
+
+    Attributes:
+        rank: 0 always stays; of others the lowest comes first.
+        of: what it shares with others of its part, such as its day, which is then said once for all of them.
+    """
+
+    text: str
+    rank: int = 0
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A paragraph of a card: ``lead`` in bold, then its items.
+
+    Attributes:
+        lead: how it begins; empty for a paragraph that needs no heading.
+        between: what stands between two items, and ``end`` after the last one.
+        more: says how many items were left out; without it they are left out without a word.
+        grouped: the words for items that share something; each distinct ``of`` is then said once.
+    """
+
+    lead: str
+    items: tuple[Item, ...]
+    between: str = " "
+    end: str = ""
+    more: Callable[[int], str] | None = None
+    grouped: Callable[[str, str], str] | None = None
+    left_out: int = 0
+
+    @property
+    def text(self) -> str:
+        """The paragraph; empty without items."""
+        if not self.items:
+            return ""
+        texts = self._texts()
+        if self.left_out and self.more is not None:
+            texts.append(self.more(self.left_out))
+        body = self.between.join(texts) + self.end
+        if not self.lead:
+            return body
+        return f"**{self.lead}** {body}" if self.lead.endswith("?") else f"**{self.lead}:** {body}"
+
+    def _texts(self) -> list[str]:
+        if self.grouped is None:
+            return [item.text for item in self.items]
+        groups: dict[str, list[str]] = {}
+        for item in self.items:
+            groups.setdefault(item.of, []).append(item.text)
+        return [self.grouped(", ".join(texts), of) if of else ", ".join(texts) for of, texts in groups.items()]
+
+
+def part(
+    lead: str,
+    *items: Item,
+    between: str = " ",
+    end: str = "",
+    more: Callable[[int], str] | None = None,
+    grouped: Callable[[str, str], str] | None = None,
+) -> Part:
+    """A part of the items that say something."""
+    return Part(lead, tuple(item for item in items if item.text), between, end, more, grouped)
+
+
+def word_count(text: str) -> int:
+    """How many words a reader has before them; a dash or a dot between two is none."""
+    return sum(1 for word in text.split() if _WORD.search(word))
+
+
+def detail_of(parts: Sequence[Part]) -> str:
+    """The paragraphs, one blank line between two."""
+    return "\n\n".join(text for one in parts if (text := one.text))
+
+
+def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) -> list[Part]:
+    """The parts with as many of their items as there is room for, by rank and then from the top.
+
+    Items of rank 0 stay, so that what must be said is said even where it is too long: ``knee-cds check`` refuses
+    content with which an example comes to that. An item shows only if those of its part with a lower rank do: a reason
+    never stands without its title.
+    """
+    chosen = {(at, place) for at, one in enumerate(parts) for place, item in enumerate(one.items) if item.rank == 0}
+    ranked = sorted(
+        (item.rank, at, place) for at, one in enumerate(parts) for place, item in enumerate(one.items) if item.rank
+    )
+    for rank, at, place in ranked:
+        needed = {(at, number) for number, item in enumerate(parts[at].items) if item.rank < rank}
+        tried = chosen | {(at, place)}
+        if needed <= chosen and not _is_too_long(_with(parts, tried), words, characters):
+            chosen = tried
+    return _with(parts, chosen)
+
+
+def _with(parts: Sequence[Part], chosen: set[tuple[int, int]]) -> list[Part]:
+    found = []
+    for at, one in enumerate(parts):
+        items = tuple(item for place, item in enumerate(one.items) if (at, place) in chosen)
+        found.append(replace(one, items=items, left_out=len(one.items) - len(items)))
+    return found
+
+
+def _is_too_long(parts: Sequence[Part], words: int, characters: int) -> bool:
+    text = detail_of(parts)
+    return len(text) > characters or word_count(text) > words
