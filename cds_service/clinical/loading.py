@@ -213,6 +213,7 @@ class _Loader:
                 self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
         finding_files = {key: self.files[c.Finding, key] for key in findings}
         self._check_places_of(findings)
+        self._check_parts(findings)
         self._check_implications(findings)
         self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
         self._check_reasoning(reasoning)
@@ -291,6 +292,17 @@ class _Loader:
                 self._known(self.files[c.Finding, key], f"{key}.candidates", finding.candidates, c.Finding)
             for site in finding.not_at:
                 self._known(self.files[c.Finding, key], f"{key}.not_at", site, c.BodySite)
+
+    def _check_parts(self, findings: Mapping[str, c.Finding]) -> None:
+        """A finding with several parts: each is named by one of its codes, and has words."""
+        for key, finding in findings.items():
+            file, named = self.files[c.Finding, key], {entry.part for entry in finding.codes if entry.part}
+            for one in sorted(named - finding.parts.keys()):
+                self.complain(
+                    file, f"{key}.parts", f"has no words for the part `{one}`", "add it, or take it off the code"
+                )
+            for one in sorted(finding.parts.keys() - named):
+                self.complain(file, f"{key}.parts", f"no code names the part `{one}`, so it never shows", "take it out")
 
     def _check_implications(self, findings: Mapping[str, c.Finding]) -> None:
         """What follows from others: they exist, and no finding follows from itself."""
