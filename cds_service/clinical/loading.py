@@ -20,6 +20,7 @@ from cds_service.clinical import (
     code_tables,
     decisions,
     figures,
+    languages,
     loading_decisions,
     loading_words,
     medicine_names,
@@ -42,14 +43,14 @@ from cds_service.clinical.vocabulary import Word
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.strict_toml import validated
 
-ENGLISH = "text/en.toml"
+_MESSAGES = "text/en.toml"
 NAMES_FILE = "vocabulary/medicine_names.tsv"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "leaflet.toml", "reasoning.toml", "vocabulary/measures.toml",
     "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, RULES_FILE,
-    CONTEXTS_FILE, WORDS_TABLE, OPEN, ENGLISH,
+    CONTEXTS_FILE, WORDS_TABLE, OPEN, _MESSAGES,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -176,7 +177,7 @@ class _Loader:
         reasoning = self.single(c.Reasoning, "reasoning.toml")
         about = self.single(c.About, "about.toml")
         leaflet = self.single(c.Leaflet, "leaflet.toml")
-        texts = self.single(Texts, ENGLISH)
+        texts = self.single(Texts, _MESSAGES)
         open_points = self.table(Decision, OPEN)
         local_codes = self.local(local_text)
         entries = self.table(c.SystemEntry, SYSTEMS_FILE)
@@ -232,7 +233,7 @@ class _Loader:
             findings=findings,
             causes=causes,
             red_flags=red_flags,
-            pathway=numbers.with_ranges(chosen, texts),
+            pathway=chosen,
             orders=orders,
             actions=actions,
             citations=citations,
@@ -277,7 +278,8 @@ class _Loader:
         for name in sorted(self.texts):
             folder, _, below = name.partition("/")
             is_table = folder == code_tables.FOLDER and name.endswith(code_tables.SUFFIX)
-            if name not in _FILES and not is_table and not (below and folder in _PLACES):
+            is_language = folder == languages.FOLDER and languages.belongs_to_language(name)
+            if name not in _FILES and not is_table and not is_language and not (below and folder in _PLACES):
                 self.complain(name, "", "nothing reads a file of this name here", "cards/README.md says what is where")
 
     def _check_codes(self, table: Mapping[str, c.Finding | c.Cause | c.Measure | c.BodySite]) -> None:

@@ -41,13 +41,13 @@ def range_words(bands: tuple[c.Band, ...], place: int, texts: Texts) -> str:
     return f"{least}" if least == most else said.to.fill(least=least, most=most)
 
 
-def with_ranges(pathway: c.Pathway, texts: Texts) -> c.Pathway:
-    """``pathway`` with the scores of each band filled into its words, in the language of ``texts``."""
-    bands = []
-    for place, band in enumerate(pathway.bands):
-        words = range_words(pathway.bands, place, texts)
-        bands.append(band.model_copy(update={"score": band.score.replace(RANGE, words)}))
-    return pathway.model_copy(update={"bands": tuple(bands)})
+def bands_of(content: c.Content) -> tuple[c.Band, ...]:
+    """The bands of the pathway with their scores filled into their words, in the language of the content."""
+    bands = content.pathway.bands
+    return tuple(
+        band.model_copy(update={"score": band.score.replace(RANGE, range_words(bands, place, content.texts))})
+        for place, band in enumerate(bands)
+    )
 
 
 def of_pathway(file: str, pathway: c.Pathway) -> Iterator[Problem]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note, Wells
+from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note, Wells, WellsRead
 from cds_service.clinical.content import ASSERTED_ITEM, Band, RedFlagCard
 from cds_service.clinical.dvt import closed_words
 from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY, PULMONARY_EMBOLISM
+from cds_service.clinical.numbers import bands_of
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
 from cds_service.hooks.frame import (
     SUMMARY_LIMIT,
@@ -66,6 +67,11 @@ def wells_words(wording: Wording, wells: Wells) -> str:
     if wells.complete:
         return texts.exact.fill(points=wells.least)
     return texts.between.fill(least=wells.least, most=wells.most)
+
+
+def item_name(call: Call, item: WellsRead) -> str:
+    """The name of an item in the language of the reader."""
+    return next(one.name for one in call.content.pathway.items if one.number == item.number)
 
 
 def _short_score(call: Call, wells: Wells) -> str:
@@ -289,11 +295,15 @@ def _check_now(call: Call, leg: LegAssessment) -> Part:
     chest = "" if _chest_facts(leg) else texts.chest.fill()
     items = [Item(capital(chest), 0)]
     if wells is not None and not wells.complete:
-        items += [Item(texts.question.fill(item=capital(one.name)), 2) for one in wells.not_recorded if one.examine]
+        items += [
+            Item(texts.question.fill(item=capital(item_name(call, one))), 2)
+            for one in wells.not_recorded
+            if one.examine
+        ]
     asserted = [one for one in wells.items if one.number == ASSERTED_ITEM and not one.fact] if wells else []
     for one in asserted:
         points = call.wording.points(one.points)
-        items.append(Item(texts.question_points.fill(item=capital(one.name), points=points), 1))
+        items.append(Item(texts.question_points.fill(item=capital(item_name(call, one)), points=points), 1))
     return part(call.content.texts.lead.check_now.fill(), *items)
 
 
@@ -303,7 +313,7 @@ def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
     if wells is None or wells.complete:
         return part(texts.lead.not_recorded.fill())
     count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
-    names = [Item(one.name, 3) for one in wells.not_recorded if not one.examine]
+    names = [Item(item_name(call, one), 3) for one in wells.not_recorded if not one.examine]
     return part(texts.lead.not_recorded.fill(), Item(count, 1), *names, between=", ", end=".")
 
 
@@ -322,11 +332,11 @@ def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
     if verdict.scan_only:
         return pathway.scan_options
     if verdict.recorded_dvt is not None or verdict.cancer:
-        return _capitals(pathway.bands[0].options)
+        return _capitals(bands_of(call.content)[0].options)
     least, most = verdict.wells.least, verdict.wells.most
     open_bands: list[Band] = []
     upper = 100
-    for band in pathway.bands:
+    for band in bands_of(call.content):
         if most >= band.at_least and least <= upper:
             open_bands.append(band)
         upper = band.at_least - 1
@@ -426,7 +436,7 @@ def referral_draft(call: Call, leg: LegAssessment, level: Literal["critical", "w
         (referral, *(key for key in keys if key != referral)),
         leg.side,
         note=_recorded(call, verdict),
-        unknown=[item.name for item in items],
+        unknown=[item_name(call, item) for item in items],
         anticoagulated=verdict.anticoagulated,
     )
 
@@ -443,7 +453,7 @@ def _recorded(call: Call, verdict: DvtVerdict) -> str:
     """What is known and what is not, but for side and anticoagulant, which an order states for itself."""
     texts, wording, parts = call.content.texts.order, call.wording, []
     if verdict.wells:
-        missing = ", ".join(item.name for item in verdict.wells.not_recorded)
+        missing = ", ".join(item_name(call, item) for item in verdict.wells.not_recorded)
         score = wells_words(wording, verdict.wells)
         parts.append(texts.score_missing.fill(score=score, items=missing) if missing else texts.score.fill(score=score))
     facts = wording.listing((*verdict.opened_by, *verdict.complaints), verdict.side)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
+from cds_service.clinical.languages import ENGLISH, in_language
 from cds_service.clinical.loading import load
 from cds_service.clinical.reading import ChartEntry, kinds, read_record
 from cds_service.clinical.record import Record, RowState
@@ -39,12 +40,29 @@ def load_content(settings: Settings) -> Content:
         ContentError: with every mistake; nothing may start on it.
     """
     content = load(
-        read_texts(settings.cards, ".toml", ".tsv"),
-        settings.pathway,
-        read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES"),
+        content_files(settings), settings.pathway, read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES")
     )
     prove_templates(content)
     return content
+
+
+def content_files(settings: Settings) -> Mapping[str, str]:
+    """The texts of the content folder by their path in it."""
+    return read_texts(settings.cards, ".toml", ".tsv")
+
+
+def _in_languages(settings: Settings, content: Content, clients: Clients) -> dict[str, Content]:
+    """The content in each language that a client has.
+
+    Raises:
+        ContentError: a language is not there, or not complete.
+    """
+    wanted = sorted({caller.client.language for caller in clients.everyone} - {ENGLISH})
+    files = content_files(settings) if wanted else {}
+    found = {one: in_language(content, settings.pathway, files, one) for one in wanted}
+    for translated in found.values():
+        prove_templates(translated)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +77,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The content and the site's choices; answers calls without keeping anything."""
+    """The content and the site's choices; answers calls without keeping anything.
+
+    ``languages``: the content in the words of other languages. Every chart is judged by ``content`` itself.
+    """
 
     content: Content
     clients: Clients
     base_url: str
     order_url: str | None = None
     layout: Literal["differential", "per_cause"] = "differential"
+    languages: Mapping[str, Content] = field(default_factory=dict)
     plans: Mapping[Style, Plan] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,9 +103,19 @@ class Service:
             ContentError: the content is wrong.
         """
         content = load_content(settings)
+        clients = load_clients(settings, content)
         return cls(
-            content, load_clients(settings, content), settings.base_url, settings.order_url, settings.card_layout
+            content,
+            clients,
+            settings.base_url,
+            settings.order_url,
+            settings.card_layout,
+            _in_languages(settings, content, clients),
         )
+
+    def words_for(self, caller: Caller) -> Content:
+        """The content in the language of a client."""
+        return self.languages.get(caller.client.language, self.content)
 
     def plan(self, caller: Caller | None = None) -> Plan:
         """What a client is asked for, in the style of its profile; without one, the default client."""
@@ -159,7 +191,7 @@ class Service:
         caller = caller or self.clients.default
         return compose(
             Call(
-                content=self.content,
+                content=self.words_for(caller),
                 assessment=assessment,
                 context=context,
                 now=now,

@@ -112,7 +112,7 @@ def add_hook_routes(
                 stages.end("read")
                 judging = (budget, service, hook_request, prefetched, now, caller, stages)
                 answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
-                shown = await showing.show(answer.cards, caller, hook_request, now, service.content)
+                shown = await showing.show(answer.cards, caller, hook_request, now, service.words_for(caller))
         except Exception as error:
             auditing.failed(now, caller, hook_request, service.content.version, error)
             raise

@@ -156,6 +156,7 @@ class Client(_Strict):
     Attributes:
         token: how it proves who it is; without it, it is only let in where callers need no token.
         fhir_servers: base URLs that are read for it, and by which its calls are known where callers need no token.
+        language: of what its clinicians read; the content has a file of messages for it.
         silent: everything runs and is recorded, nothing is shown.
         switched_off: rules and causes that make no card here, and ``gap`` or ``unread``.
         link_hosts: hosts a link may lead to; empty: all that this service is set up with.
@@ -168,6 +169,7 @@ class Client(_Strict):
     token: TokenRules | None = None
     limits: Limits = Limits()
     fhir_servers: tuple[Annotated[str, AfterValidator(_is_address)], ...] = ()
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
     silent: bool = False
     switched_off: frozenset[str] = frozenset()
     link_hosts: frozenset[str] = frozenset()

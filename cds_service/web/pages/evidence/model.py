@@ -18,6 +18,7 @@ from cds_service.clinical.names import (
     ONE_LEG,
     RUPTURED_CYST_KNOWN,
 )
+from cds_service.clinical.numbers import bands_of
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
 from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
 from cds_service.web.pages.evidence.weights import WeightRow, weight_rows
@@ -150,11 +151,16 @@ def evidence_of(content: Content, key: str) -> Evidence | None:
     return None
 
 
+def _pathway(content: Content) -> Pathway:
+    """With the scores of each band in its words."""
+    return content.pathway.model_copy(update={"bands": bands_of(content)})
+
+
 def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
     is_dvt = flag.cause == DVT
     numbers = [Number("The rule as a whole", "", flag.source, flag.status)]
     cited = [flag.source]
-    pathway = content.pathway if is_dvt else None
+    pathway = _pathway(content) if is_dvt else None
     if pathway:
         numbers += _windows(pathway)
         cited += [pathway.source, *(number.source for number in numbers)]
@@ -178,7 +184,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
         accuracy=accuracy,
         logic=logic_of(content, flag.when),
         suspicion=_suspicion(content) if key == DVT_RULE else None,
-        do=() if key == DVT_RULE else flag.card.do,
+        do=flag.card.do,
         avoid=flag.card.avoid,
         pathway=pathway,
     )
@@ -212,7 +218,7 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         do=cause.card.next_steps,
         avoid=cause.card.avoid,
         weights=rows,
-        pathway=content.pathway if key == DVT else None,
+        pathway=_pathway(content) if key == DVT else None,
         examples=cause.examples.shown,
         tell_patient=cause.card.tell_patient,
         review_patient=cause.card.review,
