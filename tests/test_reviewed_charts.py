@@ -43,9 +43,9 @@ EXPECTED = {
     "02": Expected((SEPTIC,), not_named=("D-dimer", "assessing for PE")),
     "03": Expected((SEPTIC,), causes=("inflammatory_arthritis",), not_named=("D-dimer",)),
     "04": Expected((SEPTIC,)),
-    "05": Expected((("RF09", "fracture", "same_day"),), named=("x-ray today", "fall on flexed knee")),
+    "05": Expected((("RF09", "fracture", "same_day"),), named=("x-ray today", "fall on the bent knee")),
     "06": Expected((("RF08", "compartment_syndrome", "now"),), not_named=("One sign of",)),
-    "07": Expected(named=("any Ottawa knee rule", "fracture about the knee"), causes=("ligament_sprain",)),
+    "07": Expected(named=("an Ottawa knee criterion", "fracture at the knee"), causes=("ligament_sprain",)),
     "08": Expected(causes=("peripheral_arterial_disease",), not_named=("phoning vascular on call, and ED",)),
     "09": Expected(
         (("RF21", "knee_dislocation", "same_day"), ("RF15", "peroneal_nerve", "same_day")),
@@ -64,14 +64,14 @@ EXPECTED = {
     "19": Expected(causes=("meniscal_tear",)),
     "20": Expected(silent=True),
     "21": Expected(silent=True),
-    "22": Expected(named=("septic arthritis",), not_named=("could not be read", "no fever")),
+    "22": Expected(named=("septic arthritis",), not_named=("Not read", "no fever")),
     "23": Expected(causes=("knee_oa", "meniscal_tear")),
     "24": Expected(
         (DVT,), dvt="warning", named=("uptured Baker's cyst",), causes=("bakers_cyst", "bakers_cyst_ruptured")
     ),
     "25": Expected((("RF19", "pulmonary_embolism", "same_day"),), named=("assessing for PE today", "fainting")),
-    "26": Expected(named=("tender along the deep veins?", "Wells first")),
-    "27": Expected((("RF10", "knee_dislocation", "now"),), named=("deformity of the knee",)),
+    "26": Expected(named=("Tender along the deep veins?", "Wells first")),
+    "27": Expected((("RF10", "knee_dislocation", "now"),), named=("knee deformity",)),
     "28": Expected((DVT,), dvt="warning"),
     "29": Expected((DVT,), dvt="warning"),
 }

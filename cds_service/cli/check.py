@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import get_args
 
@@ -11,17 +12,21 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.languages import ENGLISH, in_language, languages_in
 from cds_service.clinical.loading import parsed
 from cds_service.clinical.signed import SIGNED, differences, warnings, written
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
+from cds_service.cli.inputs import understand
 from cds_service.hooks.clients.loading import load_clients
-from cds_service.hooks.examples import STORIES, stories
-from cds_service.hooks.service import load_content
+from cds_service.hooks.examples import EXAMPLES, STORIES, reference_day, stories
+from cds_service.hooks.frame import Call, too_long
+from cds_service.hooks.compose import compose
+from cds_service.hooks.orders import prove_templates
+from cds_service.hooks.service import Service, content_files, load_content
 
-EXAMPLES = "fhir_examples"
-"""Beside the folder of the content, where the project ships it. A site's copy of the content may come without."""
+_ANY_URL = "http://127.0.0.1"
 PATHWAYS: tuple[str, ...] = get_args(Settings.model_fields["pathway"].annotation)
 
 
@@ -38,8 +43,11 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
     has_examples = examples.is_dir()
     out.print(Text("Content", style="bold"))
     contents = [_checked(settings, pathway, out) for pathway in PATHWAYS]
+    languages = [_in_languages(settings, pathway, found, out) for pathway, found in zip(PATHWAYS, contents, strict=True)]
     if has_examples:
         _check_examples(contents[0], examples)
+        for found, translated in zip(contents, languages, strict=True):
+            _check_cards(Service(found, load_clients(settings, found), _ANY_URL), translated, examples)
     else:
         out.print(Text(f"The example patients are not checked: there is no folder {examples}."), soft_wrap=True)
     out.print(Text("Clients", style="bold"))
@@ -59,6 +67,45 @@ def _checked(settings: Settings, pathway: str, out: Console) -> Content:
     )
     out.print(Text(f"  {pathway}: {sizes}; content {content.version} is in order."), soft_wrap=True)
     return content
+
+
+def _in_languages(settings: Settings, pathway: str, content: Content, out: Console) -> dict[str, Content]:
+    """The content in every language that it has, by the language.
+
+    Raises:
+        ContentError: one is not complete, or says other numbers.
+    """
+    files = content_files(settings)
+    found = {one: in_language(content, pathway, files, one) for one in languages_in(files)}
+    for name, translated in found.items():
+        prove_templates(translated)
+        language = translated.texts.language
+        said = f"reviewed by {language.reviewed}" if language.reviewed else "not reviewed by a clinician"
+        said = f"drafted by machine, {said}" if language.drafted == "machine" else said
+        if name != ENGLISH:
+            out.print(Text(f"  {pathway}, {language.name}: complete; {said}."), soft_wrap=True)
+    return found
+
+
+def _check_cards(service: Service, languages: Mapping[str, Content], folder: Path) -> None:
+    """Every card of every example patient keeps to its limits, in every language.
+
+    Raises:
+        ContentError: with each that does not.
+    """
+    now = datetime.combine(reference_day(folder), time(12), UTC)
+    problems = []
+    for path in sorted(folder.glob("*.json")):
+        given = understand(path.read_bytes())
+        assessment = service.answer(given.request, given.prefetched, now).assessment
+        for language, words in languages.items():
+            for card in compose(Call(words, assessment, given.request.context, now, _ANY_URL, None, "differential")):
+                if wrong := too_long(card):
+                    place = f"the card {card.rule} of the example {path.stem}"
+                    hint = "shorten the words of its rule, cause or pathway; `knee-cds preview` shows the card"
+                    problems.append(Problem(f"text/{language}.toml", place, wrong, hint))
+    if problems:
+        raise ContentError(tuple(problems))
 
 
 def _check_examples(content: Content, folder: Path) -> None:

@@ -16,7 +16,19 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, replay, review, settings_page
+from cds_service.cli import (
+    audit,
+    canary,
+    check,
+    codes,
+    evaluate,
+    examples,
+    feedback,
+    preview,
+    replay,
+    review,
+    settings_page,
+)
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.field_errors import words
@@ -95,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     what_for.add_argument("--sign", action="store_true", help="keep the values marked as seen as the signed ones")
     content.set_defaults(run=_check)
 
+    shown = commands.add_parser("preview", help="the cards that a rule or cause gives for its example patients")
+    shown.add_argument("key", help="a rule or cause, such as RF07 or bakers_cyst")
+    shown.add_argument("--language", default="en", help="of the cards (default: en)")
+    shown.set_defaults(run=_preview)
     still_open = commands.add_parser("review", help="write what a clinician has to decide and sign into cards/OPEN.md")
     still_open.set_defaults(run=_review)
 
@@ -182,6 +198,11 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
 
 def _check(options: argparse.Namespace, settings: Settings) -> int:
     check.run(settings, against=options.against, sign=options.sign)
+    return OK
+
+
+def _preview(options: argparse.Namespace, settings: Settings) -> int:
+    preview.run(settings, options.key, options.language)
     return OK
 
 

@@ -123,6 +123,9 @@ def of_findings(
             if finding.recency is None or round(finding.recency.days / _DAYS[unit]) != int(number):
                 words = f"the name says {number} {unit}, which is not its `recency`"
                 yield Problem(files[key], f"{key}.recency", words, "change both or neither")
+        if own := numbers_in(finding.short) - numbers_in(finding.name):
+            words = f"says {min(own):g}, which is not in the name"
+            yield Problem(files[key], f"{key}.short", words, "the name says the limit that is used")
 
 
 def _age_limits(age: c.AgeFinding) -> tuple[tuple[float, ...], ...]:

@@ -30,6 +30,9 @@ class Message:
 
     forms: Mapping[str, str]
 
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.forms.items())))
+
     def fill(self, category: str = "other", /, **places: object) -> str:
         """The text with its places filled; ``category``: the plural form, the general one where it has no other."""
         return self.forms.get(category, self.forms["other"]).format(**places)
@@ -95,6 +98,16 @@ class Language(Content_):
     reviewed: str = ""
     notice: PlainText = ""
 
+    @property
+    def code(self) -> str:
+        """``en``."""
+        return self.locale.partition("_")[0]
+
+    @property
+    def is_unreviewed(self) -> bool:
+        """Whether a machine drafted it and no clinician has read it."""
+        return self.drafted == "machine" and not self.reviewed
+
 
 class FactTexts(Content_):
     """How recorded facts are listed on a card, and what is said of one that is not certain."""
@@ -137,7 +150,6 @@ class Leads(Content_):
     not_recorded: Plain
     avoid: Plain
     also_possible: Plain
-    ask_next: Plain
     keep_in_mind: Plain
     safety_net: Plain
     recorded: Plain

@@ -126,16 +126,16 @@ def _parts(
     return [
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
         dvt_question(call, leg),
-        part(texts.lead.consider.fill(), Item(step, 3)),
+        part(texts.lead.consider.fill(), Item(step, 2)),
         *(cause_part(call, one, place) for place, one in enumerate(causes)),
         part(
             texts.lead.keep_in_mind.fill(),
-            *(Item(name, 3) for name in hidden),
+            *(Item(name, 1) for name in hidden),
             between=", ",
             end=".",
             more=wording.more,
         ),
-        part(texts.lead.ask_next.fill(), Item(content.short(leg.ask_next) if leg.ask_next else "", 4), end="."),
+        part(texts.lead.check_now.fill(), Item(content.short(leg.ask_next) if leg.ask_next else "", 2), end="."),
         part("", Item(_sentence(placed), 1), Item(risks, 2)),
         safety_net(call),
     ]
@@ -157,12 +157,17 @@ def cause_part(call: Call, one: RankedCause, place: int) -> Part:
         said = texts.fact.diagnosis.fill(title=cause.short)
         items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", 2))
     counted = [part for part in one.for_it if part.counted][:_MOST_REASONS]
-    items += [Item(f"{capital(_weighed(call, cause, one))}.", 2 + 2 * number) for number, one in enumerate(counted)]
+    items += [Item(f"{capital(_weighed(call, cause, one))}.", _rank(place, number)) for number, one in enumerate(counted)]
     if one.against_it:
         items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), 5))
     if one.missing:
         items.append(Item(texts.cause.missing.fill(finding=call.content.short(one.missing[0])), 7))
     return part("", *items)
+
+
+def _rank(place: int, number: int) -> int:
+    """Of a reason: the strongest one for the leading cause comes before all else."""
+    return 1 if place == number == 0 else 2 + 2 * number
 
 
 def band_words(call: Call, one: RankedCause) -> str:

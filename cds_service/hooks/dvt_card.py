@@ -69,6 +69,13 @@ def wells_words(wording: Wording, wells: Wells) -> str:
     return texts.between.fill(least=wells.least, most=wells.most)
 
 
+def with_reasons(call: Call, lead: str, reasons: Sequence[str]) -> str:
+    """A summary with as many of the reasons as it holds, in one sentence."""
+    more, start = call.content.texts.dvt.summary_more, lead.rstrip(".")
+    some = [", ".join(reasons[:count]) for count in range(len(reasons), 0, -1)]
+    return whole([*(more.fill(summary=start, facts=facts) for facts in some), lead], SUMMARY_LIMIT)
+
+
 def item_name(call: Call, item: WellsRead) -> str:
     """The name of an item in the language of the reader."""
     return next(one.name for one in call.content.pathway.items if one.number == item.number)
@@ -98,11 +105,7 @@ def _summary(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...], place
     lead = _lead(call, leg, _where(call, leg, other_legs), placed)
     facts = [fact for one in _shown(call, leg) for fact in one.stated]
     reasons = list(dict.fromkeys(call.wording.fact(fact) for fact in facts))[:_REASONS_IN_SUMMARY]
-    more = call.content.texts.dvt.summary_more
-    fuller = [
-        more.fill(summary=lead, facts=capital(", ".join(reasons[:count]))) for count in range(len(reasons), 0, -1)
-    ]
-    return whole([*fuller, lead], SUMMARY_LIMIT)
+    return with_reasons(call, lead, reasons)
 
 
 def _where(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> str:

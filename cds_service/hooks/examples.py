@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+EXAMPLES = "fhir_examples"
+"""Beside the folder of the content, where the project ships it. A site's copy of the content may come without."""
 STORIES = "stories.toml"
 _DATE = re.compile(r"^(\d{4}-\d{2}-\d{2})(T.*)?$")
 

@@ -11,18 +11,29 @@ from uuid import uuid4
 
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content, Priority, Speed
+from cds_service.clinical.languages import ENGLISH
 from cds_service.clinical.leg import is_order
 from cds_service.clinical.names import MALIGNANCY, SAFETY_NET
 from cds_service.clinical.record import Fact, RowState, Side, Status, Unread
 from cds_service.clinical.texts import Message, OverrideTexts, TopicTexts
-from cds_service.hooks.layout import INFO_WORDS, URGENT_WORDS, Item, Part, detail_of, fitted, part
+from cds_service.hooks.layout import (
+    DETAIL_LIMIT,
+    INFO_WORDS,
+    URGENT_WORDS,
+    Item,
+    Part,
+    detail_of,
+    fitted,
+    part,
+    word_count,
+)
 from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
 from cds_service.hooks.not_understood import about, counted, why
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import OrderReason, references
 from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY
 from cds_service.hooks.prefetch import Part as ChartPart
-from cds_service.hooks.wording import Wording, cut
+from cds_service.hooks.wording import CUT, Wording, cut
 
 SUMMARY_LIMIT = 139
 MOST_NAMES = 3
@@ -157,12 +168,31 @@ def card(
         summary=cut(summary, SUMMARY_LIMIT),
         detail=detail_of(shown),
         indicator=indicator,
-        source=Source(label=source, url=f"{call.base_url}/evidence/{key}", topic=_topic(call, topic)),
+        source=Source(label=source, url=_evidence(call, key), topic=_topic(call, topic)),
         suggestions=taken or None,
         selectionBehavior="any" if taken else None,
         overrideReasons=override_reasons(texts.override) if indicator != "info" else None,
         links=tuple(links) or None,
     )
+
+
+def _evidence(call: Call, key: str) -> str:
+    """The page behind the card, in the language of the card."""
+    language = call.content.texts.language.code
+    return f"{call.base_url}/evidence/{key}" + ("" if language == ENGLISH else f"?language={language}")
+
+
+def too_long(card: Card) -> str:
+    """What is longer on a card than a reader has time for, in our words; empty if nothing is.
+
+    Only what must be said is ever too long: see ``layout.fitted``.
+    """
+    count, most = word_count(card.detail), INFO_WORDS if card.indicator == "info" else URGENT_WORDS
+    if count > most:
+        return f"has {count} words of which none may be left out; the limit is {most}"
+    if len(card.detail) > DETAIL_LIMIT:
+        return f"has {len(card.detail)} characters of which none may be left out; the limit is {DETAIL_LIMIT}"
+    return "has a headline that had to be cut" if card.summary.endswith(CUT) else ""
 
 
 def _topic(call: Call, topic: str) -> Coding:

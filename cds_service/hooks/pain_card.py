@@ -41,7 +41,7 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
             wording.reasons(texts.lead.recorded.fill(), facts, side),
             part(texts.lead.no_warning.fill(), Item(alike), end="."),
             part(texts.lead.fits.fill(), Item(_fitting(call, names), 3)),
-            part(texts.lead.ask_next.fill(), Item(content.short(first.ask_next) if first.ask_next else "", 1), end="."),
+            part(texts.lead.check_now.fill(), Item(content.short(first.ask_next) if first.ask_next else "", 1), end="."),
             safety_net(call),
         ],
         indicator="info",

@@ -9,7 +9,7 @@ from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content import RedFlag, RedFlagCard, Speed
 from cds_service.clinical.names import DVT, EXPERT
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
-from cds_service.hooks.dvt_card import diagnosis_item
+from cds_service.hooks.dvt_card import diagnosis_item, with_reasons
 from cds_service.hooks.frame import (
     SUMMARY_LIMIT,
     Call,
@@ -65,11 +65,7 @@ def _summary(call: Call, flags: Sequence[RedFlagVerdict], where: str, placed: Se
         order = call.content.orders[waiting.order].title
         done = texts.order.check_result.fill(title=order, day=call.wording.day(waiting.when))
         return whole([f"{rule.card.title}, {where}: {done}.", lead], SUMMARY_LIMIT)
-    more = texts.dvt.summary_more
-    fuller = [
-        more.fill(summary=lead, facts=capital(", ".join(reasons[:count]))) for count in range(len(reasons), 0, -1)
-    ]
-    return whole([*fuller, lead], SUMMARY_LIMIT)
+    return with_reasons(call, lead, reasons)
 
 
 def _headline(rule: RedFlag, flag: RedFlagVerdict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -112,6 +112,18 @@ class Service:
             settings.card_layout,
             _in_languages(settings, content, clients),
         )
+
+    def speaking(self, settings: Settings, language: str) -> Service:
+        """The same service for one reader of ``language``.
+
+        Raises:
+            ContentError: there is no such language, or it is not complete.
+        """
+        content = in_language(self.content, settings.pathway, content_files(settings), language)
+        default = self.clients.default
+        caller = replace(default, client=default.client.model_copy(update={"language": language}))
+        clients = replace(self.clients, everyone=(caller,), known=())
+        return replace(self, clients=clients, languages={language: content})
 
     def words_for(self, caller: Caller) -> Content:
         """The content in the language of a client."""

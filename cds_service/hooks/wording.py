@@ -23,6 +23,9 @@ from cds_service.ground.clock import zone_words
 from cds_service.hooks.layout import Item, Part, part
 
 
+CUT = "..."
+
+
 @lru_cache(maxsize=16)
 def _locale(name: str) -> Locale:
     return Locale.parse(name)
@@ -180,8 +183,9 @@ class Wording:
 
 
 def capital(text: str) -> str:
-    """First letter in upper case."""
-    return text[:1].upper() + text[1:]
+    """First letter in upper case, also behind a sign such as the Spanish question mark."""
+    place = next((place for place, letter in enumerate(text[:2]) if letter.isalnum()), 0)
+    return text[:place] + text[place : place + 1].upper() + text[place + 1 :]
 
 
 def in_sentence(title: str) -> str:
@@ -193,7 +197,7 @@ def cut(text: str, limit: int) -> str:
     """At most ``limit`` characters, cut at a word, never inside one."""
     if len(text) <= limit:
         return text
-    return text[: limit - 3].rsplit(" ", 1)[0].rstrip(",;:") + "..."
+    return text[: limit - len(CUT)].rsplit(" ", 1)[0].rstrip(",;:") + CUT
 
 
 def whole(sentences: Sequence[str], limit: int) -> str:

@@ -456,9 +456,10 @@ def test_check_says_in_plain_words_what_is_wrong(copy: Path, capfd: pytest.Captu
 
 def test_check_finds_mistakes_in_the_pathway_not_chosen(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = copy / "dvt/us_ash2018.toml"
-    file.write_text(file.read_text(encoding="utf-8").replace('"d_dimer"', '"d_dimmer"'), encoding="utf-8")
+    text = file.read_text(encoding="utf-8").replace('"maternity_triage"', '"maternity_triaje"')
+    file.write_text(text, encoding="utf-8")
     assert main(["check"]) == 2
-    assert "did you mean `d_dimer`?" in capfd.readouterr().err
+    assert "did you mean `maternity_triage`?" in capfd.readouterr().err
 
 
 def test_check_reads_the_local_codes(

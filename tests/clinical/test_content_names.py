@@ -53,10 +53,11 @@ OTHER_MEANINGS = {
     ("cli/open_page.py", "dvt"): "what a decision is about",
     ("cli/report.py", "dvt"): "a key of the report",
     ("web/pages/sandbox/patients.py", "dvt"): "a key, and a group, of the examples' stories",
-    ("hooks/red_flag_card.py", "knee"): "the start of a card's topic",
     ("hooks/register/migrations/versions/v0001_cards_and_feedback.py", "leg"): "a column of the register",
     ("hooks/register/reports.py", "leg"): "a column of the register",
     ("hooks/register/tables.py", "leg"): "a column of the register",
+    ("clinical/languages.py", "dvt"): "a folder of the content",
+    ("hooks/frame.py", "knee"): "how a code for a topic begins",
     ("web/pages/sandbox/explain.py", "leg"): "a key of the page",
 }
 
@@ -251,7 +252,7 @@ RF = "red_flags/RF"
         ("causes/dvt.toml", "ranked = false", "ranked = true", "ranked"),
         ("reasoning.toml", 'all = ["malignancy_on_record", "cancer', 'all = ["cancer_treatment", "cancer', "derived"),
         ("dvt/us_ash2018.toml", '["maternity_triage"', '["venous_duplex"', "pregnancy_orders"),
-        ("dvt/uk_ng158.toml", '"dvt_referral", "venous_duplex", "d_dimer"]', '"d_dimer", "d_dimer"]', "orders"),
+        ("red_flags/RF01-possible-deep-vein-thrombosis.toml", '"dvt_referral", "venous_duplex", "d_dimer"]', '"d_dimer", "d_dimer"]', "card.consider"),
     ],
 )
 def test_a_property_that_code_relies_on(texts: dict[str, str], file: str, old: str, new: str, place: str) -> None:

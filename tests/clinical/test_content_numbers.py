@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from cds_service.clinical.content import Band
+from cds_service.clinical.content import Band, Content
 from cds_service.clinical.loading import load
-from cds_service.clinical.numbers import numbers_in, range_words
+from cds_service.clinical.numbers import bands_of, numbers_in, range_words
 from cds_service.ground.errors import ContentError
 from tests.conftest import texts_without_codes
 
@@ -38,7 +38,7 @@ def mistakes(texts: dict[str, str], pathway: str = "uk_ng158") -> list[tuple[str
 
 
 def bands(*limits: int) -> tuple[Band, ...]:
-    return tuple(Band(name="{range}", at_least=limit, options=("x",)) for limit in limits)
+    return tuple(Band(name="x", score="{range}", at_least=limit, options=("x",)) for limit in limits)
 
 
 @pytest.mark.parametrize(
@@ -50,28 +50,26 @@ def bands(*limits: int) -> tuple[Band, ...]:
         ((5, 0, -2), ["5 or more", "0 to 4", "-1 or less"]),
     ],
 )
-def test_words_of_a_range(limits: tuple[int, ...], words: list[str]) -> None:
+def test_words_of_a_range(content: Content, limits: tuple[int, ...], words: list[str]) -> None:
     made = bands(*limits)
-    assert [range_words(made, place) for place in range(len(made))] == words
+    assert [range_words(made, place, content.texts) for place in range(len(made))] == words
 
 
 def test_no_brace_is_left_and_every_band_says_its_scores(texts: dict[str, str]) -> None:
     for pathway in ("uk_ng158", "us_ash2018"):
-        found = load(texts, pathway).pathway
-        for place, band in enumerate(found.bands):
-            assert range_words(found.bands, place) in band.name
-            assert not re.search(r"[{}]", band.name + "".join(band.options))
+        found = load(texts, pathway)
+        for place, band in enumerate(bands_of(found)):
+            assert range_words(found.pathway.bands, place, found.texts) in band.score
+            assert not re.search(r"[{}]", band.name + band.score + "".join(band.options))
 
 
 def test_the_words_follow_the_numbers(texts: dict[str, str]) -> None:
     change(texts, UK, "at_least = 2", "at_least = 3")
     change(texts, UK, "critical_at = 2", "critical_at = 3")
     change(texts, UK, "excluded_by_d_dimer_at_most = 1", "excluded_by_d_dimer_at_most = 2")
-    likely, unlikely = load(texts, "uk_ng158").pathway.bands
-    assert likely.name == "DVT likely (3 or more)"
-    assert likely.options[0].startswith("Score 3 or more: ")
-    assert unlikely.name == "DVT unlikely (2 or less)"
-    assert unlikely.options[0].startswith("Score 2 or less: ")
+    likely, unlikely = bands_of(load(texts, "uk_ng158"))
+    assert (likely.name, likely.score) == ("DVT likely", "Wells 3 or more")
+    assert (unlikely.name, unlikely.score) == ("DVT unlikely", "Wells 2 or less")
 
 
 @pytest.mark.parametrize(
@@ -89,11 +87,11 @@ def test_the_words_follow_the_numbers(texts: dict[str, str]) -> None:
         (UK, "at_least = -2", "at_least = 2", "bands"),
         (US, "at_least = 1", "at_least = 4", "bands"),
         (US, "at_least = 3", "at_least = 10", "bands"),
-        (UK, "DVT likely ({range})", "DVT likely (2 or more)", "bands.0"),
-        (UK, "Score {range}: D-dimer", "Score 1 or less: D-dimer", "bands.1"),
-        (US, "Score {range}: start", "Score 1 to 2: start", "bands.1"),
-        (US, "({range})", "({rnge})", "bands.0"),
-        (US, "({range})", "({range}) {", "bands.0"),
+        (UK, '"DVT likely"', '"DVT likely (2 or more)"', "bands.0"),
+        (UK, '"D-dimer, result', '"1 or less: D-dimer, result', "bands.1"),
+        (US, "Wells {range}", "Wells 3 or more", "bands.0"),
+        (US, "{range}", "{rnge}", "bands.0"),
+        (US, "{range}", "{range} {", "bands.0"),
     ],
 )
 def test_bands_that_contradict_the_limits_or_say_scores_of_their_own(
@@ -104,13 +102,13 @@ def test_bands_that_contradict_the_limits_or_say_scores_of_their_own(
 
 
 def test_a_band_that_does_not_say_its_scores(texts: dict[str, str]) -> None:
-    texts[UK] = texts[UK].replace("DVT likely ({range})", "DVT likely").replace("Score {range}: prox", "Prox")
+    texts[UK] = texts[UK].replace("Wells {range}", "Wells", 1)
     assert (UK, "bands.0") in mistakes(texts)
 
 
 def test_a_rule_that_says_a_wells_score_of_its_own(texts: dict[str, str]) -> None:
     file = "red_flags/RF01-possible-deep-vein-thrombosis.toml"
-    change(texts, file, "(NICE): DVT likely,", "(NICE): 2 or more,")
+    change(texts, file, "Phone the DVT service.", "Wells 2 or more: phone the DVT service.")
     assert (file, "card") in mistakes(texts)
 
 
@@ -138,6 +136,12 @@ def test_limits_that_contradict_each_other(texts: dict[str, str], file: str, old
 
 
 # --- words that repeat a value ---
+
+
+def test_a_short_name_that_says_a_number_of_its_own(texts: dict[str, str]) -> None:
+    change(texts, "findings/leg_veins_and_dvt.toml", "calf at least 3 cm larger", "calf at least 4 cm larger")
+    file, place = mistakes(texts)[0]
+    assert (file, place) == ("findings/leg_veins_and_dvt.toml", "calf_circumference_diff_3cm.short")
 
 
 @pytest.mark.parametrize(
@@ -188,5 +192,5 @@ def test_a_rule_that_says_another_limit_than_the_finding_it_reads(texts: dict[st
 
 def test_a_lump_rule_that_says_another_size(texts: dict[str, str]) -> None:
     file = next(name for name in texts if "/RF12-" in name)
-    change(texts, file, "under 5 cm", "under 6 cm")
+    change(texts, file, "Under 5 cm", "Under 6 cm")
     assert (file, "card") in mistakes(texts)

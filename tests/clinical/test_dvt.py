@@ -349,7 +349,7 @@ def test_one_negative_test_does_not_close(content: Content) -> None:
     assert level(content, *SIGNS, d_dimer) == "critical"
     raised = verdict(content, *SIGNS, *negative_tests(2, 2, raised=True))
     assert raised.level == "critical"
-    assert "repeat proximal scan due" in raised.notes[0]
+    assert raised.notes[0].kind == "repeat_scan_due"
 
 
 def test_new_signs_and_new_risks_reopen(content: Content) -> None:
@@ -452,7 +452,7 @@ def test_american_pathway_is_its_own(content: Content) -> None:
     assert level(american, *score_1) == "warning"
     for text in (
         american.pathway.title,
-        american.pathway.clock,
+        american.pathway.act,
         *(o for b in american.pathway.bands for o in b.options),
     ):
         assert "4 h" not in text

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cds_service.hooks.parts import OVERRIDE_REASONS
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
@@ -14,7 +15,6 @@ from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.model import SCOPES
 from cds_service.hooks.discovery import discovery
 from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.parts import OVERRIDE_REASONS
 from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service
 from tests.conftest import EXAMPLES, NOW, ROOT, stories

@@ -127,7 +127,7 @@ def test_an_unreadable_sign_is_named_first(pain_ago: int, key: str, wrong: dict[
 def test_a_chart_that_says_nothing_we_know_is_not_silent(rows: list[Resource], summary: str) -> None:
     (card,) = cards(*rows)
     assert (card.indicator, card.summary) == ("info", summary)
-    assert "does not mean that there is no concern" in card.detail
+    assert "does not mean no concern" in card.detail
 
 
 def temperature(value: float, ago: float | None, **fields: Any) -> Resource:
@@ -278,9 +278,9 @@ def test_what_a_server_changes_on_its_own_is_none(change: dict[str, Any]) -> Non
 
 def test_the_card_says_of_which_day_each_row_is() -> None:
     (card,) = cards(ODD)
-    assert "`Observation/odd`, 14 Mar: has no code in a system that this service knows" in card.detail
+    assert "`Observation/odd` (14 Mar): its coding system is not known" in card.detail
     (undated,) = cards({**ODD, "effectiveDateTime": None})
-    assert "`Observation/odd`, date unknown:" in undated.detail
+    assert "`Observation/odd` (date unknown):" in undated.detail
 
 
 # --- what is said in the short words that people use for what is none of ours

@@ -113,9 +113,9 @@ def test_epic_gets_the_sites_own_codes_and_the_rest_in_words(tmp_path: Path) -> 
     assert by_label["Same-day DVT referral, left leg"][0]["system"] == "https://north.example/orders"
     assert by_label["Same-day DVT referral, left leg"][0]["code"] == "REF-DVT"
     assert list(by_label) == ["Same-day DVT referral, left leg", "Venous duplex today, left leg"]
-    assert "**To order by hand** - D-dimer, result today." in card["detail"]
+    assert "**To order by hand:** D-dimer, result today." in card["detail"]
     assert len(card["detail"]) <= 1200
-    assert card["detail"].endswith("not a diagnosis.")
+    assert card["detail"].endswith("Not a diagnosis.")
 
 
 def test_the_generic_client_gets_no_dialect(tmp_path: Path) -> None:

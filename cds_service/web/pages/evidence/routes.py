@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from cds_service import __version__
 from cds_service.clinical.content import Content
+from cds_service.clinical.languages import ENGLISH
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 from cds_service.web.pages.evidence.explorer import explorer_of
@@ -70,8 +71,8 @@ def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
         response_class=HTMLResponse,
         responses=errors(404),
     )
-    async def one(key: str) -> Response:
-        content = running.service.content
+    async def one(key: str, language: str = ENGLISH) -> Response:
+        content = running.service.languages.get(language, running.service.content)
         found = _known(content, key)
         return pages.page(
             "evidence.html",
