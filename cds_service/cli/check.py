@@ -11,6 +11,7 @@ from typing import get_args
 from rich.console import Console
 from rich.text import Text
 
+from cds_service.cli.inputs import understand
 from cds_service.clinical.content import Content
 from cds_service.clinical.languages import ENGLISH, in_language, languages_in
 from cds_service.clinical.loading import parsed
@@ -18,11 +19,10 @@ from cds_service.clinical.signed import SIGNED, differences, warnings, written
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
-from cds_service.cli.inputs import understand
 from cds_service.hooks.clients.loading import load_clients
+from cds_service.hooks.compose import compose
 from cds_service.hooks.examples import EXAMPLES, STORIES, reference_day, stories
 from cds_service.hooks.frame import Call, too_long
-from cds_service.hooks.compose import compose
 from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.service import Service, content_files, load_content
 
@@ -43,7 +43,9 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
     has_examples = examples.is_dir()
     out.print(Text("Content", style="bold"))
     contents = [_checked(settings, pathway, out) for pathway in PATHWAYS]
-    languages = [_in_languages(settings, pathway, found, out) for pathway, found in zip(PATHWAYS, contents, strict=True)]
+    languages = [
+        _in_languages(settings, pathway, found, out) for pathway, found in zip(PATHWAYS, contents, strict=True)
+    ]
     if has_examples:
         _check_examples(contents[0], examples)
         for found, translated in zip(contents, languages, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from cds_service.cli.check import EXAMPLES
+from cds_service.hooks.examples import EXAMPLES
 from cds_service.cli.open_page import Tried, page
 from cds_service.cli.trying import Changed, Examples, without
 from cds_service.clinical.content import Content

@@ -157,7 +157,9 @@ def cause_part(call: Call, one: RankedCause, place: int) -> Part:
         said = texts.fact.diagnosis.fill(title=cause.short)
         items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", 2))
     counted = [part for part in one.for_it if part.counted][:_MOST_REASONS]
-    items += [Item(f"{capital(_weighed(call, cause, one))}.", _rank(place, number)) for number, one in enumerate(counted)]
+    items += [
+        Item(f"{capital(_weighed(call, cause, one))}.", _rank(place, number)) for number, one in enumerate(counted)
+    ]
     if one.against_it:
         items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), 5))
     if one.missing:

@@ -22,7 +22,6 @@ from cds_service.clinical.texts import COUNT, Message, Texts
 from cds_service.ground.clock import zone_words
 from cds_service.hooks.layout import Item, Part, part
 
-
 CUT = "..."
 
 

@@ -18,8 +18,8 @@ from cds_service.clinical import content as models
 from cds_service.clinical import decisions, figures
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import Content
-from cds_service.clinical.texts import Texts
 from cds_service.clinical.loading import load
+from cds_service.clinical.texts import Texts
 from cds_service.ground.errors import ContentError
 from cds_service.ground.settings import Settings
 from cds_service.hooks.service import Service, load_content

@@ -29,6 +29,7 @@ GROUPS = {
     "citations": names.SOURCES,
 }
 NEEDED = [(group, key) for group, keys in GROUPS.items() for key in keys]
+RF01 = "red_flags/RF01-possible-deep-vein-thrombosis.toml"
 OTHER_MEANINGS = {
     ("replay/compare.py", "leg"): "a column of the verdicts",
     ("replay/sections.py", "leg"): "a column of the verdicts",
@@ -252,7 +253,12 @@ RF = "red_flags/RF"
         ("causes/dvt.toml", "ranked = false", "ranked = true", "ranked"),
         ("reasoning.toml", 'all = ["malignancy_on_record", "cancer', 'all = ["cancer_treatment", "cancer', "derived"),
         ("dvt/us_ash2018.toml", '["maternity_triage"', '["venous_duplex"', "pregnancy_orders"),
-        ("red_flags/RF01-possible-deep-vein-thrombosis.toml", '"dvt_referral", "venous_duplex", "d_dimer"]', '"d_dimer", "d_dimer"]', "card.consider"),
+        (
+            "red_flags/RF01-possible-deep-vein-thrombosis.toml",
+            '"dvt_referral", "venous_duplex", "d_dimer"]',
+            '"d_dimer", "d_dimer"]',
+            "card.consider",
+        ),
     ],
 )
 def test_a_property_that_code_relies_on(texts: dict[str, str], file: str, old: str, new: str, place: str) -> None:

@@ -86,7 +86,12 @@ def test_the_shipped_content_is_as_it_was_signed(texts: dict[str, str]) -> None:
         (UK, "critical_at = 2", "critical_at = 3", "critical_at"),
         (UK, "repeat_scan_after = { days = 6", "repeat_scan_after = { days = 5", "repeat_scan_after.days"),
         (UK, "Active cancer: a low", "Cancer: a low", "cancer"),
-        (UK, 'orders = ["maternity_triage", "venous_duplex"', 'orders = ["venous_duplex", "maternity_triage"', "pregnancy_orders"),
+        (
+            UK,
+            'orders = ["maternity_triage", "venous_duplex"',
+            'orders = ["venous_duplex", "maternity_triage"',
+            "pregnancy_orders",
+        ),
         ("reasoning.toml", "cancer_current = { days = 183", "cancer_current = { days = 365", "cancer_current.days"),
         ("red_flags/RF04-possible-acute-limb-ischaemia.toml", 'speed = "now"', 'speed = "days"', "speed"),
         (UK, 'any = ["collateral_veins"]', 'any = ["warmth"]', "items.8.any"),

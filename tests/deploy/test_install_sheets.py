@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cds_service.hooks.parts import OVERRIDE_REASONS
+from cds_service.hooks.frame import override_reasons
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
@@ -89,7 +89,9 @@ def test_every_topic_is_listed(service: Service) -> None:
 
 
 def test_every_override_reason_and_order_is_listed(content: Content) -> None:
-    assert table("generic.md", "Override reasons") == {one.code: one.display for one in OVERRIDE_REASONS}
+    assert table("generic.md", "Override reasons") == {
+        one.code: one.display for one in override_reasons(content.texts.override)
+    }
     assert set(table("generic.md", "Order codes")) == set(content.orders)
 
 
