@@ -61,7 +61,7 @@ def _dismissed(leg: Leg) -> Closing | None:
     """A clinician's refutation with its reason; without one it does not close (C.6)."""
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     when = refuted.recorded or refuted.clinical if refuted else None
-    if refuted is None or not refuted.reasoned or refuted.doubtful or when is None or refuted.ahead:
+    if refuted is None or not refuted.reasoned or refuted.limit or refuted.doubtful or when is None or refuted.ahead:
         return None
     return Closing(when, "a clinician has ruled DVT out and recorded why")
 
@@ -153,6 +153,8 @@ def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[str, ...]:
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     if refuted and not refuted.reasoned:
         notes.append("DVT is recorded as refuted, without a reason.")
+    elif refuted and refuted.limit:
+        notes.append(f"DVT is recorded as refuted, but {refuted.limit}.")
     return tuple(notes)
 
 

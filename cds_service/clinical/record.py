@@ -125,6 +125,7 @@ class Diagnosis:
 
     Attributes:
         reasoned: the entry holds evidence or a note for its status.
+        limit: why its refutation may not be of the deep veins of this whole leg, in our words; empty if it is.
         doubtful: something in the entry was not understood. It may raise urgency, never lower it.
     """
 
@@ -136,6 +137,7 @@ class Diagnosis:
     source: str
     reasoned: bool = False
     doubtful: bool = False
+    limit: str = ""
 
     @property
     def when(self) -> When | None:

@@ -88,6 +88,15 @@ class WordNet:
         words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
         return frozenset(group for word in words for group in self._vocabulary.groups_of(word) if group in SIDES)
 
+    def groups_in(self, text: str) -> frozenset[str]:
+        """Every group of which a word stands in ``text``."""
+        found = (
+            self._vocabulary.groups_at(words, place)
+            for words, _ in sentences(text[:LONGEST_TEXT])
+            for place in range(len(words))
+        )
+        return frozenset().union(*found)
+
     def _find(self, text: str, *, names: bool) -> frozenset[str]:
         keys: set[str] = set()
         for words, parts in sentences(text):

@@ -13,6 +13,7 @@ from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import contradicts_place, diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
+from cds_service.clinical.reading.refutations import limit_of
 from cds_service.clinical.reading.statements import (
     Statement,
     Trouble,
@@ -208,7 +209,7 @@ def _read_findings(said: _Said, findings: Findings) -> None:
 
 
 def _read_diagnoses(said: _Said, findings: Findings) -> None:
-    uses = said.uses
+    content, uses = findings.content, said.uses
     stands = DiagnosisState.PAST if said.past else DiagnosisState.CURRENT
     if said.refuted:
         stands = DiagnosisState.REFUTED
@@ -234,6 +235,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
             state=stands,
             possible=possible,
             reasoned=said.reasoned,
+            limit=limit_of(content, said.model, uses, side) if cause == DVT and said.refuted else "",
         )
 
 

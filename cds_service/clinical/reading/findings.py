@@ -173,6 +173,7 @@ class Findings:
         state: DiagnosisState = DiagnosisState.CURRENT,
         possible: bool = False,
         reasoned: bool = False,
+        limit: str = "",
     ) -> None:
         """A coded diagnosis. A merely possible DVT is a suspicion of DVT; other possible diagnoses do not count."""
         if possible and cause != DVT:
@@ -184,7 +185,7 @@ class Findings:
         else:
             if cause == DVT and state is DiagnosisState.PAST:
                 self.add([Statement(PREVIOUS_DVT, Status.PRESENT, Side.BODY)], source, clinical, recorded)
-            self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned))
+            self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned, limit=limit))
 
     def leave_out(self, kind: str, *statuses: str | None) -> None:
         """A resource of which FHIR's own status codes say that it does not count; other words are not repeated."""
