@@ -508,6 +508,7 @@ class WordContext(Content_):
     overruled_by: tuple[Key, ...] = ()
     spreads: bool = False
     takes: tuple[Key, ...] = ()
+    of_medicines: bool = False
 
 
 class Derived(Content_):
@@ -743,7 +744,7 @@ class Content:
         """The net of words: by the rules for problems, and by the names of findings and causes."""
         rules = (Rule(key, one.named, frozenset(one.unless), one.instead) for key, one in self.problem_words.items())
         contexts = {
-            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes))
+            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes), one.of_medicines)
             for group, one in self.word_contexts.items()
         }
         names = (name for key, text in self._names() for name in names_in(key, text))

@@ -35,11 +35,13 @@ class Context:
         overruled_by: groups of words with which, in the same part of the sentence, they do not.
         spreads: whether they reach to the end of the sentence: "family history: DVT, cancer".
         takes: groups of signs that are elsewhere when they stand beside such a word: "shoulder pain".
+        of_medicines: whether a medicine beside which they stand may not be taken as a treatment: "line flush".
     """
 
     overruled_by: frozenset[str] = frozenset()
     spreads: bool = False
     takes: frozenset[str] = frozenset()
+    of_medicines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,15 @@ class WordNet:
         """The groups of ``vocabulary.SIDES`` of which a word stands in ``text``."""
         words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
         return frozenset(group for word in words for group in self._vocabulary.groups_of(word) if group in SIDES)
+
+    def doubts_a_treatment(self, text: str) -> bool:
+        """Whether words in ``text`` say that a medicine may not be taken, or not as a treatment."""
+        contexts = [(name, one.overruled_by) for name, one in self._contexts.items() if one.of_medicines]
+        for words, part_of in sentences(text[:LONGEST_TEXT]):
+            for groups in _Sentence(self._vocabulary, words, part_of).groups_by_part():
+                if any(name in groups and groups.isdisjoint(overruled) for name, overruled in contexts):
+                    return True
+        return False
 
     def groups_in(self, text: str) -> frozenset[str]:
         """Every group of which a word stands in ``text``."""
@@ -199,6 +210,10 @@ class _Sentence:
             for group in vocabulary.groups_at(words, place):
                 self.groups.setdefault(group, set()).add(place)
                 part.places.setdefault(group, []).append(place)
+
+    def groups_by_part(self) -> list[frozenset[str]]:
+        """The groups of the words of each part."""
+        return [frozenset(one.places) for one in self._parts.values()]
 
     def part_at(self, place: int) -> _Part:
         """The part in which the word at ``place`` stands."""

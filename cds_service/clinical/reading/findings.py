@@ -145,6 +145,7 @@ class Findings:
         ongoing: bool = False,
         provisional: bool = False,
         substance: str = "",
+        doubtful: bool = False,
     ) -> None:
         """Facts of one source."""
         self.facts += [
@@ -158,6 +159,7 @@ class Findings:
                 ongoing=ongoing,
                 provisional=provisional,
                 substance=substance,
+                doubtful=doubtful,
             )
             for said in statements
         ]

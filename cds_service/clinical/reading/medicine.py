@@ -150,6 +150,11 @@ def uses_of_medicine(content: Content, medicine: Medicine) -> tuple[CodeUse, ...
     return (*product, *(use for one in medicine.ingredients for use in _uses(content, one)))
 
 
+def words_of(medicine: Medicine) -> tuple[str, ...]:
+    """How the product is called."""
+    return (*medicine.words, *_texts(medicine.product))
+
+
 def _uses(content: Content, concept: Any) -> Iterator[CodeUse]:
     for system, code in _codings(concept):
         yield from content.current_uses(system, code)

@@ -13,7 +13,15 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.reading.kinds import TAKEN, kind_of
-from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.medicine import (
+    Identity,
+    Medicine,
+    finder,
+    identify,
+    medicine_of,
+    uses_of_medicine,
+    words_of,
+)
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble
@@ -207,7 +215,7 @@ class Rows:
         if kind == "Observation":
             return self._read_observation(name, raw, model, is_whole=NOT_OF_FHIR not in left_out)
         if kind in TAKEN:
-            medications.read(model, name, findings, uses)
+            medications.read(model, name, findings, uses, words_of(medicine))
         else:
             _READERS[kind](model, name, findings)
         return None
