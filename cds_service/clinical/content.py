@@ -464,6 +464,7 @@ class Measure(Content_):
     below_means: Literal["absent", "unknown"]
     compare_sides: bool = False
     weak_methods: tuple[str, ...] = ()
+    specimens: tuple[str, ...] = ()
     own_limit_counts: bool = False
     plausible: tuple[float, float]
     unit: str

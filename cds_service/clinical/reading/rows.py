@@ -234,8 +234,26 @@ class Rows:
                 return self._not_understood(name, raw, UnreadKind.SUBJECT, reason)
         groups = name in self._with_members
         panels = self._panels_of(name)
-        observations.read(model, raw, name, self._findings, panels, members_came=groups, is_whole=is_whole)
+        observations.read(
+            model,
+            raw,
+            name,
+            self._findings,
+            panels,
+            members_came=groups,
+            is_whole=is_whole,
+            beside=self._beside(raw),
+        )
         return None
+
+    def _beside(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """What it was measured in and with, as far as that came."""
+        pointers = {name: raw[name] for name in ("specimen", "device") if isinstance(raw.get(name), Mapping)}
+        if not pointers:
+            return {}
+        find = finder(raw, self._chart.things, self._chart.owners)
+        found = {name: find(str(pointer.get("reference") or "")) for name, pointer in pointers.items()}
+        return {name: one for name, one in found.items() if one is not None}
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
         """The panels that list ``name``. Each is read once, however many it lists."""

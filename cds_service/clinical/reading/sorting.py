@@ -56,6 +56,7 @@ class Sorted:
         patients: the Patient resources of this patient, in the order in which they came.
         clinical: what has to be read, by the name that cards and orders use.
         medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
+        things: Specimens and Devices by ``Type/id`` and by ``fullUrl``.
         structures: this patient's BodyStructures by ``BodyStructure/id`` and by ``fullUrl``.
         listed_by: which panels list an Observation.
         others_of_concern: rows of concern that are another patient's.
@@ -65,6 +66,7 @@ class Sorted:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, Row] = field(default_factory=dict)
     medications: dict[str, ChartEntry] = field(default_factory=dict)
+    things: dict[str, ChartEntry] = field(default_factory=dict)
     structures: dict[str, ChartEntry] = field(default_factory=dict)
     listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
     unread: list[Unread] = field(default_factory=list)
@@ -128,6 +130,10 @@ class _Sorting:
             self._take_medication(entry)
         elif kind == "BodyStructure":
             self._take_structure(entry)
+        elif kind in kinds.THINGS:
+            names = (f"{kind}/{entry.identity}" if entry.identity else None, entry.full_url)
+            self.chart.things.update((name, entry) for name in names if name)
+            self._ledger.add(RowState.NO_CONCERN, kind)
         elif kind in kinds.MAY_SAY_SOMETHING:
             self._take_unusual(number, kind, entry)
         elif kind == "Bundle":

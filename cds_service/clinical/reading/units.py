@@ -88,6 +88,13 @@ def same_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
     return "" in texts or texts[0] == texts[1]
 
 
+def is_in_another_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
+    """Whether ``one`` is in another unit than ``other``, by its code or its words; one that names none is not."""
+    units = {_in_words(str(text), kinds).unit for text in (one.code, one.unit) if text}
+    own = {_in_words(str(text), kinds).unit for text in (other.code, other.unit) if text}
+    return bool(units and own) and units.isdisjoint(own)
+
+
 def _is_ucum(system: Any) -> bool:
     if system is None:
         return True
