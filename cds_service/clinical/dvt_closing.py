@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from cds_service.clinical.assessment import Wells
 from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.leg import Leg, in_window
-from cds_service.clinical.names import ANTICOAGULANT, CANCER, D_DIMER, DVT, INJECTING, PE_SYMPTOMS, SCAN
+from cds_service.clinical.names import ANTICOAGULANT, CALF_TENDERNESS, CANCER, D_DIMER, DVT, INJECTING, PE_SYMPTOMS, SCAN
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Side, Status, When
 
 
@@ -36,10 +36,10 @@ def closing_of(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | No
     latest = max(candidates, key=lambda one: one.when.earliest)
     for key in leg.recorded():
         finding = leg.content.findings[key]
-        if finding.dvt.risk or finding.complaint in PAIN or key == PE_SYMPTOMS:
+        if finding.dvt.risk or finding.complaint in PAIN or key in (PE_SYMPTOMS, CALF_TENDERNESS):
             fact = leg.present(key)
             if fact and fact.clinical and fact.clinical.may_be_after(latest.when):
-                return None  # new or worse symptoms, or a new risk, re-open it
+                return None  # new or worse symptoms, or a new risk, re-open it; a tender calf may be tender veins
     return latest
 
 

@@ -12,11 +12,13 @@ from cds_service.clinical.record import RowState
 from tests.charts import (
     ICD10CM,
     LEFT,
+    LEFT_CALF,
     LOINC,
     SNOMED,
     UCUM,
     Resource,
     concept,
+    condition,
     days_ago,
     judged,
     observation,
@@ -504,3 +506,25 @@ def test_words_of_the_hollow_and_of_this_leg_leave_a_dismissal_as_it_is(content:
 def test_a_dismissal_whose_leg_only_words_name_dismisses_no_clot(content: Content, words: str) -> None:
     assert level(content, *SIGNS, {**dismissed(note=[{"text": words}]), "bodySite": []}) == "critical"
     assert level(content, *SIGNS, {**dismissed(note=NOTED), "bodySite": []}) is None
+
+
+# --- a tender calf that is newer than the tests may be tender along the deep veins
+
+TENDER_CALVES: list[Resource] = [
+    observation({"text": "Calf tender"}, ago=0, valueBoolean=True),
+    observation({"text": "Examination"}, ago=0, valueString="left calf is tender"),
+    observation({"coding": [{"system": "https://x.example", "code": "7", "display": "Calf tenderness"}]}, ago=0),
+    condition({"text": "Wade druckdolent"}, ago=0),
+    condition({"text": "Wadendruckschmerz links"}, ago=0),
+    condition({"text": "mollet sensible"}, ago=0),
+    condition({"text": "ömhet i vaden"}, ago=0),
+    condition({"text": "kuit drukpijnlijk"}, ago=0),
+    condition({"coding": [{"system": SNOMED, "code": "38341003", "display": "tender calf"}]}, ago=0),
+    observation(concept((SNOMED, "247348008")), ago=0, site=LEFT_CALF),
+    observation(concept((SNOMED, "301399007")), ago=0, site=LEFT_CALF),
+]
+
+
+@pytest.mark.parametrize("row", TENDER_CALVES, ids=lambda row: str(row["code"]))
+def test_a_tender_calf_after_the_tests_keeps_a_suspicion_open(content: Content, row: Resource) -> None:
+    assert level(content, *SIGNS, scan(), d_dimer(), row) is not None
