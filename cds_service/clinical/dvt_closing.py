@@ -13,7 +13,16 @@ from datetime import date, timedelta
 from cds_service.clinical.assessment import Wells
 from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.leg import Leg, in_window
-from cds_service.clinical.names import ANTICOAGULANT, CALF_TENDERNESS, CANCER, D_DIMER, DVT, INJECTING, PE_SYMPTOMS, SCAN
+from cds_service.clinical.names import (
+    ANTICOAGULANT,
+    CALF_TENDERNESS,
+    CANCER,
+    D_DIMER,
+    DVT,
+    INJECTING,
+    PE_SYMPTOMS,
+    SCAN,
+)
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Side, Status, When
 
 

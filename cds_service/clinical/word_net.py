@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cds_service.clinical.vocabulary import SIDES, Vocabulary, plain
+from cds_service.clinical.vocabulary import ELSEWHERE, PLACES_ELSEWHERE, SIDES, Vocabulary, plain
 
 _REMEMBERED = 4_096
 _SHORT_TEXT = 300
@@ -98,6 +98,12 @@ class WordNet:
                 if any(name in groups and groups.isdisjoint(overruled) for name, overruled in contexts):
                     return True
         return False
+
+    def is_elsewhere(self, text: str) -> bool:
+        """Whether ``text`` names a place off the leg, and none on it."""
+        groups = self.groups_in(text)
+        context = self._contexts.get(ELSEWHERE, Context())
+        return not groups.isdisjoint(PLACES_ELSEWHERE) and groups.isdisjoint(context.overruled_by)
 
     def groups_in(self, text: str) -> frozenset[str]:
         """Every group of which a word stands in ``text``."""

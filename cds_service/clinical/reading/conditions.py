@@ -218,7 +218,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
     if dvt_of_unstated_place(uses, said.place) and not any(cause == DVT for cause, _ in found):
         possible = possible or stands is DiagnosisState.CURRENT
         found.append((DVT, said.place.side_with(None) or Side.UNKNOWN))
-    elif not found and any(use.kind == "cause" and use.key == DVT for use in uses):
+    elif not found and not said.place.elsewhere and any(use.kind == "cause" and use.key == DVT for use in uses):
         trouble = Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))
         findings.report(said.name, [trouble])
     for cause, side in found:

@@ -16,7 +16,7 @@ from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
-from cds_service.clinical.reading.places import Place, place_of, uses_of
+from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
 from cds_service.clinical.record import Side, Status, UnreadKind, When
@@ -283,9 +283,19 @@ def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
     here = replace(context, place=place)
     _add(here, held, Status.PRESENT, source)
     stated = _state_causes(here, causes, source)
-    if not held and not stated:
+    if not held and not stated and not _is_off_the_leg(content, part, place, causes):
         context.findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, _keys(every))])
     return True
+
+
+def _is_off_the_leg(content: Content, part: Any, place: Place, causes: list[CodeUse]) -> bool:
+    """Whether a general answer is none of ours: pain elsewhere, or without a place to a question that is understood."""
+    if place.stated:
+        return place.elsewhere
+    asked = (str(part.code.text or ""), *(str(coding.display or "") for coding in part.code.coding or ()))
+    if causes or any(map(content.word_net.keys_in, asked)):
+        return False
+    return any(content.identifies(system, code) for system, code in codings(part.code))
 
 
 def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse], *, answered: bool) -> None:

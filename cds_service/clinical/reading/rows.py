@@ -25,10 +25,16 @@ from cds_service.clinical.reading.medicine import (
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble
-from cds_service.clinical.reading.statuses import is_void, why_unknown
+from cds_service.clinical.reading.statuses import is_over, is_void, why_unknown
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Owner
-from cds_service.clinical.reading.wording import ELSEWHERE, ONLY_IN_WORDS, named_elsewhere, named_in_answer
+from cds_service.clinical.reading.wording import (
+    ELSEWHERE,
+    ONLY_IN_WORDS,
+    named_beside_code,
+    named_elsewhere,
+    named_in_answer,
+)
 from cds_service.clinical.record import WITH_REASONS, RowState, UnreadKind
 
 Outcome = tuple[RowState, str]
@@ -67,6 +73,8 @@ class Rows:
         outcome = self._read(name, raw)
         if outcome is None:
             outcome = findings.state_since(mark)
+            if outcome[0] is RowState.NO_CONCERN and (named := self._named_beside(raw)):
+                return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
             context = self._describing.with_context
             findings.unread[mark.unread :] = [context(one, raw) for one in findings.unread[mark.unread :]]
         return outcome
@@ -126,6 +134,12 @@ class Rows:
         if named := self._named_elsewhere(raw):
             return self._not_understood(name, raw, UnreadKind.WORDS, ELSEWHERE, named)
         return self._unless_hiding(name, raw)
+
+    def _named_beside(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the words of a row may be whose codes are ours and too general to say it: pain, in words of the calf."""
+        if raw["resourceType"] == "Condition" and not is_over(raw):
+            return named_beside_code(self._content, raw.get("code"))
+        return named_in_answer(self._content, raw)
 
     def _named_elsewhere(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
         if raw["resourceType"] == "Procedure":  # why it was done and what it found are not read
