@@ -214,6 +214,12 @@ WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
 """Resource types whose reasons or conclusions say something of the patient, be it in words."""
 
 
+DOCUMENTS = frozenset({"CarePlan", "Composition", "DeviceRequest", "DocumentReference", "Goal", "List", "RequestGroup"})
+"""Resource types that hold or list what others say, and are not read. Of these only a DVT is named that no row that
+came is told to be.
+"""
+
+
 class UnreadKind(StrEnum):
     """Why a part of the chart did not become facts."""
 

@@ -34,6 +34,7 @@ from cds_service.clinical.reading.wording import (
     named_beside_code,
     named_elsewhere,
     named_in_answer,
+    suspected_beside,
 )
 from cds_service.clinical.record import WITH_REASONS, RowState, UnreadKind
 
@@ -155,6 +156,8 @@ class Rows:
         """
         if keys & SUSPICION and raw["resourceType"] != "Procedure":
             return ()
+        if raw["resourceType"] == "Condition":
+            return () if is_over(raw) else suspected_beside(self._content, raw)
         orders = self._content.pathway.orders
         if any(use.kind == "order" and use.key in orders for use in uses):
             raw = {key: value for key, value in raw.items() if key not in _OF_AN_ORDER}
