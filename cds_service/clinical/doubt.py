@@ -133,7 +133,7 @@ class _Repeating:
         )
 
     def _is_reason(self, one: Unread) -> bool:
-        in_words = one.kind in (UnreadKind.SYSTEM, UnreadKind.WORDS) and not one.anything
+        in_words = one.kind in (UnreadKind.SYSTEM, UnreadKind.UNCODED, UnreadKind.WORDS) and not one.anything
         return in_words and bool(one.keys) and one.resource in WITH_REASONS
 
     def _is_current(self, fact: Fact) -> bool:

@@ -230,6 +230,7 @@ class UnreadKind(StrEnum):
     PLACE = "place"
     STATUS = "status"
     SYSTEM = "system"
+    UNCODED = "uncoded"
     WORDS = "words"
     SUBJECT = "subject"
     NOT_A_RESOURCE = "not_a_resource"

@@ -42,6 +42,8 @@ def why(found: Sequence[Unread]) -> str:
     kinds = {one.kind for one in found}
     if kinds == {UnreadKind.SYSTEM} and not any(one.resource.startswith("Medication") for one in found):
         return "in a coding system that this service does not know"
+    if kinds == {UnreadKind.UNCODED}:
+        return "in words only"
     if kinds == {UnreadKind.SUBJECT}:
         return "not clearly about this patient"
     return "not understood"

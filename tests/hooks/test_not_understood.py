@@ -305,3 +305,14 @@ def test_a_denied_tenderness_is_not_asked_about(present: bool, asked: bool) -> N
     tender = observation(concept((SNOMED, "247348008")), site="722115008", valueBoolean=present)
     (card,) = cards(on("pain_calf"), tender)
     assert (question in card.detail) is asked
+
+
+@pytest.mark.parametrize("text", ["Calf swelling", "Wadenschmerz", "mollet gonflé", "DVT?"])
+def test_what_is_in_words_only_is_in_no_unknown_coding_system(text: str) -> None:
+    for row in (condition({"text": text}), observation({"text": text}, valueBoolean=True)):
+        (card,) = cards(row)
+        said = card.summary + (card.detail or "")
+        assert "in words only" in said
+        assert "coding system" not in said
+    (card,) = cards(condition({**UNKNOWN, "text": text}))
+    assert "in a coding system that this service does not know" in card.summary + (card.detail or "")
