@@ -473,8 +473,9 @@ class Measure(Content_):
 
 
 class Answers(Content_):
-    """Codes that answer whether a finding is there."""
+    """Codes that answer whether a finding is there, and units of numbers that answer none of our questions."""
 
+    other_units: tuple[str, ...]
     present: tuple[CodeEntry, ...]
     absent: tuple[CodeEntry, ...]
     unknown: tuple[CodeEntry, ...]

@@ -99,11 +99,13 @@ class WordNet:
                     return True
         return False
 
+    def names_the_leg(self, text: str) -> bool:
+        """Whether ``text`` names a place on the leg."""
+        return not self.groups_in(text).isdisjoint(self._contexts.get(ELSEWHERE, Context()).overruled_by)
+
     def is_elsewhere(self, text: str) -> bool:
         """Whether ``text`` names a place off the leg, and none on it."""
-        groups = self.groups_in(text)
-        context = self._contexts.get(ELSEWHERE, Context())
-        return not groups.isdisjoint(PLACES_ELSEWHERE) and groups.isdisjoint(context.overruled_by)
+        return not self.groups_in(text).isdisjoint(PLACES_ELSEWHERE) and not self.names_the_leg(text)
 
     def groups_in(self, text: str) -> frozenset[str]:
         """Every group of which a word stands in ``text``."""

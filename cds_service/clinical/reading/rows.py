@@ -22,6 +22,7 @@ from cds_service.clinical.reading.medicine import (
     uses_of_medicine,
     words_of,
 )
+from cds_service.clinical.reading.other_measurements import is_of_something_else
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble
@@ -128,7 +129,8 @@ class Rows:
         """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
-        if not (_only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)):
+        is_told = _only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)
+        if not (is_told or is_of_something_else(self._content, raw)):
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
         if named := named_in_answer(self._content, raw):
             return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
