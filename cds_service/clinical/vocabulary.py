@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from cds_service.clinical.names import CONTEXTS
 from cds_service.ground.tables import filled_lines
 
 COLUMNS: Final = ("word", "group", "language", "source")
@@ -24,9 +25,7 @@ LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
 HOLLOW: Final = "hollow"
 SOME_VEINS: Final = "some_veins"
 """The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
-ELSEWHERE, OTHER_PLACE = PLACES_ELSEWHERE = ("elsewhere", "other_place")
-"""The groups of words that name places off the leg."""
-NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, *PLACES_ELSEWHERE)
+NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, *CONTEXTS)
 """Every group of words that code asks for."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60

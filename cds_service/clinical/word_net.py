@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cds_service.clinical.vocabulary import ELSEWHERE, PLACES_ELSEWHERE, SIDES, Vocabulary, plain
+from cds_service.clinical.names import CONTEXTS, ELSEWHERE
+from cds_service.clinical.vocabulary import SIDES, Vocabulary, plain
 
 _REMEMBERED = 4_096
 _SHORT_TEXT = 300
@@ -105,7 +106,7 @@ class WordNet:
 
     def is_elsewhere(self, text: str) -> bool:
         """Whether ``text`` names a place off the leg, and none on it."""
-        return not self.groups_in(text).isdisjoint(PLACES_ELSEWHERE) and not self.names_the_leg(text)
+        return not self.groups_in(text).isdisjoint(CONTEXTS) and not self.names_the_leg(text)
 
     def groups_in(self, text: str) -> frozenset[str]:
         """Every group of which a word stands in ``text``."""
