@@ -716,3 +716,9 @@ def test_pain_as_the_answer_to_a_question(content: Content) -> None:
     assert answered(symptom, bodySite={"text": "left calf"}).unread
     assert answered({**symptom, "text": "Pain in the calf"}).unread
     assert answered(concept(("https://site.example", "calf-question"))).unread
+
+
+@pytest.mark.parametrize("birth", ["0001-01-01", "0001", "0001-03"])
+def test_a_birth_in_the_first_year_of_all_is_no_fault(content: Content, birth: str) -> None:
+    pain = condition(concept((SNOMED, "300954003")))
+    assert facts(read(content, pain, who=patient(birth=birth))) == {("pain_calf", "present", "unknown")}

@@ -120,7 +120,7 @@ class Findings:
         except FutureDate:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies in the future"))
             return None
-        if found and self.birth and found.day < self.birth.earliest - _BEFORE_BIRTH:
+        if found and self.birth and self.birth.earliest - found.day > _BEFORE_BIRTH:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies long before the birth of the patient"))
             return None
         return found
