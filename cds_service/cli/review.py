@@ -5,7 +5,6 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from cds_service.hooks.examples import EXAMPLES
 from cds_service.cli.open_page import Tried, page
 from cds_service.cli.trying import Changed, Examples, without
 from cds_service.clinical.content import Content
@@ -16,6 +15,7 @@ from cds_service.clinical.unstudied import Chosen, chosen_weights
 from cds_service.ground.errors import WrongSetting
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
+from cds_service.hooks.examples import EXAMPLES
 from cds_service.hooks.service import Service
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from cds_service.clinical.content import ASSERTED_ITEM, Indicator, Speed
 from cds_service.clinical.doubt import Doubts
 from cds_service.clinical.names import DVT
-from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, Side, Status
+from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, RefutationLimit, Side, Status
 
 BandName = Literal["confirmed", "strong fit", "fits", "possible", "low"]
 ClosingKind = Literal["treated", "dismissed", "repeat_scan", "scan_and_d_dimer", "score_and_d_dimer"]
@@ -57,7 +57,7 @@ class Wells:
 class Note:
     """What the reader must know besides: a repeat scan that is due, one scan alone, a refutation without reason."""
 
-    kind: Literal["repeat_scan_due", "one_scan", "refuted"]
+    kind: Literal["repeat_scan_due", "one_scan", "refuted"] | RefutationLimit
     days: tuple[date, ...] = ()
 
     def __str__(self) -> str:

@@ -170,13 +170,14 @@ class CodeIndex:
     def named(self, address: str, code: str) -> tuple[CodeUse, ...]:
         """What ``code`` names, also where it is not understood as a whole.
 
-        That is every concept of an expression, and the clots in a group ("I80") of which the record does not say more.
+        That is every concept of an expression, the clots in a group ("I80") of which the record does not say more, and
+        those of another edition's code under this address.
         """
         found = self.find(address, code)
         if found:
             return found
         if Expression.is_simple(code):
-            return self._clots_below(address, code)
+            return self._clots_below(address, code) or self._clots_of_another_edition(address, code)
         concepts = Expression.parse(code).concepts
         return tuple(dict.fromkeys(use for concept in concepts for use in self.find(address, concept)))
 
@@ -188,6 +189,19 @@ class CodeIndex:
         tables = [self._tables.get(one.uri) for one in self._lines(system)]
         found = (use for table in tables if table is not None for use in table.clots_below(plain))
         return tuple(dict.fromkeys(found))
+
+    def _clots_of_another_edition(self, address: str, code: str) -> tuple[CodeUse, ...]:
+        """The clots that a code names in an edition whose codes records put under the address of this one."""
+        system = self._systems.of(address)
+        return tuple(use for use in self._in_another_edition(system, code) if use.key == DVT) if system else ()
+
+    def _in_another_edition(self, system: System, code: str) -> tuple[CodeUse, ...]:
+        """What ``code`` means in the edition that lends its codes to the one on which ``system`` rests."""
+        base = self._systems.by_key[system.base] if system.base else None
+        lender = self._systems.by_key[base.lender] if base is not None and base.lender else None
+        if lender is None or lender.key == system.key:
+            return ()
+        return tuple(use for use in self._in_tree(lender, lender.normal(code)).values() if use.is_of_concern)
 
     def _lines(self, system: System) -> list[System]:
         """The system itself, and those whose codes or meanings it may hold."""
@@ -234,6 +248,8 @@ class CodeIndex:
         if system is None:
             return not any(use.is_of_concern for use in self.find_anywhere(code))
         if system.uri == FINDING_SYSTEM:
+            return False
+        if system.base and not system.may_be_of_it(code) and self._in_another_edition(system, code):
             return False
         return any(one.can_be_code(code) for one in self._lines(system))
 

@@ -479,6 +479,7 @@ class Measure(Content_):
     below_means: Literal["absent", "unknown"]
     compare_sides: bool = False
     weak_methods: tuple[str, ...] = ()
+    specimens: tuple[str, ...] = ()
     own_limit_counts: bool = False
     plausible: tuple[float, float]
     unit: str
@@ -488,8 +489,9 @@ class Measure(Content_):
 
 
 class Answers(Content_):
-    """Codes that answer whether a finding is there."""
+    """Codes that answer whether a finding is there, and units of numbers that answer none of our questions."""
 
+    other_units: tuple[str, ...]
     present: tuple[CodeEntry, ...]
     absent: tuple[CodeEntry, ...]
     unknown: tuple[CodeEntry, ...]
@@ -524,6 +526,7 @@ class WordContext(Content_):
     overruled_by: tuple[Key, ...] = ()
     spreads: bool = False
     takes: tuple[Key, ...] = ()
+    of_medicines: bool = False
 
 
 class Derived(Content_):
@@ -760,7 +763,7 @@ class Content:
         """The net of words: by the rules for problems, and by the names of findings and causes."""
         rules = (Rule(key, one.named, frozenset(one.unless), one.instead) for key, one in self.problem_words.items())
         contexts = {
-            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes))
+            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes), one.of_medicines)
             for group, one in self.word_contexts.items()
         }
         names = (name for key, text in self._names() for name in names_in(key, text))

@@ -12,7 +12,17 @@ from datetime import date
 
 from cds_service.clinical.content import Content, Finding
 from cds_service.clinical.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
-from cds_service.clinical.record import MEDICINES, WITH_REASONS, Fact, Record, Side, Status, Unread, UnreadKind
+from cds_service.clinical.record import (
+    DOCUMENTS,
+    MEDICINES,
+    WITH_REASONS,
+    Fact,
+    Record,
+    Side,
+    Status,
+    Unread,
+    UnreadKind,
+)
 
 CLOSING_NEEDS = ("observations", "conditions", "medications")
 """Parts of a chart that can contradict what closes a suspicion: signs and tests, pregnancy and cancer, medicines."""
@@ -123,7 +133,7 @@ class _Repeating:
         )
 
     def _is_reason(self, one: Unread) -> bool:
-        in_words = one.kind in (UnreadKind.SYSTEM, UnreadKind.WORDS) and not one.anything
+        in_words = one.kind in (UnreadKind.SYSTEM, UnreadKind.UNCODED, UnreadKind.WORDS) and not one.anything
         return in_words and bool(one.keys) and one.resource in WITH_REASONS
 
     def _is_current(self, fact: Fact) -> bool:
@@ -221,7 +231,7 @@ class _Looking:
         if one.anything and self._may_be_anything_contradicting(one):
             return True
         if DVT in one.keys:
-            return True
+            return one.resource not in DOCUMENTS or self._is_recent(one, self._content.pathway.stale_sign.days)
         named = (
             finding
             for key, finding in self._findings(one)

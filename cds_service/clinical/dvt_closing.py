@@ -13,7 +13,16 @@ from datetime import date, timedelta
 from cds_service.clinical.assessment import ClosingKind, Note, Wells
 from cds_service.clinical.doubt import PAIN
 from cds_service.clinical.leg import Leg, in_window
-from cds_service.clinical.names import ANTICOAGULANT, CANCER, D_DIMER, DVT, INJECTING, PE_SYMPTOMS, SCAN
+from cds_service.clinical.names import (
+    ANTICOAGULANT,
+    CALF_TENDERNESS,
+    CANCER,
+    D_DIMER,
+    DVT,
+    INJECTING,
+    PE_SYMPTOMS,
+    SCAN,
+)
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Side, Status, When
 
 
@@ -36,10 +45,10 @@ def closing_of(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | No
     latest = max(candidates, key=lambda one: one.when.earliest)
     for key in leg.recorded():
         finding = leg.content.findings[key]
-        if finding.dvt.risk or finding.complaint in PAIN or key == PE_SYMPTOMS:
+        if finding.dvt.risk or finding.complaint in PAIN or key in (PE_SYMPTOMS, CALF_TENDERNESS):
             fact = leg.present(key)
             if fact and fact.clinical and fact.clinical.may_be_after(latest.when):
-                return None  # new or worse symptoms, or a new risk, re-open it
+                return None  # new or worse symptoms, or a new risk, re-open it; a tender calf may be tender veins
     return latest
 
 
@@ -61,7 +70,7 @@ def _dismissed(leg: Leg) -> Closing | None:
     """A clinician's refutation with its reason; without one it does not close (C.6)."""
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     when = refuted.recorded or refuted.clinical if refuted else None
-    if refuted is None or not refuted.reasoned or refuted.doubtful or when is None or refuted.ahead:
+    if refuted is None or not refuted.reasoned or refuted.limit or refuted.doubtful or when is None or refuted.ahead:
         return None
     return Closing(when, "dismissed")
 
@@ -151,6 +160,8 @@ def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[Note, ...]:
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     if refuted and not refuted.reasoned:
         notes.append(Note("refuted"))
+    elif refuted and refuted.limit:
+        notes.append(Note(refuted.limit))
     return tuple(notes)
 
 

@@ -206,6 +206,7 @@ class _Loader:
             self._check_pathway(key, pathway, findings)
         for key, action in actions.items():
             self._check_sources("actions.toml", action, key)
+        self.problems += numbers.of_units(measures, answers.other_units if answers else ())
         for key, measure in measures.items():
             self._known("vocabulary/measures.toml", f"{key}.finding", measure.finding, c.Finding)
             self._check_sources("vocabulary/measures.toml", measure, key)

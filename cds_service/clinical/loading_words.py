@@ -33,8 +33,8 @@ def problems(
     if not words:
         return  # the table is missing, which is told already
     groups = {word.group for word in words}
-    used = {vocabulary.NOTHING, *vocabulary.SIDES}
-    for group in set(vocabulary.SIDES) - groups:
+    used = {vocabulary.NOTHING, *vocabulary.NEEDED}
+    for group in set(vocabulary.NEEDED) - groups:
         yield Problem(WORDS_TABLE, group, f"the code needs words of the group `{group}`", "restore them")
     for key, rule in rules.items():
         if key not in keys:

@@ -80,6 +80,13 @@ SIDE_ONLY: Final = "side_only"
 
 SITES: Final = (SIDE_ONLY,)
 
+# Contexts of words
+ELSEWHERE: Final = "elsewhere"
+OTHER_PLACE: Final = "other_place"
+
+CONTEXTS: Final = (ELSEWHERE, OTHER_PLACE)
+"""Those that name places off the leg."""
+
 # Sources
 EXPERT: Final = "expert"
 """Stands for "no publication"."""

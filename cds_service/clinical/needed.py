@@ -39,6 +39,7 @@ _KINDS: tuple[tuple[type[BaseModel], str, str, tuple[str, ...]], ...] = (
     (c.OrderTemplate, "order", "orders/", names.ORDERS),
     (c.Action, "action", "actions.toml", names.ACTIONS),
     (c.BodySite, "body site", "vocabulary/body_sites.toml", names.SITES),
+    (c.WordContext, "context of words", "vocabulary/word_contexts.toml", names.CONTEXTS),
     (c.Citation, "source", "citations.toml", names.SOURCES),
 )
 

@@ -6,7 +6,7 @@ The words of a score's bands are built from the thresholds; other words that rep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cds_service.clinical import content as c
 from cds_service.clinical.texts import Texts
@@ -96,6 +96,14 @@ def _of_band_words(file: str, place: str, text: str) -> Iterator[Problem]:
 
 
 # --- words that repeat a value ---
+
+
+def of_units(measures: Mapping[str, c.Measure], others: Iterable[str]) -> Iterator[Problem]:
+    """Units that are said to be of nothing of ours, and are a measure's."""
+    own = {unit.ucum.lower(): key for key, measure in measures.items() for unit in measure.units}
+    for unit in others:
+        if unit.lower() in own:
+            yield Problem("vocabulary/answers.toml", "other_units", f"`{unit}` is a unit of `{own[unit.lower()]}`")
 
 
 def of_findings(

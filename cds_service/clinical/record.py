@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 
 class Status(StrEnum):
@@ -125,6 +126,10 @@ class Fact:
         return any(when is not None and when.ahead for when in (self.clinical, self.recorded))
 
 
+RefutationLimit = Literal["refuted_narrow", "refuted_some_veins", "refuted_other_leg"]
+"""How far a refutation does not reach: its code, or its words, name some veins or another leg."""
+
+
 class DiagnosisState(StrEnum):
     """Where a coded diagnosis stands."""
 
@@ -139,6 +144,7 @@ class Diagnosis:
 
     Attributes:
         reasoned: the entry holds evidence or a note for its status.
+        limit: why its refutation may not be of the deep veins of this whole leg; None if it is.
         doubtful: something in the entry was not understood. It may raise urgency, never lower it.
     """
 
@@ -150,6 +156,7 @@ class Diagnosis:
     source: str
     reasoned: bool = False
     doubtful: bool = False
+    limit: RefutationLimit | None = None
 
     @property
     def when(self) -> When | None:
@@ -226,6 +233,12 @@ WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
 """Resource types whose reasons or conclusions say something of the patient, be it in words."""
 
 
+DOCUMENTS = frozenset({"CarePlan", "Composition", "DeviceRequest", "DocumentReference", "Goal", "List", "RequestGroup"})
+"""Resource types that hold or list what others say, and are not read. Of these only a DVT is named that no row that
+came is told to be.
+"""
+
+
 class UnreadKind(StrEnum):
     """Why a part of the chart did not become facts."""
 
@@ -236,6 +249,7 @@ class UnreadKind(StrEnum):
     PLACE = "place"
     STATUS = "status"
     SYSTEM = "system"
+    UNCODED = "uncoded"
     WORDS = "words"
     SUBJECT = "subject"
     NOT_A_RESOURCE = "not_a_resource"

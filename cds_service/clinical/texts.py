@@ -194,6 +194,9 @@ class DvtTexts(Content_):
     repeat_scan_due: Annotated[Message, Takes("first", "last")]
     one_scan: Annotated[Message, Takes("day")]
     refuted: Plain
+    refuted_narrow: Plain
+    refuted_some_veins: Plain
+    refuted_other_leg: Plain
     second_leg: Annotated[Message, Takes("side")]
     chest: Plain
     band: Annotated[Message, Takes("score", "option")]
@@ -298,6 +301,7 @@ class WhyTexts(Content_):
     status: Plain
     system: Plain
     words: Plain
+    uncoded: Plain
     subject: Plain
     not_a_resource: Plain
 
@@ -309,6 +313,7 @@ class ChartTexts(Content_):
     parts: PartTexts
     why: WhyTexts
     unknown_system: Plain
+    in_words_only: Plain
     unclear_subject: Plain
     not_understood: Plain
     rows_why: Annotated[Message, Takes("rows", "why")]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from cds_service.clinical.names import CONTEXTS
 from cds_service.ground.tables import filled_lines
 
 COLUMNS: Final = ("word", "group", "language", "source")
@@ -21,6 +22,11 @@ NOTHING: Final = "nothing"
 """The group of words that only have to be told apart from others."""
 LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
 """The groups of words that say which leg is meant."""
+HOLLOW: Final = "hollow"
+SOME_VEINS: Final = "some_veins"
+"""The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
+NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, *CONTEXTS)
+"""Every group of words that code asks for."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60
 _SHORTEST_PART = 3

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cds_service.clinical.names import CONTEXTS, ELSEWHERE
 from cds_service.clinical.vocabulary import SIDES, Vocabulary, plain
 
 _REMEMBERED = 4_096
@@ -35,11 +36,13 @@ class Context:
         overruled_by: groups of words with which, in the same part of the sentence, they do not.
         spreads: whether they reach to the end of the sentence: "family history: DVT, cancer".
         takes: groups of signs that are elsewhere when they stand beside such a word: "shoulder pain".
+        of_medicines: whether a medicine beside which they stand may not be taken as a treatment: "line flush".
     """
 
     overruled_by: frozenset[str] = frozenset()
     spreads: bool = False
     takes: frozenset[str] = frozenset()
+    of_medicines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,32 @@ class WordNet:
         """The groups of ``vocabulary.SIDES`` of which a word stands in ``text``."""
         words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
         return frozenset(group for word in words for group in self._vocabulary.groups_of(word) if group in SIDES)
+
+    def doubts_a_treatment(self, text: str) -> bool:
+        """Whether words in ``text`` say that a medicine may not be taken, or not as a treatment."""
+        contexts = [(name, one.overruled_by) for name, one in self._contexts.items() if one.of_medicines]
+        for words, part_of in sentences(text[:LONGEST_TEXT]):
+            for groups in _Sentence(self._vocabulary, words, part_of).groups_by_part():
+                if any(name in groups and groups.isdisjoint(overruled) for name, overruled in contexts):
+                    return True
+        return False
+
+    def names_the_leg(self, text: str) -> bool:
+        """Whether ``text`` names a place on the leg."""
+        return not self.groups_in(text).isdisjoint(self._contexts.get(ELSEWHERE, Context()).overruled_by)
+
+    def is_elsewhere(self, text: str) -> bool:
+        """Whether ``text`` names a place off the leg, and none on it."""
+        return not self.groups_in(text).isdisjoint(CONTEXTS) and not self.names_the_leg(text)
+
+    def groups_in(self, text: str) -> frozenset[str]:
+        """Every group of which a word stands in ``text``."""
+        found = (
+            self._vocabulary.groups_at(words, place)
+            for words, _ in sentences(text[:LONGEST_TEXT])
+            for place in range(len(words))
+        )
+        return frozenset().union(*found)
 
     def _find(self, text: str, *, names: bool) -> frozenset[str]:
         keys: set[str] = set()
@@ -190,6 +219,10 @@ class _Sentence:
             for group in vocabulary.groups_at(words, place):
                 self.groups.setdefault(group, set()).add(place)
                 part.places.setdefault(group, []).append(place)
+
+    def groups_by_part(self) -> list[frozenset[str]]:
+        """The groups of the words of each part."""
+        return [frozenset(one.places) for one in self._parts.values()]
 
     def part_at(self, place: int) -> _Part:
         """The part in which the word at ``place`` stands."""

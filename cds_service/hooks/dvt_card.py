@@ -11,6 +11,7 @@ from cds_service.clinical.dvt import closed_words
 from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY, PULMONARY_EMBOLISM
 from cds_service.clinical.numbers import bands_of
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
+from cds_service.clinical.texts import Message
 from cds_service.hooks.frame import (
     SUMMARY_LIMIT,
     Call,
@@ -252,7 +253,10 @@ def _note(call: Call, note: Note) -> str:
     texts, days = call.content.texts.dvt, [call.wording.date(day) for day in note.days]
     if note.kind == "repeat_scan_due":
         return texts.repeat_scan_due.fill(first=days[0], last=days[1])
-    return texts.one_scan.fill(day=days[0]) if note.kind == "one_scan" else texts.refuted.fill()
+    if note.kind == "one_scan":
+        return texts.one_scan.fill(day=days[0])
+    message: Message = getattr(texts, note.kind)
+    return message.fill()
 
 
 def _not_closed(call: Call, verdict: DvtVerdict) -> str:

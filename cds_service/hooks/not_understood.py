@@ -38,6 +38,8 @@ def why(wording: Wording, found: Sequence[Unread]) -> str:
     kinds, texts = {one.kind for one in found}, wording.texts.chart
     if kinds == {UnreadKind.SYSTEM} and not any(one.resource in MEDICINES for one in found):
         return texts.unknown_system.fill()
+    if kinds == {UnreadKind.UNCODED}:
+        return texts.in_words_only.fill()
     if kinds == {UnreadKind.SUBJECT}:
         return texts.unclear_subject.fill()
     return texts.not_understood.fill()

@@ -28,7 +28,6 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
     causes = [one for one in first.at_prior if one.cause not in call.switched_off]
     names = [content.short(one.cause) for one in causes]
     alike = content.pathway.swollen_alike.words if first.dvt.swollen_alike else ""
-    next_one = content.short(first.ask_next) if first.ask_next else ""
     steps = content.causes[causes[0].cause].card.next_steps[:1] if causes else ()
     return card(
         call,

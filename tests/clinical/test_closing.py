@@ -9,7 +9,22 @@ import pytest
 from cds_service.clinical.codes import FINDING_SYSTEM
 from cds_service.clinical.content import Content
 from cds_service.clinical.record import RowState
-from tests.charts import LEFT, LOINC, SNOMED, UCUM, Resource, concept, days_ago, judged, observation, patient, read
+from tests.charts import (
+    ICD10CM,
+    LEFT,
+    LEFT_CALF,
+    LOINC,
+    SNOMED,
+    UCUM,
+    Resource,
+    concept,
+    condition,
+    days_ago,
+    judged,
+    observation,
+    patient,
+    read,
+)
 from tests.clinical.test_dvt import ALL_BUT_ONE, APIXABAN, SIGNS, clot, level, negative_tests, on
 from tests.conftest import NOW
 
@@ -300,7 +315,9 @@ def test_the_final_statuses_of_the_list_close(content: Content, status: str) -> 
 
 def dismissed(**fields: Any) -> Resource:
     fields.setdefault("recordedDate", days_ago(1))
-    return clot(ago=None, verification="refuted", **fields)
+    code = fields.pop("code", None)
+    row = clot(ago=None, verification="refuted", **fields)
+    return {**row, "code": code} if code else row
 
 
 @pytest.mark.parametrize(
@@ -402,3 +419,112 @@ def test_an_unknown_problem_does_not_let_a_clinician_take_points_away(content: C
 def test_a_code_without_its_value_states_nothing(content: Content, fields: dict[str, Any], key: str) -> None:
     row = {name: value for name, value in {**on(key), **fields}.items() if name != "valueBoolean"}
     assert not {fact.key for fact in read(content, row).facts if fact.status.value != "unknown"}
+
+
+# --- a dismissal is of this leg and of its deep veins
+
+NOTED = [{"text": "duplex without thrombus"}]
+OF_SOME_VEINS = [
+    (ICD10CM, "I82.422"),
+    (ICD10CM, "I82.442"),
+    (ICD10CM, "I82.412"),
+    (ICD10CM, "I82.4Z2"),
+    (ICD10CM, "I80.212"),
+    ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "I80.20"),
+    (SNOMED, "438785004"),
+    (SNOMED, "46557031000119105"),
+    (SNOMED, "132301000119107"),
+]
+OF_ALL_VEINS = [
+    (ICD10CM, "I82.402"),
+    (ICD10CM, "I80.202"),
+    ("http://hl7.org/fhir/sid/icd-10", "I80.2"),
+    ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "I80.28"),
+    (SNOMED, "404223003"),
+    (SNOMED, "651000119108"),
+    (SNOMED, "128053003"),
+]
+
+
+@pytest.mark.parametrize("code", OF_SOME_VEINS)
+def test_that_some_veins_are_free_dismisses_no_clot(content: Content, code: tuple[str, str]) -> None:
+    for codes in ([code], [code, (SNOMED, "404223003")]):
+        row = dismissed(note=NOTED, code=concept(*codes))
+        found = judged(content, *SIGNS, row).legs[0].dvt
+        assert found.suspected
+        assert "refuted_narrow" in [note.kind for note in found.notes]
+        assert not judged(content, row).urgent
+
+
+@pytest.mark.parametrize("code", OF_ALL_VEINS)
+def test_a_dismissal_of_all_deep_veins_closes(content: Content, code: tuple[str, str]) -> None:
+    assert level(content, *SIGNS, dismissed(note=NOTED, code=concept(code))) is None
+
+
+PLAIN: dict[str, Any] = concept((SNOMED, "404223003"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"note": [{"text": "Iliac veins patent"}]},
+        {"note": [{"text": "V. femoralis frei"}]},
+        {"note": [{"text": "no clot in the calf veins"}]},
+        {"note": NOTED, "code": {**PLAIN, "text": "DVT of the posterior tibial vein"}},
+        {"note": NOTED, "code": {"coding": [{**PLAIN["coding"][0], "display": "Tiefe Beckenvenenthrombose"}]}},
+        {"evidence": [{"code": [{"text": "Peroneal veins compressible"}]}]},
+        {"note": [{"text": "Duplex right leg: no thrombus"}]},
+        {"note": [{"text": "Kein Thrombus im rechten Bein"}]},
+        {"evidence": [{"detail": [{"reference": "Observation/1", "display": "Scan of the right leg"}]}]},
+        {"note": NOTED, "code": {**PLAIN, "text": "Thrombose veineuse profonde, jambe droite"}},
+        {"note": NOTED, "code": {"coding": [{**PLAIN["coding"][0], "display": "DVT of right leg"}]}},
+    ],
+    ids=str,
+)
+def test_words_of_some_veins_or_of_the_other_leg_dismiss_no_clot(content: Content, fields: dict[str, Any]) -> None:
+    assert level(content, *SIGNS, dismissed(**fields)) == "critical"
+    assert not judged(content, dismissed(**fields)).urgent
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Femoral and popliteal veins compressible",
+        "V. poplitea und V. femoralis frei",
+        "femoropopliteal veins normal",
+        "Duplex left leg: no thrombus",
+        "both legs: no thrombus",
+        "left leg free, right leg for comparison",
+        "Linkes Bein ohne Thrombus",
+    ],
+)
+def test_words_of_the_hollow_and_of_this_leg_leave_a_dismissal_as_it_is(content: Content, words: str) -> None:
+    assert level(content, *SIGNS, dismissed(note=[{"text": words}])) is None
+
+
+@pytest.mark.parametrize("words", ["left leg free", "rechtes Bein frei"])
+def test_a_dismissal_whose_leg_only_words_name_dismisses_no_clot(content: Content, words: str) -> None:
+    assert level(content, *SIGNS, {**dismissed(note=[{"text": words}]), "bodySite": []}) == "critical"
+    assert level(content, *SIGNS, {**dismissed(note=NOTED), "bodySite": []}) is None
+
+
+# --- a tender calf that is newer than the tests may be tender along the deep veins
+
+TENDER_CALVES: list[Resource] = [
+    observation({"text": "Calf tender"}, ago=0, valueBoolean=True),
+    observation({"text": "Examination"}, ago=0, valueString="left calf is tender"),
+    observation({"coding": [{"system": "https://x.example", "code": "7", "display": "Calf tenderness"}]}, ago=0),
+    condition({"text": "Wade druckdolent"}, ago=0),
+    condition({"text": "Wadendruckschmerz links"}, ago=0),
+    condition({"text": "mollet sensible"}, ago=0),
+    condition({"text": "ömhet i vaden"}, ago=0),
+    condition({"text": "kuit drukpijnlijk"}, ago=0),
+    condition({"coding": [{"system": SNOMED, "code": "38341003", "display": "tender calf"}]}, ago=0),
+    observation(concept((SNOMED, "247348008")), ago=0, site=LEFT_CALF),
+    observation(concept((SNOMED, "301399007")), ago=0, site=LEFT_CALF),
+]
+
+
+@pytest.mark.parametrize("row", TENDER_CALVES, ids=lambda row: str(row["code"]))
+def test_a_tender_calf_after_the_tests_keeps_a_suspicion_open(content: Content, row: Resource) -> None:
+    assert level(content, *SIGNS, scan(), d_dimer(), row) is not None

@@ -222,6 +222,13 @@ def test_wells_items_out_of_order(texts: dict[str, str]) -> None:
     one(mistakes(texts), file, "numbered 1 to 10")
 
 
+@pytest.mark.parametrize("unit", ["mg/L", "ng/mL{DDU}", "%", "CM"])
+def test_a_unit_of_a_measure_is_not_one_of_others(texts: dict[str, str], unit: str) -> None:
+    """Or a D-dimer under a local code would be passed over."""
+    change(texts, "vocabulary/answers.toml", '"mmol/L"', f'"{unit}"')
+    one(mistakes(texts), "vocabulary/answers.toml", "other_units", unit)
+
+
 @pytest.mark.parametrize(
     "file", ["vocabulary/answers.toml", "reasoning.toml", "about.toml", "actions.toml", "dvt/uk_ng158.toml"]
 )

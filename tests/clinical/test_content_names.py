@@ -26,6 +26,7 @@ GROUPS = {
     "orders": names.ORDERS,
     "actions": names.ACTIONS,
     "sites": names.SITES,
+    "word_contexts": names.CONTEXTS,
     "citations": names.SOURCES,
 }
 NEEDED = [(group, key) for group, keys in GROUPS.items() for key in keys]

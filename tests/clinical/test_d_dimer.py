@@ -249,6 +249,14 @@ def test_a_negative_without_a_number_closes_nothing(content: Content, code: str)
     assert said(content, d_dimer(code, valueCodeableConcept=concept((SNOMED, "10828004")))) == RAISED
 
 
+def specimen(kind: Resource) -> Resource:
+    return {"resourceType": "Specimen", "id": "s", "type": kind}
+
+
+def device(**fields: Any) -> Resource:
+    return {"resourceType": "Device", "id": "d", **fields}
+
+
 @pytest.mark.parametrize(
     "kind",
     [
@@ -256,6 +264,26 @@ def test_a_negative_without_a_number_closes_nothing(content: Content, code: str)
         {"method": {"coding": [{"system": "https://lab.example", "code": "P", "display": "Point-of-care test"}]}},
         {"method": {"text": "POCT"}},
         {"device": {"display": "Rapid D-dimer cassette"}},
+        {"method": {"text": "Patientennahe Sofortdiagnostik"}},
+        {"method": {"text": "Schnelltest"}},
+        {"device": {"display": "D-Dimer Schnelltest am Krankenbett"}},
+        {"device": {"display": "Biologie délocalisée"}},
+        {"method": {"text": "au lit du patient"}},
+        {"method": {"text": "prueba rápida"}},
+        {"method": {"text": "análisis en el punto de atención"}},
+        {"method": {"text": "semi-quantitatif"}},
+        {"note": [{"text": "measured by POCT in the emergency department"}]},
+        {
+            "device": {"reference": "#d"},
+            "contained": [device(deviceName=[{"name": "Bedside analyser", "type": "other"}])],
+        },
+        {"code": {**concept((SNOMED, "1019221000000107")), "text": "D-dimer, CSF"}},
+        {"specimen": {"display": "CSF"}},
+        {"specimen": {"display": "Urine, mid-stream"}},
+        {"specimen": {"display": "Aszites"}},
+        {"specimen": {"display": "Líquido pleural"}},
+        {"specimen": {"reference": "#s"}, "contained": [specimen({"text": "Urin"})]},
+        {"specimen": {"reference": "#s"}, "contained": [specimen({"coding": [{"code": "CSF"}]})]},
         {"code": {**concept((LOINC, FEU)), "text": "D-Dimer, bedside"}},
         {"code": {**concept((SNOMED, "1019221000000107")), "text": "Near patient D-dimer"}},
         {"code": concept((LOINC, FEU_BLOOD))},
@@ -275,6 +303,41 @@ def test_a_test_of_a_weak_kind_closes_nothing(content: Content, kind: Resource) 
 def test_a_laboratory_method_closes(content: Content) -> None:
     result = d_dimer(valueQuantity=ucum(100, "ng/mL{FEU}"), method={"text": "Quantitative immunoturbidimetric assay"})
     assert closes(content, result)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"specimen": {"display": "Citrated plasma"}},
+        {"specimen": {"display": "Venöses Blut"}},
+        {"specimen": {"display": "sang veineux"}},
+        {"specimen": {"reference": "Specimen/1"}},
+        {"specimen": {"display": "26:H0042"}},
+        {"specimen": {"reference": "#s"}, "contained": [specimen({"text": "Plasma"})]},
+        {"specimen": {"reference": "#s"}, "contained": [specimen({"coding": [{"code": "119361006"}]})]},
+        {"device": {"display": "Coagulation analyser"}},
+        {"note": [{"text": "taken during the night"}]},
+    ],
+    ids=str,
+)
+def test_a_laboratory_test_of_blood_closes(content: Content, fields: Resource) -> None:
+    assert closes(content, d_dimer(valueQuantity=ucum(100, "ng/mL{FEU}"), **fields))
+
+
+def test_a_specimen_and_a_device_that_come_beside_it_count(content: Content) -> None:
+    def closed(field: str, other: Resource, reference: str) -> bool:
+        result = d_dimer(valueQuantity=ucum(100, "ng/mL{FEU}"), **{field: {"reference": reference}})
+        pain = condition(concept((SNOMED, "300954003")), bodySite=[concept((SNOMED, LEFT))])
+        absent = [observation(key, site=LEFT, ago=2, valueBoolean=False) for key in _ITEMS]
+        pain["onsetDateTime"] = absent[0]["effectiveDateTime"]
+        pitting = observation("pitting_oedema_one_leg", site=LEFT, ago=2)
+        return rules(judged(content, pain, pitting, *absent, result, other, who=YOUNG)) == []
+
+    assert closed("specimen", specimen({"text": "Plasma"}), "Specimen/s")
+    assert not closed("specimen", specimen({"text": "Liquor"}), "Specimen/s")
+    assert not closed("specimen", specimen({"text": "urine"}), "Specimen/s/_history/2")
+    assert closed("device", device(type={"text": "Coagulation analyser"}), "Device/d")
+    assert not closed("device", device(type={"text": "Point of care analyser"}), "Device/d")
 
 
 def limits(high: Resource | None = None, **fields: Any) -> list[Resource]:
@@ -302,6 +365,41 @@ def test_the_laboratorys_own_limits(content: Content) -> None:
     assert said(content, other_unit) == set()
     of_others = limits(ucum(230, "ng/mL"), appliesTo=[{"text": "pregnancy"}])
     assert closes(content, d_dimer(valueQuantity=ucum(300, "ng/mL"), referenceRange=of_others))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit"),
+    [
+        (ucum(0.3, "mg/L{FEU}"), {"high": ucum(500, "ng/mL{FEU}")}),
+        (ucum(100, "ng/mL{FEU}"), {"high": ucum(0.5, "mg/L{FEU}")}),
+        (ucum(100, "ug/L{FEU}"), {"high": in_words(0.5, "µg/mL")}),
+        (ucum(100, "ng/mL{FEU}"), {"low": ucum(0, "mg/L{FEU}")}),
+        (ucum(0.3, "mg/L{FEU}"), {"text": "< 500 ng/mL"}),
+        (ucum(0.3, "mg/L{FEU}"), {"text": "0 - 500 µg/L FEU"}),
+    ],
+    ids=str,
+)
+def test_a_limit_in_another_unit_closes_nothing(content: Content, quantity: Resource, limit: Resource) -> None:
+    result = d_dimer(valueQuantity=quantity, referenceRange=[limit])
+    assert not closes(content, result)
+    assert {one.reason for one in read(content, result).unread} == {"its reference range is in another unit"}
+    assert closes(content, d_dimer(valueQuantity=quantity))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit"),
+    [
+        (ucum(100, "ng/mL{FEU}"), {"high": in_words(500, "ng/mL FEU")}),
+        (ucum(0.3, "mg/L{FEU}"), {"high": ucum(0.5, "mg/l{FEU}")}),
+        (ucum(0.3, "ug/mL{FEU}"), {"high": in_words(0.5, "mcg/mL")}),
+        (ucum(100, "ng/mL{FEU}"), {"high": {"value": 500}}),
+        (ucum(100, "ng/mL{FEU}"), {"text": "< 500 ng/mL"}),
+        (ucum(100, "ng/mL{FEU}"), {"text": "less than 500"}),
+    ],
+    ids=str,
+)
+def test_a_limit_in_the_same_unit_closes(content: Content, quantity: Resource, limit: Resource) -> None:
+    assert closes(content, d_dimer(valueQuantity=quantity, referenceRange=[limit]))
 
 
 def test_a_panel_of_both_units_is_read_by_its_parts(content: Content) -> None:

@@ -173,7 +173,7 @@ def test_only_what_has_codes_here_tells_what_is_none_of_ours(content: Content, s
         (GM, "I80.81", set()),
         (GM, "I82.88", {"dvt"}),
         (GM, "I82.80", set()),
-        (GM, "M79.66", {"lower_leg_pain", "leg_pain", "pain_calf", "pain_behind_knee"}),
+        (GM, "M79.66", {"lower_leg_pain", "leg_pain", "knee_pain", "pain_calf", "pain_behind_knee"}),
         (GM, "M25.56", {"knee_pain", "pain_behind_knee"}),
         (GM, "C50.4", {"malignancy_on_record"}),
         (GM, "C44.1", set()),
@@ -201,7 +201,7 @@ def test_only_what_has_codes_here_tells_what_is_none_of_ours(content: Content, s
         (CM, "Z79.01", {"on_anticoagulant"}),
         (CM, "Z79.02", set()),
         (WHO, "I80.2", {"dvt"}),
-        (WHO, "M79.66", {"lower_leg_pain", "leg_pain", "pain_calf", "pain_behind_knee"}),
+        (WHO, "M79.66", {"lower_leg_pain", "leg_pain", "knee_pain", "pain_calf", "pain_behind_knee"}),
         (WHO, "C97", {"malignancy_on_record"}),
         (WHO, "D37.1", {"malignancy_on_record"}),
         (WHO, "D05", set()),
@@ -651,3 +651,78 @@ def test_a_hierarchy_needs_no_words(content: Content) -> None:
     assert read(content, condition(UNLISTED, text=words)).unread
     resolved = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "resolved"}]}
     assert not read(content, condition(UNLISTED, text=words, clinicalStatus=resolved)).unread
+
+
+@pytest.mark.parametrize("system", [GM, WHO])
+@pytest.mark.parametrize(
+    ("ending", "suspected", "states"),
+    [
+        ("", False, ["current"]),
+        (" G", False, ["current"]),
+        ("G", False, ["current"]),
+        (" G L", False, ["current"]),
+        ("GR", False, ["current"]),
+        (" V", True, []),
+        ("V", True, []),
+        ("-V", True, []),
+        ("VB", True, []),
+        (" v", True, []),
+        (" A", False, ["refuted"]),
+        ("A", False, ["refuted"]),
+        (" Z", False, ["past"]),
+        ("Z L", False, ["past"]),
+    ],
+)
+def test_the_letter_of_certainty_behind_a_code(
+    content: Content, system: str, ending: str, suspected: bool, states: list[str]
+) -> None:
+    record = read(content, condition({"system": system, "code": f"I80.2{ending}"}, note=[{"text": "scan"}]))
+    assert [one.state.value for one in record.diagnoses] == states
+    assert ("suspected_dvt_coded" in {fact.key for fact in record.facts}) is suspected
+    assert not any(one.reasoned for one in record.diagnoses if one.state.value == "refuted")
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [
+        ("I82.401", "dvt"),
+        ("I82.40", "dvt"),
+        ("I82.4Y1", "dvt"),
+        ("i82.492", "dvt"),
+        ("I82402", "dvt"),
+        ("Z86.718", "previous_dvt"),
+        ("Z86.711", "previous_pe"),
+    ],
+)
+def test_an_american_code_under_the_german_address_is_not_passed_over(content: Content, code: str, key: str) -> None:
+    record = read(content, condition({"system": GM, "code": code}))
+    assert not record.facts
+    assert not record.diagnoses
+    assert [key in one.keys for one in record.unread] == [True]
+    assert content.may_concern(code) or key != "dvt"
+
+
+@pytest.mark.parametrize("code", ["I10.90", "E11.90", "I82.88", "Z86.7", "M54.4", "I82.0"])
+def test_a_german_code_is_no_american_one(content: Content, code: str) -> None:
+    assert not any("dvt" in one.keys for one in read(content, condition({"system": GM, "code": code})).unread)
+
+
+@pytest.mark.parametrize(
+    ("system", "code"), [("http://hl7.org/fhir/sid/icpc-2", "K95"), ("http://id.who.int/icd/release/11/mms", "BD74.1")]
+)
+def test_varicose_veins(content: Content, system: str, code: str) -> None:
+    assert keys(content, system, code) == {"varicose_veins"}
+
+
+@pytest.mark.parametrize(
+    ("code", "order"),
+    [
+        ("93970", "venous_duplex"),
+        ("93971", "venous_duplex"),
+        ("85378", "d_dimer"),
+        ("85379", "d_dimer"),
+        ("85380", "d_dimer"),
+    ],
+)
+def test_american_codes_of_orders(content: Content, code: str, order: str) -> None:
+    assert keys(content, "http://www.ama-assn.org/go/cpt", code) == {order}

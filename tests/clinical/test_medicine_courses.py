@@ -324,3 +324,101 @@ NOW_TOO: list[dict[str, Any]] = [
 @pytest.mark.parametrize("dosage", NOW_TOO, ids=str)
 def test_what_is_for_today_treats(content: Content, dosage: dict[str, Any]) -> None:
     assert treated(content, request("active", authoredOn=days_ago(20), dosageInstruction=[dosage]))
+
+
+# --- what is no proof that it is taken as a treatment now
+
+
+def length(value: float, unit: str) -> dict[str, Any]:
+    return {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+
+
+def repeat(**fields: Any) -> dict[str, Any]:
+    return {"dosageInstruction": [{"timing": {"repeat": fields}}]}
+
+
+TWICE_A_DAY: dict[str, Any] = {"frequency": 2, "period": 1, "periodUnit": "d"}
+NO_PROOF: list[dict[str, Any]] = [
+    repeat(boundsDuration=length(10, "d")),
+    repeat(boundsDuration=length(2, "wk")),
+    repeat(boundsDuration=length(48, "h")),
+    repeat(boundsDuration={"value": 5}),
+    repeat(boundsRange={"low": length(7, "d"), "high": length(30, "d")}),
+    repeat(count=1),
+    repeat(count=20, **TWICE_A_DAY),
+    repeat(count=6),
+    {"dispenseRequest": {"expectedSupplyDuration": length(14, "d")}},
+    {"dispenseRequest": {"expectedSupplyDuration": length(5, "d"), "numberOfRepeatsAllowed": 2}},
+    {"dispenseRequest": {"quantity": {"value": 0}}},
+    {"dosageInstruction": [{"text": "5 mg once"}]},
+    {"dosageInstruction": [{"text": "STAT dose only"}]},
+    {"dosageInstruction": [{"timing": {"code": {"text": "once"}}}]},
+    {"dosageInstruction": [{"text": "einmalig 5 mg"}]},
+    {"dosageInstruction": [{"text": "VTE prophylaxis 2.5 mg"}]},
+    {"dosageInstruction": [{"patientInstruction": "Thromboseprophylaxe"}]},
+    {"dosageInstruction": [{"additionalInstruction": [{"text": "STOP on 3 March"}]}]},
+    {"reasonCode": [{"text": "tromboprofylax"}]},
+    {"reasonCode": [{"coding": [{"system": SNOMED, "code": "1", "display": "Deep vein thrombosis prophylaxis"}]}]},
+    {"note": [{"text": "stopped by GP"}]},
+    {"note": [{"text": "seit Montag abgesetzt"}]},
+    {"note": [{"text": "Paused before the operation"}]},
+    {"note": [{"text": "patient is not taking it"}]},
+    {"note": [{"text": "arrêté le 3 mars"}]},
+    {"note": [{"text": "seponert"}]},
+    {"dosageInstruction": [{"text": "line flush"}]},
+]
+
+
+@pytest.mark.parametrize("fields", NO_PROOF, ids=str)
+def test_what_may_be_over_or_no_treatment_is_on_record_and_proves_nothing(content: Content, fields: Any) -> None:
+    """Written down with the clot and long before it: it stays on record as an anticoagulant, and is never "none"."""
+    for ago in (20, 300):
+        row = request("active", authoredOn=days_ago(ago), **fields)
+        found = judged(content, *OLD, row).legs[0].dvt
+        assert found.suspected
+        assert not found.anticoagulated
+        assert found.anticoagulant is not None
+        assert not read(content, row).unread
+
+
+@pytest.mark.parametrize(
+    "dosage", [one["dosageInstruction"] for one in NO_PROOF if "dosageInstruction" in one], ids=str
+)
+def test_the_same_holds_for_a_statement(content: Content, dosage: Any) -> None:
+    row = statement("active", dosage=dosage, effectivePeriod={"start": days_ago(20)})
+    assert treated(content, statement("active", effectivePeriod={"start": days_ago(20)}))
+    assert not treated(content, row)
+
+
+@pytest.mark.parametrize("words", ["Hepflush", "Heparin line flush 50 units", "catheter lock", "Heparin-Spülung"])
+def test_a_product_that_keeps_a_line_open_is_no_treatment(content: Content, words: str) -> None:
+    heparin = request("active", (RXNORM, "5224"), authoredOn=days_ago(20))
+    assert treated(content, heparin)
+    named_so = {**concept((RXNORM, "5224")), "text": words}
+    assert not treated(content, {**heparin, "medicationCodeableConcept": named_so})
+
+
+GOES_ON: list[dict[str, Any]] = [
+    repeat(boundsDuration=length(3, "mo"), **TWICE_A_DAY),
+    repeat(boundsDuration=length(21, "d")),
+    repeat(count=60, **TWICE_A_DAY),
+    {
+        "dosageInstruction": [
+            {"timing": {"repeat": {"boundsDuration": length(7, "d")}}},
+            {"text": "then 5 mg twice daily"},
+        ]
+    },
+    {"dispenseRequest": {"expectedSupplyDuration": length(30, "d"), "quantity": {"value": 60}}},
+    {"dispenseRequest": {"expectedSupplyDuration": length(10, "d"), "numberOfRepeatsAllowed": 3}},
+    {"dosageInstruction": [{"text": "15 mg once daily"}]},
+    {"dosageInstruction": [{"text": "one tablet once every evening"}]},
+    {"dosageInstruction": [{"text": "einmal täglich"}]},
+    {"dosageInstruction": [{"patientInstruction": "Do not stop without asking your doctor"}]},
+    {"dosageInstruction": [{"text": "nicht absetzen!"}]},
+    {"reasonCode": [{"text": "deep vein thrombosis, left leg"}]},
+]
+
+
+@pytest.mark.parametrize("fields", GOES_ON, ids=str)
+def test_what_reaches_to_today_treats(content: Content, fields: Any) -> None:
+    assert treated(content, request("active", authoredOn=days_ago(20), **fields))

@@ -36,8 +36,8 @@ def test_neither_is_an_impression(content: Content, status: str) -> None:
     assert judged(content, row).doubts.complaint
 
 
-UNLISTED = "22253000"
-"""A SNOMED CT concept, Pain (finding), that is no code of ours: stands for any that is not listed."""
+UNLISTED = "38341003"
+"""A SNOMED CT concept, Hypertensive disorder, that is no code of ours: stands for any that is not listed."""
 
 
 def problem(text: str, *, coded: bool) -> dict[str, Any]:
@@ -149,6 +149,21 @@ def taking(*codings: tuple[str, str], text: str = "") -> dict[str, Any]:
         taking((NOT_LISTED, "blodförtunnande medicin")),
         taking((NOT_LISTED, "blodfortyndende")),
         taking((NOT_LISTED, "verenohennuslääkkeet")),
+        taking((NOT_LISTED, "LMWH")),
+        taking((NOT_LISTED, "NMH s.c. 1x tgl.")),
+        taking((NOT_LISTED, "HBPM 6000 UI")),
+        taking((NOT_LISTED, "VKA")),
+        taking((NOT_LISTED, "AVK (INR 2-3)")),
+        taking((NOT_LISTED, "AOD")),
+        taking((NOT_LISTED, "NACO")),
+        taking((NOT_LISTED, "UFH perfusor")),
+        taking((NOT_LISTED, "vitamin K antagonist")),
+        taking((NOT_LISTED, "Antivitamine K")),
+        taking((NOT_LISTED, "blodfortynnende")),
+        taking((NOT_LISTED, "Waran 2,5 mg")),
+        taking((NOT_LISTED, "antikoagulans")),
+        taking((NOT_LISTED, "antistollingsmiddel")),
+        taking((NOT_LISTED, "volgens trombosedienst")),
         taking((NOT_LISTED, "heparin infusion, then heparin flush")),
     ],
 )

@@ -637,3 +637,88 @@ def test_what_is_hidden_in_odd_places_is_told(content: Content) -> None:
     for inside in (7, {"resourceType": True}, {"id": "x"}):
         record = read(content, observation("pain_calf", contained=[inside]))
         assert [one.reason for one in record.unread] == ["left out contained: not valid"]
+
+
+WHO, GM = "http://hl7.org/fhir/sid/icd-10", "http://fhir.de/CodeSystem/bfarm/icd-10-gm"
+ANY_PAIN = [(SNOMED, "22253000"), (WHO, "R52"), (WHO, "R52.9"), (GM, "R52.0"), (ICD10CM, "R52"), (ICD10CM, "M79.609")]
+MUSCLE_PAIN = [(SNOMED, "68962001"), (WHO, "M79.1"), (GM, "M79.16"), (ICD10CM, "M79.10")]
+LEG_SITE, LOWER_LIMB, KNEE = "30021000", "61685007", "72696002"
+
+
+@pytest.mark.parametrize("code", [*ANY_PAIN, *MUSCLE_PAIN], ids=str)
+def test_pain_of_any_kind_is_the_complaint_of_its_place(content: Content, code: tuple[str, str]) -> None:
+    """A general code says where it hurts by the body site only; without one it is not about the leg."""
+    for row_of in (condition, observation):
+        for site, expected in (
+            (CALF, {"pain_calf"}),
+            (LEFT_CALF, {"pain_calf"}),
+            (POPLITEAL, {"pain_behind_knee"}),
+            (LEG_SITE, {"lower_leg_pain", "leg_pain"}),
+            (LOWER_LIMB, {"leg_pain"}),
+        ):
+            row = row_of(concept(code), bodySite=concept((SNOMED, site)))
+            if row_of is condition:
+                row["bodySite"] = [row["bodySite"]]
+            found = read(content, row)
+            assert {key for key, _, _ in facts(found)} == expected
+            assert not found.unread
+    assert not read(content, condition(concept(code))).unread
+    assert not read(content, condition(concept(code))).facts
+
+
+@pytest.mark.parametrize("code", [*ANY_PAIN, (SNOMED, "90834002"), (SNOMED, "10601006"), (WHO, "M79.6")], ids=str)
+def test_pain_at_the_knee_is_knee_pain(content: Content, code: tuple[str, str]) -> None:
+    record = read(content, condition(concept(code), bodySite=[concept((SNOMED, KNEE))]))
+    assert {key for key, _, _ in facts(record)} == {"knee_pain"}
+
+
+@pytest.mark.parametrize("words", ["Arm", "Thoracic structure", "Abdomen", "Kopf", "Upper limb structure", "Rücken"])
+def test_a_place_off_the_leg_is_of_no_concern_and_an_unknown_one_is_told(content: Content, words: str) -> None:
+    for code in ((SNOMED, "22253000"), (SNOMED, "128053003")):
+        unknown = [concept((SNOMED, "999001"))]
+        elsewhere = [{"coding": [{"system": SNOMED, "code": "999001", "display": words}]}]
+        assert read(content, condition(concept(code), bodySite=unknown)).unread
+        assert not read(content, condition(concept(code), bodySite=elsewhere)).unread
+        assert not read(content, condition(concept(code), bodySite=[{"text": words}])).facts
+        both = [*elsewhere, *unknown]
+        assert read(content, condition(concept(code), bodySite=both)).unread
+        mixed = [{"text": f"{words} and back of knee"}]
+        assert read(content, condition(concept(code), bodySite=mixed)).unread
+
+
+@pytest.mark.parametrize("words", ["left calf", "Wade", "leg", "back of knee", "somewhere"])
+def test_words_of_the_leg_are_no_place_elsewhere(content: Content, words: str) -> None:
+    for code in ((SNOMED, "22253000"), (SNOMED, "128053003")):
+        assert read(content, condition(concept(code), bodySite=[{"text": words}])).unread
+
+
+@pytest.mark.parametrize("code", [(SNOMED, "22253000"), (SNOMED, "90834002"), (WHO, "M79.6"), (WHO, "R52")], ids=str)
+@pytest.mark.parametrize(("words", "key"), [("pain in the left calf", "pain_calf"), ("Wadenschmerz", "pain_calf")])
+def test_words_beside_a_code_that_is_too_general_are_heard(
+    content: Content, code: tuple[str, str], words: str, key: str
+) -> None:
+    (unread,) = read(content, condition({**concept(code), "text": words})).unread
+    assert (unread.kind, key in unread.keys) == (UnreadKind.WORDS, True)
+    (unread,) = read(content, observation({**concept(code), "text": words})).unread
+    assert (unread.kind, key in unread.keys) == (UnreadKind.WORDS, True)
+    assert not read(content, condition({**concept(code), "text": words}, clinical="resolved")).unread
+
+
+def test_pain_as_the_answer_to_a_question(content: Content) -> None:
+    def answered(question: Resource, **fields: Any) -> Any:
+        return read(content, observation(question, valueCodeableConcept=concept((SNOMED, "22253000")), **fields))
+
+    symptom = concept((LOINC, "75325-1"))
+    assert facts(answered(symptom, site=LEFT_CALF)) == {("pain_calf", "present", "left")}
+    assert not answered(symptom).unread
+    assert not answered(symptom, bodySite={"text": "Thorax"}).unread
+    assert answered(symptom, bodySite={"text": "unclear"}).unread
+    assert answered(symptom, bodySite={"text": "left calf"}).unread
+    assert answered({**symptom, "text": "Pain in the calf"}).unread
+    assert answered(concept(("https://site.example", "calf-question"))).unread
+
+
+@pytest.mark.parametrize("birth", ["0001-01-01", "0001", "0001-03"])
+def test_a_birth_in_the_first_year_of_all_is_no_fault(content: Content, birth: str) -> None:
+    pain = condition(concept((SNOMED, "300954003")))
+    assert facts(read(content, pain, who=patient(birth=birth))) == {("pain_calf", "present", "unknown")}

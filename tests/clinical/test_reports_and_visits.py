@@ -262,7 +262,7 @@ def test_nothing_of_ours_and_somebody_elses(content: Content, kind: str) -> None
     assert state_of(content, holding(kind, CLOT, **{whose: {"reference": "Patient/q"}})) is RowState.ANOTHER_PATIENT
 
 
-@pytest.mark.parametrize("kind", ["FamilyMemberHistory", "CarePlan", "Immunization"])
+@pytest.mark.parametrize("kind", ["FamilyMemberHistory", "Account", "Immunization"])
 def test_types_that_cannot_state_a_finding_of_the_patient(content: Content, kind: str) -> None:
     """A family's thrombosis is not the patient's (evidence F.5)."""
     assert state_of(content, {"resourceType": kind, "id": "f", "condition": [{"code": CLOT}]}) is RowState.NO_CONCERN

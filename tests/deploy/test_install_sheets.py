@@ -7,13 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cds_service.hooks.frame import override_reasons
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.model import SCOPES
 from cds_service.hooks.discovery import discovery
+from cds_service.hooks.frame import override_reasons
 from cds_service.hooks.messages import HookRequest
 from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Service

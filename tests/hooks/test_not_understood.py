@@ -23,7 +23,7 @@ from tests.charts import (
     observation,
     patient,
 )
-from tests.clinical.test_dvt import APIXABAN, SIGNS, on
+from tests.clinical.test_dvt import APIXABAN, SIGNS, negative_tests, on
 from tests.conftest import NOW, bundle, shipped_service
 
 UNKNOWN = {"coding": [{"system": "https://local.example/codes", "code": "K-1"}]}
@@ -305,3 +305,77 @@ def test_a_denied_tenderness_is_not_asked_about(present: bool, asked: bool) -> N
     tender = observation(concept((SNOMED, "247348008")), site="722115008", valueBoolean=present)
     (card,) = cards(on("pain_calf"), tender)
     assert (question in card.detail) is asked
+
+
+@pytest.mark.parametrize("text", ["Calf swelling", "Wadenschmerz", "mollet gonflé", "DVT?"])
+def test_what_is_in_words_only_is_in_no_unknown_coding_system(text: str) -> None:
+    for row in (condition({"text": text}), observation({"text": text}, valueBoolean=True)):
+        (card,) = cards(row)
+        said = card.summary + (card.detail or "")
+        assert "in words only" in said
+        assert "coding system" not in said
+    (card,) = cards(condition({**UNKNOWN, "text": text}))
+    assert "in a coding system that this service does not know" in card.summary + (card.detail or "")
+
+
+# --- a hospital's own codes of plain laboratory values
+
+LOCAL = "https://lab.example/codes"
+
+
+def local(name: str, *, category: str | None = "laboratory", **fields: Any) -> Resource:
+    """An Observation under a local code with this display."""
+    listed = {} if category is None else {"category": [concept((CATEGORY, category))]}
+    return observation({"coding": [{"system": LOCAL, "code": "4711", "display": name}]}, **listed, **fields)
+
+
+def quantity(value: float, unit: str, **fields: Any) -> dict[str, Any]:
+    return {"valueQuantity": {"value": value, "unit": unit, **fields}}
+
+
+PLAIN = [
+    local("Creatinine", **quantity(80, "µmol/L")),
+    local("Creatinine", category=None, **quantity(80, "umol/L", code="umol/L", system=UCUM)),
+    local("Hämoglobin", **quantity(14, "g/dL")),
+    local("Erythrocytes", **quantity(4.5, "10*12/L")),
+    local("Natrium", category="exam", **quantity(140, "mmol/l")),
+    local("BP", category="vital-signs", component=[
+        {"code": {"text": "systolic"}, **quantity(120, "mmHg")},
+        {"code": {"text": "diastolic"}, **quantity(80, "mmHg")},
+    ]),
+    local("HbA1c", **quantity(48, "mmol/mol"), interpretation=HIGH),
+    {**local("", category=None, **quantity(4, "mmol/L")), "code": {"text": "Potassium"}},
+]  # fmt: skip
+"""Each would be no concern under a LOINC code of the same."""
+
+
+@pytest.mark.parametrize("row", PLAIN, ids=lambda row: str(row["code"]))
+def test_a_plain_laboratory_value_under_a_local_code_says_nothing(row: Resource) -> None:
+    for chart in (TEAR, [*SIGNS, *negative_tests(2, 2)]):
+        said = [(card.summary, card.detail) for card in cards(*chart, row)]
+        assert said == [(card.summary, card.detail) for card in cards(*chart)]
+
+
+NOT_PLAIN = [
+    local("D-dimer", **quantity(0.9, "mg/L")),
+    local("Analyte 7", **quantity(900, "ug/L")),
+    local("Analyte 7", **quantity(80, "U/L")),
+    local("Analyte 7", **quantity(80, "10*9/L")),
+    local("Analyte 7", **quantity(80, "")),
+    local("Analyte 7", valueString="80 umol/L"),
+    local("Analyte 7", valueString="positive"),
+    local("Analyte 7", **quantity(80, "umol/L", code="mg/L")),
+    local("Analyte 7", **quantity(80, "umol/L"), note=[{"text": "DVT on scan"}]),
+    local("Pressure, left calf", **quantity(80, "mmHg")),
+    local("Analyte 7", **quantity(80, "umol/L"), bodySite={"text": "Wade"}),
+    local("Panel", component=[
+        {"code": {"text": "a"}, **quantity(1, "mmol/L")}, {"code": {"text": "b"}, **quantity(1, "mg/L")},
+    ]),
+    local("Swollen leg", **quantity(1, "mmol/L")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", NOT_PLAIN, ids=lambda row: str(row["code"]) + str(row)[-60:])
+def test_what_may_be_something_of_ours_keeps_a_suspicion_open(row: Resource) -> None:
+    assert "critical" not in {card.indicator for card in cards(*SIGNS, *negative_tests(2, 2))}
+    assert cards(*SIGNS, *negative_tests(2, 2), row)[0].indicator == "critical"

@@ -6,6 +6,7 @@ Codings beside it are translations of the same statement, so one mark holds for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
@@ -35,6 +36,9 @@ _MARKS: Mapping[str, Certainty] = {
     "Z": Certainty.PAST,
     "A": Certainty.ABSENT,
 }
+_MARKED_SYSTEMS = frozenset({"icd10gm", "icd10"})
+_BEHIND = re.compile(r"[A-Z][0-9]{2}(?:\.?[0-9]{1,2})?[-+*!\u2020#\s]*+([AGVZ])\s*+[RLB]?", re.IGNORECASE)
+"""A code with the letter of its certainty and perhaps the one of its side; sides are R, L and B."""
 _BY_STATUS: Mapping[UseStatus, Certainty] = {
     "possible": Certainty.POSSIBLE,
     "past": Certainty.PAST,
@@ -47,7 +51,7 @@ def uses_by_certainty(content: Content, concept: Any, whole: Any = None) -> dict
 
     ``whole``: the resource it stands in, on which some records put the mark.
     """
-    marked = _marked(concept, whole)
+    marked = _marked(content, concept, whole)
     found: dict[Certainty, list[CodeUse]] = {}
     for use in uses_of(content, concept):
         own = _BY_STATUS.get(use.status, Certainty.PRESENT)
@@ -57,10 +61,13 @@ def uses_by_certainty(content: Content, concept: Any, whole: Any = None) -> dict
     return {certainty: tuple(uses) for certainty, uses in found.items()} or {marked: ()}
 
 
-def _marked(concept: Any, whole: Any) -> Certainty:
-    """The one mark on its codings, itself or ``whole``; PRESENT where there is none, UNKNOWN where it is not clear."""
+def _marked(content: Content, concept: Any, whole: Any) -> Certainty:
+    """The one mark on its codings, itself or ``whole``; PRESENT where there is none, UNKNOWN where it is not clear.
+
+    In many records the letters stand behind the code itself: "I80.28 V", "I80.28GL".
+    """
     codings_in = (concept.coding if concept is not None else None) or ()
-    marks = set()
+    marks = {mark for system, code in codings(concept) if (mark := _mark_behind(content, system, code))}
     for element in (*codings_in, concept, whole):
         for extension in getattr(element, "extension", None) or ():
             if _NAME in str(extension.url or "").lower().replace("-", ""):
@@ -68,6 +75,15 @@ def _marked(concept: Any, whole: Any) -> Certainty:
     if not marks:
         return Certainty.PRESENT
     return marks.pop() if len(marks) == 1 else Certainty.UNKNOWN
+
+
+def _mark_behind(content: Content, system: str, code: str) -> Certainty | None:
+    """The mark that stands behind a code of ICD-10-GM, or of WHO, whose codes end in a digit; None if none does."""
+    found = content.systems.of(system)
+    if found is None or found.key not in _MARKED_SYSTEMS:
+        return None
+    letters = _BEHIND.fullmatch(code.strip())
+    return _MARKS.get(letters[1].upper(), Certainty.UNKNOWN) if letters else None
 
 
 def _letter(extension: Any) -> str:

@@ -13,6 +13,7 @@ from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import contradicts_place, diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
+from cds_service.clinical.reading.refutations import limit_of
 from cds_service.clinical.reading.statements import (
     Statement,
     Trouble,
@@ -208,7 +209,7 @@ def _read_findings(said: _Said, findings: Findings) -> None:
 
 
 def _read_diagnoses(said: _Said, findings: Findings) -> None:
-    uses = said.uses
+    content, uses = findings.content, said.uses
     stands = DiagnosisState.PAST if said.past else DiagnosisState.CURRENT
     if said.refuted:
         stands = DiagnosisState.REFUTED
@@ -217,7 +218,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
     if dvt_of_unstated_place(uses, said.place) and not any(cause == DVT for cause, _ in found):
         possible = possible or stands is DiagnosisState.CURRENT
         found.append((DVT, said.place.side_with(None) or Side.UNKNOWN))
-    elif not found and any(use.kind == "cause" and use.key == DVT for use in uses):
+    elif not found and not said.place.elsewhere and any(use.kind == "cause" and use.key == DVT for use in uses):
         trouble = Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))
         findings.report(said.name, [trouble])
     for cause, side in found:
@@ -234,6 +235,7 @@ def _read_diagnoses(said: _Said, findings: Findings) -> None:
             state=stands,
             possible=possible,
             reasoned=said.reasoned,
+            limit=limit_of(content, said.model, uses, side) if cause == DVT and said.refuted else None,
         )
 
 

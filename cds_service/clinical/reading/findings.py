@@ -145,6 +145,7 @@ class Findings:
         ongoing: bool = False,
         provisional: bool = False,
         substance: str = "",
+        doubtful: bool = False,
     ) -> None:
         """Facts of one source."""
         self.facts += [
@@ -160,6 +161,7 @@ class Findings:
                 substance=substance,
                 measured=said.measured,
                 part=said.part,
+                doubtful=doubtful,
             )
             for said in statements
         ]
@@ -175,6 +177,7 @@ class Findings:
         state: DiagnosisState = DiagnosisState.CURRENT,
         possible: bool = False,
         reasoned: bool = False,
+        limit: RefutationLimit | None = None,
     ) -> None:
         """A coded diagnosis. A merely possible DVT is a suspicion of DVT; other possible diagnoses do not count."""
         if possible and cause != DVT:
@@ -186,7 +189,7 @@ class Findings:
         else:
             if cause == DVT and state is DiagnosisState.PAST:
                 self.add([Statement(PREVIOUS_DVT, Status.PRESENT, Side.BODY)], source, clinical, recorded)
-            self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned))
+            self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned, limit=limit))
 
     def leave_out(self, kind: str, *statuses: str | None) -> None:
         """A resource of which FHIR's own status codes say that it does not count; other words are not repeated."""

@@ -27,6 +27,9 @@ MAY_SAY_SOMETHING = frozenset(
 in one is named.
 """
 
+THINGS = frozenset({"Specimen", "Device"})
+"""Types that say in or with what something was measured."""
+
 PICTURES = frozenset({"ImagingStudy"})
 """Types of which a place tells only where the picture was taken."""
 

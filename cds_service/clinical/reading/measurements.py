@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.content import Content, Measure
-from cds_service.clinical.reading.units import kinds_of, names_other_kind, same_unit, unit_of
+from cds_service.clinical.reading.units import is_in_another_unit, kinds_of, names_other_kind, same_unit, unit_of
 from cds_service.clinical.record import Fact, Measured, Side, Status, Unread, UnreadKind, When
 
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
 _NUMBER = re.compile(r"\s*+(?:(<=|>=|<|>|\u2264|\u2265)\s*+)?([0-9]++(?:[.,][0-9]++)?)\s*+([^0-9\s].*)?")
+_RANGE = re.compile(r"[^A-Za-z\u00b5\u03bc]*+([A-Za-z\u00b5\u03bc]++/.*)")
+"""Numbers, if any, and a unit of something in something."""
 _AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 """A thousand and something, or one and a fraction."""
 
@@ -75,6 +77,8 @@ def convert(measure: Measure, part: Any, quantity: Any, measures: Iterable[Measu
     ranges = part.referenceRange or ()
     if any(names_other_kind(text, measure, kinds) for one in ranges for text in _words_of(one)):
         return "the unit of its reference range contradicts its code"
+    if kinds and any(is_in_another_unit(end, quantity, kinds) for one in ranges for end in _ends_of(one)):
+        return "its reference range is in another unit"
     if any(names_other_kind(text, measure, kinds) for text in _words_beside(part)):
         return "the words beside it name a unit that contradicts its code"
     value = float(quantity.value) * known.factor + known.offset
@@ -122,6 +126,14 @@ def _words_of(one: Any) -> Iterable[str]:
     for end in (one.low, one.high):
         if end is not None:
             yield f"{end.code or ''} {end.unit or ''}"
+
+
+def _ends_of(one: Any) -> Iterable[Any]:
+    """The ends of a reference range, also one that stands in words: "< 500 ng/mL"."""
+    yield from (end for end in (one.low, one.high) if end is not None)
+    found = _RANGE.fullmatch(str(one.text or ""))
+    if found is not None:
+        yield Number(0.0, "", found[1].strip())
 
 
 def judge(measure: Measure, reading: Reading, age: int | None) -> Status:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.code_uses import CodeUse
+from cds_service.clinical.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, day_of, lasting, to_when
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings
 from cds_service.clinical.reading.statements import Trouble, meant, state
 from cds_service.clinical.reading.statuses import word_of
+from cds_service.clinical.reading.treatments import may_not_treat
 from cds_service.clinical.record import Status, Stop, UnreadKind, When
 
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
@@ -68,8 +70,8 @@ def may_end_a_course(raw: Mapping[str, Any]) -> bool:
     return word_of(raw, "status") in _STOPPED.get(kind, ()) or (kind in _STOPPED and raw.get("doNotPerform") is True)
 
 
-def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> None:
-    """Everything one validated resource says. ``uses``: what its medicine is."""
+def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse], words: Iterable[str] = ()) -> None:
+    """Everything one validated resource says. ``uses``: what its medicine is; ``words``: how it is called."""
     content = findings.content
     kind = model.get_resource_type()
     routes = [list(codings(route)) for route in _routes(model)]
@@ -91,9 +93,19 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse]) -> 
     drugs = {use.key: use.substance for use in held if use.substance}
     statements, troubles = state(content, held, Place(), taking.status)
     findings.report(name, troubles)
+    begun = taking.clinical or taking.recorded
+    doubtful = taking.running and may_not_treat(content, model, words, begun, findings.today)
     for said in statements:
         substance = drugs.get(said.key, "")
-        findings.add([said], name, taking.clinical, taking.recorded, ongoing=taking.running, substance=substance)
+        findings.add(
+            [said],
+            name,
+            taking.clinical,
+            taking.recorded,
+            ongoing=taking.running,
+            substance=substance,
+            doubtful=doubtful and said.key == ANTICOAGULANT,
+        )
 
 
 def _routes(model: Any) -> Iterator[Any]:

@@ -58,15 +58,15 @@ class Medicine:
     why: str = ""
 
 
-def finder(raw: Mapping[str, Any], medications: Mapping[str, ChartEntry], owners: Owners) -> Find:
-    """Finds what a reference in ``raw`` points to: in the resource itself, or a Medication of the chart."""
+def finder(raw: Mapping[str, Any], named: Mapping[str, ChartEntry], owners: Owners) -> Find:
+    """Finds what a reference in ``raw`` points to: in the resource itself, or one of ``named``, by name or address."""
 
     def find(reference: str) -> Mapping[str, Any] | None:
         if reference.startswith("#"):
             return next((one for one in _contained(raw) if one.get("id") == reference[1:]), None)
-        entry = medications.get(reference)
+        entry = named.get(reference)
         if entry is None and owners.is_here(reference):
-            entry = medications.get(local_name(reference))
+            entry = named.get(local_name(reference))
         return entry.resource if entry is not None else None
 
     return find
@@ -148,6 +148,11 @@ def uses_of_medicine(content: Content, medicine: Medicine) -> tuple[CodeUse, ...
     if not product and _is_told_apart(content, medicine.product):
         return ()
     return (*product, *(use for one in medicine.ingredients for use in _uses(content, one)))
+
+
+def words_of(medicine: Medicine) -> tuple[str, ...]:
+    """How the product is called."""
+    return (*medicine.words, *_texts(medicine.product))
 
 
 def _uses(content: Content, concept: Any) -> Iterator[CodeUse]:

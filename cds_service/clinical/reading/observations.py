@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from cds_service.clinical.code_uses import CodeUse
@@ -14,7 +16,7 @@ from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
-from cds_service.clinical.reading.places import Place, place_of, uses_of
+from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
 from cds_service.clinical.record import Measured, Side, Status, UnreadKind, When
@@ -28,6 +30,10 @@ _OTHER_VALUES = (
     "valueString", "valueInteger", "valueRange", "valueRatio", "valueSampledData", "valueTime", "valueDateTime",
     "valuePeriod",
 )  # fmt: skip
+_OF_A_DEVICE = ("type", "deviceName", "modelNumber", "note")
+_OF_A_SPECIMEN = ("type", "collection", "note")
+_REAL_WORD = re.compile(r"[^\W\d_]{3}")
+"""What the number of a tube does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class _Context:
     Attributes:
         without_value: what its code says where no value is given.
         method: every word on how it was measured, in lower case.
+        specimen: every word on what it was measured in, in lower case; empty if none.
     """
 
     findings: Findings
@@ -63,6 +70,7 @@ class _Context:
     provisional: bool
     without_value: Status
     method: str
+    specimen: str = ""
 
 
 def read(
@@ -74,12 +82,14 @@ def read(
     *,
     members_came: bool,
     is_whole: bool = True,
+    beside: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     """Everything one validated Observation says; ``panels`` that list it give side and date when it does not.
 
     ``raw``: its JSON, which also holds the extensions of values that are not there.
     ``members_came``: observations that it lists are rows of their own.
     ``is_whole``: no element that FHIR does not know was left out: such a one may be a misspelt value.
+    ``beside``: the resources that it refers to as its ``specimen`` and its ``device``, as far as they came.
     """
     if model.status in _NOT_MADE:
         findings.leave_out("Observation", model.status)
@@ -111,7 +121,8 @@ def read(
         model.status in _EARLY,
         # Without a result yet, or with one that was lost, the code alone states nothing.
         Status.UNKNOWN if model.status == "registered" or not is_whole else Status.PRESENT,
-        _words_on_method(model),
+        _words_on_method(model, beside.get("device")),
+        _words_on_specimen(model, beside.get("specimen")),
     )
     if model.hasMember and not (_has_value(model) or model.interpretation):
         # A panel states nothing by its heading: its members do.
@@ -133,13 +144,32 @@ def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
     return replace(context, without_value=Status.UNKNOWN) if withheld else context
 
 
-def _words_on_method(model: Any) -> str:
-    """How it was measured as far as words tell: of the method, the device and the code."""
+def _words_on_method(model: Any, device: Mapping[str, Any] | None) -> str:
+    """How it was measured as far as words tell: of the method, the device, the code and its notes."""
     texts = [str(model.device.display or "")] if model.device is not None else []
     for concept in (model.method, model.code):
         if concept is not None:
             texts += [str(concept.text or ""), *(str(coding.display or "") for coding in concept.coding or ())]
-    return " ".join(texts).lower()
+    texts += (str(note.text or "") for note in model.note or ())
+    return " ".join((*texts, *_texts_in(device, _OF_A_DEVICE))).lower()
+
+
+def _words_on_specimen(model: Any, specimen: Mapping[str, Any] | None) -> str:
+    """What it was measured in as far as words tell."""
+    texts = [str(model.specimen.display or "")] if model.specimen is not None else []
+    return " ".join((*texts, *_texts_in(specimen, _OF_A_SPECIMEN))).lower()
+
+
+def _texts_in(resource: Mapping[str, Any] | None, names: Iterable[str]) -> Iterator[str]:
+    left: list[Any] = [resource.get(name) for name in names] if resource is not None else []
+    while left:
+        one = left.pop()
+        if isinstance(one, Mapping):
+            left += (inner for name, inner in one.items() if name not in ("system", "reference"))
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, str):
+            yield one
 
 
 def _effective(model: Any, name: str, findings: Findings) -> When | None:
@@ -253,9 +283,19 @@ def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
     here = replace(context, place=place)
     _add(here, held, Status.PRESENT, source)
     stated = _state_causes(here, causes, source)
-    if not held and not stated:
+    if not held and not stated and not _is_off_the_leg(content, part, place, causes):
         context.findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, _keys(every))])
     return True
+
+
+def _is_off_the_leg(content: Content, part: Any, place: Place, causes: list[CodeUse]) -> bool:
+    """Whether a general answer is none of ours: pain elsewhere, or without a place to a question that is understood."""
+    if place.stated:
+        return place.elsewhere
+    asked = (str(part.code.text or ""), *(str(coding.display or "") for coding in part.code.coding or ()))
+    if causes or any(map(content.word_net.keys_in, asked)):
+        return False
+    return any(content.identifies(system, code) for system, code in codings(part.code))
 
 
 def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse], *, answered: bool) -> None:
@@ -366,11 +406,19 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
         _record(context, [Statement(measure.finding, Status.UNKNOWN, side)], source)
     elif status is Status.ABSENT and Status.PRESENT in flags:
         findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
-    elif status is Status.ABSENT and any(word in context.method for word in measure.weak_methods):
+    elif status is Status.ABSENT and _excludes_nothing(context, measure):
         findings.set_aside.append("A negative test of a kind that excludes nothing")
     elif status is not Status.UNKNOWN:
         number = None if reading.comparator else Measured(key, reading.value)
         _record(context, [Statement(measure.finding, status, side, number)], source)
+
+
+def _excludes_nothing(context: _Context, measure: Measure) -> bool:
+    """Whether it is a kind of test, or of a specimen, of which a number on the other side says nothing."""
+    if any(word in context.method for word in measure.weak_methods):
+        return True
+    is_described = bool(measure.specimens) and _REAL_WORD.search(context.specimen) is not None
+    return is_described and not any(word in context.specimen for word in measure.specimens)
 
 
 def _is_flagged(content: Content, part: Any) -> bool:

@@ -47,6 +47,7 @@ class Place:
         sides: legs named; empty if none is.
         stated: a place (not only a side) is given at all.
         understood: at least one given place is one of ours.
+        elsewhere: no given place is, and the words of each name one off the leg.
         contradictory: one concept names the left and the right leg.
         lost: why a side may be stated that is not in ``sides``; empty if none may be. It matters while no leg is known.
         unread: what was surely stated of the place and not understood; empty if nothing was.
@@ -59,6 +60,7 @@ class Place:
     contradictory: bool = False
     lost: str = ""
     unread: str = ""
+    elsewhere: bool = False
 
     def joined(self, other: Place) -> Place:
         """Both places together. Elements that name different legs contradict each other."""
@@ -71,6 +73,7 @@ class Place:
             self.contradictory or other.contradictory or apart,
             self.lost or other.lost,
             self.unread or other.unread,
+            self.elsewhere if not other.stated else other.elsewhere and (self.elsewhere or not self.stated),
         )
 
     @property
@@ -175,6 +178,7 @@ class Places:
         sites: set[str] = set()
         sides: set[Side] = set()
         stated = understood = contradictory = False
+        elsewhere = True
         lost = unread = ""
         for concept in concepts:
             one = self._of_spot(self._spot_of(concept, inside), in_code=in_code)
@@ -183,7 +187,9 @@ class Places:
             stated, understood = stated or one.stated, understood or one.understood
             contradictory = contradictory or one.contradictory
             lost, unread = lost or one.lost, unread or one.unread
-        return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread)
+            elsewhere = elsewhere and (one.elsewhere or not one.stated)
+        elsewhere = elsewhere and stated
+        return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread, elsewhere)
 
     def _spot_of(self, concept: Any, inside: Iterable[Any], *, follow: bool = True) -> _Spot:
         """``concept`` with all that the extensions on it and on its codings add. ``follow``: references as well."""
@@ -244,7 +250,12 @@ class Places:
             {Side.LEFT, Side.RIGHT} <= sides,
             "" if sides else _lost_in(spot.concepts, uses, in_code=in_code),
             unread,
+            not keys and not in_code and bool(spot.concepts) and all(map(self._is_elsewhere, spot.concepts)),
         )
+
+    def _is_elsewhere(self, concept: Any) -> bool:
+        texts = [text for text in _texts(concept) if text.strip()]
+        return bool(texts) and all(map(self._content.word_net.is_elsewhere, texts))
 
 
 def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool) -> str:

@@ -13,14 +13,30 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.reading.kinds import TAKEN, kind_of
-from cds_service.clinical.reading.medicine import Identity, Medicine, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.medicine import (
+    Identity,
+    Medicine,
+    finder,
+    identify,
+    medicine_of,
+    uses_of_medicine,
+    words_of,
+)
+from cds_service.clinical.reading.other_measurements import is_of_something_else
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble
-from cds_service.clinical.reading.statuses import is_void, why_unknown
+from cds_service.clinical.reading.statuses import is_over, is_void, why_unknown
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.whose import Owner
-from cds_service.clinical.reading.wording import ELSEWHERE, ONLY_IN_WORDS, named_elsewhere, named_in_answer
+from cds_service.clinical.reading.wording import (
+    ELSEWHERE,
+    ONLY_IN_WORDS,
+    named_beside_code,
+    named_elsewhere,
+    named_in_answer,
+    suspected_beside,
+)
 from cds_service.clinical.record import WITH_REASONS, RowState, UnreadKind
 
 Outcome = tuple[RowState, str]
@@ -59,6 +75,8 @@ class Rows:
         outcome = self._read(name, raw)
         if outcome is None:
             outcome = findings.state_since(mark)
+            if outcome[0] is RowState.NO_CONCERN and (named := self._named_beside(raw)):
+                return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
             context = self._describing.with_context
             findings.unread[mark.unread :] = [context(one, raw) for one in findings.unread[mark.unread :]]
         return outcome
@@ -111,13 +129,20 @@ class Rows:
         """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
-        if not (_only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)):
+        is_told = _only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)
+        if not (is_told or is_of_something_else(self._content, raw)):
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
         if named := named_in_answer(self._content, raw):
             return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
         if named := self._named_elsewhere(raw):
             return self._not_understood(name, raw, UnreadKind.WORDS, ELSEWHERE, named)
         return self._unless_hiding(name, raw)
+
+    def _named_beside(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the words of a row may be whose codes are ours and too general to say it: pain, in words of the calf."""
+        if raw["resourceType"] == "Condition" and not is_over(raw):
+            return named_beside_code(self._content, raw.get("code"))
+        return named_in_answer(self._content, raw)
 
     def _named_elsewhere(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
         if raw["resourceType"] == "Procedure":  # why it was done and what it found are not read
@@ -133,6 +158,8 @@ class Rows:
         """
         if keys & SUSPICION and raw["resourceType"] != "Procedure":
             return ()
+        if raw["resourceType"] == "Condition":
+            return () if is_over(raw) else suspected_beside(self._content, raw)
         orders = self._content.dvt_orders
         if any(use.kind == "order" and use.key in orders for use in uses):
             raw = {key: value for key, value in raw.items() if key not in _OF_AN_ORDER}
@@ -207,7 +234,7 @@ class Rows:
         if kind == "Observation":
             return self._read_observation(name, raw, model, is_whole=NOT_OF_FHIR not in left_out)
         if kind in TAKEN:
-            medications.read(model, name, findings, uses)
+            medications.read(model, name, findings, uses, words_of(medicine))
         else:
             _READERS[kind](model, name, findings)
         return None
@@ -226,8 +253,26 @@ class Rows:
                 return self._not_understood(name, raw, UnreadKind.SUBJECT, reason)
         groups = name in self._with_members
         panels = self._panels_of(name)
-        observations.read(model, raw, name, self._findings, panels, members_came=groups, is_whole=is_whole)
+        observations.read(
+            model,
+            raw,
+            name,
+            self._findings,
+            panels,
+            members_came=groups,
+            is_whole=is_whole,
+            beside=self._beside(raw),
+        )
         return None
+
+    def _beside(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """What it was measured in and with, as far as that came."""
+        pointers = {name: raw[name] for name in ("specimen", "device") if isinstance(raw.get(name), Mapping)}
+        if not pointers:
+            return {}
+        find = finder(raw, self._chart.things, self._chart.owners)
+        found = {name: find(str(pointer.get("reference") or "")) for name, pointer in pointers.items()}
+        return {name: one for name, one in found.items() if one is not None}
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
         """The panels that list ``name``. Each is read once, however many it lists."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +30,13 @@ from cds_service.clinical.reading.wording import (
     named_beside_code,
     named_elsewhere,
     named_in_answer,
+    suspected_beside,
 )
-from cds_service.clinical.record import MEDICINES, WITH_REASONS, RowState, Unread, UnreadKind
+from cds_service.clinical.record import DOCUMENTS, MEDICINES, WITH_REASONS, RowState, Unread, UnreadKind
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
+_DOCUMENT_IS_OVER = frozenset({"superseded", "retired", "revoked", "completed", "cancelled"})
 _NOT_A_RESOURCE = "is not a FHIR resource"
 
 
@@ -56,6 +58,7 @@ class Sorted:
         patients: the Patient resources of this patient, in the order in which they came.
         clinical: what has to be read, by the name that cards and orders use.
         medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
+        things: Specimens and Devices by ``Type/id`` and by ``fullUrl``.
         structures: this patient's BodyStructures by ``BodyStructure/id`` and by ``fullUrl``.
         listed_by: which panels list an Observation.
         others_of_concern: rows of concern that are another patient's.
@@ -65,6 +68,7 @@ class Sorted:
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, Row] = field(default_factory=dict)
     medications: dict[str, ChartEntry] = field(default_factory=dict)
+    things: dict[str, ChartEntry] = field(default_factory=dict)
     structures: dict[str, ChartEntry] = field(default_factory=dict)
     listed_by: dict[str, dict[str, None]] = field(default_factory=dict)
     unread: list[Unread] = field(default_factory=list)
@@ -85,7 +89,7 @@ def sort(
     sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check)
     for number, entry in enumerate(entries):
         sorting.take(number, entry)
-    sorting.finish()
+    sorting.finish(entries)
     _sort_panels(sorting.chart)
     return sorting.chart
 
@@ -114,6 +118,8 @@ class _Sorting:
         self._medications: list[ChartEntry] = []
         self._unclear: list[tuple[int, ChartEntry, str]] = []
         """Medicines of which it is not clear whose they are, with the reason. What they are is told at the end."""
+        self._documents: list[tuple[int, str, ChartEntry]] = []
+        """Rows that hold or list what others say. What they name is told at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Rows of no concern, by type."""
 
@@ -128,6 +134,12 @@ class _Sorting:
             self._take_medication(entry)
         elif kind == "BodyStructure":
             self._take_structure(entry)
+        elif kind in kinds.THINGS:
+            names = (f"{kind}/{entry.identity}" if entry.identity else None, entry.full_url)
+            self.chart.things.update((name, entry) for name in names if name)
+            self._ledger.add(RowState.NO_CONCERN, kind)
+        elif kind in DOCUMENTS:
+            self._documents.append((number, kind, entry))
         elif kind in kinds.MAY_SAY_SOMETHING:
             self._take_unusual(number, kind, entry)
         elif kind == "Bundle":
@@ -138,8 +150,8 @@ class _Sorting:
             reason = _NOT_A_RESOURCE if kind is None else "is of no resource type of FHIR R4"
             self._not_understood("", f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, reason, entry)
 
-    def finish(self) -> None:
-        """Of several versions of one resource choose the latest."""
+    def finish(self, entries: Sequence[ChartEntry]) -> None:
+        """Of several versions of one resource choose the latest, and tell what needs the others to be told."""
         for key, versions in self._versions.items():
             kind = self._kinds[key]
             counting, older = which_count(versions)
@@ -151,12 +163,34 @@ class _Sorting:
             self._finish_medication(entry)
         for number, entry, reason in self._unclear:
             self._finish_unclear(number, entry, reason)
+        came = _names_of(entries) if self._documents else frozenset()
+        for number, kind, entry in self._documents:
+            self._finish_document(number, kind, entry, came)
         named = {row.entry.identity for row in self.chart.clinical.values()}
         for kind, entry in self._others if named else ():
             if entry.identity in named:
                 self._finish_other(kind, entry)
         for kind, count in Counter(kind for kind, _ in self._others).items():
             self._ledger.add(RowState.NO_CONCERN, kind, "", count)
+
+    def _finish_document(self, number: int, kind: str, entry: ChartEntry, came: frozenset[str]) -> None:
+        """What it says of a row that came is told by that row."""
+        self._check()
+        raw = entry.resource
+        belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
+        if belongs.owner is Owner.ANOTHERS:
+            self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
+        elif is_void(raw) or raw.get("status") in _DOCUMENT_IS_OVER:
+            self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
+        elif named := self._suspicion_in(_without_those(raw, came, self.chart.owners)):
+            reason = "is of a resource type that this service does not read"
+            name = _name(kind, entry, number)
+            self._not_understood(kind, name, UnreadKind.INVALID, reason, entry, named)
+        else:
+            self._ledger.add(RowState.NO_CONCERN, kind)
+
+    def _suspicion_in(self, raw: Any) -> tuple[str, ...]:
+        return tuple(key for key in self._content.recogniser.recognise(raw).keys if key in SUSPICION)
 
     def _finish_medication(self, entry: ChartEntry) -> None:
         """A Medication says what is taken to those that refer to it: they name it where it is not identified."""
@@ -226,10 +260,10 @@ class _Sorting:
             return tuple(key for key in named_elsewhere(self._content, entry.resource) if key in SUSPICION)
         if kind != "Condition":
             return ()
+        named = suspected_beside(self._content, entry.resource)
         coding = head.code.coding if head.code is not None else None
-        if any(one.system and self._content.lists_all(one.system) for one in coding or ()):
-            return ()
-        named = named_beside_code(self._content, entry.resource.get("code"))
+        if not any(one.system and self._content.lists_all(one.system) for one in coding or ()):
+            named = tuple(sorted({*named, *named_beside_code(self._content, entry.resource.get("code"))}))
         return () if named and is_over(entry.resource) else named
 
     def _look(self, entry: ChartEntry) -> Look:
@@ -317,6 +351,24 @@ def _subject_of(raw: Mapping[str, Any]) -> Any:
     )
     people = [one for one in actors if isinstance(one, Mapping) and "Patient/" in str(one.get("reference"))]
     return people[0] if len(people) == 1 else None
+
+
+def _names_of(entries: Iterable[ChartEntry]) -> frozenset[str]:
+    """How references name the rows that came: ``Type/id`` and ``fullUrl``."""
+    names = (name for one in entries for name in (f"{one.kind}/{one.identity}", one.full_url))
+    return frozenset(name for name in names if name)
+
+
+def _without_those(node: Any, came: frozenset[str], owners: Owners) -> Any:
+    """``node`` without its references to rows that ``came``, whatever words stand beside them."""
+    if isinstance(node, Mapping):
+        reference = node.get("reference")
+        if isinstance(reference, str) and (
+            reference in came or (owners.is_here(reference) and local_name(reference) in came)
+        ):
+            return None
+        return {key: _without_those(inner, came, owners) for key, inner in node.items()}
+    return [_without_those(inner, came, owners) for inner in node] if isinstance(node, list) else node
 
 
 def _is_plain(subject: Reference) -> bool:

@@ -57,7 +57,7 @@ def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: 
 
 def lost_place(uses: Iterable[CodeUse], held: Iterable[CodeUse], place: Place) -> list[Trouble]:
     """General codes whose place is stated but not understood: it may be the one that makes them ours."""
-    if not place.stated or place.understood:
+    if not place.stated or place.understood or place.elsewhere:
         return []
     kept = {use.key for use in held}
     lost = sorted({use.key for use in uses if use.kind in ("finding", "cause") and use.relation == "broader"} - kept)

@@ -88,6 +88,20 @@ def same_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
     return "" in texts or texts[0] == texts[1]
 
 
+def is_in_another_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
+    """Whether ``one`` is in another unit than ``other``, by its code or its words; one that names none is not."""
+    units = {_in_words(str(text), kinds).unit for text in (one.code, one.unit) if text}
+    own = {_in_words(str(text), kinds).unit for text in (other.code, other.unit) if text}
+    return bool(units and own) and units.isdisjoint(own)
+
+
+def is_one_of(quantity: Any, units: Iterable[str]) -> bool:
+    """Whether a Quantity in JSON is in one of ``units``, by its code and by its words, of which it must have one."""
+    known = {_in_words(unit, frozenset()).unit for unit in units}
+    said = {_in_words(str(quantity[name]), frozenset()).unit for name in ("code", "unit") if quantity.get(name)}
+    return bool(said) and said <= known
+
+
 def _is_ucum(system: Any) -> bool:
     if system is None:
         return True

@@ -61,14 +61,16 @@ class Describing:
     def with_context(self, unread: Unread, resource: Any, *, anything: bool | None = None) -> Unread:
         """``unread`` with the date, categories and state of its row."""
         raw = resource if isinstance(resource, Mapping) else {}
+        in_words = _is_in_words(raw)
         return replace(
             unread,
+            kind=UnreadKind.UNCODED if in_words and unread.kind is UnreadKind.SYSTEM else unread.kind,
             anything=unread.anything if anything is None else anything,
             when=self._when(raw),
             categories=frozenset(_categories(raw)),
             measured=any(key.startswith(("valueQuantity", "valueInteger", "valueRatio")) for key in raw),
             past=_is_over(raw),
-            in_words=unread.in_words or _is_in_words(raw),
+            in_words=unread.in_words or in_words,
             side=self._content.recogniser.side_of(raw) if kind_of(raw) in WITH_REASONS else Side.UNKNOWN,
             digest=_digest(resource),
         )

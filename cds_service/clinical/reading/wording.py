@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.names import SUSPICION
 from cds_service.clinical.reading.statuses import is_void
 
 _WORD = re.compile(r"[^\W\d_]{3}")
@@ -45,6 +46,14 @@ def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
         if isinstance(display, str):
             keys |= content.word_net.keys_in(display, names=False)
     return tuple(sorted(keys))
+
+
+def suspected_beside(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The DVT that the evidence and the notes of a Condition may name, of which its codes say nothing."""
+    beside = [raw[name] for name in ("evidence", "note") if name in raw]
+    if not beside or is_void(raw):
+        return ()
+    return tuple(key for key in content.recogniser.recognise(beside).keys if key in SUSPICION)
 
 
 def named_elsewhere(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:

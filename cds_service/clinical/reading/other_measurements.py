@@ -1,0 +1,42 @@
+"""Numbers under a code that is not known, whose unit tells that they measure nothing of ours: plain laboratory values.
+
+A hospital's own codes of creatinine or haemoglobin need no mapping: no D-dimer is in mmol/L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.reading.units import is_one_of
+
+
+def is_of_something_else(content: Content, raw: Mapping[str, Any]) -> bool:
+    """Whether ``raw`` is an Observation of numbers in units of none of our findings, and nothing in it names one."""
+    if raw.get("resourceType") != "Observation":
+        return False
+    parts = raw.get("component") or [raw]
+    if parts[0] is not raw and _values(raw):
+        return False
+    if not all(_values(part) == ["valueQuantity"] and _is_other(content, part["valueQuantity"]) for part in parts):
+        return False
+    found = content.recogniser.recognise(raw)
+    texts = [text for part in (raw, *parts) for concept in (part.get("code"), raw.get("bodySite"), raw.get("method"))
+             for text in _texts(concept)]  # fmt: skip
+    return not (found.keys or found.at_our_place or any(map(content.word_net.names_the_leg, texts)))
+
+
+def _values(part: Mapping[str, Any]) -> list[str]:
+    return [name for name in part if name.startswith(("value", "_value"))]
+
+
+def _is_other(content: Content, quantity: Any) -> bool:
+    return isinstance(quantity, Mapping) and is_one_of(quantity, content.answers.other_units)
+
+
+def _texts(concept: Any) -> list[str]:
+    if not isinstance(concept, Mapping):
+        return []
+    displays = [one.get("display") for one in concept.get("coding") or () if isinstance(one, Mapping)]
+    return [str(text) for text in (concept.get("text"), *displays) if text]

@@ -1,0 +1,40 @@
+"""How far the refutation of a DVT reaches. It closes a suspicion only if it is of this leg and of its deep veins.
+
+That a clot of one vein is refuted says nothing of the others. Words prove nothing here: they only take away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cds_service.clinical.code_uses import CodeUse
+from cds_service.clinical.content import Content
+from cds_service.clinical.names import DVT
+from cds_service.clinical.record import RefutationLimit, Side
+from cds_service.clinical.vocabulary import BOTH, HOLLOW, LEFT, RIGHT, SOME_VEINS
+
+
+def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) -> RefutationLimit | None:
+    """Why the Condition ``model``, which refutes a DVT at ``side``, may leave one open; None if it leaves none."""
+    if any(use.kind == "cause" and use.key == DVT and use.relation == "narrower" for use in uses):
+        return "refuted_narrow"
+    said = frozenset[str]().union(*map(content.word_net.groups_in, _texts(model)))
+    if SOME_VEINS in said and HOLLOW not in said:
+        return "refuted_some_veins"
+    legs = {LEFT: Side.LEFT, RIGHT: Side.RIGHT}
+    named = {legs[group] for group in said & legs.keys()}
+    if named and side is not Side.BOTH and side not in named and BOTH not in said:
+        return "refuted_other_leg"
+    return "refuted_other_leg" if side is Side.BOTH and len(named) == 1 else None
+
+
+def _texts(model: Any) -> Iterator[str]:
+    """The words of its code, its place, its evidence and its notes."""
+    evidence = [concept for one in model.evidence or () for concept in one.code or ()]
+    for concept in (model.code, *(model.bodySite or ()), *evidence):
+        if concept is not None:
+            yield str(concept.text or "")
+            yield from (str(coding.display or "") for coding in concept.coding or ())
+    yield from (str(detail.display or "") for one in model.evidence or () for detail in one.detail or ())
+    yield from (str(note.text or "") for note in model.note or ())

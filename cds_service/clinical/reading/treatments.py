@@ -1,0 +1,108 @@
+"""Why a medicine that is on record may not be taken as a treatment now. It then counts as recorded, and proves nothing.
+
+That a course runs has to be proved. One that had an end, of which one dose or no package was given, or whose own words
+speak of its end, of prophylaxis or of keeping a line open, is no proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from cds_service.clinical.content import Content
+from cds_service.clinical.record import When
+
+_DAYS = {"s": 1 / 86_400, "min": 1 / 1_440, "h": 1 / 24, "d": 1.0, "wk": 7.0, "mo": 31.0, "a": 366.0}
+"""FHIR's units of time in days; a month and a year are at most so long."""
+
+
+def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: When | None, today: date) -> bool:
+    """Whether something in ``model`` leaves it open that its medicine is taken as a treatment on ``today``.
+
+    ``words``: those that name the medicine; ``begun``: the latest day on which it can have begun, None if not known.
+    """
+    dosages = _items(getattr(model, "dosageInstruction", None)) or _items(getattr(model, "dosage", None))
+    return (
+        _each_has_ended(dosages, begun, today)
+        or _is_not_supplied(model, begun, today)
+        or any(map(content.word_net.doubts_a_treatment, (*words, *_texts(model, dosages))))
+    )
+
+
+def _each_has_ended(dosages: Sequence[Any], begun: When | None, today: date) -> bool:
+    """Whether every dosage is bounded, and not surely beyond today."""
+    lengths = [_length(dosage) for dosage in dosages]
+    return bool(lengths) and all(one is not None and not _reaches(begun, one, today) for one in lengths)
+
+
+def _length(dosage: Any) -> float | None:
+    """For how many days it is to be taken at least; 0 if only that it is bounded is known, None if it is not."""
+    repeat = getattr(dosage.timing, "repeat", None) if getattr(dosage, "timing", None) is not None else None
+    if repeat is None:
+        return None
+    found = []
+    if repeat.boundsDuration is not None:
+        found.append(_days_of(repeat.boundsDuration))
+    if repeat.boundsRange is not None:
+        found.append(_days_of(repeat.boundsRange.low or repeat.boundsRange.high))
+    if repeat.count is not None:
+        found.append(_days_of_count(repeat))
+    return min(found) if found else None
+
+
+def _days_of_count(repeat: Any) -> float:
+    """How long so many doses last: each ``period`` has ``frequency`` of them."""
+    unit = _DAYS.get(str(repeat.periodUnit or ""))
+    if unit is None or repeat.period is None or repeat.count <= 1:
+        return 0.0
+    return float(repeat.count) / float(repeat.frequencyMax or repeat.frequency or 1) * float(repeat.period) * unit
+
+
+def _is_not_supplied(model: Any, begun: When | None, today: date) -> bool:
+    """Whether what was ordered is nothing, or does not reach to today with all its repeats."""
+    supply = getattr(model, "dispenseRequest", None)
+    if supply is None:
+        return False
+    quantity, length = supply.quantity, supply.expectedSupplyDuration
+    if quantity is not None and quantity.value is not None and not quantity.value > 0:
+        return True
+    if length is None:
+        return False
+    return not _reaches(begun, _days_of(length) * (1 + (supply.numberOfRepeatsAllowed or 0)), today)
+
+
+def _reaches(begun: When | None, days: float, today: date) -> bool:
+    return begun is not None and 0 < days < 36_600 and begun.earliest + timedelta(days=days) >= today
+
+
+def _days_of(quantity: Any) -> float:
+    """A duration in days; 0 where its unit is not one of FHIR's."""
+    if quantity is None or quantity.value is None:
+        return 0.0
+    return float(quantity.value) * _DAYS.get(str(quantity.code or quantity.unit or ""), 0.0)
+
+
+def _texts(model: Any, dosages: Sequence[Any]) -> Iterator[str]:
+    """What is said in words of how, why and whether it is taken."""
+    for dosage in dosages:
+        yield str(dosage.text or "")
+        yield str(getattr(dosage, "patientInstruction", None) or "")
+        yield from _words_of((*_items(getattr(dosage, "additionalInstruction", None)), getattr(dosage, "method", None)))
+        yield from _words_of([getattr(getattr(dosage, "timing", None), "code", None)])
+    for name in ("reasonCode", "statusReason", "statusReasonCodeableConcept", "courseOfTherapyType"):
+        yield from _words_of(_items(getattr(model, name, None)))
+    yield from (str(note.text or "") for note in _items(model.note))
+
+
+def _words_of(concepts: Iterable[Any]) -> Iterator[str]:
+    for concept in concepts:
+        if concept is not None:
+            yield str(concept.text or "")
+            yield from (str(coding.display or "") for coding in concept.coding or ())
+
+
+def _items(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
