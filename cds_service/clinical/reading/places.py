@@ -62,6 +62,10 @@ class Place:
 
     def joined(self, other: Place) -> Place:
         """Both places together. Elements that name different legs contradict each other."""
+        if other is NOWHERE:
+            return self
+        if self is NOWHERE:
+            return other
         apart = bool(self.named) and bool(other.named) and self.named.isdisjoint(other.named)
         return Place(
             self.sites | other.sites,
@@ -97,6 +101,10 @@ class Place:
     def why_lost(self, side: Side | None) -> str:
         """Why the leg of something that came out as ``side`` may be another one; empty if all was understood."""
         return self.unread or (self.lost if side is Side.UNKNOWN else "")
+
+
+NOWHERE = Place()
+"""What says nothing of a place."""
 
 
 def codings(concept: Any) -> Iterable[tuple[str, str]]:
@@ -140,21 +148,33 @@ class _Spot:
     unread: str = ""
 
 
-def place_of(content: Content, concepts: Iterable[Any], *, in_code: bool = False) -> Place:
-    """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name."""
-    return Places(content).of_concepts(concepts, in_code=in_code)
-
-
 class Places:
     """Reads places. ``structure``: the BodyStructure beside the resource that a reference points to, None if none."""
 
     def __init__(self, content: Content, structure: Callable[[str], Any] = lambda _: None) -> None:
         self._content = content
         self._structure = structure
+        self._remembered: dict[tuple[Any, ...], Place] = {}
+
+    def of_code(self, concept: Any) -> Place:
+        """The place that a finding's own code names. Remembered for this chart: it has few codes, and many rows."""
+        if concept is None:
+            return NOWHERE
+        coded = concept.coding or ()
+        if any(getattr(one, "extension", None) for one in (concept, *coded)):
+            return self.of_concepts([concept], in_code=True)
+        key = (concept.text, *((one.system, one.code, one.display) for one in coded))
+        found = self._remembered.get(key)
+        if found is None:
+            place = self.of_concepts([concept], in_code=True)
+            found = self._remembered[key] = NOWHERE if place == NOWHERE else place
+        return found
 
     def of(self, model: Any) -> Place:
         """The place of a whole resource: its body sites, and what its own extensions say."""
         sites = getattr(model, "bodySite", None) or ()
+        if not sites and not getattr(model, "extension", None):
+            return NOWHERE
         inside = getattr(model, "contained", None) or ()
         return self.of_concepts(sites if isinstance(sites, list | tuple) else [sites], inside).joined(
             self.of_extensions(model, inside)
@@ -162,13 +182,15 @@ class Places:
 
     def of_extensions(self, element: Any, inside: Iterable[Any] = ()) -> Place:
         """The place that extensions of a resource or component name. ``inside``: the contained resources."""
-        place = Place()
+        place = NOWHERE
         for spot in self._spots_in(element, inside):
             place = place.joined(self._of_spot(spot, in_code=False))
         return place
 
     def of_concepts(self, concepts: Iterable[Any], inside: Iterable[Any] = (), *, in_code: bool = False) -> Place:
-        """``place_of`` with the contained resources that extensions of ``concepts`` may point to.
+        """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name.
+
+        ``inside``: the contained resources that extensions of ``concepts`` may point to.
 
         Several body sites are several places: the left and the right calf are both calves.
         """
