@@ -198,7 +198,7 @@ def test_limits_are_derived(content: Content) -> None:
         finding = content.findings[key]
         assert finding.recency is not None
         assert days >= max(finding.recency.days, pathway.stale_sign.days, pathway.complaint.days)
-        assert not (finding.dvt.risk or finding.dvt.local_sign or finding.dvt.wells_item or finding.complaint)
+        assert not any((finding.dvt.risk, finding.dvt.local_sign, finding.dvt.wells_item, finding.complaint))
     assert not limits.keys() & {"ddimer_positive", "calf_circumference_diff_3cm", "obesity", "mass_ge_5cm"}
 
 
