@@ -872,12 +872,17 @@ class Content:
         return found
 
     @cached_property
-    def implied(self) -> tuple[str, ...]:
-        """Findings that follow from others, each after those that it follows from."""
-        follows = {
-            key: sorted({term for one in finding.implied_by for term in one.terms()})
+    def implied_terms(self) -> Mapping[str, frozenset[str]]:
+        """By finding those that it may follow from in one step."""
+        return {
+            key: frozenset(term for one in finding.implied_by for term in one.terms())
             for key, finding in self.findings.items()
         }
+
+    @cached_property
+    def implied(self) -> tuple[str, ...]:
+        """Findings that follow from others, each after those that it follows from."""
+        follows = {key: sorted(terms) for key, terms in self.implied_terms.items()}
         return tuple(key for key in TopologicalSorter(follows).static_order() if self.findings[key].implied_by)
 
     @cached_property
@@ -885,7 +890,7 @@ class Content:
         """Finding -> all that may follow from it, by one step or several."""
         found: dict[str, set[str]] = {}
         for key in reversed(self.implied):
-            for term in {term for one in self.findings[key].implied_by for term in one.terms()}:
+            for term in self.implied_terms[key]:
                 found.setdefault(term, set()).update({key}, found.get(key, ()))
         return {key: frozenset(all_) for key, all_ in found.items()}
 

@@ -157,16 +157,18 @@ class Places:
         self._remembered: dict[tuple[Any, ...], Place] = {}
 
     def of_code(self, concept: Any) -> Place:
-        """The place that a finding's own code names. Remembered for this chart: it has few codes, and many rows."""
-        if concept is None:
-            return NOWHERE
-        coded = concept.coding or ()
+        """The place that a finding's own code names."""
+        return NOWHERE if concept is None else self._of_concept(concept, (), in_code=True)
+
+    def _of_concept(self, concept: Any, inside: Iterable[Any], *, in_code: bool) -> Place:
+        """Remembered for this chart, if nothing stands on it: a chart has few codes and places, and many rows."""
+        coded = getattr(concept, "coding", None) or ()
         if any(getattr(one, "extension", None) for one in (concept, *coded)):
-            return self.of_concepts([concept], in_code=True)
-        key = (concept.text, *((one.system, one.code, one.display) for one in coded))
+            return self._of_spot(self._spot_of(concept, inside), in_code=in_code)
+        key = (in_code, concept.text, *((one.system, one.code, one.display) for one in coded))
         found = self._remembered.get(key)
         if found is None:
-            place = self.of_concepts([concept], in_code=True)
+            place = self._of_spot(_Spot([concept]), in_code=in_code)
             found = self._remembered[key] = NOWHERE if place == NOWHERE else place
         return found
 
@@ -194,12 +196,15 @@ class Places:
 
         Several body sites are several places: the left and the right calf are both calves.
         """
+        concepts = [concept for concept in concepts if concept is not None]
+        if len(concepts) == 1:
+            return self._of_concept(concepts[0], inside, in_code=in_code)
         sites: set[str] = set()
         sides: set[Side] = set()
         stated = understood = contradictory = False
         lost = unread = ""
         for concept in concepts:
-            one = self._of_spot(self._spot_of(concept, inside), in_code=in_code)
+            one = self._of_concept(concept, inside, in_code=in_code)
             sites |= one.sites
             sides |= one.sides
             stated, understood = stated or one.stated, understood or one.understood
