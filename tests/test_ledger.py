@@ -17,6 +17,7 @@ from cds_service.hooks.examples import as_request
 from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.prefetch import gather
 from cds_service.hooks.service import Answer
+from tests.charts import LOINC, UCUM, concept, observation
 from tests.conftest import NOW, bundle, shipped_service, stories
 from tests.mutations import ANYTHING, FAULTS, HARMLESS, mutate, written
 from tests.unintelligible import WAYS
@@ -68,10 +69,17 @@ def test_every_row_of_an_example_is_accounted_for(name: str) -> None:
 
 
 def test_each_state_is_reached() -> None:
-    reached = {
-        line.state for name in NAMES for line in judged(as_request(bundle(name), str(uuid4()))).assessment.record.ledger
-    }
+    bodies = [as_request(bundle(name), str(uuid4())) for name in NAMES]
+    entries = next(body["prefetch"]["observations"]["entry"] for body in bodies if body["prefetch"]["observations"])
+    entries.append({"resource": old_number(entries[0]["resource"]["subject"])})
+    reached = {line.state for body in bodies for line in judged(body).assessment.record.ledger}
     assert reached == set(RowState)
+
+
+def old_number(subject: dict[str, Any]) -> dict[str, Any]:
+    """A heart rate that no rule looks at any more; what an example holds is recent."""
+    value = {"value": 71, "unit": "/min", "system": UCUM, "code": "/min"}
+    return observation(concept((LOINC, "8867-4")), ago=400, valueQuantity=value) | {"subject": subject}
 
 
 def check_balance(name: str, dice: Random) -> None:

@@ -22,11 +22,11 @@ from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
 from cds_service.clinical.assessment import Assessment
 from cds_service.ground.errors import NothingToJudgeBy, TooLarge, UnusableInput
-from cds_service.ground.field_errors import field_errors
+from cds_service.ground.field_errors import in_words
 from cds_service.ground.settings import Settings
+from cds_service.hooks.checked import checked
 from cds_service.hooks.messages import Card
 from cds_service.hooks.service import Service, load_content
-from cds_service.hooks.showing import checked
 from cds_service.hooks.terminology import resources
 
 
@@ -160,15 +160,6 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     given = understand(document)
     answer = service.answer(given.request, given.prefetched, now)
     return checked(answer.cards, service.own_urls)[0], answer.assessment
-
-
-def in_words(error: Exception) -> str:
-    """An error for a reader at a terminal: no number of the system, no class of a library."""
-    if isinstance(error, ValidationError):
-        return field_errors(error)
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[:1].lower() + error.strerror[1:]
-    return str(error)
 
 
 def _write(line: dict[str, Any]) -> None:

@@ -5,46 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import IO
-
-from pydantic import ValidationError
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from cds_service import __version__
-from cds_service.cli import (
-    audit,
-    canary,
-    check,
-    codes,
-    evaluate,
-    examples,
-    feedback,
-    preview,
-    replay,
-    review,
-    settings_page,
-)
-from cds_service.ground.clock import on_site, site_clock
-from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
-from cds_service.ground.field_errors import words
+from cds_service.cli import replay_options
 from cds_service.ground.setting_names import PREFIX
-from cds_service.ground.settings import Settings
-from cds_service.hooks.register.store import DatabaseError, Store
-from cds_service.hooks.service import load_content
+
+if TYPE_CHECKING:
+    from cds_service.ground.settings import Settings
+
+# What a command needs is loaded by that command: each is started anew for every call, and most need little.
 
 OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
-LEAST_DAYS = 30
-"""Fewer days are a slip of the hand rather than a retention."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0 (done), 1 (input unusable, changed), 2 (wrong use or content), 10 (urgent)."""
     options = _parser().parse_args(arguments)
+    from pydantic import ValidationError
+    from rich.console import Console
+    from rich.text import Text
+
+    from cds_service.ground.errors import ContentError, KneeCdsError
+    from cds_service.ground.field_errors import in_words, words
+    from cds_service.ground.settings import Settings
+
     console = Console(stderr=True)
     try:
         return int(options.run(options) if options.needs_no_settings else options.run(options, Settings()))
@@ -63,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except OSError as error:
         file = f"{error.filename}: " if error.filename else ""
-        console.print(Text(f"{file}{evaluate.in_words(error)}"), style="red")
+        console.print(Text(f"{file}{in_words(error)}"), style="red")
         return WRONG_USE
     except KneeCdsError as error:
         console.print(Text(str(error)), style="red", soft_wrap=True)
@@ -118,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
     own.set_defaults(run=_codes)
 
-    replay.add_parser(commands).set_defaults(run=_replay)
+    replay_options.add_parser(commands).set_defaults(run=_replay)
 
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
@@ -173,7 +161,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
-    from cds_service.cli.serve import serve  # the web floor is loaded only when it is served
+    from cds_service.cli.serve import serve
+    from cds_service.ground.settings import Settings
 
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     if given:
@@ -184,6 +173,9 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import evaluate
+    from cds_service.ground.clock import on_site, site_clock
+
     how = evaluate.How(
         now=on_site(options.now, settings.zone) if options.now else site_clock(settings.zone)(),
         as_json=options.json,
@@ -197,21 +189,33 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _check(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import check
+
     check.run(settings, against=options.against, sign=options.sign)
     return OK
 
 
 def _preview(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import preview
+
     preview.run(settings, options.key, options.language)
     return OK
 
 
 def _review(_: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import review
+
     review.run(settings)
     return OK
 
 
 def _codes(options: argparse.Namespace, settings: Settings) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    from cds_service.cli import codes
+    from cds_service.hooks.service import load_content
+
     found = codes.survey(load_content(settings), options.charts)
     codes.write(found, sys.stdout)
     if found.unusable:
@@ -220,34 +224,49 @@ def _codes(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _replay(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import replay
+
     found = replay.run(options, settings)
     return SOME_UNUSABLE if found["patients_not_judged"] or found["input"]["not_grouped_rows"] else OK
 
 
 def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:
-    with _register(settings) as store, _output(options.output) as out:
-        feedback.export(store, out, options.format)
+    from cds_service.cli import register
+
+    register.feedback_export(options, settings)
     return OK
 
 
 def _feedback_report(options: argparse.Namespace, settings: Settings) -> int:
-    with _register(settings) as store:
-        feedback.show(store, options.html, _titles(settings) if options.html else {})
+    from cds_service.cli import register
+
+    register.feedback_report(options, settings)
     return OK
 
 
-def _titles(settings: Settings) -> dict[str, str]:
-    """Rule or cause -> its title in the content as it is now."""
-    content = load_content(settings)
-    causes = {key: one.title for key, one in content.causes.items()}
-    return causes | {key: one.card.title for key, one in content.red_flags.items()}
+def _database(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import register
+
+    register.database(options, settings)
+    return OK
+
+
+def _purge(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import register
+
+    register.purge(options, settings)
+    return OK
 
 
 def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import audit
+
     return OK if audit.verify(options.paths, options.head, settings) else SOME_UNUSABLE
 
 
 def _canary(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import canary
+
     caller = canary.Canary(
         options.url, options.within, options.issuer, options.key, options.fhir_server, options.ca_bundle
     )
@@ -255,70 +274,30 @@ def _canary(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _settings(_: argparse.Namespace) -> int:
+    from cds_service.cli import settings_page
+
     sys.stdout.write(settings_page.page())
     return OK
 
 
-def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:
-    return nullcontext(sys.stdout.buffer) if path is None else path.open("wb")
-
-
-def _database(options: argparse.Namespace, settings: Settings) -> int:
-    with _store(settings) as store:
-        if options.down is None:
-            store.migrate()
-        else:
-            store.downgrade(options.down)
-    Console().print(Text("The database is as asked."))
-    return OK
-
-
-def _purge(options: argparse.Namespace, settings: Settings) -> int:
-    if options.older_than < LEAST_DAYS:
-        raise WrongSetting(f"--older-than takes {LEAST_DAYS} days or more")
-    now = datetime.now(UTC)
-    cards = feedback = 0
-    with _register(settings) as store:
-        for some_cards, some_feedback in store.purge(now - timedelta(days=options.older_than), now):
-            cards, feedback = cards + some_cards, feedback + some_feedback
-    Console().print(Text(f"Deleted: {cards} card(s) and {feedback} statement(s) older than {options.older_than} days."))
-    return OK
-
-
-@contextmanager
-def _register(settings: Settings) -> Iterator[Store]:
-    """A register that is there already: to read in the wrong folder must not look like an empty one."""
-    with _store(settings) as store:
-        if store.file is not None and not store.file.exists():
-            raise StoreDown(f"There is no database {store.file} yet; see KNEE_CDS_DATABASE_URL")
-        store.migrate()
-        yield store
-
-
-@contextmanager
-def _store(settings: Settings) -> Iterator[Store]:
-    """The database, not yet connected.
-
-    Raises:
-        StoreDown: it cannot be reached or used.
-    """
-    store = Store.open(settings.database_url.get_secret_value())
-    try:
-        yield store
-    except DatabaseError as error:
-        # The text of the error may hold the address with its password.
-        raise StoreDown(f"The database cannot be used ({type(error).__name__}); see KNEE_CDS_DATABASE_URL") from error
-    finally:
-        store.close()
-
-
 def _examples(options: argparse.Namespace, settings: Settings) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    from cds_service.cli import examples
+    from cds_service.ground.clock import site_clock
+
     count = examples.write(options.folder, site_clock(settings.zone)().date())
     Console().print(Text(f"{count} invented patients written to {options.folder}, dated around today."))
     return OK
 
 
 def _terminology(options: argparse.Namespace, settings: Settings) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    from cds_service.cli import evaluate
+
     count = evaluate.write_terminology(settings, options.folder)
     Console().print(Text(f"{count} terminology resources written to {options.folder}."))
     return OK

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from graphlib import TopologicalSorter
 from itertools import chain
 from operator import attrgetter
@@ -24,6 +24,7 @@ from cds_service.clinical.codes import Code, SystemName, why_malformed
 from cds_service.clinical.decisions import Decision
 from cds_service.clinical.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
 from cds_service.clinical.formulary import Formulary
+from cds_service.clinical.looking_back import limits_of
 from cds_service.clinical.medicine_names import MedicineName
 from cds_service.clinical.names import DVT_RULE
 from cds_service.clinical.recognition import Recogniser, names_in
@@ -866,12 +867,47 @@ class Content:
         return self.red_flags[DVT_RULE].card.consider
 
     @cached_property
-    def implied(self) -> tuple[str, ...]:
-        """Findings that follow from others, each after those that it follows from."""
-        follows = {
-            key: sorted({term for one in finding.implied_by for term in one.terms()})
+    def looked_back(self) -> Mapping[str, int]:
+        """By finding, for some of those that are measured: the days for which any rule looks back at one."""
+        return limits_of(self)
+
+    @cached_property
+    def days_of_code(self) -> Callable[[str, str], int | None]:
+        """The days for which a number with this system and code is looked at; None without a limit."""
+
+        def days(system: str, code: str) -> int | None:
+            found = []
+            for use in self.uses_named(system, code):
+                if use.is_of_concern:
+                    limit = self.looked_back.get(self.measures[use.key].finding) if use.kind == "measure" else None
+                    if limit is None:
+                        return None
+                    found.append(limit)
+            return max(found, default=0)
+
+        return lru_cache(maxsize=4_096)(days)
+
+    @cached_property
+    def kinds_of_unit(self) -> Mapping[str, frozenset[str]]:
+        """By finding the kinds of unit that tell its values apart (``feu``, ``ddu``); empty where there is one kind."""
+        found: dict[str, frozenset[str]] = {}
+        for one in self.measures.values():
+            kinds = frozenset(kind.lower() for kind in one.unit.split()[1:])
+            found[one.finding] = found.get(one.finding, frozenset()) | kinds
+        return found
+
+    @cached_property
+    def implied_terms(self) -> Mapping[str, frozenset[str]]:
+        """By finding those that it may follow from in one step."""
+        return {
+            key: frozenset(term for one in finding.implied_by for term in one.terms())
             for key, finding in self.findings.items()
         }
+
+    @cached_property
+    def implied(self) -> tuple[str, ...]:
+        """Findings that follow from others, each after those that it follows from."""
+        follows = {key: sorted(terms) for key, terms in self.implied_terms.items()}
         return tuple(key for key in TopologicalSorter(follows).static_order() if self.findings[key].implied_by)
 
     @cached_property
@@ -879,7 +915,7 @@ class Content:
         """Finding -> all that may follow from it, by one step or several."""
         found: dict[str, set[str]] = {}
         for key in reversed(self.implied):
-            for term in {term for one in self.findings[key].implied_by for term in one.terms()}:
+            for term in self.implied_terms[key]:
                 found.setdefault(term, set()).update({key}, found.get(key, ()))
         return {key: frozenset(all_) for key, all_ in found.items()}
 

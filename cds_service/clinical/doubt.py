@@ -79,6 +79,9 @@ class Doubts:
 
 def doubts_of(content: Content, record: Record, today: date) -> Doubts:
     """The doubts that ``record`` leaves on ``today``."""
+    not_whole = record.not_whole.intersection(CLOSING_NEEDS)
+    if not record.unread:
+        return Doubts(not_whole=not_whole)
     looking = _Looking(content, today)
     repeating = _Repeating(content, record.facts, today)
     unread = [one for one in record.unread if not repeating.only_repeats(one)]
@@ -91,7 +94,7 @@ def doubts_of(content: Content, record: Record, today: date) -> Doubts:
         flags=tuple(one for one in unread if looking.may_be_flag(one)),
         closing=tuple(one for one in record.unread if looking.may_contradict(one) and not repeating.is_no_news(one)),
         medicines=tuple(one for one in unread if looking.may_be_medicine(one)),
-        not_whole=record.not_whole.intersection(CLOSING_NEEDS),
+        not_whole=not_whole,
     )
 
 

@@ -20,8 +20,13 @@ _POOLS = ((Side.RIGHT, Side.BOTH, *_NO_LEG), (Side.LEFT, Side.BOTH, *_NO_LEG), _
 def with_implied(content: Content, facts: Iterable[Fact], today: date) -> tuple[Fact, ...]:
     """``facts`` and what follows from them. A denial takes nothing back: it stands beside as a fact of its own."""
     found = tuple(facts)
+    shown = {fact.key for fact in found if fact.status is Status.PRESENT}
     for key in content.implied:
-        found += tuple(_following(content, key, found, today))
+        if shown.isdisjoint(content.implied_terms[key]):
+            continue
+        following = tuple(_following(content, key, found, today))
+        found += following
+        shown.update(fact.key for fact in following if fact.status is Status.PRESENT)
     return found
 
 

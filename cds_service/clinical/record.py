@@ -210,6 +210,7 @@ class RowState(StrEnum):
     NO_CONCERN = "of_no_concern"
     ANOTHER_PATIENT = "another_patient"
     ENDED = "ended"
+    TOO_OLD = "too_old"
     NOT_UNDERSTOOD = "not_understood"
 
 

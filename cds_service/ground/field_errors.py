@@ -29,3 +29,12 @@ def words(kind: str, message: str) -> str:
         return message.removeprefix(_OURS)
     said = message.removeprefix("Input ")
     return said[:1].lower() + said[1:]
+
+
+def in_words(error: Exception) -> str:
+    """An error for a reader at a terminal: no number of the system, no class of a library."""
+    if isinstance(error, ValidationError):
+        return field_errors(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[:1].lower() + error.strerror[1:]
+    return str(error)

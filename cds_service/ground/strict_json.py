@@ -37,26 +37,27 @@ def parse(document: bytes | bytearray, limits: JsonLimits) -> Any:
         TooLarge: more resources, objects or arrays than allowed, or too long a string.
         UnusableInput: not RFC 8259 JSON, nested too deep, or with a key twice.
     """
-    _check_shape(document, limits)
+    bare = without_escapes(document)
+    _check_shape(document, bare, limits)
     try:
         found = orjson.loads(document)
     except orjson.JSONDecodeError as error:
         raise UnusableInput(f"the body is not JSON: {_where(error)}") from error
-    if has_key_twice(document, found):
+    if _has_lost_pairs(bare, found):
         raise UnusableInput("the body holds an object with a key twice, so its meaning is not certain")
     return found
 
 
-def _check_shape(document: bytes | bytearray, limits: JsonLimits) -> None:
+def _check_shape(document: bytes | bytearray, bare: bytes | bytearray, limits: JsonLimits) -> None:
     """What would cost much to take apart, seen before it is; all in C, since charts are large."""
     if document.count(b'"resourceType"') > limits.entries:
         raise too_many_entries(limits)
-    if document.count(b"{") + document.count(b"[") > limits.entries * SHAPES_PER_ENTRY:
+    shapes = document.count(b"{") + document.count(b"[")
+    if shapes > limits.entries * SHAPES_PER_ENTRY:
         raise too_many_shapes(limits)
-    bare = without_escapes(document)
-    if has_longer_run(bare, LONGEST_STRING):
+    if len(bare) > LONGEST_STRING and has_longer_run(bare, LONGEST_STRING):
         raise TooLarge(f"a string may have at most {LONGEST_STRING} bytes")
-    if is_deeper(bare, limits.depth):
+    if shapes > limits.depth and is_deeper(bare, limits.depth):
         raise UnusableInput(f"the body is nested deeper than {limits.depth} levels, or its brackets do not match")
 
 
@@ -104,8 +105,11 @@ def is_deeper(bare: bytes | bytearray, deepest: int) -> bool:
 
 def has_key_twice(document: bytes | bytearray, parsed: Any) -> bool:
     """Whether taking ``document`` apart lost a key: two readers could each believe another of its values."""
-    written = orjson.dumps(parsed)
-    return _pairs(without_escapes(document)) != _pairs(without_escapes(written))
+    return _has_lost_pairs(without_escapes(document), parsed)
+
+
+def _has_lost_pairs(bare: bytes | bytearray, parsed: Any) -> bool:
+    return _pairs(bare) != _pairs(without_escapes(orjson.dumps(parsed)))
 
 
 def _pairs(bare: bytes | bytearray) -> int:

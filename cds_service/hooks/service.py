@@ -219,7 +219,7 @@ class Service:
 
 def _check_whose(record: Record) -> None:
     """When all that is of concern is another patient's, this is the wrong chart, and silence would be no answer."""
-    own = record.rows(RowState.READ, kinds.READ) + record.rows(RowState.NOT_UNDERSTOOD)
+    own = record.rows(RowState.READ, kinds.READ) + record.rows(RowState.NOT_UNDERSTOOD) + record.rows(RowState.TOO_OLD)
     if record.others_of_concern and not own:
         raise NothingToJudgeBy(dict.fromkeys(JUDGED_BY, "somebody_elses"))
 

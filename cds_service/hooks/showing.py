@@ -12,9 +12,10 @@ from cds_service.clinical.content import Content
 from cds_service.ground.errors import StoreDown
 from cds_service.ground.logs import get_log
 from cds_service.hooks.askers import Asker, KeyedHash
+from cds_service.hooks.checked import checked
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.clients.shape import shape
-from cds_service.hooks.final_pass import Stray, inert
+from cds_service.hooks.final_pass import Stray
 from cds_service.hooks.messages import Card, HookRequest
 from cds_service.hooks.order_links import OrderLinks
 from cds_service.hooks.quiet import Quieted, quieten, window
@@ -38,14 +39,6 @@ class Shown:
     told: dict[str, Any]
     fates: tuple[tuple[Card, str], ...]
     strays: tuple[Stray, ...] = ()
-
-
-def checked(cards: Sequence[Card], own_urls: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
-    """The final pass. What it takes out is a fault of ours, so it is logged by place and kind, without the text."""
-    kept, found = inert(cards, own_urls)
-    for one in found:
-        log.error("text_taken_out_of_a_card", rule=one.rule, field=one.field, kind=one.kind)
-    return kept, found
 
 
 class Showing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ _HAPPENED = (
     "whenHandedOver", "whenPrepared", "started", "created",
 )  # fmt: skip
 _BEGAN = ("effectivePeriod", "performedPeriod", "onsetPeriod", "period", "occurrencePeriod")
+_moments = attrgetter(*_RECORDED, *_HAPPENED)
+_began = attrgetter(*_BEGAN)
 
 
 class Dated(Struct, gc=False):
@@ -51,17 +54,15 @@ class Dated(Struct, gc=False):
 
     def moments(self) -> Iterable[Any]:
         """The dates that may tell when it was known, the best first."""
-        yield from (getattr(self, name) for name in _RECORDED)
-        yield from (getattr(self, name) for name in _HAPPENED)
-        for name in _BEGAN:
-            period = getattr(self, name)
-            yield period.get("start") if isinstance(period, dict) else None
+        yield from (one for one in _moments(self) if one is not None)
+        yield from (one.get("start") for one in _began(self) if isinstance(one, dict))
 
     def ends(self) -> Iterable[Any]:
         """The dates at which what it says has ended."""
-        yield from (self.abatementDateTime, self.deceasedDateTime)
+        yield from (one for one in (self.abatementDateTime, self.deceasedDateTime) if one is not None)
         for period in (self.period, self.effectivePeriod, self.performedPeriod):
-            yield period.get("end") if isinstance(period, dict) else None
+            if isinstance(period, dict):
+                yield period.get("end")
 
 
 _head = msgspec.json.Decoder(Head)

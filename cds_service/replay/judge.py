@@ -20,10 +20,10 @@ from cds_service.ground.field_errors import field_errors
 from cds_service.hooks.askers import KeyedHash
 from cds_service.hooks.bundles import opening as opening_call
 from cds_service.hooks.bundles import whole_chart
+from cds_service.hooks.checked import checked
 from cds_service.hooks.messages import Card
 from cds_service.hooks.queries import SEARCHED
 from cds_service.hooks.service import Service
-from cds_service.hooks.showing import checked
 from cds_service.replay.as_known import known_at
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.labels import events_of, label

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -84,11 +84,10 @@ def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
     if not isinstance(head.resource_type, str) or head.resource_type not in ALL:
         yield NotGrouped("is a hook request" if head.hook is not None else NO_RESOURCE)
         return
-    row = _row(head, text.strip())
-    yield replace(row, server=_server(head)) if isinstance(row, Row) else row
+    yield _row(head, text.strip(), server=_server(head))
 
 
-def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "") -> Row | NotGrouped:
+def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "", server: str = "") -> Row | NotGrouped:
     kind = str(head.resource_type)
     identity = head.id if isinstance(head.id, str) else ""
     patient = identity if kind == "Patient" else _patient(head)
@@ -96,7 +95,7 @@ def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "")
         patient = (full_url or "").removeprefix("urn:uuid:")
     if not patient and (kind in _OF_A_PATIENT or kind == "Patient"):
         return NotGrouped(NO_PATIENT, kind)
-    return Row(patient, kind, identity, text, full_url, _medication(head), flaw)
+    return Row(patient, kind, identity, text, full_url, _medication(head), flaw, server)
 
 
 def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,8 @@ class VerdictFiles:
     def add(self, kind: str, rows: Iterable[Any]) -> None:
         """Some dataclasses whose fields are the columns of that kind."""
         waiting = self._waiting[kind]
-        waiting.extend(asdict(one) for one in rows)
+        names = self._schemas[kind].names
+        waiting.extend({name: getattr(one, name) for name in names} for one in rows)
         if len(waiting) >= 20_000:
             self._write(kind)
 

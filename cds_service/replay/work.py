@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 from collections.abc import Callable, Iterable, Iterator
@@ -83,6 +84,9 @@ class Worker:
         self.judge = Judge(
             service, parts.options, KeyedHash(parts.key), parts.now, parts.settings.judging_ms / 1000, before
         )
+        # The content stays for as long as the process: the collector need not walk it again for every few charts.
+        gc.collect()
+        gc.freeze()
         self._schemas = {"openings": OPENINGS, "cards": CARDS, **(BEFORE if before is not None else {})}
 
     def scan(self, batch: Batch) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
 from cds_service.clinical.content import Content
 from cds_service.ground.settings import Settings
+from cds_service.hooks.examples import moved
 from cds_service.hooks.service import load_content
 from tests.conftest import NOW
 
@@ -37,6 +38,17 @@ _LABS = (
     ("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", "mg/dL", 1),
     ("6301-6", "INR in Platelet poor plasma by Coagulation assay", "{INR}", 1),
 )
+# As in cards/vocabulary/measures.toml and above: three of them show a finding when they are high, low and new.
+_SIGNS = (
+    ("8867-4", "Heart rate", "/min", 72, "us-core-heart-rate"),
+    ("8310-5", "Body temperature", "Cel", 36.6, "us-core-body-temperature"),
+    ("59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry", "%", 97, "us-core-pulse-oximetry"),
+    ("9279-1", "Respiratory rate", "/min", 14, "us-core-respiratory-rate"),
+    ("29463-7", "Body weight", "kg", 70, "us-core-body-weight"),
+    ("8302-2", "Body height", "cm", 165, "us-core-body-height"),
+)
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
+Vitals = Literal["years", "recent"]
 DVT_PICTURE = ("pain_calf", "calf_swelling", "redness", "warmth", "knee_effusion", "previous_dvt", "bedrest_3d")
 """Findings of the relevant Observations; the first two alone make an urgent card."""
 FEWEST_RELEVANT = 3
@@ -74,8 +86,46 @@ def _codes() -> frozenset[str]:
     return frozenset(coding["code"] for coding in _codings().values())
 
 
-def body(observations: int, relevant: int, patient: int = 0) -> bytes:
-    """One call. ``patient``: another number, another chart of the same size."""
+def body(
+    observations: int, relevant: int, patient: int = 0, vitals: Vitals | None = None, today: date | None = None
+) -> bytes:
+    """One call. ``patient``: another number, another chart of the same size.
+
+    ``vitals``: as EHRs send charts, with US Core's profiles, a narrative in each row, and a third of the rows vital
+    signs, over 900 days or of the last five; None: without all that. ``today``: else the tests' own day.
+    """
+    call = _call(observations, relevant, patient)
+    if vitals is not None:
+        _as_ehrs_send(call["prefetch"], vitals)
+    return orjson.dumps(call if today is None else moved(call, (today - NOW.date()).days))
+
+
+def _as_ehrs_send(prefetch: dict[str, Any], vitals: Vitals) -> None:
+    patient = prefetch["patient"]
+    patient["meta"] = {"profile": [f"{_US_CORE}us-core-patient"]}
+    patient["text"] = _narrative("Invented Patient")
+    for number, entry in enumerate(prefetch["observations"]["entry"]):
+        row = entry["resource"]
+        is_vital = "valueQuantity" in row and number % 3 == 0
+        if is_vital:
+            code, display, unit, value, profile = _SIGNS[number // 3 % len(_SIGNS)]
+            day = _day(number % 5 if vitals == "recent" else 1 + number * 7 % 900)
+            row["category"] = _category("vital-signs", "Vital Signs")
+            row["code"] = {"coding": [{"system": _LOINC, "code": code, "display": display}], "text": display}
+            row["valueQuantity"] = {"value": value, "unit": unit, "system": _UCUM, "code": unit}
+            row["effectiveDateTime"] = f"{day}T08:{number % 60:02d}:00+00:00"
+            row.pop("interpretation", None)
+            row.pop("referenceRange", None)
+        named = profile if is_vital else "us-core-observation-lab"
+        row["meta"]["profile"] = [f"{_US_CORE}{named}"]
+        row["text"] = _narrative(row["code"]["text"])
+
+
+def _narrative(words: str) -> dict[str, str]:
+    return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p>{words}</p></div>'}
+
+
+def _call(observations: int, relevant: int, patient: int) -> dict[str, Any]:
     who = f"invented-{patient}"
     entries = []
     step = observations // relevant if relevant else 0
@@ -102,14 +152,12 @@ def body(observations: int, relevant: int, patient: int = 0) -> bytes:
         "medications": empty,
         "orders": empty,
     }
-    return orjson.dumps(
-        {
-            "hook": "patient-view",
-            "hookInstance": str(uuid5(NAMESPACE_URL, who)),
-            "context": {"userId": "Practitioner/d1", "patientId": who},
-            "prefetch": prefetch,
-        }
-    )
+    return {
+        "hook": "patient-view",
+        "hookInstance": str(uuid5(NAMESPACE_URL, who)),
+        "context": {"userId": "Practitioner/d1", "patientId": who},
+        "prefetch": prefetch,
+    }
 
 
 def chart_rows(observations: int, patient: int, who: str) -> list[dict[str, Any]]:

@@ -464,19 +464,24 @@ def test_a_dismissal_of_all_deep_veins_closes(content: Content, code: tuple[str,
 PLAIN: dict[str, Any] = concept((SNOMED, "404223003"))
 
 
+def plain(**fields: Any) -> dict[str, Any]:
+    """The code for every deep vein of the leg, with words beside it."""
+    return {**PLAIN, **fields}
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"note": [{"text": "Iliac veins patent"}]},
         {"note": [{"text": "V. femoralis frei"}]},
         {"note": [{"text": "no clot in the calf veins"}]},
-        {"note": NOTED, "code": {**PLAIN, "text": "DVT of the posterior tibial vein"}},
+        {"note": NOTED, "code": plain(text="DVT of the posterior tibial vein")},
         {"note": NOTED, "code": {"coding": [{**PLAIN["coding"][0], "display": "Tiefe Beckenvenenthrombose"}]}},
         {"evidence": [{"code": [{"text": "Peroneal veins compressible"}]}]},
         {"note": [{"text": "Duplex right leg: no thrombus"}]},
         {"note": [{"text": "Kein Thrombus im rechten Bein"}]},
         {"evidence": [{"detail": [{"reference": "Observation/1", "display": "Scan of the right leg"}]}]},
-        {"note": NOTED, "code": {**PLAIN, "text": "Thrombose veineuse profonde, jambe droite"}},
+        {"note": NOTED, "code": plain(text="Thrombose veineuse profonde, jambe droite")},
         {"note": NOTED, "code": {"coding": [{**PLAIN["coding"][0], "display": "DVT of right leg"}]}},
     ],
     ids=str,

@@ -325,7 +325,7 @@ LOCAL = "https://lab.example/codes"
 
 def local(name: str, *, category: str | None = "laboratory", **fields: Any) -> Resource:
     """An Observation under a local code with this display."""
-    listed = {} if category is None else {"category": [concept((CATEGORY, category))]}
+    listed: dict[str, Any] = {} if category is None else {"category": [concept((CATEGORY, category))]}
     return observation({"coding": [{"system": LOCAL, "code": "4711", "display": name}]}, **listed, **fields)
 
 

@@ -43,7 +43,7 @@ def read_record(
     """
     describing = Describing(content, now)
     ledger = Ledger()
-    chart = sort(content, patient_id, entries, fhir_server, ledger, describing, check)
+    chart = sort(content, patient_id, entries, fhir_server, ledger, describing, check, now.date())
     patient, not_read = read_patient(chart, patient_id, now, ledger)
     findings = Findings(content, now, patient, Places(content, Structures(chart.structures, chart.owners).find))
     _read_rows(chart, Rows(content, chart, findings, describing), ledger, check)

@@ -12,7 +12,7 @@ from cds_service.clinical.reading.certainty import Certainty, may_say_more, uses
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import contradicts_place, diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
+from cds_service.clinical.reading.places import Place, codings, uses_of
 from cds_service.clinical.reading.refutations import limit_of
 from cds_service.clinical.reading.statements import (
     Statement,
@@ -64,7 +64,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         model=model,
         uses=(),
         name=name,
-        place=findings.places.of(model).joined(place_of(content, [model.code], in_code=True)),
+        place=findings.places.of(model).joined(findings.places.of_code(model.code)),
         onset=_onset(model, name, findings),
         recorded=findings.when(model.recordedDate or _asserted(model), name),
         possible=verification in _POSSIBLE,

@@ -51,7 +51,7 @@ def _moment(value: Any, now: datetime) -> datetime | None:
     if isinstance(value, str) and len(value) > _WHOLE_DAY:
         # A leap second is no ``datetime``; the second before it is.
         try:
-            value = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>:59", value))
+            value = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>:59", value) if ":60" in value else value)
         except ValueError:
             return None
     if not isinstance(value, datetime):

@@ -8,7 +8,7 @@ from cds_service.clinical.names import DVT
 from cds_service.clinical.reading.dates import FutureDate, to_when
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import place_of, uses_of
+from cds_service.clinical.reading.places import uses_of
 from cds_service.clinical.reading.statements import meant, state
 from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.clinical.record import Side, Status, When
@@ -28,7 +28,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     began = _began(model, findings)
     for concept in model.reasonCode or ():
         uses = uses_of(content, concept)
-        place = place_of(content, [concept], in_code=True)
+        place = findings.places.of_code(concept)
         held = meant(content, uses, place, answered=False)
         kinds = _STATED | {"risk"} if model.status in _BEGUN else _STATED
         stated = [use for use in held if content.findings[use.key].kind in kinds]

@@ -19,6 +19,7 @@ from cds_service.clinical.record import (
     Fact,
     Patient,
     PlacedOrder,
+    RefutationLimit,
     RowState,
     Side,
     Status,
@@ -89,10 +90,11 @@ class Findings:
 
     def state_since(self, mark: Mark) -> tuple[RowState, str]:
         """What became of the resource read since ``mark``, and why."""
-        if self.mark().unread > mark.unread or self._contradicts_itself(mark):
+        if len(self.unread) > mark.unread or self._contradicts_itself(mark):
             self._doubt_since(mark)
-        gained = (self.facts[mark.facts :], self.diagnoses[mark.diagnoses :], self.orders[mark.orders :])
-        if any(gained) or self.sided[mark.sided :] or self.stops[mark.stops :]:
+        if len(self.facts) > mark.facts or len(self.diagnoses) > mark.diagnoses or len(self.orders) > mark.orders:
+            return RowState.READ, ""
+        if len(self.sided) > mark.sided or len(self.stops) > mark.stops:
             return RowState.READ, ""
         if unread := self.unread[mark.unread :]:
             return RowState.NOT_UNDERSTOOD, unread[0].reason
@@ -103,6 +105,8 @@ class Findings:
     def _contradicts_itself(self, mark: Mark) -> bool:
         """Whether one resource denies a DVT and names one."""
         facts = self.facts[mark.facts :]
+        if not facts:
+            return False
         denies = any(one.key == SCAN and one.status is Status.ABSENT for one in facts)
         names = any(one.key in (SCAN, SUSPECTED_DVT) and one.status is Status.PRESENT for one in facts)
         return denies and (names or any(one.cause == DVT for one in self.diagnoses[mark.diagnoses :]))

@@ -6,15 +6,22 @@ A resource whose head has not FHIR's shape has none here; it is then looked at w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from enum import Enum
 from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
+from cds_service.clinical.reading.ordinary import PLAIN_TIME
 from cds_service.clinical.record import MEDICINES, WITH_REASONS
 
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
+
+_RESULTS = ("final", "amended", "corrected")
+_DAY = len("2026-03-16")
+_ZONES = timedelta(days=2)
+"""Between the day that is written and the day it is here."""
 
 _WITHOUT_CODE = frozenset({"Encounter"})
 
@@ -88,6 +95,10 @@ class Lookup(Protocol):
     def identifies(self) -> Callable[[str, str], bool]:
         """Whether a code of a system, which is none of ours, tells that it is about something else."""
 
+    @property
+    def days_of_code(self) -> Callable[[str, str], int | None]:
+        """For how many days a number with a code of a system is looked at; None without a limit."""
+
 
 class Head(Struct, gc=False):
     """What is looked at in every resource."""
@@ -108,6 +119,41 @@ class Head(Struct, gc=False):
     orderDetail: list[Concept] | None = None  # noqa: N815
     conclusionCode: list[Concept] | None = None  # noqa: N815
     conclusion: Any = None
+    status: Any = None
+    effectiveDateTime: Any = None  # noqa: N815
+    focus: Any = None
+    dataAbsentReason: Any = None  # noqa: N815
+    extension: Any = None
+    modifierExtension: Any = None  # noqa: N815
+    implicitRules: Any = None  # noqa: N815
+
+    def is_too_old(self, lookup: Lookup, born: date, today: date) -> bool:
+        """Whether it is a plain number, of a plain day since ``born``, and older than any rule looks back.
+
+        Only what surely says nothing else: what is odd in any way is read, and what is wrong with it is named.
+        """
+        if self.valueQuantity is None or self.status not in _RESULTS or self.code is None or self._is_odd():
+            return False
+        written = self.effectiveDateTime
+        if not isinstance(written, str) or PLAIN_TIME.fullmatch(written) is None:
+            return False
+        day = date.fromisoformat(written[:_DAY])
+        limits = [lookup.days_of_code(one.system or "", one.code or "") for one in self.code.coding or ()]
+        days = max((one for one in limits if one is not None), default=0)
+        if not days or None in limits or self._categories_are_of_concern(lookup.concerns):
+            return False
+        return day >= born and day + timedelta(days=days) + _ZONES < today
+
+    def _categories_are_of_concern(self, concerns: Callable[[str, str], bool]) -> bool:
+        return any(coding.is_of(concerns) for one in self._others() for coding in one.coding or ())
+
+    def _is_odd(self) -> bool:
+        """Whether it says more than a number of its code."""
+        more = (
+            self.component, self.hasMember, self.contained, self.valueCodeableConcept, self.focus, self.extension,
+            self.modifierExtension, self.implicitRules, self.dataAbsentReason,
+        )  # fmt: skip
+        return any(one is not None for one in more)
 
     def look(self, lookup: Lookup) -> Look:
         """Whether the resource has to be looked at whole: for a code of its own, what it holds, or a wrong shape."""

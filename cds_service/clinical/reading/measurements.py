@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.content import Content, Measure
-from cds_service.clinical.reading.units import is_in_another_unit, kinds_of, names_other_kind, same_unit, unit_of
+from cds_service.clinical.reading.units import is_in_another_unit, names_other_kind, same_unit, unit_of
 from cds_service.clinical.record import Fact, Measured, Side, Status, Unread, UnreadKind, When
 
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
@@ -63,39 +63,37 @@ def number_in(text: str) -> Number | str | None:
     return Number(float(digits.replace(",", ".")), sign, unit.strip())
 
 
-def convert(measure: Measure, part: Any, quantity: Any, measures: Iterable[Measure]) -> Reading | str:
+def convert(measure: Measure, part: Any, quantity: Any, kinds: frozenset[str]) -> Reading | str:
     """``quantity`` of ``part`` in the base unit of ``measure``, or in our words why that cannot be done.
 
-    ``measures``: all measures, some of which give the same finding in units of another kind.
+    ``kinds``: of unit, that tell the values of its finding apart (``Content.kinds_of_unit``).
     """
     if quantity.value is None:
         return "the number is missing"
-    kinds = kinds_of(measure, measures)
     known = unit_of(measure, quantity, kinds)
     if isinstance(known, str):
         return known
     ranges = part.referenceRange or ()
-    if any(names_other_kind(text, measure, kinds) for one in ranges for text in _words_of(one)):
+    if kinds and any(names_other_kind(text, measure, kinds) for one in ranges for text in _words_of(one)):
         return "the unit of its reference range contradicts its code"
     if kinds and any(is_in_another_unit(end, quantity, kinds) for one in ranges for end in _ends_of(one)):
         return "its reference range is in another unit"
-    if any(names_other_kind(text, measure, kinds) for text in _words_beside(part)):
+    if kinds and any(names_other_kind(text, measure, kinds) for text in _words_beside(part)):
         return "the words beside it name a unit that contradicts its code"
     value = float(quantity.value) * known.factor + known.offset
     low, high = measure.plausible
     if not low <= value <= high:
         return "the number is not plausible for it"
-    limit = _own_limit(part, quantity, kinds)
-    if kinds and limit is not None and _lies_above(quantity, limit):
+    limit = _own_limit(part, quantity, kinds) if kinds else None
+    if limit is not None and _lies_above(quantity, limit):
         own = limit * known.factor + known.offset
         if own < measure.threshold - _TOLERANCE and not _shows(measure, value, measure.threshold):
             return "the laboratory's own limit is lower than ours"
     return Reading(value, str(quantity.comparator or ""))
 
 
-def is_above_own_limit(measure: Measure, part: Any, quantity: Any, measures: Iterable[Measure]) -> bool:
+def is_above_own_limit(part: Any, quantity: Any, kinds: frozenset[str]) -> bool:
     """Whether the number lies above the laboratory's own upper limit in the same unit, whatever the unit is."""
-    kinds = kinds_of(measure, measures)
     limit = _own_limit(part, quantity, kinds) if kinds and quantity.value is not None else None
     return limit is not None and _lies_above(quantity, limit)
 

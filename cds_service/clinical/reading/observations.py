@@ -16,7 +16,7 @@ from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
-from cds_service.clinical.reading.places import Place, codings, place_of, uses_of
+from cds_service.clinical.reading.places import NOWHERE, Place, codings, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
 from cds_service.clinical.record import Measured, Side, Status, UnreadKind, When
@@ -98,15 +98,15 @@ def read(
     if any(str(member.reference).startswith("#") for member in model.hasMember or ()):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
     place = findings.places.of(model)
-    placed = place != Place()
+    placed = place != NOWHERE
     readable = [one for one in panels if one is not None]
     if not placed:
         for one in readable:
             place = place.joined(one.place)
-    place = place.joined(place_of(content, [model.code], in_code=True))
+    place = place.joined(findings.places.of_code(model.code))
     for part in model.component or ():
         if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
-            place = place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
+            place = place.joined(findings.places.of_code(part.valueCodeableConcept))
     clinical = _effective(model, name, findings)
     if len(readable) < len(panels) and (clinical is None or not placed):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a panel that lists it is not valid FHIR R4")])
@@ -133,7 +133,7 @@ def read(
     _read_part(_as_withheld(context, raw), model, name)
     raw_parts = raw.get("component") or ()
     for number, (part, raw_part) in enumerate(zip(model.component or (), raw_parts, strict=False), start=1):
-        own_place = place.joined(place_of(content, [part.code], in_code=True))
+        own_place = place.joined(findings.places.of_code(part.code))
         own_place = own_place.joined(findings.places.of_extensions(part, getattr(model, "contained", None) or ()))
         _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
 
@@ -278,7 +278,7 @@ def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
     causes = [use for use in every if use.kind == "cause"]
     if not uses and not causes:
         return False
-    place = context.place.joined(place_of(content, [part.valueCodeableConcept], in_code=True))
+    place = context.place.joined(context.findings.places.of_code(part.valueCodeableConcept))
     held = meant(content, uses, place, answered=True)
     here = replace(context, place=place)
     _add(here, held, Status.PRESENT, source)
@@ -385,12 +385,12 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     elif side is None:
         findings.report(source, [Trouble(UnreadKind.SIDE, "its codes name different legs", (measure.finding,))])
         side = Side.UNKNOWN
-    every = findings.content.measures.values()
-    reading = convert(measure, part, quantity, every)
+    kinds = findings.content.kinds_of_unit[measure.finding]
+    reading = convert(measure, part, quantity, kinds)
     if isinstance(reading, str):
         findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
         # A laboratory's own "high" still counts when the number cannot be compared; its "normal" does not.
-        if _is_flagged(findings.content, part) or is_above_own_limit(measure, part, quantity, every):
+        if _is_flagged(findings.content, part) or is_above_own_limit(part, quantity, kinds):
             _record(context, [Statement(measure.finding, Status.PRESENT, side)], source)
         return
     if measure.compare_sides:

@@ -7,6 +7,7 @@ which knows all of FHIR and names what is wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,9 @@ _MONTH_AND_DAY = (
 )
 _DAY = rf"[12][0-9]{{3}}-(?:{_MONTH_AND_DAY})"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
+
+PLAIN_TIME = re.compile(rf"{_DAY}(?:T{_TIME})?")
+"""A day, or a moment with its zone."""
 
 Code = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]+\Z", max_length=64)]

@@ -64,6 +64,10 @@ class Place:
 
     def joined(self, other: Place) -> Place:
         """Both places together. Elements that name different legs contradict each other."""
+        if other is NOWHERE:
+            return self
+        if self is NOWHERE:
+            return other
         apart = bool(self.named) and bool(other.named) and self.named.isdisjoint(other.named)
         return Place(
             self.sites | other.sites,
@@ -100,6 +104,10 @@ class Place:
     def why_lost(self, side: Side | None) -> str:
         """Why the leg of something that came out as ``side`` may be another one; empty if all was understood."""
         return self.unread or (self.lost if side is Side.UNKNOWN else "")
+
+
+NOWHERE = Place()
+"""What says nothing of a place."""
 
 
 def codings(concept: Any) -> Iterable[tuple[str, str]]:
@@ -143,21 +151,35 @@ class _Spot:
     unread: str = ""
 
 
-def place_of(content: Content, concepts: Iterable[Any], *, in_code: bool = False) -> Place:
-    """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name."""
-    return Places(content).of_concepts(concepts, in_code=in_code)
-
-
 class Places:
     """Reads places. ``structure``: the BodyStructure beside the resource that a reference points to, None if none."""
 
     def __init__(self, content: Content, structure: Callable[[str], Any] = lambda _: None) -> None:
         self._content = content
         self._structure = structure
+        self._remembered: dict[tuple[Any, ...], Place] = {}
+
+    def of_code(self, concept: Any) -> Place:
+        """The place that a finding's own code names."""
+        return NOWHERE if concept is None else self._of_concept(concept, (), in_code=True)
+
+    def _of_concept(self, concept: Any, inside: Iterable[Any], *, in_code: bool) -> Place:
+        """Remembered for this chart, if nothing stands on it: a chart has few codes and places, and many rows."""
+        coded = getattr(concept, "coding", None) or ()
+        if any(getattr(one, "extension", None) for one in (concept, *coded)):
+            return self._of_spot(self._spot_of(concept, inside), in_code=in_code)
+        key = (in_code, concept.text, *((one.system, one.code, one.display) for one in coded))
+        found = self._remembered.get(key)
+        if found is None:
+            place = self._of_spot(_Spot([concept]), in_code=in_code)
+            found = self._remembered[key] = NOWHERE if place == NOWHERE else place
+        return found
 
     def of(self, model: Any) -> Place:
         """The place of a whole resource: its body sites, and what its own extensions say."""
         sites = getattr(model, "bodySite", None) or ()
+        if not sites and not getattr(model, "extension", None):
+            return NOWHERE
         inside = getattr(model, "contained", None) or ()
         return self.of_concepts(sites if isinstance(sites, list | tuple) else [sites], inside).joined(
             self.of_extensions(model, inside)
@@ -165,23 +187,28 @@ class Places:
 
     def of_extensions(self, element: Any, inside: Iterable[Any] = ()) -> Place:
         """The place that extensions of a resource or component name. ``inside``: the contained resources."""
-        place = Place()
+        place = NOWHERE
         for spot in self._spots_in(element, inside):
             place = place.joined(self._of_spot(spot, in_code=False))
         return place
 
     def of_concepts(self, concepts: Iterable[Any], inside: Iterable[Any] = (), *, in_code: bool = False) -> Place:
-        """``place_of`` with the contained resources that extensions of ``concepts`` may point to.
+        """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name.
+
+        ``inside``: the contained resources that extensions of ``concepts`` may point to.
 
         Several body sites are several places: the left and the right calf are both calves.
         """
+        concepts = [concept for concept in concepts if concept is not None]
+        if len(concepts) == 1:
+            return self._of_concept(concepts[0], inside, in_code=in_code)
         sites: set[str] = set()
         sides: set[Side] = set()
         stated = understood = contradictory = False
         elsewhere = True
         lost = unread = ""
         for concept in concepts:
-            one = self._of_spot(self._spot_of(concept, inside), in_code=in_code)
+            one = self._of_concept(concept, inside, in_code=in_code)
             sites |= one.sites
             sides |= one.sides
             stated, understood = stated or one.stated, understood or one.understood

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import place_of, uses_of
+from cds_service.clinical.reading.places import uses_of
 from cds_service.clinical.reading.statements import Trouble, lost_place, meant, state
 from cds_service.clinical.record import Status, UnreadKind, When
 
@@ -16,7 +16,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         findings.leave_out("Procedure", model.status)
         return
     content = findings.content
-    place = findings.places.of(model).joined(place_of(content, [model.code], in_code=True))
+    place = findings.places.of(model).joined(findings.places.of_code(model.code))
     uses = [*uses_of(content, model.code), *uses_of(content, model.category)]
     held = meant(content, uses, place, answered=False)
     findings.report(name, lost_place(uses, held, place))

@@ -7,7 +7,7 @@ from typing import Any
 from cds_service.clinical.names import DVT
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
-from cds_service.clinical.reading.places import place_of, uses_of
+from cds_service.clinical.reading.places import uses_of
 from cds_service.clinical.reading.statements import Trouble, lost_place, lost_side, meant, state
 from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.clinical.record import Side, Status, UnreadKind, When
@@ -24,10 +24,10 @@ def read(model: Any, name: str, findings: Findings) -> None:
     when = _effective(model, name, findings)
     recorded = findings.when(model.issued, name)
     early = model.status in _EARLY
-    about = findings.places.of(model).joined(place_of(content, [model.code], in_code=True))
+    about = findings.places.of(model).joined(findings.places.of_code(model.code))
     said = False
     for concept in model.conclusionCode or ():
-        place = about.joined(place_of(content, [concept], in_code=True))
+        place = about.joined(findings.places.of_code(concept))
         uses = uses_of(content, concept)
         held = meant(content, uses, place, answered=True)
         statements, troubles = state(content, held, place, Status.PRESENT)

@@ -9,21 +9,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from fhir.resources.R4B.bodystructure import BodyStructure
-from fhir.resources.R4B.condition import Condition
-from fhir.resources.R4B.diagnosticreport import DiagnosticReport
-from fhir.resources.R4B.encounter import Encounter
-from fhir.resources.R4B.medication import Medication
-from fhir.resources.R4B.medicationadministration import MedicationAdministration
-from fhir.resources.R4B.medicationdispense import MedicationDispense
-from fhir.resources.R4B.medicationrequest import MedicationRequest
-from fhir.resources.R4B.medicationstatement import MedicationStatement
-from fhir.resources.R4B.observation import Observation
-from fhir.resources.R4B.patient import Patient
-from fhir.resources.R4B.procedure import Procedure
-from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
 from cds_service.clinical.code_uses import CodeUse
@@ -33,21 +21,20 @@ from cds_service.clinical.reading.kinds import kind_of
 from cds_service.clinical.reading.ordinary import ordinary
 from cds_service.clinical.reading.structure_shapes import in_shape_of_r4
 
-MODELS: Mapping[str, Any] = {
-    "Patient": Patient,
-    "Observation": Observation,
-    "Condition": Condition,
-    "Procedure": Procedure,
-    "MedicationRequest": MedicationRequest,
-    "MedicationStatement": MedicationStatement,
-    "MedicationAdministration": MedicationAdministration,
-    "MedicationDispense": MedicationDispense,
-    "ServiceRequest": ServiceRequest,
-    "DiagnosticReport": DiagnosticReport,
-    "Encounter": Encounter,
-    "Medication": Medication,
-    "BodyStructure": BodyStructure,
-}
+_KINDS = frozenset(
+    {"Patient", "Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement",
+     "MedicationAdministration", "MedicationDispense", "ServiceRequest", "DiagnosticReport", "Encounter", "Medication",
+     "BodyStructure"}
+)  # fmt: skip
+
+
+@cache
+def _model_of(kind: str) -> Any:
+    """The model of a resource type. The library takes long to load, and charts of ordinary rows do without it."""
+    from fhir.resources.R4B import get_fhir_model_class
+
+    return get_fhir_model_class(kind)
+
 
 # Elements without which a resource would mean something else than was recorded.
 _BEARS_ON_MEANING = (
@@ -83,8 +70,7 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
         Unreadable: an element that bears on the meaning is wrong, or a modifier extension is present.
     """
     kind = raw.get("resourceType")
-    model = MODELS.get(kind) if isinstance(kind, str) else None
-    if model is None:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise Unreadable("is not a kind of resource this service reads")
     if _is_part_of_it(raw):
         raise Unreadable("is only a part of the resource (SUBSETTED)")
@@ -93,6 +79,7 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
         return simple, ()
     if raw.get("implicitRules") is not None or _is_modified(raw):
         raise Unreadable("carries a modifier extension or implicit rules, so its meaning is not certain")
+    model = _model_of(kind)
     odd = ("contained",) if _holds_what_has_no_kind(raw) else ()
     raw = _without_strangers(raw)
     wrong = {name for name, value in raw.items() if _is_mistyped(name, value)}

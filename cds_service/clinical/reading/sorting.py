@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from cds_service.clinical.content import Content
@@ -83,15 +84,35 @@ def sort(
     ledger: Ledger,
     describing: Describing,
     check: Callable[[], None],
+    today: date,
 ) -> Sorted:
     """``entries`` as ``Sorted``; those that need no reading have gone into ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
-    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check)
+    groups = any(entry.head is None or entry.head.hasMember is not None for entry in entries)
+    looks_back = None if groups else _LooksBack.of(mine, today)
+    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, looks_back)
     for number, entry in enumerate(entries):
         sorting.take(number, entry)
     sorting.finish(entries)
     _sort_panels(sorting.chart)
     return sorting.chart
+
+
+@dataclass(frozen=True, slots=True)
+class _LooksBack:
+    """``born``: since when a date can be this patient's."""
+
+    born: date
+    today: date
+
+    @classmethod
+    def of(cls, patients: Sequence[ChartEntry], today: date) -> _LooksBack | None:
+        """None if a Patient does not say plainly when it was born: a date may then be wrong, and count as none."""
+        try:
+            born = [date.fromisoformat(one.resource["birthDate"]) for one in patients]
+        except (KeyError, TypeError, ValueError):
+            return None
+        return cls(max(born), today) if born else None
 
 
 class _Sorting:
@@ -105,8 +126,11 @@ class _Sorting:
         ledger: Ledger,
         describing: Describing,
         check: Callable[[], None],
+        looks_back: _LooksBack | None,
     ) -> None:
+        """``looks_back``: None where every number has to be read: one that a panel lists may take its date from it."""
         self.chart = chart
+        self._looks_back = looks_back
         self._content = content
         self._mine = frozenset(map(id, mine))
         self._ledger = ledger
@@ -122,6 +146,8 @@ class _Sorting:
         """Rows that hold or list what others say. What they name is told at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Rows of no concern, by type."""
+        self._old: list[tuple[str, ChartEntry]] = []
+        """Numbers that are too old for every rule, by type."""
 
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
@@ -167,11 +193,12 @@ class _Sorting:
         for number, kind, entry in self._documents:
             self._finish_document(number, kind, entry, came)
         named = {row.entry.identity for row in self.chart.clinical.values()}
-        for kind, entry in self._others if named else ():
+        for kind, entry in (*self._others, *self._old) if named else ():
             if entry.identity in named:
                 self._finish_other(kind, entry)
-        for kind, count in Counter(kind for kind, _ in self._others).items():
-            self._ledger.add(RowState.NO_CONCERN, kind, "", count)
+        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
+            for kind, count in Counter(kind for kind, _ in rows).items():
+                self._ledger.add(state, kind, "", count)
 
     def _finish_document(self, number: int, kind: str, entry: ChartEntry, came: frozenset[str]) -> None:
         """What it says of a row that came is told by that row."""
@@ -241,6 +268,8 @@ class _Sorting:
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
+        elif kind == "Observation" and look is Look.OF_CONCERN and self._is_too_old(entry):
+            self._old.append((kind, entry))
         else:
             key = self._key(kind, entry, number)
             self._kinds[key] = kind
@@ -265,6 +294,12 @@ class _Sorting:
         if not any(one.system and self._content.lists_all(one.system) for one in coding or ()):
             named = tuple(sorted({*named, *named_beside_code(self._content, entry.resource.get("code"))}))
         return () if named and is_over(entry.resource) else named
+
+    def _is_too_old(self, entry: ChartEntry) -> bool:
+        back = self._looks_back
+        return (
+            back is not None and entry.head is not None and entry.head.is_too_old(self._content, back.born, back.today)
+        )
 
     def _look(self, entry: ChartEntry) -> Look:
         return entry.head.look(self._content) if entry.head is not None else Look.OF_CONCERN

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cds_service.clinical.codes import UCUM
@@ -49,13 +50,6 @@ class _Written:
     words: frozenset[str]
 
 
-def kinds_of(measure: Measure, measures: Iterable[Measure]) -> frozenset[str]:
-    """The kinds of unit that tell values of one finding apart (``feu``, ``ddu``); empty where there is one kind."""
-    return frozenset(
-        kind.lower() for one in measures if one.finding == measure.finding for kind in one.unit.split()[1:]
-    )
-
-
 def unit_of(measure: Measure, quantity: Any, kinds: frozenset[str]) -> Unit | str:
     """The listed unit that ``quantity`` is in, or in our words why there is none.
 
@@ -79,7 +73,7 @@ def unit_of(measure: Measure, quantity: Any, kinds: frozenset[str]) -> Unit | st
 
 def names_other_kind(text: str, measure: Measure, kinds: frozenset[str]) -> bool:
     """Whether ``text`` names a kind of unit that no unit of ``measure`` has."""
-    return bool(_in_words(text, kinds).words - _own_kinds(measure, kinds))
+    return bool(kinds) and bool(_in_words(text, kinds).words - _own_kinds(measure, kinds))
 
 
 def same_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
@@ -133,9 +127,21 @@ def _in_words(text: str, kinds: frozenset[str]) -> _Written:
     return _Written(_BETWEEN.sub("", plain), frozenset(words))
 
 
+@lru_cache(maxsize=1_024)
+def _own(ucum: str) -> _Written:
+    """A unit that the content lists."""
+    return _in_ucum(ucum, frozenset())
+
+
+@lru_cache(maxsize=1_024)
+def _own_in_words(ucum: str, kinds: frozenset[str]) -> _Written:
+    """A unit that the content lists, as people would write it."""
+    return _in_words(ucum, kinds)
+
+
 def _listed(measure: Measure, written: _Written, *, exact: bool) -> Unit | None:
     for unit in measure.units:
-        own = _in_ucum(unit.ucum, frozenset())
+        own = _own(unit.ucum)
         spelt = own.unit if exact else own.unit.lower()
         if (spelt, own.words) == (written.unit, written.words):
             return unit
@@ -147,9 +153,7 @@ def _why_not(said: _Written, measure: Measure, kinds: frozenset[str]) -> str:
 
 
 def _own_kinds(measure: Measure, kinds: frozenset[str]) -> frozenset[str]:
-    return kinds & frozenset(
-        word for unit in measure.units for word in (*_in_ucum(unit.ucum, frozenset()).words, *_base_kinds(measure))
-    )
+    return kinds & frozenset(word for unit in measure.units for word in (*_own(unit.ucum).words, *_base_kinds(measure)))
 
 
 def _base_kinds(measure: Measure) -> list[str]:
@@ -162,7 +166,7 @@ def _is_other(said: str, own: Unit, measure: Measure, kinds: frozenset[str]) -> 
     sizes = {
         unit.factor
         for unit in measure.units
-        if _in_words(unit.ucum, kinds).unit == said or name in _NAMES.get(unit.ucum, ())
+        if _own_in_words(unit.ucum, kinds).unit == said or name in _NAMES.get(unit.ucum, ())
     }
     if sizes:
         return own.factor not in sizes

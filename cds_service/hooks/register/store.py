@@ -8,23 +8,24 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    MetaData,
     Select,
+    String,
+    Table,
     bindparam,
     create_engine,
     delete,
     event,
     false,
     func,
+    inspect,
     select,
     update,
 )
@@ -39,6 +40,9 @@ from cds_service.hooks.register.private_file import keep_private
 from cds_service.hooks.register.quota import Quota, beyond
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow, TokenUse
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 DatabaseError = SQLAlchemyError
 """What any call of a ``Store`` raises when the database cannot serve it."""
@@ -48,6 +52,15 @@ _STATEMENT_MS = 5_000
 _STEP = 2_000
 _LOCK = 7_105_324_481
 """PostgreSQL advisory lock under which the tables are migrated: any number, the same in every process."""
+
+NEWEST = "head"
+_VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String(32)))
+"""Where Alembic keeps the revision that the tables have."""
+
+
+def newest_revision() -> str:
+    """The revision of the last migration: the number that its file's name begins with."""
+    return max(path.stem for path in (MIGRATIONS / "versions").glob("v*.py"))[1:].partition("_")[0]
 
 
 class Store:
@@ -82,10 +95,21 @@ class Store:
         self.engine.dispose()
         self._quick.dispose()
 
-    def migrate(self, revision: str = "head") -> None:
+    def migrate(self, revision: str = NEWEST) -> None:
         """Bring the tables to ``revision``; processes that start together do it one after the other."""
+        if revision == NEWEST and self._is_newest():
+            return
+        from alembic import command  # takes as long to load as all else here, and is seldom needed
+
         with self._migrating() as config:
             command.upgrade(config, revision)
+
+    def _is_newest(self) -> bool:
+        """Whether the tables are there as this version of the service has them."""
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table(_VERSIONS.name):
+                return False
+            return list(connection.scalars(select(_VERSIONS.c.version_num))) == [newest_revision()]
 
     def downgrade(self, revision: str) -> None:
         """Take the tables back to ``revision``; ``base`` removes them.
@@ -93,6 +117,9 @@ class Store:
         Raises:
             WrongSetting: there is no such revision.
         """
+        from alembic import command
+        from alembic.util.exc import CommandError
+
         with self._migrating() as config:
             try:
                 command.downgrade(config, revision)
@@ -101,6 +128,8 @@ class Store:
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
+        from alembic.config import Config
+
         with self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))

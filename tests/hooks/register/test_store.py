@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select
 
 from cds_service.ground.errors import WrongSetting
 from cds_service.hooks.register.rows import Answered, CardRow, FeedbackRow
-from cds_service.hooks.register.store import Store
+from cds_service.hooks.register.store import MIGRATIONS, Store, newest_revision
 from cds_service.hooks.register.tables import cards, feedback, metadata
 
 NOON = datetime(2026, 3, 16, 12, 0, 0, 123456, tzinfo=UTC)
@@ -70,6 +72,33 @@ def test_the_migrations_make_exactly_the_tables(store: Store) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     store.close()
+
+
+def test_the_newest_revision_is_that_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == newest_revision()
+
+
+def test_tables_of_an_earlier_version_are_brought_up(store: Store) -> None:
+    every = set(inspect(store.engine).get_table_names())
+    store.downgrade("0001")
+    assert set(inspect(store.engine).get_table_names()) < every
+    store.migrate()
+    assert set(inspect(store.engine).get_table_names()) == every
+    store.close()
+
+
+def test_tables_that_are_new_are_left_alone_without_the_library(database_url: str) -> None:
+    code = (
+        "import sys; from cds_service.hooks.register.store import Store; s = Store.open(sys.argv[1]); s.migrate(); "
+        "s.close(); print('alembic' in sys.modules)"
+    )
+    told = [
+        subprocess.run([sys.executable, "-c", code, database_url], capture_output=True, check=True, text=True).stdout
+        for _ in range(2)
+    ]
+    assert told == ["True\n", "False\n"]
 
 
 def test_down_to_nothing_and_up_again(store: Store) -> None:
@@ -151,7 +180,7 @@ def test_hashes_are_forgotten_when_their_window_has_ended(store: Store) -> None:
 
 START = """
 import sys
-from cds_service.hooks.register.store import Store
+from cds_service.hooks.register.store import MIGRATIONS, Store, newest_revision
 store = Store.open(sys.argv[1])
 sys.stdin.readline()
 store.migrate()

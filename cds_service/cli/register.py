@@ -1,0 +1,95 @@
+"""The commands that work on the register: ``feedback``, ``database`` and ``purge``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.text import Text
+
+from cds_service.cli import feedback
+from cds_service.ground.errors import StoreDown, WrongSetting
+from cds_service.ground.settings import Settings
+from cds_service.hooks.register.store import DatabaseError, Store
+from cds_service.hooks.service import load_content
+
+LEAST_DAYS = 30
+"""Fewer days are a slip of the hand rather than a retention."""
+
+
+def feedback_export(options: argparse.Namespace, settings: Settings) -> None:
+    """Every statement, into a file or to standard output."""
+    with _register(settings) as store, _output(options.output) as out:
+        feedback.export(store, out, options.format)
+
+
+def feedback_report(options: argparse.Namespace, settings: Settings) -> None:
+    """Shown, accepted, overridden and unanswered by rule."""
+    with _register(settings) as store:
+        feedback.show(store, options.html, _titles(settings) if options.html else {})
+
+
+def _titles(settings: Settings) -> dict[str, str]:
+    """Rule or cause -> its title in the content as it is now."""
+    content = load_content(settings)
+    causes = {key: one.title for key, one in content.causes.items()}
+    return causes | {key: one.card.title for key, one in content.red_flags.items()}
+
+
+def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:
+    return nullcontext(sys.stdout.buffer) if path is None else path.open("wb")
+
+
+def database(options: argparse.Namespace, settings: Settings) -> None:
+    """The tables to another state."""
+    with _store(settings) as store:
+        if options.down is None:
+            store.migrate()
+        else:
+            store.downgrade(options.down)
+    Console().print(Text("The database is as asked."))
+
+
+def purge(options: argparse.Namespace, settings: Settings) -> None:
+    """Delete what is older than the site keeps it."""
+    if options.older_than < LEAST_DAYS:
+        raise WrongSetting(f"--older-than takes {LEAST_DAYS} days or more")
+    now = datetime.now(UTC)
+    cards = feedback = 0
+    with _register(settings) as store:
+        for some_cards, some_feedback in store.purge(now - timedelta(days=options.older_than), now):
+            cards, feedback = cards + some_cards, feedback + some_feedback
+    Console().print(Text(f"Deleted: {cards} card(s) and {feedback} statement(s) older than {options.older_than} days."))
+
+
+@contextmanager
+def _register(settings: Settings) -> Iterator[Store]:
+    """A register that is there already: to read in the wrong folder must not look like an empty one."""
+    with _store(settings) as store:
+        if store.file is not None and not store.file.exists():
+            raise StoreDown(f"There is no database {store.file} yet; see KNEE_CDS_DATABASE_URL")
+        store.migrate()
+        yield store
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    """The database, not yet connected.
+
+    Raises:
+        StoreDown: it cannot be reached or used.
+    """
+    store = Store.open(settings.database_url.get_secret_value())
+    try:
+        yield store
+    except DatabaseError as error:
+        # The text of the error may hold the address with its password.
+        raise StoreDown(f"The database cannot be used ({type(error).__name__}); see KNEE_CDS_DATABASE_URL") from error
+    finally:
+        store.close()
