@@ -16,7 +16,19 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.cli import audit, canary, check, codes, evaluate, examples, feedback, replay, review, settings_page
+from cds_service.cli import (
+    audit,
+    canary,
+    check,
+    codes,
+    demo,
+    evaluate,
+    examples,
+    feedback,
+    replay,
+    review,
+    settings_page,
+)
 from cds_service.ground.clock import on_site, site_clock
 from cds_service.ground.errors import ContentError, KneeCdsError, StoreDown, WrongSetting
 from cds_service.ground.field_errors import words
@@ -72,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", metavar="ADDRESS", help="to listen on; else KNEE_CDS_HOST")
     serve.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT")
     serve.set_defaults(run=_serve)
+
+    demo.add_parser(commands)
 
     judge = commands.add_parser("evaluate", help="judge Bundles, NDJSON of Bundles or hook requests")
     judge.add_argument("files", nargs="+", metavar="FILE", help="files, folders of them, or - for standard input")
