@@ -34,9 +34,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``bin`` of an environment with the wheel and, without the network, the dependencies of this one."""
     home = tmp_path_factory.mktemp("fresh") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True, timeout=120)
-    python = home / "bin" / "python"
-    command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True, timeout=120)
+    command = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python")]
+    command += ["install", "--quiet", "--no-deps", "--no-index", str(wheel)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     (packages,) = home.glob("lib/python*/site-packages")
     # A line of a .pth file adds a folder, and does not follow the .pth files of that folder to a checkout.
@@ -61,10 +61,10 @@ def clean() -> dict[str, str]:
 
 
 def test_it_judges_without_the_checkout(installed: Path, tmp_path: Path) -> None:
-    where = [installed / "python", "-c", "import cds_service; print(cds_service.__file__)"]
+    where = [str(installed / "python"), "-c", "import cds_service; print(cds_service.__file__)"]
     told = subprocess.run(where, capture_output=True, text=True, check=True, cwd=tmp_path, env=clean(), timeout=60)
     assert str(installed.parent) in told.stdout
-    checked = [installed / "knee-cds", "check"]
+    checked = [str(installed / "knee-cds"), "check"]
     done = subprocess.run(checked, capture_output=True, text=True, cwd=tmp_path, env=clean(), timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -75,7 +75,7 @@ def demo(installed: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     port, said = free_port(), tmp_path / "said.txt"
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    command = [installed / "knee-cds", "demo", "--port", str(port)]
+    command = [str(installed / "knee-cds"), "demo", "--port", str(port)]
     with said.open("wb") as out:
         environment = {**clean(), "TMPDIR": str(temporary)}
         running = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=out, stderr=out)
