@@ -27,6 +27,7 @@ from cds_service.cli import (
     feedback,
     replay,
     review,
+    samples,
     settings_page,
 )
 from cds_service.ground.clock import on_site, site_clock
@@ -121,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
     patients.set_defaults(run=_examples)
+
+    samples.add_parser(commands)
 
     answers = commands.add_parser("feedback", help="what clinicians did with the cards")
     what = answers.add_subparsers(required=True, metavar="WHAT")

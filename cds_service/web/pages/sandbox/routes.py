@@ -26,6 +26,7 @@ from cds_service.web.pages.sandbox.charts import MOST_BYTES_OF_ONE, Chart, Chart
 from cds_service.web.pages.sandbox.person import person_words
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
+from cds_service.web.samples import samples
 
 ROOT = "/sandbox"
 _SMALL_BYTES = 500_000
@@ -82,6 +83,11 @@ def add_sandbox(
     _add_changes(app, sandbox)
     _add_orders(app, sandbox)
     _add_fhir(app, sandbox)
+
+    @app.get("/samples", include_in_schema=False)
+    async def ready_requests() -> Response:
+        made = await to_thread(samples, running.service, clock())
+        return json_response({"samples": [one.as_json() for one in made]})
 
     @app.exception_handler(ChartGone)
     async def gone(_: Request, error: ChartGone) -> Response:
