@@ -27,6 +27,7 @@ from cds_service.cli import (
     feedback,
     replay,
     review,
+    safety,
     samples,
     settings_page,
 )
@@ -166,6 +167,8 @@ def _parser() -> argparse.ArgumentParser:
 
     every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
     every.set_defaults(run=_settings, needs_no_settings=True)
+
+    safety.add_parser(commands)
 
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)

@@ -50,6 +50,7 @@ class Profile(_Strict):
     own_order_codes: Literal["optional", "required"]
     order_system: str | None = Field(default=None, min_length=3)
     open_fhir: bool
+    hides_errors: bool = False
     query_style: Style = "by_category"
 
 
