@@ -15,7 +15,7 @@ import requests
 from cds_service.cli.main import main
 from cds_service.ground.settings import Settings
 from cds_service.web.samples import BASE_URL, CALL, FEEDBACK, VERSION
-from tests.conftest import EXAMPLES, NOW, Server, run_server
+from tests.conftest import EXAMPLES, NOW, ROOT, Server, run_server
 
 FOLDER = EXAMPLES / "requests"
 NAMES = sorted(path.name.removesuffix(".request.json") for path in FOLDER.glob("*.request.json"))
@@ -106,3 +106,14 @@ def test_a_sandbox_gives_them_for_today() -> None:
 
 def test_only_a_sandbox_gives_them(fresh: Server) -> None:
     assert fresh.get("/samples").status_code == 404
+
+
+def test_the_lines_of_the_manual_run(capsys: pytest.CaptureFixture[str]) -> None:
+    manual = (ROOT / "deploy" / "try" / "README.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.*?)```", manual, re.DOTALL)
+    for today in run_server(Settings(sandbox=True, auth="open"), clock=lambda: datetime.now(UTC)):
+        exec(lines.replace(BASE_URL, today.url), {})
+    printed = capsys.readouterr().out
+    assert re.search(r"^dvt-likely 200 \['.+'", printed, re.MULTILINE)
+    assert re.search(r"^other-site-pain 200 \[\]$", printed, re.MULTILINE)
+    assert len(printed.splitlines()) == len(NAMES)
