@@ -24,6 +24,7 @@ from cds_service.cli import (
     demo,
     evaluate,
     examples,
+    export,
     feedback,
     replay,
     review,
@@ -128,10 +129,10 @@ def _parser() -> argparse.ArgumentParser:
 
     answers = commands.add_parser("feedback", help="what clinicians did with the cards")
     what = answers.add_subparsers(required=True, metavar="WHAT")
-    export = what.add_parser("export", help="every statement, as NDJSON or CSV")
-    export.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
-    export.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
-    export.set_defaults(run=_feedback_export)
+    everything = what.add_parser("export", help="every statement, as NDJSON or CSV")
+    everything.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
+    everything.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
+    everything.set_defaults(run=_feedback_export)
     numbers = what.add_parser("report", help="shown, accepted, overridden and unanswered by rule")
     numbers.add_argument("--html", type=Path, default=None, metavar="FILE", help="write a page with a plot too")
     numbers.set_defaults(run=_feedback_report)
@@ -169,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     every.set_defaults(run=_settings, needs_no_settings=True)
 
     safety.add_parser(commands)
+    export.add_parser(commands)
 
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
