@@ -28,7 +28,7 @@ setup: .venv/.ready  ## create .venv and install everything into it
 
 demo: setup  ## run the service with its sandbox on 127.0.0.1:8000 (PORT changes it) and a request to paste
 	@$(BIN)/knee-cds examples build/patients
-	KNEE_CDS_AUTH=open KNEE_CDS_SANDBOX=true KNEE_CDS_LOG_STYLE=text KNEE_CDS_PORT=$(PORT) KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds serve
+	KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds demo --port $(PORT)
 
 test: setup  ## set up and run the tests, one process for each CPU (WORKERS changes it)
 	$(BIN)/python -m pytest $(IN_PARALLEL)

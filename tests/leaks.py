@@ -66,7 +66,7 @@ class Listener(logging.Handler):
         LEAKS.look("log", self.format(record) + repr(record.args))
 
 
-_IS_THE_CHART = re.compile(r"/sandbox/(fhir|charts/[0-9a-f]+/(fhir|request|orders))(/|$)")
+_IS_THE_CHART = re.compile(r"/samples$|/sandbox/(fhir|charts/[0-9a-f]+/(fhir|request|orders))(/|$)")
 """Answers of the sandbox whose purpose is to give an invented chart back as it is. Its pages are looked at."""
 
 

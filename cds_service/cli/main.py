@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT")
     serve.set_defaults(run=_serve)
 
+    shown = commands.add_parser(
+        "demo",
+        help="try it: the sandbox on this machine, and a call to paste",
+        description="Run the service on 127.0.0.1 with its sandbox, for invented patients only, until it is stopped. "
+        "The database is in a temporary folder that is removed at the end, unless KNEE_CDS_DATABASE_URL names one.",
+    )
+    shown.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT, or 8000")
+    shown.set_defaults(run=_demo, needs_no_settings=True)
+
     judge = commands.add_parser("evaluate", help="judge Bundles, NDJSON of Bundles or hook requests")
     judge.add_argument("files", nargs="+", metavar="FILE", help="files, folders of them, or - for standard input")
     judge.add_argument("--json", action="store_true", help="one JSON line per input")
@@ -112,12 +121,19 @@ def _parser() -> argparse.ArgumentParser:
     patients.add_argument("folder", type=Path)
     patients.set_defaults(run=_examples)
 
+    calls = commands.add_parser("samples", help="write ready requests, their answers and collections into a folder")
+    calls.add_argument("folder", type=Path)
+    calls.add_argument(
+        "--day", type=date.fromisoformat, metavar="DATE", help="that the charts are dated around; else today"
+    )
+    calls.set_defaults(run=_samples)
+
     answers = commands.add_parser("feedback", help="what clinicians did with the cards")
     what = answers.add_subparsers(required=True, metavar="WHAT")
-    export = what.add_parser("export", help="every statement, as NDJSON or CSV")
-    export.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
-    export.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
-    export.set_defaults(run=_feedback_export)
+    everything = what.add_parser("export", help="every statement, as NDJSON or CSV")
+    everything.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
+    everything.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
+    everything.set_defaults(run=_feedback_export)
     numbers = what.add_parser("report", help="shown, accepted, overridden and unanswered by rule")
     numbers.add_argument("--html", type=Path, default=None, metavar="FILE", help="write a page with a plot too")
     numbers.set_defaults(run=_feedback_report)
@@ -153,6 +169,16 @@ def _parser() -> argparse.ArgumentParser:
 
     every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
     every.set_defaults(run=_settings, needs_no_settings=True)
+
+    case = commands.add_parser("safety", help="the safety case as a page, made from its TOML file")
+    case.add_argument("file", type=Path, help="deploy/safety/hazards.toml")
+    case.set_defaults(run=_safety, needs_no_settings=True)
+
+    exports = commands.add_parser("export", help="the content in forms that other tools read")
+    forms = exports.add_subparsers(required=True, metavar="FORM")
+    fhir = forms.add_parser("fhir", help="FHIR R4 resources, and package.tgz with all of them")
+    fhir.add_argument("folder", type=Path)
+    fhir.set_defaults(run=_export)
 
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
@@ -193,6 +219,30 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
 
     check.run(settings, against=options.against, sign=options.sign)
     return OK
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from cds_service.cli import demo
+
+    return demo.run(options)
+
+
+def _samples(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import samples
+
+    return samples.run(options, settings)
+
+
+def _safety(options: argparse.Namespace) -> int:
+    from cds_service.cli import safety
+
+    return safety.run(options)
+
+
+def _export(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.cli import export
+
+    return export.run(options, settings)
 
 
 def _preview(options: argparse.Namespace, settings: Settings) -> int:

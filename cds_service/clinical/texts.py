@@ -333,6 +333,9 @@ class ChartTexts(Content_):
     gap_summary: Annotated[Message, Takes("side", "gap")]
     gap_summary_alone: Annotated[Message, Takes("side")]
     gap_advice: Plain
+    not_judged_summary: Plain
+    not_judged: Plain
+    not_judged_advice: Plain
     source: Plain
 
 

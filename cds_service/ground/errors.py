@@ -46,11 +46,19 @@ class WrongSetting(KneeCdsError):  # noqa: N818
     """A setting cannot be used."""
 
 
+Refusal = Literal[
+    "algorithm", "audience", "crit", "expired", "issued_in_future", "jku", "key_of_another_algorithm", "key_twice",
+    "lifetime", "no_bearer", "no_exp", "no_iat", "no_jti", "no_jwt", "no_kid", "no_nbf", "no_token", "not_yet",
+    "replay", "several_headers", "signature", "too_long", "typ", "unknown_issuer", "unknown_kid",
+]  # fmt: skip
+"""Why a caller is not let in; each has a row in deploy/TROUBLESHOOTING.md."""
+
+
 class Unauthorized(KneeCdsError):  # noqa: N818
     """The caller is nobody known (HTTP 401, without a word). ``reason``: a code for the log."""
 
-    def __init__(self, reason: str, **about: str) -> None:
-        """``about``: what of the token may be logged: issuer, tenant, jti."""
+    def __init__(self, reason: Refusal, **about: str) -> None:
+        """``about``: what of the token may be logged: issuer, tenant, jti, the value ``sent`` that is wrong."""
         self.reason = reason
         self.about = about
         super().__init__(reason)
@@ -98,11 +106,11 @@ class NothingToJudgeBy(KneeCdsError):  # noqa: N818
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self.keys = keys
-        named = ", ".join(f"{key} ({_REASONS.get(why, why)})" for key, why in keys.items())
+        named = ", ".join(f"{key} ({REASONS.get(why, why)})" for key, why in keys.items())
         super().__init__(f"nothing to judge by: these prefetch keys could not be had: {named}")
 
 
-_REASONS = {
+REASONS = {
     "not_sent": "not sent, and no FHIR server to read it from",
     "no_token": "not sent, and no usable access token to read it with",
     "token_of_another_patient": "not sent, and the access token is for another patient",
@@ -128,3 +136,4 @@ _REASONS = {
     "another_patient": "the FHIR server sent another patient",
     "somebody_elses": "what matters in it is about somebody else",
 }
+"""Why a part of a chart is not there or not whole, in words; each code has a row in deploy/TROUBLESHOOTING.md."""

@@ -20,7 +20,7 @@ FIELDS = frozenset(
         "about", "address", "auth", "bits", "cards", "client", "code", "content", "count", "entries", "error", "events",
         "field", "file", "host", "issuer", "jti", "key", "keys", "kept", "kind", "lacking", "lost", "message", "mode",
         "ms", "path", "place", "port", "profile", "quiet", "read", "reason", "rows", "rule", "rules", "seconds",
-        "sequence", "silent", "source", "status", "tenant", "unread", "waiting", "was", "workers", "wrong",
+        "sent", "sequence", "silent", "source", "status", "tenant", "unread", "waiting", "was", "workers", "wrong",
     }
 )  # fmt: skip
 """Every field that a log line may have; what each holds is ours: rules, counts, codes, settings, never a chart's."""

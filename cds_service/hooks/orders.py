@@ -30,6 +30,8 @@ _SOURCE = re.compile(r"(Observation|Condition|Procedure|MedicationRequest|Medica
 _PLACER = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}
 _AS_REASON = ("Observation", "Condition")
 _MOST_REFERENCES = 12
+_WHO_ORDERS = ("Practitioner/", "PractitionerRole/")
+"""Patients and their relatives may open a chart too; they order nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +100,27 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
         "category": [{"coding": [_coding(template.category)]}],
         "code": _code(content, template, side),
         "subject": {"reference": f"Patient/{context.patientId}"},
+        "authoredOn": today.isoformat(),
+        "occurrencePeriod": _when(template, reason, today),
         "reasonCode": [_reason_code(content, reason)],
         "note": [{"text": f"{template.question} {reason.note}"}],
     }
+    if context.userId.startswith(_WHO_ORDERS):
+        resource["requester"] = {"reference": context.userId}
     if context.encounterId:
         resource["encounter"] = {"reference": f"Encounter/{context.encounterId}"}
-    if template.same_day or reason.priority != "routine":
-        in_two_weeks = reason.priority == "urgent" and not template.same_day
-        until = today + timedelta(days=14 if in_two_weeks else 1)
-        resource["occurrencePeriod"] = {"start": today.isoformat(), "end": until.isoformat()}
     if template.sided and (sites := _sites(side)):
         resource["bodySite"] = sites
     return resource | _references(references(reason.facts))
+
+
+def _when(template: OrderTemplate, reason: OrderReason, today: date) -> dict[str, str]:
+    """From today; until when, if it is not routine."""
+    if reason.priority == "routine" and not template.same_day:
+        return {"start": today.isoformat()}
+    in_two_weeks = reason.priority == "urgent" and not template.same_day
+    until = today + timedelta(days=14 if in_two_weeks else 1)
+    return {"start": today.isoformat(), "end": until.isoformat()}
 
 
 def signed_order(

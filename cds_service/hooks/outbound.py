@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import RemoteDisconnected
-from typing import Any
+from typing import Any, Final, Literal
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -32,17 +32,22 @@ from cds_service.ground.strict_json import JsonLimits, parse
 
 MOST_BYTES = 20_000_000
 ANSWER_LIMITS = JsonLimits(depth=64, entries=10_000)
-PLAIN_HTTP = "plain_http"
+PLAIN_HTTP: Final = "plain_http"
 """The code for a server that may not be sent a secret, since others on the way could read it."""
 _CHUNK = 65_536
-_REFUSALS = {401: "refused", 403: "refused", 404: "not_found", 410: "not_found", 429: "limited"}
+Why = Literal[
+    "cut_short", "forbidden_address", "limited", "not_fhir", "not_found", "plain_http", "redirect", "refused",
+    "server_error", "timeout", "too_large", "unreachable", "wrong_type",
+]  # fmt: skip
+"""Why a server gave no answer that can be used; each has a row in deploy/TROUBLESHOOTING.md."""
+_REFUSALS: dict[int, Why] = {401: "refused", 403: "refused", 404: "not_found", 410: "not_found", 429: "limited"}
 
 
 class NoAnswer(Exception):  # noqa: N818
     """Ends a read, with the code of the reason."""
 
-    def __init__(self, why: str) -> None:
-        self.why = why
+    def __init__(self, why: Why) -> None:
+        self.why: Why = why
         super().__init__(why)
 
 

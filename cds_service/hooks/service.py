@@ -26,6 +26,7 @@ from cds_service.hooks.compose import compose
 from cds_service.hooks.final_pass import own_urls
 from cds_service.hooks.frame import Call
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
+from cds_service.hooks.not_judged_card import not_judged_card
 from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.prefetch import JUDGED_BY, Part, Prefetched
 from cds_service.hooks.queries import Plan, Style, plan_of
@@ -155,11 +156,28 @@ class Service:
 
         Raises:
             UnusableInput: the prefetched patient is another one.
-            NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come.
+            NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come; for
+                an EHR that hides errors, a card says so instead.
             TooCostly: the budget is used up.
         """
+        caller = caller or self.clients.find(request.fhirServer)
+        try:
+            return self._judged(request, prefetched, now, caller, stages or Stages(), budget)
+        except NothingToJudgeBy:
+            if not caller.profile.hides_errors or "gap" in caller.client.switched_off:
+                raise
+            return self._not_judged(request, prefetched, now, caller)
+
+    def _judged(
+        self,
+        request: HookRequest,
+        prefetched: Prefetched,
+        now: datetime,
+        caller: Caller,
+        stages: Stages,
+        budget: Budget | None,
+    ) -> Answer:
         context = request.context
-        stages = stages or Stages()
         prefetched.check(context.patientId)
         record = read_record(
             self.content,
@@ -179,10 +197,24 @@ class Service:
         stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        caller = caller or self.clients.find(request.fhirServer)
         cards = self.cards(assessment, context, now, prefetched.lacking, caller)
         stages.end("compose")
         return Answer(cards, assessment, caller, _told(assessment, prefetched, request.dropped))
+
+    def _not_judged(self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller) -> Answer:
+        """What an EHR that hides errors is told: what came is read only to say what did not."""
+        record = read_record(
+            self.content,
+            request.context.patientId,
+            prefetched.entries,
+            now,
+            fhir_server=request.fhirServer,
+            not_available=tuple(part.words for part in prefetched.lacking),
+            not_whole=frozenset(part.key for part in prefetched.lacking),
+        )
+        assessment = assess(self.content, record, now.date())
+        call = self._call(assessment, request.context, now, prefetched.lacking, caller)
+        return Answer((not_judged_card(call),), assessment, caller, _told(assessment, prefetched, request.dropped))
 
     def judge(
         self, patient_id: str, entries: tuple[ChartEntry, ...], now: datetime, *, fhir_server: str | None = None
@@ -200,20 +232,22 @@ class Service:
         caller: Caller | None = None,
     ) -> tuple[Card, ...]:
         """The cards of an assessment. ``lacking``: parts of the chart that did not come whole."""
-        caller = caller or self.clients.default
-        return compose(
-            Call(
-                content=self.words_for(caller),
-                assessment=assessment,
-                context=context,
-                now=now,
-                base_url=self.base_url,
-                order_url=self.order_url,
-                layout=self.layout,
-                lacking=lacking,
-                switched_off=caller.client.switched_off,
-                takes=caller.takes,
-            )
+        return compose(self._call(assessment, context, now, lacking, caller or self.clients.default))
+
+    def _call(
+        self, assessment: Assessment, context: Context, now: datetime, lacking: tuple[Part, ...], caller: Caller
+    ) -> Call:
+        return Call(
+            content=self.words_for(caller),
+            assessment=assessment,
+            context=context,
+            now=now,
+            base_url=self.base_url,
+            order_url=self.order_url,
+            layout=self.layout,
+            lacking=lacking,
+            switched_off=caller.client.switched_off,
+            takes=caller.takes,
         )
 
 

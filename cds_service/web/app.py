@@ -114,6 +114,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         register.start()
         journal.start()
         running.reload_on_hangup()
+        if sandbox is not None:
+            await asyncio.to_thread(sandbox.load)
         if entrance.required:
             # The only time that anybody waits for a key server or for the database.
             await asyncio.to_thread(keys.wait, START_SECONDS)
@@ -152,7 +154,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_leaflets(app, running, pages)
     add_launched_pages(app, bench)
     add_copy_pages(app, running, pages, order_links, clock)
-    add_sandbox(app, settings, running, pages, bodies, clock)
+    sandbox = add_sandbox(app, settings, running, pages, bodies, clock)
     _add_terminology(app, running)
     add_api_page(app, pages)
     add_missing_page(app, pages, sandbox=settings.sandbox)

@@ -21,8 +21,17 @@ async def read_form(request: Request) -> dict[str, str]:
     """Field -> value.
 
     Raises:
-        WrongMediaType, TooLarge, TooSlow, UnusableInput: as for JSON bodies.
+        WrongMediaType, TooLarge, TooSlow, UnusableInput: as for JSON bodies; a field that comes twice is unusable.
     """
+    pairs = await read_form_pairs(request)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise UnusableInput("the form holds a field twice")
+    return found
+
+
+async def read_form_pairs(request: Request) -> list[tuple[str, str]]:
+    """Fields and values in their order; raises as ``read_form`` does, but takes a field that comes twice."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise WrongMediaType("send a form of this service")
     body = bytearray()
@@ -37,16 +46,12 @@ async def read_form(request: Request) -> dict[str, str]:
     except ClientDisconnect:
         raise UnusableInput("the form broke off") from None
     try:
-        pairs = parse_qsl(
+        return parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict",
             max_num_fields=MOST_FIELDS,
         )  # fmt: skip
     except ValueError as error:
         raise UnusableInput("the form cannot be read") from error
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise UnusableInput("the form holds a field twice")
-    return found
 
 
 def is_from_here(request: Request) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -16,6 +17,7 @@ from cds_service.hooks.discovery import discovery
 from cds_service.hooks.frame import override_reasons
 from cds_service.hooks.messages import HookRequest
 from cds_service.hooks.prefetch import gather
+from cds_service.hooks.queries import Style, plan_of
 from cds_service.hooks.service import Service
 from tests.conftest import EXAMPLES, NOW, ROOT, stories
 from tests.web.test_service import request_for
@@ -101,6 +103,37 @@ def test_the_scopes_are_among_those_asked_for() -> None:
     assert named
     assert named < set(SCOPES)
     assert not [scope for scope in named if scope.endswith("c")], "reading only"
+
+
+def test_the_registration_sheet_says_what_the_service_does(service: Service) -> None:
+    sheet = text("README.md")
+    lent, ours = re.findall(r"^\| scopes of .*$", sheet, re.MULTILINE)
+    named = set(re.findall(r"patient/\w+\.\w+", lent))
+    assert named - {"patient/Medication.r"} == {one for one in SCOPES if one.startswith("patient/") and one[-1] != "c"}
+    assert {*named, *re.findall(r"`(.+)`", ours)[0].split()} - {"patient/Medication.r"} == set(SCOPES)
+    for style in get_args(Style):
+        keys = re.findall(rf"^\| {style} \| (.+) \|$", sheet, re.MULTILINE)[0]
+        assert keys.replace("`", "").split() == [one.key for one in plan_of(service.content, style).searches]
+    for path in ("/orders/launch", "/orders/callback", "/.well-known/jwks.json"):
+        assert f"`https://cds.example{path}`" in sheet
+
+
+@pytest.mark.parametrize("name", [*SHEETS, "README.md"])
+def test_every_sheet_names_the_time_for_the_fhir_server(name: str) -> None:
+    assert "KNEE_CDS_FHIR_DEADLINE_MS" in text(name)
+    assert str(Settings.model_fields["fhir_deadline_ms"].default) in text(name)
+
+
+def test_only_the_sandbox_profile_hides_errors(tmp_path: Path, content: Content) -> None:
+    path = tmp_path / "clients.toml"
+    path.write_text("".join(f'[client.{one}]\nprofile = "{one}"\n' for one in ("epic", "generic", "sandbox")))
+    everyone = load_clients(Settings(clients=path), content).everyone
+    assert {one.name: one.profile.hides_errors for one in everyone if one.name != "default"} == {
+        "epic": False,
+        "generic": False,
+        "sandbox": True,
+    }
+    assert "on in the profile `sandbox`" in text("README.md")
 
 
 @pytest.mark.parametrize("name", [name for name in SHEETS if name != "generic.md"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cds_service.cli.evaluate import judge
+from cds_service.cli.inputs import understand
 from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.record import Side
 from cds_service.hooks.messages import Card, Context
@@ -263,6 +264,32 @@ def test_an_order_for_within_two_weeks_is_due_then(service: Service) -> None:
     assert draft["priority"] == "urgent"
     assert days_of(draft["occurrencePeriod"]) == 14
     assert days_of(order(cards(service, *DVT)[0])["occurrencePeriod"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "named"),
+    [("Practitioner/x", True), ("PractitionerRole/x", True), ("Patient/p", False), ("RelatedPerson/x", False)],
+)
+def test_every_draft_of_every_example_says_who_when_and_for_which_visit(
+    service: Service, user: str, *, named: bool
+) -> None:
+    """What an EHR's order profile asks for and the call has told; a patient who opens the chart orders nothing."""
+    seen = set()
+    for path in EXAMPLES.glob("*.json"):
+        given = understand(path.read_bytes())
+        context = given.request.context.model_copy(update={"userId": user, "encounterId": "e1"})
+        request = given.request.model_copy(update={"context": context})
+        for card in service.answer(request, given.prefetched, NOW).cards:
+            for suggestion in card.suggestions or ():
+                for action in suggestion.actions:
+                    drafted = action.resource
+                    seen.add(suggestion.order)
+                    assert drafted["authoredOn"] == drafted["occurrencePeriod"]["start"] == "2026-03-16"
+                    assert ("end" in drafted["occurrencePeriod"]) is (drafted["priority"] != "routine")
+                    assert drafted["encounter"] == {"reference": "Encounter/e1"}
+                    assert drafted.get("requester") == ({"reference": user} if named else None)
+                    assert ("bodySite" in drafted) is (suggestion.side in ("left", "right", "both")), suggestion.label
+    assert len(seen) > 10
 
 
 def days_of(period: dict[str, str]) -> int:

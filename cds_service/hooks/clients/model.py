@@ -50,6 +50,7 @@ class Profile(_Strict):
     own_order_codes: Literal["optional", "required"]
     order_system: str | None = Field(default=None, min_length=3)
     open_fhir: bool
+    hides_errors: bool = False
     query_style: Style = "by_category"
 
 
@@ -73,7 +74,7 @@ class TokenRules(_Strict):
         issuer: the token's ``iss``, to the letter. subject, tenant: its ``sub`` and ``tenant``, where they tell
             clients of one issuer apart.
         jwks_url: its JWK Set. A token's ``jku`` may name this address and no other.
-        jwks_file: a file with the JWK Set instead; then ``jwks_url`` is never called.
+        jwks_file: a file with the JWK Set instead; then ``jwks_url`` is never called, and a ``jku`` is not looked at.
         audience: values of ``aud`` to accept; without any, the public address that is called.
         longest_seconds: most time from ``iat`` to ``exp``.
     """

@@ -17,7 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import decode
 
-from cds_service.ground.errors import Unauthorized
+from cds_service.ground.errors import Refusal, Unauthorized
 from cds_service.ground.strict_json import has_key_twice
 from cds_service.hooks.clients.jwks import Key
 from cds_service.hooks.clients.model import Caller, Clients, TokenRules
@@ -26,6 +26,7 @@ LEEWAY_SECONDS = 60
 """What two clocks may differ."""
 LONGEST_TOKEN = 8_192
 LONGEST_CLAIM = 500
+LONGEST_LOGGED = 120
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 FindKeys = Callable[[str, TokenRules, str], tuple[Key, ...]]
@@ -72,7 +73,7 @@ def prove(authorization: str, url: str, now: float, clients: Clients, find_keys:
         expires = _check_times(claims, now, rules)
         return Proof(caller, rules.issuer, _text(claims, "jti"), expires)
     except Unauthorized as error:
-        raise Unauthorized(error.reason, **told) from None
+        raise Unauthorized(error.reason, **told, **error.about) from None
 
 
 def _token(authorization: str) -> str:
@@ -118,21 +119,28 @@ def _claimed_client(claims: Mapping[str, Any], clients: Clients) -> tuple[Caller
 
 def _check_header(header: Mapping[str, Any], rules: TokenRules) -> None:
     if header.get("alg") not in rules.algorithms:
-        raise Unauthorized("algorithm")
+        raise _wrong("algorithm", header.get("alg"))
     if str(header.get("typ", "")).upper() != "JWT":
-        raise Unauthorized("typ")
+        raise _wrong("typ", header.get("typ"))
     if not isinstance(header.get("kid"), str) or not header["kid"]:
         raise Unauthorized("no_kid")
     if "crit" in header or "b64" in header:
         raise Unauthorized("crit")
-    if "jku" in header and (rules.jwks_url is None or header["jku"] != rules.jwks_url):
-        raise Unauthorized("jku")  # compared, never called: the address called is the registry's
+    # Compared, never called: the address called is the registry's. Where the keys are a file, it means nothing.
+    if "jku" in header and rules.jwks_file is None and header["jku"] != rules.jwks_url:
+        raise _wrong("jku", header["jku"])
+
+
+def _wrong(reason: Refusal, sent: Any) -> Unauthorized:
+    """A refusal whose log line shows the start of what was sent, for whoever registers the client."""
+    shown = sent if isinstance(sent, str) else "(none)" if sent is None else f"({type(sent).__name__})"
+    return Unauthorized(reason, sent=shown[:LONGEST_LOGGED])
 
 
 def _verified(token: str, header: Mapping[str, Any], rules: TokenRules, keys: tuple[Key, ...]) -> Mapping[str, Any]:
     """The claims, if one of the keys has signed them."""
     if not keys:
-        raise Unauthorized("unknown_kid")
+        raise _wrong("unknown_kid", header["kid"])
     fitting = [key for key in keys if key.fits(header["alg"])]
     if not fitting:
         raise Unauthorized("key_of_another_algorithm")
@@ -148,7 +156,7 @@ def _verified(token: str, header: Mapping[str, Any], rules: TokenRules, keys: tu
 def _check_audience(audience: Any, allowed: tuple[str, ...]) -> None:
     named = audience if isinstance(audience, list) else [audience]
     if not any(isinstance(one, str) and one in allowed for one in named):
-        raise Unauthorized("audience")
+        raise _wrong("audience", next((one for one in named if isinstance(one, str)), audience))
 
 
 def _check_times(claims: Mapping[str, Any], now: float, rules: TokenRules) -> float:
@@ -165,15 +173,18 @@ def _check_times(claims: Mapping[str, Any], now: float, rules: TokenRules) -> fl
     return expires + LEEWAY_SECONDS
 
 
+_MISSING: Mapping[str, Refusal] = {"exp": "no_exp", "iat": "no_iat", "nbf": "no_nbf", "jti": "no_jti"}
+
+
 def _moment(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Unauthorized(f"no_{name}")
+        raise Unauthorized(_MISSING[name])
     return float(value)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_CLAIM:
-        raise Unauthorized(f"no_{name}")
+        raise Unauthorized(_MISSING[name])
     return value

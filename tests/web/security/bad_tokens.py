@@ -158,7 +158,6 @@ BAD: dict[str, tuple[str, Make]] = {
     "jku with user info": ("jku", lambda url, trap: foreign_jku(url, trap.replace("//", "//ehr.north.example@"))),
     "jku of a file": ("jku", lambda url, trap: foreign_jku(url, "file:///etc/passwd")),
     "jku is a number": ("jku", lambda url, trap: NORTH.token(url, header={"jku": 1})),
-    "jku where keys are a file": ("jku", lambda url, trap: SOUTH.token(SOUTHS, header={"jku": trap})),
     "a key in the header": ("signature", lambda url, trap: FORGER.token(url, header={"jwk": FORGER.public()})),
     "x5u in the header": ("signature", lambda url, trap: FORGER.token(url, header={"x5u": trap})),
     "unknown issuer": ("unknown_issuer", lambda url, trap: STRANGER.token(url)),

@@ -21,7 +21,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks.examples import as_request
 from cds_service.web.app import create_app
 from tests.conftest import Server, bundle, run_server
-from tests.tokens import ISSUER, PATH, KeyServer, key_server, part
+from tests.tokens import ISSUER, PATH, KeyServer, key_server, part, rsa_signer
 from tests.web.security.bad_tokens import (
     BAD,
     BAD_HEADERS,
@@ -152,6 +152,43 @@ def test_lawful_tokens_get_in(closed: Server, name: str) -> None:
 def test_the_listed_jku_gets_in(closed: Server, keys: KeyServer) -> None:
     token = NORTH.token(closed.url + PATH, header={"jku": keys.url})
     assert let_in(ask(closed, f"bearer {token}"))
+
+
+@pytest.mark.row("A10")
+def test_a_jku_means_nothing_where_keys_are_a_file(closed: Server, trap: KeyServer) -> None:
+    """An EHR may send it always; it is neither called nor compared, and a forger gains nothing by it."""
+    token = SOUTH.token(SOUTHS, header={"jku": trap.url})
+    assert let_in(ask(closed, f"Bearer {token}"))
+    forged = replace(FORGER, issuer=SOUTH.issuer).token(SOUTHS, header={"jku": trap.url})
+    assert is_bare_401(ask(closed, f"Bearer {forged}"))
+    assert trap.asked == []
+
+
+WRONG_VALUES: dict[str, tuple[Callable[[str], str], str]] = {
+    # what is wrong: (the token, what the log shows of it)
+    "jku": (
+        lambda url: NORTH.token(url, header={"jku": "https://x\r\nfake=1.example"}),
+        "https://x\ufffd\ufffdfake=1.example",
+    ),
+    "a long jku": (
+        lambda url: NORTH.token(url, header={"jku": "https://x.example/" + "y" * 900}),
+        "https://x.example/" + "y" * 102,
+    ),
+    "a jku that is no text": (lambda url: NORTH.token(url, header={"jku": {"Doe": "John"}}), "(dict)"),
+    "kid": (lambda url: NORTH.token(url, header={"kid": "none such"}), "none such"),
+    "alg": (lambda url: rsa_signer(algorithm="PS384").token(url), "PS384"),
+    "typ": (lambda url: NORTH.token(url, header={"typ": None}), "(none)"),
+    "aud": (lambda _: NORTH.token("https://cds.example" + PATH), "https://cds.example" + PATH),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_VALUES)
+def test_the_log_shows_the_wrong_value(closed: Server, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """In one line, and no more than its start."""
+    make, shown = WRONG_VALUES[name]
+    assert is_bare_401(ask(closed, f"Bearer {make(closed.url + PATH)}"))
+    (line,) = [one.msg for one in caplog.records if isinstance(one.msg, dict) and one.msg["event"] == "refused"]
+    assert line["sent"] == shown
 
 
 def _bearer(make: Make) -> Callable[[str, str], str | None]:

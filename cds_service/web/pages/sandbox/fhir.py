@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -11,18 +12,21 @@ from fastapi.responses import Response
 
 from cds_service.web.pages.sandbox.charts import Resource
 
-KINDS = (
-    "Patient",
-    "Encounter",
-    "Observation",
-    "Condition",
-    "Procedure",
-    "MedicationRequest",
-    "MedicationStatement",
-    "ServiceRequest",
-    "DiagnosticReport",
-)
-_SEARCHED_BY = ("_id", "patient", "subject", "code", "category", "status", "intent", "date")
+_BY_KIND: Mapping[str, tuple[str, ...]] = {
+    "Patient": ("_id",),
+    "Encounter": ("_id", "patient", "subject", "status"),
+    "Observation": ("_id", "patient", "subject", "code", "category", "status", "date"),
+    "Condition": ("_id", "patient", "subject", "code", "category"),
+    "Procedure": ("_id", "patient", "subject", "code", "category", "status", "date"),
+    "MedicationRequest": ("_id", "patient", "subject", "code", "category", "status", "intent"),
+    "MedicationStatement": ("_id", "patient", "subject", "code", "category", "status"),
+    "ServiceRequest": ("_id", "patient", "subject", "code", "category", "status", "intent"),
+    "DiagnosticReport": ("_id", "patient", "subject", "code", "category", "status", "date"),
+}
+"""What each kind is searched by: parameters of FHIR R4, and no others, which is what the statement says too."""
+KINDS = tuple(_BY_KIND)
+Query = Sequence[tuple[str, str]]
+_SINCE = re.compile(r"ge\d{4}-\d{2}-\d{2}(T.*)?")
 _TAKEN_QUIETLY = ("_sort", "_format", "_total")
 _MOST = 500
 _USUAL = 50
@@ -36,8 +40,8 @@ class NotHere(Exception):  # noqa: N818
         super().__init__(words)
 
 
-def answer(resources: Sequence[Resource], base: str, path: str, query: Sequence[tuple[str, str]]) -> Response:
-    """What the server at ``base`` says to ``GET {base}/{path}?{query}``."""
+def answer(resources: Sequence[Resource], base: str, path: str, query: Query) -> Response:
+    """What the server at ``base`` says to ``GET {base}/{path}?{query}``, or to the same search by ``POST``."""
     try:
         return _json(_found(resources, base, path, query))
     except NotHere as error:
@@ -58,7 +62,7 @@ def _outcome(severity: str, code: str, words: str) -> Resource:
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def _found(resources: Sequence[Resource], base: str, path: str, query: Sequence[tuple[str, str]]) -> Resource:
+def _found(resources: Sequence[Resource], base: str, path: str, query: Query) -> Resource:
     if path == "metadata":
         return _statement(base)
     kind, _, identity = path.partition("/")
@@ -73,9 +77,10 @@ def _found(resources: Sequence[Resource], base: str, path: str, query: Sequence[
     return found
 
 
-def _searched(here: Sequence[Resource], base: str, kind: str, query: Sequence[tuple[str, str]]) -> Resource:
-    wanted = [(name, value) for name, value in query if name in _SEARCHED_BY]
-    ignored = sorted({name for name, _ in query if name not in (*_SEARCHED_BY, *_TAKEN_QUIETLY, "_count", "_offset")})
+def _searched(here: Sequence[Resource], base: str, kind: str, query: Query) -> Resource:
+    wanted = [(name, value) for name, value in query if name in _BY_KIND[kind]]
+    known = (*_BY_KIND[kind], *_TAKEN_QUIETLY, "_count", "_offset")
+    ignored = sorted({name for name, _ in query if name not in known})
     found = [one for one in here if all(_matches(one, name, value) for name, value in wanted)]
     settings = dict(query)
     count = min(_whole(settings, "_count", _USUAL), _MOST)
@@ -137,9 +142,15 @@ def _codings(one: Resource, name: str) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_since(one: Resource, value: str) -> bool:
-    """``date=ge...``, the only comparison here: by the first characters, as ISO 8601 sorts."""
-    when = one.get("effectiveDateTime") or one.get("performedDateTime")
-    return isinstance(when, str) and value.startswith("ge") and when[:10] >= value[2:12]
+    """``date=ge...``, the only comparison here: by the first characters, as ISO 8601 sorts. An open period goes on."""
+    if not _SINCE.fullmatch(value):
+        raise NotHere(400, "not-supported", "date is searched by ge and a whole date, such as ge2026-03-01")
+    period = one.get("effectivePeriod") or one.get("performedPeriod")
+    if isinstance(period, dict):
+        when = period.get("end", "9999-12-31")
+    else:
+        when = one.get("effectiveDateTime") or one.get("performedDateTime")
+    return isinstance(when, str) and when[:10] >= value[2:12]
 
 
 def _statement(base: str) -> Resource:
@@ -150,7 +161,7 @@ def _statement(base: str) -> Resource:
         "kind": "instance",
         "implementation": {"description": "Invented patients, read only", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["json"],
+        "format": ["application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
@@ -158,7 +169,7 @@ def _statement(base: str) -> Resource:
                     {
                         "type": kind,
                         "interaction": [{"code": "read"}, {"code": "search-type"}],
-                        "searchParam": [{"name": name, "type": _kind_of(name)} for name in _parameters(kind)],
+                        "searchParam": [_parameter(name) for name in _BY_KIND[kind]],
                     }
                     for kind in KINDS
                 ],
@@ -167,11 +178,7 @@ def _statement(base: str) -> Resource:
     }
 
 
-def _parameters(kind: str) -> tuple[str, ...]:
-    return ("_id",) if kind == "Patient" else _SEARCHED_BY
-
-
-def _kind_of(name: str) -> str:
+def _parameter(name: str) -> dict[str, str]:
     if name == "date":
-        return "date"
-    return "reference" if name in ("patient", "subject") else "token"
+        return {"name": name, "type": "date", "documentation": "ge and a whole date, nothing else"}
+    return {"name": name, "type": "reference" if name in ("patient", "subject") else "token"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -51,6 +52,12 @@ def _stories() -> Mapping[str, Mapping[str, Any]]:
     return stories(_FOLDER)
 
 
+@cache
+def _reference_day() -> date:
+    """Kept, since it stands in a long file that takes longer to read than a patient."""
+    return reference_day(_FOLDER)
+
+
 def featured(content: Content) -> list[Example]:
     """The few that stand first."""
     found = _stories()
@@ -86,21 +93,23 @@ def story_of(name: str) -> str | None:
 
 def resources(name: str, today: date) -> list[dict[str, Any]]:
     """The resources of an example, dated so that its reference day is ``today``."""
-    days = (today - reference_day(_FOLDER)).days
+    days = (today - _reference_day()).days
     bundle = moved(orjson.loads((_FOLDER / f"{name}.json").read_bytes()), days)
     return [entry["resource"] for entry in bundle["entry"]]
 
 
 class Everyone:
-    """All resources of all examples as of one day, read when first asked for."""
+    """All resources of all examples as of one day, read once a day however many ask at the same time."""
 
     def __init__(self) -> None:
+        self._reading = threading.Lock()
         self._day: date | None = None
         self._resources: tuple[dict[str, Any], ...] = ()
 
     def on(self, today: date) -> tuple[dict[str, Any], ...]:
         """Dated around ``today``."""
-        if self._day != today:
-            self._resources = tuple(one for name in _stories() for one in resources(name, today))
-            self._day = today
-        return self._resources
+        with self._reading:
+            if self._day != today:
+                self._resources = tuple(one for name in _stories() for one in resources(name, today))
+                self._day = today
+            return self._resources

@@ -17,7 +17,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks.messages import SERVICE_ID
 from cds_service.hooks.wording import Wording
 from cds_service.web.body import Bodies
-from cds_service.web.form import check_same_origin, read_form
+from cds_service.web.form import check_same_origin, read_form, read_form_pairs
 from cds_service.web.json_response import json_response
 from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.sandbox import answers, explain, fhir, patients, switches
@@ -25,6 +25,7 @@ from cds_service.web.pages.sandbox.charts import MOST_BYTES_OF_ONE, Chart, Chart
 from cds_service.web.pages.sandbox.person import person_words
 from cds_service.web.problems import outcome
 from cds_service.web.running import Running
+from cds_service.web.samples import samples
 
 ROOT = "/sandbox"
 _SMALL_BYTES = 500_000
@@ -45,6 +46,10 @@ class Sandbox:
         self.fhir_root = fhir_root
         self.charts = Charts()
         self.everyone = patients.Everyone()
+
+    def load(self) -> None:
+        """Read the example patients, before the first call has a FHIR server wait for them."""
+        self.everyone.on(self.clock().date())
 
     def fhir_server(self, chart: Chart) -> str:
         """The FHIR base URL of one chart."""
@@ -67,10 +72,10 @@ def add_sandbox(
     pages: Pages,
     bodies: Bodies,
     clock: Callable[[], datetime],
-) -> None:
-    """All routes below ``/sandbox``, if the site has switched it on."""
+) -> Sandbox | None:
+    """All routes below ``/sandbox``, if the site has switched it on; what is then to be loaded at the start."""
     if not settings.sandbox:
-        return
+        return None
     sandbox = Sandbox(running, pages, bodies, clock, settings.sandbox_fhir_root)
     _add_choosing(app, sandbox)
     _add_chart(app, sandbox)
@@ -78,9 +83,16 @@ def add_sandbox(
     _add_orders(app, sandbox)
     _add_fhir(app, sandbox)
 
+    @app.get("/samples", include_in_schema=False)
+    async def ready_requests() -> Response:
+        made = await to_thread(samples, running.service, clock())
+        return json_response({"samples": [one.as_json() for one in made]})
+
     @app.exception_handler(ChartGone)
     async def gone(_: Request, error: ChartGone) -> Response:
         return outcome(404, str(error))
+
+    return sandbox
 
 
 def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
@@ -234,16 +246,39 @@ def _add_orders(app: FastAPI, sandbox: Sandbox) -> None:
 
 
 def _add_fhir(app: FastAPI, sandbox: Sandbox) -> None:
-    @app.get(f"{ROOT}/charts/{{identity}}/fhir/{{path:path}}", include_in_schema=False)
-    async def of_chart(identity: str, path: str, request: Request) -> Response:
-        chart = sandbox.charts.find(identity)
-        brought = request.headers.get("authorization", "")
-        if path != "metadata" and not compare_digest(brought.encode(), f"Bearer {chart.token}".encode()):
-            words = "this chart is read with the access token of its hook call"
-            return fhir.refusal(401, "login", words, {"WWW-Authenticate": "Bearer"})
-        return fhir.answer(chart.resources, sandbox.fhir_server(chart), path, request.query_params.multi_items())
+    of_chart, of_everyone = f"{ROOT}/charts/{{identity}}/fhir", f"{ROOT}/fhir"
 
-    @app.get(f"{ROOT}/fhir/{{path:path}}", include_in_schema=False)
-    async def of_everyone(path: str, request: Request) -> Response:
-        resources = await to_thread(sandbox.everyone.on, sandbox.clock().date())
-        return fhir.answer(resources, f"{sandbox.fhir_root}/fhir", path, request.query_params.multi_items())
+    @app.get(f"{of_chart}/{{path:path}}", include_in_schema=False)
+    async def read_chart(identity: str, path: str, request: Request) -> Response:
+        return _of_chart(sandbox, identity, path, request, request.query_params.multi_items())
+
+    @app.post(f"{of_chart}/{{kind}}/_search", include_in_schema=False)
+    async def search_chart(identity: str, kind: str, request: Request) -> Response:
+        return _of_chart(sandbox, identity, kind, request, await _asked(request))
+
+    @app.get(f"{of_everyone}/{{path:path}}", include_in_schema=False)
+    async def read_everyone(path: str, request: Request) -> Response:
+        return await _of_everyone(sandbox, path, request.query_params.multi_items())
+
+    @app.post(f"{of_everyone}/{{kind}}/_search", include_in_schema=False)
+    async def search_everyone(kind: str, request: Request) -> Response:
+        return await _of_everyone(sandbox, kind, await _asked(request))
+
+
+def _of_chart(sandbox: Sandbox, identity: str, path: str, request: Request, query: fhir.Query) -> Response:
+    chart = sandbox.charts.find(identity)
+    brought = request.headers.get("authorization", "")
+    if path != "metadata" and not compare_digest(brought.encode(), f"Bearer {chart.token}".encode()):
+        words = "this chart is read with the access token of its hook call"
+        return fhir.refusal(401, "login", words, {"WWW-Authenticate": "Bearer"})
+    return fhir.answer(chart.resources, sandbox.fhir_server(chart), path, query)
+
+
+async def _of_everyone(sandbox: Sandbox, path: str, query: fhir.Query) -> Response:
+    resources = await to_thread(sandbox.everyone.on, sandbox.clock().date())
+    return fhir.answer(resources, f"{sandbox.fhir_root}/fhir", path, query)
+
+
+async def _asked(request: Request) -> fhir.Query:
+    """What a search by ``POST`` asks for: in its address and its form together (FHIR R4, 3.1.1.3)."""
+    return [*request.query_params.multi_items(), *(await read_form_pairs(request))]

@@ -1,0 +1,77 @@
+"""``knee-cds export fhir``: the content as FHIR resources and as a package that FHIR tools load."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from cds_service import __version__
+from cds_service.ground.settings import Settings
+from cds_service.hooks.knowledge import PACKAGE, Resource, knowledge
+from cds_service.hooks.service import load_content
+from cds_service.hooks.terminology import BASE
+
+_BLOCK = 512
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Write one file a resource, and the package."""
+    found = knowledge(load_content(settings))
+    options.folder.mkdir(parents=True, exist_ok=True)
+    files = {f"{one['resourceType']}-{one['id']}.json": _pretty(one) for one in found}
+    for name, content in files.items():
+        (options.folder / name).write_bytes(content)
+    (options.folder / "package.tgz").write_bytes(package(found, files))
+    Console().print(Text(f"{len(files)} resources and package.tgz written to {options.folder}."))
+    return 0
+
+
+def _pretty(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def package(found: Sequence[Resource], files: Mapping[str, bytes]) -> bytes:
+    """The npm-style package of FHIR: a manifest, an index, and every file below ``package/``."""
+    manifest = {
+        "name": PACKAGE,
+        "version": __version__,
+        "canonical": BASE,
+        "url": BASE,
+        "title": "Posterior knee CDS",
+        "description": "Codes, value sets and rules of the posterior knee CDS service; draft.",
+        "fhirVersions": ["4.0.1"],
+        "dependencies": {"hl7.fhir.r4.core": "4.0.1"},
+        "type": "IG",
+        "author": "Posterior knee CDS",
+        "license": "Apache-2.0",
+    }
+    index = {
+        "index-version": 1,
+        "files": [
+            {"filename": name, **{key: one[key] for key in ("resourceType", "id", "url", "version") if key in one}}
+            for name, one in zip(files, found, strict=True)
+        ],
+    }
+    inside = {"package.json": _pretty(manifest), ".index.json": _pretty(index), **files}
+    archive = b"".join(_member(f"package/{name}", content) for name, content in inside.items())
+    return gzip.compress(archive + bytes(2 * _BLOCK), mtime=0)
+
+
+def _member(name: str, content: bytes) -> bytes:
+    """One file of a tar archive (POSIX ustar), without owner or time, so that the same files give the same bytes."""
+    fields = (
+        name.encode().ljust(100, b"\0"),
+        b"0000644\0" + b"0000000\0" * 2,
+        f"{len(content):011o}\0".encode() + b"00000000000\0",
+        b" " * 8,
+        b"0" + bytes(100) + b"ustar\00000" + bytes(32 + 32) + b"0000000\0" * 2,
+    )
+    head = b"".join(fields).ljust(_BLOCK, b"\0")
+    head = head[:148] + f"{sum(head):06o}\0 ".encode() + head[156:]
+    return head + content + bytes(-len(content) % _BLOCK)

@@ -1,0 +1,30 @@
+"""``knee-cds samples``: requests to paste and the answers to them, as files."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, time
+
+from pydantic import HttpUrl
+from rich.console import Console
+from rich.text import Text
+
+from cds_service.ground.clock import site_clock
+from cds_service.ground.settings import Settings
+from cds_service.hooks.service import Service
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Write all files; what else is in the folder stays."""
+    from cds_service.web.samples import BASE_URL, files, samples  # the web floor is loaded only when it is needed
+
+    now = site_clock(settings.zone)()
+    if options.day is not None:
+        now = datetime.combine(options.day, time(14, 2), UTC)
+    service = Service.of(settings.model_copy(update={"public_url": HttpUrl(BASE_URL)}))
+    options.folder.mkdir(parents=True, exist_ok=True)
+    made = files(samples(service, now), now)
+    for name, content in made.items():
+        (options.folder / name).write_bytes(content)
+    Console().print(Text(f"{len(made)} files written to {options.folder}."))
+    return 0

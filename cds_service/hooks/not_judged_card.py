@@ -1,0 +1,24 @@
+"""The card instead of an error, for EHRs that show an error like an empty answer: what could not be judged, and why."""
+
+from __future__ import annotations
+
+from cds_service.clinical.record import Side
+from cds_service.hooks.frame import Call, card
+from cds_service.hooks.layout import Item, part
+from cds_service.hooks.messages import Card
+
+
+def not_judged_card(call: Call) -> Card:
+    """One line that says so, without an order: nothing is known that could ask for one."""
+    texts = call.content.texts.chart
+    return card(
+        call,
+        key="gap",
+        leg=Side.UNKNOWN,
+        topic="kneegap1",
+        summary=texts.not_judged_summary.fill(),
+        parts=[part("", Item(texts.not_judged.fill()), Item(texts.not_judged_advice.fill()))],
+        indicator="info",
+        source=texts.source.fill(),
+        verdicts=("not_judged",),
+    )
