@@ -40,7 +40,8 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     if _is_urgent_now(call, leg) and not call.assessment.care_plan:
         level = "critical"
-    suggestions, placed = _orders(call, leg, level)
+    reason = _reason(call, leg, level)
+    suggestions, placed = _orders(call, leg, reason)
     return card(
         call,
         key=DVT_RULE,
@@ -52,7 +53,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         source=call.content.pathway.title,
         suggestions=suggestions,
         standing=placed_sentence(call.wording, placed, active_only=True),
-        links=[order_link(call.content, referral_draft(call, leg, level), call.base_url, call.order_url)],
+        links=[order_link(call.content, _referral(call, leg, reason), call.base_url, call.order_url)],
         facts=(*_chest_facts(leg), *verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *map(str, verdict.notes)],
     )
@@ -400,12 +401,9 @@ def _order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
     return orders
 
 
-def _orders(
-    call: Call, leg: LegAssessment, level: Literal["critical", "warning"]
-) -> tuple[list[Suggestion], list[PlacedOrder]]:
+def _orders(call: Call, leg: LegAssessment, reason: OrderReason) -> tuple[list[Suggestion], list[PlacedOrder]]:
     """Draft orders, and the ones that stand already."""
     verdict, content, today = leg.dvt, call.content, call.assessment.today
-    reason = _reason(call, leg, level)
     newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
     suggestions: list[Suggestion] = []
     placed: list[PlacedOrder] = []
@@ -431,11 +429,14 @@ def _reason(call: Call, leg: LegAssessment, level: Literal["critical", "warning"
 
 def referral_draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderDraft:
     """What the card's link leads to: the referral, whatever test the card offers first."""
+    return _referral(call, leg, _reason(call, leg, level))
+
+
+def _referral(call: Call, leg: LegAssessment, reason: OrderReason) -> OrderDraft:
     verdict = leg.dvt
     keys = _order_keys(call, leg)
     referral = next(key for key in keys if key != D_DIMER_ORDER)
     items = verdict.wells.not_recorded if verdict.wells else ()
-    reason = _reason(call, leg, level)
     return proposed(
         call,
         DVT_RULE,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 DETAIL_LIMIT = 1200
 """Characters of a detail, as the standard advises."""
 URGENT_WORDS = 90
 INFO_WORDS = 70
-_WORD = re.compile(r"[^\W_]")
+_WORD = re.compile(r"\S*[^\W_]\S*")
+_BETWEEN = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,12 @@ def part(
 
 def word_count(text: str) -> int:
     """How many words a reader has before them; a dash or a dot between two is none."""
-    return sum(1 for word in text.split() if _WORD.search(word))
+    return len(_WORD.findall(text))
 
 
 def detail_of(parts: Sequence[Part]) -> str:
     """The paragraphs, one blank line between two."""
-    return "\n\n".join(text for one in parts if (text := one.text))
+    return _BETWEEN.join(text for one in parts if (text := one.text))
 
 
 def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) -> list[Part]:
@@ -97,26 +98,40 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
     content with which an example comes to that. An item shows only if those of its part with a lower rank do: a reason
     never stands without its title.
     """
-    chosen = {(at, place) for at, one in enumerate(parts) for place, item in enumerate(one.items) if item.rank == 0}
+    everything = [_size(one) for one in parts]
+    if _fits(everything, words, characters):
+        return list(parts)
+    chosen = [{place for place, item in enumerate(one.items) if item.rank == 0} for one in parts]
+    shown = [_of(one, places) for one, places in zip(parts, chosen, strict=True)]
+    sizes = [_size(one) for one in shown]
     ranked = sorted(
         (item.rank, at, place) for at, one in enumerate(parts) for place, item in enumerate(one.items) if item.rank
     )
     for rank, at, place in ranked:
-        needed = {(at, number) for number, item in enumerate(parts[at].items) if item.rank < rank}
-        tried = chosen | {(at, place)}
-        if needed <= chosen and not _is_too_long(_with(parts, tried), words, characters):
-            chosen = tried
-    return _with(parts, chosen)
+        if any(item.rank < rank and number not in chosen[at] for number, item in enumerate(parts[at].items)):
+            continue
+        tried = _of(parts[at], chosen[at] | {place})
+        with_it = [*sizes[:at], _size(tried), *sizes[at + 1 :]]
+        if _fits(with_it, words, characters):
+            chosen[at].add(place)
+            shown[at], sizes = tried, with_it
+    return shown
 
 
-def _with(parts: Sequence[Part], chosen: set[tuple[int, int]]) -> list[Part]:
-    found = []
-    for at, one in enumerate(parts):
-        items = tuple(item for place, item in enumerate(one.items) if (at, place) in chosen)
-        found.append(replace(one, items=items, left_out=len(one.items) - len(items)))
-    return found
+def _of(one: Part, places: set[int]) -> Part:
+    """The part with some of its items."""
+    items = tuple(item for place, item in enumerate(one.items) if place in places)
+    left = one.left_out + len(one.items) - len(items)
+    return Part(one.lead, items, one.between, one.end, one.more, one.grouped, left)
 
 
-def _is_too_long(parts: Sequence[Part], words: int, characters: int) -> bool:
-    text = detail_of(parts)
-    return len(text) > characters or word_count(text) > words
+def _size(one: Part) -> tuple[int, int]:
+    """Words and characters of its paragraph."""
+    text = one.text
+    return word_count(text), len(text)
+
+
+def _fits(sizes: Sequence[tuple[int, int]], words: int, characters: int) -> bool:
+    paragraphs = sum(1 for _, length in sizes if length)
+    length = sum(length for _, length in sizes) + len(_BETWEEN) * max(0, paragraphs - 1)
+    return sum(count for count, _ in sizes) <= words and length <= characters

@@ -35,6 +35,12 @@ def _day(locale: str, skeleton: str, day: date) -> str:
     return format_skeleton(skeleton, day, locale=_locale(locale))
 
 
+@lru_cache(maxsize=4_096)
+def _number(locale: str, value: float) -> str:
+    shape = "#,##0.##" if abs(value) < 2 else "#,##0.#"  # noqa: PLR2004
+    return format_decimal(value, shape, locale=_locale(locale))
+
+
 @dataclass(frozen=True)
 class Wording:
     """The words of one answer. ``today``: a date of this year needs no year."""
@@ -83,8 +89,7 @@ class Wording:
 
     def number(self, value: float) -> str:
         """``3.8``, with at most one decimal (two below 2, where they matter)."""
-        shape = "#,##0.##" if abs(value) < 2 else "#,##0.#"
-        return format_decimal(value, shape, locale=_locale(self._name))
+        return _number(self._name, value)
 
     def points(self, points: int) -> str:
         """``+1``; a real minus sign before what is taken away."""
