@@ -448,6 +448,7 @@ class OrderTemplate(Content_):
     same_day: bool = False
     question: CardText
     tells: CardText
+    tells_to_telephone: bool = False
 
 
 class Action(Content_):

@@ -401,6 +401,133 @@ class TopicTexts(Content_):
     kneeflags1: Plain
 
 
+class PriorityTexts(Content_):
+    """How urgent an order is, in the words of a practice."""
+
+    stat: Plain
+    asap: Plain
+    urgent: Plain
+    routine: Plain
+
+
+class FormSides(Content_):
+    """Legs, as a choice in a form."""
+
+    left: Plain
+    right: Plain
+    both: Plain
+
+
+class FormAnticoagulant(Content_):
+    """Whether an anticoagulant is taken, as a choice in a form."""
+
+    taking: Plain
+    none: Plain
+    unknown: Plain
+
+
+class FormMistakes(Content_):
+    """What is wrong with a field of the order form."""
+
+    service: Plain
+    priority: Plain
+    side: Plain
+    indication: Plain
+    anticoagulant: Plain
+    too_long: Annotated[Message, Takes("most")]
+
+
+class FormTexts(Content_):
+    """The order as a text to copy, a line for each field."""
+
+    service: Annotated[Message, Takes("service")]
+    patient: Annotated[Message, Takes("patient")]
+    priority: Annotated[Message, Takes("priority")]
+    side: Annotated[Message, Takes("side")]
+    indication: Annotated[Message, Takes("indication")]
+    question: Annotated[Message, Takes("question")]
+    findings: Annotated[Message, Takes("findings")]
+    anticoagulant: Annotated[Message, Takes("anticoagulant")]
+    contact: Annotated[Message, Takes("contact")]
+    please_note: Annotated[Message, Takes("text")]
+    telephone: Plain
+    not_chosen: Plain
+    not_stated: Plain
+    side_not_stated: Plain
+    priorities: PriorityTexts
+    sides: FormSides
+    anticoagulants: FormAnticoagulant
+    mistakes: FormMistakes
+
+
+class Notice(Content_):
+    """What happened, in a few words, and what that means."""
+
+    title: PlainText = Field(min_length=1)
+    text: PlainText = Field(min_length=1)
+    tone: Literal["critical", "warning", "info", "good"] = "warning"
+
+
+class LaunchNotices(Content_):
+    """Why the order page could not be opened."""
+
+    unknown_ehr: Notice
+    no_launch: Notice
+    no_smart: Notice
+    no_answer: Notice
+    refused: Notice
+    not_set_up: Notice
+    bad_answer: Notice
+    bad_identity: Notice
+    no_clinician: Notice
+    no_patient: Notice
+    over: Notice
+    other_browser: Notice
+    other_patient: Notice
+    busy: Notice
+    down: Notice
+
+
+class OrderNotices(Content_):
+    """What became of the order, above the form."""
+
+    can_place: Notice
+    text_only: Notice
+    not_taken: Notice
+    nobody: Notice
+    expired_link: Notice
+    mistakes: Notice
+    same_order: Notice
+    expired: Notice
+    forbidden: Notice
+    no_answer: Notice
+    not_sent: Notice
+    invalid: Notice
+    exists: Notice
+    unsure: Notice
+    not_found: Notice
+    being_sent: Notice
+    other_patient: Notice
+    form_key: Notice
+    placed: Notice
+
+
+class BasisTexts(Content_):
+    """That the chart does not back the order as the card proposed it."""
+
+    changed: PlainText
+    none: PlainText
+    unread: PlainText
+
+
+class PageTexts(Content_):
+    """What the order page says when something does not go as it should."""
+
+    launch: LaunchNotices
+    order: OrderNotices
+    basis: BasisTexts
+
+
 class Texts(Content_):
     """Everything the service says that is no finding, cause, rule, pathway or order. ``card_end``: the closing line;
     of a card about no rule, ``card_end_causes``."""
@@ -422,3 +549,5 @@ class Texts(Content_):
     reminder: ReminderTexts
     override: OverrideTexts
     topic: TopicTexts
+    form: FormTexts
+    page: PageTexts

@@ -118,6 +118,7 @@ def proposed(
         unknown=tuple(unknown),
         anticoagulated=anticoagulated,
         references=references(reason.facts),
+        language=call.content.texts.language.code,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from cds_service.clinical.content import Content, Priority
+from cds_service.clinical.languages import ENGLISH
 from cds_service.clinical.record import Side
 
 
@@ -23,6 +24,7 @@ class OrderDraft:
         why: recorded facts with their dates. unknown: what is not recorded and would matter.
         anticoagulated: an anticoagulant is recorded; false says only that none is.
         references: ``Type/id`` of the resources behind the facts.
+        language: of its words.
     """
 
     rule: str
@@ -36,6 +38,7 @@ class OrderDraft:
     unknown: tuple[str, ...] = ()
     anticoagulated: bool = False
     references: tuple[str, ...] = ()
+    language: str = ENGLISH
 
     @classmethod
     def bare(cls, content: Content, order: str) -> OrderDraft:

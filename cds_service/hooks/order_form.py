@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from cds_service.clinical.content import Content
+from pydantic import BaseModel
+
+from cds_service.clinical.content import Content, Priority
 from cds_service.clinical.record import Side
+from cds_service.clinical.texts import Message
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.messages import Context
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.orders import signed_order
 
-PRIORITIES = {
-    "stat": "Now",
-    "asap": "Same day",
-    "urgent": "Within 2 weeks",
-    "routine": "Routine",
-}
-"""FHIR R4 request priorities, the most urgent first, in the words of a practice."""
-SIDES = {"left": "Left leg", "right": "Right leg", "both": "Both legs"}
-ANTICOAGULANT = {"taking": "Taking an anticoagulant", "none": "Not taking one", "unknown": "Not known"}
+PRIORITIES: tuple[Priority, ...] = ("stat", "asap", "urgent", "routine")
+"""FHIR R4 request priorities, the most urgent first."""
+SIDES = ("left", "right", "both")
+ANTICOAGULANT = ("taking", "none", "unknown")
 _LONGEST = {"indication": 200, "question": 400, "contact": 120, "note": 1500}
 _LONGEST_SENT = 4_000
-_SIDE_NOT_STATED = "NOT STATED - state left or right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +60,20 @@ class OrderForm:
     def mistakes(self, content: Content) -> dict[str, str]:
         """Field -> what is wrong with it; empty if the order can go out."""
         found: dict[str, str] = {}
-        template = content.orders.get(self.service)
+        template, texts = content.orders.get(self.service), content.texts.form.mistakes
         if template is None:
-            found["service"] = "Choose what to order."
+            found["service"] = texts.service.fill()
         if self.priority not in PRIORITIES:
-            found["priority"] = "Choose how urgent it is."
+            found["priority"] = texts.priority.fill()
         if (template is None or template.sided) and self.side not in SIDES:
-            found["side"] = "State the side: the order must say which leg."
+            found["side"] = texts.side.fill()
         if not self.indication:
-            found["indication"] = "Say why this is ordered."
+            found["indication"] = texts.indication.fill()
         if self.anticoagulant not in ANTICOAGULANT:
-            found["anticoagulant"] = "Say whether an anticoagulant is taken."
+            found["anticoagulant"] = texts.anticoagulant.fill()
         for name, most in _LONGEST.items():
             if len(str(getattr(self, name))) > most:
-                found[name] = f"At most {most} characters."
+                found[name] = texts.too_long.fill(most=most)
         return found
 
     def as_dict(self) -> dict[str, str]:
@@ -85,24 +82,50 @@ class OrderForm:
 
     def text(self, content: Content, patient: str) -> str:
         """The order to copy into any order entry. ``patient``: who it is for, where this page knows it."""
-        template = content.orders.get(self.service)
-        lines = [f"Service: {template.title if template else 'NOT CHOSEN'}"]
+        template, texts = content.orders.get(self.service), content.texts.form
+        lines = [texts.service.fill(service=template.title if template else texts.not_chosen.fill())]
         if patient:
-            lines.append(f"Patient: {patient}")
-        lines.append(f"Priority: {PRIORITIES.get(self.priority, 'NOT CHOSEN')}")
+            lines.append(texts.patient.fill(patient=patient))
+        lines.append(texts.priority.fill(priority=priorities(content).get(self.priority, texts.not_chosen.fill())))
         if template is None or template.sided:
-            lines.append(f"Side: {SIDES.get(self.side, _SIDE_NOT_STATED)}")
-        lines += [f"Indication: {self.indication or 'NOT STATED'}", f"Question: {self.question}"]
+            lines.append(texts.side.fill(side=sides(content).get(self.side, texts.side_not_stated.fill())))
+        lines.append(texts.indication.fill(indication=self.indication or texts.not_stated.fill()))
+        lines.append(texts.question.fill(question=self.question))
         if self.note:
-            lines.append(f"Findings: {self.note}")
-        lines.append(f"Anticoagulant: {ANTICOAGULANT.get(self.anticoagulant, ANTICOAGULANT['unknown'])}")
+            lines.append(texts.findings.fill(findings=self.note))
+        lines.append(texts.anticoagulant.fill(anticoagulant=self._anticoagulant(content)))
         if self.contact:
-            lines.append(f"Contact: {self.contact}")
+            lines.append(texts.contact.fill(contact=self.contact))
         if template:
-            lines.append(f"Please note: {template.tells}")
-        if template and template.same_day and "telephone" not in template.tells:
-            lines.append("Telephone as well: a same-day assessment must not wait for the order to be processed.")
+            lines.append(texts.please_note.fill(text=template.tells))
+        if template and template.same_day and not template.tells_to_telephone:
+            lines.append(texts.telephone.fill())
         return "\n".join(lines)
+
+    def _anticoagulant(self, content: Content) -> str:
+        """In words; what is none of the choices is not known."""
+        choices = anticoagulants(content)
+        return choices.get(self.anticoagulant, choices["unknown"])
+
+
+def priorities(content: Content) -> dict[str, str]:
+    """Priority -> its words, the most urgent first."""
+    return _choices(content.texts.form.priorities, PRIORITIES)
+
+
+def sides(content: Content) -> dict[str, str]:
+    """Side -> its words."""
+    return _choices(content.texts.form.sides, SIDES)
+
+
+def anticoagulants(content: Content) -> dict[str, str]:
+    """Whether an anticoagulant is taken -> its words."""
+    return _choices(content.texts.form.anticoagulants, ANTICOAGULANT)
+
+
+def _choices(texts: BaseModel, names: Sequence[str]) -> dict[str, str]:
+    messages: dict[str, Message] = {name: getattr(texts, name) for name in names}
+    return {name: message.fill() for name, message in messages.items()}
 
 
 def _clean(text: str) -> str:
@@ -118,15 +141,15 @@ def service_request(
     Raises:
         ValueError: it would be no valid FHIR.
     """
-    template = content.orders[form.service]
+    template, texts = content.orders[form.service], content.texts.form
     side = Side(form.side) if template.sided else Side.UNKNOWN
     note = " ".join(
         part
         for part in (
             form.question,
             form.note,
-            f"Anticoagulant: {ANTICOAGULANT[form.anticoagulant].lower()}.",
-            f"Contact: {form.contact}." if form.contact else "",
+            texts.anticoagulant.fill(anticoagulant=anticoagulants(content)[form.anticoagulant].lower()) + ".",
+            texts.contact.fill(contact=form.contact) + "." if form.contact else "",
         )
         if part
     )

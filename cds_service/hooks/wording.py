@@ -37,7 +37,7 @@ def _day(locale: str, skeleton: str, day: date) -> str:
 
 @lru_cache(maxsize=4_096)
 def _number(locale: str, value: float) -> str:
-    shape = "#,##0.##" if abs(value) < 2 else "#,##0.#"  # noqa: PLR2004
+    shape = "#,##0.##" if abs(value) < 2 else "#,##0.#"
     return format_decimal(value, shape, locale=_locale(locale))
 
 

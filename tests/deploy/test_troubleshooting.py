@@ -8,11 +8,11 @@ from typing import get_args
 import pytest
 
 from cds_service.clinical.record import UnreadKind
+from cds_service.clinical.texts import LaunchNotices
 from cds_service.ground.errors import REASONS, Refusal
 from cds_service.hooks.outbound import Why
 from cds_service.hooks.prefetch import NOT_ASKED
 from cds_service.hooks.smart.ehr import Fate
-from cds_service.web.pages.order.words import LAUNCH
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "deploy" / "TROUBLESHOOTING.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ EVENTS: dict[str, set[str]] = {
     "Event `refused`": set(get_args(Refusal)),
     "Event `keys_not_fetched`": {*get_args(Why), "no_keys", "no_jwk_set"},
     "Event `call`": {*REASONS, *NOT_ASKED, *get_args(Why)},
-    "Event `order_page_failed`": set(LAUNCH),
+    "Event `order_page_failed`": set(LaunchNotices.model_fields),
     "Event `order`:": set(get_args(Fate)),
     "Event `unread`": {kind.value for kind in UnreadKind},
 }

@@ -13,7 +13,16 @@ from cds_service.clinical.record import Side
 from cds_service.hooks.clients.model import Caller
 from cds_service.hooks.messages import Context
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.order_form import ANTICOAGULANT, PRIORITIES, SIDES, OrderForm, service_request
+from cds_service.hooks.order_form import (
+    ANTICOAGULANT,
+    PRIORITIES,
+    SIDES,
+    OrderForm,
+    anticoagulants,
+    priorities,
+    service_request,
+    sides,
+)
 from tests.conftest import NOW, shipped_service
 
 SERVICE = shipped_service()
@@ -78,18 +87,18 @@ def test_text_and_resource_say_what_the_form_says(form: OrderForm) -> None:
     ServiceRequest.model_validate(resource)
     assert f"Service: {template.title}" in text
     assert resource["code"]["text"].startswith(template.title)
-    assert f"Priority: {PRIORITIES[form.priority]}" in text
+    assert f"Priority: {priorities(CONTENT)[form.priority]}" in text
     assert resource["priority"] == form.priority
     legs = {LEGS[site["coding"][0]["code"]] for site in resource.get("bodySite", [])}
     if template.sided:
-        assert f"Side: {SIDES[form.side]}" in text
+        assert f"Side: {sides(CONTENT)[form.side]}" in text
         assert legs == ({"left", "right"} if form.side == "both" else {form.side})
     else:
         assert "Side:" not in text
         assert not legs
     note = resource["note"][0]["text"]
-    assert ANTICOAGULANT[form.anticoagulant].lower() in note
-    assert f"Anticoagulant: {ANTICOAGULANT[form.anticoagulant]}" in text
+    assert anticoagulants(CONTENT)[form.anticoagulant].lower() in note
+    assert f"Anticoagulant: {anticoagulants(CONTENT)[form.anticoagulant]}" in text
     for typed in (form.question, form.note, form.contact):
         assert typed in note
         assert typed in text

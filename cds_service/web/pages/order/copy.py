@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from cds_service.clinical.content import Content
 from cds_service.hooks.order_draft import OrderDraft
 from cds_service.hooks.order_form import OrderForm
 from cds_service.hooks.order_links import OrderLinks
@@ -18,7 +19,6 @@ from cds_service.web.form import read_form
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.order.view import OrderView
-from cds_service.web.pages.order.words import NOTES
 from cds_service.web.running import Running
 
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -45,17 +45,17 @@ def add_copy_pages(
         proposed = _opened(draft)
         note = "expired_link" if draft and proposed is None else "text_only"
         proposed = proposed or OrderDraft.bare(running.service.content, order)
-        return _page(order, proposed, OrderForm.preset(running.service.content, proposed), note, draft)
+        return _page(order, proposed, OrderForm.preset(_words(proposed), proposed), note, draft)
 
     @app.post("/orders/{order}", response_class=HTMLResponse, include_in_schema=False)
     async def work_out(order: str, request: Request, draft: str = "") -> Response:
         _known(order)
         sent = await read_form(request)
         form = OrderForm.read(sent)
-        if sent.get("action") == "text":
-            return plain_text(form.text(running.service.content, ""))
         # What was typed is worth more than the facts of a link that is over.
         proposed = _opened(draft) or OrderDraft.bare(running.service.content, order)
+        if sent.get("action") == "text":
+            return plain_text(form.text(_words(proposed), ""))
         return _page(order, proposed, form, "text_only", draft)
 
     def _known(order: str) -> None:
@@ -70,8 +70,13 @@ def add_copy_pages(
         # The content may have changed since the card was shown.
         return found if all(key in running.service.content.orders for key in found.orders) else None
 
+    def _words(proposed: OrderDraft) -> Content:
+        """The content in the language of the card that the link stood on."""
+        return running.service.languages.get(proposed.language, running.service.content)
+
     def _page(order: str, proposed: OrderDraft, form: OrderForm, note: str, draft: str) -> Response:
         service = running.service
         action = f"/orders/{order}" + (f"?{urlencode({'draft': draft})}" if draft else "")
-        view = OrderView(service.content, proposed, form, NOTES[note], action)
+        content = _words(proposed)
+        view = OrderView(content, proposed, form, getattr(content.texts.page.order, note), action)
         return pages.page("order.html", view=view, framed_by=service.clients.frame_ancestors, forms=True)

@@ -14,7 +14,6 @@ from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 from cds_service.web.pages.order.page import OrderPage
 from cds_service.web.pages.order.signing_in import callback, launch
-from cds_service.web.pages.order.words import LAUNCH
 from cds_service.web.pages.order.work import Bench
 
 log = get_log()
@@ -69,5 +68,5 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
             why = "down"
         log.warning("order_page_failed", reason=why, **({"error": said} if said else {}))
         framed_by = bench.running.service.clients.frame_ancestors
-        status = _STATUS.get(why, 400)
-        return bench.pages.page("order_failed.html", status=status, words=LAUNCH[why], said=said, framed_by=framed_by)
+        status, words = _STATUS.get(why, 400), getattr(bench.running.service.content.texts.page.launch, why)
+        return bench.pages.page("order_failed.html", status=status, words=words, said=said, framed_by=framed_by)

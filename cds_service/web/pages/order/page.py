@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from fastapi.responses import Response
 
+from cds_service.clinical.content import Content
+from cds_service.clinical.texts import Notice
 from cds_service.ground.errors import StoreDown
 from cds_service.ground.logs import get_log
 from cds_service.hooks.clients.model import Caller
@@ -19,7 +21,6 @@ from cds_service.web.form import is_from_here, read_form
 from cds_service.web.pages.order.cookies import ticket_of
 from cds_service.web.pages.order.copy import plain_text
 from cds_service.web.pages.order.view import OrderView
-from cds_service.web.pages.order.words import NOTES
 from cds_service.web.pages.order.work import Bench
 
 log = get_log()
@@ -70,6 +71,15 @@ class OrderPage:
         """As it was when this request came."""
         return self.opened.launch
 
+    @property
+    def content(self) -> Content:
+        """In the language of the client."""
+        return self.bench.running.service.words_for(self.caller)
+
+    def _notice(self, key: str) -> Notice:
+        found: Notice = getattr(self.content.texts.page.order, key)
+        return found
+
     async def show(self) -> Response:
         """The page as things stand."""
         if self.launch.stage == "placed":
@@ -87,14 +97,14 @@ class OrderPage:
         sent = await read_form(request)
         form = OrderForm.read(sent)
         if sent.get("action") == "text":
-            return plain_text(form.text(self.bench.running.service.content, self.launch.patient_words))
+            return plain_text(form.text(self.content, self.launch.patient_words))
         if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
             return self._drawn(await self._view(), form, "form_key")
         if self.launch.stage == "unsure":
             return await self._looked_for(form)  # whatever was pressed: nothing is sent before this is known
         if self.launch.stage != "open":
             return await self.show()
-        if mistakes := form.mistakes(self.bench.running.service.content):
+        if mistakes := form.mistakes(self.content):
             return self._drawn(replace(await self._view(), mistakes=mistakes), form, "mistakes")
         return await self._send(form, again=sent.get("again") == "yes")
 
@@ -110,7 +120,7 @@ class OrderPage:
         words = patient_words(patient)
         if words != self.launch.patient_words:
             await self._keep(stage=self.launch.stage, patient_words=words)
-        content = self.bench.running.service.content
+        content = self.content
         reading = await self._reading()
         may = takes and bool(self.launch.user)
         note = "can_place" if may else ("not_taken" if self.launch.user else "nobody")
@@ -130,17 +140,17 @@ class OrderPage:
         return reading
 
     def _without_chart(self, note: str) -> OrderView:
-        content = self.bench.running.service.content
+        content = self.content
         wanted = self.launch.wanted["order"] if self.launch.wanted else ""
         bare = OrderDraft.bare(content, wanted if wanted in content.orders else content.dvt_orders[0])
         return self._frame(bare, OrderForm.preset(content, bare), note)
 
     def _frame(self, draft: OrderDraft, form: OrderForm, note: str) -> OrderView:
         return OrderView(
-            content=self.bench.running.service.content,
+            content=self.content,
             draft=draft,
             form=form,
-            note=NOTES[note],
+            note=self._notice(note),
             action=f"/orders/launched/{self.ticket.id}",
             patient=self.launch.patient_words,
             banner=self.launch.banner,
@@ -152,7 +162,7 @@ class OrderPage:
 
     def _drawn(self, view: OrderView, form: OrderForm | None = None, note: str = "") -> Response:
         """``form``: what was typed, instead of what is preset."""
-        view = replace(view, form=form or view.form, note=NOTES[note] if note else view.note)
+        view = replace(view, form=form or view.form, note=self._notice(note) if note else view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
         return self.bench.pages.page("order.html", status=status, view=view, framed_by=ancestors, forms=True)
@@ -161,13 +171,14 @@ class OrderPage:
         ancestors = self.caller.client.frame_ancestors
         patient = self.launch.patient_words
         return self.bench.pages.page(
-            "order_placed.html", framed_by=ancestors, note=NOTES["placed"], patient=patient, placed=placed
+            "order_placed.html", framed_by=ancestors, note=self._notice("placed"), patient=patient, placed=placed
         )
 
     def _being_sent(self) -> Response:
         ancestors = self.caller.client.frame_ancestors
         address = f"/orders/launched/{self.ticket.id}"
-        return self.bench.pages.page("order_wait.html", framed_by=ancestors, note=NOTES["being_sent"], address=address)
+        note = self._notice("being_sent")
+        return self.bench.pages.page("order_wait.html", framed_by=ancestors, note=note, address=address)
 
     # What is done.
 
@@ -214,7 +225,7 @@ class OrderPage:
         reading = await self._reading()
         if reading.same and not again:
             return "same_order", None, reading
-        content = bench.running.service.content
+        content = self.content
         resource = service_request(
             content, form, reading.draft, context_of(launch), self.caller, launch.order, bench.clock()
         )
@@ -222,7 +233,7 @@ class OrderPage:
         return placing.fate, placing, reading
 
     def _of_reading(self, reading: Reading, note: str) -> OrderView:
-        form = OrderForm.preset(self.bench.running.service.content, reading.draft)
+        form = OrderForm.preset(self.content, reading.draft)
         view = self._frame(reading.draft, form, note)
         may = note in ("same_order", "invalid", "not_sent")
         return replace(view, may_send=may, basis=reading.basis, lacking=reading.lacking, same=reading.same)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds_service.clinical.content import Content
+from cds_service.clinical.texts import Notice
 from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.order_form import ANTICOAGULANT, PRIORITIES, SIDES, OrderForm
+from cds_service.hooks.order_form import OrderForm, anticoagulants, priorities, sides
 from cds_service.web.pages.leaflet import leaflet_of
-from cds_service.web.pages.order.words import BASIS, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class OrderView:
     content: Content
     draft: OrderDraft
     form: OrderForm
-    note: Words
+    note: Notice
     action: str
     mistakes: Mapping[str, str] = field(default_factory=dict)
     patient: str = ""
@@ -63,15 +63,15 @@ class OrderView:
 
     @property
     def priorities(self) -> dict[str, str]:
-        return PRIORITIES
+        return priorities(self.content)
 
     @property
     def sides(self) -> dict[str, str]:
-        return SIDES
+        return sides(self.content)
 
     @property
     def anticoagulants(self) -> dict[str, str]:
-        return ANTICOAGULANT
+        return anticoagulants(self.content)
 
     @property
     def reviewed_by(self) -> str:
@@ -87,4 +87,4 @@ class OrderView:
     @property
     def basis_words(self) -> str:
         """What to say when the chart does not back the order; empty when it does."""
-        return BASIS.get(self.basis, "")
+        return str(getattr(self.content.texts.page.basis, self.basis, ""))
