@@ -48,8 +48,8 @@ def test_the_link_leads_to_the_facts_of_the_card(server: Server) -> None:
     assert page.status_code == 200
     seen = words(page)
     assert "Nothing has been ordered" in seen
-    assert seen.index("Not recorded: active cancer") < seen.index("Recorded: calf circumference")
-    assert "pitting oedema confined to the symptomatic leg 15 Mar" in seen
+    assert seen.index("Not recorded: active cancer") < seen.index("Recorded: calf +3.8 cm (15 Mar)")
+    assert "one-sided pitting oedema (15 Mar)" in seen
     assert 'value="left" checked' in page.text
     assert "Side: Left leg" in seen
     assert "Sign and send" not in seen

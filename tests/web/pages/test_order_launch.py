@@ -76,7 +76,7 @@ def test_the_facts_of_the_page_are_those_of_the_chart(both: Both) -> None:
     """Unknowns first, and nothing that the chart does not say."""
     seen = words(opened(both)[1])
     assert seen.index("Not recorded:") < seen.index("Recorded:")
-    for fact in ("calf swelling 14 Mar", "calf pain 14 Mar", "pitting oedema confined to the symptomatic leg 15 Mar"):
+    for fact in ("calf swelling (14 Mar)", "calf pain (14 Mar)", "one-sided pitting oedema (15 Mar)"):
         assert fact.lower() in seen.lower()
     assert requests.get(f"{both[1].url}/evidence/RF01", timeout=20).status_code == 200
 
