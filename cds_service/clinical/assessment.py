@@ -77,6 +77,7 @@ class DvtVerdict:
         not_closed_by: what would have closed it, had everything that could contradict been understood.
         anticoagulant: a record of one that counts. anticoagulated: it is surely being taken now.
         swollen_alike: signs of both legs that heart failure, say, explains, so that no suspicion is open.
+        raised_d_dimer: one recent enough to go on to the scan (evidence C.2).
         scan_only: no D-dimer helps: on an anticoagulant, or the pain began long ago.
         soft_alone: no more than a soft sign opens it.
         notes: what the reader must know besides.
@@ -96,6 +97,7 @@ class DvtVerdict:
     anticoagulant: Fact | None
     anticoagulated: bool
     cancer: Fact | None
+    raised_d_dimer: Fact | None
     recorded_dvt: Diagnosis | Fact | None
     only_stale: bool
     closed_by: str

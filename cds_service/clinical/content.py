@@ -391,6 +391,8 @@ class Pathway(Content_):
     asked_with_new_pain: CardText
     asked_with_new_pain_scan: CardText
     asked_with_tender_calf: CardText
+    raised_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
+    proven_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
     scan_options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
     long_standing: CardText
     emergency_call: ActText
@@ -486,6 +488,7 @@ class Measure(Content_):
     plausible: tuple[float, float]
     unit: str
     shown: Annotated[Message, Takes("value")] | None = None
+    called: tuple[Annotated[str, Field(pattern=r"^[a-z0-9 ]+$")], ...] = ()
     source: Key
     status: FigureStatus
 

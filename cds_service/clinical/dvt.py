@@ -21,6 +21,7 @@ from cds_service.clinical.leg import Leg
 from cds_service.clinical.names import (
     ANTICOAGULANT,
     CANCER,
+    D_DIMER,
     INJECTING,
     ISCHAEMIA,
     PE_SYMPTOMS,
@@ -66,6 +67,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         anticoagulant=leg.present(ANTICOAGULANT),
         anticoagulated=taking_anticoagulant(leg, None),
         cancer=cancer,
+        raised_d_dimer=leg.present(D_DIMER, pathway.test_valid.days),
         recorded_dvt=opening.untreated,
         only_stale=opening.only_stale,
         closed_by=closed_by,

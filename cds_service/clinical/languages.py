@@ -41,7 +41,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "measures": ("shown",),
     "dvt": (
         "title", "act", "act_open", "act_scan", "act_d_dimer", "act_score", "act_pregnant", "asked_with_new_pain",
-        "asked_with_new_pain_scan", "asked_with_tender_calf", "scan_options", "long_standing", "emergency_call",
+        "asked_with_new_pain_scan", "asked_with_tender_calf", "raised_options", "proven_options",
+        "scan_options", "long_standing", "emergency_call",
         "pregnancy_options", "anticoagulated", "cancer", "also_possible", "safety_net_risks", "swollen_alike.words",
         "items.name", "bands.name", "bands.score", "bands.options",
     ),

@@ -68,7 +68,11 @@ RED_FLAGS: Final = (DVT_RULE, PAEDIATRIC_RULE)
 # Orders
 D_DIMER_ORDER: Final = "d_dimer"
 
-ORDERS: Final = (D_DIMER_ORDER,)
+DUPLEX_ORDER: Final = "venous_duplex"
+
+ORDERS: Final = (D_DIMER_ORDER, DUPLEX_ORDER)
+TEST_ORDERS: Final = (D_DIMER_ORDER, DUPLEX_ORDER)
+"""Tests for a DVT, which one that is shown already does not need."""
 
 # Actions
 SAFETY_NET: Final = "safety_net"

@@ -72,11 +72,13 @@ class When:
 class Measured:
     """The number behind a fact: ``measure`` of the content, and ``value`` in its base unit.
 
-    Of a measure that compares the legs: by how much this leg is larger.
+    Of a measure that compares the legs: by how much this leg is larger. ``comparator``: ``<``, ``<=``, ``>=``, ``>`` or
+    empty.
     """
 
     measure: str
     value: float
+    comparator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,8 @@ class Fact:
         return any(when is not None and when.ahead for when in (self.clinical, self.recorded))
 
 
-RefutationLimit = Literal["refuted_narrow", "refuted_some_veins", "refuted_other_leg"]
-"""How far a refutation does not reach: its code, or its words, name some veins or another leg."""
+RefutationLimit = Literal["refuted_narrow", "refuted_some_veins", "refuted_other_leg", "refuted_in_part"]
+"""How far a refutation does not reach: it names some veins, or another leg, or not all was examined."""
 
 
 class DiagnosisState(StrEnum):

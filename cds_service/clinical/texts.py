@@ -181,6 +181,7 @@ class DvtTexts(Content_):
     summary_danger: Annotated[Message, Takes("dangers", "side", "act")]
     summary_palliative: Annotated[Message, Takes("side")]
     summary_untreated: Annotated[Message, Takes("side")]
+    summary_recorded: Annotated[Message, Takes("side")]
     summary_pregnant: Annotated[Message, Takes("state", "side", "act")]
     summary_stale: Annotated[Message, Takes("side", "sign", "day")]
     summary_ordered: Annotated[Message, Takes("side", "order", "day")]
@@ -190,13 +191,13 @@ class DvtTexts(Content_):
     palliative: Plain
     closed: ClosedTexts
     not_closed: Annotated[Message, Takes("proof", "missing")]
-    part_missing: Annotated[Message, Takes("parts")]
     repeat_scan_due: Annotated[Message, Takes("first", "last")]
     one_scan: Annotated[Message, Takes("day")]
     refuted: Plain
     refuted_narrow: Plain
     refuted_some_veins: Plain
     refuted_other_leg: Plain
+    refuted_in_part: Plain
     second_leg: Annotated[Message, Takes("side")]
     chest: Plain
     band: Annotated[Message, Takes("score", "option")]
@@ -243,7 +244,6 @@ class CauseTexts(Content_):
     moderate: Plain
     weak: Plain
     weighed: Annotated[Message, Takes("facts", "strength")]
-    by_evidence: Plain
     against: Annotated[Message, Takes("facts")]
     missing: Annotated[Message, Takes("finding")]
     legend: Plain
@@ -327,7 +327,6 @@ class ChartTexts(Content_):
     strangers: Annotated[Message, Takes("count")]
     unread_summary: Annotated[Message, Takes("rows", "why")]
     unread_entry: Annotated[Message, Takes("entry", "day", "why")]
-    unread_more: Annotated[Message, Takes("count")]
     about_unknown: Plain
     look_yourself: Plain
     gap_summary: Annotated[Message, Takes("side", "gap")]

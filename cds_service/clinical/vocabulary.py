@@ -24,8 +24,9 @@ LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
 """The groups of words that say which leg is meant."""
 HOLLOW: Final = "hollow"
 SOME_VEINS: Final = "some_veins"
+EXAMINED_IN_PART: Final = "examined_in_part"
 """The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
-NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, *CONTEXTS)
+NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, *CONTEXTS)
 """Every group of words that code asks for."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60

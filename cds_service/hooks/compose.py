@@ -13,7 +13,7 @@ from cds_service.hooks.frame import MOST_NAMES, SUMMARY_LIMIT, Call, card, dvt_g
 from cds_service.hooks.layout import Item, part
 from cds_service.hooks.messages import Card
 from cds_service.hooks.not_understood import about, counted, why, why_one
-from cds_service.hooks.pain_card import KEY, pain_card
+from cds_service.hooks.pain_card import KEY, asks_about_dvt, pain_card
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
 from cds_service.hooks.wording import whole
 
@@ -32,15 +32,20 @@ def compose(call: Call) -> tuple[Card, ...]:
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
     if not cards and dvt_gap(call) and "gap" not in call.switched_off:
         cards.append(_gap_card(call))
-    if (
-        not cards
-        and (legs := [leg for leg in call.assessment.legs if leg.unexplained])
-        and KEY not in call.switched_off
-    ):
-        cards.append(pain_card(call, legs))
+    pains = _pains_without_a_card(call, cards)
+    if pains and KEY not in call.switched_off and len(cards) < MOST_CARDS:
+        cards.append(pain_card(call, pains))
     if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
         cards.append(_unread_card(call, lost))
     return tuple(_each_order_once(cards))
+
+
+def _pains_without_a_card(call: Call, cards: Sequence[Card]) -> list[LegAssessment]:
+    """Legs with a new pain of which no card speaks: what is known of the other leg answers nothing about it."""
+    spoken_of = {card.leg for card in cards}
+    if Side.BOTH.value in spoken_of:
+        return []
+    return [leg for leg in call.assessment.legs if leg.unexplained and leg.side.value not in spoken_of]
 
 
 def _each_order_once(cards: Sequence[Card]) -> list[Card]:
@@ -82,14 +87,15 @@ def _urgent_card(call: Call, group: _Group) -> Card:
         # The rule for DVT speaks of adults: any other rule for the same cause has the words.
         return red_flag_card(call, leg, sorted(flags, key=lambda flag: flag.rule == DVT_RULE), sides)
     if leg.dvt.suspected and any(flag.cause == DVT for flag in flags):
-        return dvt_card(call, leg, tuple(side for side in sides if side is not leg.side))
+        return dvt_card(call, leg, [one for one in call.assessment.legs if one.side in sides and one is not leg])
     return red_flag_card(call, leg, flags, sides)
 
 
 def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
     found: list[Card] = []
     by_leg = {leg.side: on_card(call, leg) for leg in call.assessment.legs}
-    for leg in call.assessment.legs:
+    # A leg of which DVT has to be asked comes before one whose causes are known better.
+    for leg in sorted(call.assessment.legs, key=lambda leg: not asks_about_dvt(call, leg)):
         causes = by_leg[leg.side]
         if not causes:
             continue

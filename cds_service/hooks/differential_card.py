@@ -128,15 +128,16 @@ def _parts(
         dvt_question(call, leg),
         part(texts.lead.consider.fill(), Item(step, 2)),
         *(cause_part(call, one, place) for place, one in enumerate(causes)),
+        part("", Item(risks, 1)),
         part(
             texts.lead.keep_in_mind.fill(),
-            *(Item(name, 1) for name in hidden),
+            *(Item(name, 1 if place == 0 else 3) for place, name in enumerate(hidden)),
             between=", ",
             end=".",
             more=wording.more,
         ),
         part(texts.lead.check_now.fill(), Item(content.short(leg.ask_next) if leg.ask_next else "", 2), end="."),
-        part("", Item(_sentence(placed), 1), Item(risks, 2)),
+        part("", Item(_sentence(placed), 1)),
         safety_net(call),
     ]
 
@@ -253,6 +254,8 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         topic="kneecauses1",
         summary=texts.cause.summary_one.fill(title=capital(cause.short), side=where, band=band),
         parts=[
+            part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
+            dvt_question(call, leg),
             part(texts.lead.consider.fill(), Item(cause.card.next_steps[0], 2)),
             cause_part(call, one, 0),
             part("", Item(cause.card.why, 6), Item(_sentence(placed), 1)),
@@ -263,6 +266,7 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         legend=texts.cause.legend.fill(),
         source=texts.cause.source.fill(),
         suggestions=suggestions,
+        links=dvt_links(call, leg),
         facts=[part.fact for part in one.contributions],
         verdicts=[*_bands([one]), *dvt_gap(call).verdicts],
     )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Literal
 
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note, Wells, WellsRead
 from cds_service.clinical.content import ASSERTED_ITEM, Band, RedFlagCard
 from cds_service.clinical.dvt import closed_words
-from cds_service.clinical.names import D_DIMER_ORDER, DVT, DVT_RULE, POST_PARTUM, PREGNANCY, PULMONARY_EMBOLISM
+from cds_service.clinical.names import (
+    D_DIMER_ORDER,
+    DVT,
+    DVT_RULE,
+    ISCHAEMIA,
+    POST_PARTUM,
+    PREGNANCY,
+    PULMONARY_EMBOLISM,
+    SCAN,
+    TEST_ORDERS,
+)
 from cds_service.clinical.numbers import bands_of
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
 from cds_service.clinical.texts import Message
@@ -34,14 +45,15 @@ _REASONS_THAT_STAY = 4
 _REASONS_IN_SUMMARY = 4
 
 
-def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Card:
-    """The card for the worse leg; ``other_legs`` with an open suspicion of their own are named on it."""
-    verdict = leg.dvt
+def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = ()) -> Card:
+    """The card for the worse leg; ``others`` with an open suspicion of their own are named on it, and ordered for."""
+    verdict, legs = leg.dvt, (leg, *others)
+    other_legs = tuple(one.side for one in others)
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     if _is_urgent_now(call, leg) and not call.assessment.care_plan:
         level = "critical"
     reason = _reason(call, leg, level)
-    suggestions, placed = _orders(call, leg, reason)
+    suggestions, placed = _orders(call, legs, reason)
     return card(
         call,
         key=DVT_RULE,
@@ -53,7 +65,7 @@ def dvt_card(call: Call, leg: LegAssessment, other_legs: tuple[Side, ...]) -> Ca
         source=call.content.pathway.title,
         suggestions=suggestions,
         standing=placed_sentence(call.wording, placed, active_only=True),
-        links=[order_link(call.content, _referral(call, leg, reason), call.base_url, call.order_url)],
+        links=[order_link(call.content, _referral(call, legs, reason), call.base_url, call.order_url)],
         facts=(*_chest_facts(leg), *verdict.opened_by, *verdict.complaints, *_risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *map(str, verdict.notes)],
     )
@@ -127,7 +139,8 @@ def _lead(call: Call, leg: LegAssessment, where: str, placed: Sequence[PlacedOrd
         title = in_sentence(call.content.orders[ordered.order].title)
         return texts.summary_ordered.fill(side=where, order=title, day=wording.day(ordered.when))
     if verdict.recorded_dvt is not None:
-        return texts.summary_untreated.fill(side=where)
+        known = not (verdict.anticoagulant or call.assessment.doubts.medicines or _medicines_lack(call))
+        return (texts.summary_untreated if known else texts.summary_recorded).fill(side=where)
     if verdict.pregnant:
         return texts.summary_pregnant.fill(state=_state(call, verdict.pregnant), side=where, act=pathway.act_pregnant)
     if verdict.only_stale and verdict.level == "warning":
@@ -144,17 +157,27 @@ def _scored(call: Call, verdict: DvtVerdict, where: str) -> str:
     return message.fill(side=where, score=_short_score(call, verdict.wells), act=act)
 
 
+def _is_proven(verdict: DvtVerdict) -> bool:
+    """Whether a scan shows it: then it is treated, and needs no other test (evidence C.2)."""
+    return isinstance(verdict.recorded_dvt, Fact) and verdict.recorded_dvt.key == SCAN
+
+
 def _act(call: Call, verdict: DvtVerdict) -> str:
     """What to consider by the pathway, with the score as far as it is known."""
     pathway, wells = call.content.pathway, verdict.wells
     likely = wells is not None and wells.least >= pathway.critical_at
     if verdict.level == "critical":
         return pathway.act if likely else pathway.act_open
-    if verdict.scan_only or verdict.cancer or (wells and wells.least > pathway.excluded_by_d_dimer_at_most):
+    if _goes_to_scan(verdict) or verdict.cancer or (wells and wells.least > pathway.excluded_by_d_dimer_at_most):
         return pathway.act_scan
     if verdict.soft_alone and wells and not wells.complete:
         return pathway.act_score
     return pathway.act_d_dimer
+
+
+def _goes_to_scan(verdict: DvtVerdict) -> bool:
+    """Whether no further D-dimer helps: on an anticoagulant, after a long time, or because one is raised already."""
+    return verdict.scan_only or verdict.raised_d_dimer is not None
 
 
 def _awaited(call: Call, placed: Sequence[PlacedOrder]) -> PlacedOrder | None:
@@ -179,7 +202,8 @@ def _dangers(call: Call, leg: LegAssessment) -> str:
 def _emergency_rule(call: Call, leg: LegAssessment) -> RedFlagCard | None:
     """The words of the rule for now that fires beside the suspicion, where one does: what to do first."""
     flags = [flag for flag in leg.red_flags if flag.speed == "now" and flag.rule != DVT_RULE]
-    own = [flag for flag in flags if flag.cause in (DVT, PULMONARY_EMBOLISM) and flag.rule not in call.switched_off]
+    causes = (DVT, PULMONARY_EMBOLISM, *(ISCHAEMIA if leg.dvt.emergency else ()))
+    own = [flag for flag in flags if flag.cause in causes and flag.rule not in call.switched_off]
     return call.content.red_flags[own[0].rule].card if own else None
 
 
@@ -195,14 +219,14 @@ def _parts(
         care_plan_part(call),
         _what_to_do(call, leg),
         _because(call, leg),
-        part("", *map(Item, _notes(call, verdict)), Item(_second_leg(call, other_legs), 1)),
+        part("", *map(Item, _notes(call, verdict)), Item(_second_leg(call, other_legs))),
         part(texts.lead.not_closed.fill(), Item(_not_closed(call, verdict))),
         part("", Item(placed_sentence(wording, placed))),
         _check_now(call, leg),
         _not_recorded(call, verdict),
         part(texts.lead.avoid.fill(), *(Item(one, 4) for one in _avoid(call)), between=" "),
         part(texts.lead.also_possible.fill(), *(Item(one, 5) for one in also), between=", ", end="."),
-        part("", *_by_hand(call, verdict)),
+        part("", *_by_hand(call, verdict, other_legs)),
     )
 
 
@@ -210,12 +234,14 @@ def _shown(call: Call, leg: LegAssessment) -> tuple[Fact, ...]:
     """The reasons, the strongest first: what was measured, then signs, then risks."""
     verdict = leg.dvt
     signs = sorted(verdict.opened_by, key=lambda fact: not (fact.measured or fact.key in call.content.wells_findings))
-    return (*_chest_facts(leg), *signs, *_risk_facts(verdict), *verdict.complaints)
+    raised = [verdict.raised_d_dimer] if verdict.raised_d_dimer else []
+    return (*_chest_facts(leg), *raised, *signs, *_risk_facts(verdict), *verdict.complaints)
 
 
 def _because(call: Call, leg: LegAssessment) -> Part:
     lead, verdict = call.content.texts.lead.because.fill(), leg.dvt
-    reasons = call.wording.reasons(lead, _shown(call, leg), leg.side, stay=_REASONS_THAT_STAY)
+    changing = {fact.key for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact}
+    reasons = call.wording.reasons(lead, _shown(call, leg), leg.side, stay=_REASONS_THAT_STAY, must=changing)
     if not isinstance(verdict.recorded_dvt, Diagnosis):
         return reasons
     named = diagnosis_item(call, verdict.recorded_dvt)
@@ -246,8 +272,7 @@ def _notes(call: Call, verdict: DvtVerdict) -> Iterator[str]:
         texts = call.content.texts.score
         yield (texts.not_for_pregnancy if verdict.pregnant else texts.does_not_apply).fill()
     yield from (_note(call, note) for note in verdict.notes)
-    if caution := _caution(call, verdict):
-        yield caution
+    yield from _cautions(call, verdict)
 
 
 def _note(call: Call, note: Note) -> str:
@@ -286,9 +311,13 @@ def anticoagulant_words(call: Call, verdict: DvtVerdict) -> str:
     unknown = call.assessment.doubts.medicines
     if unknown:
         return texts.not_identified.fill(rows=counted(call.wording, unknown))
-    if "medications" in call.assessment.record.not_whole:
+    if _medicines_lack(call):
         return texts.not_available.fill()
     return texts.none.fill()
+
+
+def _medicines_lack(call: Call) -> bool:
+    return "medications" in call.assessment.record.not_whole
 
 
 def _second_leg(call: Call, other_legs: tuple[Side, ...]) -> str:
@@ -322,7 +351,7 @@ def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
         return part(texts.lead.not_recorded.fill())
     count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
     names = [Item(item_name(call, one), 3) for one in wells.not_recorded if not one.examine]
-    return part(texts.lead.not_recorded.fill(), Item(count, 1), *names, between=", ", end=".")
+    return part(texts.lead.not_recorded.fill(), Item(count, 0), *names, between=", ", end=".")
 
 
 def _what_to_do(call: Call, leg: LegAssessment) -> Part:
@@ -337,6 +366,10 @@ def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
     pathway = call.content.pathway
     if verdict.wells is None:
         return pathway.pregnancy_options
+    if _is_proven(verdict):
+        return pathway.proven_options
+    if verdict.raised_d_dimer is not None:
+        return pathway.raised_options
     if verdict.scan_only:
         return pathway.scan_options
     if verdict.recorded_dvt is not None or verdict.cancer:
@@ -360,26 +393,29 @@ def _capitals(options: Sequence[str]) -> list[str]:
     return [capital(option) for option in options]
 
 
-def _caution(call: Call, verdict: DvtVerdict) -> str:
+def _cautions(call: Call, verdict: DvtVerdict) -> Iterator[str]:
+    """What makes a blood test no help, each reason for itself."""
     pathway = call.content.pathway
     if verdict.anticoagulant:
-        return pathway.anticoagulated
-    if verdict.scan_only:
-        return pathway.long_standing
-    return pathway.cancer if verdict.cancer else ""
+        yield pathway.anticoagulated
+    elif verdict.scan_only:
+        yield pathway.long_standing
+    if verdict.cancer:
+        yield pathway.cancer
 
 
 def _avoid(call: Call) -> Sequence[str]:
     return call.content.red_flags[DVT_RULE].card.avoid
 
 
-def _by_hand(call: Call, verdict: DvtVerdict) -> list[Item]:
+def _by_hand(call: Call, verdict: DvtVerdict, other_legs: tuple[Side, ...]) -> list[Item]:
     """An order alone may wait, and must name the leg."""
     if call.assessment.care_plan:
         return []
     texts = call.content.texts.dvt
-    has_leg = verdict.side in (Side.LEFT, Side.RIGHT)
-    state = texts.state_leg.fill(side=call.wording.side(verdict.side)) if has_leg else texts.state_no_leg.fill()
+    side = Side.BOTH if other_legs else verdict.side
+    has_leg = side is not Side.UNKNOWN
+    state = texts.state_leg.fill(side=call.wording.side(side)) if has_leg else texts.state_no_leg.fill()
     phone = call.content.red_flags[DVT_RULE].card.do
     return [*(Item(step, 1) for step in phone), Item(state, 1)]
 
@@ -394,26 +430,35 @@ def _order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
     if verdict.pregnant:
         return pathway.pregnancy_orders
     orders = call.content.dvt_orders
-    if verdict.scan_only or verdict.recorded_dvt is not None:
+    if _is_proven(verdict):
+        return tuple(key for key in orders if key not in TEST_ORDERS)
+    if _goes_to_scan(verdict) or verdict.recorded_dvt is not None:
         return tuple(key for key in orders if key != D_DIMER_ORDER)
     if verdict.level == "warning" and D_DIMER_ORDER in orders:
         return (D_DIMER_ORDER, *(key for key in orders if key != D_DIMER_ORDER))
     return orders
 
 
-def _orders(call: Call, leg: LegAssessment, reason: OrderReason) -> tuple[list[Suggestion], list[PlacedOrder]]:
-    """Draft orders, and the ones that stand already."""
-    verdict, content, today = leg.dvt, call.content, call.assessment.today
-    newest = max((fact.when.day for fact in verdict.opened_by if fact.when), default=None)
+def _orders(
+    call: Call, legs: Sequence[LegAssessment], reason: OrderReason
+) -> tuple[list[Suggestion], list[PlacedOrder]]:
+    """Draft orders, and the ones that stand already. What stands for one leg is still to be ordered for the other."""
+    content, today = call.content, call.assessment.today
     suggestions: list[Suggestion] = []
     placed: list[PlacedOrder] = []
-    for key in _order_keys(call, leg):
-        standing = already_placed(content, key, leg, DVT, today, newest)
-        if standing:
-            placed.append(standing)
+    for key in _order_keys(call, legs[0]):
+        standing = {leg.side: already_placed(content, key, leg, DVT, today, _newest(leg)) for leg in legs}
+        left = [side for side, order in standing.items() if order is None]
+        if not left:
+            placed += dict.fromkeys(order for order in standing.values() if order is not None)
         elif not call.assessment.care_plan:
-            suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
+            side = left[0] if len(left) == 1 else Side.BOTH
+            suggestions.append(suggest(content, key, side, reason, call.context, today))
     return suggestions, placed
+
+
+def _newest(leg: LegAssessment) -> date | None:
+    return max((fact.when.day for fact in leg.dvt.opened_by if fact.when), default=None)
 
 
 def _reason(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderReason:
@@ -429,11 +474,12 @@ def _reason(call: Call, leg: LegAssessment, level: Literal["critical", "warning"
 
 def referral_draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderDraft:
     """What the card's link leads to: the referral, whatever test the card offers first."""
-    return _referral(call, leg, _reason(call, leg, level))
+    return _referral(call, [leg], _reason(call, leg, level))
 
 
-def _referral(call: Call, leg: LegAssessment, reason: OrderReason) -> OrderDraft:
-    verdict = leg.dvt
+def _referral(call: Call, legs: Sequence[LegAssessment], reason: OrderReason) -> OrderDraft:
+    leg = legs[0]
+    verdict, side = leg.dvt, leg.side if len(legs) == 1 else Side.BOTH
     keys = _order_keys(call, leg)
     referral = next(key for key in keys if key != D_DIMER_ORDER)
     items = verdict.wells.not_recorded if verdict.wells else ()
@@ -442,7 +488,7 @@ def _referral(call: Call, leg: LegAssessment, reason: OrderReason) -> OrderDraft
         DVT_RULE,
         reason,
         (referral, *(key for key in keys if key != referral)),
-        leg.side,
+        side,
         note=_recorded(call, verdict),
         unknown=[item_name(call, item) for item in items],
         anticoagulated=verdict.anticoagulated,

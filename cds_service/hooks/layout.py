@@ -115,7 +115,18 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
         if _fits(with_it, words, characters):
             chosen[at].add(place)
             shown[at], sizes = tried, with_it
-    return shown
+    return _within(shown, characters)
+
+
+def _within(parts: list[Part], characters: int) -> list[Part]:
+    """The parts as they are, unless what must be said is longer than a card may be at all.
+
+    Then the longest part but the last gives items from its end: a card with less on it is better than none.
+    """
+    while len(detail_of(parts)) > characters:
+        at = max(range(len(parts) - 1), key=lambda at: (len(parts[at].items) > 0, len(parts[at].text)))
+        parts[at] = _of(parts[at], set(range(len(parts[at].items) - 1)))
+    return parts
 
 
 def _of(one: Part, places: set[int]) -> Part:

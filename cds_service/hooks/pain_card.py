@@ -60,7 +60,7 @@ def _summary(call: Call, leg: LegAssessment, pain: Fact, side: Side, names: Sequ
     what, where = capital(call.content.short(pain.key)), call.wording.side(side)
     if leg.dvt.swollen_alike:
         return texts.summary_alike.fill(what=what, side=where)
-    asking = _asks(call, leg)
+    asking = asks_about_dvt(call, leg)
     named = texts.summary_asking if asking else texts.summary
     alone = texts.summary_asking_alone if asking else texts.summary_alone
     fewer = [named.fill(what=what, side=where, causes=listed(names[:count])) for count in range(len(names), 0, -1)]
@@ -74,27 +74,35 @@ def _fitting(call: Call, names: Sequence[str]) -> str:
 def dvt_question(call: Call, leg: LegAssessment) -> Part:
     """What to do if DVT is suspected, where a pain is new and no suspicion is open; empty otherwise."""
     lead = call.content.texts.lead.dvt_suspected.fill()
-    if not _asks(call, leg):
+    if not asks_about_dvt(call, leg):
         return part(lead)
     pathway, verdict = call.content.pathway, leg.dvt
-    steps = pathway.asked_with_new_pain_scan if verdict.scan_only else pathway.asked_with_new_pain
+    to_scan = verdict.scan_only or verdict.raised_d_dimer is not None
+    steps = pathway.asked_with_new_pain_scan if to_scan else pathway.asked_with_new_pain
+    raised = call.wording.dated(verdict.raised_d_dimer) if verdict.raised_d_dimer else ""
     tender = any(
         fact.key == CALF_TENDERNESS and fact.status is Status.PRESENT and fact.side in (leg.side, *_NO_OTHER_LEG)
         for fact in call.assessment.record.facts
     )
-    return part(lead, Item(capital(steps)), Item(pathway.asked_with_tender_calf if tender else ""))
+    return part(
+        lead,
+        Item(f"{capital(raised)}." if raised else ""),
+        Item(capital(steps)),
+        Item(pathway.asked_with_tender_calf if tender else ""),
+    )
 
 
 def dvt_links(call: Call, leg: LegAssessment) -> list[Link]:
     """The link to the referral that goes with the question."""
-    if not _asks(call, leg):
+    if not asks_about_dvt(call, leg):
         return []
     # Under a name of its own: a card that showed a suspicion is not backed by the question whether there is one.
     draft = replace(referral_draft(call, leg, "warning"), rule=KEY)
     return [order_link(call.content, draft, call.base_url, call.order_url)]
 
 
-def _asks(call: Call, leg: LegAssessment) -> bool:
+def asks_about_dvt(call: Call, leg: LegAssessment) -> bool:
+    """Whether a pain is new, no suspicion is open, and nothing has answered the question."""
     verdict = leg.dvt
     if (
         verdict.suspected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
@@ -35,15 +35,20 @@ def red_flag_card(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict
     """One card for all rules of one cause; the first of ``flags`` is the most urgent and gives the words."""
     content, first = call.content, flags[0]
     rule = content.red_flags[first.rule]
+    where = _where(call, tuple(dict.fromkeys(flag.side for flag in flags if flag.rule == first.rule)))
     suggestions, placed = _orders(call, leg, first)
+    offered = {one.order for one in suggestions}
+    for flag in _one_a_rule(flags)[1:]:
+        other = next(one for one in call.assessment.legs if one.side == flag.side)
+        suggestions += [one for one in _orders(call, other, flag)[0][:1] if one.order not in offered]
     source = content.citations[rule.source].text if rule.source != EXPERT else content.texts.flag.consensus.fill()
     return card(
         call,
         key=first.rule,
         leg=sides[0] if len(sides) == 1 else Side.BOTH,
         topic=first.rule if rule.reasons else first.cause,
-        summary=_summary(call, flags, _where(call, sides), placed),
-        parts=_parts(call, leg, flags, _where(call, sides), placed),
+        summary=_summary(call, [flag for flag in flags if flag.rule == first.rule], where, placed),
+        parts=_parts(call, leg, flags, where, placed),
         standing=placed_sentence(call.wording, placed, active_only=True),
         indicator=_indicator(call, first),
         source=source[:120],
@@ -83,16 +88,25 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
     worst_leg = groups[firsts.index(worst)][0]
     first_leg = groups[0][0]
     suggestions: list[Suggestion] = []
-    for (leg, _, _), flag in zip(groups, firsts, strict=True):
-        suggestions += _orders(call, leg, flag)[0][:1]
+    placed: list[PlacedOrder] = []
+    for leg, flags, _ in groups:
+        for flag in _one_a_rule(flags):
+            offered, standing = _orders(call, leg, flag)
+            suggestions += offered[:1]
+            placed += standing
     return card(
         call,
         key=worst.rule,
         leg=first_leg.side if len({leg.side for leg, _, _ in groups}) == 1 else Side.BOTH,
         topic="kneeflags1",
         summary=_several(call, worst.speed, titles),
-        parts=[_one_of_several(call, leg, flags[0], _where(call, sides)) for leg, flags, sides in groups],
-        rules=[flag.rule for flag in firsts],
+        parts=[
+            care_plan_part(call),
+            *(part for leg, flags, _ in groups for part in _parts_of_several(call, leg, flags)),
+            part("", Item(placed_sentence(call.wording, list(dict.fromkeys(placed))))),
+        ],
+        rules=list(dict.fromkeys(flag.rule for _, flags, _ in groups for flag in flags)),
+        standing=placed_sentence(call.wording, placed, active_only=True) if not suggestions else "",
         indicator=_indicator(call, worst),
         source=texts.source.fill(),
         suggestions=suggestions,
@@ -102,10 +116,23 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
     )
 
 
-def _one_of_several(call: Call, leg: LegAssessment, flag: RedFlagVerdict, where: str) -> Part:
-    rule = call.content.red_flags[flag.rule].card
-    lead = call.content.texts.flag.one_of_several.fill(title=rule.title, side=where, when=_when(call, flag.speed))
-    return part(lead, Item(rule.do[0]), Item(capital(call.wording.listing(flag.facts, leg.side)) + ".", 2))
+def _parts_of_several(call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict]) -> Iterator[Part]:
+    """Each rule with its own leg and speed: its title always, its first step and its facts where there is room."""
+    texts = call.content.texts.flag
+    for first in _one_a_rule(flags):
+        rule = call.content.red_flags[first.rule].card
+        where = _where(call, tuple(dict.fromkeys(flag.side for flag in flags if flag.rule == first.rule)))
+        title = texts.one_of_several.fill(title=rule.title, side=where, when=_when(call, first.speed))
+        facts = capital(call.wording.listing(first.facts, leg.side))
+        yield part("", Item(f"**{title}.**"), Item(rule.do[0], 1), Item(f"{facts}." if facts else "", 2))
+
+
+def _one_a_rule(flags: Sequence[RedFlagVerdict]) -> list[RedFlagVerdict]:
+    """The first flag of each rule."""
+    found: dict[str, RedFlagVerdict] = {}
+    for flag in flags:
+        found.setdefault(flag.rule, flag)
+    return list(found.values())
 
 
 def _when(call: Call, speed: Speed) -> str:
@@ -140,13 +167,15 @@ def _parts(
     call: Call, leg: LegAssessment, flags: Sequence[RedFlagVerdict], where: str, placed: list[PlacedOrder]
 ) -> list[Part]:
     texts, rule = call.content.texts, call.content.red_flags[flags[0].rule].card
-    others = [call.content.red_flags[flag.rule].card for flag in flags[1:]]
+    feared = call.content.short(flags[0].cause) if call.content.red_flags[flags[0].rule].reasons else ""
+    own = [flag for flag in flags if flag.rule == flags[0].rule or flag.side is leg.side]
     return [
         care_plan_part(call),
         part(speed_lead(call, flags[0].speed), *_ranked(rule.do, first=0)),
-        _because(call, leg, flags),
+        part(texts.lead.may_be_about.fill(), Item(feared), end="."),
+        _because(call, leg, own),
         part("", Item(placed_sentence(call.wording, placed))),
-        *(part("", Item(_step_of(call, other), 2)) for other in others),
+        *(part("", Item(_step_of(call, other), 1)) for other in _one_a_rule(flags)[1:]),
         part(texts.lead.avoid.fill(), *_ranked(rule.avoid, first=2)),
         part("", Item(texts.dvt.state_leg.fill(side=where) if _is_sided(call, leg, rule) else "", 5)),
     ]
@@ -157,8 +186,11 @@ def _ranked(steps: Sequence[str], first: int) -> list[Item]:
     return [Item(step, first if place == 0 else max(first, 1) + place) for place, step in enumerate(steps)]
 
 
-def _step_of(call: Call, other: RedFlagCard) -> str:
-    return call.content.texts.flag.step_of.fill(title=other.title, step=other.do[0])
+def _step_of(call: Call, other: RedFlagVerdict) -> str:
+    """Another rule for the same cause, with its leg and its first step."""
+    rule, side = call.content.red_flags[other.rule].card, call.wording.side(other.side)
+    title = call.content.texts.order.with_side.fill(title=rule.title, side=side)
+    return call.content.texts.flag.step_of.fill(title=title, step=rule.do[0])
 
 
 def _is_sided(call: Call, leg: LegAssessment, rule: RedFlagCard) -> bool:

@@ -5,7 +5,7 @@ Only our own words, recorded dates and measured numbers ever get in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, lru_cache
@@ -23,6 +23,8 @@ from cds_service.ground.clock import zone_words
 from cds_service.hooks.layout import Item, Part, part
 
 CUT = "..."
+_REST = 3
+"""The rank of facts that stay only where there is room."""
 
 
 @lru_cache(maxsize=16)
@@ -37,7 +39,7 @@ def _day(locale: str, skeleton: str, day: date) -> str:
 
 @lru_cache(maxsize=4_096)
 def _number(locale: str, value: float) -> str:
-    shape = "#,##0.##" if abs(value) < 2 else "#,##0.#"
+    shape = "#,##0.###" if abs(value) < 2 else "#,##0.#"
     return format_decimal(value, shape, locale=_locale(locale))
 
 
@@ -88,7 +90,7 @@ class Wording:
         return f"{_day(self._name, 'MMMd', moment.date())} {self.time(moment)} {zone_words(moment)}"
 
     def number(self, value: float) -> str:
-        """``3.8``, with at most one decimal (two below 2, where they matter)."""
+        """``3.8``, with at most one decimal (three below 2, where they matter)."""
         return _number(self._name, value)
 
     def points(self, points: int) -> str:
@@ -128,7 +130,7 @@ class Wording:
         if fact.measured is not None and fact.status is Status.PRESENT:
             shown = self.content.measures[fact.measured.measure].shown
             if shown is not None:
-                return shown.fill(value=self.number(fact.measured.value))
+                return shown.fill(value=f"{fact.measured.comparator}{self.number(fact.measured.value)}")
         return finding.parts.get(fact.part, finding.short)
 
     def dated(self, fact: Fact, leg: Side | None = None) -> str:
@@ -136,19 +138,26 @@ class Wording:
         about = self._about(fact, leg)
         return self.of_day(self.fact(fact), about) if about else self.fact(fact)
 
-    def items(self, facts: Iterable[Fact], leg: Side | None = None, *, stay: int = 3, rank: int = 3) -> list[Item]:
-        """The facts as items of a card, each finding once, in the order given; the first ``stay`` always stay."""
+    def items(
+        self, facts: Iterable[Fact], leg: Side | None = None, *, stay: int = 3, must: Container[str] = ()
+    ) -> list[Item]:
+        """The facts as items of a card, each finding once, in the order given.
+
+        The first ``stay`` of them always stay, and so do the findings of ``must``.
+        """
         seen: dict[str, Fact] = {}
         for fact in (stated for one in facts for stated in one.stated):
             seen.setdefault(fact.key, fact)
         return [
-            Item(self.fact(fact), 0 if place < stay else rank, self._about(fact, leg))
+            Item(self.fact(fact), 0 if place < stay or fact.key in must else _REST, self._about(fact, leg))
             for place, fact in enumerate(seen.values())
         ]
 
-    def reasons(self, lead: str, facts: Iterable[Fact], leg: Side | None = None, *, stay: int = 3) -> Part:
+    def reasons(
+        self, lead: str, facts: Iterable[Fact], leg: Side | None = None, *, stay: int = 3, must: Container[str] = ()
+    ) -> Part:
         """The facts as a paragraph, those of one day together: ``calf +3.8 cm, pitting oedema (27 Nov)``."""
-        items = self.items(facts, leg, stay=stay)
+        items = self.items(facts, leg, stay=stay, must=must)
         return part(lead, *items, between="; ", end=".", more=self.more, grouped=self.of_day)
 
     def listing(self, facts: Iterable[Fact], leg: Side | None = None) -> str:

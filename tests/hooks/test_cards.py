@@ -212,7 +212,7 @@ def test_both_legs_on_one_dvt_card(service: Service) -> None:
     dvt = [card for card in found if "DVT" in card.summary]
     assert len(dvt) == 1
     assert "both legs" in dvt[0].summary
-    assert "right leg has signs of its own" in dvt[0].detail
+    assert "Signs also in the right leg." in dvt[0].detail
 
 
 def test_known_and_treated_is_not_shown_again(service: Service) -> None:

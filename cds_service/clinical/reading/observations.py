@@ -409,7 +409,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     elif status is Status.ABSENT and _excludes_nothing(context, measure):
         findings.set_aside.append("A negative test of a kind that excludes nothing")
     elif status is not Status.UNKNOWN:
-        number = None if reading.comparator else Measured(key, reading.value)
+        number = Measured(key, reading.value, reading.comparator)
         _record(context, [Statement(measure.finding, status, side, number)], source)
 
 

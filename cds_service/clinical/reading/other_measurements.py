@@ -5,6 +5,7 @@ A hospital's own codes of creatinine or haemoglobin need no mapping: no D-dimer 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,15 @@ def is_of_something_else(content: Content, raw: Mapping[str, Any]) -> bool:
     found = content.recogniser.recognise(raw)
     texts = [text for part in (raw, *parts) for concept in (part.get("code"), raw.get("bodySite"), raw.get("method"))
              for text in _texts(concept)]  # fmt: skip
+    if any(_is_called(content, text) for text in texts):
+        return False
     return not (found.keys or found.at_our_place or any(map(content.word_net.names_the_leg, texts)))
+
+
+def _is_called(content: Content, text: str) -> bool:
+    """Whether the words name one of our measurements, in whatever unit."""
+    words = f" {' '.join(re.findall('[a-z0-9]+', text.lower()))} "
+    return any(f" {name} " in words for measure in content.measures.values() for name in measure.called)
 
 
 def _values(part: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from cds_service.clinical.code_uses import CodeUse
 from cds_service.clinical.content import Content
 from cds_service.clinical.names import DVT
 from cds_service.clinical.record import RefutationLimit, Side
-from cds_service.clinical.vocabulary import BOTH, HOLLOW, LEFT, RIGHT, SOME_VEINS
+from cds_service.clinical.vocabulary import BOTH, EXAMINED_IN_PART, HOLLOW, LEFT, RIGHT, SOME_VEINS
 
 
 def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) -> RefutationLimit | None:
@@ -20,7 +20,10 @@ def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) 
     if any(use.kind == "cause" and use.key == DVT and use.relation == "narrower" for use in uses):
         return "refuted_narrow"
     said = frozenset[str]().union(*map(content.word_net.groups_in, _texts(model)))
-    if SOME_VEINS in said and HOLLOW not in said:
+    if EXAMINED_IN_PART in said:
+        return "refuted_in_part"
+    # Thigh and hollow of the knee together are what a proximal scan looks at; one without the other is a part of it.
+    if (SOME_VEINS in said) != (HOLLOW in said):
         return "refuted_some_veins"
     legs = {LEFT: Side.LEFT, RIGHT: Side.RIGHT}
     named = {legs[group] for group in said & legs.keys()}
