@@ -285,7 +285,7 @@ def test_now_is_read_in_the_sites_time_zone(
     assert main(["evaluate", str(EXAMPLES / "dvt-likely.json"), "--json", "--now", now]) == 0
     (line,) = lines(capfd.readouterr().out.encode())
     card = line["cards"][0]
-    assert f"data as of {words}." in card["detail"]
+    assert f"Chart read {words} \N{MIDDLE DOT} RF01" in card["detail"]
     starts = {one["actions"][0]["resource"]["occurrencePeriod"]["start"] for one in card["suggestions"]}
     assert starts == {"2026-03-16"}
 
@@ -302,3 +302,20 @@ def test_without_a_moment_it_is_now_at_the_site(
         (line,) = lines(capfd.readouterr().out.splitlines()[-1].encode())
         assert f"data as of {here.day} {here:%b}" in line["cards"][0]["detail"]
         assert here.date().isoformat() in (tmp_path / "patients" / "dvt-likely.json").read_text(encoding="utf-8")
+
+
+def test_preview_shows_the_cards_of_the_examples_of_a_rule_or_cause(capfd: pytest.CaptureFixture[str]) -> None:
+    for key, named in (("RF07", "septic-arthritis-typical: RF07"), ("bakers_cyst", "bakers-cyst-typical: bakers_cyst")):
+        assert main(["preview", key]) == 0
+        out = capfd.readouterr().out
+        assert named in out
+        assert " words" in out
+    assert main(["preview", "RF07", "--language", "es"]) == 0
+    assert "artritis" in capfd.readouterr().out.lower()
+
+
+def test_preview_of_what_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "bakers_cist"]) == 2
+    assert "Did you mean `bakers_cyst`?" in capfd.readouterr().err
+    assert main(["preview", "RF07", "--language", "fr"]) == 2
+    assert "text/fr.toml: this file is missing" in capfd.readouterr().err

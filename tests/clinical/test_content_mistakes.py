@@ -17,7 +17,7 @@ from cds_service.clinical.loading import load
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_text, read_texts
 from cds_service.hooks.service import load_content
-from tests.conftest import ROOT, texts_without_codes
+from tests.conftest import EXAMPLES, ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
 PATHWAY = "uk_ng158"
@@ -467,6 +467,19 @@ def test_check_finds_mistakes_in_the_pathway_not_chosen(copy: Path, capfd: pytes
     file.write_text(text, encoding="utf-8")
     assert main(["check"]) == 2
     assert "did you mean `maternity_triage`?" in capfd.readouterr().err
+
+
+def test_check_refuses_words_with_which_a_card_is_too_long(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = copy / "dvt/uk_ng158.toml"
+    text = file.read_text(encoding="utf-8")
+    option = "proximal leg vein scan, result within 4 h."
+    assert option in text
+    file.write_text(text.replace(option, option[:-1] + " and so on" * 15 + "."), encoding="utf-8")
+    shutil.copytree(EXAMPLES, copy.parent / "fhir_examples", dirs_exist_ok=True)
+    assert main(["check"]) == 2
+    said = capfd.readouterr().err
+    assert "the card RF01 of the example dvt-likely: has " in said
+    assert "the limit is 90" in said
 
 
 def test_check_reads_the_local_codes(

@@ -1,0 +1,77 @@
+"""A client with another language gets the same judgement in its own words, over HTTP, with pages that say who drafted them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+
+from cds_service.cli.evaluate import judge
+from cds_service.ground.settings import Settings
+from cds_service.hooks.examples import as_request
+from cds_service.hooks.messages import Card
+from cds_service.hooks.service import Service
+from tests.conftest import EXAMPLES, NOW, Server, bundle, run_server, stories
+
+CLIENTS = '[default]\nlanguage = "es"\n'
+ENGLISH = re.compile(
+    r"\b(the|and|with|leg|consider|today|within|knee|pain|suspected|possible|because|avoid|chart|recorded|already)\b"
+)
+"""Words that no Spanish sentence holds. Names of guidelines and of UK services may stand in English."""
+
+
+@pytest.fixture(scope="module")
+def spanish_service() -> Service:
+    return Service.of(Settings(clients_toml=CLIENTS))
+
+
+@pytest.fixture(scope="module")
+def spanish() -> Iterator[Server]:
+    yield from run_server(Settings(clients_toml=CLIENTS, auth="open"))
+
+
+def same(card: Card) -> tuple[Any, ...]:
+    """What of a card is no words."""
+    orders = [(one.order, one.side) for one in card.suggestions or ()]
+    return card.indicator, card.rule, card.leg, card.basis, card.source.topic.code, orders, len(card.links or ())
+
+
+@pytest.mark.parametrize("name", sorted(stories()))
+def test_the_judgement_is_the_same_and_no_english_is_left(
+    service: Service, spanish_service: Service, name: str
+) -> None:
+    document = (EXAMPLES / f"{name}.json").read_bytes()
+    english, _ = judge(service, document, NOW)
+    translated, _ = judge(spanish_service, document, NOW)
+    assert [same(card) for card in translated] == [same(card) for card in english]
+    for card in translated:
+        labels = [one.label for one in (*(card.suggestions or ()), *(card.links or ()))]
+        said = "\n".join([card.summary, card.detail, *labels]).lower()
+        assert ENGLISH.findall(said) == []
+        assert all(one.display for one in card.overrideReasons or ())
+
+
+def test_a_card_its_evidence_and_its_order_over_http(spanish: Server) -> None:
+    answer = spanish.call(as_request(bundle("dvt-likely"), str(uuid4())))
+    assert answer.status_code == 200
+    card = answer.json()["cards"][0]
+    assert card["summary"].startswith("Sospecha de TVP, pierna izquierda (Wells al menos 4): ")
+    assert "+3,8 cm" in card["summary"]
+    assert "16 mar 14:02" in card["detail"]
+    assert card["source"]["url"].endswith("/evidence/RF01?language=es")
+    page = requests.get(card["source"]["url"], timeout=20).text
+    assert "Textos" in page or "Traducción" in page
+    assert "drafted by machine, not reviewed by a clinician" in page
+    order = requests.get(card["links"][0]["url"], timeout=20).text
+    assert "Lado: Pierna izquierda" in order
+    note = card["suggestions"][0]["actions"][0]["resource"]["note"][0]["text"]
+    assert "Lado: pierna izquierda" in note
+
+
+def test_a_language_that_is_not_there_stops_the_start() -> None:
+    with pytest.raises(Exception, match="text/fr.toml"):
+        Service.of(Settings(clients_toml='[default]\nlanguage = "fr"\n'))
