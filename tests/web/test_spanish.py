@@ -1,4 +1,4 @@
-"""A client with another language gets the same judgement in its own words, over HTTP, with pages that say who drafted them."""
+"""A client with another language gets the same judgement in its own words, and pages that say who drafted them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_judgement_is_the_same_and_no_english_is_left(
     translated, _ = judge(spanish_service, document, NOW)
     assert [same(card) for card in translated] == [same(card) for card in english]
     for card in translated:
-        labels = [one.label for one in (*(card.suggestions or ()), *(card.links or ()))]
+        labels = [one.label for one in card.suggestions or ()] + [one.label for one in card.links or ()]
         said = "\n".join([card.summary, card.detail, *labels]).lower()
         assert ENGLISH.findall(said) == []
         assert all(one.display for one in card.overrideReasons or ())
@@ -73,5 +73,5 @@ def test_a_card_its_evidence_and_its_order_over_http(spanish: Server) -> None:
 
 
 def test_a_language_that_is_not_there_stops_the_start() -> None:
-    with pytest.raises(Exception, match="text/fr.toml"):
+    with pytest.raises(Exception, match=r"text/fr\.toml"):
         Service.of(Settings(clients_toml='[default]\nlanguage = "fr"\n'))
