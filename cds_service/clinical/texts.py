@@ -202,6 +202,7 @@ class DvtTexts(Content_):
     chest: Plain
     band: Annotated[Message, Takes("score", "option")]
     items_open: Annotated[Message, Takes("count")]
+    items_among: Annotated[Message, Takes("item")]
     question: Annotated[Message, Takes("item")]
     question_points: Annotated[Message, Takes("item", "points")]
     state_leg: Annotated[Message, Takes("side")]

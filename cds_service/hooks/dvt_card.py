@@ -350,7 +350,9 @@ def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
     if wells is None or wells.complete:
         return part(texts.lead.not_recorded.fill())
     count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
-    names = [Item(item_name(call, one), 3) for one in wells.not_recorded if not one.examine]
+    history = [item_name(call, one) for one in wells.not_recorded if not one.examine]
+    named = [texts.dvt.items_among.fill(item=one) for one in history[:1]] + history[1:]
+    names = [Item(one, 3) for one in named]
     return part(texts.lead.not_recorded.fill(), Item(count, 0), *names, between=", ", end=".")
 
 
