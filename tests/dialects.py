@@ -345,19 +345,19 @@ def judged(dialect: Dialect, *, on: bool) -> tuple[tuple[Card, ...], Assessment]
 def answer(dialect: Dialect, *, on: bool) -> Answer:
     """What a clinician is told about DVT.
 
-    The line of reasons is left out: it says how fine the codes are. It also decides how much room is left for the rest,
-    so of the other lines only the beginnings are compared; not the options, which follow from the score, and
-    not the last resort ("by hand"), which goes first.
+    The reasons are left out, in the summary too: they say how fine the codes are. They also decide how much room is left
+    for what has none of its own, so only what always shows is compared.
     """
     cards, assessment = judged(dialect, on=on)
     first = cards[0] if cards else None
     if first is None:
         return Answer("none", "", "", (), len(assessment.record.unread))
-    apart = ("**Why this shows**", "If ordering by hand", "-", "Rule ")
-    lines = [line[:90] for line in first.detail.split("\n") if line and not line.startswith(apart)]
+    apart = ("**Because:**", "**Check now:**", "**Not recorded", "**Avoid:**", "**Also possible:**", "Phone", "State")
+    lines = [line for line in first.detail.split("\n") if line and not line.startswith((*apart, "Chart read"))]
     advice = "\n".join(lines)
     orders = tuple(one.label for one in first.suggestions or ())
-    return Answer(first.indicator, first.summary, advice, orders, len(assessment.record.unread))
+    summary = first.summary.partition(";")[0].rstrip(".")
+    return Answer(first.indicator, summary, advice, orders, len(assessment.record.unread))
 
 
 def expected(dialect: Dialect, *, on: bool) -> Answer:

@@ -33,7 +33,8 @@ ROWS_OF_CONCERN = (
     "ServiceRequest",
 )
 SAYS_WHY = (
-    "could not be read",
+    "Not read",
+    "Not available",
     "cannot be excluded",
     "Not judged",
     "not understood",

@@ -18,7 +18,10 @@ from cds_service.hooks.askers import Asker, KeyedHash
 from cds_service.hooks.frame import SUMMARY_LIMIT
 from cds_service.hooks.messages import Card
 from cds_service.hooks.register.rows import Answered
-from cds_service.hooks.wording import Wording, cut
+from cds_service.hooks.wording import Wording, cut, whole
+
+_REASONS = ";"
+"""Behind what a summary gives its reasons; a reminder can do without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> 
     stays whole, since nobody has answered for each of them.
     """
     texts, answer = wording.texts.reminder, _answer_words(latest, wording, now)
-    summary = cut(texts.summary.fill(summary=card.summary), SUMMARY_LIMIT)
+    without_reasons = card.summary.partition(_REASONS)[0].rstrip(".") + "."
+    shorter = [texts.summary.fill(summary=one) for one in (card.summary, without_reasons)]
+    summary = cut(whole(shorter, SUMMARY_LIMIT), SUMMARY_LIMIT)
     changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": summary}
     if card.standing:
         said = texts.standing.fill(standing=card.standing, answer=answer)
@@ -102,7 +107,7 @@ def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> 
         said = (texts.unchanged if card.several else texts.no_order).fill(answer=answer)
         changes["indicator"] = "warning"
     *kept, closing = card.kept
-    return card.model_copy(update={**changes, "detail": "\n\n".join([*kept, said, closing])})
+    return card.model_copy(update={**changes, "detail": "\n\n".join([*kept, f"{said} {closing}"])})
 
 
 def _answer_words(latest: Answered, wording: Wording, now: datetime) -> str:

@@ -91,11 +91,11 @@ def test_accepting_puts_the_draft_into_the_chart_and_signing_orders_it(sandbox: 
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(drafts).to_have_count(0)
-    expect(page.locator(".card").first).to_contain_text("already ordered on 16 Mar")
+    expect(page.locator(".card").first).to_contain_text("already ordered 16 Mar")
     expect(page.locator("#cards-heading")).to_be_focused()
     page.get_by_label("Opened by").select_option("Clinician B")
     expect(page.locator(".card h3").first).to_contain_text("Suspected DVT, left leg: consider")
-    expect(page.locator(".card").first).to_contain_text("already ordered on 16 Mar")
+    expect(page.locator(".card").first).to_contain_text("already ordered 16 Mar")
 
 
 def test_overriding_needs_a_reason_and_keeps_the_card_quiet(sandbox: Server, page: Page) -> None:

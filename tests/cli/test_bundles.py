@@ -44,7 +44,7 @@ def test_a_bundle_that_is_not_whole(service: Service, what: str) -> None:
     more, frame = NOT_WHOLE[what]
     cards, assessment = judge(service, searchset("dvt-likely", *more, **frame), NOW)
     assert cards[0].indicator == "critical"
-    assert cards[0].detail.startswith("Not available to this service: ")
+    assert "Not available: " in cards[0].detail
     named = assessment.record.not_available
     assert "observations (not all)" in named
     assert "orders" in " ".join(named)

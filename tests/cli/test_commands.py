@@ -300,7 +300,7 @@ def test_without_a_moment_it_is_now_at_the_site(
         assert main(["examples", str(tmp_path / "patients")]) == 0
         assert main(["evaluate", str(tmp_path / "patients" / "dvt-likely.json"), "--json"]) == 0
         (line,) = lines(capfd.readouterr().out.splitlines()[-1].encode())
-        assert f"data as of {here.day} {here:%b}" in line["cards"][0]["detail"]
+        assert f"Chart read {here.day} {here:%b}" in line["cards"][0]["detail"]
         assert here.date().isoformat() in (tmp_path / "patients" / "dvt-likely.json").read_text(encoding="utf-8")
 
 

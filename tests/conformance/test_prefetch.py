@@ -63,7 +63,7 @@ def test_nothing_to_judge_by(server: Server, body: dict[str, Any]) -> None:
 @pytest.mark.parametrize("key", ["patient", "procedures", "medications", "orders"])
 def test_a_missing_key_is_told_on_the_card(server: Server, key: str) -> None:
     first = cards(server, without(key))[0]
-    assert first["detail"].startswith("Not available to this service: ")
+    assert "Not available: " in first["detail"]
 
 
 @pytest.mark.row("P9", "P10", "H4", "R6")
@@ -80,14 +80,14 @@ def test_nothing_found_is_an_answer(server: Server) -> None:
 @pytest.mark.row("P11")
 def test_a_failed_search_is_not_an_empty_one(server: Server) -> None:
     answer = server.call(without(procedures=FAILED)).json()
-    assert answer["cards"][0]["detail"].startswith("Not available to this service: procedures.")
+    assert "Not available: procedures." in answer["cards"][0]["detail"]
     entry = {
         "resourceType": "Bundle",
         "type": "searchset",
         "entry": [{"resource": FAILED, "search": {"mode": "outcome"}}],
     }
     answer = server.call(without(procedures=entry)).json()
-    assert answer["cards"][0]["detail"].startswith("Not available to this service: procedures.")
+    assert "Not available: procedures." in answer["cards"][0]["detail"]
 
 
 @pytest.mark.row("P11", "P10")
@@ -160,7 +160,7 @@ def test_what_is_not_understood_is_not_known_to_be_none(server: Server, what: st
         assert answer.status_code == 412, answer.text
         assert key in answer.text
     first = cards(server, without(procedures=NOT_WHOLE[what]))[0]
-    assert first["detail"].startswith("Not available to this service: procedures")
+    assert "Not available: procedures" in first["detail"]
 
 
 @pytest.mark.row("P7", "P13")
@@ -217,7 +217,7 @@ def test_entries_of_any_kind_are_counted(server: Server) -> None:
     answer = server.call(body).json()
     assert answer["cards"][0]["indicator"] == "critical"
     assert sum(answer["extension"]["com.posterior-knee-cds.reading"]["unread"].values()) >= 7
-    assert "of this chart could not be read" in answer["cards"][0]["detail"]
+    assert "Not read: " in answer["cards"][0]["detail"]
 
 
 @pytest.mark.row("P14")

@@ -247,7 +247,7 @@ def test_null_is_data_not_a_gap(server: Server) -> None:
 
 def test_a_missing_part_is_named_on_the_card(server: Server) -> None:
     answer = server.call(without("medications", "orders", procedures=FAILED)).json()
-    assert "Not available to this service: procedures, medicines and orders." in answer["cards"][0]["detail"]
+    assert "Not available: procedures, medicines and orders." in answer["cards"][0]["detail"]
     (reading,) = answer["extension"].values()
     assert reading["notAvailable"] == ["procedures", "medicines", "orders"]
 
@@ -266,7 +266,7 @@ def test_what_cannot_be_read_is_counted_and_shown(server: Server) -> None:
     entries = body["prefetch"]["observations"]["entry"]
     entries += [{"resource": None}, {"resource": "x"}, "entry"]
     answer = server.call(body).json()
-    assert "3 entries of this chart could not be read." in answer["cards"][0]["detail"]
+    assert "Not read: 3 entries." in answer["cards"][0]["detail"]
     (reading,) = answer["extension"].values()
     assert reading["unread"] == {"not_a_resource": 3}
 
@@ -283,7 +283,7 @@ def test_resources_of_others_never_count(server: Server) -> None:
     answer = server.call(body).json()
     (reading,) = answer["extension"].values()
     assert reading["rows"]["another_patient"] == len(mine)
-    assert f"{len(mine)} entries not about this patient left out." in answer["cards"][0]["detail"]
+    assert f"Left out: {len(mine)} entries not about this patient." in answer["cards"][0]["detail"]
 
 
 def test_unreadable_complaint_is_not_silence(server: Server) -> None:

@@ -48,7 +48,7 @@ def test_orders_start_and_cards_tell_the_time_of_the_site(own: Server, site: Sit
     drafts = [one["actions"][0]["resource"] for one in card["suggestions"]]
     assert drafts
     assert {draft["occurrencePeriod"]["start"] for draft in drafts} == {site.day}
-    assert f"data as of {site.words}." in card["detail"]
+    assert f"Chart read {site.words} \N{MIDDLE DOT} RF01" in card["detail"]
 
 
 def test_the_served_process_reads_the_setting(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -60,6 +60,6 @@ def test_the_served_process_reads_the_setting(tmp_path_factory: pytest.TempPathF
             for row in body["prefetch"]["observations"]["entry"]:
                 row["resource"]["effectiveDateTime"] = here.date().isoformat()
             card = Server(process.url).call(body).json()["cards"][0]
-            assert f"data as of {here.day} " in card["detail"]
+            assert f"Chart read {here.day} " in card["detail"]
             starts = {one["actions"][0]["resource"]["occurrencePeriod"]["start"] for one in card["suggestions"]}
             assert starts == {here.date().isoformat()}

@@ -490,7 +490,7 @@ def test_accepted_then_signed_then_already_ordered(sandbox: Server) -> None:
     assert requests.post(f"{chart}/signed", json={"order": order.json()["id"]}, timeout=20).status_code == 200
     for road in ("prefetch", "fhir"):
         for reader in ("1", "2"):
-            assert "Leg vein duplex ultrasound already ordered on 16 Mar" in drawn(sandbox, chart, road, reader)
+            assert "Leg vein duplex ultrasound already ordered 16 Mar" in drawn(sandbox, chart, road, reader)
     assert "Draft orders, unsigned" not in drawn(sandbox, chart)
 
 
