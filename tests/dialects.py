@@ -345,8 +345,8 @@ def judged(dialect: Dialect, *, on: bool) -> tuple[tuple[Card, ...], Assessment]
 def answer(dialect: Dialect, *, on: bool) -> Answer:
     """What a clinician is told about DVT.
 
-    The reasons are left out, in the summary too: they say how fine the codes are. They also decide how much room is left
-    for what has none of its own, so only what always shows is compared.
+    The reasons are left out, in the summary too: they say how fine the codes are. They also decide how much room is
+    left for the rest, so only what always shows is compared.
     """
     cards, assessment = judged(dialect, on=on)
     first = cards[0] if cards else None

@@ -20,7 +20,6 @@ def test_what_all_are_compared_with(reference: Dialect) -> None:
     for one in (off, on):
         assert one.indicator == "critical"
         assert one.summary.startswith("Suspected DVT")
-        assert "bed rest 3 days or surgery in 12 weeks +1" in one.advice
         assert not one.unread
     assert ("left leg" in off.summary) is reference.sided
     assert "On an anticoagulant" in on.advice

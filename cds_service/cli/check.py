@@ -48,12 +48,13 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
     ]
     if has_examples:
         _check_examples(contents[0], examples)
-        for found, translated in zip(contents, languages, strict=True):
-            _check_cards(Service(found, load_clients(settings, found), _ANY_URL), translated, examples)
     else:
         out.print(Text(f"The example patients are not checked: there is no folder {examples}."), soft_wrap=True)
     out.print(Text("Clients", style="bold"))
     _clients(settings, contents[0], out)
+    for found, translated in zip(contents, languages, strict=True):
+        if has_examples:
+            _check_cards(Service(found, load_clients(settings, found), _ANY_URL), translated, examples)
     if sign:
         _sign(settings.cards, out)
     _warn(settings.cards)

@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     content.set_defaults(run=_check)
 
     shown = commands.add_parser("preview", help="the cards that a rule or cause gives for its example patients")
-    shown.add_argument("key", help="a rule or cause, such as RF07 or bakers_cyst")
+    shown.add_argument("key", help="a rule or cause; knee-cds serve lists them at /evidence")
     shown.add_argument("--language", default="en", help="of the cards (default: en)")
     shown.set_defaults(run=_preview)
     still_open = commands.add_parser("review", help="write what a clinician has to decide and sign into cards/OPEN.md")

@@ -222,7 +222,7 @@ class FlagTexts(Content_):
     days: Plain
     two_weeks: Plain
     consensus: Plain
-    source: Plain
+    source_label: Plain
 
 
 class CauseTexts(Content_):
@@ -249,7 +249,7 @@ class CauseTexts(Content_):
     missing: Annotated[Message, Takes("finding")]
     legend: Plain
     working_list: Annotated[Message, Takes("causes")]
-    source: Plain
+    source_label: Plain
 
 
 class PainTexts(Content_):
@@ -261,7 +261,7 @@ class PainTexts(Content_):
     summary_asking_alone: Annotated[Message, Takes("what", "side")]
     summary_alike: Annotated[Message, Takes("what", "side")]
     nothing_points: Annotated[Message, Takes("causes")]
-    source: Plain
+    source_label: Plain
 
 
 class RowTexts(Content_):
@@ -336,7 +336,7 @@ class ChartTexts(Content_):
     not_judged_summary: Plain
     not_judged: Plain
     not_judged_advice: Plain
-    source: Plain
+    source_label: Plain
 
 
 class MedicineTexts(Content_):

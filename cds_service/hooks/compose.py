@@ -156,7 +156,7 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
             part("", Item(texts.chart.look_yourself.fill())),
         ],
         indicator="info",
-        source=texts.chart.source.fill(),
+        source=texts.chart.source_label.fill(),
         verdicts=[row_verdict(one) for one in lost],
     )
 
@@ -186,7 +186,7 @@ def _gap_card(call: Call) -> Card:
             part("", Item(texts.chart.gap_advice.fill())),
         ],
         indicator="info",
-        source=texts.chart.source.fill(),
+        source=texts.chart.source_label.fill(),
         facts=complaints,
         verdicts=gap.verdicts,
     )

@@ -19,6 +19,6 @@ def not_judged_card(call: Call) -> Card:
         summary=texts.not_judged_summary.fill(),
         parts=[part("", Item(texts.not_judged.fill()), Item(texts.not_judged_advice.fill()))],
         indicator="info",
-        source=texts.source.fill(),
+        source=texts.source_label.fill(),
         verdicts=("not_judged",),
     )

@@ -47,7 +47,7 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
             safety_net(call),
         ],
         indicator="info",
-        source=texts.pain.source.fill(),
+        source=texts.pain.source_label.fill(),
         facts=facts,
         verdicts=[one.cause for one in causes],
         links=dvt_links(call, first),

@@ -108,7 +108,7 @@ def combined_card(call: Call, groups: Sequence[tuple[LegAssessment, Sequence[Red
         rules=list(dict.fromkeys(flag.rule for _, flags, _ in groups for flag in flags)),
         standing=placed_sentence(call.wording, placed, active_only=True) if not suggestions else "",
         indicator=_indicator(call, worst),
-        source=texts.source.fill(),
+        source=texts.source_label.fill(),
         suggestions=suggestions,
         links=[order_link(content, _draft(call, worst_leg, worst), call.base_url, call.order_url)],
         facts=[fact for _, flags, _ in groups for flag in flags for fact in flag.facts],

@@ -140,9 +140,9 @@ def test_report_as_a_page(filled: str, tmp_path: Path) -> None:
     assert drawn.open == []
     assert "script" not in drawn.tags
     assert "http" not in html.replace("http://www.w3.org", "")
-    assert "Possible deep vein thrombosis RF01" in " ".join(drawn.text.split())
+    assert "Suspected DVT RF01" in " ".join(drawn.text.split())
     assert "patient-refuses: 1" in drawn.text
-    assert 'aria-label="Possible deep vein thrombosis: 1 accepted, 1 overridden, 1 unanswered"' in html
+    assert 'aria-label="Suspected DVT: 1 accepted, 1 overridden, 1 unanswered"' in html
     assert "33 %" in drawn.text
     assert '<th scope="row">16 Mar 2026</th>' in html
     plots = [Xml.fromstring(one) for one in re.findall(r"<svg.*?</svg>", html, re.DOTALL)]

@@ -106,7 +106,7 @@ def test_a_page_is_not_the_whole(server: Server) -> None:
                  {"link": [{"relation": "next"}]}):  # fmt: skip
         body = request_for("dvt-likely")
         body["prefetch"]["observations"].update(page)
-        assert "observations (not all)" in cards(server, body)[0]["detail"].split("\n")[0]
+        assert "Not available: observations (not all)." in cards(server, body)[0]["detail"]
         silent = request_for(NO_COMPLAINT)
         silent["prefetch"]["observations"] = {"resourceType": "Bundle", "type": "searchset", **page}
         assert server.call(silent).status_code == 412
@@ -128,7 +128,7 @@ def test_a_search_that_says_it_is_not_whole_is_never_silence(server: Server, sev
     body["prefetch"]["observations"]["entry"] += rows
     card = cards(server, body)[0]
     assert card["indicator"] == "critical"
-    assert "observations (not all)" in card["detail"].split("\n")[0]
+    assert "Not available: observations (not all)." in card["detail"]
 
 
 NOT_WHOLE: dict[str, Any] = {

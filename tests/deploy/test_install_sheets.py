@@ -86,6 +86,7 @@ def test_every_topic_is_listed(service: Service) -> None:
     rules = service.content.red_flags.values()
     feared = {cause for one in rules for cause in (one.cause, *(reason.cause for reason in one.reasons))}
     flagged = {f"knee{cause.replace('_', '')}1" for cause in feared}
+    flagged |= {f"knee{rule.lower()}1" for rule, one in service.content.red_flags.items() if one.reasons}
     assert set(listed) == seen | flagged | {"kneegap1", "kneeunread1", "kneeflags1"}
     assert all(re.fullmatch(r"[A-Za-z0-9]{1,100}", topic) for topic in listed)
 
