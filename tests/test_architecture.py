@@ -30,7 +30,13 @@ ALLOWED = {
     "requests": {"hooks/outbound.py", "cli/canary.py"},
     "urllib3": {"hooks/outbound.py"},
     "fhir": {"clinical/reading/resources.py", "hooks/orders.py"},
-    "tomllib": {"clinical/loading.py", "hooks/clients/loading.py", "hooks/examples.py", "cli/safety.py"},
+    "tomllib": {
+        "clinical/languages.py",
+        "clinical/loading.py",
+        "hooks/clients/loading.py",
+        "hooks/examples.py",
+        "cli/safety.py",
+    },
     "orjson": {
         "ground/logs.py",
         "ground/strict_json.py",

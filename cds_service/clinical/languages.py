@@ -11,7 +11,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -27,6 +26,8 @@ FOLDER = "text"
 ENGLISH = "en"
 _MANUAL = "cards/README.md"
 _PLACE = re.compile(r"\{[a-z_]*\}")
+_MESSAGES = re.compile(r"^text/([a-z]{2})\.toml$")
+_WORDS_OF_A_KIND = re.compile(r"text/[a-z]{2}/([a-z_]+)\.toml")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -53,16 +54,14 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 
 def languages_in(files: Mapping[str, str]) -> tuple[str, ...]:
     """The languages of which there is a file of messages, English first."""
-    found = {PurePosixPath(name).stem for name in files if PurePosixPath(name).parent == PurePosixPath(FOLDER)}
+    found = {name for path in files for name in _MESSAGES.findall(path)}
     return (ENGLISH, *sorted(found - {ENGLISH}))
 
 
 def belongs_to_language(name: str) -> bool:
     """Whether ``name`` is a file that a translation may have: ``text/es.toml``, ``text/es/causes.toml``."""
-    parts = PurePosixPath(name).parts
-    if len(parts) == 2:
-        return bool(re.fullmatch(r"[a-z]{2}\.toml", parts[1]))
-    return len(parts) == 3 and PurePosixPath(name).stem in _WORDS
+    words = _WORDS_OF_A_KIND.fullmatch(name)
+    return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in _WORDS)
 
 
 def in_language(content: Content, pathway: str, files: Mapping[str, str], language: str) -> Content:

@@ -10,7 +10,7 @@ DETAIL_LIMIT = 1200
 """Characters of a detail, as the standard advises."""
 URGENT_WORDS = 90
 INFO_WORDS = 70
-_WORD = re.compile(r"\S*[^\W_]\S*")
+_WORD = re.compile(r"[^\W_]\S*")
 _BETWEEN = "\n\n"
 
 
