@@ -19,10 +19,11 @@ from cds_service.clinical.signed import SIGNED, differences, warnings, written
 from cds_service.ground.errors import ContentError, Problem
 from cds_service.ground.files import read_texts
 from cds_service.ground.settings import Settings
+from cds_service.hooks.call import Call
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.compose import compose
 from cds_service.hooks.examples import EXAMPLES, STORIES, reference_day, stories
-from cds_service.hooks.frame import Call, too_long
+from cds_service.hooks.frame import too_long
 from cds_service.hooks.orders import prove_templates
 from cds_service.hooks.service import Service, content_files, load_content
 

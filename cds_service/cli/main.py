@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cds_service import __version__
 from cds_service.cli import replay_options
@@ -63,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(needs_no_settings=False)
     parser.add_argument("--version", action="version", version=f"knee-cds {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_serving, _add_judging, _add_content, _add_examples, _add_register):
+        add(commands)
+    return parser
 
+
+def _add_serving(commands: Any) -> None:
+    """Commands that run the service, and look after it."""
     serve = commands.add_parser(
         "serve",
         help="run the CDS Hooks service",
@@ -82,6 +88,22 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT, or 8000")
     shown.set_defaults(run=_demo, needs_no_settings=True)
 
+    bird = commands.add_parser("canary", help="call a running service for an invented patient; 1 if the card is wrong")
+    bird.add_argument("url", help="base URL of the service, as EHRs call it")
+    bird.add_argument("--within", type=float, default=2.0, metavar="SECONDS", help="that the answer may take (2)")
+    bird.add_argument("--issuer", help="of the canary's own client, if callers must bring a token")
+    bird.add_argument("--key", type=Path, metavar="FILE", help="its private JWK (ES384) with a kid")
+    bird.add_argument("--fhir-server", metavar="URL", help="names the canary's client if callers need no token")
+    bird.add_argument("--ca-bundle", type=Path, metavar="FILE", help="CA certificates, PEM; else the public ones")
+    bird.add_argument("--textfile", type=Path, metavar="FILE", help="write the outcome for Prometheus' node exporter")
+    bird.set_defaults(run=_canary)
+
+    every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
+    every.set_defaults(run=_settings, needs_no_settings=True)
+
+
+def _add_judging(commands: Any) -> None:
+    """Commands that judge charts."""
     judge = commands.add_parser("evaluate", help="judge Bundles, NDJSON of Bundles or hook requests")
     judge.add_argument("files", nargs="+", metavar="FILE", help="files, folders of them, or - for standard input")
     judge.add_argument("--json", action="store_true", help="one JSON line per input")
@@ -96,6 +118,15 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--fail-on-urgent", action="store_true", help="exit with 10 if any urgent card is shown")
     judge.set_defaults(run=_evaluate)
 
+    replay_options.add_parser(commands).set_defaults(run=_replay)
+
+    own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
+    own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
+    own.set_defaults(run=_codes)
+
+
+def _add_content(commands: Any) -> None:
+    """Commands that read, check and export the content."""
     content = commands.add_parser("check", help="say in plain words what is wrong with the content")
     what_for = content.add_mutually_exclusive_group()
     what_for.add_argument(
@@ -108,15 +139,27 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("key", help="a rule or cause; knee-cds serve lists them at /evidence")
     shown.add_argument("--language", default="en", help="of the cards (default: en)")
     shown.set_defaults(run=_preview)
+
     still_open = commands.add_parser("review", help="write what a clinician has to decide and sign into cards/OPEN.md")
     still_open.set_defaults(run=_review)
 
-    own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
-    own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
-    own.set_defaults(run=_codes)
+    terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
+    terms.add_argument("folder", type=Path)
+    terms.set_defaults(run=_terminology)
 
-    replay_options.add_parser(commands).set_defaults(run=_replay)
+    exports = commands.add_parser("export", help="the content in forms that other tools read")
+    forms = exports.add_subparsers(required=True, metavar="FORM")
+    fhir = forms.add_parser("fhir", help="FHIR R4 resources, and package.tgz with all of them")
+    fhir.add_argument("folder", type=Path)
+    fhir.set_defaults(run=_export)
 
+    case = commands.add_parser("safety", help="the safety case as a page, made from its TOML file")
+    case.add_argument("file", type=Path, help="deploy/safety/hazards.toml")
+    case.set_defaults(run=_safety, needs_no_settings=True)
+
+
+def _add_examples(commands: Any) -> None:
+    """Commands that write invented patients and calls."""
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
     patients.set_defaults(run=_examples)
@@ -128,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     calls.set_defaults(run=_samples)
 
+
+def _add_register(commands: Any) -> None:
+    """Commands on what the service has kept."""
     answers = commands.add_parser("feedback", help="what clinicians did with the cards")
     what = answers.add_subparsers(required=True, metavar="WHAT")
     everything = what.add_parser("export", help="every statement, as NDJSON or CSV")
@@ -156,34 +202,6 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("paths", nargs="*", type=Path, metavar="FOLDER_OR_FILE", help="else KNEE_CDS_AUDIT_FOLDER")
     verify.add_argument("--head", action="append", default=[], metavar="HASH", help="must be there; may be repeated")
     verify.set_defaults(run=_audit_verify)
-
-    bird = commands.add_parser("canary", help="call a running service for an invented patient; 1 if the card is wrong")
-    bird.add_argument("url", help="base URL of the service, as EHRs call it")
-    bird.add_argument("--within", type=float, default=2.0, metavar="SECONDS", help="that the answer may take (2)")
-    bird.add_argument("--issuer", help="of the canary's own client, if callers must bring a token")
-    bird.add_argument("--key", type=Path, metavar="FILE", help="its private JWK (ES384) with a kid")
-    bird.add_argument("--fhir-server", metavar="URL", help="names the canary's client if callers need no token")
-    bird.add_argument("--ca-bundle", type=Path, metavar="FILE", help="CA certificates, PEM; else the public ones")
-    bird.add_argument("--textfile", type=Path, metavar="FILE", help="write the outcome for Prometheus' node exporter")
-    bird.set_defaults(run=_canary)
-
-    every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
-    every.set_defaults(run=_settings, needs_no_settings=True)
-
-    case = commands.add_parser("safety", help="the safety case as a page, made from its TOML file")
-    case.add_argument("file", type=Path, help="deploy/safety/hazards.toml")
-    case.set_defaults(run=_safety, needs_no_settings=True)
-
-    exports = commands.add_parser("export", help="the content in forms that other tools read")
-    forms = exports.add_subparsers(required=True, metavar="FORM")
-    fhir = forms.add_parser("fhir", help="FHIR R4 resources, and package.tgz with all of them")
-    fhir.add_argument("folder", type=Path)
-    fhir.set_defaults(run=_export)
-
-    terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
-    terms.add_argument("folder", type=Path)
-    terms.set_defaults(run=_terminology)
-    return parser
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:

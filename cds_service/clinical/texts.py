@@ -40,17 +40,12 @@ class Message:
 
 @dataclass(frozen=True)
 class Takes:
-    """Marks a message with the names of its places, each of which every translation must use.
-
-    ``may``: places that a translation may leave out.
-    """
+    """Marks a message with the names of its places, each of which every translation must use."""
 
     places: tuple[str, ...]
-    may: tuple[str, ...] = ()
 
-    def __init__(self, *places: str, may: tuple[str, ...] = ()) -> None:
+    def __init__(self, *places: str) -> None:
         object.__setattr__(self, "places", places)
-        object.__setattr__(self, "may", may)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._read)
@@ -67,8 +62,8 @@ class Takes:
         named = set(_PLACE.findall(text))
         if re.search(r"[{}]", _PLACE.sub("", text)):
             raise ValueError("has a brace that belongs to no place such as {side}")
-        if wrong := sorted(named - {*self.places, *self.may}):
-            known = ", ".join(f"{{{one}}}" for one in (*self.places, *self.may)) or "none"
+        if wrong := sorted(named - {*self.places}):
+            known = ", ".join(f"{{{one}}}" for one in self.places) or "none"
             raise ValueError(f"there is no place {{{wrong[0]}}} here; known are: {known}")
         # "one observation" may leave its number out.
         if forgotten := sorted({*self.places} - named - {COUNT}):
@@ -185,7 +180,6 @@ class DvtTexts(Content_):
     summary_pregnant: Annotated[Message, Takes("state", "side", "act")]
     summary_stale: Annotated[Message, Takes("side", "sign", "day")]
     summary_ordered: Annotated[Message, Takes("side", "order", "day")]
-    summary_more: Annotated[Message, Takes("summary", "facts")]
     in_pregnancy: Plain
     after_delivery: Plain
     palliative: Plain
@@ -202,7 +196,6 @@ class DvtTexts(Content_):
     chest: Plain
     band: Annotated[Message, Takes("score", "option")]
     items_open: Annotated[Message, Takes("count")]
-    items_among: Annotated[Message, Takes("item")]
     question: Annotated[Message, Takes("item")]
     question_points: Annotated[Message, Takes("item", "points")]
     state_leg: Annotated[Message, Takes("side")]
@@ -212,6 +205,7 @@ class DvtTexts(Content_):
 class FlagTexts(Content_):
     """Cards for red flags other than DVT."""
 
+    summary_ordered: Annotated[Message, Takes("title", "side", "order", "day")]
     step_of: Annotated[Message, Takes("title", "step")]
     rule_met: Annotated[Message, Takes("rule")]
     several: Annotated[Message, Takes("count", "when", "titles")]
@@ -357,8 +351,6 @@ class OrderTexts(Content_):
     link: Annotated[Message, Takes("title")]
     placed: Annotated[Message, Takes("title", "day")]
     done: Annotated[Message, Takes("title", "day")]
-    check_result: Annotated[Message, Takes("title", "day")]
-    note: Annotated[Message, Takes("side", "recorded", "anticoagulant", may=("anticoagulant",))]
     side_and_note: Annotated[Message, Takes("side", "note")]
     recorded: Annotated[Message, Takes("facts")]
     score: Annotated[Message, Takes("score")]
@@ -539,6 +531,7 @@ class Texts(Content_):
     lead: Leads
     card_end: Annotated[Message, Takes("moment", "rule")]
     card_end_causes: Annotated[Message, Takes("moment")]
+    summary_more: Annotated[Message, Takes("summary", "facts")]
     dvt: DvtTexts
     flag: FlagTexts
     cause: CauseTexts

@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.names import DVT, DVT_RULE, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Side, Unread
+from cds_service.hooks.call import Call
 from cds_service.hooks.differential_card import cause_card, differential_card, on_card
 from cds_service.hooks.dvt_card import dvt_card
-from cds_service.hooks.frame import MOST_NAMES, SUMMARY_LIMIT, Call, card, dvt_gap, row_verdict
+from cds_service.hooks.frame import SUMMARY_LIMIT, card
+from cds_service.hooks.gaps import MOST_NAMES, dvt_gap
 from cds_service.hooks.layout import Item, part
 from cds_service.hooks.messages import Card
-from cds_service.hooks.not_understood import about, counted, why, why_one
+from cds_service.hooks.not_understood import about, counted, row_verdict, why, why_one
 from cds_service.hooks.pain_card import KEY, asks_about_dvt, pain_card
 from cds_service.hooks.red_flag_card import combined_card, red_flag_card
 from cds_service.hooks.wording import whole
 
 MOST_CARDS = 3
 _MOST_ENTRIES = 5
-_Group = tuple[LegAssessment, Sequence[RedFlagVerdict], Sequence[Side]]
+_Group = tuple[LegAssessment, Sequence[RedFlagVerdict]]
 
 
 def compose(call: Call) -> tuple[Card, ...]:
@@ -28,7 +30,9 @@ def compose(call: Call) -> tuple[Card, ...]:
     cards = [_urgent_card(call, group) for group in groups[: MOST_CARDS - 1]]
     rest = groups[MOST_CARDS - 1 :]
     if rest:
-        cards.append(_urgent_card(call, rest[0]) if len(rest) == 1 else combined_card(call, rest))
+        cards.append(
+            _urgent_card(call, rest[0]) if len(rest) == 1 else combined_card(call, [flags for _, flags in rest])
+        )
     cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
     if not cards and dvt_gap(call) and "gap" not in call.switched_off:
         cards.append(_gap_card(call))
@@ -73,22 +77,23 @@ def _urgent_groups(call: Call) -> list[_Group]:
     groups: list[_Group] = []
     for flags in by_cause.values():
         leg = next(leg for leg in call.assessment.legs if leg.side == flags[0].side)
-        groups.append((leg, flags, tuple(dict.fromkeys(flag.side for flag in flags))))
+        groups.append((leg, flags))
     # A suspected DVT has a card of its own, whatever else there is.
-    place = next((at for at, (_, flags, _) in enumerate(groups) if any(one.cause == DVT for one in flags)), 0)
+    place = next((at for at, (_, flags) in enumerate(groups) if any(one.cause == DVT for one in flags)), 0)
     if place >= MOST_CARDS - 1:
         groups.insert(MOST_CARDS - 2, groups.pop(place))
     return groups
 
 
 def _urgent_card(call: Call, group: _Group) -> Card:
-    leg, flags, sides = group
+    leg, flags = group
     if call.assessment.under_18:
         # The rule for DVT speaks of adults: any other rule for the same cause has the words.
-        return red_flag_card(call, leg, sorted(flags, key=lambda flag: flag.rule == DVT_RULE), sides)
+        return red_flag_card(call, sorted(flags, key=lambda flag: flag.rule == DVT_RULE))
     if leg.dvt.suspected and any(flag.cause == DVT for flag in flags):
+        sides = {flag.side for flag in flags}
         return dvt_card(call, leg, [one for one in call.assessment.legs if one.side in sides and one is not leg])
-    return red_flag_card(call, leg, flags, sides)
+    return red_flag_card(call, flags)
 
 
 def _differential(call: Call, *, after_urgent: bool) -> list[Card]:

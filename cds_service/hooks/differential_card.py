@@ -10,7 +10,9 @@ from cds_service.clinical.assessment import Contribution, LegAssessment, RankedC
 from cds_service.clinical.content import Cause
 from cds_service.clinical.record import Side, Status
 from cds_service.clinical.texts import Message
-from cds_service.hooks.frame import SUMMARY_LIMIT, Call, card, dvt_gap, safety_net
+from cds_service.hooks.call import Call
+from cds_service.hooks.frame import SUMMARY_LIMIT, card, safety_net
+from cds_service.hooks.gaps import dvt_gap
 from cds_service.hooks.layout import Item, Part, part
 from cds_service.hooks.messages import Card, Suggestion
 from cds_service.hooks.orders import OrderReason, already_placed, placed_words, suggest
@@ -224,8 +226,7 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
         cause = content.causes[one.cause]
         facts = tuple(part.fact for part in one.for_it[:6])
         named = call.wording.listed([content.short(c.cause) for c in causes])
-        working = content.texts.cause.working_list.fill(causes=named)
-        note = content.texts.order.side_and_note.fill(side=call.wording.side(leg.side), note=working)
+        note = content.texts.cause.working_list.fill(causes=named)
         for key in cause.card.consider[:2]:
             if key in seen or len(suggestions) >= _MOST_SUGGESTIONS:
                 continue

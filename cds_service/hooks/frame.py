@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
 from typing import Literal
 from uuid import uuid4
 
-from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.content import Content, Priority, Speed
+from cds_service.clinical.content import Speed
 from cds_service.clinical.languages import ENGLISH
 from cds_service.clinical.leg import is_order
-from cds_service.clinical.names import MALIGNANCY, SAFETY_NET
-from cds_service.clinical.record import Fact, RowState, Side, Status, Unread
+from cds_service.clinical.names import SAFETY_NET
+from cds_service.clinical.record import Fact, Side
 from cds_service.clinical.texts import Message, OverrideTexts, TopicTexts
+from cds_service.hooks.call import Call
+from cds_service.hooks.gaps import gap_part, lacking_part
 from cds_service.hooks.layout import (
     DETAIL_LIMIT,
     INFO_WORDS,
@@ -27,16 +25,11 @@ from cds_service.hooks.layout import (
     part,
     word_count,
 )
-from cds_service.hooks.messages import Card, Coding, Context, Link, Source, Suggestion
-from cds_service.hooks.not_understood import about, counted, why
-from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.orders import OrderReason, references
-from cds_service.hooks.prefetch import DVT_NEEDS, JUDGED_BY
-from cds_service.hooks.prefetch import Part as ChartPart
-from cds_service.hooks.wording import CUT, Wording, cut
+from cds_service.hooks.messages import Card, Coding, Link, Source, Suggestion
+from cds_service.hooks.not_understood import row_verdict
+from cds_service.hooks.wording import CUT, cut, whole
 
 SUMMARY_LIMIT = 139
-MOST_NAMES = 3
 LEGEND_MARK = "*)"
 """How a weight without a study ends."""
 TOPICS = "https://posterior-knee-cds.example/fhir/CodeSystem/card-topic"
@@ -54,74 +47,6 @@ def override_reasons(texts: OverrideTexts) -> tuple[Coding, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Call:
-    """What composing needs to know besides the verdicts.
-
-    Attributes:
-        lacking: parts of the chart that did not come whole.
-        switched_off: rules and causes that make no card at this site.
-        takes: the orders that the EHR takes as a suggestion; None if it takes all.
-    """
-
-    content: Content
-    assessment: Assessment
-    context: Context
-    now: datetime
-    base_url: str
-    order_url: str | None
-    layout: Literal["differential", "per_cause"]
-    lacking: tuple[ChartPart, ...] = ()
-    switched_off: frozenset[str] = frozenset()
-    takes: frozenset[str] | None = None
-
-    @cached_property
-    def wording(self) -> Wording:
-        """The words of this answer."""
-        return Wording(self.content, self.assessment.today)
-
-
-def priority_for(speed: Speed, indicator: Literal["critical", "warning"]) -> Priority:
-    """``stat`` for now, ``urgent`` for within two weeks, else ``asap``; a critical card is never less than ``asap``."""
-    if speed == "now":
-        return "stat"
-    return "urgent" if speed == "two_weeks" and indicator == "warning" else "asap"
-
-
-def proposed(
-    call: Call,
-    rule: str,
-    reason: OrderReason,
-    orders: Sequence[str],
-    side: Side,
-    *,
-    note: str,
-    unknown: Sequence[str] = (),
-    anticoagulated: bool,
-) -> OrderDraft:
-    """The order that the link of an urgent card leads to. ``orders``: the preferred one first.
-
-    ``note``: what is recorded, without side and anticoagulant.
-    """
-    facts: dict[str, Fact] = {}
-    for fact in reason.facts:
-        facts.setdefault(fact.key, fact)
-    return OrderDraft(
-        rule=rule,
-        cause=reason.cause,
-        orders=tuple(orders),
-        side=side,
-        priority=reason.priority,
-        words=reason.words,
-        note=note,
-        why=tuple(call.wording.dated(fact, side) for fact in facts.values()),
-        unknown=tuple(unknown),
-        anticoagulated=anticoagulated,
-        references=references(reason.facts),
-        language=call.content.texts.language.code,
-    )
-
-
 def card(
     call: Call,
     *,
@@ -129,6 +54,7 @@ def card(
     leg: Side,
     topic: str,
     summary: str,
+    reasons: Sequence[str] = (),
     parts: Sequence[Part],
     indicator: Literal["info", "warning", "critical"],
     source: str,
@@ -142,6 +68,7 @@ def card(
 ) -> Card:
     """A whole card. ``key``: the rule or cause of its evidence page. ``topic``: the same for every call.
 
+    ``summary`` has as many of the ``reasons`` added as there is room for.
     ``parts``: the detail; what the chart lacks is said before it, and the closing line after it. ``rules``: all that it
     names, if more than ``key``. ``facts`` and ``verdicts`` are what it rests on: as long as they stay, it says nothing
     new. ``legend``: what a star means, shown where there is one.
@@ -166,7 +93,8 @@ def card(
         kept=tuple(text for one in (*kept, closing) if (text := one.text)),
         several=bool(rules),
         basis=tuple(sorted({*_basis_of(facts), *verdicts, *_doubtful(call)})),
-        summary=cut(summary, SUMMARY_LIMIT),
+        lead=cut(summary, SUMMARY_LIMIT),
+        summary=cut(_with_reasons(call, summary, reasons), SUMMARY_LIMIT),
         detail=detail_of(shown),
         indicator=indicator,
         source=Source(label=source, url=_evidence(call, key), topic=_topic(call, topic)),
@@ -175,6 +103,19 @@ def card(
         overrideReasons=override_reasons(texts.override) if indicator != "info" else None,
         links=tuple(links) or None,
     )
+
+
+def _with_reasons(call: Call, summary: str, reasons: Sequence[str]) -> str:
+    """In one sentence."""
+    more, start = call.content.texts.summary_more, summary.rstrip(".")
+    some = [", ".join(reasons[:count]) for count in range(len(reasons), 0, -1)]
+    return whole([*(more.fill(summary=start, facts=facts) for facts in some), summary], SUMMARY_LIMIT)
+
+
+def facts_in_short(call: Call, facts: Iterable[Fact], most: int) -> list[str]:
+    """The strongest facts for a summary, without their days."""
+    stated = (fact for one in facts for fact in one.stated)
+    return list(dict.fromkeys(call.wording.fact(fact) for fact in stated))[:most]
 
 
 def _evidence(call: Call, key: str) -> str:
@@ -212,11 +153,6 @@ def _doubtful(call: Call) -> Iterator[str]:
     return (f"not understood: {row_verdict(one)}" for one in call.assessment.doubts.of_concern)
 
 
-def row_verdict(one: Unread) -> str:
-    """A row that was not understood, for a fingerprint: which one, why, and by its digest what stood in it."""
-    return f"{one.source} {one.reason} {one.digest}"
-
-
 def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
     """The facts; that an order was placed for a suspicion is an answer to the card, and no reason to show it anew."""
     return (_basis(fact) for fact in facts if not is_order(fact))
@@ -237,101 +173,6 @@ def closing_line(call: Call, keys: Sequence[str]) -> str:
         if rules
         else texts.card_end_causes.fill(moment=moment)
     )
-
-
-def gap_part(call: Call) -> Part:
-    """What keeps DVT from being excluded, where it is not suspected anyway."""
-    lead = call.content.texts.lead.cannot_exclude.fill()
-    return part(lead, Item(dvt_gap(call).words(call.wording)), end=".")
-
-
-def lacking_part(call: Call) -> Part:
-    """What else the chart did not bring or what was not understood; empty when nothing is lacking."""
-    texts, gap = call.content.texts.chart, dvt_gap(call)
-    others = [part_words(call.wording, one) for one in call.lacking if one not in gap.parts]
-    missing = texts.also_missing if gap.parts else texts.missing
-    left = missing.fill(parts=call.wording.listed(others)) if others else ""
-    return part("", Item(left), Item(_not_read(call, gap)), Item(_strangers(call)))
-
-
-def part_words(wording: Wording, one: ChartPart) -> str:
-    """``procedures``, ``observations (not all)``."""
-    message: Message = getattr(wording.texts.chart.parts, one.key)
-    return wording.texts.chart.parts.not_all.fill(part=message.fill()) if one.came_in_part else message.fill()
-
-
-def _not_read(call: Call, gap: Gap) -> str:
-    texts, record = call.content.texts.chart, call.assessment.record
-    patients = [one for one in record.unread if one.resource == "Patient"]
-    rest = [one for one in (*patients, *call.assessment.doubts.on_card) if one not in gap.rows]
-    if not rest:
-        return ""
-    rows = counted(call.wording, rest)
-    names = about(call.content, rest)[:MOST_NAMES]
-    if not names:
-        return texts.not_read.fill(rows=rows)
-    return texts.not_read_about.fill(rows=rows, names=call.wording.listed(names))
-
-
-def _strangers(call: Call) -> str:
-    count = call.assessment.record.rows(RowState.ANOTHER_PATIENT)
-    return call.wording.say(call.content.texts.chart.strangers, count=count) if count else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Why DVT cannot be excluded: parts of the chart that did not come, and rows that were not understood."""
-
-    parts: tuple[ChartPart, ...] = ()
-    rows: tuple[Unread, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.parts or self.rows)
-
-    def words(self, wording: Wording) -> str:
-        """``problems not available to this service; 1 observation not understood``."""
-        texts = wording.texts.chart
-        said = [texts.parts_missing.fill(parts=self._missing(wording))] if self.parts else []
-        if self.rows:
-            said.append(texts.rows_why.fill(rows=counted(wording, self.rows), why=why(wording, self.rows)))
-        return "; ".join(said)
-
-    def short(self, wording: Wording) -> str:
-        """The same for a summary."""
-        texts = wording.texts.chart
-        said = [texts.short_missing.fill(parts=self._missing(wording))] if self.parts else []
-        said += [texts.short_rows.fill(rows=counted(wording, self.rows))] if self.rows else []
-        return "; ".join(said)
-
-    def _missing(self, wording: Wording) -> str:
-        return wording.listed([part_words(wording, one) for one in self.parts])
-
-    @property
-    def verdicts(self) -> tuple[str, ...]:
-        """For the fingerprint of a card: what it says is news as soon as another row or part is missing."""
-        return (*(one.words for one in self.parts), *map(row_verdict, self.rows))
-
-
-def dvt_gap(call: Call) -> Gap:
-    """What keeps DVT from being excluded; nothing when it is suspected anyway.
-
-    A local sign may be an observation or a problem. A procedure is only a risk, and a risk alone opens a suspicion
-    for a new pain only (evidence C.5); so is a medicine that shows a cancer on record to be under treatment.
-    """
-    verdicts = [leg.dvt for leg in call.assessment.legs]
-    if not verdicts or any(verdict.suspected for verdict in verdicts):
-        return Gap()
-    needed: tuple[str, ...] = JUDGED_BY
-    doubts = call.assessment.doubts
-    rows = doubts.signs
-    if any(verdict.new_pain for verdict in verdicts):
-        facts = call.assessment.record.facts
-        cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
-        # A medicine may be a risk that opens it by itself, where the pathway's choice says so.
-        any_risk = any(verdict.any_risk_opens for verdict in verdicts)
-        needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
-        rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
-    return Gap(tuple(one for one in call.lacking if one.key in needed), rows)
 
 
 def care_plan_part(call: Call) -> Part:

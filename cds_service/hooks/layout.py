@@ -123,8 +123,8 @@ def _within(parts: list[Part], characters: int) -> list[Part]:
 
     Then the longest part but the last gives items from its end: a card with less on it is better than none.
     """
-    while len(detail_of(parts)) > characters:
-        at = max(range(len(parts) - 1), key=lambda at: (len(parts[at].items) > 0, len(parts[at].text)))
+    while len(detail_of(parts)) > characters and any(one.items for one in parts[:-1]):
+        at = max(range(len(parts) - 1), key=lambda at: len(parts[at].text))
         parts[at] = _of(parts[at], set(range(len(parts[at].items) - 1)))
     return parts
 

@@ -223,11 +223,12 @@ class Card(_Sent):
 
     ``rule``, ``leg`` and ``basis`` (the facts it rests on, in a fixed order) are for the register and never sent;
     ``standing`` (orders that stand already, in words) and ``kept`` (paragraphs, the last of them the closing line) are
-    what stays of ``detail`` when the card shrinks. ``several``: it is about several rules.
+    what stays of ``detail`` when the card shrinks, and ``lead`` of its summary. ``several``: it is about several rules.
     """
 
     rule: str = Field(exclude=True)
     leg: str = Field(exclude=True)
+    lead: str = Field(default="", exclude=True)
     basis: tuple[str, ...] = Field(exclude=True)
     standing: str = Field(default="", exclude=True)
     kept: tuple[str, ...] = Field(default=(), exclude=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cds_service.clinical.record import Side
-from cds_service.hooks.frame import Call, card
+from cds_service.hooks.call import Call
+from cds_service.hooks.frame import card
 from cds_service.hooks.layout import Item, part
 from cds_service.hooks.messages import Card
 

@@ -56,3 +56,8 @@ def about(content: Content, found: Iterable[Unread]) -> list[str]:
     keys = dict.fromkeys(key for one in found for key in one.keys)
     measured = [content.measures[key].finding if key in content.measures else key for key in keys]
     return [content.short(key) for key in dict.fromkeys(measured) if key in content.findings or key in content.causes]
+
+
+def row_verdict(one: Unread) -> str:
+    """A row that was not understood, for a fingerprint: which one, why, and by its digest what stood in it."""
+    return f"{one.source} {one.reason} {one.digest}"

@@ -36,7 +36,7 @@ _WHO_ORDERS = ("Practitioner/", "PractitionerRole/")
 
 @dataclass(frozen=True, slots=True)
 class OrderReason:
-    """Why an order is drafted: the cause, the facts, and a note in our words (no chart text)."""
+    """Why an order is drafted: the cause, the facts, and a note in our words (no chart text, and without the leg)."""
 
     cause: str
     words: str
@@ -103,7 +103,7 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
         "authoredOn": today.isoformat(),
         "occurrencePeriod": _when(template, reason, today),
         "reasonCode": [_reason_code(content, reason)],
-        "note": [{"text": f"{template.question} {reason.note}"}],
+        "note": [{"text": f"{template.question} {_note(content, side, reason)}"}],
     }
     if context.userId.startswith(_WHO_ORDERS):
         resource["requester"] = {"reference": context.userId}
@@ -121,6 +121,11 @@ def _when(template: OrderTemplate, reason: OrderReason, today: date) -> dict[str
     in_two_weeks = reason.priority == "urgent" and not template.same_day
     until = today + timedelta(days=14 if in_two_weeks else 1)
     return {"start": today.isoformat(), "end": until.isoformat()}
+
+
+def _note(content: Content, side: Side, reason: OrderReason) -> str:
+    """What is recorded, with the leg that is meant, also where the service itself has none."""
+    return content.texts.order.side_and_note.fill(side=Wording(content, date.min).side(side), note=reason.note)
 
 
 def signed_order(

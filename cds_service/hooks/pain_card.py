@@ -8,8 +8,9 @@ from dataclasses import replace
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.names import CALF_TENDERNESS
 from cds_service.clinical.record import Fact, Side, Status
-from cds_service.hooks.dvt_card import referral_draft
-from cds_service.hooks.frame import SUMMARY_LIMIT, Call, card, safety_net
+from cds_service.hooks.call import Call
+from cds_service.hooks.dvt_orders import referral_draft
+from cds_service.hooks.frame import SUMMARY_LIMIT, card, safety_net
 from cds_service.hooks.layout import Item, Part, part
 from cds_service.hooks.messages import Card, Link
 from cds_service.hooks.orders import order_link
@@ -28,6 +29,7 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
     causes = [one for one in first.at_prior if one.cause not in call.switched_off]
     names = [content.short(one.cause) for one in causes]
     alike = content.pathway.swollen_alike.words if first.dvt.swollen_alike else ""
+    ask_next = [first.ask_next] if first.ask_next else []
     steps = content.causes[causes[0].cause].card.next_steps[:1] if causes else ()
     return card(
         call,
@@ -41,9 +43,7 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
             wording.reasons(texts.lead.recorded.fill(), facts, side),
             part(texts.lead.no_warning.fill(), Item(alike), end="."),
             part(texts.lead.fits.fill(), Item(_fitting(call, names), 3)),
-            part(
-                texts.lead.check_now.fill(), Item(content.short(first.ask_next) if first.ask_next else "", 1), end="."
-            ),
+            part(texts.lead.check_now.fill(), *(Item(content.short(key), 1) for key in ask_next), end="."),
             safety_net(call),
         ],
         indicator="info",

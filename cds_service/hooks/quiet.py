@@ -20,9 +20,6 @@ from cds_service.hooks.messages import Card
 from cds_service.hooks.register.rows import Answered
 from cds_service.hooks.wording import Wording, cut, whole
 
-_REASONS = ";"
-"""Behind what a summary gives its reasons; a reminder can do without them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -96,8 +93,7 @@ def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> 
     stays whole, since nobody has answered for each of them.
     """
     texts, answer = wording.texts.reminder, _answer_words(latest, wording, now)
-    without_reasons = card.summary.partition(_REASONS)[0].rstrip(".") + "."
-    shorter = [texts.summary.fill(summary=one) for one in (card.summary, without_reasons)]
+    shorter = [texts.summary.fill(summary=one) for one in (card.summary, card.lead)]
     summary = cut(whole(shorter, SUMMARY_LIMIT), SUMMARY_LIMIT)
     changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": summary}
     if card.standing:

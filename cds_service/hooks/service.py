@@ -20,11 +20,11 @@ from cds_service.ground.errors import NothingToJudgeBy
 from cds_service.ground.files import read_text, read_texts
 from cds_service.ground.settings import Settings
 from cds_service.ground.stages import Stages
+from cds_service.hooks.call import Call
 from cds_service.hooks.clients.loading import load_clients
 from cds_service.hooks.clients.model import Caller, Clients
 from cds_service.hooks.compose import compose
 from cds_service.hooks.final_pass import own_urls
-from cds_service.hooks.frame import Call
 from cds_service.hooks.messages import Card, Context, HookRequest, HookResponse
 from cds_service.hooks.not_judged_card import not_judged_card
 from cds_service.hooks.orders import prove_templates

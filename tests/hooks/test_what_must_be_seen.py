@@ -73,6 +73,8 @@ def test_what_is_ordered_for_one_leg_is_still_to_be_ordered_for_the_other(servic
         (card, *_) = cards(service, *both, duplex)
         assert f"Venous duplex today, {left}" in labels(card)
         assert "check the result" not in card.summary
+        (button,) = [one for one in card.suggestions or () if one.label.startswith("Venous duplex")]
+        assert f"Side: {left}." in button.actions[0].resource["note"][0]["text"]
 
 
 def test_an_emergency_has_no_steps_for_outpatients(service: Service) -> None:
@@ -156,3 +158,39 @@ def test_a_red_flag_under_18_says_what_is_feared(service: Service) -> None:
     assert card.rule == "RF17"
     assert "deep vein thrombosis" in card.detail
     assert card.source.topic.display == "Red flag in someone under 18"
+
+
+def test_a_rule_of_both_legs_is_ordered_for_both(service: Service) -> None:
+    lumps = [observation(key, site=side) for key in ("swelling_behind_knee", "mass_growing") for side in (LEFT, RIGHT)]
+    (card, *_) = cards(service, *lumps)
+    assert "both legs" in card.summary
+    assert "Ultrasound behind the knee, both legs" in labels(card)
+
+
+def test_an_order_for_one_rule_does_not_answer_another(service: Service) -> None:
+    """A card shrinks to a reminder without buttons only where every rule on it has its order."""
+    chart = [observation(key, site=LEFT) for key in ("swelling_behind_knee", "mass_growing", "bone_pain_persistent")]
+    ultrasound = named(
+        "ServiceRequest",
+        status="active",
+        intent="order",
+        authoredOn=days_ago(0),
+        code=concept((LOINC, "39432-0")),
+        bodySite=[concept((SNOMED, LEFT))],
+    )
+    (card, *_) = cards(service, *chart)
+    code = next(one.actions[0].resource["code"] for one in card.suggestions or () if one.label.startswith("Ultrasound"))
+    (card, *_) = cards(service, *chart, {**ultrasound, "code": code})
+    assert "ordered 16 Mar" in card.summary
+    assert any("X-ray" in label for label in labels(card))
+    assert card.standing == ""
+
+
+def test_a_recorded_dvt_stays_in_the_headline_when_an_order_stands(service: Service) -> None:
+    recorded = condition(concept((SNOMED, "128053003")), bodySite=[concept((SNOMED, LEFT))])
+    duplex = named(
+        "ServiceRequest", status="active", intent="order", authoredOn=days_ago(0), code=concept((LOINC, "39432-0"))
+    )
+    (card, *_) = cards(service, recorded, observation("pain_calf", site=LEFT), duplex)
+    assert card.summary.startswith("DVT recorded without an anticoagulant")
+    assert "already ordered 16 Mar" in card.detail
