@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -107,6 +108,13 @@ class Server:
     def get(self, path: str, headers: dict[str, str] | None = None) -> requests.Response:
         """GET a path."""
         return requests.get(f"{self.url}{path}", headers=headers, timeout=20)
+
+    def wait_for_database(self, seconds: float = 30) -> None:
+        """The service answers calls before its tables are made; launches and pages of answers need them."""
+        end = time.monotonic() + seconds
+        while self.get("/health/ready").json()["database"]["status"] == "starting":
+            assert time.monotonic() < end, "the tables have not been made"
+            time.sleep(0.02)
 
 
 @lru_cache(maxsize=16)

@@ -100,6 +100,8 @@ HARMLESS = tuple(
 """Those that are words or our own kind of Markdown: not to be shown, but no markup where they are."""
 NO_IDS = tuple(text for text in HOSTILE if text != f"www.{CANARY}.example")
 """Those that are no lawful FHIR id; a host name may be one."""
+SAYS_NOTHING = tuple(text for text in HOSTILE if "DVT" not in text)
+"""Those without a word that the service looks for in the words of a chart."""
 
 _PLAIN = frozenset({"display", "text", "div", "family", "given", "valueString", "description", "title", "userComment"})
 """Elements that hold free text. A unit is one where a code stands beside it."""
@@ -140,6 +142,11 @@ def _concepts(node: Any) -> Iterator[dict[str, Any]]:
 def is_free_text(key: str, beside: Mapping[str, Any]) -> bool:
     """Whether a string under ``key`` says nothing that a program reads."""
     return key in _PLAIN or (key == "unit" and "code" in beside) or not _MEANT.fullmatch(key)
+
+
+def is_never_read(key: str, beside: Mapping[str, Any]) -> bool:
+    """Free text, but not the words of a unit: they may contradict its code, and then the number is not read."""
+    return key != "unit" and is_free_text(key, beside)
 
 
 def is_meant(key: str, beside: Mapping[str, Any]) -> bool:

@@ -33,11 +33,13 @@ from tests.hostile import (
     HARMLESS,
     HOSTILE,
     NO_IDS,
+    SAYS_NOTHING,
     check,
     intruders,
     is_any,
     is_free_text,
     is_meant,
+    is_never_read,
     poisoned,
     rendered,
     shown_texts,
@@ -110,14 +112,23 @@ def gist(cards: tuple[Card, ...]) -> list[tuple[str, str, str]]:
 
 
 @given(name=names, seed=seeds)
-def test_free_text_changes_nothing(name: str, seed: int) -> None:
+def test_free_text_that_names_nothing_changes_nothing(name: str, seed: int) -> None:
     """All of it hostile: the same cards in the same words, the urgent ones first of all."""
     clean = bundle(name)
     before, _, _ = told(clean, clean)
-    after = check_answer(poisoned(with_room(clean), random.Random(seed), is_free_text), clean)
-    urgent = [one for one in gist(before) if one[1] != "info"]
-    assert gist(after)[: len(urgent)] == urgent
+    after = check_answer(poisoned(with_room(clean), random.Random(seed), is_never_read, texts=SAYS_NOTHING), clean)
     assert gist(after) == gist(before)
+
+
+@given(name=names, seed=seeds)
+def test_no_free_text_at_all_takes_an_urgent_card_away(name: str, seed: int) -> None:
+    """Words may raise a doubt, and make a number unread; they never lower what the codes say."""
+    clean = bundle(name)
+    before, _, _ = told(clean, clean)
+    after = check_answer(poisoned(with_room(clean), random.Random(seed), is_free_text), clean)
+    urgent = {(card.rule, card.indicator) for card in before if card.indicator != "info"}
+    assert urgent <= {(card.rule, card.indicator) for card in after}
+    assert bool(after) or not before
 
 
 @pytest.mark.parametrize("name", URGENT)

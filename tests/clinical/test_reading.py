@@ -292,6 +292,16 @@ def test_contradictory_sides_are_reported_not_guessed(content: Content) -> None:
     assert [one.kind for one in record.unread] == [UnreadKind.SIDE]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("pain &lt; 2 days", False), ("pain &gt; 2 days", False), ("pain, Lt", True), ("pain &amp; swelling, R", True)],
+)
+def test_a_side_in_words_is_told_and_escaped_characters_are_no_side(content: Content, text: str, told: bool) -> None:
+    painful = {**concept((SNOMED, "10601006")), "text": text}
+    record = read(content, observation(painful, valueBoolean=True))
+    assert [one.kind for one in record.unread] == [UnreadKind.SIDE] * told
+
+
 def test_redness_somewhere_else_is_not_of_the_leg(content: Content) -> None:
     red = observation(concept((SNOMED, "247441003")), site={"text": "left arm"}, valueBoolean=True)
     record = read(content, red)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 from cds_service.clinical.code_uses import CodeUse
@@ -293,6 +294,8 @@ def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool)
 
 
 def _names_side(text: str) -> bool:
+    """Whether ``text`` names a side. Escaped characters, as in ``&lt; 3 cm``, are read as what they stand for."""
+    text = unescape(text)
     return not _SIDE_WORDS.isdisjoint(_WORD.findall(text.lower())) or bool(_LETTER.search(text))
 
 

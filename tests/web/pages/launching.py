@@ -126,7 +126,9 @@ def ehr_and_service(
         ehr.put(*own_patients_chart())
         ehr.patient = str(PATIENT["id"])
         file = clients_file(folder, ehr, confidential=confidential, more=more)
-        yield from ((ehr, server) for server in run_server(Settings(clients=file, **settings)))
+        for server in run_server(Settings(clients=file, **settings)):
+            server.wait_for_database()
+            yield ehr, server
 
 
 def card_link(server: Server, ehr: Ehr) -> dict[str, Any]:

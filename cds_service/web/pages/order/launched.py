@@ -59,14 +59,15 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
 
     async def answered(work: Awaitable[Response]) -> Response:
         """A page also when it fails: the reader has to know that nothing was ordered."""
-        said = ""
+        said = cause = ""
         try:
             return await work
         except LaunchFailed as error:
             why, said = error.why, error.said
-        except StoreDown:
-            why = "down"
-        log.warning("order_page_failed", reason=why, **({"error": said} if said else {}))
+            cause = said
+        except StoreDown as error:
+            why, cause = "down", type(error.__cause__).__name__
+        log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
         framed_by = bench.running.service.clients.frame_ancestors
         status, words = _STATUS.get(why, 400), getattr(bench.running.service.content.texts.page.launch, why)
         return bench.pages.page("order_failed.html", status=status, words=words, said=said, framed_by=framed_by)
