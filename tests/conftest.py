@@ -28,11 +28,11 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.loading import load
-from cds_service.ground.files import read_texts
-from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service
+from cds_service.base.files import read_texts
+from cds_service.base.settings import Settings
+from cds_service.clinical.content.loading.load import load
+from cds_service.clinical.content.models import Content
+from cds_service.service.evaluate import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
 from tests.leaks import LEAKS, Watched
@@ -150,7 +150,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     port = taken.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cds_service.hooks.service.load", _load_once)
+        patch.setattr("cds_service.service.evaluate.load", _load_once)
         app = create_app(settings, clock=clock)
     server = uvicorn.Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)

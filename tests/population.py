@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 
 import orjson
 
-from cds_service.hooks.examples import moved
+from cds_service.service.examples import moved
 from tests.bench.bodies import chart_rows
 from tests.charts import ICD10CM, LEFT_CALF, RIGHT_CALF, RXNORM, SNOMED
 from tests.conftest import NOW, bundle, stories

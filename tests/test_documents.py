@@ -9,11 +9,11 @@ from pathlib import Path
 
 from joserfc.jwk import ECKey
 
+from cds_service.adapters.clients.loading import load_clients
+from cds_service.adapters.clients.model import SCOPES
+from cds_service.base.settings import Settings
 from cds_service.cli.settings_page import page
-from cds_service.clinical.content import Content
-from cds_service.ground.settings import Settings
-from cds_service.hooks.clients.loading import load_clients
-from cds_service.hooks.clients.model import SCOPES
+from cds_service.clinical.content.models import Content
 from tests.conftest import ROOT
 
 DEPLOY = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from markdown_it import MarkdownIt
 
 from cds_service.cli.evaluate import judge
-from cds_service.hooks.examples import as_request, bundles, moved, reference_day
-from cds_service.hooks.service import Service
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import as_request, bundles, moved, reference_day
 from tests.conftest import EXAMPLES, NOW, Server, bundle, stories
 
 STORIES = stories()

@@ -18,15 +18,15 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.cli.report import as_json, explained
 from cds_service.clinical.assessment import Assessment
-from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
-from cds_service.hooks.examples import as_request
-from cds_service.hooks.final_pass import inert
-from cds_service.hooks.messages import Card, HookRequest
-from cds_service.hooks.prefetch import gather
-from cds_service.hooks.service import response
+from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.rendering.sanitize import inert
+from cds_service.service.evaluate import response
+from cds_service.service.examples import as_request
 from tests.conftest import NOW, Server, bundle, shipped_service, stories
 from tests.hostile import (
     CANARY,

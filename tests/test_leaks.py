@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from cds_service.ground.logs import FIELDS, get_log
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import as_request
+from cds_service.base.logs import FIELDS, get_log
+from cds_service.base.settings import Settings
+from cds_service.service.examples import as_request
 from tests.conftest import EXAMPLES, ROOT, Server, bundle, run_server, stories
 from tests.leaks import LEAKS, Leaks, canaries_in
 from tests.tokens import ISSUER, PATH, Signer, key_server

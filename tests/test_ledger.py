@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cds_service.base.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.clinical.record import Record, RowState
-from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy
-from cds_service.hooks.examples import as_request
-from cds_service.hooks.messages import Card, HookRequest
-from cds_service.hooks.prefetch import gather
-from cds_service.hooks.service import Answer
+from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.service.evaluate import Answer
+from cds_service.service.examples import as_request
 from tests.charts import LOINC, UCUM, concept, observation
 from tests.conftest import NOW, bundle, shipped_service, stories
 from tests.mutations import ANYTHING, FAULTS, HARMLESS, mutate, written

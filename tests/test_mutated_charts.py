@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cds_service.base.settings import Settings
+from cds_service.base.strict_json import JsonLimits
 from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder
-from cds_service.ground.settings import Settings
-from cds_service.ground.strict_json import JsonLimits
-from cds_service.hooks.call_body import read_call_body
-from cds_service.hooks.examples import as_request
-from cds_service.hooks.messages import SERVICE_ID, HookRequest
-from cds_service.hooks.prefetch import gather
+from cds_service.protocol.body import read_call_body
+from cds_service.protocol.messages import SERVICE_ID, HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.service.examples import as_request
 from cds_service.web.app import create_app
 from tests.conftest import NOW, bundle, shipped_service, stories
 from tests.leaks import Watched

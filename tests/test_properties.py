@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.codes import FINDING_SYSTEM
-from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
-from cds_service.hooks.messages import Card
+from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
+from cds_service.protocol.messages import Card
 from tests.conftest import NOW, bundle, shipped_service, stories
 
 STORIES = stories()

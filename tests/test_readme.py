@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests.conftest import ROOT, Server, run_server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.cli.evaluate import judge
-from cds_service.hooks.service import Service
+from cds_service.service.evaluate import Service
 
 FOLDER = Path(__file__).parent / "clinical" / "reviewed"
 THEN = datetime(2026, 11, 28, 7, 0, tzinfo=UTC)

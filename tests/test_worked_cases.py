@@ -12,7 +12,7 @@ import pytest
 
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.assessment import Assessment
-from cds_service.hooks.service import Service
+from cds_service.service.evaluate import Service
 from tests.conftest import EXAMPLES, NOW
 
 Row = tuple[str, float, float, float]

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from cds_service.ground.errors import WrongSetting
-from cds_service.ground.settings import Settings
-from cds_service.hooks.audit.chain import Hasher
-from cds_service.hooks.audit.verify import verify as verify_file
+from cds_service.adapters.audit.chain import Hasher
+from cds_service.adapters.audit.verify import verify as verify_file
+from cds_service.base.errors import WrongSetting
+from cds_service.base.settings import Settings
 
 _NAME = re.compile(r"audit-([1-9][0-9]*)\.ndjson(?:\.head)?")
 _HASH = re.compile(r"[0-9a-f]{64}")

@@ -13,13 +13,13 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
-from cds_service.ground.clock import site_clock
-from cds_service.ground.errors import WrongSetting
-from cds_service.ground.settings import Settings
-from cds_service.hooks.canary import canary_call, expected, mistakes
-from cds_service.hooks.clients.signing import SigningKey, read_signing_key
-from cds_service.hooks.messages import SERVICE_ID
-from cds_service.hooks.service import Service
+from cds_service.adapters.clients.signing import SigningKey, read_signing_key
+from cds_service.base.clock import site_clock
+from cds_service.base.errors import WrongSetting
+from cds_service.base.settings import Settings
+from cds_service.protocol.messages import SERVICE_ID
+from cds_service.service.canary import canary_call, expected, mistakes
+from cds_service.service.evaluate import Service
 
 _GIVEN_UP = 10.0
 

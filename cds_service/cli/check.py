@@ -11,21 +11,21 @@ from typing import get_args
 from rich.console import Console
 from rich.text import Text
 
+from cds_service.adapters.clients.loading import load_clients
+from cds_service.base.errors import ContentError, Problem
+from cds_service.base.files import read_texts
+from cds_service.base.settings import Settings
 from cds_service.cli.inputs import understand
-from cds_service.clinical.content import Content
-from cds_service.clinical.languages import ENGLISH, in_language, languages_in
-from cds_service.clinical.loading import parsed
-from cds_service.clinical.signed import SIGNED, differences, warnings, written
-from cds_service.ground.errors import ContentError, Problem
-from cds_service.ground.files import read_texts
-from cds_service.ground.settings import Settings
-from cds_service.hooks.call import Call
-from cds_service.hooks.clients.loading import load_clients
-from cds_service.hooks.compose import compose
-from cds_service.hooks.examples import EXAMPLES, STORIES, reference_day, stories
-from cds_service.hooks.frame import too_long
-from cds_service.hooks.orders import prove_templates
-from cds_service.hooks.service import Service, content_files, load_content
+from cds_service.clinical.content.loading.languages import ENGLISH, in_language, languages_in
+from cds_service.clinical.content.loading.load import parsed
+from cds_service.clinical.content.loading.signed import SIGNED, differences, warnings, written
+from cds_service.clinical.content.models import Content
+from cds_service.rendering.call import Call
+from cds_service.rendering.compose import compose
+from cds_service.rendering.frame import too_long
+from cds_service.rendering.orders.requests import prove_templates
+from cds_service.service.evaluate import Service, content_files, load_content
+from cds_service.service.examples import EXAMPLES, STORIES, reference_day, stories
 
 _ANY_URL = "http://127.0.0.1"
 PATHWAYS: tuple[str, ...] = get_args(Settings.model_fields["pathway"].annotation)

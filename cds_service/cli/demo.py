@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 
 
 def run(options: argparse.Namespace) -> int:

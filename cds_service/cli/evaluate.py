@@ -16,18 +16,18 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cds_service.base.errors import NothingToJudgeBy, TooLarge, UnusableInput
+from cds_service.base.field_errors import in_words
+from cds_service.base.settings import Settings
 from cds_service.cli.inputs import documents, understand
 from cds_service.cli.report import as_json as report
 from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
 from cds_service.clinical.assessment import Assessment
-from cds_service.ground.errors import NothingToJudgeBy, TooLarge, UnusableInput
-from cds_service.ground.field_errors import in_words
-from cds_service.ground.settings import Settings
-from cds_service.hooks.checked import checked
-from cds_service.hooks.messages import Card
-from cds_service.hooks.service import Service, load_content
-from cds_service.hooks.terminology import resources
+from cds_service.protocol.messages import Card
+from cds_service.rendering.checked import checked
+from cds_service.rendering.terminology import resources
+from cds_service.service.evaluate import Service, load_content
 
 
 @dataclass

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from cds_service.ground.settings import shipped
-from cds_service.hooks.examples import bundles
+from cds_service.base.settings import shipped
+from cds_service.service.examples import bundles
 
 
 def write(target: Path, today: date) -> int:

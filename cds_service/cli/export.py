@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cds_service import __version__
-from cds_service.ground.settings import Settings
-from cds_service.hooks.knowledge import PACKAGE, Resource, knowledge
-from cds_service.hooks.service import load_content
-from cds_service.hooks.terminology import BASE
+from cds_service.base.settings import Settings
+from cds_service.rendering.fhir_artefacts import PACKAGE, Resource, knowledge
+from cds_service.rendering.terminology import BASE
+from cds_service.service.evaluate import load_content
 
 _BLOCK = 512
 

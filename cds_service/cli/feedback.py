@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cds_service.adapters.store.reports import Report, exported, report
+from cds_service.adapters.store.store import Store
 from cds_service.cli.feedback_page import page
-from cds_service.hooks.register.reports import Report, exported, report
-from cds_service.hooks.register.store import Store
 
 COLUMNS = (
     "intervention.service", "intervention.rule", "intervention.topic", "intervention.pathway",

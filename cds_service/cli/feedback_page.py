@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cds_service.hooks.register.reports import Line, Report, Week
+from cds_service.adapters.store.reports import Line, Report, Week
 from cds_service.web.pages.layout import Pages
 
 _SPAN = 4

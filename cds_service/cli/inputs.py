@@ -7,12 +7,12 @@ from typing import IO
 
 import orjson
 
-from cds_service.ground.errors import UnusableInput
-from cds_service.ground.strict_json import parse
-from cds_service.hooks.bundles import OneChart, one_chart
-from cds_service.hooks.code_survey import LIMITS
-from cds_service.hooks.messages import HOOK, HookRequest
-from cds_service.hooks.prefetch import gather
+from cds_service.base.errors import UnusableInput
+from cds_service.base.strict_json import parse
+from cds_service.protocol.bundles import OneChart, one_chart
+from cds_service.protocol.messages import HOOK, HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.service.code_survey import LIMITS
 
 _NOBODY = "Practitioner/command-line"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cds_service import __version__
+from cds_service.base.setting_names import PREFIX
 from cds_service.cli import replay_options
-from cds_service.ground.setting_names import PREFIX
 
 if TYPE_CHECKING:
-    from cds_service.ground.settings import Settings
+    from cds_service.base.settings import Settings
 
 # What a command needs is loaded by that command: each is started anew for every call, and most need little.
 
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    from cds_service.ground.errors import ContentError, KneeCdsError
-    from cds_service.ground.field_errors import in_words, words
-    from cds_service.ground.settings import Settings
+    from cds_service.base.errors import ContentError, KneeCdsError
+    from cds_service.base.field_errors import in_words, words
+    from cds_service.base.settings import Settings
 
     console = Console(stderr=True)
     try:
@@ -205,8 +205,8 @@ def _add_register(commands: Any) -> None:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.base.settings import Settings
     from cds_service.cli.serve import serve
-    from cds_service.ground.settings import Settings
 
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     if given:
@@ -217,8 +217,8 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.base.clock import on_site, site_clock
     from cds_service.cli import evaluate
-    from cds_service.ground.clock import on_site, site_clock
 
     how = evaluate.How(
         now=on_site(options.now, settings.zone) if options.now else site_clock(settings.zone)(),
@@ -282,7 +282,7 @@ def _codes(options: argparse.Namespace, settings: Settings) -> int:
     from rich.text import Text
 
     from cds_service.cli import codes
-    from cds_service.hooks.service import load_content
+    from cds_service.service.evaluate import load_content
 
     found = codes.survey(load_content(settings), options.charts)
     codes.write(found, sys.stdout)
@@ -352,8 +352,8 @@ def _examples(options: argparse.Namespace, settings: Settings) -> int:
     from rich.console import Console
     from rich.text import Text
 
+    from cds_service.base.clock import site_clock
     from cds_service.cli import examples
-    from cds_service.ground.clock import site_clock
 
     count = examples.write(options.folder, site_clock(settings.zone)().date())
     Console().print(Text(f"{count} invented patients written to {options.folder}, dated around today."))

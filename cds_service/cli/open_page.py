@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from cds_service.cli.trying import Changed
-from cds_service.clinical.content import Content
-from cds_service.clinical.decisions import Alternative, Area, Decision
-from cds_service.clinical.names import EXPERT
-from cds_service.clinical.unstudied import Chosen, chosen_limits, chosen_priors, chosen_spans
+from cds_service.clinical.content.decisions import Alternative, Area, Decision
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import EXPERT
+from cds_service.clinical.content.unstudied import Chosen, chosen_limits, chosen_priors, chosen_spans
 
 AREA_WORDS: dict[Area, str] = {
     "dvt": "Suspected DVT",

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
+from cds_service.base.errors import UnusableInput
+from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
-from cds_service.clinical.content import Content
-from cds_service.ground.errors import UnusableInput
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import EXAMPLES, reference_day, stories
-from cds_service.hooks.layout import word_count
-from cds_service.hooks.messages import Card
-from cds_service.hooks.service import Service
+from cds_service.clinical.content.models import Content
+from cds_service.protocol.messages import Card
+from cds_service.rendering.layout import word_count
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import EXAMPLES, reference_day, stories
 
 _COLOURS = {"critical": "bold red", "warning": "bold yellow", "info": "bold blue"}
 

@@ -13,11 +13,11 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
+from cds_service.adapters.store.store import DatabaseError, Store
+from cds_service.base.errors import StoreDown, WrongSetting
+from cds_service.base.settings import Settings
 from cds_service.cli import feedback
-from cds_service.ground.errors import StoreDown, WrongSetting
-from cds_service.ground.settings import Settings
-from cds_service.hooks.register.store import DatabaseError, Store
-from cds_service.hooks.service import load_content
+from cds_service.service.evaluate import load_content
 
 LEAST_DAYS = 30
 """Fewer days are a slip of the hand rather than a retention."""

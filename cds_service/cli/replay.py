@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cds_service.ground.clock import on_site
-from cds_service.ground.errors import WrongSetting
-from cds_service.ground.settings import Settings
+from cds_service.base.clock import on_site
+from cds_service.base.errors import WrongSetting
+from cds_service.base.settings import Settings
 from cds_service.replay.options import Options
 
 _WORDS = {"scan": "reading the input", "judge_bucket": "judging charts"}

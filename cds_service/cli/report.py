@@ -8,7 +8,7 @@ from typing import Any
 
 from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
 from cds_service.clinical.record import Fact, RowState
-from cds_service.hooks.messages import Card
+from cds_service.protocol.messages import Card
 
 
 def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:

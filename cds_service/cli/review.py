@@ -5,18 +5,18 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from cds_service.base.errors import WrongSetting
+from cds_service.base.files import read_texts
+from cds_service.base.settings import Settings
 from cds_service.cli.open_page import Tried, page
 from cds_service.cli.trying import Changed, Examples, without
-from cds_service.clinical.content import Content
-from cds_service.clinical.decisions import OPEN_PAGE, Alternative
-from cds_service.clinical.loading import load, parsed
-from cds_service.clinical.places import value_at
-from cds_service.clinical.unstudied import Chosen, chosen_weights
-from cds_service.ground.errors import WrongSetting
-from cds_service.ground.files import read_texts
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import EXAMPLES
-from cds_service.hooks.service import Service
+from cds_service.clinical.content.decisions import OPEN_PAGE, Alternative
+from cds_service.clinical.content.loading.load import load, parsed
+from cds_service.clinical.content.loading.places import value_at
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.unstudied import Chosen, chosen_weights
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import EXAMPLES
 
 
 def run(settings: Settings) -> None:

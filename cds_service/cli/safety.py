@@ -10,9 +10,9 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cds_service.ground.errors import ContentError, Problem
-from cds_service.ground.files import read_text
-from cds_service.ground.strict_toml import validated
+from cds_service.base.errors import ContentError, Problem
+from cds_service.base.files import read_text
+from cds_service.base.strict_toml import validated
 
 Severity = Literal["minor", "significant", "considerable", "major", "catastrophic"]
 Likelihood = Literal["very low", "low", "medium", "high", "very high"]

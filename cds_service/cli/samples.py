@@ -9,9 +9,9 @@ from pydantic import HttpUrl
 from rich.console import Console
 from rich.text import Text
 
-from cds_service.ground.clock import site_clock
-from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service
+from cds_service.base.clock import site_clock
+from cds_service.base.settings import Settings
+from cds_service.service.evaluate import Service
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.text import Text
 from uvicorn.supervisors import Multiprocess
 
-from cds_service.ground.clock import site_clock
-from cds_service.ground.errors import KneeCdsError
-from cds_service.ground.logs import get_log, set_up
-from cds_service.ground.settings import Settings, shipped
-from cds_service.hooks.examples import as_request, bundles
-from cds_service.hooks.messages import SERVICE_ID
+from cds_service.base.clock import site_clock
+from cds_service.base.errors import KneeCdsError
+from cds_service.base.logs import get_log, set_up
+from cds_service.base.settings import Settings, shipped
+from cds_service.protocol.messages import SERVICE_ID
+from cds_service.service.examples import as_request, bundles
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
 

@@ -10,8 +10,8 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import HttpUrl, SecretStr
 from pydantic.fields import FieldInfo
 
-from cds_service.ground.setting_names import PREFIX
-from cds_service.ground.settings import Settings
+from cds_service.base.setting_names import PREFIX
+from cds_service.base.settings import Settings
 
 _KINDS: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", Path: "path", HttpUrl: "URL", SecretStr: "secret text",

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
-from cds_service.clinical.content import Content
+from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Status
-from cds_service.hooks.messages import Card
+from cds_service.protocol.messages import Card
 
 _LONG_AGO = 30
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}

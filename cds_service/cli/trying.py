@@ -9,12 +9,12 @@ from pathlib import Path
 
 from cds_service.cli.inputs import understand
 from cds_service.clinical.assess import assess
-from cds_service.clinical.content import Content
+from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Record
-from cds_service.hooks.bundles import OneChart
-from cds_service.hooks.examples import reference_day
-from cds_service.hooks.messages import Card
-from cds_service.hooks.service import Service
+from cds_service.protocol.bundles import OneChart
+from cds_service.protocol.messages import Card
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import reference_day
 
 
 @dataclass(frozen=True, slots=True)

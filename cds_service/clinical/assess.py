@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
-from cds_service.clinical import differential, dvt, red_flags
+from cds_service.clinical import differential, red_flags
 from cds_service.clinical.assessment import (
     Assessment,
     DvtVerdict,
@@ -15,11 +15,8 @@ from cds_service.clinical.assessment import (
     RedFlagVerdict,
     urgency_key,
 )
-from cds_service.clinical.content import Content
-from cds_service.clinical.derive import with_derived
-from cds_service.clinical.doubt import doubts_of
-from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
-from cds_service.clinical.names import (
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import (
     AGE_UNDER_18,
     CARE_PLAN,
     DVT,
@@ -33,6 +30,10 @@ from cds_service.clinical.names import (
     RUPTURED_CYST_KNOWN,
     RUPTURED_CYST_SCAN,
 )
+from cds_service.clinical.derive import with_derived
+from cds_service.clinical.doubt import doubts_of
+from cds_service.clinical.dvt import pathway as dvt
+from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
 from cds_service.clinical.record import DiagnosisState, Fact, Record, Side, Status
 
 _PLACES = {"posterior", "swelling", "knee", "knee_sign", "back_of_thigh", "arterial"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from cds_service.clinical.content import ASSERTED_ITEM, Indicator, Speed
+from cds_service.clinical.content.models import ASSERTED_ITEM, Indicator, Speed
+from cds_service.clinical.content.names import DVT
 from cds_service.clinical.doubt import Doubts
-from cds_service.clinical.names import DVT
 from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, Record, RefutationLimit, Side, Status
 
 BandName = Literal["confirmed", "strong fit", "fits", "possible", "low"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cds_service.clinical.content.names import PE_SYMPTOMS, PHLEGMASIA
 from cds_service.clinical.leg import Leg, counts_on, in_window
-from cds_service.clinical.names import PE_SYMPTOMS, PHLEGMASIA
 from cds_service.clinical.record import Fact, Side, Status
 
 _LEGS = (Side.RIGHT, Side.LEFT)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from cds_service.clinical.content import AgeFinding, Content
+from cds_service.clinical.content.models import AgeFinding, Content
+from cds_service.clinical.content.names import DVT, PREVIOUS_DVT
 from cds_service.clinical.implied import with_implied
 from cds_service.clinical.leg import age_in_days, in_window
-from cds_service.clinical.names import DVT, PREVIOUS_DVT
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Record, Side, Status
 
 _PATIENT = "Patient"

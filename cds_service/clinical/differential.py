@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cds_service.clinical.assessment import BandName, Contribution, RankedCause
-from cds_service.clinical.content import Cause, Content
+from cds_service.clinical.content.models import Cause, Content
+from cds_service.clinical.content.weights import LogWeight
 from cds_service.clinical.leg import Leg
 from cds_service.clinical.record import Fact, Status
-from cds_service.clinical.weighing import LogWeight
 
 _NO_SUPPORT = frozenset({"demographic", "risk"})
 _SMALL = 1e-9  # ln 2 against ln 2.0

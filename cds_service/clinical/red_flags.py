@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cds_service.clinical.assessment import RedFlagVerdict
-from cds_service.clinical.content import Condition, RedFlag, Speed
+from cds_service.clinical.content.models import Condition, RedFlag, Speed
 from cds_service.clinical.leg import Leg
 from cds_service.clinical.record import Fact
 

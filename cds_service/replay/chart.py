@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from cds_service.base.clock import on_site
+from cds_service.base.strict_json import parse
 from cds_service.clinical.reading import ChartEntry, Head
-from cds_service.ground.clock import on_site
-from cds_service.ground.strict_json import parse
-from cds_service.hooks.code_survey import LIMITS
 from cds_service.replay.rows import Row
+from cds_service.service.code_survey import LIMITS
 
 _RECORDED = ("issued", "recordedDate", "authoredOn", "dateAsserted", "authored")
 """When it was written down."""

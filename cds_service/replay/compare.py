@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from cds_service.ground.errors import WrongSetting
+from cds_service.base.errors import WrongSetting
 from cds_service.replay.numbers import Verdicts, verdicts
 
 _EXAMPLES = 20

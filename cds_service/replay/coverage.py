@@ -12,8 +12,8 @@ import msgspec
 import orjson
 from msgspec import Raw, Struct
 
-from cds_service.clinical.content import Content
-from cds_service.hooks.code_survey import Survey
+from cds_service.clinical.content.models import Content
+from cds_service.service.code_survey import Survey
 
 _MOST_WAITING = 20_000
 _NONE = Raw()

@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 
 import fsspec
 
-from cds_service.ground.errors import UnusableInput
+from cds_service.base.errors import UnusableInput
 
 PIECE = 128 * 1024 * 1024
 """Bytes of a file of lines that one piece of work holds."""

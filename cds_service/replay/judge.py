@@ -10,20 +10,19 @@ from time import perf_counter
 
 from pydantic import ValidationError
 
+from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.base.budget import Budget
+from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, UnusableInput
+from cds_service.base.field_errors import field_errors
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.names import DVT_RULE
+from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import RowState, Status
-from cds_service.ground.budget import Budget
-from cds_service.ground.errors import NothingToJudgeBy, TooCostly, TooLarge, UnusableInput
-from cds_service.ground.field_errors import field_errors
-from cds_service.hooks.askers import KeyedHash
-from cds_service.hooks.bundles import opening as opening_call
-from cds_service.hooks.bundles import whole_chart
-from cds_service.hooks.checked import checked
-from cds_service.hooks.messages import Card
-from cds_service.hooks.queries import SEARCHED
-from cds_service.hooks.service import Service
+from cds_service.protocol.bundles import opening as opening_call
+from cds_service.protocol.bundles import whole_chart
+from cds_service.protocol.messages import Card
+from cds_service.protocol.queries import SEARCHED
+from cds_service.rendering.checked import checked
 from cds_service.replay.as_known import known_at
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.labels import events_of, label
@@ -32,6 +31,7 @@ from cds_service.replay.options import Options
 from cds_service.replay.rows import Row
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import Opened, ShownCard
+from cds_service.service.evaluate import Service
 
 MOST_ROWS = 100_000
 """Of one chart. More is no patient but a fault of the export, and would not fit into memory."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from cds_service.clinical.names import ANTICOAGULANT, DVT, PULMONARY_EMBOLISM
+from cds_service.clinical.content.names import ANTICOAGULANT, DVT, PULMONARY_EMBOLISM
 from cds_service.clinical.record import DiagnosisState, Record, Status, When
 
 CLOT, MEDICINE = "clot", "anticoagulant"

@@ -9,14 +9,14 @@ from typing import Any
 import orjson
 
 from cds_service import __version__
-from cds_service.clinical.content import Content
-from cds_service.hooks.code_survey import Survey
-from cds_service.hooks.queries import SEARCHED
+from cds_service.clinical.content.models import Content
+from cds_service.protocol.queries import SEARCHED
 from cds_service.replay import numbers
 from cds_service.replay.compare import changes
 from cds_service.replay.intervals import rate
 from cds_service.replay.run import Done, read_json
 from cds_service.replay.tally import Tally, by_count
+from cds_service.service.code_survey import Survey
 
 NOT_GROUPED = "not_grouped.ndjson"
 _MOST_CODES = 200

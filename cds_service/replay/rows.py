@@ -10,12 +10,12 @@ import msgspec
 import orjson
 from msgspec import Struct, field
 
+from cds_service.base.errors import TooLarge, UnusableInput
+from cds_service.base.strict_json import parse
 from cds_service.clinical.reading.kinds import ALL, MAY_SAY_SOMETHING, READ
-from cds_service.ground.errors import TooLarge, UnusableInput
-from cds_service.ground.strict_json import parse
-from cds_service.hooks.bundles import patients_of
-from cds_service.hooks.code_survey import LIMITS
-from cds_service.hooks.searchset import read_searchset
+from cds_service.protocol.bundles import patients_of
+from cds_service.protocol.searchset import read_searchset
+from cds_service.service.code_survey import LIMITS
 
 NOT_JSON = "is not JSON"
 NO_RESOURCE = "is no FHIR resource"

@@ -17,14 +17,14 @@ from typing import Any
 import orjson
 
 from cds_service import __version__
-from cds_service.ground.clock import site_clock
-from cds_service.ground.errors import KneeCdsError, WrongSetting
-from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service
+from cds_service.base.clock import site_clock
+from cds_service.base.errors import KneeCdsError, WrongSetting
+from cds_service.base.settings import Settings
 from cds_service.replay.input import Batch, Found, find
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
 from cds_service.replay.work import Folders, Parts, Services, Worker, services_of
+from cds_service.service.evaluate import Service
 
 Progress = Callable[[str, int, int, int], None]
 """Told what is being done, how many pieces of it are done, of how many, and how many rows or openings were new."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from cds_service.replay.options import Options
 from cds_service.replay.page import page
 from cds_service.replay.report import compared, report, write_json, write_places

@@ -14,10 +14,9 @@ from typing import Any
 
 import orjson
 
-from cds_service.ground.errors import ContentError
-from cds_service.ground.settings import Settings
-from cds_service.hooks.askers import KeyedHash
-from cds_service.hooks.service import Service
+from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.base.errors import ContentError
+from cds_service.base.settings import Settings
 from cds_service.replay.grouping import charts
 from cds_service.replay.input import Batch
 from cds_service.replay.judge import Judge
@@ -27,6 +26,7 @@ from cds_service.replay.scan import Scan
 from cds_service.replay.staging import Staging, unstage
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import CARDS, OPENINGS, VerdictFiles
+from cds_service.service.evaluate import Service
 
 Services = tuple[Service, Service | None]
 BEFORE = {"openings_before": OPENINGS, "cards_before": CARDS}

@@ -14,35 +14,37 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
-from cds_service.ground.clock import Clock, in_zone, site_clock
-from cds_service.ground.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
-from cds_service.ground.networks import Networks
-from cds_service.ground.settings import Settings
-from cds_service.hooks.askers import KeyedHash
-from cds_service.hooks.audit.journal import journal_of
-from cds_service.hooks.clients.keys import KeyRing
-from cds_service.hooks.fhir_server.reader import FhirReader
-from cds_service.hooks.order_links import OrderLinks
-from cds_service.hooks.outbound import Transport
-from cds_service.hooks.register.nonces import Nonces
-from cds_service.hooks.register.quota import Quota
-from cds_service.hooks.register.store import Store
-from cds_service.hooks.register.writer import Register
-from cds_service.hooks.sealing import Seal
-from cds_service.hooks.service import Service
-from cds_service.hooks.showing import Showing
-from cds_service.hooks.smart.ehr import SECONDS
-from cds_service.hooks.smart.launches import Launches
-from cds_service.hooks.terminology import code_system, value_set
+from cds_service.adapters.audit.journal import journal_of
+from cds_service.adapters.clients.keys import KeyRing
+from cds_service.adapters.fhir_reader.reader import FhirReader
+from cds_service.adapters.http import Transport
+from cds_service.adapters.order_links import OrderLinks
+from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.adapters.sealed_text import Seal
+from cds_service.adapters.store.nonces import Nonces
+from cds_service.adapters.store.quota import Quota
+from cds_service.adapters.store.store import Store
+from cds_service.adapters.store.writer import Register
+from cds_service.base.clock import Clock, in_zone, site_clock
+from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
+from cds_service.base.networks import Networks
+from cds_service.base.settings import Settings
+from cds_service.rendering.terminology import code_system, value_set
+from cds_service.service.delivery import Showing
+from cds_service.service.evaluate import Service
+from cds_service.service.smart.ehr import SECONDS
+from cds_service.service.smart.launches import Launches
 from cds_service.web.auditing import Auditing
 from cds_service.web.body import Bodies, TooSlow, WrongMediaType
-from cds_service.web.faults import Faults
+from cds_service.web.current_service import Running
+from cds_service.web.error_middleware import Faults
 from cds_service.web.feedback import add_feedback_routes
 from cds_service.web.health import add_health_routes
 from cds_service.web.hook import add_hook_routes
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import ContentState, Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
+from cds_service.web.operation_outcomes import outcome
 from cds_service.web.pages.api import add_api_page
 from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
@@ -50,14 +52,12 @@ from cds_service.web.pages.layout import Pages, add_static_route
 from cds_service.web.pages.leaflet import add_leaflets
 from cds_service.web.pages.missing import add_missing_page
 from cds_service.web.pages.order.copy import add_copy_pages
+from cds_service.web.pages.order.dependencies import Bench, Threads
 from cds_service.web.pages.order.launched import add_launched_pages
-from cds_service.web.pages.order.work import Bench, Threads
 from cds_service.web.pages.sandbox.routes import add_sandbox
-from cds_service.web.problems import outcome
-from cds_service.web.running import Running
-from cds_service.web.security.entrance import Entrance
+from cds_service.web.security.authenticator import Entrance
 from cds_service.web.security.guard import Guard
-from cds_service.web.security.shares import Shares
+from cds_service.web.security.rate_limits import Shares
 from cds_service.web.tracing import tracing_of
 
 START_SECONDS = 6.0

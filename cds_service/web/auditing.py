@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cds_service import __version__
-from cds_service.ground.addresses import Address
-from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy, TooCostly, TooLarge, TooMuch, UnusableInput
-from cds_service.ground.settings import Settings
-from cds_service.hooks.askers import KeyedHash
-from cds_service.hooks.audit import events
-from cds_service.hooks.audit.journal import Journal, NoJournal
-from cds_service.hooks.clients.model import Caller
-from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.prefetch import Prefetched, gather
-from cds_service.hooks.register.rows import FeedbackRow
-from cds_service.hooks.showing import Shown
-from cds_service.hooks.smart.chart import context_of
-from cds_service.hooks.smart.launches import Launch
+from cds_service.adapters.audit import events
+from cds_service.adapters.audit.journal import Journal, NoJournal
+from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.adapters.store.rows import FeedbackRow
+from cds_service.base.errors import KneeCdsError, NothingToJudgeBy, TooCostly, TooLarge, TooMuch, UnusableInput
+from cds_service.base.settings import Settings
+from cds_service.base.urls import Address
+from cds_service.protocol.messages import HookRequest
+from cds_service.protocol.prefetch import Prefetched, gather
+from cds_service.service.delivery import Shown
+from cds_service.service.smart.chart import context_of
+from cds_service.service.smart.launches import Launch
 from cds_service.web.body import TooSlow, WrongMediaType
 
 NOBODY = "default"

@@ -10,9 +10,9 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from cds_service.ground.errors import KneeCdsError, TooLarge, TooMuch, UnusableInput
-from cds_service.ground.settings import Settings
-from cds_service.ground.strict_json import JsonLimits, parse
+from cds_service.base.errors import KneeCdsError, TooLarge, TooMuch, UnusableInput
+from cds_service.base.settings import Settings
+from cds_service.base.strict_json import JsonLimits, parse
 
 Parse = Callable[[bytearray, JsonLimits], Any]
 

@@ -11,17 +11,17 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from cds_service.ground.errors import StoreDown, UnusableInput
-from cds_service.ground.logs import get_log
-from cds_service.hooks.messages import SERVICE_ID
-from cds_service.hooks.register.feedback import Feedback, understand
-from cds_service.hooks.register.writer import Register
+from cds_service.adapters.store.feedback import Feedback, understand
+from cds_service.adapters.store.writer import Register
+from cds_service.base.errors import StoreDown, UnusableInput
+from cds_service.base.logs import get_log
+from cds_service.protocol.messages import SERVICE_ID
 from cds_service.web.auditing import Auditing
+from cds_service.web.current_service import Running
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, takes
-from cds_service.web.problems import outcome
-from cds_service.web.running import Running
+from cds_service.web.operation_outcomes import outcome
 from cds_service.web.security.guard import Guard
 
 log = get_log()

@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from cds_service.ground.errors import TooLarge, UnusableInput
+from cds_service.base.errors import TooLarge, UnusableInput
 from cds_service.web.body import TooSlow, WrongMediaType
 
 MOST_BYTES = 32_768

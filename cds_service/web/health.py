@@ -8,14 +8,14 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 
 from cds_service import __version__
-from cds_service.ground.settings import Settings
-from cds_service.hooks.audit.journal import Journal, NoJournal
-from cds_service.hooks.clients.keys import KeyRing
-from cds_service.hooks.register.nonces import Nonces
-from cds_service.hooks.register.writer import Register
+from cds_service.adapters.audit.journal import Journal, NoJournal
+from cds_service.adapters.clients.keys import KeyRing
+from cds_service.adapters.store.nonces import Nonces
+from cds_service.adapters.store.writer import Register
+from cds_service.base.settings import Settings
+from cds_service.web.current_service import Running
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
-from cds_service.web.running import Running
 
 
 def add_health_routes(

@@ -14,28 +14,28 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.fhir_reader.reader import FhirReader
+from cds_service.base.budget import Budget
+from cds_service.base.errors import UnusableInput
+from cds_service.base.logs import get_log
+from cds_service.base.strict_json import JsonLimits
+from cds_service.base.timing import Stages
 from cds_service.clinical.record import RowState
-from cds_service.ground.budget import Budget
-from cds_service.ground.errors import UnusableInput
-from cds_service.ground.logs import get_log
-from cds_service.ground.stages import Stages
-from cds_service.ground.strict_json import JsonLimits
-from cds_service.hooks.call_body import read_call_body
-from cds_service.hooks.clients.model import Caller
-from cds_service.hooks.discovery import discovery
-from cds_service.hooks.fhir_server.reader import FhirReader
-from cds_service.hooks.messages import SERVICE_ID, HookRequest, HookResponse
-from cds_service.hooks.prefetch import Prefetched, gather
-from cds_service.hooks.queries import Plan
-from cds_service.hooks.service import Answer, Service, response
-from cds_service.hooks.showing import Showing, Shown
+from cds_service.protocol.body import read_call_body
+from cds_service.protocol.discovery import discovery
+from cds_service.protocol.messages import SERVICE_ID, HookRequest, HookResponse
+from cds_service.protocol.prefetch import Prefetched, gather
+from cds_service.protocol.queries import Plan
+from cds_service.service.delivery import Showing, Shown
+from cds_service.service.evaluate import Answer, Service, response
 from cds_service.web.auditing import Auditing
-from cds_service.web.direct import DirectRoute
+from cds_service.web.current_service import Running
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, takes
-from cds_service.web.problems import in_words
-from cds_service.web.running import Running
+from cds_service.web.operation_outcomes import in_words
+from cds_service.web.raw_route import DirectRoute
 from cds_service.web.security.guard import Guard
 from cds_service.web.tracing import NoTracing, TracedCall, Tracing
 

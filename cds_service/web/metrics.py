@@ -13,20 +13,20 @@ from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
+from cds_service.adapters.audit.journal import Journal, NoJournal
+from cds_service.adapters.clients.keys import KeyRing
+from cds_service.adapters.store.nonces import Nonces
+from cds_service.adapters.store.writer import Register
+from cds_service.base.errors import KneeCdsError, NothingToJudgeBy
+from cds_service.base.timing import Stages
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import DVT_RULE
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.record import RowState, UnreadKind
-from cds_service.ground.errors import KneeCdsError, NothingToJudgeBy
-from cds_service.ground.stages import Stages
-from cds_service.hooks.audit.journal import Journal, NoJournal
-from cds_service.hooks.canary import is_canary
-from cds_service.hooks.clients.keys import KeyRing
-from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.prefetch import Prefetched
-from cds_service.hooks.register.nonces import Nonces
-from cds_service.hooks.register.writer import Register
-from cds_service.hooks.showing import Shown
+from cds_service.protocol.messages import HookRequest
+from cds_service.protocol.prefetch import Prefetched
+from cds_service.service.canary import is_canary
+from cds_service.service.delivery import Shown
 from cds_service.web.openapi import errors
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)

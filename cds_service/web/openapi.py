@@ -11,8 +11,8 @@ from fastapi import FastAPI, Path
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from cds_service.hooks.messages import SERVICE_ID, HookRequest
-from cds_service.hooks.register.feedback import MOST_ITEMS, Item
+from cds_service.adapters.store.feedback import MOST_ITEMS, Item
+from cds_service.protocol.messages import SERVICE_ID, HookRequest
 
 PATH = "/openapi.json"
 _REF = "#/components/schemas/{model}"

@@ -15,14 +15,14 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 from pydantic import ValidationError
 
-from cds_service.ground.errors import NothingToJudgeBy
-from cds_service.ground.settings import shipped
-from cds_service.hooks.clients.shape import shape
-from cds_service.hooks.examples import as_request, bundles
-from cds_service.hooks.messages import SERVICE_ID, HookRequest
-from cds_service.hooks.prefetch import gather
-from cds_service.hooks.service import Service, response
-from cds_service.web.problems import in_words, outcome
+from cds_service.adapters.clients.shape import shape
+from cds_service.base.errors import NothingToJudgeBy
+from cds_service.base.settings import shipped
+from cds_service.protocol.messages import SERVICE_ID, HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.service.evaluate import Service, response
+from cds_service.service.examples import as_request, bundles
+from cds_service.web.operation_outcomes import in_words, outcome
 
 BASE_URL = "http://127.0.0.1:8000"
 CALL = f"/cds-services/{SERVICE_ID}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from cds_service.web.security.connection import ConnectionLimits, GuardedConfig
 
 BACKLOG = 2048

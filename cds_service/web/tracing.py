@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cds_service import __version__
-from cds_service.ground.errors import WrongSetting
-from cds_service.ground.settings import Settings
-from cds_service.ground.stages import Stages
+from cds_service.base.errors import WrongSetting
+from cds_service.base.settings import Settings
+from cds_service.base.timing import Stages
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

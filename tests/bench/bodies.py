@@ -14,10 +14,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
-from cds_service.clinical.content import Content
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import moved
-from cds_service.hooks.service import load_content
+from cds_service.base.settings import Settings
+from cds_service.clinical.content.models import Content
+from cds_service.service.evaluate import load_content
+from cds_service.service.examples import moved
 from tests.conftest import NOW
 
 _LOINC, _UCUM = "http://loinc.org", "http://unitsofmeasure.org"

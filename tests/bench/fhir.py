@@ -19,7 +19,7 @@ import orjson
 import requests
 import uvicorn
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from cds_service.web.app import create_app
 from tests.bench.bodies import body
 from tests.conftest import NOW

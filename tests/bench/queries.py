@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import Any, get_args
 from uuid import uuid4
 
-from cds_service.hooks.fhir_server.reader import FhirReader
-from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.prefetch import gather
-from cds_service.hooks.queries import Style, plan_of
+from cds_service.adapters.fhir_reader.reader import FhirReader
+from cds_service.protocol.messages import HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.protocol.queries import Style, plan_of
 from tests import fhir_server as fhir
 from tests.charts import LOINC, concept, observation
 from tests.conftest import NOW, shipped_service

@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import uvicorn
 
+from cds_service.base.logs import set_up
+from cds_service.base.settings import Settings
 from cds_service.cli.serve import SWITCH_SECONDS
-from cds_service.ground.logs import set_up
-from cds_service.ground.settings import Settings
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
 from tests.bench import bare

@@ -28,12 +28,12 @@ import orjson
 import psutil
 import requests
 
+from cds_service.adapters.audit.chain import Hasher
+from cds_service.adapters.audit.verify import verify
+from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
-from cds_service.ground.settings import Settings
-from cds_service.hooks.audit.chain import Hasher
-from cds_service.hooks.audit.verify import verify
-from cds_service.hooks.examples import as_request, bundles
-from cds_service.hooks.service import Service
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import as_request, bundles
 from tests import fhir_server as fhir
 from tests.conftest import EXAMPLES
 from tests.hostile import HOSTILE

@@ -186,7 +186,7 @@ def start_up() -> tuple[float, float, float]:
                 process.wait()
     code = (
         "import time; a = time.perf_counter(); import cds_service.web.app; b = time.perf_counter();"
-        "from cds_service.ground.settings import Settings; from cds_service.hooks.service import load_content;"
+        "from cds_service.base.settings import Settings; from cds_service.service.evaluate import load_content;"
         "load_content(Settings()); print(b - a, time.perf_counter() - b)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()

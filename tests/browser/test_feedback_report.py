@@ -7,8 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from cds_service.adapters.store.reports import Line, Report, Week
 from cds_service.cli.feedback_page import page as drawn
-from cds_service.hooks.register.reports import Line, Report, Week
 from tests.browser.conftest import Look
 
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests.browser.conftest import FIRST_PAINT_BYTES, Look, Watch, first_paint_bytes, screenshot
 from tests.conftest import EXAMPLES, Server, run_server, shipped_service
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.adapters.audit.chain import Hasher, head_of
+from cds_service.adapters.audit.chain_file import ChainFile
+from cds_service.adapters.audit.verify import verify
 from cds_service.cli.main import main
-from cds_service.hooks.audit.chain import Hasher, head_of
-from cds_service.hooks.audit.chain_file import ChainFile
-from cds_service.hooks.audit.verify import verify
 
 SECRET = "key of the north site"
 PRIVATE = b'{"who":"Practitioner/p1"}'

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.cli.inputs import understand
-from cds_service.ground.errors import NothingToJudgeBy, UnusableInput
-from cds_service.hooks.service import Service
+from cds_service.service.evaluate import Service
 from tests.conftest import NOW, bundle
 
 REFUSED = {"response": {"status": "403 Forbidden"}}
@@ -80,7 +80,7 @@ def test_rows_keep_the_order_of_the_bundle() -> None:
 
 
 def test_a_request_with_an_unusable_part_is_judged(service: Service) -> None:
-    from cds_service.hooks.examples import as_request
+    from cds_service.service.examples import as_request
 
     request = as_request(bundle("dvt-likely"), "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea")
     request["context"]["encounterId"] = ""

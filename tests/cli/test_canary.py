@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from cds_service.adapters.store.reports import report
+from cds_service.adapters.store.store import Store
+from cds_service.adapters.store.tables import cards
+from cds_service.base.settings import Settings
 from cds_service.cli.main import main
-from cds_service.ground.settings import Settings
-from cds_service.hooks.register.reports import report
-from cds_service.hooks.register.store import Store
-from cds_service.hooks.register.tables import cards
+from tests.adapters.store.test_store import card_row, feedback_row
 from tests.conftest import Server, run_server
-from tests.hooks.register.test_store import card_row, feedback_row
 from tests.tokens import Signer
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from cds_service.base.settings import Settings
 from cds_service.cli.inputs import documents
 from cds_service.cli.main import main
-from cds_service.clinical.content import Content
-from cds_service.ground.settings import Settings
-from cds_service.hooks.code_survey import Survey
-from cds_service.hooks.service import load_content
+from cds_service.clinical.content.models import Content
+from cds_service.service.code_survey import Survey
+from cds_service.service.evaluate import load_content
 
 SITE = "https://hospital.example/codes"
 

@@ -75,7 +75,7 @@ def test_ndjson_from_standard_input_with_a_bad_line() -> None:
 
 
 def test_a_hook_request_and_the_urgent_exit_code() -> None:
-    from cds_service.hooks.examples import as_request
+    from cds_service.service.examples import as_request
 
     request = as_request(bundle("dvt-likely"), "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea")
     pretty = orjson.dumps(request, option=orjson.OPT_INDENT_2)

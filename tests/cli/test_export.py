@@ -14,8 +14,8 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from cds_service.cli.main import main
-from cds_service.clinical.content import Condition, Content
-from cds_service.hooks.knowledge import cql
+from cds_service.clinical.content.models import Condition, Content
+from cds_service.rendering.fhir_artefacts import cql
 
 
 @pytest.fixture(scope="module")

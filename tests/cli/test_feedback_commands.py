@@ -13,11 +13,11 @@ from xml.etree import ElementTree as Xml
 import orjson
 import pytest
 
+from cds_service.adapters.store.reports import Line, Report, Week, report
+from cds_service.adapters.store.store import Store
 from cds_service.cli.feedback_page import page
 from cds_service.cli.main import main
-from cds_service.hooks.register.reports import Line, Report, Week, report
-from cds_service.hooks.register.store import Store
-from tests.hooks.register.test_store import NOON, card_row, feedback_row
+from tests.adapters.store.test_store import NOON, card_row, feedback_row
 
 LATER = NOON + timedelta(minutes=5)
 

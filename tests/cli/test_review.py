@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
+from cds_service.base.errors import ContentError
+from cds_service.base.files import read_texts
+from cds_service.base.settings import Settings
 from cds_service.cli.main import main
 from cds_service.cli.open_page import effect_words
 from cds_service.cli.review import written
 from cds_service.cli.trying import Changed, Examples, Shown, without
-from cds_service.clinical.content import Content
-from cds_service.clinical.decisions import OPEN_PAGE, Change
-from cds_service.clinical.loading import load, parsed
-from cds_service.clinical.places import set_at, value_at
-from cds_service.clinical.signed import written as signed
-from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
-from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service
+from cds_service.clinical.content.decisions import OPEN_PAGE, Change
+from cds_service.clinical.content.loading.load import load, parsed
+from cds_service.clinical.content.loading.places import set_at, value_at
+from cds_service.clinical.content.loading.signed import written as signed
+from cds_service.clinical.content.models import Content
+from cds_service.service.evaluate import Service
 from tests.conftest import EXAMPLES, ROOT
 
 CARDS = ROOT / "cards"

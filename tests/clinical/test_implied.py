@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content import Content
+from cds_service.base.errors import ContentError
+from cds_service.base.files import read_texts
+from cds_service.clinical.content.loading.load import load
+from cds_service.clinical.content.models import Content
 from cds_service.clinical.derive import with_derived
-from cds_service.clinical.loading import load
 from cds_service.clinical.record import Fact
-from cds_service.ground.errors import ContentError
-from cds_service.ground.files import read_texts
 from tests.charts import LEFT, RIGHT, SNOMED, concept, judged, observation, read, rules
 from tests.conftest import NOW, ROOT
 

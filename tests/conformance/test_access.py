@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.web.test_fhir_access import ALL, TOKEN, call_without, lent

@@ -12,7 +12,7 @@ import pytest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from markdown_it import MarkdownIt
 
-from cds_service.hooks.examples import as_request
+from cds_service.service.examples import as_request
 from tests.conftest import Server, bundle, stories
 from tests.web.test_service import request_for
 

@@ -11,8 +11,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.ground.settings import Settings
-from cds_service.ground.strict_json import is_deeper, without_escapes
+from cds_service.base.settings import Settings
+from cds_service.base.strict_json import is_deeper, without_escapes
 from tests.conftest import Server, run_server
 from tests.web.test_service import CALL, is_outcome, request_for
 

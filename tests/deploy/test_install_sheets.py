@@ -9,16 +9,16 @@ from typing import get_args
 
 import pytest
 
-from cds_service.clinical.content import Content
-from cds_service.ground.settings import Settings
-from cds_service.hooks.clients.loading import load_clients
-from cds_service.hooks.clients.model import SCOPES
-from cds_service.hooks.discovery import discovery
-from cds_service.hooks.frame import override_reasons
-from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.prefetch import gather
-from cds_service.hooks.queries import Style, plan_of
-from cds_service.hooks.service import Service
+from cds_service.adapters.clients.loading import load_clients
+from cds_service.adapters.clients.model import SCOPES
+from cds_service.base.settings import Settings
+from cds_service.clinical.content.models import Content
+from cds_service.protocol.discovery import discovery
+from cds_service.protocol.messages import HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.protocol.queries import Style, plan_of
+from cds_service.rendering.frame import override_reasons
+from cds_service.service.evaluate import Service
 from tests.conftest import EXAMPLES, NOW, ROOT, stories
 from tests.web.test_service import request_for
 

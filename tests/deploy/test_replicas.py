@@ -23,9 +23,9 @@ import requests
 import trustme
 from sqlalchemy import select
 
-from cds_service.hooks.examples import as_request, bundles
-from cds_service.hooks.register.store import Store
-from cds_service.hooks.register.tables import cards, feedback
+from cds_service.adapters.store.store import Store
+from cds_service.adapters.store.tables import cards, feedback
+from cds_service.service.examples import as_request, bundles
 from tests.conftest import EXAMPLES, ROOT
 from tests.postgres import Postgres, postgres_server
 from tests.processes import Process, free_port, serving

@@ -7,12 +7,12 @@ from typing import get_args
 
 import pytest
 
+from cds_service.adapters.http import Why
+from cds_service.base.errors import REASONS, Refusal
+from cds_service.clinical.content.texts import LaunchNotices
 from cds_service.clinical.record import UnreadKind
-from cds_service.clinical.texts import LaunchNotices
-from cds_service.ground.errors import REASONS, Refusal
-from cds_service.hooks.outbound import Why
-from cds_service.hooks.prefetch import NOT_ASKED
-from cds_service.hooks.smart.ehr import Fate
+from cds_service.protocol.prefetch import NOT_ASKED
+from cds_service.service.smart.ehr import Fate
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "deploy" / "TROUBLESHOOTING.md").read_text(encoding="utf-8")

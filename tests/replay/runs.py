@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from cds_service.replay.options import Options
 from cds_service.replay.whole import replay
 from tests.conftest import shipped_service

@@ -15,7 +15,7 @@ import fsspec
 import orjson
 import pytest
 
-from cds_service.ground.errors import UnusableInput, WrongSetting
+from cds_service.base.errors import UnusableInput, WrongSetting
 from cds_service.replay import lines as reading
 from cds_service.replay import run
 from cds_service.replay.input import find

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cds_service.ground.errors import ContentError, WrongSetting
-from cds_service.ground.settings import shipped
+from cds_service.base.errors import ContentError, WrongSetting
+from cds_service.base.settings import shipped
 from cds_service.replay.compare import verdict
 from cds_service.replay.options import Options
 from cds_service.replay.whole import replay

@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.cli.evaluate import judge
-from cds_service.hooks.askers import KeyedHash
 from tests.conftest import EXAMPLES, NOW, shipped_service
 from tests.replay.runs import KEY, kept, replayed
 

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from fhir.resources.R4B.auditevent import AuditEvent
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.audit.chain import Hasher
-from cds_service.hooks.audit.verify import verify
+from cds_service.adapters.audit.chain import Hasher
+from cds_service.adapters.audit.verify import verify
+from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.conftest import run_server
 from tests.tokens import ISSUER, PATH, Signer, key_server

@@ -9,7 +9,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.ground.strict_json import has_key_twice, has_longer_run, without_escapes
+from cds_service.base.strict_json import has_key_twice, has_longer_run, without_escapes
 
 TEXTS = st.text(alphabet='ab"\\:{}[],\u0000\n\u00e9\U0001f600 /u0022', max_size=6)
 NUMBERS = st.one_of(st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False))

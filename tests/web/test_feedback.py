@@ -16,10 +16,10 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.register.reports import exported, report
-from cds_service.hooks.register.store import Store
-from cds_service.hooks.register.tables import feedback
+from cds_service.adapters.store.reports import exported, report
+from cds_service.adapters.store.store import Store
+from cds_service.adapters.store.tables import feedback
+from cds_service.base.settings import Settings
 from tests.conftest import Server, run_server
 from tests.processes import serving
 from tests.web.test_service import is_outcome, request_for
@@ -95,7 +95,7 @@ def test_the_register_knows_no_patient(own: Server, database_url: str, tmp_path:
 
 
 def _everything(store: Store, table: str) -> list[Any]:
-    from cds_service.hooks.register.tables import metadata
+    from cds_service.adapters.store.tables import metadata
 
     return list(store.stream(select(metadata.tables[table])))
 

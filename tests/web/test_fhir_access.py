@@ -18,8 +18,8 @@ import pytest
 import requests
 import trustme
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.queries import LONGEST_ADDRESS
+from cds_service.base.settings import Settings
+from cds_service.protocol.queries import LONGEST_ADDRESS
 from cds_service.web.app import create_app
 from tests import fhir_server as fhir
 from tests.answers import told

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests.charts import LEFT, observation, patient
 from tests.conftest import Server, run_server
 from tests.web.test_service import is_outcome, request_for

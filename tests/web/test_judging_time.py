@@ -9,14 +9,14 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from cds_service.ground.budget import Budget
-from cds_service.ground.errors import TooCostly
-from cds_service.ground.settings import Settings
-from cds_service.ground.strict_json import JsonLimits
-from cds_service.hooks.call_body import read_call_body
-from cds_service.hooks.messages import HookRequest
-from cds_service.hooks.prefetch import gather
-from cds_service.hooks.service import Service
+from cds_service.base.budget import Budget
+from cds_service.base.errors import TooCostly
+from cds_service.base.settings import Settings
+from cds_service.base.strict_json import JsonLimits
+from cds_service.protocol.body import read_call_body
+from cds_service.protocol.messages import HookRequest
+from cds_service.protocol.prefetch import gather
+from cds_service.service.evaluate import Service
 from tests.bench.bodies import body as ordinary_body
 from tests.conftest import NOW, Server, run_server
 from tests.web.test_service import is_outcome, request_for

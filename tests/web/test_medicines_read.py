@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.fhir_server.medicines import MOST_MEDICINES
+from cds_service.adapters.fhir_reader.medicines import MOST_MEDICINES
+from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.charts import RXNORM, days_ago, named, patient
-from tests.clinical.test_medicines import CLOSED, UNLISTED, said
+from tests.clinical.reading.test_medicines import CLOSED, UNLISTED, said
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
 from tests.web.test_fhir_access import TOKEN, lent

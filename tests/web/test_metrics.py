@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cds_service import __version__
-from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service
+from cds_service.base.settings import Settings
+from cds_service.service.evaluate import Service
 from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.web.test_fhir_access import lent

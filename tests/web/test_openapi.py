@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.messages import SERVICE_ID
+from cds_service.base.settings import Settings
+from cds_service.protocol.messages import SERVICE_ID
 from tests.conftest import LONG, Server, run_server, stories
 from tests.tokens import Signer, key_server
 from tests.web.test_service import request_for

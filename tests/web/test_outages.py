@@ -21,8 +21,8 @@ import pytest
 import requests
 from sqlalchemy import create_engine, text
 
-from cds_service.ground.settings import Settings, shipped
-from cds_service.hooks.examples import as_request, moved
+from cds_service.base.settings import Settings, shipped
+from cds_service.service.examples import as_request, moved
 from tests import fhir_server as fhir
 from tests.conftest import NOW, ROOT, Server, bundle, run_server
 from tests.processes import Process, serving

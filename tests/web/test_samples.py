@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
+from cds_service.base.settings import Settings
 from cds_service.cli.main import main
-from cds_service.ground.settings import Settings
 from cds_service.web.samples import BASE_URL, CALL, FEEDBACK, VERSION
 from tests.conftest import EXAMPLES, NOW, ROOT, Server, run_server
 

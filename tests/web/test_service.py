@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 import requests
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks import service as service_module
-from cds_service.hooks.examples import as_request
-from cds_service.hooks.messages import Card
+from cds_service.base.settings import Settings
+from cds_service.protocol.messages import Card
+from cds_service.service import evaluate as service_module
+from cds_service.service.examples import as_request
 from tests import fhir_server as fhir
 from tests.answers import told
 from tests.conftest import Server, bundle, run_server

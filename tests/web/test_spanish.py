@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 import requests
 
+from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import as_request
-from cds_service.hooks.frame import override_reasons
-from cds_service.hooks.messages import Card
-from cds_service.hooks.service import Service
+from cds_service.protocol.messages import Card
+from cds_service.rendering.frame import override_reasons
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import as_request
 from tests.conftest import EXAMPLES, NOW, Server, bundle, run_server, shipped_service, stories
 
 CLIENTS = '[default]\nlanguage = "es"\n'

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests.conftest import Server, run_server
 from tests.processes import serving
 from tests.web.test_service import request_for

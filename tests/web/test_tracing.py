@@ -15,8 +15,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from cds_service.base.settings import Settings
 from cds_service.cli.main import main
-from cds_service.ground.settings import Settings
 from tests.conftest import run_server
 from tests.web.test_service import STAGES, request_for
 

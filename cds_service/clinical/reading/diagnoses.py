@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.clinical.code_uses import CodeUse
-from cds_service.clinical.names import DVT
+from cds_service.clinical.content.coding.code_uses import CodeUse
+from cds_service.clinical.content.names import DVT
 from cds_service.clinical.reading.places import Place
 from cds_service.clinical.record import Side
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.code_uses import CodeUse
-from cds_service.clinical.names import ANTICOAGULANT
+from cds_service.clinical.content.coding.code_uses import CodeUse
+from cds_service.clinical.content.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, day_of, lasting, to_when
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings

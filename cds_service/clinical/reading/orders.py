@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.clinical.names import DVT, SUSPECTED_DVT, SUSPICION
+from cds_service.clinical.content.names import DVT, SUSPECTED_DVT, SUSPICION
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, uses_of
 from cds_service.clinical.reading.statements import Statement, Trouble, lost_side

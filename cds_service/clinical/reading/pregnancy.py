@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from cds_service.clinical.code_uses import CodeUse
-from cds_service.clinical.names import POST_PARTUM, PREGNANCY
+from cds_service.clinical.content.coding.code_uses import CodeUse
+from cds_service.clinical.content.names import POST_PARTUM, PREGNANCY
 from cds_service.clinical.reading.dates import day_of
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.statements import Statement, Trouble

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cds_service.clinical.code_uses import CodeUse
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import DVT
+from cds_service.clinical.content.coding.code_uses import CodeUse
+from cds_service.clinical.content.coding.vocabulary import BOTH, EXAMINED_IN_PART, HOLLOW, LEFT, RIGHT, SOME_VEINS
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import DVT
 from cds_service.clinical.record import RefutationLimit, Side
-from cds_service.clinical.vocabulary import BOTH, EXAMINED_IN_PART, HOLLOW, LEFT, RIGHT, SOME_VEINS
 
 
 def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) -> RefutationLimit | None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import SUSPICION
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Look, Reference

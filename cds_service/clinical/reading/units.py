@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from cds_service.clinical.codes import UCUM
-from cds_service.clinical.content import Measure, Unit
+from cds_service.clinical.content.coding.codes import UCUM
+from cds_service.clinical.content.models import Measure, Unit
 
 _ANNOTATION = re.compile(r"\{([^{}]*)\}")
 _LITRE = re.compile(r"(?<![A-Za-z])([mdu]?)l(?![A-Za-z])")

@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import ANTICOAGULANT
+from cds_service.clinical.content.coding.recognition import Recognised
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
 from cds_service.clinical.reading.kinds import ALL, kind_of
 from cds_service.clinical.reading.statuses import has_ended
-from cds_service.clinical.recognition import Recognised
 from cds_service.clinical.record import MEDICINES, WITH_REASONS, Side, Unread, UnreadKind, When
 
 _CAN_HIDE_ANYTHING = frozenset(

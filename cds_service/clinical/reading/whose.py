@@ -13,8 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from cds_service.base.urls import Address
 from cds_service.clinical.reading import kinds
-from cds_service.ground.addresses import Address
 
 _DEFAULT_PORTS = frozenset({80, 443})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import SUSPICION
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading.statuses import is_void
 
 _WORD = re.compile(r"[^\W\d_]{3}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import DVT_RULE
-from cds_service.ground.settings import Settings
-from cds_service.hooks.messages import SERVICE_ID
+from cds_service.base.settings import Settings
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import DVT_RULE
+from cds_service.protocol.messages import SERVICE_ID
+from cds_service.web.current_service import Running
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
-from cds_service.web.running import Running
 
 
 def add_home_page(app: FastAPI, settings: Settings, running: Running, pages: Pages) -> None:

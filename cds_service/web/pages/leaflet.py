@@ -6,10 +6,10 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from cds_service.clinical.content import Content
+from cds_service.clinical.content.models import Content
+from cds_service.web.current_service import Running
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
-from cds_service.web.running import Running
 
 
 def leaflet_of(content: Content, cause: str) -> str:

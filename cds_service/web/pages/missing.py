@@ -6,9 +6,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from cds_service.web.operation_outcomes import outcome
 from cds_service.web.pages.browsers import is_browser
 from cds_service.web.pages.layout import Pages
-from cds_service.web.problems import outcome
 
 _ACCEPT = {"Vary": "Accept"}
 

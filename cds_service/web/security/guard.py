@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from cds_service.ground.strict_json import parse
-from cds_service.hooks.clients.model import Caller
+from cds_service.adapters.clients.model import Caller
+from cds_service.base.strict_json import parse
 from cds_service.web.body import Bodies, Body, Parse
-from cds_service.web.security.entrance import Entrance
-from cds_service.web.security.shares import Shares
+from cds_service.web.security.authenticator import Entrance
+from cds_service.web.security.rate_limits import Shares
 
 
 @dataclass(frozen=True, slots=True)

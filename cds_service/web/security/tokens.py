@@ -17,10 +17,10 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 from joserfc.jwt import decode
 
-from cds_service.ground.errors import Refusal, Unauthorized
-from cds_service.ground.strict_json import has_key_twice
-from cds_service.hooks.clients.jwks import Key
-from cds_service.hooks.clients.model import Caller, Clients, TokenRules
+from cds_service.adapters.clients.jwks import Key
+from cds_service.adapters.clients.model import Caller, Clients, TokenRules
+from cds_service.base.errors import Refusal, Unauthorized
+from cds_service.base.strict_json import has_key_twice
 
 LEEWAY_SECONDS = 60
 """What two clocks may differ."""

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 import requests
 from joserfc.jwk import ECKey
 
-from cds_service.ground.settings import Settings
+from cds_service.base.settings import Settings
 from tests.conftest import Server, bundle, run_server
 from tests.ehr import CLIENT_ID, Ehr, running_ehr
 

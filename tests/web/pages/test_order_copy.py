@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import as_request
+from cds_service.base.settings import Settings
+from cds_service.service.examples import as_request
 from tests.conftest import NOW, Server, bundle, run_server, stories
 from tests.web.pages.launching import FILLED, words
 

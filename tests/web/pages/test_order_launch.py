@@ -16,9 +16,9 @@ import requests
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import SecretStr
 
-from cds_service.hooks.register.store import Store
-from cds_service.hooks.smart.launches import Launches, Opened, Ticket
-from cds_service.web.pages.order.work import LAUNCHES_PER_MINUTE
+from cds_service.adapters.store.store import Store
+from cds_service.service.smart.launches import Launches, Opened, Ticket
+from cds_service.web.pages.order.dependencies import LAUNCHES_PER_MINUTE
 from tests.conftest import NOW, Server
 from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, own_patients_chart, words

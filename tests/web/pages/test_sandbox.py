@@ -15,12 +15,12 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.observation import Observation
 
-from cds_service.clinical.codes import FINDING_SYSTEM
-from cds_service.clinical.content import Content
+from cds_service.base.errors import UnusableInput
+from cds_service.base.settings import Settings
+from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
+from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Fact, Side, Status, When
-from cds_service.ground.errors import UnusableInput
-from cds_service.ground.settings import Settings
-from cds_service.hooks.service import Service
+from cds_service.service.evaluate import Service
 from cds_service.web.pages.sandbox import patients, switches
 from cds_service.web.pages.sandbox.charts import MOST_CHARTS, Chart, ChartGone, Charts, loaded
 from tests.charts import SNOMED, concept, condition, days_ago, observation, patient

@@ -13,9 +13,9 @@ import pytest
 import requests
 from sqlalchemy import create_engine, text
 
-from cds_service.ground.settings import Settings
-from cds_service.hooks.register.reports import exported, report
-from cds_service.hooks.register.store import Store
+from cds_service.adapters.store.reports import exported, report
+from cds_service.adapters.store.store import Store
+from cds_service.base.settings import Settings
 from tests.conftest import Server, run_server
 from tests.tokens import PATH, Signer, key_server
 from tests.web.test_service import request_for

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cds_service.ground.networks import Networks
-from cds_service.ground.settings import Settings
-from cds_service.hooks.outbound import Line, NoAnswer, Transport
+from cds_service.adapters.http import Line, NoAnswer, Transport
+from cds_service.base.networks import Networks
+from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer

@@ -21,8 +21,8 @@ import requests
 import uvicorn
 
 import cds_service
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import as_request
+from cds_service.base.settings import Settings
+from cds_service.service.examples import as_request
 from cds_service.web.server import server_config
 from tests import fhir_server
 from tests.conftest import Server, bundle, run_server

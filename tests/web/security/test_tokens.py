@@ -16,9 +16,9 @@ import orjson
 import pytest
 import requests
 
-from cds_service.ground.errors import WrongSetting
-from cds_service.ground.settings import Settings
-from cds_service.hooks.examples import as_request
+from cds_service.base.errors import WrongSetting
+from cds_service.base.settings import Settings
+from cds_service.service.examples import as_request
 from cds_service.web.app import create_app
 from tests.conftest import Server, bundle, run_server
 from tests.tokens import ISSUER, PATH, KeyServer, key_server, part, rsa_signer

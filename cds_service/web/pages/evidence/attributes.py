@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_service.clinical.content import Condition, Content
-from cds_service.clinical.names import DVT_SUSPECTED, POST_PARTUM, PREGNANCY, SELF_TEST, SUSPECTED_DVT, VIRTUAL_TERMS
+from cds_service.clinical.content.models import Condition, Content
+from cds_service.clinical.content.names import (
+    DVT_SUSPECTED,
+    POST_PARTUM,
+    PREGNANCY,
+    SELF_TEST,
+    SUSPECTED_DVT,
+    VIRTUAL_TERMS,
+)
 
 NOT_USED = "not used"
 

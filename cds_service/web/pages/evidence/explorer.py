@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cds_service.clinical.content import Content, FindingKind
-from cds_service.clinical.figures import Weight
+from cds_service.clinical.content.figures import Weight
+from cds_service.clinical.content.models import Content, FindingKind
 
 KIND_WORDS: dict[FindingKind, str] = {
     "symptom": "Symptoms",

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cds_service import __version__
-from cds_service.clinical.content import About, Accuracy, Cause, Condition, Content, Pathway, RedFlag
-from cds_service.clinical.figures import Figure
-from cds_service.clinical.names import (
+from cds_service.clinical.content.figures import Figure
+from cds_service.clinical.content.loading.numbers import bands_of
+from cds_service.clinical.content.models import About, Accuracy, Cause, Condition, Content, Pathway, RedFlag
+from cds_service.clinical.content.names import (
     AGE_UNDER_18,
     DVT,
     DVT_RULE,
@@ -18,7 +19,6 @@ from cds_service.clinical.names import (
     ONE_LEG,
     RUPTURED_CYST_KNOWN,
 )
-from cds_service.clinical.numbers import bands_of
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
 from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
 from cds_service.web.pages.evidence.weights import WeightRow, weight_rows

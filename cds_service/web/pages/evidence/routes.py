@@ -9,15 +9,15 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
-from cds_service.clinical.content import Content
-from cds_service.clinical.languages import ENGLISH
+from cds_service.clinical.content.loading.languages import ENGLISH
+from cds_service.clinical.content.models import Content
+from cds_service.web.current_service import Running
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 from cds_service.web.pages.evidence.explorer import explorer_of
 from cds_service.web.pages.evidence.model import INDICATOR_WORDS, OTHERS, Evidence, evidence_of, use_json
 from cds_service.web.pages.evidence.sources import code_lists, source_view
 from cds_service.web.pages.layout import Pages
-from cds_service.web.running import Running
 
 
 def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:

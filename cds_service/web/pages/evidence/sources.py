@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.figures import FigureStatus
-from cds_service.clinical.names import EXPERT
-from cds_service.hooks.wording import cut
+from cds_service.clinical.content.figures import FigureStatus
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import EXPERT
+from cds_service.rendering.wording import cut
 
 STATUS_WORDS: dict[FigureStatus, str] = {
     "seen": "seen in the source",

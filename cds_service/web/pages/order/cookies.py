@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import Response
 
-from cds_service.hooks.smart.launches import LaunchFailed, Ticket
+from cds_service.service.smart.launches import LaunchFailed, Ticket
 
 SECONDS = 4_000
 

@@ -10,16 +10,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from cds_service.clinical.content import Content
-from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.order_form import OrderForm
-from cds_service.hooks.order_links import OrderLinks
-from cds_service.hooks.sealing import NotSealed
+from cds_service.adapters.order_links import OrderLinks
+from cds_service.adapters.sealed_text import NotSealed
+from cds_service.clinical.content.models import Content
+from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.orders.form import OrderForm
+from cds_service.web.current_service import Running
 from cds_service.web.form import read_form
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.order.view import OrderView
-from cds_service.web.running import Running
 
 _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 

@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from cds_service.ground.errors import StoreDown
-from cds_service.ground.logs import get_log
-from cds_service.hooks.smart.launches import LaunchFailed
+from cds_service.base.errors import StoreDown
+from cds_service.base.logs import get_log
+from cds_service.service.smart.launches import LaunchFailed
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
+from cds_service.web.pages.order.dependencies import Bench
 from cds_service.web.pages.order.page import OrderPage
 from cds_service.web.pages.order.signing_in import callback, launch
-from cds_service.web.pages.order.work import Bench
 
 log = get_log()
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from fastapi.responses import Response
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.texts import Notice
-from cds_service.ground.errors import StoreDown
-from cds_service.ground.logs import get_log
-from cds_service.hooks.clients.model import Caller
-from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.order_form import OrderForm, service_request
-from cds_service.hooks.smart.chart import Reading, context_of, patient_words, read_chart
-from cds_service.hooks.smart.ehr import Ehr, EhrRefused, Placing
-from cds_service.hooks.smart.launches import Launch, LaunchFailed, Opened, Ticket
+from cds_service.adapters.clients.model import Caller
+from cds_service.base.errors import StoreDown
+from cds_service.base.logs import get_log
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.texts import Notice
+from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.orders.form import OrderForm, service_request
+from cds_service.service.smart.chart import Reading, context_of, patient_words, read_chart
+from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
+from cds_service.service.smart.launches import Launch, LaunchFailed, Opened, Ticket
 from cds_service.web.form import is_from_here, read_form
 from cds_service.web.pages.order.cookies import ticket_of
 from cds_service.web.pages.order.copy import plain_text
+from cds_service.web.pages.order.dependencies import Bench
 from cds_service.web.pages.order.view import OrderView
-from cds_service.web.pages.order.work import Bench
 
 log = get_log()
 

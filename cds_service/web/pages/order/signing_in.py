@@ -5,15 +5,15 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
-from cds_service.ground.logs import get_log
-from cds_service.hooks.clients.model import Caller
-from cds_service.hooks.sealing import NotSealed
-from cds_service.hooks.smart import sign_in
-from cds_service.hooks.smart.launches import LaunchFailed, Ticket
-from cds_service.hooks.smart.refusals import refused
+from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.sealed_text import NotSealed
+from cds_service.base.logs import get_log
+from cds_service.service.smart import sign_in
+from cds_service.service.smart.launches import LaunchFailed, Ticket
+from cds_service.service.smart.refusals import refused
 from cds_service.web.pages.layout import policy
 from cds_service.web.pages.order.cookies import give, ticket_of
-from cds_service.web.pages.order.work import Bench
+from cds_service.web.pages.order.dependencies import Bench
 
 log = get_log()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.texts import Notice
-from cds_service.hooks.order_draft import OrderDraft
-from cds_service.hooks.order_form import OrderForm, anticoagulants, priorities, sides
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.texts import Notice
+from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.orders.form import OrderForm, anticoagulants, priorities, sides
 from cds_service.web.pages.leaflet import leaflet_of
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from cds_service.ground.errors import UnusableInput
-from cds_service.ground.plain_text import is_plain_url
+from cds_service.base.errors import UnusableInput
+from cds_service.base.plain_text import is_plain_url
 
 Indicator = Literal["critical", "warning", "info"]
 BADGES: dict[Indicator, str] = {"critical": "Urgent", "warning": "Soon", "info": "For information"}

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import orjson
 
+from cds_service.base.errors import KneeCdsError, UnusableInput
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.reading import ChartEntry
-from cds_service.ground.errors import KneeCdsError, UnusableInput
-from cds_service.hooks.bundles import one_chart
-from cds_service.hooks.examples import as_request
-from cds_service.hooks.service import Service
+from cds_service.protocol.bundles import one_chart
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import as_request
 
 Resource = dict[str, Any]
 Road = Literal["prefetch", "fhir"]

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from cds_service.clinical.content import Content
-from cds_service.clinical.names import DVT_RULE
-from cds_service.ground.settings import shipped
-from cds_service.hooks.examples import moved, reference_day, stories
+from cds_service.base.settings import shipped
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.names import DVT_RULE
+from cds_service.service.examples import moved, reference_day, stories
 
 FEATURED = (
     "dvt-likely",

@@ -12,19 +12,19 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from cds_service.ground.errors import UnusableInput
-from cds_service.ground.settings import Settings
-from cds_service.hooks.messages import SERVICE_ID
-from cds_service.hooks.wording import Wording
+from cds_service.base.errors import UnusableInput
+from cds_service.base.settings import Settings
+from cds_service.protocol.messages import SERVICE_ID
+from cds_service.rendering.wording import Wording
 from cds_service.web.body import Bodies
+from cds_service.web.current_service import Running
 from cds_service.web.form import check_same_origin, read_form, read_form_pairs
 from cds_service.web.json_response import json_response
+from cds_service.web.operation_outcomes import outcome
 from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.sandbox import answers, explain, fhir, patients, switches
 from cds_service.web.pages.sandbox.charts import MOST_BYTES_OF_ONE, Chart, ChartGone, Charts, Road, loaded
 from cds_service.web.pages.sandbox.person import person_words
-from cds_service.web.problems import outcome
-from cds_service.web.running import Running
 from cds_service.web.samples import samples
 
 ROOT = "/sandbox"

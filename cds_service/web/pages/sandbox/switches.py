@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from cds_service.clinical.codes import FINDING_SYSTEM, URI
-from cds_service.clinical.content import Content
+from cds_service.base.errors import UnusableInput
+from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, URI
+from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Record, Side, Status
-from cds_service.ground.errors import UnusableInput
 from cds_service.web.pages.sandbox.charts import Chart, Resource
 
 LONGEST_AGO = 36_500

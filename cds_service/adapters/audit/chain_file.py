@@ -1,0 +1,230 @@
+"""One chain's file, held by one process: claimed, mended after a crash, and written in groups that are on disk."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from cds_service.adapters.audit import events
+from cds_service.adapters.audit.chain import MOST_LINE_BYTES, Hasher, Head, Link, genesis, head_of
+from cds_service.base.logs import get_log
+
+log = get_log()
+
+MOST_FILES = 1000
+_NO_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
+"""What stands there is none of ours: a folder, a link, somebody else's."""
+_UNSAID = ".new"
+_ENVELOPE_BYTES = 300
+MOST_EVENT_BYTES = MOST_LINE_BYTES - _ENVELOPE_BYTES
+
+
+class ChainFile:
+    """A file that is locked for this process, with the chain's end known. Not for use by several threads at once."""
+
+    def __init__(self, path: Path, file: IO[bytes], hasher: Hasher, last: Link | None, size: int) -> None:
+        """For ``claim``."""
+        self.path = path
+        self._file = file
+        self._hasher = hasher
+        self._last = last
+        self._size = size
+
+    @classmethod
+    def claim(cls, folder: Path, hasher: Hasher) -> ChainFile:
+        """The first ``audit-<n>.ndjson`` in ``folder`` that nobody holds and that can be gone on with.
+
+        A file that is not whole, or of another key, is left as it is: to go on with it would cover what was done.
+
+        Raises:
+            OSError: no file can be had or written.
+        """
+        folder.mkdir(exist_ok=True)
+        denied: OSError | None = None
+        for number in range(1, MOST_FILES + 1):
+            path = folder / f"audit-{number}.ndjson"
+            try:
+                file = _locked(path)
+            except OSError as error:
+                if error.errno not in _NO_FILE:
+                    raise
+                denied = error
+                continue
+            if file is None:
+                continue
+            try:
+                claimed = cls._taken_up(path, file, hasher)
+            except BaseException:
+                file.close()
+                raise
+            if claimed is not None:
+                return claimed
+            file.close()
+        raise denied or OSError(f"none of {MOST_FILES} audit files can be used")
+
+    @property
+    def last(self) -> Link:
+        """The chain's last line."""
+        if self._last is None:
+            raise RuntimeError("a file that was claimed has its first line")
+        return self._last
+
+    def append(self, group: Sequence[bytes]) -> None:
+        """Write events; on return they are on disk.
+
+        Raises:
+            OSError: they are not, and the chain is where it was; or the file is no longer the one in the folder.
+        """
+        self.look()
+        links: list[Link] = []
+        last = self._last
+        for event in group:
+            last = Link.after(last, event, self._hasher)
+            links.append(last)
+        self._write(links)
+
+    def look(self) -> None:
+        """Whether the file is still in its folder: what is written to a removed file is gone.
+
+        Raises:
+            OSError: it is not.
+        """
+        there, ours = os.stat(self.path), os.fstat(self._file.fileno())
+        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise FileNotFoundError(f"{self.path.name} was replaced")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _write(self, links: Sequence[Link]) -> None:
+        data = memoryview(b"".join(bytes(link) for link in links))
+        size = self._size + len(data)
+        number = self._file.fileno()
+        try:
+            while data:
+                data = data[os.write(number, data) :]
+            os.fsync(number)
+            _put(head_of(self.path), bytes(Head.at(links[-1], size, self._hasher)))
+        except OSError:
+            self._back()
+            raise
+        self._last, self._size = links[-1], size
+
+    def _back(self) -> None:
+        """Take away what was half written: the whole group is written again later."""
+        with suppress(OSError):  # if even that fails, the next claim finds a torn end
+            if os.fstat(self._file.fileno()).st_size > self._size:
+                os.ftruncate(self._file.fileno(), self._size)
+
+    @classmethod
+    def _taken_up(cls, path: Path, file: IO[bytes], hasher: Hasher) -> ChainFile | None:
+        """None if the chain is not one to go on with."""
+        head = Head.read(head_of(path))
+        size = os.fstat(file.fileno()).st_size
+        if size == 0 and not head_of(path).exists():
+            begun = cls(path, file, hasher, None, 0)
+            begun._write([genesis(hasher, datetime.now(UTC))])
+            _sync_folder(path.parent)
+            return begun
+        last = None if head is None or not head.is_sealed(hasher) else _line_of(file, head, hasher)
+        if head is None or last is None:
+            log.error("audit_file_not_whole", file=path.name)
+            return None
+        found = cls(path, file, hasher, last, head.size)
+        found._go_to_the_end()
+        found._mend(size)
+        return found
+
+    def _go_to_the_end(self) -> None:
+        """Past the lines that a crash left without their head."""
+        self._file.seek(self._size)
+        while line := self._file.readline(MOST_LINE_BYTES):
+            link = Link.parse(line)
+            if link is None or not link.is_whole(self._hasher) or not link.follows(self._last):
+                return
+            self._last, self._size = link, self._size + len(line)
+
+    def _mend(self, size: int) -> None:
+        """Move what a crash left torn to a file of its own, and say so in the chain.
+
+        The file keeps ``.new`` in its name until that is said: a disk that fails in between hides nothing.
+        """
+        if size > self._size:
+            self._copy_aside()
+            os.ftruncate(self._file.fileno(), self._size)
+        for waiting in sorted(self.path.parent.glob(f"{self.path.name}.torn-*{_UNSAID}")):
+            aside = waiting.with_suffix("")
+            with waiting.open("rb") as copy:
+                digest = hashlib.file_digest(copy, "sha256").hexdigest()
+            said = events.torn(datetime.now(UTC), file=aside.name, size=waiting.stat().st_size, digest=digest)
+            self._write([Link.after(self._last, orjson.dumps(said), self._hasher)])
+            os.replace(waiting, aside)
+            log.warning("audit_torn_end", file=self.path.name, place=aside.name)
+
+    def _copy_aside(self) -> None:
+        number = 1
+        while list(self.path.parent.glob(f"{self.path.name}.torn-{number}*")):
+            number += 1
+        self._file.seek(self._size)
+        with self.path.with_name(f"{self.path.name}.torn-{number}{_UNSAID}").open("xb") as copy:
+            shutil.copyfileobj(self._file, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+        _sync_folder(self.path.parent)
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """Open for appending; None if somebody else holds it."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    number = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
+    file = os.fdopen(number, "r+b")
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _line_of(file: IO[bytes], head: Head, hasher: Hasher) -> Link | None:
+    """The line that the head names; None if it is not there."""
+    start = max(0, head.size - MOST_LINE_BYTES)
+    text = os.pread(file.fileno(), head.size - start, start)
+    if len(text) != head.size - start:
+        return None
+    link = Link.parse(text[text.rfind(b"\n", 0, -1) + 1 :])
+    if link is None or (link.seq, link.hash) != (head.seq, head.hash) or not link.is_whole(hasher):
+        return None
+    return link
+
+
+def _put(path: Path, text: bytes) -> None:
+    """Replace a small file as one step."""
+    new = path.with_name(f"{path.name}.new")
+    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IRUSR | stat.S_IWUSR)
+    try:
+        os.write(number, text)
+        os.fsync(number)
+    finally:
+        os.close(number)
+    os.replace(new, path)
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,244 @@
+"""The journal: events are handed over and forgotten by the call; one thread writes them, in groups that are on disk."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from cds_service.adapters.audit import events
+from cds_service.adapters.audit.chain import Hasher
+from cds_service.adapters.audit.chain_file import MOST_EVENT_BYTES, ChainFile
+from cds_service.base.logs import get_log
+from cds_service.base.settings import Settings
+
+log = get_log()
+
+MOST_WAITING = 10_000
+_ENOUGH = MOST_WAITING // 2
+_LEAST_SECONDS = 0.2
+_LOOK_EVERY = 5.0
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """How the journal is doing.
+
+    Attributes:
+        since: when the disk failed; None while it serves.
+        error: the kind of failure (``ENOSPC``), never its text.
+        waiting: events not on disk yet. lost: events given up since the start. written: on disk since the start.
+        file, seq, head: the file's name, and its last line's number and hash; note the hash elsewhere now and then.
+    """
+
+    status: Literal["off", "starting", "up", "down"] = "starting"
+    since: datetime | None = None
+    error: str = ""
+    waiting: int = 0
+    lost: int = 0
+    written: int = 0
+    file: str = ""
+    seq: int = -1
+    head: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Events that were lost and are not yet said to be."""
+
+    count: int
+    since: datetime
+    until: datetime
+
+
+class NoJournal:
+    """No folder is set: nothing is kept."""
+
+    state = JournalState(status="off")
+    keeps = False
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def record(self, found: Sequence[Mapping[str, Any]]) -> None:
+        """Forget them."""
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Nothing to close."""
+
+
+class Journal:
+    """Events on their way to the disk. Never blocks or fails a call; what is lost is counted and said in the chain."""
+
+    keeps = True
+
+    def __init__(self, folder: Path, hasher: Hasher) -> None:
+        self._folder = folder
+        self._hasher = hasher
+        self._queue: deque[Mapping[str, Any]] = deque()
+        self._work = threading.Condition()
+        self._state = JournalState()
+        self._gap: _Gap | None = None
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._failures = 0
+        self._due = 0.0
+
+    @property
+    def state(self) -> JournalState:
+        """A copy as of now."""
+        with self._work:
+            return replace(self._state, waiting=len(self._queue))
+
+    def start(self) -> None:
+        """Open the file in the background. Once is enough, and the first event does it too."""
+        with self._work:
+            if self._thread is None and not self._stopping:
+                self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+                self._thread.start()
+
+    def record(self, found: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over events, which must not be changed afterwards. When too many wait, the new ones are lost."""
+        if not found:
+            return
+        self.start()
+        with self._work:
+            room = 0 if self._stopping else MOST_WAITING - len(self._queue)
+            self._queue.extend(islice(found, max(0, room)))
+            self._lose(len(found) - max(0, room))
+            self._work.notify_all()
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Write what waits, if the disk lets us, and stop."""
+        with self._work:
+            self._stopping = True
+            self._work.notify_all()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        left = self.state.waiting
+        if left:
+            log.error("audit_stopped", lost=left)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                file = ChainFile.claim(self._folder, self._hasher)
+                try:
+                    self._came_up(file)
+                    self._serve(file)
+                finally:
+                    file.close()
+            except Exception as error:  # noqa: BLE001 - whatever keeps the disk away, the service goes on
+                self._went_down(error)
+                if self._pause():
+                    return
+            else:
+                return
+
+    def _serve(self, file: ChainFile) -> None:
+        """Write groups until stopped; what could not be written waits for the next try."""
+        while True:
+            with self._work:
+                self._work.wait_for(lambda: self._queue or self._gap or self._stopping, timeout=_LOOK_EVERY)
+                self._work.wait_for(self._is_worth_it, timeout=max(0.0, self._due - time.monotonic()))
+                group = list(self._queue)
+                gap = self._gap
+                if self._stopping and not group and gap is None:
+                    return
+            if group or gap is not None:
+                self._write(file, group, gap)
+            else:
+                file.look()
+            self._failures = 0
+
+    def _is_worth_it(self) -> bool:
+        return self._stopping or len(self._queue) >= _ENOUGH
+
+    def _write(self, file: ChainFile, group: Sequence[Mapping[str, Any]], gap: _Gap | None) -> None:
+        texts = [text for event in group if (text := _text(event)) is not None]
+        said = [] if gap is None else [orjson.dumps(events.lost(datetime.now(UTC), gap.count, gap.since, gap.until))]
+        if texts or said:
+            file.append([*said, *texts])
+        self._due = time.monotonic() + _LEAST_SECONDS
+        with self._work:
+            for _ in group:
+                self._queue.popleft()
+            if self._gap is gap:
+                self._gap = None
+            elif self._gap is not None and gap is not None:  # more were lost meanwhile
+                self._gap = replace(self._gap, count=self._gap.count - gap.count, since=gap.until)
+            self._lose(len(group) - len(texts))
+            written = self._state.written + len(texts)
+            self._state = replace(self._state, written=written, seq=file.last.seq, head=file.last.hash)
+
+    def _lose(self, count: int) -> None:
+        """Call with the lock held."""
+        if count <= 0:
+            return
+        now = datetime.now(UTC)
+        gap = self._gap or _Gap(0, now, now)
+        self._gap = replace(gap, count=gap.count + count, until=now)
+        if not self._state.lost:
+            log.error("audit_loses_events")
+        self._state = replace(self._state, lost=self._state.lost + count)
+
+    def _went_down(self, error: Exception) -> None:
+        kind = _kind(error)
+        with self._work:
+            was_down = self._state.status == "down"
+            since = self._state.since or datetime.now(UTC)
+            self._state = replace(self._state, status="down", since=since, error=kind)
+        if not was_down:
+            log.error("audit_down", error=kind)
+
+    def _came_up(self, file: ChainFile) -> None:
+        link = file.last
+        with self._work:
+            was_down = self._state.status == "down"
+            up = replace(self._state, status="up", since=None, error="")
+            self._state = replace(up, file=file.path.name, seq=link.seq, head=link.hash)
+            waiting = len(self._queue)
+        if was_down:
+            log.warning("audit_up_again", waiting=waiting)
+
+    def _pause(self) -> bool:
+        """Wait before the next attempt, longer each time; true if the service stops meanwhile."""
+        seconds = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+        self._failures += 1
+        with self._work:
+            return self._work.wait_for(lambda: self._stopping, timeout=seconds)
+
+
+def journal_of(settings: Settings) -> Journal | NoJournal:
+    """The journal as a site has set it up; not yet started."""
+    if settings.audit_folder is None:
+        return NoJournal()
+    key = settings.hash_key
+    return Journal(settings.audit_folder, Hasher.of(key.get_secret_value() if key else None))
+
+
+def _text(event: Mapping[str, Any]) -> bytes | None:
+    """None for what cannot be written, so that one bad event takes no other with it."""
+    try:
+        text = orjson.dumps(event)
+    except TypeError:
+        text = b""
+    if not text or len(text) > MOST_EVENT_BYTES:
+        log.error("audit_event_unwritable")
+        return None
+    return text
+
+
+def _kind(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return errno.errorcode.get(number, "OSError") if number is not None else type(error).__name__

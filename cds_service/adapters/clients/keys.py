@@ -1,0 +1,182 @@
+"""The clients' public keys: fetched in the background, kept while a key server is down, never awaited by a call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cds_service.adapters.clients.jwks import Key, Keys, read_keys
+from cds_service.adapters.clients.model import Clients, TokenRules
+from cds_service.adapters.http import Line, NoAnswer, Transport
+from cds_service.base.logs import get_log
+from cds_service.base.networks import Networks
+from cds_service.base.settings import Settings
+
+log = get_log()
+
+REFRESH_SECONDS = 600.0
+UNKNOWN_KID_SECONDS = 60.0
+"""A key that is not there yet is asked for at most this often, whoever makes up key ids."""
+STALE_SECONDS = 24 * 3600.0
+"""How long keys count while their server is down; then a withdrawn key could be in use for ever."""
+FETCH_SECONDS = 5.0
+MOST_BYTES = 262_144
+_PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(slots=True)
+class _Source:
+    """One JWK Set address and what is known of it. Times are monotonic seconds."""
+
+    url: str
+    client: str
+    keys: Keys
+    fetched: float | None = None
+    tried: float | None = None
+    failures: int = 0
+    why: str = ""
+    due: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """For health and metrics. ``keys``: how many count now; ``why``: a code if the last fetch failed."""
+
+    client: str
+    keys: int
+    why: str
+
+
+class KeyRing:
+    """The keys of all clients. Look-ups are dictionary reads; a thread of its own fetches."""
+
+    def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._files: Mapping[str, Keys] = {}
+        self._sources: dict[str, _Source] = {}
+        self._work = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> KeyRing:
+        """The ring of a site, still without clients."""
+        bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
+        return cls(
+            Transport(
+                size=2,
+                per_call=FETCH_SECONDS,
+                ca_bundle=bundle,
+                networks=Networks.of(settings.private_networks),
+                most_bytes=MOST_BYTES,
+                accept="application/json",
+            )
+        )
+
+    def serve(self, clients: Clients) -> None:
+        """From now on the keys of these clients; what is known already is kept."""
+        with self._work:
+            self._files = files = clients.key_files
+            known, self._sources = self._sources, {}
+            for caller in clients.with_tokens:
+                rules = caller.client.token
+                if rules is not None and rules.jwks_url is not None and caller.name not in files:
+                    url = rules.jwks_url
+                    self._sources[url] = known.get(url) or _Source(url, caller.name, {})
+            if self._sources and self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
+                self._thread.start()
+            self._work.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until every address has been tried once, for the start of the service only; false if time ran out."""
+        with self._work:
+            return self._work.wait_for(lambda: all(one.tried is not None for one in self._sources.values()), seconds)
+
+    def close(self) -> None:
+        """Stop fetching."""
+        with self._work:
+            self._stopping = True
+            self._work.notify_all()
+        self._transport.close()
+
+    def find(self, client: str, rules: TokenRules, kid: str) -> tuple[Key, ...]:
+        """The client's keys with this id. Without one, the address is asked again soon, in the background."""
+        if client in self._files:
+            return self._files[client].get(kid, ())
+        source = self._sources.get(rules.jwks_url or "")
+        if source is None:
+            return ()
+        found = source.keys.get(kid, ())
+        if not found:
+            self._ask_again(source)
+        return found
+
+    @property
+    def states(self) -> Sequence[SourceState]:
+        """How each address is doing."""
+        with self._work:
+            return [
+                SourceState(one.client, sum(len(keys) for keys in one.keys.values()), one.why)
+                for one in self._sources.values()
+            ]
+
+    def _ask_again(self, source: _Source) -> None:
+        with self._work:
+            last = source.tried
+            if last is not None and source.due > (soon := last + UNKNOWN_KID_SECONDS):
+                source.due = soon
+                self._work.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._work:
+                if self._stopping:
+                    return
+                now = self._clock()
+                due = [one for one in self._sources.values() if one.due <= now]
+                if not due:
+                    soonest = min((one.due for one in self._sources.values()), default=now + REFRESH_SECONDS)
+                    self._work.wait(max(0.0, soonest - now))
+                    continue
+            for source in due:
+                self._fetch(source)
+
+    def _fetch(self, source: _Source) -> None:
+        try:
+            answer = self._transport.get(source.url, None, Line(time.monotonic() + FETCH_SECONDS))
+            keys, refused = read_keys(answer)
+            why = "" if keys else "no_keys"
+        except NoAnswer as error:
+            keys, refused, why = {}, (), error.why
+        except ValueError:
+            keys, refused, why = {}, (), "no_jwk_set"
+        except Exception as error:  # noqa: BLE001 - whatever a key server sends, the others are still to be asked
+            keys, refused, why = {}, (), type(error).__name__
+        with self._work:
+            was, now = source.why, self._clock()
+            source.tried = now
+            if why:
+                self._failed(source, why, now)
+            else:
+                source.keys, source.fetched, source.why, source.failures = keys, now, "", 0
+                source.due = now + REFRESH_SECONDS
+            self._work.notify_all()
+        for words in refused:
+            log.warning("key_refused", client=source.client, reason=words)
+        if why and why != was:
+            log.error("keys_not_fetched", client=source.client, reason=why, keys=len(source.keys))
+        elif was and not why:
+            log.warning("keys_fetched_again", client=source.client, keys=len(keys))
+
+    def _failed(self, source: _Source, why: str, now: float) -> None:
+        """Keep the keys there are, for a while; call with the lock held."""
+        source.why = why
+        source.due = now + _PAUSES[min(source.failures, len(_PAUSES) - 1)]
+        source.failures += 1
+        if source.fetched is not None and now - source.fetched > STALE_SECONDS and source.keys:
+            source.keys = {}
+            log.error("keys_too_old", client=source.client)

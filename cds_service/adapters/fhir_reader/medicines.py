@@ -1,0 +1,73 @@
+"""Medications that the chart refers to and does not bring: which of them this server may be asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cds_service.base.urls import Address
+from cds_service.clinical.reading import ChartEntry
+from cds_service.clinical.reading.kinds import TAKEN
+from cds_service.clinical.reading.medications import is_not_taken
+from cds_service.clinical.reading.whose import place_of_server
+from cds_service.protocol.prefetch import Prefetched
+
+MOST_MEDICINES = 40
+"""Most Medications that are read for one call; the others stay unknown, and are named as such."""
+_MEDICATIONS = "medications"
+_KIND = "Medication"
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+
+def lacking_medicines(entries: Sequence[ChartEntry], base: Address) -> tuple[str, ...]:
+    """The ids of the Medications of the server at ``base`` that ``entries`` need and do not hold, each once."""
+    here = {name for entry in entries if entry.kind == _KIND for name in _names(entry)}
+    wanted = dict.fromkeys(
+        identity
+        for entry in entries
+        if entry.kind in TAKEN and entry.head is not None and entry.head.medicationReference is not None
+        for reference, identity in _readable(entry, base)
+        if reference not in here and f"{_KIND}/{identity}" not in here
+    )
+    return tuple(wanted)
+
+
+def medicine_in(answer: Any, identity: str, base: Address) -> ChartEntry | None:
+    """The Medication of this id, if that is what the server has answered."""
+    entry = ChartEntry(answer, f"{base}/{_KIND}/{identity}")
+    return entry if entry.kind == _KIND and entry.identity == identity else None
+
+
+def with_medicines(prefetched: Prefetched, found: Iterable[ChartEntry]) -> Prefetched:
+    """``prefetched`` with Medications beside the rows that refer to them. They make no part whole or empty."""
+    entries = tuple(found)
+    if not entries:
+        return prefetched
+    parts = [part for part in prefetched.parts if part.key == _MEDICATIONS]
+    return prefetched.with_parts([replace(part, entries=(*part.entries, *entries)) for part in parts])
+
+
+def _names(entry: ChartEntry) -> tuple[str, ...]:
+    return tuple(name for name in (f"{_KIND}/{entry.identity}", entry.full_url) if name)
+
+
+def _readable(entry: ChartEntry, base: Address) -> list[tuple[str, str]]:
+    """(reference, id) of the Medication, if it can be read from this server and what refers to it counts."""
+    raw = entry.resource
+    pointer = raw.get("medicationReference")
+    reference = pointer.get("reference") if isinstance(pointer, dict) else None
+    if not isinstance(reference, str) or is_not_taken(raw):
+        return []
+    plain = reference.split("/_history/")[0]
+    holder, _, identity = plain.rpartition("/")
+    server, _, kind = holder.rpartition("/")
+    if kind != _KIND or not _ID.fullmatch(identity) or not _is_at(server, base):
+        return []
+    return [(reference, identity)]
+
+
+def _is_at(server: str, base: Address) -> bool:
+    """Whether ``server``, as a reference names it, is the one at ``base``; a relative reference names none."""
+    return not server or place_of_server(server) == place_of_server(str(base))

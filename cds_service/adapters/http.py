@@ -1,0 +1,421 @@
+"""Every connection that this service opens, each of which can be cut from outside whatever it waits for.
+
+The adapter of ``requests`` without its session: no redirects, cookies, proxies or credentials of the machine can come
+into play, and a read costs half the time. A name is resolved once, and only to a permitted address is connected.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import RemoteDisconnected
+from typing import Any, Final, Literal
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from cds_service.base.errors import TooLarge, UnusableInput
+from cds_service.base.networks import ForbiddenAddress, Networks, is_loopback
+from cds_service.base.strict_json import JsonLimits, parse
+from cds_service.base.urls import Address
+
+MOST_BYTES = 20_000_000
+ANSWER_LIMITS = JsonLimits(depth=64, entries=10_000)
+PLAIN_HTTP: Final = "plain_http"
+"""The code for a server that may not be sent a secret, since others on the way could read it."""
+_CHUNK = 65_536
+Why = Literal[
+    "cut_short", "forbidden_address", "limited", "not_fhir", "not_found", "plain_http", "redirect", "refused",
+    "server_error", "timeout", "too_large", "unreachable", "wrong_type",
+]  # fmt: skip
+"""Why a server gave no answer that can be used; each has a row in deploy/TROUBLESHOOTING.md."""
+_REFUSALS: dict[int, Why] = {401: "refused", 403: "refused", 404: "not_found", 410: "not_found", 429: "limited"}
+
+
+class NoAnswer(Exception):  # noqa: N818
+    """Ends a read, with the code of the reason."""
+
+    def __init__(self, why: Why) -> None:
+        self.why: Why = why
+        super().__init__(why)
+
+
+class Line:
+    """The time one read has, and the socket it uses now. ``deadline``: monotonic seconds."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.ended = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def left(self) -> float:
+        """Seconds to go."""
+        return self.deadline - time.monotonic()
+
+    def uses(self, used: socket.socket | None) -> None:
+        """Told by the connection; None when it went back to the pool, where another read may take it."""
+        with self._lock:
+            self._socket = used
+        if self.ended:
+            self.cut()
+
+    def cut(self) -> None:
+        """Take nothing more from the server, so that no thread outlives its call; what has arrived can be read."""
+        with self._lock:
+            self.ended = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    # Also on a TLS socket this is the plain call: nobody waits for a farewell.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered. ``value``: the JSON of its body; None if it is no JSON object that means one thing."""
+
+    status: int
+    headers: Mapping[str, str]
+    value: dict[str, Any] | None
+
+
+class Transport:
+    """Pooled connections to servers that the settings name. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        per_call: float,
+        ca_bundle: str | None,
+        networks: Networks,
+        most_bytes: int = MOST_BYTES,
+        limits: JsonLimits = ANSWER_LIMITS,
+        accept: str = "application/fhir+json",
+    ) -> None:
+        """``size``: most connections kept to one server. ``per_call``: seconds for a single call.
+        ``limits``: of the JSON of an answer.
+
+        Raises:
+            OSError: ``ca_bundle`` cannot be read.
+        """
+        # Its lines hold whole addresses, and in them the patient.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
+        self._adapter = _Adapter(32, size, ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+        self._per_call = per_call
+        self._networks = networks
+        self._most_bytes = most_bytes
+        self._limits = limits
+        self._accept = accept
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._adapter.close()
+
+    def get(self, url: str, token: str | None, line: Line) -> Any:
+        """The JSON at ``url``, with one more try if the connection is reset before an answer begins.
+
+        Raises:
+            NoAnswer: with the code of the reason.
+        """
+        return self._read(url, token, line, None)
+
+    def search(self, url: str, form: str, token: str | None, line: Line) -> Any:
+        """The JSON that a search answers whose parameters go as a form (``POST _search``). Like ``get``: it only reads.
+
+        Raises:
+            NoAnswer: with the code of the reason.
+        """
+        return self._read(url, token, line, form.encode())
+
+    def _read(self, url: str, token: str | None, line: Line, form: bytes | None) -> Any:
+        headers = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        _mine.line, _mine.networks = line, self._networks
+        try:
+            with suppress(_Reset):
+                return self._send(url, headers, line, form)
+            return self._send(url, headers, line, form)
+        except _Reset:
+            raise NoAnswer("unreachable") from None
+        except NoAnswer as error:
+            raise (NoAnswer("timeout") if line.ended else error) from None
+        finally:
+            _mine.line = None
+
+    def exchange(
+        self, method: str, url: str, line: Line, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Reply:
+        """One request, sent once: a write that got no answer may have been done all the same.
+
+        Raises:
+            NoAnswer: with the code of the reason; nothing was sent if it is ``unreachable``, ``forbidden_address`` or
+                ``plain_http``.
+        """
+        own = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
+        _mine.line, _mine.networks = line, self._networks
+        try:
+            with self._answer(_prepared(url, {**own, **headers}, method, body), line) as answer:
+                content = _content(answer, self._most_bytes)
+                return Reply(answer.status_code, answer.headers, _object(content, self._limits))
+        except _Reset:
+            raise NoAnswer("cut_short") from None
+        except NoAnswer as error:
+            raise (NoAnswer("timeout") if line.ended else error) from None
+        finally:
+            _mine.line = None
+
+    def adapter(self, line: Line) -> requests.adapters.BaseAdapter:
+        """For a library that brings its own ``requests`` session: its requests go out like all others."""
+        return _Mounted(self, line)
+
+    def _send(self, url: str, headers: Mapping[str, str], line: Line, form: bytes | None) -> Any:
+        with self._answer(_prepared(url, headers, "GET" if form is None else "POST", form), line) as answer:
+            return _body(answer, self._most_bytes, self._limits)
+
+    def _answer(self, request: requests.PreparedRequest, line: Line) -> requests.Response:
+        left = min(line.left, self._per_call)
+        if left <= 0 or line.ended:
+            raise NoAnswer("timeout")
+        if "Authorization" in request.headers and not may_carry_secrets(request.url or ""):
+            raise NoAnswer(PLAIN_HTTP)
+        try:
+            return self._adapter.send(request, stream=True, timeout=left)
+        except requests.Timeout as error:
+            raise NoAnswer("timeout") from error
+        except requests.ConnectionError as error:
+            if _was_reset(error):
+                raise _Reset from error
+            raise NoAnswer("forbidden_address" if _was_forbidden(error) else "unreachable") from error
+        except (requests.RequestException, ValueError, OSError) as error:
+            raise NoAnswer("not_fhir") from error
+
+
+def may_carry_secrets(url: str) -> bool:
+    """Whether nobody on the way to ``url`` can read what is sent: it goes over TLS, or stays on this machine."""
+    if url.startswith("https://"):
+        return True
+    try:
+        return is_loopback(Address.parse(url.partition("?")[0]).host)
+    except ValueError:
+        return False
+
+
+class _Mounted(requests.adapters.BaseAdapter):
+    """What a session of ``requests`` sends through the transport, for as long as ``line`` lasts."""
+
+    def __init__(self, transport: Transport, line: Line) -> None:
+        super().__init__()
+        self._transport = transport
+        self._line = line
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """The answer, read whole within the limits."""
+        _mine.line, _mine.networks = self._line, self._transport._networks
+        try:
+            with self._transport._answer(request, self._line) as answer:
+                answer._content = _content(answer, self._transport._most_bytes)
+                return answer
+        except _Reset:
+            raise NoAnswer("cut_short") from None
+        finally:
+            _mine.line = None
+
+    def close(self) -> None:
+        """Nothing of its own to give up."""
+
+
+def _prepared(
+    url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+) -> requests.PreparedRequest:
+    """Not through ``prepare``: the address is already checked and spelt by its parts."""
+    request = requests.PreparedRequest()
+    request.method, request.url, request.headers = method, url, CaseInsensitiveDict(headers)
+    if body is not None:
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+    return request
+
+
+def _body(answer: requests.Response, most_bytes: int, limits: JsonLimits) -> Any:
+    if 300 <= answer.status_code < 400:
+        raise NoAnswer("redirect")
+    if answer.status_code != 200:
+        raise NoAnswer(_REFUSALS.get(answer.status_code, "server_error"))
+    if "json" not in answer.headers.get("Content-Type", "json").lower():
+        raise NoAnswer("not_fhir")
+    try:
+        found = parse(_content(answer, most_bytes), limits)
+    except TooLarge as error:
+        raise NoAnswer("too_large") from error
+    except UnusableInput as error:
+        raise NoAnswer("not_fhir") from error
+    if not isinstance(found, dict):  # null too: from a server it does not mean "none"
+        raise NoAnswer("wrong_type")
+    return found
+
+
+def _object(content: bytes, limits: JsonLimits) -> dict[str, Any] | None:
+    try:
+        found = parse(content, limits)
+    except (TooLarge, UnusableInput):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _content(answer: requests.Response, most_bytes: int) -> bytes:
+    body = bytearray()
+    try:
+        for chunk in answer.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > most_bytes:
+                raise NoAnswer("too_large")
+    except requests.exceptions.ContentDecodingError as error:
+        raise NoAnswer("not_fhir") from error
+    except (requests.RequestException, OSError, ValueError) as error:
+        late = isinstance(error, requests.Timeout) or "timed out" in str(error)
+        raise NoAnswer("timeout" if late else "cut_short") from error
+    return bytes(body)
+
+
+class _Reset(Exception):  # noqa: N818
+    """The connection was reset before an answer began: worth one more try."""
+
+
+def _was_reset(error: BaseException) -> bool:
+    return _came_of(error, ConnectionResetError, RemoteDisconnected, BrokenPipeError, ConnectionAbortedError)
+
+
+def _was_forbidden(error: BaseException) -> bool:
+    return _came_of(error, ForbiddenAddress)
+
+
+def _came_of(error: BaseException | None, *kinds: type[BaseException]) -> bool:
+    while error is not None:
+        if isinstance(error, kinds) or any(isinstance(part, kinds) for part in error.args):
+            return True
+        inner = next((part for part in error.args if isinstance(part, BaseException)), None)
+        error = inner or error.__cause__ or error.__context__
+    return False
+
+
+_mine = threading.local()
+
+
+def _tell(used: socket.socket | None) -> None:
+    line: Line | None = getattr(_mine, "line", None)
+    if line is not None:
+        line.uses(used)
+
+
+class _Watched(HTTPConnection):
+    """Tells the read of this thread which socket it uses, and connects to permitted addresses only."""
+
+    def _new_conn(self) -> socket.socket:
+        """In the place where urllib3 resolves and connects: what was checked is what is connected to."""
+        timeout = self.timeout if isinstance(self.timeout, int | float) else None
+        try:
+            found = _mine.networks.resolved(self.host, self.port)
+            return _connected(found, timeout)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "not connected in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "not connected") from error
+
+    def connect(self) -> None:
+        super().connect()
+        _tell(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _tell(self.sock)
+        super().request(*args, **kwargs)
+
+
+def _connected(found: Sequence[tuple[Any, ...]], timeout: float | None) -> socket.socket:
+    """A socket to the first of the addresses that answers."""
+    failed: OSError = OSError("no address")
+    for family, kind, protocol, _, place in found:
+        used = socket.socket(family, kind, protocol)
+        try:
+            used.settimeout(timeout)
+            used.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            used.connect(place)
+        except OSError as error:
+            used.close()
+            failed = error
+        else:
+            return used
+    raise failed
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+    def _put_conn(self, conn: Any) -> None:
+        _tell(None)
+        super()._put_conn(conn)
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+    def _put_conn(self, conn: Any) -> None:
+        _tell(None)
+        super()._put_conn(conn)
+
+
+class _Adapter(HTTPAdapter):
+    """Sends a request as it is, with as little work as can be: the time is short."""
+
+    def __init__(self, pools: int, size: int, trusted: str) -> None:
+        """``trusted``: file of CA certificates, read once: reading it for each connection takes 15 ms."""
+        self._pools: dict[str, Any] = {}
+        self._tls = ssl.create_default_context(cafile=trusted)
+        super().__init__(pools, size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._tls, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        origin, _ = _split(request.url or "")
+        if origin not in self._pools:  # few: only servers on the allow-list come here
+            self._pools[origin] = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return self._pools[origin]
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing to add: the context verifies certificate and host name."""
+
+    def request_url(self, request: requests.PreparedRequest, _: Any) -> str:
+        return _split(request.url or "")[1]
+
+    def build_response(self, request: requests.PreparedRequest, raw: Any) -> requests.Response:
+        answer = requests.Response()
+        answer.status_code, answer.headers, answer.raw = raw.status, CaseInsensitiveDict(raw.headers), raw
+        answer.url, answer.request = request.url or "", request
+        return answer
+
+
+def _split(url: str) -> tuple[str, str]:
+    """``https://host:port`` and the rest."""
+    slash = url.index("/", len("https://"))
+    return url[:slash], url[slash:]

@@ -1,0 +1,94 @@
+"""Where the link of an urgent card leads for this client: the order page as a SMART app, or a sealed draft to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.adapters.sealed_text import NotSealed, Seal
+from cds_service.protocol.messages import Card, Link
+from cds_service.rendering.orders.draft import OrderDraft
+
+LAUNCH_PATH = "/orders/launch"
+_TEXT, _CONTEXT = "order text", "order context"
+TEXT_SECONDS = 30 * 60
+"""How long the address of a text holds its facts; the page itself stays."""
+CONTEXT_SECONDS = 10 * 60
+"""How long a launch knows which card it comes from; after that, the chart alone says what to order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the card behind a launch proposed. ``patient``: keyed hash, to be compared with whom the EHR names."""
+
+    patient: str
+    rule: str
+    order: str
+    side: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLinks:
+    """Seals what links carry, and opens it again. No patient data stands readable in an address."""
+
+    seal: Seal
+    keyed: KeyedHash
+    base_url: str
+
+    def for_client(self, cards: Sequence[Card], caller: Caller, patient: str, now: datetime) -> tuple[Card, ...]:
+        """``cards`` with their order links as this client uses them. ``patient``: id in its own FHIR server."""
+        return tuple(
+            card.model_copy(update={"links": tuple(self._link(one, caller, patient, now) for one in card.links)})
+            if card.links
+            else card
+            for card in cards
+        )
+
+    def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link:
+        if link.draft is None:
+            return link
+        if caller.client.smart is not None:
+            context = self._context(link.draft, caller, patient, now)
+            changes = {"type": "smart", "url": f"{self.base_url}{LAUNCH_PATH}", "appContext": context}
+            return link.model_copy(update=changes)
+        sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
+        return link.model_copy(update={"url": f"{link.url}?draft={sealed}"})
+
+    def _context(self, draft: OrderDraft, caller: Caller, patient: str, now: datetime) -> str:
+        value = {
+            "patient": self.patient_mark(caller, patient),
+            "rule": draft.rule,
+            "order": draft.orders[0],
+            "side": draft.side.value,
+        }
+        return self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
+
+    def patient_mark(self, caller: Caller, patient: str) -> str:
+        """Equal for the same patient of the same client, and nothing for whoever lacks the site's key."""
+        return self.keyed.of("order", caller.name, patient)
+
+    def text(self, sealed: str, now: datetime) -> OrderDraft:
+        """The draft behind the address of a text.
+
+        Raises:
+            NotSealed: it is not ours, or its time is over.
+        """
+        value = self.seal.open(_TEXT, sealed, now.timestamp())
+        try:
+            return OrderDraft.of_json(value)
+        except (KeyError, TypeError, ValueError) as error:  # sealed by another version of this service
+            raise NotSealed from error
+
+    def context(self, sealed: str, now: datetime) -> Wanted:
+        """What the card behind a launch proposed.
+
+        Raises:
+            NotSealed: it is not ours, or its time is over.
+        """
+        try:
+            return Wanted(**self.seal.open(_CONTEXT, sealed, now.timestamp()))
+        except TypeError as error:
+            raise NotSealed from error

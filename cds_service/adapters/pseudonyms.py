@@ -1,0 +1,61 @@
+"""Who asks about whom, kept only as keyed hashes: equal for equal people, and nothing for whoever lacks the key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from cds_service.base.logs import get_log
+from cds_service.protocol.messages import Context
+
+log = get_log()
+
+_HASHED_USERS = ("Patient/", "RelatedPerson/")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """One call's client, user, patient and encounter.
+
+    Attributes:
+        user: ``Practitioner/id`` or ``PractitionerRole/id`` as sent; a hash where the user is no professional.
+        patient_key: keyed hash within the client and its FHIR server, as the other keys are.
+    """
+
+    client: str
+    user: str
+    patient_key: str
+    user_key: str
+    encounter_key: str | None
+
+
+class KeyedHash:
+    """HMAC-SHA-256 under the site's key, cut to 128 bits."""
+
+    def __init__(self, key: str | None) -> None:
+        """``key``: the site's; without one a random key, so that hashes mean nothing after a restart."""
+        if key is None:
+            log.warning(
+                "no_hash_key", message="KNEE_CDS_HASH_KEY is not set: answered cards are forgotten at every restart"
+            )
+        self._key = key.encode() if key is not None else secrets.token_bytes(32)
+
+    def of(self, *parts: str) -> str:
+        """Hash of ``parts`` in order; 32 hexadecimal digits."""
+        sized = b"".join(b"%d:%s" % (len(one), one) for one in (part.encode() for part in parts))
+        return hmac.new(self._key, sized, hashlib.sha256).hexdigest()[:32]
+
+    def asker(self, client: str, fhir_server: str | None, context: Context) -> Asker:
+        """The asker of a call. Ids mean something within one FHIR server only, so that is part of every hash."""
+        where = (client, fhir_server or "")
+        user_key = self.of("user", *where, context.userId)
+        encounter = context.encounterId
+        return Asker(
+            client=client,
+            user=user_key if context.userId.startswith(_HASHED_USERS) else context.userId,
+            patient_key=self.of("patient", *where, context.patientId),
+            user_key=user_key,
+            encounter_key=self.of("encounter", *where, encounter) if encounter else None,
+        )

@@ -1,0 +1,340 @@
+"""The database: opening, migrating, writing and reading. Everything here blocks; the writer and readers are threads."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    Select,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    false,
+    func,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from cds_service.adapters.store import tables as t
+from cds_service.adapters.store.private_file import keep_private
+from cds_service.adapters.store.quota import Quota, beyond
+from cds_service.adapters.store.rows import Answered, CardRow, FeedbackRow, TokenUse
+from cds_service.base.errors import WrongSetting
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+DatabaseError = SQLAlchemyError
+"""What any call of a ``Store`` raises when the database cannot serve it."""
+
+_BUSY_SECONDS = 5
+_STATEMENT_MS = 5_000
+_STEP = 2_000
+_LOCK = 7_105_324_481
+"""PostgreSQL advisory lock under which the tables are migrated: any number, the same in every process."""
+
+NEWEST = "head"
+_VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String(32)))
+"""Where Alembic keeps the revision that the tables have."""
+
+
+def newest_revision() -> str:
+    """The revision of the last migration: the number that its file's name begins with."""
+    return max(path.stem for path in (MIGRATIONS / "versions").glob("v*.py"))[1:].partition("_")[0]
+
+
+class Store:
+    """One database with the register's tables."""
+
+    def __init__(self, engine: Engine, quick: Engine) -> None:
+        """``quick``: the same database, where a power cut may cost the last moment, for what a call waits for."""
+        self.engine = engine
+        self._quick = quick
+        self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """The store at ``url``; nothing is connected yet.
+
+        Raises:
+            WrongSetting: the URL is not one of SQLite or PostgreSQL.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise WrongSetting("KNEE_CDS_DATABASE_URL is not a database URL") from error
+        kind = parsed.get_backend_name()
+        if kind == "sqlite" and parsed.database not in (None, "", ":memory:"):
+            return cls(_sqlite(parsed, "FULL"), _sqlite(parsed, "NORMAL"))
+        if kind in ("postgresql", "postgres"):
+            return cls(_postgresql(parsed, "on"), _postgresql(parsed, "off"))
+        raise WrongSetting("KNEE_CDS_DATABASE_URL must be sqlite:///a-file or postgresql://a-server/a-database")
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self.engine.dispose()
+        self._quick.dispose()
+
+    def migrate(self, revision: str = NEWEST) -> None:
+        """Bring the tables to ``revision``; processes that start together do it one after the other."""
+        if revision == NEWEST and self._is_newest():
+            return
+        from alembic import command  # takes as long to load as all else here, and is seldom needed
+
+        with self._migrating() as config:
+            command.upgrade(config, revision)
+
+    def _is_newest(self) -> bool:
+        """Whether the tables are there as this version of the service has them."""
+        with self.engine.connect() as connection:
+            if not inspect(connection).has_table(_VERSIONS.name):
+                return False
+            return list(connection.scalars(select(_VERSIONS.c.version_num))) == [newest_revision()]
+
+    def downgrade(self, revision: str) -> None:
+        """Take the tables back to ``revision``; ``base`` removes them.
+
+        Raises:
+            WrongSetting: there is no such revision.
+        """
+        from alembic import command
+        from alembic.util.exc import CommandError
+
+        with self._migrating() as config:
+            try:
+                command.downgrade(config, revision)
+            except CommandError as error:
+                raise WrongSetting(f"the database cannot go back to {revision!r}: {error}") from error
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Config]:
+        from alembic.config import Config
+
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            yield config
+
+    @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for a server."""
+        return Path(self.engine.url.database or "") if self.engine.dialect.name == "sqlite" else None
+
+    def look(self) -> None:
+        """Whether the database is still there.
+
+        Raises:
+            DatabaseError: it is not. FileNotFoundError: the file of SQLite is gone, so that writing would be in vain.
+        """
+        if self.file is not None and not self.file.exists():
+            self.close()
+            raise FileNotFoundError("the database file is gone")
+        with self._reading() as connection:
+            connection.execute(select(1))
+
+    def add(
+        self, cards: Sequence[CardRow], feedback: Sequence[FeedbackRow], quota: Quota | None = None
+    ) -> frozenset[str]:
+        """Keep all of it, in one transaction that is on disk when this returns. What is there already stays.
+
+        Returns the ids of the feedback that ``quota`` had no room for, which is not kept.
+        """
+        left: frozenset[str] = frozenset()
+        with self.engine.begin() as connection:
+            if cards:
+                rows = [{**asdict(row), "suggestions": _json(dict(row.suggestions))} for row in cards]
+                connection.execute(self._insert(t.cards).on_conflict_do_nothing(), rows)
+            if feedback and quota is not None:
+                left = beyond(connection, feedback, quota, self._insert(t.feedback_quota).on_conflict_do_nothing())
+            rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in feedback if row.id not in left]
+            if rows:
+                connection.execute(self._insert(t.feedback).on_conflict_do_nothing(), rows)
+        return left
+
+    def claim(self, uses: Sequence[TokenUse]) -> set[str]:
+        """Mark tokens as used; returns those that nobody had used before."""
+        rows = [{"token": one.token, "expires_at": one.expires_at} for one in uses]
+        claimed = self._insert(t.tokens).values(rows).on_conflict_do_nothing().returning(t.tokens.c.token)
+        with self._quick.begin() as connection:
+            return set(connection.execute(claimed).scalars())
+
+    def answered(self, client: str, patient_key: str, user_key: str, now: datetime) -> list[Answered]:
+        """What this user has answered for this patient and still keeps quiet."""
+        asked = {"client": client, "patient": patient_key, "user": user_key, "now": now}
+        with self._reading() as connection:
+            return [_answered(*row) for row in connection.execute(_ANSWERED, asked)]
+
+    def launch(self, key: str) -> tuple[str, int] | None:
+        """The sealed state of a launch of the order page, and its version."""
+        with self._reading() as connection:
+            found = connection.execute(select(t.launches.c.state, t.launches.c.version).where(t.launches.c.id == key))
+            row = found.one_or_none()
+        return (row.state, row.version) if row else None
+
+    def begin_launch(self, key: str, state: str, expires: datetime) -> None:
+        """Keep the state of a new launch."""
+        row = {"id": key, "state": state, "version": 0, "expires_at": expires}
+        with self.engine.begin() as connection:
+            connection.execute(self._insert(t.launches), row)
+
+    def continue_launch(self, key: str, state: str, version: int, expires: datetime) -> bool:
+        """Exchange the state, if nobody else has since ``version`` was read; whether it was exchanged."""
+        here = (t.launches.c.id == key) & (t.launches.c.version == version)
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                update(t.launches).where(here).values(state=state, version=version + 1, expires_at=expires)
+            )
+            return done.rowcount == 1
+
+    def forget(self, now: datetime) -> int:
+        """Clear the hashes of cards whose window has ended, and what has expired; returns of how many cards."""
+        nothing = {"patient_key": None, "user_key": None, "encounter_key": None, "fingerprint": None}
+        ended = update(t.cards).where(t.cards.c.quiet_until <= now).values(**nothing, quiet_until=None)
+        with self.engine.begin() as connection:
+            connection.execute(delete(t.tokens).where(t.tokens.c.expires_at <= now))
+            connection.execute(delete(t.launches).where(t.launches.c.expires_at <= now))
+            yesterday = (now.astimezone(UTC) - timedelta(days=1)).date().isoformat()
+            connection.execute(delete(t.feedback_quota).where(t.feedback_quota.c.day < yesterday))
+            return connection.execute(ended).rowcount
+
+    def purge(self, before: datetime, now: datetime) -> Iterator[tuple[int, int]]:
+        """Delete what is older than ``before``, some thousand rows at a time: (cards, feedback) of each step.
+
+        Feedback goes by when it was received. A card stays as long as feedback on it does, and as long as an answer
+        to it keeps it quiet, so that no statement is left without its card.
+        """
+        old_feedback = select(t.feedback.c.id).where(t.feedback.c.received_at < before)
+        answered = select(1).where(t.feedback.c.card == t.cards.c.uuid).exists()
+        quiet = func.coalesce(t.cards.c.quiet_until > now, false())
+        old_cards = select(t.cards.c.uuid).where(t.cards.c.shown_at < before, ~quiet, ~answered)
+        yield from ((0, count) for count in self._in_steps(t.feedback.c.id, old_feedback))
+        yield from ((count, 0) for count in self._in_steps(t.cards.c.uuid, old_cards))
+
+    def _in_steps(self, key: Column[str], chosen: Select[tuple[str]]) -> Iterator[int]:
+        """Each step is a transaction of its own: the service's writer waits for one step, never for all."""
+        while True:
+            with self.engine.begin() as connection:
+                done = connection.execute(delete(key.table).where(key.in_(chosen.limit(_STEP)))).rowcount
+            if not done:
+                return
+            yield done
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(only_reads=True) as connection:
+            yield connection
+
+    def stream(self, statement: Select[Any]) -> Iterator[Any]:
+        """The rows of ``statement`` in batches, so that millions of them need no memory."""
+        with (
+            self._reading() as connection,
+            connection.execution_options(yield_per=1000).execute(statement) as result,
+        ):
+            yield from result
+
+
+_ANSWERED = (
+    select(
+        t.cards.c.topic,
+        t.cards.c.fingerprint,
+        t.cards.c.encounter_key,
+        t.cards.c.quiet_until,
+        t.cards.c.suggestions,
+        t.feedback.c.outcome_at,
+        t.feedback.c.outcome,
+        t.feedback.c.accepted,
+    )
+    .join(t.feedback, t.on_own_card())
+    .where(
+        t.cards.c.client == bindparam("client"),
+        t.cards.c.patient_key == bindparam("patient"),
+        t.cards.c.user_key == bindparam("user"),
+        t.cards.c.quiet_until > bindparam("now"),
+        t.cards.c.shown,
+        t.cards.c.fingerprint.is_not(None),
+    )
+)
+
+
+def _answered(
+    topic: str,
+    fingerprint: str,
+    encounter_key: str | None,
+    quiet_until: datetime,
+    suggestions: str,
+    outcome_at: datetime,
+    outcome: str,
+    accepted: str,
+) -> Answered:
+    """A row of ``_ANSWERED``, its accepted suggestions as our orders, in the card's own order."""
+    chosen = orjson.loads(accepted)
+    known = tuple(order for one, order in orjson.loads(suggestions).items() if one in chosen)
+    return Answered(topic, fingerprint, encounter_key, outcome_at, outcome, known, quiet_until)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the database or its driver refused the data rather than failed: other rows may still get in."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError | ValueError | TypeError)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _sqlite(url: URL, synchronous: str) -> Engine:
+    engine = create_engine(url, hide_parameters=True, pool_size=5, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "do_connect")
+    def hide(*_: Any) -> None:
+        keep_private(Path(url.database or ""))
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, schema changes included
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer that starts as a reader could fail half-way instead of waiting its turn.
+        reads = connection.get_execution_options().get("only_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL, synchronous: str) -> Engine:
+    options = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_STATEMENT_MS}"
+    options += f" -c synchronous_commit={synchronous}"
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_size=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 2, "tcp_user_timeout": 5_000, "options": options},
+    )

@@ -1,0 +1,310 @@
+"""The register: one thread writes, in groups, so that neither a card nor an EHR waits for a disk of its own.
+
+Cards are handed over and forgotten by the call; they wait for the database, up to a limit. Feedback is answered only
+when it is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from cds_service.adapters.pseudonyms import Asker
+from cds_service.adapters.store.quota import Quota
+from cds_service.adapters.store.rows import Answered, CardRow, FeedbackRow
+from cds_service.adapters.store.store import Store, is_refusal
+from cds_service.base.errors import StoreDown, UnusableInput
+from cds_service.base.logs import get_log
+
+log = get_log()
+
+MOST_WAITING_CARDS = 10_000
+MOST_WAITING_CALLS = 2_000
+FEEDBACK_SECONDS = 2.0
+LOOK_UP_SECONDS = 0.1
+_GROUP = 500
+_READERS = 4
+_MOST_LOOK_UPS = 32
+_FORGET_EVERY = 600.0
+_LOOK_EVERY = 5.0
+_GATHER_SECONDS = 0.2
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterState:
+    """How the register is doing.
+
+    Attributes:
+        since: when the database failed; None while it serves.
+        error: the kind of failure, never its text.
+        waiting: cards not written yet. lost: cards given up, for want of room or because the database refused them.
+    """
+
+    status: Literal["starting", "up", "down"] = "starting"
+    since: datetime | None = None
+    error: str = ""
+    waiting: int = 0
+    lost: int = 0
+    cards: int = 0
+    feedback: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Sent:
+    """One feedback call that waits for its answer."""
+
+    rows: tuple[FeedbackRow, ...]
+    done: Future[frozenset[str]] = field(default_factory=Future)
+
+
+class Register:
+    """Cards and feedback on their way to the database, and the look-up of what was answered."""
+
+    def __init__(self, store: Store, quota: Quota | None = None) -> None:
+        """``quota``: of feedback that no card explains, for each client and day; without one it has no bound."""
+        self.store = store
+        self._quota = quota
+        self._cards: deque[CardRow] = deque()
+        self._calls: deque[_Sent] = deque()
+        self._work = threading.Condition()
+        self._state = RegisterState()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="register-read")
+        self._look_ups = 0
+        self._forgot = time.monotonic()
+        self._failures = 0
+
+    @property
+    def state(self) -> RegisterState:
+        """A copy as of now."""
+        with self._work:
+            return self._with(waiting=len(self._cards))
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the database has been tried; false if that takes longer."""
+        with self._work:
+            return self._work.wait_for(lambda: self._state.status != "starting" or self._stopping, seconds)
+
+    def start(self) -> None:
+        """Connect and migrate in the background; a database that is down does not stop the service.
+
+        Once is enough, and the first card or feedback does it too, for servers that announce no start.
+        """
+        with self._work:
+            if self._thread is None and not self._stopping:
+                self._thread = threading.Thread(target=self._run, name="register", daemon=True)
+                self._thread.start()
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Write what waits, if the database lets us, and stop."""
+        with self._work:
+            self._stopping = True
+            self._work.notify_all()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        left = self.state.waiting
+        if left:
+            log.error("register_stopped", lost=left)
+        self.store.close()
+
+    def record(self, cards: Sequence[CardRow]) -> None:
+        """Hand over cards; never blocks and never fails. The oldest give way when too many wait."""
+        if not cards:
+            return
+        self.start()
+        with self._work:
+            self._cards.extend(cards)
+            self._drop_the_oldest()
+            self._work.notify_all()
+
+    async def keep(self, rows: Sequence[FeedbackRow]) -> frozenset[str]:
+        """Returns when ``rows`` are on disk; the ids of those that are not, because the client's quota is used up.
+
+        Raises:
+            StoreDown: they are not, after ``FEEDBACK_SECONDS`` at most.
+            UnusableInput: the database refuses one of them.
+        """
+        if not rows:
+            return frozenset()
+        sent = _Sent(tuple(rows))
+        self.start()
+        with self._work:
+            if self._state.status == "down" or self._stopping or len(self._calls) >= MOST_WAITING_CALLS:
+                raise StoreDown("feedback cannot be kept now")
+            self._calls.append(sent)
+            self._work.notify_all()
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(sent.done), FEEDBACK_SECONDS)
+        except TimeoutError:
+            raise StoreDown("feedback could not be kept in time") from None
+
+    async def answered(self, asker: Asker, now: datetime) -> list[Answered]:
+        """What the asker has answered and still keeps quiet.
+
+        Raises:
+            StoreDown: the database does not answer within ``LOOK_UP_SECONDS``, or fails in whatever way.
+        """
+        with self._work:
+            if self._look_ups >= _MOST_LOOK_UPS or self._state.status != "up" or self._stopping:
+                raise StoreDown("answered cards cannot be looked up now")
+            self._look_ups += 1
+        arguments = (asker.client, asker.patient_key, asker.user_key, now)
+        running = self._readers.submit(self.store.answered, *arguments)
+        running.add_done_callback(lambda _: self._looked_up())
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(running), LOOK_UP_SECONDS)
+        except Exception as error:
+            raise StoreDown("answered cards could not be looked up in time") from error
+
+    def _looked_up(self) -> None:
+        with self._work:
+            self._look_ups -= 1
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.store.migrate()
+                self._came_up()
+                self._serve()
+            except Exception as error:  # noqa: BLE001 - whatever keeps the database away, the service goes on
+                self._went_down(error)
+                if self._pause():
+                    return
+            else:
+                return
+
+    def _serve(self) -> None:
+        """Write groups until stopped; what could not be written waits for the next try."""
+        while True:
+            with self._work:
+                self._work.wait_for(lambda: self._cards or self._calls or self._stopping, timeout=_LOOK_EVERY)
+                # Nobody waits for cards: they gather for a moment. Feedback takes those before it along.
+                self._work.wait_for(self._is_worth_it, timeout=_GATHER_SECONDS)
+                cards = [self._cards.popleft() for _ in range(min(_GROUP, len(self._cards)))]
+                calls = [self._calls.popleft() for _ in range(min(_GROUP, len(self._calls)))]
+                if self._stopping and not cards and not calls:
+                    return
+            try:
+                self.store.look()
+                self._write(cards, calls)
+                self._forget()
+                self._failures = 0
+            except Exception:
+                self._give_back(cards, calls)
+                raise
+
+    def _is_worth_it(self) -> bool:
+        return bool(self._calls) or self._stopping or len(self._cards) >= _GROUP or not self._cards
+
+    def _write(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
+        try:
+            left = self.store.add(cards, [row for call in calls for row in call.rows], self._quota)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            self._write_singly(cards, calls)
+            return
+        self._count(len(cards), sum(row.id not in left for call in calls for row in call.rows))
+        for call in calls:
+            _resolve(call, left)
+
+    def _write_singly(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
+        """One bad row must not take the others with it."""
+        for card in cards:
+            try:
+                self.store.add([card], ())
+                self._count(1, 0)
+            except Exception as error:
+                if not is_refusal(error):
+                    raise
+                self._lose(1)
+                log.error("card_refused_by_database", error=type(error).__name__)
+        for call in calls:
+            try:
+                left = self.store.add((), call.rows, self._quota)
+                self._count(0, sum(row.id not in left for row in call.rows))
+                _resolve(call, left)
+            except Exception as error:
+                if not is_refusal(error):
+                    raise
+                log.error("feedback_refused_by_database", error=type(error).__name__)
+                _resolve(call, UnusableInput("the feedback holds something that cannot be kept"))
+
+    def _forget(self) -> None:
+        if time.monotonic() - self._forgot >= _FORGET_EVERY:
+            self._forgot = time.monotonic()
+            self.store.forget(datetime.now(UTC))
+
+    def _give_back(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
+        with self._work:
+            self._cards.extendleft(reversed(cards))
+            self._drop_the_oldest()
+            waiting = [*calls, *self._calls]
+            self._calls.clear()
+        for call in waiting:
+            _resolve(call, StoreDown("feedback cannot be kept now"))
+
+    def _drop_the_oldest(self) -> None:
+        """Call with the lock held."""
+        over = len(self._cards) - MOST_WAITING_CARDS
+        for _ in range(over):
+            self._cards.popleft()
+        if over > 0:
+            self._state = self._with(lost=self._state.lost + over)
+
+    def _count(self, cards: int, feedback: int) -> None:
+        with self._work:
+            self._state = self._with(cards=self._state.cards + cards, feedback=self._state.feedback + feedback)
+
+    def _lose(self, cards: int) -> None:
+        with self._work:
+            self._state = self._with(lost=self._state.lost + cards)
+
+    def _went_down(self, error: Exception) -> None:
+        with self._work:
+            was_down = self._state.status == "down"
+            since = self._state.since or datetime.now(UTC)
+            self._state = self._with(status="down", since=since, error=type(error).__name__)
+            self._work.notify_all()
+        self._give_back((), ())
+        if not was_down:
+            log.error("database_down", error=type(error).__name__)
+
+    def _came_up(self) -> None:
+        with self._work:
+            was_down = self._state.status == "down"
+            self._state = self._with(status="up", since=None, error="")
+            self._work.notify_all()
+            waiting = len(self._cards)
+        if was_down:
+            log.warning("database_up_again", waiting=waiting)
+
+    def _pause(self) -> bool:
+        """Wait before the next attempt, longer each time; true if the service stops meanwhile."""
+        seconds = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+        self._failures += 1
+        with self._work:
+            return self._work.wait_for(lambda: self._stopping, timeout=seconds)
+
+    def _with(self, **changes: object) -> RegisterState:
+        return replace(self._state, **changes)  # type: ignore[arg-type]
+
+
+def _resolve(call: _Sent, found: frozenset[str] | Exception) -> None:
+    """Answer a call, unless it has given up waiting. ``found``: ids of what was not kept."""
+    with suppress(InvalidStateError):
+        if isinstance(found, Exception):
+            call.done.set_exception(found)
+        else:
+            call.done.set_result(found)

@@ -1,0 +1,1 @@
+"""The clinical content of `cards/`: its models, names and weights."""

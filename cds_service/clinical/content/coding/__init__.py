@@ -1,0 +1,1 @@
+"""Codes and words of charts: code systems, tables, expressions, medicines."""

@@ -1,0 +1,126 @@
+"""Names of medicines as words: a net for what no code identifies, never a proof of what is taken.
+
+Names are compared as whole words, in lower case and without accents. Japanese and Chinese names have no blanks around
+them and are found anywhere. A long name is also found at the start of a longer word ("warfarinnatrium").
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from cds_service.base.tsv import filled_lines
+
+NONE: Final = "none"
+"""Stands for a finding where a name has to be told apart from the one it resembles, and shows nothing itself."""
+COLUMNS: Final = ("name", "finding", "where", "source")
+
+Where = Literal["anywhere", "medicines"]
+
+_LONGEST_TEXT = 4_000
+_SHORTEST_STEM = 7
+_WORD = re.compile(r"[^\W_]+")
+_ACCENTS = re.compile(r"[\u0300-\u036f\u3099\u309a]")
+"""Combining accents, and the voicing marks of kana."""
+_NO_BLANKS = re.compile(r"[぀-ヿ㐀-鿿]")
+"""Kana and Chinese characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class MedicineName:
+    """A name, the finding that taking it would show, and where it may be looked for.
+
+    ``where``: ``medicines`` for names that are also common words.
+    """
+
+    name: str
+    finding: str
+    where: Where = "anywhere"
+
+
+class MedicineNames:
+    """Finds the names in texts. One for a content."""
+
+    def __init__(self, names: Iterable[MedicineName]) -> None:
+        self._phrases: dict[str, list[tuple[tuple[str, ...], MedicineName]]] = {}
+        self._stems: dict[str, list[tuple[str, MedicineName]]] = {}
+        self._without_blanks: list[tuple[str, MedicineName]] = []
+        for one in names:
+            self._take(one)
+        for found in self._phrases.values():
+            found.sort(key=lambda phrase: -len(phrase[0]))
+
+    def _take(self, one: MedicineName) -> None:
+        plain = _plain(one.name)
+        if _NO_BLANKS.search(one.name):
+            self._without_blanks.append((plain, one))
+            return
+        words = tuple(_WORD.findall(plain))
+        self._phrases.setdefault(words[0], []).append((words, one))
+        if len(words) == 1 and len(plain) >= _SHORTEST_STEM and one.where == "anywhere":
+            self._stems.setdefault(plain[:_SHORTEST_STEM], []).append((plain, one))
+
+    def findings_in(self, text: str, *, in_medicine: bool) -> frozenset[str]:
+        """What taking the medicines named in ``text`` would show. ``in_medicine``: the text names a medicine."""
+        named = self._named_in(_plain(text[:_LONGEST_TEXT])[:_LONGEST_TEXT])
+        return frozenset(
+            one.finding for one in named if one.finding != NONE and (in_medicine or one.where == "anywhere")
+        )
+
+    def _named_in(self, plain: str) -> Iterator[MedicineName]:
+        words = _WORD.findall(plain)
+        different = set(words)
+        may_hold = not self._phrases.keys().isdisjoint(different) or any(
+            word[:_SHORTEST_STEM] in self._stems for word in different
+        )
+        place = 0 if may_hold else len(words)  # nearly all texts name none
+        while place < len(words):
+            found, length = self._at(words, place)
+            if found is not None:
+                yield found
+            place += length
+        yield from (one for name, one in self._without_blanks if name in plain)
+
+    def _at(self, words: list[str], place: int) -> tuple[MedicineName | None, int]:
+        """The longest name that begins at ``place``, and how many words it takes."""
+        word = words[place]
+        for phrase, one in self._phrases.get(word, ()):
+            if tuple(words[place : place + len(phrase)]) == phrase:
+                return one, len(phrase)
+        stems = [found for found in self._stems.get(word[:_SHORTEST_STEM], ()) if word.startswith(found[0])]
+        return (max(stems, key=lambda found: len(found[0]))[1] if stems else None), 1
+
+
+def parse(text: str) -> tuple[list[MedicineName], list[tuple[int, str]]]:
+    """The names in a table of ``COLUMNS``, and (line, mistake) of every line that is wrong."""
+    names: list[MedicineName] = []
+    seen: set[str] = set()
+    lines, mistakes = filled_lines(text, COLUMNS)
+    for number, cells in lines:
+        wrong = _mistake(cells, seen)
+        if wrong:
+            mistakes.append((number, wrong))
+            continue
+        name, finding, where, _ = cells
+        seen.add(_plain(name))
+        names.append(MedicineName(name, finding, "medicines" if where == "medicines" else "anywhere"))
+    return names, sorted(mistakes)
+
+
+def _mistake(cells: list[str], seen: set[str]) -> str:
+    name, _, where, _ = cells
+    if not _WORD.search(_plain(name)):
+        return "the name has no letter"
+    if where not in get_args(Where):
+        return f"`where` is one of {', '.join(get_args(Where))}"
+    return f"`{name}` is listed twice" if _plain(name) in seen else ""
+
+
+def _plain(text: str) -> str:
+    """Lower case without accents; full-width and half-width forms are the same."""
+    if text.isascii():
+        return text.lower()
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))

@@ -1,0 +1,136 @@
+"""Words by what they are about: a table that a clinician can read and edit, and the search of texts for them.
+
+Words are compared in lower case and without accents, whole, unless a star stands for more letters: ``knie*`` is in
+"Kniegelenk", ``*karzinom*`` in "Mammakarzinome". A word of the group ``nothing`` is told apart from the one that it
+holds: "embolization" is no "emboli".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cds_service.base.tsv import filled_lines
+from cds_service.clinical.content.names import CONTEXTS
+
+COLUMNS: Final = ("word", "group", "language", "source")
+NOTHING: Final = "nothing"
+"""The group of words that only have to be told apart from others."""
+LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
+"""The groups of words that say which leg is meant."""
+HOLLOW: Final = "hollow"
+SOME_VEINS: Final = "some_veins"
+EXAMINED_IN_PART: Final = "examined_in_part"
+"""The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
+NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, *CONTEXTS)
+"""Every group of words that code asks for."""
+_REMEMBERED = 16_384
+_LONGEST_WORD = 60
+_SHORTEST_PART = 3
+_SHORTEST_INSIDE = 4
+_WORD = re.compile(r"[^\W_]+|\?")
+_ENTRY = re.compile(r"\*?[^\W_]+\*?|[^\W_]+(?: [^\W_]+)+|\?")
+_GROUP = re.compile(r"[a-z][a-z_]*")
+_ACCENTS = re.compile(r"[\u0300-\u036f\u3099\u309a]")
+_LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"})
+"""Letters that are not a letter with an accent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One line of the table: the letters that are looked for, where in a word they may stand, and their group."""
+
+    letters: str
+    group: str
+    starts: bool = True
+    ends: bool = True
+
+    def is_in(self, word: str) -> bool:
+        """Whether ``word``, in plain letters, is or holds this one."""
+        if self.starts and self.ends:
+            return word == self.letters
+        if self.starts:
+            return word.startswith(self.letters)
+        return word.endswith(self.letters) if self.ends else self.letters in word
+
+
+class Vocabulary:
+    """The groups that words belong to. One for a content."""
+
+    def __init__(self, words: Iterable[Word]) -> None:
+        self._whole: dict[str, list[Word]] = {}
+        self._parts: dict[str, list[Word]] = {}
+        self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        for one in words:
+            several = tuple(one.letters.split(" "))
+            if len(several) > 1:
+                self._phrases.setdefault(several[0], []).append((several, one.group))
+            elif one.starts and one.ends:
+                self._whole.setdefault(one.letters, []).append(one)
+            else:
+                self._parts.setdefault(one.letters[:_SHORTEST_PART], []).append(one)
+        self.groups_of = lru_cache(maxsize=_REMEMBERED)(self._groups_of)
+
+    def _groups_of(self, word: str) -> frozenset[str]:
+        """The groups of one word in plain letters."""
+        short = word[:_LONGEST_WORD]
+        found = list(self._whole.get(short, ()))
+        for place in range(len(short) - _SHORTEST_PART + 1):
+            parts = self._parts.get(short[place : place + _SHORTEST_PART], ())
+            found += [one for one in parts if one not in found and one.is_in(short)]
+        apart = [one.letters for one in found if one.group == NOTHING]
+        return frozenset(
+            one.group for one in found if one.group != NOTHING and not any(one.letters in other for other in apart)
+        )
+
+    def groups_at(self, words: list[str], place: int) -> frozenset[str]:
+        """The groups of the word at ``place`` and of the words of the table that begin there."""
+        groups = self.groups_of(words[place])
+        for several, group in self._phrases.get(words[place], ()):
+            if tuple(words[place : place + len(several)]) == several:
+                groups |= {group}
+        return groups
+
+
+def words_of(text: str) -> list[str]:
+    """The words of ``text`` in plain letters."""
+    return _WORD.findall(plain(text))
+
+
+def plain(text: str) -> str:
+    """Lower case without accents; full-width and half-width forms are the same."""
+    if text.isascii():
+        return text.lower()
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())).translate(_LETTERS)
+
+
+def parse(text: str) -> tuple[list[Word], list[tuple[int, str]]]:
+    """The words in a table of ``COLUMNS``, and (line, mistake) of every line that is wrong."""
+    words: list[Word] = []
+    seen: set[tuple[str, str]] = set()
+    lines, mistakes = filled_lines(text, COLUMNS)
+    for number, cells in lines:
+        wrong = _mistake(cells, seen)
+        if wrong:
+            mistakes.append((number, wrong))
+            continue
+        word, group = plain(cells[0]), cells[1]
+        seen.add((word, group))
+        words.append(Word(word.strip("*"), group, not word.startswith("*"), not word.endswith("*")))
+    return words, sorted(mistakes)
+
+
+def _mistake(cells: list[str], seen: set[tuple[str, str]]) -> str:
+    word, group = plain(cells[0]), cells[1]
+    if not _ENTRY.fullmatch(word):
+        return "a word is letters, or words with one blank between them; a star only before or after a single word"
+    letters = word.strip("*")
+    if len(letters) < len(word) and len(letters) < (_SHORTEST_INSIDE if word.startswith("*") else _SHORTEST_PART):
+        return f"`{cells[0]}` is too short for a part of a word"
+    if not _GROUP.fullmatch(group):
+        return "the name of a group is small letters and underscores"
+    return f"`{cells[0]}` is listed twice for {group}" if (word, group) in seen else ""

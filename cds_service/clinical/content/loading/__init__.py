@@ -1,0 +1,1 @@
+"""Content files to one checked `Content`; every mistake is named with its file."""

@@ -1,0 +1,247 @@
+"""The words of the content in another language: the same findings, rules and numbers, said otherwise.
+
+A chart is always judged by the English content; a translation only gives the words for what was found. So no
+translation can change a judgement. It must be complete, keep every place such as ``{side}``, and name the same numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from cds_service.base.errors import ContentError, Problem
+from cds_service.base.field_errors import words
+from cds_service.base.strict_toml import validated
+from cds_service.clinical.content.loading.numbers import numbers_in
+from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.texts import Message, Texts
+
+FOLDER = "text"
+ENGLISH = "en"
+_MANUAL = "cards/README.md"
+_PLACE = re.compile(r"\{[a-z_]*\}")
+_MESSAGES = re.compile(r"^text/([a-z]{2})\.toml$")
+_WORDS_OF_A_KIND = re.compile(r"text/[a-z]{2}/([a-z_]+)\.toml")
+_COMMA = re.compile(r"(?<=\d),(?=\d)")
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "findings": ("name", "short", "parts"),
+    "causes": (
+        "title", "short", "card.why", "card.next_steps", "card.avoid", "card.tell_patient", "card.review",
+    ),
+    "red_flags": ("card.title", "card.summary", "card.summary_sooner", "card.danger", "card.do", "card.avoid"),
+    "orders": ("title", "button", "question", "tells"),
+    "actions": ("title", "text"),
+    "measures": ("shown",),
+    "dvt": (
+        "title", "act", "act_open", "act_scan", "act_d_dimer", "act_score", "act_pregnant", "asked_with_new_pain",
+        "asked_with_new_pain_scan", "asked_with_tender_calf", "raised_options", "proven_options",
+        "scan_options", "long_standing", "emergency_call",
+        "pregnancy_options", "anticoagulated", "cancer", "also_possible", "safety_net_risks", "swollen_alike.words",
+        "items.name", "bands.name", "bands.score", "bands.options",
+    ),
+    "leaflet": ("intro", "emergency_title", "emergency", "again", "not_reviewed"),
+}  # fmt: skip
+"""For each kind of entry the keys that hold words; the last part of each is the key in the translation."""
+
+
+def languages_in(files: Mapping[str, str]) -> tuple[str, ...]:
+    """The languages of which there is a file of messages, English first."""
+    found = {name for path in files for name in _MESSAGES.findall(path)}
+    return (ENGLISH, *sorted(found - {ENGLISH}))
+
+
+def belongs_to_language(name: str) -> bool:
+    """Whether ``name`` is a file that a translation may have: ``text/es.toml``, ``text/es/causes.toml``."""
+    words = _WORDS_OF_A_KIND.fullmatch(name)
+    return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in _WORDS)
+
+
+def in_language(content: Content, pathway: str, files: Mapping[str, str], language: str) -> Content:
+    """``content`` with the words of ``language`` for everything a clinician reads.
+
+    ``pathway``: the key of the pathway in use. ``files``: the texts of the content folder.
+
+    Raises:
+        ContentError: with every word that is missing, left over, or says other numbers or places.
+    """
+    if language == ENGLISH:
+        return content
+    known = languages_in(files)
+    if language not in known:
+        wrong = Problem(f"{FOLDER}/{language}.toml", "", "this file is missing", f"there are: {', '.join(known)}")
+        raise ContentError((wrong,))
+    work = _Work(files, language)
+    texts = work.messages()
+    kinds: dict[str, Mapping[str, BaseModel]] = {
+        "findings": content.findings,
+        "causes": content.causes,
+        "red_flags": content.red_flags,
+        "orders": content.orders,
+        "actions": content.actions,
+        "measures": content.measures,
+        "dvt": {pathway: content.pathway},
+        "leaflet": {"leaflet": content.leaflet},
+    }
+    said: dict[str, dict[str, Any]] = {kind: work.entries(kind, entries) for kind, entries in kinds.items()}
+    if work.problems or texts is None:
+        raise ContentError(tuple(work.problems))
+    return replace(
+        content,
+        findings=said["findings"],
+        causes=said["causes"],
+        red_flags=said["red_flags"],
+        orders=said["orders"],
+        actions=said["actions"],
+        measures=said["measures"],
+        pathway=said["dvt"][pathway],
+        leaflet=said["leaflet"]["leaflet"],
+        texts=texts,
+    )
+
+
+@dataclass
+class _Work:
+    """One translation being read, with what is wrong with it."""
+
+    files: Mapping[str, str]
+    language: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def messages(self) -> Texts | None:
+        """The messages of the language, as strict as those in English."""
+        name = f"{FOLDER}/{self.language}.toml"
+        data = self._toml(name)
+        if data is None:
+            return None
+        found, problems = validated(Texts, name, data, prefix="", keys=list(Texts.model_fields), manual=_MANUAL)
+        self.problems += problems
+        return found
+
+    def entries(self, kind: str, entries: Mapping[str, _Model]) -> dict[str, _Model]:
+        """All entries of one kind in the words of the language."""
+        name = f"{FOLDER}/{self.language}/{kind}.toml"
+        data = self._toml(name) or {}
+        worded = {key: one for key, one in entries.items() if any(_english(one, _WORDS[kind]))}
+        for key in data.keys() - worded.keys():
+            if kind != "dvt":  # the other pathways stand in the same file
+                self._complain(name, key, "there is nothing of this name to translate", "take it out")
+        found = dict(entries)
+        for key, one in worded.items():
+            table = data.get(key)
+            if not isinstance(table, dict):
+                self._complain(name, key, "is not translated", f"add [{key}]")
+                continue
+            found[key] = self._translated(one, _WORDS[kind], dict(table), name, key)
+        return found
+
+    def _translated(self, model: _Model, paths: Sequence[str], table: dict[str, Any], file: str, place: str) -> _Model:
+        """``model`` with the words of ``table``, which holds them by the last part of their path."""
+        changes = self._changes(model, paths, table, file, place)
+        for left in table:
+            self._complain(file, f"{place}.{left}", "is no key with words, or has none in English", "take it out")
+        return model.model_copy(update=changes)
+
+    def _changes(
+        self, model: BaseModel, paths: Sequence[str], table: dict[str, Any], file: str, place: str
+    ) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        inner: dict[str, list[str]] = {}
+        for path in paths:
+            head, _, rest = path.partition(".")
+            if rest:
+                inner.setdefault(head, []).append(rest)
+            elif getattr(model, head):
+                changes[head] = self._said(model, head, table.pop(head, None), file, f"{place}.{head}")
+        for head, rests in inner.items():
+            value = getattr(model, head)
+            if isinstance(value, BaseModel):
+                changes[head] = value.model_copy(update=self._changes(value, rests, table, file, place))
+            elif isinstance(value, tuple):
+                changes[head] = self._each(value, rests, table.pop(head, None), file, f"{place}.{head}")
+        return changes
+
+    def _each(self, models: tuple[Any, ...], rests: Sequence[str], rows: Any, file: str, place: str) -> tuple[Any, ...]:
+        """Entries that stand in a list: a row for each, or its only words."""
+        if not isinstance(rows, list) or len(rows) != len(models):
+            self._complain(file, place, f"must list {len(models)} entries, in the same order")
+            return models
+        tables = [row if isinstance(row, dict) else {rests[0]: row} for row in rows]
+        return tuple(
+            self._translated(one, rests, dict(table), file, f"{place}.{number}")
+            for number, (one, table) in enumerate(zip(models, tables, strict=True))
+        )
+
+    def _said(self, model: BaseModel, name: str, value: Any, file: str, place: str) -> Any:
+        """What the translation says for one key, checked against the English."""
+        english = getattr(model, name)
+        if value is None:
+            self._complain(file, place, "is not translated", f"in English: {_shown(english)}")
+            return english
+        adapter: TypeAdapter[Any] = TypeAdapter(type(model).model_fields[name].rebuild_annotation())
+        try:
+            said = adapter.validate_json(json.dumps(value))
+        except ValidationError as error:
+            mistake = error.errors(include_url=False)[0]
+            self._complain(file, place, words(mistake["type"], mistake["msg"]))
+            return english
+        self._compare(_texts(english), _texts(said), file, place)
+        return said
+
+    def _compare(self, english: Mapping[str, str], said: Mapping[str, str], file: str, place: str) -> None:
+        if english.keys() != said.keys():
+            self._complain(file, place, f"must have {len(english)} texts, in the same order or by the same names")
+            return
+        for key, text in english.items():
+            where = f"{place}.{key}" if key else place
+            if _numbers(text) != _numbers(said[key]):
+                self._complain(file, where, "names other numbers than the English", f"in English: {text}")
+            if sorted(_PLACE.findall(text)) != sorted(_PLACE.findall(said[key])):
+                self._complain(file, where, "has other places in braces than the English", f"in English: {text}")
+
+    def _toml(self, name: str) -> dict[str, Any] | None:
+        try:
+            return tomllib.loads(self.files[name])
+        except KeyError:
+            self._complain(name, "", "this file is missing", "a language is complete or is not offered")
+        except tomllib.TOMLDecodeError as error:
+            self._complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
+        return None
+
+    def _complain(self, file: str, place: str, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(file, place, message, hint))
+
+
+def _english(model: BaseModel, paths: Sequence[str]) -> Iterator[object]:
+    """What stands under ``paths``, as far as there is anything."""
+    for path in paths:
+        value: Any = model
+        for step in path.split("."):
+            value = getattr(value, step) if isinstance(value, BaseModel) else value
+        if value:
+            yield value
+
+
+def _numbers(text: str) -> set[float]:
+    return numbers_in(_COMMA.sub(".", text))
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """The texts in a value, by their place in it."""
+    if isinstance(value, Message):
+        return dict(value.forms)
+    if isinstance(value, str):
+        return {"": value}
+    items = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return {str(key): text for key, text in items}
+
+
+def _shown(value: Any) -> str:
+    return "; ".join(_texts(value).values())

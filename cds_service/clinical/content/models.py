@@ -1,0 +1,955 @@
+"""The clinical content as strict, frozen models: what the files in ``cards/`` may say.
+
+``cards/README.md`` explains every key to a clinician; ``loading.py`` reads and cross-checks the files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property, lru_cache
+from graphlib import TopologicalSorter
+from itertools import chain
+from operator import attrgetter
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from cds_service.base.plain_text import is_plain_url, plain
+from cds_service.clinical.content.coding.code_index import CodeIndex
+from cds_service.clinical.content.coding.code_tables import CodeTable
+from cds_service.clinical.content.coding.code_uses import CodeMeaning, CodeUse, LegSide, Relation, UseKind, UseStatus
+from cds_service.clinical.content.coding.codes import Code, SystemName, why_malformed
+from cds_service.clinical.content.coding.formulary import Formulary
+from cds_service.clinical.content.coding.medicine_names import MedicineName
+from cds_service.clinical.content.coding.recognition import Recogniser, names_in
+from cds_service.clinical.content.coding.systems import Notation, Systems
+from cds_service.clinical.content.coding.vocabulary import Vocabulary, Word
+from cds_service.clinical.content.coding.word_net import Context, Rule, WordNet
+from cds_service.clinical.content.decisions import Decision
+from cds_service.clinical.content.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
+from cds_service.clinical.content.lookback import limits_of
+from cds_service.clinical.content.names import DVT_RULE
+from cds_service.clinical.content.texts import Message, Takes, Texts
+from cds_service.clinical.content.weights import Weighing
+
+Indicator = Literal["critical", "warning", "info"]
+Speed = Literal["now", "same_day", "days", "two_weeks"]
+Priority = Literal["routine", "urgent", "asap", "stat"]
+ASSERTED_ITEM = 10
+"""The Wells item that takes points away: another diagnosis at least as likely, which only a clinician asserts."""
+Complaint = Literal[
+    "posterior",
+    "swelling",
+    "knee",
+    "leg",
+    "back_of_thigh",
+    "arterial",
+    "proximal",
+    "knee_sign",
+    "red_flags",
+    "by_itself",
+]
+FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic", "lab", "imaging"]
+
+
+def _no_markup(text: str) -> str:
+    if any(mark in text for mark in "<>[]`|\n") or "://" in text:
+        raise ValueError("text for cards holds no < > [ ] ` | line breaks or addresses")
+    return plain(text)
+
+
+def _is_web_address(url: str) -> str:
+    if url and not is_plain_url(url):
+        raise ValueError("must be an absolute http(s) address")
+    return url
+
+
+CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
+ShortText = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_no_markup)]
+"""A name as it stands in the middle of a sentence on a card."""
+
+
+ActText = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_no_markup)]
+"""What to consider, as the end of a summary."""
+
+
+class Citation(Content_):
+    """A source: guideline, study, page."""
+
+    text: PlainText = Field(min_length=5)
+    url: Annotated[str, AfterValidator(_is_web_address)] = ""
+    read: Literal["yes", "part", "no"]
+    what: PlainText = ""
+
+
+class CodeEntry(Content_):
+    """A standard code and what it says here. ICD-10 codes also match everything below them."""
+
+    system: SystemName
+    code: str
+    display: PlainText = Field(min_length=1)
+    relation: Relation = "exact"
+    side: LegSide | None = None
+    right: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    both: tuple[str, ...] = ()
+    narrowed_by: tuple[Key, ...] = ()
+    anywhere: bool = False
+    substance: Key | None = None
+    status: UseStatus = ""
+    part: Key | None = None
+
+    def endings(self) -> tuple[tuple[str, LegSide], ...]:
+        """Every ICD ending with the leg it names."""
+        sides: tuple[tuple[tuple[str, ...], LegSide], ...] = (
+            (self.right, "right"),
+            (self.left, "left"),
+            (self.both, "both"),
+        )
+        return tuple((ending, side) for endings, side in sides for ending in endings)
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """Shape, check digit, and a broader code must say what narrows it."""
+        if wrong := why_malformed(self.system, self.code):
+            raise ValueError(f"{self.code}: {wrong}")
+        if self.relation == "broader" and not self.narrowed_by:
+            raise ValueError(f"{self.code}: a broader code needs `narrowed_by`, else it never means the finding")
+        if (self.right or self.left or self.both) and self.system not in ("icd10cm", "icd10"):
+            raise ValueError(f"{self.code}: `right`, `left`, `both` are endings of ICD codes; use `side`")
+        return self
+
+
+class SystemEntry(Content_):
+    """A code system: where it is at home, how it is spelt, and how its codes are written."""
+
+    name: PlainText = Field(min_length=2)
+    uri: str = Field(min_length=5)
+    aliases: tuple[str, ...] = ()
+    oids: tuple[Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)+$")], ...] = ()
+    notation: Notation = "exact"
+    shape: str = ""
+    base: str = ""
+    unlike_base: tuple[str, ...] = ()
+    lender: str = ""
+    own: tuple[str, ...] = ()
+    holds_none: bool = False
+    medicines: bool = False
+    in_part: bool = False
+    clusters: bool = False
+    neutral_attributes: tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{5,17}$")], ...] = ()
+    source: PlainText = Field(min_length=3)
+    note: str = ""
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """Its shape is a pattern, and only a hierarchy can be built on another one."""
+        try:
+            re.compile(self.shape)
+        except re.error as error:
+            raise ValueError(f"`shape` is no pattern: {error}") from error
+        if (self.base or self.lender) and self.notation != "tree":
+            raise ValueError('`base` and `lender` need `notation = "tree"`')
+        if (self.unlike_base and not self.base) or (self.own and not self.lender):
+            raise ValueError("`unlike_base` belongs to `base`, `own` to `lender`")
+        return self
+
+
+class Condition(Content_):
+    """A condition on findings. Exactly one of ``all`` and ``any``; an unknown finding satisfies nothing."""
+
+    all: tuple[Key | Condition, ...] = ()
+    any: tuple[Key | Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one of the two lists."""
+        if bool(self.all) == bool(self.any):
+            raise ValueError("a condition has either `all` or `any`")
+        return self
+
+    def terms(self) -> Iterator[str]:
+        """Every finding or virtual term the condition names."""
+        for part in (*self.all, *self.any):
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.terms()
+
+
+class Implication(Condition):
+    """Findings from which another one follows.
+
+    Attributes:
+        within: how recent each must be; without it, its own window.
+        unless_denied: an examiner's own word that the finding is not there, as new as they are, stands against it.
+    """
+
+    within: Figure | None = None
+    unless_denied: bool = False
+    source: Key
+    status: FigureStatus
+
+
+class DvtRole(Content_):
+    """What a finding does on the DVT pathway.
+
+    Attributes:
+        soft: alone it makes no card critical. process: signs of one process count once.
+        may_be_of_both: in both legs alike, heart failure or a medicine may explain it.
+        proximal: with it, pain of the thigh, groin or buttock is a complaint of the leg.
+    """
+
+    local_sign: bool = False
+    soft: bool = False
+    process: Key | None = None
+    proximal: bool = False
+    may_be_of_both: bool = False
+    risk: Literal["major", "minor"] | None = None
+    wells_item: int | None = Field(default=None, ge=1, le=10)
+
+
+class Finding(Content_):
+    """Something a record can show."""
+
+    name: CardText
+    short: ShortText
+    parts: dict[Key, ShortText] = Field(default_factory=dict)
+    kind: FindingKind
+    side: Literal["leg", "body"]
+    group: Key
+    recency: Figure | None = None
+    persists: bool = False
+    past_counts: bool = False
+    general: bool = False
+    candidates: Key | None = None
+    complaint: Complaint | None = None
+    not_at: tuple[Key, ...] = ()
+    dvt: DvtRole = DvtRole()
+    absence_ignored: bool = False
+    presence_stands: bool = False
+    implied_by: tuple[Implication, ...] = ()
+    note: str = ""
+    codes: tuple[CodeEntry, ...] = ()
+
+
+class Prior(Content_):
+    """Probability before any finding, in an adult whose complaint is pain behind the knee."""
+
+    value: float = Field(gt=0, lt=1)
+    knee_pain_factor: float = Field(default=1.0, gt=0, le=2)
+    basis: str = Field(min_length=3)
+    source: Key
+    status: FigureStatus
+
+
+class CauseCard(Content_):
+    """Words and orders a cause brings to the differential card."""
+
+    why: CardText
+    next_steps: tuple[CardText, ...] = Field(min_length=1, max_length=3)
+    avoid: tuple[CardText, ...] = Field(default=(), max_length=2)
+    tell_patient: str = ""
+    review: str = ""
+    consider: tuple[Key, ...] = ()
+    actions: tuple[Key, ...] = ()
+    guideline: str = Field(min_length=3)
+
+
+class Review(Content_):
+    """Which clinician signed the content, and when it is due again."""
+
+    by: str = ""
+    due: date
+
+
+class ExamplePatients(Content_):
+    """Invented patients that prove the cause, for and against."""
+
+    shown: tuple[str, ...] = Field(min_length=1)
+    not_shown: tuple[str, ...] = ()
+
+
+class Cause(Content_):
+    """A diagnosis that may explain the pain."""
+
+    title: CardText
+    short: ShortText
+    family: Key
+    must_not_miss: Literal["yes", "mimic", "linked", "no"]
+    urgency: str = Field(min_length=3)
+    ranked: bool = True
+    from_age: int = Field(default=18, ge=16, le=18)
+    one_sided: bool = False
+    prior: Prior
+    codes: tuple[CodeEntry, ...] = ()
+    supports: tuple[Weight, ...] = ()
+    card: CauseCard
+    review: Review
+    examples: ExamplePatients
+
+
+class RedFlagCard(Content_):
+    """Words and orders of an urgent card."""
+
+    title: CardText
+    summary: CardText
+    summary_sooner: CardText | None = None
+    danger: Annotated[CardText, Field(max_length=40)] | None = None
+    do: tuple[CardText, ...] = Field(min_length=1, max_length=4)
+    avoid: tuple[CardText, ...] = Field(default=(), max_length=3)
+    consider: tuple[Key, ...] = Field(min_length=1)
+
+
+class Reason(Content_):
+    """What is feared when ``when`` holds, if it is another cause than the rule's own."""
+
+    cause: Key
+    when: Condition
+
+
+class RedFlag(Content_):
+    """A rule on findings that asks for urgent action before any ranking."""
+
+    cause: Key
+    indicator: Literal["critical", "warning"]
+    speed: Speed
+    speed_under_18: Speed | None = None
+    sooner_if: tuple[Key | Condition, ...] = ()
+    yields_to: tuple[str, ...] = ()
+    source: Key
+    status: FigureStatus
+    when: Condition
+    reasons: tuple[Reason, ...] = ()
+    card: RedFlagCard
+
+    def sooner_terms(self) -> Iterator[str]:
+        """Every finding that makes it sooner."""
+        for part in self.sooner_if:
+            if isinstance(part, str):
+                yield part
+            else:
+                yield from part.terms()
+
+
+class WellsItem(Content_):
+    """One item of the two-level Wells score; present if any of its findings is."""
+
+    number: int = Field(ge=1, le=10)
+    name: CardText
+    points: Literal[1, -2]
+    any: tuple[Key, ...] = Field(min_length=1)
+    examine: bool
+
+
+class Band(Content_):
+    """Words for a range of Wells scores."""
+
+    name: CardText
+    score: CardText
+    at_least: int
+    options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
+
+
+class RiskOutsideWells(Content_):
+    """The clinician's choice whether a risk that the score does not ask for opens a suspicion with new pain alone.
+
+    ``unless``: injuries that explain a pain without a sign.
+    """
+
+    opens: bool
+    unless: tuple[Key, ...] = ()
+    reason: PlainText = Field(min_length=20)
+    source: Key
+    status: FigureStatus
+
+
+class SwollenAlike(Content_):
+    """What explains both legs being swollen alike, so that without any clotting risk it opens no suspicion."""
+
+    explained_by: tuple[Key, ...]
+    words: CardText
+    source: Key
+    status: FigureStatus
+
+
+class Pathway(Content_):
+    """A guideline's steps for suspected DVT."""
+
+    title: CardText
+    source: Key
+    status: FigureStatus
+    act: ActText
+    act_open: ActText
+    act_scan: ActText
+    act_d_dimer: ActText
+    act_score: ActText
+    act_pregnant: ActText
+    asked_with_new_pain: CardText
+    asked_with_new_pain_scan: CardText
+    asked_with_tender_calf: CardText
+    raised_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
+    proven_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
+    scan_options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
+    long_standing: CardText
+    emergency_call: ActText
+    critical_at: int
+    excluded_by_d_dimer_at_most: int
+    fresh_sign: Figure
+    stale_sign: Figure
+    new_pain: Figure
+    complaint: Figure
+    test_valid: Figure
+    repeat_scan_after: Figure
+    repeat_scan_before: Figure
+    no_d_dimer_after: Figure
+    risk_outside_wells: RiskOutsideWells
+    swollen_alike: SwollenAlike
+    items: tuple[WellsItem, ...] = Field(min_length=10, max_length=10)
+    bands: tuple[Band, ...] = Field(min_length=2)
+    pregnancy_options: tuple[CardText, ...] = Field(min_length=1)
+    anticoagulated: CardText
+    cancer: CardText
+    also_possible: tuple[ShortText, ...] = Field(min_length=1)
+    safety_net_risks: CardText
+    pregnancy_orders: tuple[Key, ...] = Field(min_length=2)
+    emergency_orders: tuple[Key, ...] = Field(min_length=2)
+
+
+class OrderCode(Content_):
+    """A code an order is sent or recognised with."""
+
+    system: SystemName
+    code: str
+    display: PlainText = Field(min_length=1)
+    side: LegSide | None = None
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """Shape and check digit."""
+        if wrong := why_malformed(self.system, self.code):
+            raise ValueError(f"{self.code}: {wrong}")
+        return self
+
+
+class OrderTemplate(Content_):
+    """A draft order a card can offer."""
+
+    title: CardText
+    button: CardText
+    category: OrderCode
+    code: OrderCode
+    left: OrderCode | None = None
+    right: OrderCode | None = None
+    recognise: tuple[OrderCode, ...] = ()
+    sided: bool
+    needs_reason: bool = False
+    same_day: bool = False
+    question: CardText
+    tells: CardText
+    tells_to_telephone: bool = False
+
+
+class Action(Content_):
+    """Advice that several causes share."""
+
+    title: CardText
+    text: CardText
+    claims: tuple[str, ...] = ()
+    source: Key
+    status: FigureStatus
+
+
+class Unit(Content_):
+    """A unit a measurement may come in: the stored number times ``factor`` (plus ``offset``) is in the base unit."""
+
+    ucum: str
+    factor: float
+    offset: float = 0.0
+
+
+class Measure(Content_):
+    """How a number becomes a finding."""
+
+    finding: Key
+    codes: tuple[CodeEntry, ...] = Field(min_length=1)
+    units: tuple[Unit, ...] = Field(min_length=1)
+    threshold: float
+    present_when: Literal["at_least", "more_than", "less_than"]
+    per_year_over_50: float = 0.0
+    below_means: Literal["absent", "unknown"]
+    compare_sides: bool = False
+    weak_methods: tuple[str, ...] = ()
+    specimens: tuple[str, ...] = ()
+    own_limit_counts: bool = False
+    plausible: tuple[float, float]
+    unit: str
+    shown: Annotated[Message, Takes("value")] | None = None
+    called: tuple[Annotated[str, Field(pattern=r"^[a-z0-9 ]+$")], ...] = ()
+    source: Key
+    status: FigureStatus
+
+
+class Answers(Content_):
+    """Codes that answer whether a finding is there, and units of numbers that answer none of our questions."""
+
+    other_units: tuple[str, ...]
+    present: tuple[CodeEntry, ...]
+    absent: tuple[CodeEntry, ...]
+    unknown: tuple[CodeEntry, ...]
+
+
+class BodySite(Content_):
+    """A place on the body, and the wider places it lies in."""
+
+    name: str
+    within: tuple[Key, ...] = ()
+    codes: tuple[CodeEntry, ...] = Field(min_length=1)
+
+
+class ProblemWords(Content_):
+    """By which groups of words a row may be about a finding or a cause, and which make something else of it."""
+
+    named: tuple[Annotated[tuple[Key, ...], Field(min_length=1)], ...] = ()
+    unless: tuple[Key, ...] = ()
+    instead: dict[Key, Key] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        """An entry that names nothing and excludes nothing was forgotten."""
+        if not (self.named or self.unless or self.instead):
+            raise ValueError("give `named`, `unless` or `instead`")
+        return self
+
+
+class WordContext(Content_):
+    """What words around others do: see ``word_net.Context``."""
+
+    overruled_by: tuple[Key, ...] = ()
+    spreads: bool = False
+    takes: tuple[Key, ...] = ()
+    of_medicines: bool = False
+
+
+class Derived(Content_):
+    """A finding that follows from others."""
+
+    finding: Key
+    all: tuple[Key, ...] = ()
+    one_leg_only: Key | None = None
+    source: Key
+    status: FigureStatus
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        """Exactly one way to derive it."""
+        if bool(self.all) == (self.one_leg_only is not None):
+            raise ValueError("give either `all` or `one_leg_only`")
+        return self
+
+
+class AgeFinding(Content_):
+    """A finding that follows from the patient's age and sex."""
+
+    finding: Key
+    older_than: int | None = None
+    at_least: int | None = None
+    younger_than: int | None = None
+    sex: Literal["male", "female"] | None = None
+    with_any: tuple[Key, ...] = ()
+    source: Key
+    status: FigureStatus
+
+
+class Reasoning(Content_):
+    """The method: caps, bands and limits of section F."""
+
+    group_cap: float = Field(gt=1)
+    total_cap: float = Field(gt=1)
+    eligible_from: float = Field(ge=1)
+    strong_fit: float = Field(gt=0, lt=1)
+    fits: float = Field(gt=0, lt=1)
+    possible: float = Field(gt=0, lt=1)
+    at_prior_from: float = Field(gt=0, lt=1)
+    rules_out_from: float = Field(gt=0, lt=1)
+    benign_shown: int = Field(ge=1, le=3)
+    strong_words: float
+    moderate_words: float
+    adult_from: int
+    order_valid: Figure
+    cancer_current: Figure
+    quiet_urgent: Figure
+    quiet_encounter: Figure
+    quiet_no_encounter: Figure
+    source: Key
+    status: FigureStatus
+    derived: tuple[Derived, ...]
+    ages: tuple[AgeFinding, ...]
+
+
+class Accuracy(Content_):
+    """Something measured. ``about``: the cause whose recognition it is about."""
+
+    about: Key
+    text: PlainText = Field(min_length=10)
+    source: Key
+    status: FigureStatus
+
+
+class About(Content_):
+    """What the content is for, who made it, and what is known about how right it is. Empty: not used."""
+
+    purpose: PlainText = Field(min_length=20)
+    users: PlainText = Field(min_length=20)
+    population: PlainText = Field(min_length=20)
+    setting: PlainText = Field(min_length=20)
+    inputs: PlainText = Field(min_length=20)
+    not_for: tuple[PlainText, ...] = Field(min_length=1)
+    regulation: PlainText = Field(min_length=20)
+    validation: PlainText = Field(min_length=20)
+    developer: PlainText = Field(min_length=3)
+    funding: PlainText = Field(min_length=3)
+    released: date
+    revised: date
+    race: PlainText
+    ethnicity: PlainText
+    language: PlainText
+    sexual_orientation: PlainText
+    gender_identity: PlainText
+    social_determinants: PlainText
+    health_status: tuple[Key, ...]
+    accuracy: tuple[Accuracy, ...]
+
+
+class Leaflet(Content_):
+    """What every leaflet for a patient says, in plain words."""
+
+    intro: PlainText = Field(min_length=20)
+    emergency_title: PlainText = Field(min_length=10)
+    emergency: tuple[PlainText, ...] = Field(min_length=1)
+    again: PlainText = Field(min_length=20)
+    not_reviewed: PlainText = Field(min_length=10)
+
+
+class StandardCode(Content_):
+    """A code of a standard system that a site's own code stands for."""
+
+    system: str = Field(min_length=3)
+    code: str = Field(min_length=1)
+
+
+class LocalCode(Content_):
+    """One of a site's own codes, mapped to a finding or to a standard code."""
+
+    system: str = Field(min_length=3)
+    code: str = Field(min_length=1)
+    finding: Key | None = None
+    same_as: StandardCode | None = None
+    side: LegSide | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def well_formed(self) -> Self:
+        """It is mapped once, and the side is that of a finding."""
+        if (self.finding is None) == (self.same_as is None):
+            raise ValueError(f"{self.code}: needs `finding` or `same_as`, and not both")
+        if self.side is not None and self.finding is None:
+            raise ValueError(f"{self.code}: `side` goes with `finding`; the standard code names its own side")
+        return self
+
+
+@dataclass(frozen=True)
+class Content:
+    """The whole clinical content, loaded and cross-checked. ``version`` is a digest of every file."""
+
+    version: str
+    findings: Mapping[str, Finding]
+    causes: Mapping[str, Cause]
+    red_flags: Mapping[str, RedFlag]
+    pathway: Pathway
+    orders: Mapping[str, OrderTemplate]
+    actions: Mapping[str, Action]
+    citations: Mapping[str, Citation]
+    measures: Mapping[str, Measure]
+    answers: Answers
+    sites: Mapping[str, BodySite]
+    reasoning: Reasoning
+    about: About
+    leaflet: Leaflet
+    systems: Systems
+    problem_words: Mapping[str, ProblemWords]
+    word_contexts: Mapping[str, WordContext]
+    words: tuple[Word, ...]
+    texts: Texts
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    tables: Mapping[str, CodeTable] = field(default_factory=dict)
+    medicine_names: tuple[MedicineName, ...] = ()
+    local_codes: tuple[LocalCode, ...] = ()
+    translated: tuple[CodeMeaning, ...] = ()
+    """What a site's own codes mean that stand for standard ones."""
+    others: frozenset[tuple[str, str]] = frozenset()
+    """(address, code) of those that stand for a standard code that is none of ours."""
+
+    def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """Everything ``code`` means here; empty for a code of no concern.
+
+        In a hierarchy a code is looked up by everything it begins with, the longest first for each key.
+        """
+        return self._index.find(system, code)
+
+    def current_uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """``uses``, but none for a late effect of an old injury."""
+        return self._index.find_current(system, code)
+
+    @cached_property
+    def concerns(self) -> Callable[[str, str], bool]:
+        """Whether a resource with this system and code has to be read."""
+        return self._index.concerns
+
+    @cached_property
+    def may_concern(self) -> Callable[[str], bool]:
+        """Whether there is a system in which a resource with this code has to be read."""
+        return self._index.may_concern
+
+    def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
+        """Everything ``code`` means in any of our systems, for a code whose system is missing or not known."""
+        return self._index.find_anywhere(code)
+
+    def uses_named(self, system: str, code: str) -> tuple[CodeUse, ...]:
+        """``uses``, and what an expression names that is not understood as a whole."""
+        return self._index.named(system, code)
+
+    def is_whole(self, system: str, code: str) -> bool:
+        """Whether a code of ours says nothing beside what is ours."""
+        return self._index.is_whole(system, code)
+
+    def is_sequela(self, system: str, code: str) -> bool:
+        """Whether the code says that it is a late effect of an old injury."""
+        return self._index.is_sequela(system, code)
+
+    @cached_property
+    def knows_system(self) -> Callable[[str], bool]:
+        """Whether a code of this system can be told to be ours or not; a site's mapped systems are known."""
+        return self._index.knows_system
+
+    @cached_property
+    def identifies(self) -> Callable[[str, str], bool]:
+        """Whether a code that is none of ours can be one of its system, so that it tells it is about something else."""
+        return self._index.identifies
+
+    def is_other(self, system: str, code: str) -> bool:
+        """Whether a site says that its code stands for a standard one that is none of ours."""
+        place = self.systems.code(system, code)
+        return (place.system, place.code) in self.others
+
+    def is_mapped(self, system: str) -> bool:
+        """Whether a site has mapped codes of this system, so that it knows what is in it."""
+        return system in self._mapped
+
+    @cached_property
+    def _mapped(self) -> frozenset[str]:
+        return frozenset(local.system for local in self.local_codes)
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """The net for what is not understood: our codes in any shape, and the names of findings and causes."""
+        return Recogniser(self, self.word_net, self.formulary.names)
+
+    @cached_property
+    def formulary(self) -> Formulary:
+        """What is known of medicines beyond the codes that are ours."""
+        return Formulary(self.systems, self.tables.values(), self.medicine_names)
+
+    @cached_property
+    def word_net(self) -> WordNet:
+        """The net of words: by the rules for problems, and by the names of findings and causes."""
+        rules = (Rule(key, one.named, frozenset(one.unless), one.instead) for key, one in self.problem_words.items())
+        contexts = {
+            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes), one.of_medicines)
+            for group, one in self.word_contexts.items()
+        }
+        names = (name for key, text in self._names() for name in names_in(key, text))
+        return WordNet(Vocabulary(self.words), rules, contexts, names)
+
+    def lists_all(self, system: str) -> bool:
+        """Whether what our content says of this system is complete, as in a hierarchy, so that words add nothing."""
+        return self._index.lists_all(system)
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        for key, finding in self.findings.items():
+            yield key, finding.name
+        for key, cause in self.causes.items():
+            yield key, cause.title
+        for kind, key, entry in self.entries():
+            # The names of medicines have a table of their own.
+            if kind in ("finding", "cause") and entry.relation != "broader" and not entry.substance:
+                yield key, entry.display
+
+    def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
+        """Every code entry of the content with what it stands for."""
+        for key, finding in self.findings.items():
+            for entry in finding.codes:
+                yield "finding", key, entry
+        for key, cause in self.causes.items():
+            for entry in cause.codes:
+                yield "cause", key, entry
+        for key, measure in self.measures.items():
+            for entry in measure.codes:
+                yield "measure", key, entry
+        for entry in self.answers.present:
+            yield "present", "present", entry
+        for entry in self.answers.absent:
+            yield "absent", "absent", entry
+        for entry in self.answers.unknown:
+            yield "unknown", "unknown", entry
+        for key, site in self.sites.items():
+            for entry in site.codes:
+                yield "site", key, entry
+
+    def order_codes(self) -> Iterator[tuple[str, OrderCode, LegSide | None]]:
+        """Every code that shows an order has been placed, with its leg."""
+        for key, order in self.orders.items():
+            for code in (order.code, *order.recognise):
+                yield key, code, code.side
+            if order.left:
+                yield key, order.left, "left"
+            if order.right:
+                yield key, order.right, "right"
+
+    @cached_property
+    def _index(self) -> CodeIndex:
+        rows = map(
+            attrgetter("system", "plain", "plain_to", "use"),
+            chain.from_iterable(one.rows for one in self.tables.values()),
+        )
+        return CodeIndex(self.systems, self._meanings(), rows, self.others)
+
+    def coded(self) -> Iterator[tuple[Code, CodeUse]]:
+        """Every code written out in the content, with what it stands for; a site's own included."""
+        return ((Code(one.address, one.code), one.use) for one in self._meanings())
+
+    def _meanings(self) -> Iterator[CodeMeaning]:
+        for kind, key, entry in self.entries():
+            use = CodeUse(kind, key, entry.relation, entry.side, entry.narrowed_by, entry.anywhere)
+            plain = self._normal(entry.system, entry.code)
+            use = replace(use, stem=len(plain), endings=entry.endings(), substance=entry.substance or "")
+            yield self._meaning(entry.system, plain, replace(use, status=entry.status, part=entry.part or ""))
+        for key, finding in self.findings.items():
+            if not finding.general:
+                yield self._meaning("finding", key, CodeUse("finding", key))
+        for key, code, side in self.order_codes():
+            plain = self._normal(code.system, code.code)
+            yield self._meaning(code.system, plain, CodeUse("order", key, "exact", side))
+        for local in self.local_codes:
+            if local.finding is not None:
+                place = self.systems.code(local.system, local.code)
+                yield CodeMeaning(place.system, place.code, CodeUse("finding", local.finding, "exact", local.side))
+        yield from self.translated
+
+    def _normal(self, system: str, code: str) -> str:
+        return self.systems.by_key[system].normal(code)
+
+    def _meaning(self, system: str, code: str, use: CodeUse) -> CodeMeaning:
+        return CodeMeaning(self.systems.by_key[system].uri, code, use)
+
+    @cached_property
+    def weighing(self) -> Weighing:
+        """The weights of all causes as the differential reads them."""
+        return Weighing(self.findings, self.causes)
+
+    @cached_property
+    def red_flag_terms(self) -> tuple[tuple[str, RedFlag, frozenset[str]], ...]:
+        """Each red-flag rule in order with the terms of which at least one must hold."""
+        return tuple((rule, flag, frozenset(flag.when.terms())) for rule, flag in sorted(self.red_flags.items()))
+
+    @property
+    def dvt_orders(self) -> tuple[str, ...]:
+        """The orders for a suspected DVT that is no emergency, the preferred first."""
+        return self.red_flags[DVT_RULE].card.consider
+
+    @cached_property
+    def looked_back(self) -> Mapping[str, int]:
+        """By finding, for some of those that are measured: the days for which any rule looks back at one."""
+        return limits_of(self)
+
+    @cached_property
+    def days_of_code(self) -> Callable[[str, str], int | None]:
+        """The days for which a number with this system and code is looked at; None without a limit."""
+
+        def days(system: str, code: str) -> int | None:
+            found = []
+            for use in self.uses_named(system, code):
+                if use.is_of_concern:
+                    limit = self.looked_back.get(self.measures[use.key].finding) if use.kind == "measure" else None
+                    if limit is None:
+                        return None
+                    found.append(limit)
+            return max(found, default=0)
+
+        return lru_cache(maxsize=4_096)(days)
+
+    @cached_property
+    def kinds_of_unit(self) -> Mapping[str, frozenset[str]]:
+        """By finding the kinds of unit that tell its values apart (``feu``, ``ddu``); empty where there is one kind."""
+        found: dict[str, frozenset[str]] = {}
+        for one in self.measures.values():
+            kinds = frozenset(kind.lower() for kind in one.unit.split()[1:])
+            found[one.finding] = found.get(one.finding, frozenset()) | kinds
+        return found
+
+    @cached_property
+    def implied_terms(self) -> Mapping[str, frozenset[str]]:
+        """By finding those that it may follow from in one step."""
+        return {
+            key: frozenset(term for one in finding.implied_by for term in one.terms())
+            for key, finding in self.findings.items()
+        }
+
+    @cached_property
+    def implied(self) -> tuple[str, ...]:
+        """Findings that follow from others, each after those that it follows from."""
+        follows = {key: sorted(terms) for key, terms in self.implied_terms.items()}
+        return tuple(key for key in TopologicalSorter(follows).static_order() if self.findings[key].implied_by)
+
+    @cached_property
+    def implies(self) -> Mapping[str, frozenset[str]]:
+        """Finding -> all that may follow from it, by one step or several."""
+        found: dict[str, set[str]] = {}
+        for key in reversed(self.implied):
+            for term in self.implied_terms[key]:
+                found.setdefault(term, set()).update({key}, found.get(key, ()))
+        return {key: frozenset(all_) for key, all_ in found.items()}
+
+    @cached_property
+    def wells_findings(self) -> frozenset[str]:
+        """Findings that any Wells item reads."""
+        return frozenset(key for item in self.pathway.items for key in item.any)
+
+    def closest(self, sites: frozenset[str]) -> frozenset[str]:
+        """Of ``sites``, those that hold none of the others."""
+        return frozenset(one for one in sites if not any(one in self._wider[other] for other in sites - {one}))
+
+    def site_and_wider(self, key: str) -> frozenset[str]:
+        """``key`` and every wider place it lies in."""
+        return self._wider[key]
+
+    @cached_property
+    def _wider(self) -> Mapping[str, frozenset[str]]:
+        def all_of(key: str) -> frozenset[str]:
+            return frozenset({key}).union(*(all_of(wider) for wider in self.sites[key].within))
+
+        return {key: all_of(key) for key in self.sites}
+
+    def name(self, key: str) -> str:
+        """Our own words for a finding or a cause."""
+        return self.findings[key].name if key in self.findings else self.causes[key].title
+
+    def short(self, key: str) -> str:
+        """The name of a finding or a cause as it stands in the middle of a sentence."""
+        return self.findings[key].short if key in self.findings else self.causes[key].short
+
+
+Condition.model_rebuild()

@@ -1,0 +1,183 @@
+"""The DVT pathway: is DVT suspected, how urgent is it, what is not recorded (evidence section C).
+
+Suspicion comes first and never reads the Wells score; the score never reads our own differential. While a
+suspicion is open the level may go up, never down, on anything but what C.6 names (the floor rule).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Wells, WellsRead
+from cds_service.clinical.both_legs import swollen_alike
+from cds_service.clinical.content.models import WellsItem
+from cds_service.clinical.content.names import (
+    ANTICOAGULANT,
+    CANCER,
+    D_DIMER,
+    INJECTING,
+    ISCHAEMIA,
+    PE_SYMPTOMS,
+    PHLEGMASIA,
+)
+from cds_service.clinical.content.texts import Message, Texts
+from cds_service.clinical.dvt.exclusion import (
+    closing_of,
+    notes_on_tests,
+    taking_anticoagulant,
+)
+from cds_service.clinical.dvt.suspicion import Opening, opening_of, pains_for_any_risk, pregnancy_of
+from cds_service.clinical.leg import Leg
+from cds_service.clinical.record import Fact, Status
+from cds_service.clinical.red_flags import holds
+
+
+def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
+    """The verdict on DVT for one leg."""
+    pathway = leg.content.pathway
+    pregnant = pregnancy_of(leg)
+    wells = wells_of(leg) if adult and pregnant is None else None
+    proof = closing_of(leg, wells, pregnant=pregnant is not None)
+    closing = None if leg.doubts.forbid_closing else proof
+    opening = opening_of(leg, closing)
+    unanswered = opening_of(leg, None) if closing else opening
+    alike = opening.rests_on_signs_only and swollen_alike(leg, (*opening.fresh, *opening.stale))
+    opened = opening.is_open and not alike
+    would_close = proof is not None and closing is None and opened and not opening_of(leg, proof).is_open
+    cancer, injecting = leg.present(CANCER), leg.present(INJECTING)
+    level, why = None, ""
+    if opened:
+        level, why = _level(leg, opening, wells, pregnant=pregnant, cancer=cancer, injecting=injecting)
+    closed_by = pathway.swollen_alike.words if alike else ""
+    if closing and unanswered.is_open and not opened and not alike:
+        closed_by = closed_words(leg.content.texts, closing.kind)
+    emergency = opened and bool(leg.present(PE_SYMPTOMS) or leg.present(PHLEGMASIA) or _ischaemic(leg))
+    return DvtVerdict(
+        side=leg.side,
+        suspected=opened,
+        level="critical" if emergency else level,
+        emergency=emergency,
+        opened_by=opening.facts,
+        complaints=opening.complaints,
+        new_pain=opening.new_pain,
+        any_risk_opens=bool(pains_for_any_risk(leg, opening.new_pain)),
+        unresolved=opening.stale,
+        wells=wells,
+        pregnant=pregnant,
+        anticoagulant=leg.present(ANTICOAGULANT),
+        anticoagulated=taking_anticoagulant(leg, None),
+        cancer=cancer,
+        raised_d_dimer=leg.present(D_DIMER, pathway.test_valid.days),
+        recorded_dvt=opening.untreated,
+        only_stale=opening.only_stale,
+        closed_by=closed_by,
+        swollen_alike=tuple(dict.fromkeys((*opening.fresh, *opening.stale))) if alike else (),
+        not_closed_by=proof.kind if would_close and proof else None,
+        scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
+        soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
+        notes=notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else (),
+        why_level=why,
+    )
+
+
+def closed_words(texts: Texts, kind: ClosingKind) -> str:
+    """What closes a suspicion, in words."""
+    message: Message = getattr(texts.dvt.closed, kind)
+    return message.fill()
+
+
+def wells_of(leg: Leg) -> Wells:
+    """The score as a range. Item 10 counts only when a clinician asserts it; it is never inferred (C.1)."""
+    items = tuple(_read_item(leg, item) for item in leg.content.pathway.items)
+    least = sum(item.points for item in items if item.status is Status.PRESENT)
+    most = least + sum(item.points for item in items if item.status is Status.UNKNOWN and item.points > 0)
+    return Wells(items, least, most)
+
+
+def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
+    present = next((fact for key in item.any if (fact := leg.present(key))), None)
+    if present and item.points < 0:
+        # Only an explicit, dated, final assertion about this leg may take points away.
+        present = next((fact for key in item.any for fact in leg.all_of(key) if _asserts(leg, fact)), None)
+        if present is None:
+            return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, item.any, item.examine)
+    unknown = tuple(key for key in item.any if leg.status(key) is Status.UNKNOWN)
+    if present:
+        return WellsRead(item.number, item.name, item.points, Status.PRESENT, present, (), item.examine)
+    if unknown:
+        return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, unknown, item.examine)
+    denied = leg.absent(item.any[0])
+    return WellsRead(item.number, item.name, item.points, Status.ABSENT, denied, (), item.examine)
+
+
+def _asserts(leg: Leg, fact: Fact) -> bool:
+    return fact.status is Status.PRESENT and leg.is_sure(fact) and not leg.doubts.forbid_closing
+
+
+def _level(
+    leg: Leg,
+    opening: Opening,
+    wells: Wells | None,
+    *,
+    pregnant: Fact | None,
+    cancer: Fact | None,
+    injecting: Fact | None,
+) -> tuple[Literal["critical", "warning"], str]:
+    """C.6, and C.8 for signs that are only old. The second value says in our words what decided."""
+    critical_at = leg.content.pathway.critical_at
+    fresh_keys = {fact.key for fact in opening.fresh}
+    if opening.untreated:
+        return "critical", "a DVT is recorded and no anticoagulant is"
+    if pregnant:
+        return "critical", "pregnant or within 6 weeks after delivery"
+    if injecting:
+        return "critical", "injecting drug use"
+    if cancer and fresh_keys:
+        return "critical", "active cancer and a local sign"
+    if wells is None:
+        return "critical", "the Wells score does not apply"
+    if wells.least >= critical_at:
+        return "critical", "Wells score is in the likely range on recorded items alone"
+    if opening.only_stale:
+        return "warning", "an unresolved sign that is more than two weeks old"
+    if not wells.complete and wells.most >= critical_at:
+        signs = _signs(leg, opening.fresh)
+        scored = any(item.points > 0 and not _is_soft(leg, item.fact) for item in wells.scored)
+        if scored or signs >= 2 or (fresh_keys and _any_risk(leg)):
+            return "critical", "Wells score is incomplete and can still reach the likely range"
+    if opening.minor_road and not fresh_keys:
+        return "warning", "new pain and a risk that the Wells score does not ask for"
+    return "warning", "Wells score is low, or one soft sign stands alone"
+
+
+def _signs(leg: Leg, fresh: tuple[Fact, ...]) -> int:
+    """How many signs there are: one entry is one sign, and so is what one process shows."""
+    entries: set[str] = set()
+    kinds: set[str] = set()
+    for fact in fresh:
+        kind = leg.content.findings[fact.key].dvt.process or fact.key
+        if fact.source not in entries and kind not in kinds:
+            entries.add(fact.source)
+            kinds.add(kind)
+    return len(kinds)
+
+
+def _is_soft(leg: Leg, fact: Fact | None) -> bool:
+    return fact is not None and leg.content.findings[fact.key].dvt.soft
+
+
+def _is_long_standing(leg: Leg, opening: Opening) -> bool:
+    """Whether every pain surely began so long ago that no D-dimer helps."""
+    limit = leg.content.pathway.no_d_dimer_after.days
+    pains = [fact for fact in opening.complaints if leg.content.findings[fact.key].kind == "symptom"]
+    return bool(pains) and all(fact.when is not None and (leg.today - fact.when.day).days > limit for fact in pains)
+
+
+def _any_risk(leg: Leg) -> bool:
+    return any(leg.content.findings[key].dvt.risk and leg.present(key) for key in leg.recorded())
+
+
+def _ischaemic(leg: Leg) -> bool:
+    """An ischaemic foot by the red-flag rules for it."""
+    rules = [flag for flag in leg.content.red_flags.values() if flag.cause in ISCHAEMIA and flag.speed == "now"]
+    return any(holds(flag.when, leg, {})[0] for flag in rules)

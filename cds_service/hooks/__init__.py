@@ -1,1 +1,0 @@
-"""The CDS Hooks floor: its messages, its prefetch, and how verdicts become cards. Knows no web framework."""

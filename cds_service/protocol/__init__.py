@@ -1,0 +1,1 @@
+"""CDS Hooks and FHIR on the wire: messages, discovery, bodies, Bundles, prefetch."""

@@ -1,0 +1,141 @@
+"""The rows of a Bundle as they came in a body: their heads typed, all else left as bytes until it is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from cds_service.base.strict_json import JsonLimits, parse
+from cds_service.clinical.reading import ChartEntry, Head
+from cds_service.protocol.outcomes import is_harmless
+
+ReadRow = tuple[ChartEntry, str | None, str]
+"""The entry of a row, its search mode, and a code for what the row says against its own result; empty for nothing."""
+REPORTED = "operation_outcome"
+NOT_UNDERSTOOD = "not_understood"
+_SUCCESS = re.compile(r"2\d\d(\D.*)?", re.DOTALL)
+
+
+class Search(Struct, gc=False):
+    """Why the row is there."""
+
+    mode: str | None = None
+
+
+class Row(Struct, gc=False):
+    """One row. ``head`` is the head of its resource."""
+
+    head: Head | UnsetType | None = field(default=UNSET, name="resource")
+    full_url: str | None = field(default=None, name="fullUrl")
+    search: Search | None = None
+    response: Any = None
+    modifier: Any = field(default=None, name="modifierExtension")
+
+
+class UnparsedEntry(ChartEntry):
+    """An entry of which only the head has been read. The rest is parsed when it is asked for.
+
+    Whoever asks gets what ``strict_json.parse`` raises, and the whole call ends with it.
+    """
+
+    __slots__ = ("_limits", "_raw")
+
+    def __init__(self, head: Head, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
+        """``raw``: the whole row."""
+        self.head = head
+        self.full_url = full_url
+        self._resource = None
+        self._raw = raw
+        self._limits = limits
+
+    @property
+    def resource(self) -> Any:
+        """The JSON of the resource, parsed once. Whoever works through a chart asks for one after the other."""
+        self._limits.check_time()
+        if self._resource is None:
+            self._resource = parse(bytes(self._raw), self._limits)["resource"]
+        return self._resource
+
+
+_all_rows = msgspec.json.Decoder(list[Row])
+_one_row = msgspec.json.Decoder(Row)
+
+
+class Rows:
+    """The rows of one Bundle, in their order. A row whose head has not FHIR's shape is parsed at once."""
+
+    def __init__(self, raws: Sequence[Raw], heads: Sequence[Row | None], limits: JsonLimits) -> None:
+        self._raws = raws
+        self._heads = heads
+        self._limits = limits
+
+    @classmethod
+    def of(cls, array: memoryview, raws: Sequence[Raw], limits: JsonLimits) -> Rows | None:
+        """``array``: the JSON array that ``raws`` are the elements of. None if it has not as many.
+
+        Raises:
+            DecodeError: it is no array.
+        """
+        heads: list[Row | None] | list[Row]
+        try:
+            heads = _all_rows.decode(array)
+        except msgspec.ValidationError:
+            heads = [_row(raw) for raw in raws]
+        return cls(raws, heads, limits) if len(heads) == len(raws) else None
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    def read(self) -> list[ReadRow]:
+        """Each row, in order; every one has an entry."""
+        limits = self._limits
+        return [
+            (
+                UnparsedEntry(row.head, row.full_url, raw, limits),
+                row.search.mode if row.search is not None else None,
+                "" if row.response is None and row.modifier is None else _against(row.response, row.modifier),
+            )
+            if row is not None and row.head.__class__ is Head
+            else read_row(self._parsed(raw))
+            for raw, row in zip(self._raws, self._heads, strict=True)
+        ]
+
+    def _parsed(self, raw: Raw) -> Any:
+        self._limits.check_time()
+        return parse(bytes(raw), self._limits)
+
+
+def _row(raw: Raw) -> Row | None:
+    try:
+        return _one_row.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+def read_row(row: Any) -> ReadRow:
+    """A row that is parsed already. What brings no resource has an entry without one, so that it is accounted for."""
+    if not isinstance(row, dict):
+        return ChartEntry(None), None, NOT_UNDERSTOOD
+    search, url = row.get("search"), row.get("fullUrl")
+    mode = search.get("mode") if isinstance(search, dict) else None
+    entry = ChartEntry(row.get("resource"), url if isinstance(url, str) else None)
+    return entry, mode, _against(row.get("response"), row.get("modifierExtension"))
+
+
+def _against(response: Any, modifier: Any) -> str:
+    """What the row's own words make of its resource: an error that the server reports, or what could change it."""
+    if response is not None and not _succeeded(response):
+        return REPORTED
+    return NOT_UNDERSTOOD if modifier is not None else ""
+
+
+def _succeeded(response: Any) -> bool:
+    """Whether the answer that a row of a batch-response stands for was a success, by its HTTP status and outcome."""
+    if not isinstance(response, dict):
+        return False
+    outcome = response.get("outcome")
+    return bool(_SUCCESS.fullmatch(str(response.get("status")).strip())) and (outcome is None or is_harmless(outcome))

@@ -1,0 +1,1 @@
+"""From a judgement to cards: words, layout, draft orders, sanitizing."""

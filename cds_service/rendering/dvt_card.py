@@ -1,0 +1,231 @@
+"""The DVT card: what to consider today, why, what to check now, and what is not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note
+from cds_service.clinical.content.loading.numbers import bands_of
+from cds_service.clinical.content.models import ASSERTED_ITEM, Band
+from cds_service.clinical.content.names import DVT_RULE
+from cds_service.clinical.content.texts import Message
+from cds_service.clinical.dvt.pathway import closed_words
+from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
+from cds_service.protocol.messages import Card
+from cds_service.rendering.call import Call
+from cds_service.rendering.dvt_orders import order_keys, reason_of, referral_of
+from cds_service.rendering.dvt_summary import lead_of
+from cds_service.rendering.dvt_view import (
+    chest_facts,
+    diagnosis_item,
+    emergency_rule,
+    is_proven,
+    is_urgent_now,
+    item_name,
+    reasons_of,
+    risk_facts,
+)
+from cds_service.rendering.frame import card, care_plan_part, facts_in_short, speed_lead
+from cds_service.rendering.layout import Item, Part, part
+from cds_service.rendering.not_understood import counted, why
+from cds_service.rendering.offers import newest_of, of_legs, offered
+from cds_service.rendering.orders.requests import order_link, placed_sentence
+from cds_service.rendering.wording import capital
+
+_REASONS_THAT_STAY = 4
+_REASONS_IN_SUMMARY = 4
+
+
+def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = ()) -> Card:
+    """The card for the worse leg; ``others`` with an open suspicion of their own are named on it, and ordered for."""
+    verdict, legs = leg.dvt, (leg, *others)
+    level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
+    if is_urgent_now(call, leg) and not call.assessment.care_plan:
+        level = "critical"
+    reason = reason_of(call, leg, level)
+    newest = {one.side: newest_of(one.dvt.opened_by) for one in legs}
+    suggestions, placed = offered(call, order_keys(call, leg), legs, newest, reason)
+    side = of_legs([one.side for one in legs])
+    return card(
+        call,
+        key=DVT_RULE,
+        leg=side,
+        topic="kneedvt1",
+        summary=lead_of(call, leg, call.wording.side(side), placed),
+        reasons=facts_in_short(call, reasons_of(call, leg), _REASONS_IN_SUMMARY),
+        parts=_parts(call, leg, [one.side for one in others], placed),
+        indicator=level,
+        source=call.content.pathway.title,
+        suggestions=suggestions,
+        standing=placed_sentence(call.wording, placed, active_only=True),
+        links=[order_link(call.content, referral_of(call, legs, reason), call.base_url, call.order_url)],
+        facts=(*chest_facts(leg), *verdict.opened_by, *verdict.complaints, *risk_facts(verdict)),
+        verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *map(str, verdict.notes)],
+    )
+
+
+def _parts(
+    call: Call, leg: LegAssessment, other_legs: Sequence[Side], placed: Sequence[PlacedOrder]
+) -> tuple[Part, ...]:
+    texts, verdict, wording = call.content.texts, leg.dvt, call.wording
+    also = call.content.pathway.also_possible
+    return (
+        care_plan_part(call),
+        _what_to_do(call, leg),
+        _because(call, leg),
+        part("", *map(Item, _notes(call, verdict)), Item(_second_leg(call, other_legs))),
+        part(texts.lead.not_closed.fill(), Item(_not_closed(call, verdict))),
+        part("", Item(placed_sentence(wording, placed))),
+        _check_now(call, leg),
+        _not_recorded(call, verdict),
+        part(texts.lead.avoid.fill(), *(Item(one, 4) for one in _avoid(call)), between=" "),
+        part(texts.lead.also_possible.fill(), *(Item(one, 5) for one in also), between=", ", end="."),
+        part("", *_by_hand(call, verdict, other_legs)),
+    )
+
+
+def _because(call: Call, leg: LegAssessment) -> Part:
+    lead, verdict = call.content.texts.lead.because.fill(), leg.dvt
+    changing = {fact.key for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact}
+    reasons = call.wording.reasons(lead, reasons_of(call, leg), leg.side, stay=_REASONS_THAT_STAY, must=changing)
+    if not isinstance(verdict.recorded_dvt, Diagnosis):
+        return reasons
+    named = diagnosis_item(call, verdict.recorded_dvt)
+    return part(lead, named, *reasons.items, between="; ", end=".", more=reasons.more, grouped=reasons.grouped)
+
+
+def _notes(call: Call, verdict: DvtVerdict) -> Iterator[str]:
+    """Where no score applies, what is known of tests, and what makes a blood test no help."""
+    if verdict.wells is None:
+        texts = call.content.texts.score
+        yield (texts.not_for_pregnancy if verdict.pregnant else texts.does_not_apply).fill()
+    yield from (_note(call, note) for note in verdict.notes)
+    yield from _cautions(call, verdict)
+
+
+def _note(call: Call, note: Note) -> str:
+    texts, days = call.content.texts.dvt, [call.wording.date(day) for day in note.days]
+    if note.kind == "repeat_scan_due":
+        return texts.repeat_scan_due.fill(first=days[0], last=days[1])
+    if note.kind == "one_scan":
+        return texts.one_scan.fill(day=days[0])
+    message: Message = getattr(texts, note.kind)
+    return message.fill()
+
+
+def _not_closed(call: Call, verdict: DvtVerdict) -> str:
+    """What would have closed the suspicion, and what keeps it open: something that could contradict is not known."""
+    if verdict.not_closed_by is None:
+        return ""
+    texts, doubts, wording = call.content.texts, call.assessment.doubts, call.wording
+    missing = []
+    if doubts.closing:
+        said = {"rows": counted(wording, doubts.closing), "why": why(wording, doubts.closing)}
+        missing.append(texts.chart.rows_why.fill(**said))
+    if doubts.not_whole:
+        names = [getattr(texts.chart.parts, key).fill() for key in sorted(doubts.not_whole)]
+        missing.append(texts.chart.short_missing.fill(parts=wording.listed(names)))
+    proof = closed_words(texts, verdict.not_closed_by)
+    return texts.dvt.not_closed.fill(proof=proof, missing="; ".join(missing))
+
+
+def _second_leg(call: Call, other_legs: Sequence[Side]) -> str:
+    if not other_legs:
+        return ""
+    return call.content.texts.dvt.second_leg.fill(side=call.wording.listed([call.wording.side(s) for s in other_legs]))
+
+
+def _check_now(call: Call, leg: LegAssessment) -> Part:
+    """Questions for the next minute: the chest first, then what an examination adds to the score."""
+    texts, wells = call.content.texts.dvt, leg.dvt.wells
+    chest = "" if chest_facts(leg) else texts.chest.fill()
+    items = [Item(capital(chest), 0)]
+    if wells is not None and not wells.complete:
+        items += [
+            Item(texts.question.fill(item=capital(item_name(call, one))), 2)
+            for one in wells.not_recorded
+            if one.examine
+        ]
+    asserted = [one for one in wells.items if one.number == ASSERTED_ITEM and not one.fact] if wells else []
+    for one in asserted:
+        points = call.wording.points(one.points)
+        items.append(Item(texts.question_points.fill(item=capital(item_name(call, one)), points=points), 1))
+    return part(call.content.texts.lead.check_now.fill(), *items)
+
+
+def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
+    """The history that the chart does not tell, by name as far as there is room, and how many items are open in all."""
+    wells, texts = verdict.wells, call.content.texts
+    lead = texts.lead.not_recorded.fill()
+    if wells is None or wells.complete:
+        return part(lead)
+    history = (Item(item_name(call, one), 3) for one in wells.not_recorded if not one.examine)
+    count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
+    return part(lead, *history, Item(count), between=", ", end=".")
+
+
+def _what_to_do(call: Call, leg: LegAssessment) -> Part:
+    """Steps for now where it is an emergency, and no steps for outpatients beside them."""
+    now = emergency_rule(call, leg)
+    options = now.do if now else _options(call, leg.dvt)
+    return part(speed_lead(call, "now" if now else "same_day"), *map(Item, options))
+
+
+def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
+    """Options of the pathway's own bands that the score can still fall in, the highest first."""
+    pathway = call.content.pathway
+    if verdict.wells is None:
+        return pathway.pregnancy_options
+    if is_proven(verdict):
+        return pathway.proven_options
+    if verdict.raised_d_dimer is not None:
+        return pathway.raised_options
+    if verdict.scan_only:
+        return pathway.scan_options
+    if verdict.recorded_dvt is not None or verdict.cancer:
+        return _capitals(bands_of(call.content)[0].options)
+    least, most = verdict.wells.least, verdict.wells.most
+    open_bands: list[Band] = []
+    upper = 100
+    for band in bands_of(call.content):
+        if most >= band.at_least and least <= upper:
+            open_bands.append(band)
+        upper = band.at_least - 1
+    if len(open_bands) == 1:
+        return _capitals(open_bands[0].options)
+    # Where the score can still fall in several bands, each says for which scores it holds.
+    texts = call.content.texts.dvt
+    firsts = ((texts.band.fill(score=band.score, option=band.options[0]), *band.options[1:]) for band in open_bands)
+    return _capitals([option for options in firsts for option in options])
+
+
+def _capitals(options: Sequence[str]) -> list[str]:
+    return [capital(option) for option in options]
+
+
+def _cautions(call: Call, verdict: DvtVerdict) -> Iterator[str]:
+    """What makes a blood test no help, each reason for itself."""
+    pathway = call.content.pathway
+    if verdict.anticoagulant:
+        yield pathway.anticoagulated
+    elif verdict.scan_only:
+        yield pathway.long_standing
+    if verdict.cancer:
+        yield pathway.cancer
+
+
+def _avoid(call: Call) -> Sequence[str]:
+    return call.content.red_flags[DVT_RULE].card.avoid
+
+
+def _by_hand(call: Call, verdict: DvtVerdict, other_legs: Sequence[Side]) -> list[Item]:
+    """An order alone may wait, and must name the leg."""
+    if call.assessment.care_plan:
+        return []
+    texts = call.content.texts.dvt
+    side = Side.BOTH if other_legs else verdict.side
+    has_leg = side is not Side.UNKNOWN
+    state = texts.state_leg.fill(side=call.wording.side(side)) if has_leg else texts.state_no_leg.fill()
+    phone = call.content.red_flags[DVT_RULE].card.do
+    return [*(Item(step, 1) for step in phone), Item(state, 1)]

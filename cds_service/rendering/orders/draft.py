@@ -1,0 +1,65 @@
+"""What the link of an urgent card leads to: the order it proposes, and why, in our own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cds_service.clinical.content.loading.languages import ENGLISH
+from cds_service.clinical.content.models import Content, Priority
+from cds_service.clinical.record import Side
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDraft:
+    """A proposed order that nobody has signed.
+
+    Attributes:
+        rule: of the card. cause: what is suspected.
+        orders: our orders that the card offers, the first preferred.
+        side: UNKNOWN when the chart does not say; it is never guessed.
+        words: the reason in a few words. note: the facts for whoever takes the order, but
+            for side and anticoagulant, which the order states for itself.
+        why: recorded facts with their dates. unknown: what is not recorded and would matter.
+        anticoagulated: an anticoagulant is recorded; false says only that none is.
+        references: ``Type/id`` of the resources behind the facts.
+        language: of its words.
+    """
+
+    rule: str
+    cause: str
+    orders: tuple[str, ...]
+    side: Side
+    priority: Priority
+    words: str
+    note: str
+    why: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    anticoagulated: bool = False
+    references: tuple[str, ...] = ()
+    language: str = ENGLISH
+
+    @classmethod
+    def bare(cls, content: Content, order: str) -> OrderDraft:
+        """An order without any facts: all that an address without a draft can say."""
+        template = content.orders[order]
+        return cls(
+            rule="",
+            cause="",
+            orders=(order,),
+            side=Side.UNKNOWN,
+            priority="asap" if template.same_day else "routine",
+            words="",
+            note="",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For a sealed link: without references, which mean nothing outside the chart."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "references"}
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> OrderDraft:
+        """What ``as_json`` told."""
+        lists = {name: tuple(value[name]) for name in ("orders", "why", "unknown")}
+        return cls(**{**value, **lists, "side": Side(value["side"])})

@@ -1,0 +1,165 @@
+"""The order as a clinician fills it in: what is preset, what is missing, its text, and the resource it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from cds_service.adapters.clients.model import Caller
+from cds_service.clinical.content.models import Content, Priority
+from cds_service.clinical.content.texts import Message
+from cds_service.clinical.record import Side
+from cds_service.protocol.messages import Context
+from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.orders.requests import signed_order
+
+PRIORITIES: tuple[Priority, ...] = ("stat", "asap", "urgent", "routine")
+"""FHIR R4 request priorities, the most urgent first."""
+SIDES = ("left", "right", "both")
+ANTICOAGULANT = ("taking", "none", "unknown")
+_LONGEST = {"indication": 200, "question": 400, "contact": 120, "note": 1500}
+_LONGEST_SENT = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class OrderForm:
+    """The fields as typed. ``side`` is empty until somebody states it."""
+
+    service: str
+    priority: str
+    side: str
+    indication: str
+    question: str
+    anticoagulant: str
+    contact: str
+    note: str
+
+    @classmethod
+    def preset(cls, content: Content, draft: OrderDraft) -> OrderForm:
+        """What the chart says; the side and the anticoagulant only if it says them (unknown is not absent)."""
+        return cls(
+            service=draft.orders[0],
+            priority=draft.priority,
+            side=draft.side.value if draft.side in (Side.LEFT, Side.RIGHT) else "",
+            indication=draft.words,
+            question=content.orders[draft.orders[0]].question,
+            anticoagulant="taking" if draft.anticoagulated else "unknown",
+            contact="",
+            note=draft.note,
+        )
+
+    @classmethod
+    def read(cls, sent: Mapping[str, str]) -> OrderForm:
+        """As sent by a browser, without what no text may hold."""
+        return cls(**{one.name: _clean(sent.get(one.name, "")) for one in fields(cls)})
+
+    def mistakes(self, content: Content) -> dict[str, str]:
+        """Field -> what is wrong with it; empty if the order can go out."""
+        found: dict[str, str] = {}
+        template, texts = content.orders.get(self.service), content.texts.form.mistakes
+        if template is None:
+            found["service"] = texts.service.fill()
+        if self.priority not in PRIORITIES:
+            found["priority"] = texts.priority.fill()
+        if (template is None or template.sided) and self.side not in SIDES:
+            found["side"] = texts.side.fill()
+        if not self.indication:
+            found["indication"] = texts.indication.fill()
+        if self.anticoagulant not in ANTICOAGULANT:
+            found["anticoagulant"] = texts.anticoagulant.fill()
+        for name, most in _LONGEST.items():
+            if len(str(getattr(self, name))) > most:
+                found[name] = texts.too_long.fill(most=most)
+        return found
+
+    def as_dict(self) -> dict[str, str]:
+        """Field -> value."""
+        return asdict(self)
+
+    def text(self, content: Content, patient: str) -> str:
+        """The order to copy into any order entry. ``patient``: who it is for, where this page knows it."""
+        template, texts = content.orders.get(self.service), content.texts.form
+        lines = [texts.service.fill(service=template.title if template else texts.not_chosen.fill())]
+        if patient:
+            lines.append(texts.patient.fill(patient=patient))
+        lines.append(texts.priority.fill(priority=priorities(content).get(self.priority, texts.not_chosen.fill())))
+        if template is None or template.sided:
+            lines.append(texts.side.fill(side=sides(content).get(self.side, texts.side_not_stated.fill())))
+        lines.append(texts.indication.fill(indication=self.indication or texts.not_stated.fill()))
+        lines.append(texts.question.fill(question=self.question))
+        if self.note:
+            lines.append(texts.findings.fill(findings=self.note))
+        lines.append(texts.anticoagulant.fill(anticoagulant=self._anticoagulant(content)))
+        if self.contact:
+            lines.append(texts.contact.fill(contact=self.contact))
+        if template:
+            lines.append(texts.please_note.fill(text=template.tells))
+        if template and template.same_day and not template.tells_to_telephone:
+            lines.append(texts.telephone.fill())
+        return "\n".join(lines)
+
+    def _anticoagulant(self, content: Content) -> str:
+        """In words; what is none of the choices is not known."""
+        choices = anticoagulants(content)
+        return choices.get(self.anticoagulant, choices["unknown"])
+
+
+def priorities(content: Content) -> dict[str, str]:
+    """Priority -> its words, the most urgent first."""
+    return _choices(content.texts.form.priorities, PRIORITIES)
+
+
+def sides(content: Content) -> dict[str, str]:
+    """Side -> its words."""
+    return _choices(content.texts.form.sides, SIDES)
+
+
+def anticoagulants(content: Content) -> dict[str, str]:
+    """Whether an anticoagulant is taken -> its words."""
+    return _choices(content.texts.form.anticoagulants, ANTICOAGULANT)
+
+
+def _choices(texts: BaseModel, names: Sequence[str]) -> dict[str, str]:
+    messages: dict[str, Message] = {name: getattr(texts, name) for name in names}
+    return {name: message.fill() for name, message in messages.items()}
+
+
+def _clean(text: str) -> str:
+    """The clinician's own words, on one line: only what does not print is taken out."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text[:_LONGEST_SENT]).split())
+
+
+def service_request(
+    content: Content, form: OrderForm, draft: OrderDraft, context: Context, caller: Caller, order: str, now: datetime
+) -> dict[str, Any]:
+    """The signed order. ``form`` has no mistakes; ``order``: its uuid, the same however often it is sent.
+
+    Raises:
+        ValueError: it would be no valid FHIR.
+    """
+    template, texts = content.orders[form.service], content.texts.form
+    side = Side(form.side) if template.sided else Side.UNKNOWN
+    note = " ".join(
+        part
+        for part in (
+            form.question,
+            form.note,
+            texts.anticoagulant.fill(anticoagulant=anticoagulants(content)[form.anticoagulant].lower()) + ".",
+            texts.contact.fill(contact=form.contact) + "." if form.contact else "",
+        )
+        if part
+    )
+    return signed_order(
+        content,
+        form.service,
+        side,
+        replace(draft, words=form.indication, note=note, priority=form.priority),  # type: ignore[arg-type]
+        context,
+        caller.order_coding(form.service, form.side),
+        order,
+        now,
+    )

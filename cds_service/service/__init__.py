@@ -1,0 +1,1 @@
+"""One call from the chart to the delivered cards."""

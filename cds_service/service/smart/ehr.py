@@ -1,0 +1,225 @@
+"""What the order page asks of the EHR's FHIR server, with the token of one launch, and what the answers mean.
+
+A write is never repeated blindly: whenever it is not certain what became of an order, it is looked for by its
+identifier first.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+
+from cds_service.adapters.http import Line, NoAnswer, Reply, Transport
+from cds_service.base.urls import Address
+from cds_service.service.smart.launches import Launch
+
+SECONDS = 8.0
+IDENTIFIER_SYSTEM = "urn:ietf:rfc:3986"
+_CREATE = re.compile(r"(?:patient|user|system)/(?:ServiceRequest|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
+_ELEMENT = re.compile(r"ServiceRequest\.([a-zA-Z]+)")
+_MOST_ISSUES = 10
+_LONGEST_ISSUE = 300
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What the server says is wrong. ``element``: of the ServiceRequest, such as ``code``; empty if it names none."""
+
+    words: str
+    element: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What became of an order.
+
+    Attributes:
+        fate: ``unsure`` when it may have been placed and cannot be looked up; ``not_sent`` when it surely was not.
+        order: ``id`` and ``status`` as the server has it, when it has it.
+        issues: the server's own words, to be shown as text.
+    """
+
+    fate: Fate
+    order: Mapping[str, str] | None = None
+    issues: tuple[Issue, ...] = ()
+
+
+class EhrRefused(Exception):  # noqa: N818
+    """The EHR's server did not let us read. ``why``: ``expired``, ``forbidden``, ``no_answer`` or ``other_patient``."""
+
+    def __init__(self, why: Literal["expired", "forbidden", "no_answer", "other_patient"]) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Ehr:
+    """One launch's FHIR server. Every method blocks."""
+
+    transport: Transport
+    launch: Launch
+
+    def patient(self) -> dict[str, Any]:
+        """The Patient of the launch.
+
+        Raises:
+            EhrRefused: it could not be read, or another one came.
+        """
+        found = self._read(f"Patient/{self.launch.patient}")
+        if found.get("resourceType") != "Patient" or found.get("id") != self.launch.patient:
+            raise EhrRefused("other_patient")
+        return found
+
+    def encounter_fits(self) -> bool:
+        """Whether the encounter of the launch is this patient's, as far as it can be read."""
+        if not self.launch.encounter:
+            return True
+        try:
+            found = self._read(f"Encounter/{self.launch.encounter}")
+        except EhrRefused as error:
+            if error.why == "expired":
+                raise
+            return True
+        subject = found.get("subject")
+        reference = subject.get("reference") if isinstance(subject, dict) else None
+        if not isinstance(reference, str):
+            return True
+        return reference == f"Patient/{self.launch.patient}" or reference.endswith(f"/Patient/{self.launch.patient}")
+
+    def takes_orders(self) -> bool:
+        """Whether the server declares that it creates ServiceRequests, and the token allows it."""
+        if not any(_CREATE.fullmatch(one) for one in self.launch.scope.split()):
+            return False
+        try:
+            found = self._read("metadata")
+        except EhrRefused:
+            return False
+        return any(
+            interaction.get("code") == "create"
+            for rest in _dicts(found.get("rest"))
+            for resource in _dicts(rest.get("resource"))
+            if resource.get("type") == "ServiceRequest"
+            for interaction in _dicts(resource.get("interaction"))
+        )
+
+    def find(self) -> Mapping[str, str] | None:
+        """The order of this launch, if the server has it.
+
+        Raises:
+            EhrRefused: it cannot be told.
+        """
+        mark = quote(f"{IDENTIFIER_SYSTEM}|urn:uuid:{self.launch.order}", safe="")
+        found = self._read(f"ServiceRequest?identifier={mark}")
+        if found.get("resourceType") != "Bundle":
+            raise EhrRefused("forbidden")
+        for entry in _dicts(found.get("entry")):
+            if order := self._ours(entry.get("resource")):
+                return order
+        return None
+
+    def place(self, resource: Mapping[str, Any]) -> Placing:
+        """Create the order, unless the server has it already. Sent at most once."""
+        try:
+            if there := self.find():
+                return Placing("placed", there)
+        except EhrRefused as error:
+            if error.why == "expired":
+                return Placing("expired")
+            if error.why == "no_answer":
+                return Placing("not_sent")
+        headers = {
+            "Content-Type": "application/fhir+json",
+            "Prefer": "return=representation",
+            "If-None-Exist": f"identifier={IDENTIFIER_SYSTEM}|urn:uuid:{self.launch.order}",
+        }
+        try:
+            reply = self._exchange("POST", "ServiceRequest", headers, orjson.dumps(resource))
+        except NoAnswer as error:
+            return Placing("not_sent") if error.why in ("unreachable", "forbidden_address") else self._looked_up()
+        return self._meaning(reply)
+
+    def _meaning(self, reply: Reply) -> Placing:
+        issues = tuple(_issues(reply.value))
+        if reply.status in (200, 201):
+            order = self._ours(reply.value)
+            return Placing("placed", order) if order else self._looked_up(issues)
+        if reply.status in (400, 422):
+            return Placing("invalid", issues=issues)
+        if reply.status == 401:
+            return Placing("expired", issues=issues)
+        if reply.status in (403, 404, 405):
+            return Placing("forbidden", issues=issues)
+        looked_up = self._looked_up(issues)
+        if reply.status in (409, 412) and looked_up.fate != "placed":
+            return Placing("exists", issues=issues)
+        return looked_up
+
+    def _looked_up(self, issues: tuple[Issue, ...] = ()) -> Placing:
+        """After a write of which it is not certain what became."""
+        try:
+            there = self.find()
+        except EhrRefused:
+            return Placing("unsure", issues=issues)
+        return Placing("placed", there, issues) if there else Placing("unsure", issues=issues)
+
+    def _ours(self, resource: Any) -> Mapping[str, str] | None:
+        """Id and status, if ``resource`` is the order of this launch for this patient."""
+        if not isinstance(resource, dict) or resource.get("resourceType") != "ServiceRequest":
+            return None
+        marks = {one.get("value") for one in _dicts(resource.get("identifier"))}
+        subject = resource.get("subject")
+        reference = subject.get("reference") if isinstance(subject, dict) else ""
+        identity, status = resource.get("id"), resource.get("status")
+        if f"urn:uuid:{self.launch.order}" not in marks or not isinstance(identity, str):
+            return None
+        if not str(reference).endswith(f"Patient/{self.launch.patient}") or not _ID.fullmatch(identity):
+            return None
+        return {"id": identity, "status": status if isinstance(status, str) else "not told"}
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            reply = self._exchange("GET", path, {})
+        except NoAnswer as error:
+            raise EhrRefused("no_answer") from error
+        if reply.status == 401:
+            raise EhrRefused("expired")
+        if reply.status >= 500 or reply.status == 429:
+            raise EhrRefused("no_answer")
+        if reply.status != 200 or reply.value is None:
+            raise EhrRefused("forbidden")
+        return reply.value
+
+    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
+        url = f"{Address.parse(self.launch.iss)}/{path}"
+        own = {"Authorization": f"Bearer {self.launch.token}"}
+        return self.transport.exchange(
+            method, url, Line(time.monotonic() + SECONDS), headers={**own, **headers}, body=body
+        )
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects in what should be a list of them."""
+    yield from (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict))
+
+
+def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
+    """The words of an OperationOutcome."""
+    if value is None or value.get("resourceType") != "OperationOutcome":
+        return
+    for one in list(_dicts(value.get("issue")))[:_MOST_ISSUES]:
+        details = one.get("details")
+        text = one.get("diagnostics") or (details.get("text") if isinstance(details, dict) else None) or one.get("code")
+        places = one.get("expression")
+        where = next((one for one in places if isinstance(one, str)), "") if isinstance(places, list) else ""
+        if isinstance(text, str):
+            named = _ELEMENT.match(where)
+            yield Issue(text[:_LONGEST_ISSUE], named[1] if named else "")

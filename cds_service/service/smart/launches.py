@@ -1,0 +1,162 @@
+"""Launches of the order page: kept sealed in the database, opened only by the browser that began them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from cds_service.adapters.sealed_text import NotSealed, Seal
+from cds_service.adapters.store.store import DatabaseError, Store
+from cds_service.base.errors import StoreDown
+
+_PURPOSE = "launch"
+TO_SIGN_IN = 600
+"""Seconds from the launch to the EHR's answer."""
+
+
+class LaunchFailed(Exception):  # noqa: N818
+    """A launch that leads to no order page. ``why``: a code; the page has the words. ``said``: the EHR's error code."""
+
+    def __init__(self, why: str, said: str = "") -> None:
+        self.why = why
+        self.said = said
+        super().__init__(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One launch: first what the answer of the EHR is checked against, then what it granted.
+
+    Attributes:
+        token: the EHR's access token; empty until it is granted.
+        expires: when the token ends, seconds since 1970.
+        user: ``Practitioner/id`` or ``PractitionerRole/id`` in the EHR; empty if it did not say.
+        banner: whether the page has to say who the patient is.
+        wanted: what the card proposed; None if the launch did not carry it, or too late.
+        order: uuid of the one order that this launch may place.
+        stage: how far that order has got; ``unsure`` when it was sent and nobody could say what became of it.
+        patient_words: name, birth date and the like, as read.
+        sent_at: when sending began, seconds since 1970.
+    """
+
+    client: str
+    iss: str
+    verifier: str
+    nonce: str
+    token_url: str
+    jwks_url: str
+    issuer: str
+    order: str
+    token: str = ""
+    expires: float = 0.0
+    scope: str = ""
+    patient: str = ""
+    encounter: str = ""
+    user: str = ""
+    banner: bool = True
+    wanted: dict[str, str] | None = None
+    stage: Literal["signing in", "open", "sending", "unsure", "placed"] = "signing in"
+    patient_words: str = ""
+    placed: dict[str, str] | None = None
+    sent_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """``id`` stands in addresses; ``secret`` only in a cookie of the browser that began the launch."""
+
+    id: str
+    secret: str
+
+    @classmethod
+    def new(cls) -> Ticket:
+        """128 and 256 random bits."""
+        return cls(secrets.token_urlsafe(16), secrets.token_urlsafe(32))
+
+    @property
+    def row(self) -> str:
+        """Where the launch stands in the database."""
+        return hashlib.sha256(self.id.encode()).hexdigest()
+
+    def form_key(self) -> str:
+        """In every form of the page: another site cannot know it."""
+        return hmac.new(self.secret.encode(), b"form", hashlib.sha256).hexdigest()
+
+    def is_form_key(self, sent: str) -> bool:
+        """Whether a form came from our own page."""
+        return hmac.compare_digest(self.form_key().encode(), sent.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A launch as it is in the database now."""
+
+    launch: Launch
+    version: int
+
+
+class Launches:
+    """Keeps launches. Every method blocks."""
+
+    def __init__(self, store: Store, seal: Seal) -> None:
+        self._store = store
+        self._seal = seal
+
+    def begin(self, ticket: Ticket, launch: Launch, now: datetime) -> None:
+        """Keep a new launch.
+
+        Raises:
+            StoreDown: the database is down.
+        """
+        until = now.timestamp() + TO_SIGN_IN
+        try:
+            self._store.begin_launch(ticket.row, self._closed(ticket, launch, until), _moment(until))
+        except (DatabaseError, OSError) as error:
+            raise StoreDown("launch not kept") from error
+
+    def open(self, ticket: Ticket, now: datetime) -> Opened:
+        """The launch of this browser.
+
+        Raises:
+            LaunchFailed: there is none (any more), or another browser began it.
+            StoreDown: the database is down.
+        """
+        try:
+            found = self._store.launch(ticket.row)
+        except (DatabaseError, OSError) as error:
+            raise StoreDown("launch not read") from error
+        if found is None:
+            raise LaunchFailed("over")
+        try:
+            value = self._seal.open(_PURPOSE, found[0], now.timestamp(), ticket.secret)
+        except NotSealed as error:
+            raise LaunchFailed("over" if error.late else "other_browser") from error
+        try:
+            return Opened(Launch(**value), found[1])
+        except TypeError as error:  # kept by another version of this service
+            raise LaunchFailed("over") from error
+
+    def change(self, ticket: Ticket, opened: Opened, *, until: float, **changes: Any) -> Opened | None:
+        """The launch with ``changes``; None if somebody else has changed it since it was opened.
+
+        Raises:
+            StoreDown: the database is down.
+        """
+        launch = replace(opened.launch, **changes)
+        state = self._closed(ticket, launch, until)
+        try:
+            done = self._store.continue_launch(ticket.row, state, opened.version, _moment(until))
+        except (DatabaseError, OSError) as error:
+            raise StoreDown("launch not kept") from error
+        return Opened(launch, opened.version + 1) if done else None
+
+    def _closed(self, ticket: Ticket, launch: Launch, until: float) -> str:
+        return self._seal.close(_PURPOSE, asdict(launch), until, ticket.secret)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

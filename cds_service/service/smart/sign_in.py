@@ -1,0 +1,256 @@
+"""SMART App Launch 2, EHR launch: from the EHR's call to an access token for one patient.
+
+The protocol is Authlib's; every connection is our own transport's. Tokens never leave this side.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwt import JWTClaimsRegistry
+
+from cds_service.adapters.clients.jwks import Keys, read_keys
+from cds_service.adapters.clients.model import Caller, Smart
+from cds_service.adapters.clients.signing import SigningKey
+from cds_service.adapters.http import Line, NoAnswer, Transport
+from cds_service.base.networks import is_loopback
+from cds_service.base.urls import Address
+from cds_service.service.smart.launches import Launch, LaunchFailed
+from cds_service.service.smart.refusals import refused
+
+SECONDS = 8.0
+"""For everything that one step asks of an EHR."""
+_LONGEST = 4_000
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_USER = re.compile(r"(?:.*/)?((?:Practitioner|PractitionerRole)/[A-Za-z0-9\-.]{1,64})")
+_TOKEN = re.compile(r"[!-~]{1,16000}")
+_SIGNED_WITH = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384"]
+_LEEWAY = 60
+_SHORT_LIFE, _LONG_LIFE = 300, 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What the EHR's answer holds. ``context``: our appContext, if it came back."""
+
+    token: str
+    expires: float
+    scope: str
+    patient: str
+    encounter: str
+    user: str
+    banner: bool
+    context: str
+
+
+def begin(
+    transport: Transport, caller: Caller, iss: str, launch: str, redirect_uri: str, state: str
+) -> tuple[str, Launch]:
+    """Where to send the browser, and the launch to keep. ``iss``: as configured. ``state``: its id.
+
+    Raises:
+        LaunchFailed: the EHR cannot be asked, or does not do what is needed.
+    """
+    smart = _smart(caller)
+    if not 0 < len(launch) <= _LONGEST:
+        raise LaunchFailed("no_launch")
+    found = _configuration(transport, iss)
+    begun = Launch(
+        client=caller.name,
+        iss=iss,
+        verifier=secrets.token_urlsafe(48),
+        nonce=secrets.token_urlsafe(16),
+        token_url=_endpoint(found, "token_endpoint"),
+        jwks_url=_endpoint(found, "jwks_uri") if found.get("jwks_uri") else "",
+        issuer=str(found.get("issuer") or ""),
+        order=str(uuid4()),
+    )
+    session = _session(smart, redirect_uri)
+    url, _ = session.create_authorization_url(
+        _endpoint(found, "authorization_endpoint"),
+        state=state,
+        code_verifier=begun.verifier,
+        aud=iss,
+        launch=launch,
+        nonce=begun.nonce,
+    )
+    return url, begun
+
+
+def finish(
+    transport: Transport,
+    caller: Caller,
+    signing: SigningKey | None,
+    begun: Launch,
+    code: str,
+    redirect_uri: str,
+    now: datetime,
+) -> Granted:
+    """Exchange the code for a token and check what came with it.
+
+    Raises:
+        LaunchFailed: the EHR refused, did not answer, or answered what must not be trusted.
+    """
+    if not 0 < len(code) <= _LONGEST:
+        raise LaunchFailed("refused")
+    session = _session(_smart(caller), redirect_uri, signing, begun.token_url)
+    line = Line(time.monotonic() + SECONDS)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, transport.adapter(line))
+    try:
+        token = session.fetch_token(
+            begun.token_url, code=code, code_verifier=begun.verifier, grant_type="authorization_code",
+            allow_redirects=False,
+        )  # fmt: skip
+    except AuthlibBaseError as error:
+        raise refused(str(error.error)) from error
+    except (NoAnswer, ValueError, OSError) as error:
+        raise LaunchFailed("no_answer") from error
+    finally:
+        session.close()
+    if not isinstance(token, Mapping):
+        raise LaunchFailed("bad_answer")
+    return _granted(transport, caller, begun, token, now)
+
+
+def _smart(caller: Caller) -> Smart:
+    if caller.client.smart is None:
+        raise LaunchFailed("unknown_ehr")
+    return caller.client.smart
+
+
+def _session(
+    smart: Smart, redirect_uri: str, signing: SigningKey | None = None, token_url: str | None = None
+) -> OAuth2Session:
+    session = OAuth2Session(
+        smart.client_id,
+        signing.private if signing else None,
+        token_endpoint_auth_method="private_key_jwt" if signing else "none",
+        scope=" ".join(smart.scopes),
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256",
+    )
+    session.trust_env = False
+    if signing:
+        minutes = {"exp": int(time.time()) + 240}
+        session.register_client_auth_method(
+            PrivateKeyJWT(token_url, claims=minutes, headers={"kid": signing.kid, "typ": "JWT"}, alg=signing.algorithm)
+        )
+    return session
+
+
+def _configuration(transport: Transport, iss: str) -> dict[str, Any]:
+    url = f"{Address.parse(iss)}/.well-known/smart-configuration"
+    try:
+        reply = transport.exchange("GET", url, Line(time.monotonic() + SECONDS), headers={"Accept": "application/json"})
+    except NoAnswer as error:
+        raise LaunchFailed("no_answer") from error
+    if reply.status != 200 or reply.value is None:
+        raise LaunchFailed("no_smart")
+    methods = reply.value.get("code_challenge_methods_supported")
+    if not isinstance(methods, list) or "S256" not in methods:
+        raise LaunchFailed("no_smart")
+    return reply.value
+
+
+def _endpoint(found: Mapping[str, Any], name: str) -> str:
+    """An address that the EHR's own configuration names: secrets go there, so never over plain HTTP."""
+    url = found.get(name)
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        Address.parse(f"{parts.scheme}://{parts.netloc}")
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise ValueError("must be https")
+        if parts.fragment or "state" in parse_qs(parts.query) or not str(url).isascii() or not str(url).isprintable():
+            raise ValueError("is no endpoint")
+    except ValueError as error:
+        raise LaunchFailed("no_smart") from error
+    return str(url) if parts.path else f"{url}/"
+
+
+def _granted(transport: Transport, caller: Caller, begun: Launch, answer: Mapping[str, Any], now: datetime) -> Granted:
+    token, patient = answer.get("access_token"), answer.get("patient")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise LaunchFailed("bad_answer")
+    if str(answer.get("token_type", "")).lower() != "bearer":
+        raise LaunchFailed("bad_answer")
+    if not isinstance(patient, str) or not _ID.fullmatch(patient):
+        raise LaunchFailed("no_patient")
+    encounter, context = answer.get("encounter"), answer.get("appContext")
+    life = answer.get("expires_in")
+    seconds = min(max(life, 0), _LONG_LIFE) if isinstance(life, int) and not isinstance(life, bool) else _SHORT_LIFE
+    return Granted(
+        token=token,
+        expires=now.timestamp() + seconds,
+        scope=str(answer.get("scope") or ""),
+        patient=patient,
+        encounter=encounter if isinstance(encounter, str) and _ID.fullmatch(encounter) else "",
+        user=_user(transport, caller, begun, answer.get("id_token"), now),
+        banner=answer.get("need_patient_banner") is not False,
+        context=context if isinstance(context, str) else "",
+    )
+
+
+def _user(transport: Transport, caller: Caller, begun: Launch, id_token: Any, now: datetime) -> str:
+    """Who signed in, as the EHR's signed id token says; empty if it sent none.
+
+    Raises:
+        LaunchFailed: the id token is not to be trusted, or names somebody who places no orders.
+    """
+    if id_token is None:
+        return ""
+    try:
+        claims = jwt.decode(id_token, _key_for(id_token, _ehr_keys(transport, begun)), algorithms=_SIGNED_WITH).claims
+        JWTClaimsRegistry(
+            now=lambda: int(now.timestamp()),
+            leeway=_LEEWAY,
+            iss={"essential": True, "value": begun.issuer},
+            aud={"essential": True, "value": _smart(caller).client_id},
+            exp={"essential": True},
+            nonce={"essential": True, "value": begun.nonce},
+        ).validate(claims)
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise LaunchFailed("bad_identity") from error
+    named = claims.get("fhirUser") or claims.get("profile")
+    if named is None:
+        return ""
+    found = _USER.fullmatch(named) if isinstance(named, str) else None
+    if found is None:
+        raise LaunchFailed("no_clinician")
+    return found[1]
+
+
+def _ehr_keys(transport: Transport, begun: Launch) -> Keys:
+    if not begun.jwks_url:
+        raise ValueError("the EHR publishes no keys")
+    try:
+        reply = transport.exchange(
+            "GET", begun.jwks_url, Line(time.monotonic() + SECONDS), headers={"Accept": "application/json"}
+        )
+    except NoAnswer as error:
+        raise LaunchFailed("no_answer") from error
+    return read_keys(reply.value)[0]
+
+
+def _key_for(id_token: Any, keys: Keys) -> Any:
+    """The one key that the header names; a set of one key needs no name."""
+    header = jws.extract_compact(id_token.encode()).headers()
+    kid = header.get("kid")
+    found = keys.get(kid, ()) if isinstance(kid, str) else [one for group in keys.values() for one in group]
+    fitting = [one.public for one in found if one.fits(str(header.get("alg")))]
+    if len(fitting) != 1:
+        raise ValueError("no key fits")
+    return fitting[0]

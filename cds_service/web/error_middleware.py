@@ -1,0 +1,53 @@
+"""The last line of defence: an unforeseen fault becomes a 500 with an OperationOutcome, and nothing of the chart
+reaches the log. Outermost, because the framework's own handler would log the exception's text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cds_service.base.logs import get_log
+from cds_service.web.operation_outcomes import outcome
+
+log = get_log()
+WORDS = "The service failed on this request; no judgement was made. This is not an all-clear."
+
+
+class Faults:
+    """ASGI middleware that answers for whatever went wrong below it, and counts every answer."""
+
+    def __init__(self, app: ASGIApp, count: Callable[[str, int], None]) -> None:
+        """``count``: told the route, as its template without any id, and the status."""
+        self.app = app
+        self.count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on; on a fault answer 500 unless the answer has begun."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                route = getattr(scope.get("route"), "path", "none")
+                self.count(route, message["status"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end as a visible failure
+            log.error("unforeseen", error=type(error).__name__, place=_place(error))
+            if not begun:
+                await outcome(500, WORDS)(scope, receive, watched)
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the fault: unlike its message, they hold no chart data."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else "?"

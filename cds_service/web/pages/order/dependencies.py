@@ -1,0 +1,104 @@
+"""What the launched pages work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.fhir_reader.reader import FhirReader
+from cds_service.adapters.http import Transport
+from cds_service.adapters.order_links import OrderLinks
+from cds_service.service.smart.launches import Launch, Launches, LaunchFailed
+from cds_service.web.auditing import Auditing
+from cds_service.web.current_service import Running
+from cds_service.web.pages.layout import Pages
+
+T = TypeVar("T")
+_THREADS = 16
+_MOST_WAITING = 64
+LAUNCHES_PER_MINUTE = 300
+"""For each process; a busy site opens a few."""
+
+
+class Threads:
+    """Threads of their own for what blocks, so that a slow EHR holds up nobody else."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="order")
+        self._waiting = 0
+        self._minute = 0
+        self._launches = 0
+
+    async def do(self, task: Callable[[], T]) -> T:
+        """The result of ``task``.
+
+        Raises:
+            LaunchFailed: too much is waiting.
+        """
+        if self._waiting >= _MOST_WAITING:
+            raise LaunchFailed("busy")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, task)
+        finally:
+            self._waiting -= 1
+
+    def count_launch(self, now: float) -> None:
+        """Anybody can open the launch address: what that costs an EHR and the database is bounded.
+
+        Raises:
+            LaunchFailed: too many in this minute.
+        """
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._minute, self._launches = minute, 0
+        self._launches += 1
+        if self._launches > LAUNCHES_PER_MINUTE:
+            raise LaunchFailed("busy")
+
+    def close(self) -> None:
+        """No more of it."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One for the whole process."""
+
+    running: Running
+    pages: Pages
+    links: OrderLinks
+    launches: Launches
+    transport: Transport
+    reader: FhirReader
+    auditing: Auditing
+    threads: Threads
+    clock: Callable[[], datetime]
+    base_url: str
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach this service over TLS."""
+        return self.base_url.startswith("https:")
+
+    def caller(self, launch: Launch) -> Caller:
+        """The client of a launch, if it is still set up as it was.
+
+        Raises:
+            LaunchFailed: it is not.
+        """
+        found = self.running.service.clients.named(launch.client)
+        if found is None or found.client.smart is None or found.iss != launch.iss:
+            raise LaunchFailed("unknown_ehr")
+        return found
+
+    def close(self) -> None:
+        """Give up threads and connections."""
+        self.threads.close()
+        self.transport.close()
+        self.reader.close()

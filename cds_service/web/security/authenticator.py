@@ -1,0 +1,94 @@
+"""The entrance: a call is let in by its client's token, or, where a site says so, without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import Request
+
+from cds_service.adapters.clients.keys import KeyRing
+from cds_service.adapters.clients.model import Caller, Clients
+from cds_service.adapters.store.nonces import Nonces
+from cds_service.base.errors import Unauthorized, WrongSetting
+from cds_service.base.logs import get_log
+from cds_service.base.networks import is_loopback
+from cds_service.base.settings import Settings
+from cds_service.web.security.tokens import prove
+
+log = get_log()
+
+
+class Entrance:
+    """One for the whole process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients,
+        keys: KeyRing,
+        nonces: Nonces,
+        refused: Callable[[str], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """``refused``: told the reason of each refusal, a code.
+
+        Raises:
+            WrongSetting: nobody could ever get in, or everybody could without the site having said so twice.
+        """
+        self._settings = settings
+        self._keys = keys
+        self._nonces = nonces
+        self._refused = refused
+        self._clock = clock
+        self.use(clients)
+
+    @property
+    def required(self) -> bool:
+        """Whether callers must prove who they are."""
+        return self._settings.auth == "required"
+
+    def use(self, clients: Clients) -> None:
+        """From now on these clients.
+
+        Raises:
+            WrongSetting: they do not go with the settings.
+        """
+        _check(self._settings, clients)
+        self._clients = clients
+        self._keys.serve(clients if self.required else Clients(clients.everyone[:1], ()))
+
+    async def admit(self, request: Request) -> Caller | None:
+        """Who calls; None where nobody needs to prove it. Nothing of the body has been read.
+
+        Raises:
+            Unauthorized: nobody known.
+        """
+        if not self.required:
+            return None
+        now = self._clock().timestamp()
+        try:
+            header = request.headers.getlist("authorization")
+            if len(header) != 1:
+                raise Unauthorized("no_token" if not header else "several_headers")
+            proof = prove(header[0], self._settings.base_url + request.url.path, now, self._clients, self._keys.find)
+            if not await self._nonces.first_use(proof.caller.name, proof.jti, proof.expires, now):
+                raise Unauthorized("replay", issuer=proof.issuer, jti=proof.jti)
+        except Unauthorized as error:
+            self._refused(error.reason)
+            log.warning("refused", reason=error.reason, **error.about)
+            raise
+        return proof.caller
+
+
+def _check(settings: Settings, clients: Clients) -> None:
+    if settings.auth == "required" and not clients.with_tokens:
+        raise WrongSetting(
+            "Callers must bring a token (KNEE_CDS_AUTH=required), but no client can: give one a [client.NAME.token] in "
+            "KNEE_CDS_CLIENTS. To try the service with invented patients on this machine, set KNEE_CDS_AUTH=open."
+        )
+    if settings.auth == "open" and not is_loopback(settings.host) and not settings.open_on_network:
+        raise WrongSetting(
+            f"KNEE_CDS_AUTH=open lets everybody in who reaches {settings.host}. If that is meant, for instance because "
+            "a proxy in front checks who calls, set KNEE_CDS_OPEN_ON_NETWORK=true too."
+        )

@@ -1,0 +1,247 @@
+"""The register at work: groups, outages, rows the database refuses, and what is never lost or blocked by them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text
+
+from cds_service.adapters.pseudonyms import Asker
+from cds_service.adapters.store import writer
+from cds_service.adapters.store.store import Store
+from cds_service.adapters.store.tables import cards, feedback
+from cds_service.adapters.store.writer import Register, RegisterState
+from cds_service.base.errors import StoreDown, UnusableInput
+from tests.adapters.store.test_store import NOON, card_row, feedback_row
+from tests.postgres import postgres_server
+
+ASKER = Asker("north", "Practitioner/p1", "p" * 32, "u" * 32, "e" * 32)
+
+
+def until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait for something that another thread does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def register(database_url: str) -> Iterator[Register]:
+    register = Register(Store.open(database_url))
+    register.start()
+    yield register
+    register.close()
+
+
+def count(register: Register, table: object = cards) -> int:
+    (row,) = register.store.stream(select(func.count()).select_from(table))  # type: ignore[arg-type]
+    return int(row[0])
+
+
+def test_cards_are_written_behind_the_call(register: Register) -> None:
+    register.record([card_row("a"), card_row("b")])
+    register.record([card_row("c")])
+    until(lambda: register.state.cards == 3)
+    assert count(register) == 3
+    assert register.state.status == "up"
+
+
+def test_feedback_is_on_disk_when_it_is_answered(register: Register) -> None:
+    async def many() -> None:
+        await asyncio.gather(*(register.keep([feedback_row(f"{n}-{m}") for m in range(3)]) for n in range(200)))
+
+    asyncio.run(many())
+    assert count(register, feedback) == 600
+    asyncio.run(register.keep([]))
+
+
+def test_nobody_has_to_start_it(database_url: str) -> None:
+    register = Register(Store.open(database_url))
+    asyncio.run(register.keep([feedback_row()]))
+    assert count(register, feedback) == 1
+    register.close()
+
+
+def test_what_is_answered_is_found_at_once(register: Register) -> None:
+    async def answer() -> int:
+        register.record([card_row("a")])
+        await register.keep([feedback_row("f", "a")])
+        return len(await register.answered(ASKER, NOON))
+
+    assert asyncio.run(answer()) == 1
+
+
+def test_a_row_that_is_refused_takes_no_other_with_it(register: Register) -> None:
+    if register.store.engine.dialect.name == "sqlite":
+        bad_card, bad_said = card_row("bad", rule=None), feedback_row("bad", outcome=None)
+    else:
+        bad_card, bad_said = card_row("bad", rule="a\x00b"), feedback_row("bad", comment="a\x00b")
+
+    async def mixed() -> list[frozenset[str] | BaseException]:
+        register.record([card_row("a"), bad_card, card_row("b")])
+        calls = [[feedback_row("1")], [feedback_row("2"), bad_said], [feedback_row("3")]]
+        return list(await asyncio.gather(*(register.keep(rows) for rows in calls), return_exceptions=True))
+
+    first, second, third = asyncio.run(mixed())
+    assert (first, third) == (frozenset(), frozenset())
+    assert isinstance(second, UnusableInput)
+    until(lambda: register.state.cards == 2)
+    assert {row.uuid for row in register.store.stream(select(cards))} == {"a", "b"}
+    assert {row.id for row in register.store.stream(select(feedback))} == {"1", "3"}
+    assert register.state.lost == 1
+
+
+def test_tables_that_vanish_come_back(register: Register) -> None:
+    """A fault that is not about a row: the cards wait, and are written when the database serves again."""
+    register.record([card_row("a")])
+    until(lambda: register.state.cards == 1)
+    with register.store.engine.begin() as connection:
+        connection.execute(text("DROP TABLE card"))
+        connection.execute(text("DROP TABLE feedback"))
+        connection.execute(text("DROP TABLE token_use"))
+        connection.execute(text("DROP TABLE launch"))
+        connection.execute(text("DROP TABLE feedback_quota"))
+        connection.execute(text("DELETE FROM alembic_version"))
+    register.record([card_row("b")])
+    until(lambda: register.state.cards == 2)
+    assert [row.uuid for row in register.store.stream(select(cards))] == ["b"]
+
+
+def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "data"
+    register = Register(Store.open(f"sqlite:///{folder}/register.db"))
+    register.start()
+    until(lambda: register.state.status == "down")
+    assert register.state.error == "OperationalError"
+    assert register.state.since is not None
+    started = time.monotonic()
+    register.record([card_row(str(n)) for n in range(50)])
+    for ask in (register.keep([feedback_row()]), register.answered(ASKER, NOON)):
+        with pytest.raises(StoreDown):
+            asyncio.run(ask)
+    assert time.monotonic() - started < 1
+    assert register.state.waiting == 50
+    folder.mkdir()
+    until(lambda: register.state.cards == 50)
+    assert register.state == RegisterState("up", waiting=0, lost=0, cards=50, feedback=0)
+    asyncio.run(register.keep([feedback_row()]))
+    assert count(register) == 50
+    shutil.move(folder, tmp_path / "elsewhere")  # and away again, under a running service
+    register.record([card_row("late")])
+    until(lambda: register.state.status == "down")
+    folder.mkdir()
+    until(lambda: register.state.cards == 51)
+    register.close()
+    said = [record.msg["event"] for record in caplog.records if isinstance(record.msg, dict)]
+    assert [event for event in said if "database" in event] == ["database_down", "database_up_again"] * 2
+
+
+def test_a_server_that_stops_and_starts_again() -> None:
+    """PostgreSQL goes away under a running service and comes back: the cards wait, and nothing is lost."""
+    with postgres_server() as running:
+        register = Register(Store.open(running.url))
+        register.start()
+        register.record([card_row("before")])
+        until(lambda: register.state.cards == 1)
+        running.stop()
+        register.record([card_row("while it was down")])
+        until(lambda: register.state.status == "down")
+        with pytest.raises(StoreDown):
+            asyncio.run(register.keep([feedback_row()]))
+        running.start()
+        until(lambda: register.state.cards == 2)
+        asyncio.run(register.keep([feedback_row()]))
+        assert (count(register), count(register, feedback)) == (2, 1)
+        register.close()
+
+
+def test_a_stuck_writer_is_an_outage_for_feedback_only(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else holds the lock on the tables: the call ends in time, and its items are kept once it is free."""
+    monkeypatch.setattr(writer, "FEEDBACK_SECONDS", 0.3)
+    until(lambda: register.state.status == "up")
+    with register.store.engine.begin() as connection:
+        if register.store.engine.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE feedback IN ACCESS EXCLUSIVE MODE"))
+        started = time.monotonic()
+        with pytest.raises(StoreDown):
+            asyncio.run(register.keep([feedback_row("slow")]))
+        assert time.monotonic() - started < 2
+        register.record([card_row("a")])
+    until(lambda: register.state.cards == 1)
+    assert count(register, feedback) <= 1
+    asyncio.run(register.keep([feedback_row("slow")]))
+    assert count(register, feedback) == 1
+
+
+def test_too_many_waiting_cards_give_way_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "MOST_WAITING_CARDS", 10)
+    register = Register(Store.open(f"sqlite:///{tmp_path}/none/register.db"))
+    for number in range(14):
+        register.record([card_row(str(number))])
+    assert (register.state.waiting, register.state.lost) == (10, 4)
+    (tmp_path / "none").mkdir()
+    until(lambda: register.state.cards == 10)
+    assert sorted(int(row.uuid) for row in register.store.stream(select(cards))) == list(range(4, 14))
+    register.close()
+
+
+def test_closing_writes_what_waits(database_url: str) -> None:
+    register = Register(Store.open(database_url))
+    register.start()
+    register.record([card_row(str(number)) for number in range(2_000)])
+    register.close(seconds=30)
+    again = Store.open(database_url)
+    assert len(list(again.stream(select(cards.c.uuid)))) == 2_000
+    again.close()
+    for ask in (register.keep([feedback_row()]), register.answered(ASKER, NOON)):
+        with pytest.raises(StoreDown):
+            asyncio.run(ask)
+    register.record([card_row("too late")])
+
+
+def test_look_ups_that_hang_do_not_pile_up(register: Register) -> None:
+    """More look-ups than may wait, each cut off in time, and all are free again afterwards."""
+    until(lambda: register.state.status == "up")
+    held = threading.Event()
+
+    def slow(*_: object) -> list[object]:
+        held.wait(5)
+        return []
+
+    real = register.store.answered
+    register.store.answered = slow  # type: ignore[method-assign, assignment]
+
+    async def ask() -> list[object]:
+        asks = [register.answered(ASKER, NOON) for _ in range(100)]
+        return list(await asyncio.gather(*asks, return_exceptions=True))
+
+    started = time.monotonic()
+    found = asyncio.run(ask())
+    assert all(isinstance(one, StoreDown) for one in found)
+    assert time.monotonic() - started < 2
+    held.set()
+    register.store.answered = real  # type: ignore[method-assign]
+
+    def serves() -> bool:
+        try:
+            asyncio.run(register.answered(ASKER, NOON))
+        except StoreDown:
+            return False
+        return True
+
+    until(serves)
+
+
+def test_old_hashes_are_forgotten_in_passing(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "_FORGET_EVERY", 0.0)
+    register.record([card_row("old", quiet_until=NOON - timedelta(days=400))])
+    until(lambda: register.state.cards == 1)
+    until(lambda: next(register.store.stream(select(cards))).patient_key is None)

@@ -1,0 +1,101 @@
+"""Every message is said somewhere, and every call fills the places that the message has."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from cds_service.clinical.content.texts import Message, Takes, Texts
+from cds_service.clinical.record import RefutationLimit
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "cds_service"
+SOURCES = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.name != "texts.py"}
+TEMPLATES = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.html"))
+BY_NAME = {"RowTexts", "PartTexts", "WhyTexts", "ClosedTexts", "OverrideTexts", "TopicTexts", "PriorityTexts",
+           "FormSides", "FormAnticoagulant", "LaunchNotices", "OrderNotices", "BasisTexts"}  # fmt: skip
+"""Models whose messages are picked by a name that is worked out: of a kind, a code or a key."""
+
+KINDS = {"refuted", "repeat_scan_due", "one_scan", "confirmed", "strong_fit", "fits", "possible", "low"}
+"""Messages that are picked by the kind of a note or by a band."""
+
+
+def messages(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, Takes]]:
+    """Each message: its model, its name, and the places that it has."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from messages(kind, f"{path}{name}.")
+        for mark in field.metadata:
+            if isinstance(mark, Takes):
+                yield model.__name__, name, mark
+
+
+ALL = list(messages(Texts))
+
+
+def attributes() -> set[str]:
+    """Every attribute that code reads."""
+    trees = (ast.parse(text) for text in SOURCES.values())
+    return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def test_every_message_is_said_somewhere() -> None:
+    assert len(ALL) > 150
+    read = attributes()
+    by_kind = {*get_args(RefutationLimit), *KINDS}
+    unused = [f"{model}.{name}" for model, name, _ in ALL if model not in BY_NAME and name not in read | by_kind]
+    assert unused == []
+
+
+def calls() -> Iterator[tuple[Path, int, str, set[str]]]:
+    """Each ``message.fill(...)`` and ``say(message, ...)``: file, line, name of the message, and what it is given."""
+    for path, text in SOURCES.items():
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call) or any(word.arg is None for word in node.keywords):
+                continue
+            given = {str(word.arg) for word in node.keywords}
+            function: Any = node.func
+            if (
+                isinstance(function, ast.Attribute)
+                and function.attr == "fill"
+                and isinstance(function.value, ast.Attribute)
+            ):
+                yield path, node.lineno, function.value.attr, given
+            named = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            if named == "say" and node.args and isinstance(node.args[0], ast.Attribute):
+                yield path, node.lineno, node.args[0].attr, given
+
+
+def test_every_call_fills_the_places_of_its_message() -> None:
+    places: dict[str, set[frozenset[str]]] = {}
+    for _, name, mark in ALL:
+        places.setdefault(name, set()).add(frozenset(mark.places))
+    found = list(calls())
+    assert len(found) > 120
+    wrong = [
+        f"{path.relative_to(PACKAGE)}:{line}: {name} is given {sorted(given)}"
+        for path, line, name, given in found
+        if name in places and not any(given == one for one in places[name])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("forms", [{"one": "x {count}"}, {"other": "x"}])
+def test_a_plural_needs_both_forms(forms: dict[str, str]) -> None:
+    (mark,) = [mark for _, name, mark in ALL if name == "strangers"]
+    with pytest.raises(ValueError, match="plural forms"):
+        mark._read(forms)
+
+
+def test_a_message_is_plain_text_with_its_places() -> None:
+    mark = Takes("side")
+    assert mark._read("left of {side}") == Message({"other": "left of {side}"})
+    for wrong in ("no place", "{side} {other}", "{side", "", 3, "{side} <b>"):
+        with pytest.raises(ValueError, match=r"\w"):
+            mark._read(wrong)
