@@ -42,6 +42,7 @@ check: setup  ## lint, types, security lint, content and architecture
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml cds_service
 	$(BIN)/knee-cds check
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 bench: setup  ## the service beside three bare servers (writes deploy/SPEED.md), and fifty calls at once with a slow FHIR server

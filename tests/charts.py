@@ -8,8 +8,8 @@ from typing import Any
 
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record
 from tests.conftest import NOW

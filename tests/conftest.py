@@ -30,8 +30,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.service.evaluate import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config

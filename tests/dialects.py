@@ -14,7 +14,7 @@ import orjson
 
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.assessment import Assessment
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import Card
 from tests.charts import (
     CALF,
     LEFT_CALF,

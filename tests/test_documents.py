@@ -13,7 +13,7 @@ from cds_service.adapters.clients.loading import load_clients
 from cds_service.adapters.clients.model import SCOPES
 from cds_service.base.settings import Settings
 from cds_service.cli.settings_page import page
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.conftest import ROOT
 
 DEPLOY = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")

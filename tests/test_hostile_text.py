@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,9 +23,10 @@ from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.cli.report import as_json, explained
 from cds_service.clinical.assessment import Assessment
-from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
-from cds_service.rendering.sanitize import inert
+from cds_service.rendering.card import Card
+from cds_service.rendering.sanitize import sanitize
 from cds_service.service.evaluate import response
 from cds_service.service.examples import as_request
 from tests.conftest import NOW, Server, bundle, shipped_service, stories
@@ -79,7 +81,7 @@ def check_answer(chart: dict[str, Any], like: dict[str, Any]) -> tuple[Card, ...
     cards, body, assessment = told(chart, like)
     assert CANARY not in orjson.dumps(body).decode()
     check(body.get("cards", []), service.base_url)
-    assert inert(cards, service.own_urls) == (cards, ())
+    assert sanitize(cards, service.own_urls) == (cards, ())
     if assessment is not None:  # what the command line writes with --json --explain
         report = {**as_json(assessment, cards), "explain": explained(assessment)}
         assert CANARY not in orjson.dumps({key: one for key, one in report.items() if key != "patient"}).decode()
@@ -161,8 +163,8 @@ def test_no_resource_is_called_by_anything_but_an_id(place: str, text: str) -> N
     (card,) = cards
     assert card.rule == "unread"
     if text in NO_IDS or place == "fullUrl":
-        assert CANARY not in card.model_dump_json()
-    check([card.model_dump(mode="json", exclude_none=True)], shipped_service().base_url)
+        assert CANARY not in str(card)
+    check([card.message().model_dump(mode="json", exclude_none=True)], shipped_service().base_url)
 
 
 def test_an_id_may_look_like_a_host() -> None:
@@ -173,7 +175,7 @@ def test_an_id_may_look_like_a_host() -> None:
             entry["resource"]["id"] = f"www.{CANARY}.example"
             entry["resource"]["status"] = ["wrong"]
     (card,) = judge(shipped_service(), orjson.dumps(chart), NOW)[0]
-    check([card.model_dump(mode="json", exclude_none=True)], shipped_service().base_url)
+    check([card.message().model_dump(mode="json", exclude_none=True)], shipped_service().base_url)
 
 
 def test_nor_do_requests_come_back(server: Server) -> None:
@@ -218,8 +220,8 @@ def hostile_cards() -> Iterator[Card]:
         yield from told(chart, bundle(name))[0]
     (clean, *_) = told(bundle("dvt-likely"), bundle("dvt-likely"))[0]
     for text in set(HOSTILE) - set(HARMLESS):
-        card = clean.model_copy(update={"detail": text, "summary": text})
-        yield from inert([card], service.own_urls)[0]
+        card = replace(clean, detail=text, summary=text)
+        yield from sanitize([card], service.own_urls)[0]
 
 
 def page(bodies: list[str]) -> str:
@@ -258,7 +260,7 @@ def in_chromium(folder: Path, html: str) -> str:
 
 def test_only_our_tags_come_out_in_a_browser(tmp_path: Path) -> None:
     """Each text as a viewer with Markdown shows it, and as one that takes it for HTML."""
-    texts = [text for card in hostile_cards() for _, text in shown_texts(card.model_dump(mode="json"))]
+    texts = [text for card in hostile_cards() for _, text in shown_texts(card.message().model_dump(mode="json"))]
     assert len(texts) > 500
     bodies = [rendered(text) for text in texts] + texts
     dom = in_chromium(tmp_path, page(bodies))
@@ -282,7 +284,6 @@ def test_the_browser_would_show_what_got_through(tmp_path: Path) -> None:
 def test_the_parser_would_notice(text: str) -> None:
     """Without the final pass, each of them on a card is seen."""
     card = told(bundle("dvt-likely"), bundle("dvt-likely"))[0][0]
-    for field in ("summary", "detail"):
-        hostile = card.model_copy(update={field: text})
+    for hostile in (replace(card, summary=text), replace(card, detail=text)):
         with pytest.raises(AssertionError):
-            check([hostile.model_dump(mode="json", exclude_none=True)], shipped_service().base_url)
+            check([hostile.message().model_dump(mode="json", exclude_none=True)], shipped_service().base_url)

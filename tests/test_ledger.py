@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from cds_service.base.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.clinical.record import Record, RowState
-from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Answer
 from cds_service.service.examples import as_request
 from tests.charts import LOINC, UCUM, concept, observation

@@ -17,7 +17,7 @@ from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import Card
 from tests.conftest import NOW, bundle, shipped_service, stories
 
 STORIES = stories()
@@ -34,7 +34,7 @@ def run(chart: dict[str, Any]) -> tuple[tuple[Card, ...], Assessment]:
 
 def plain(cards: tuple[Card, ...]) -> str:
     """Cards without their fresh uuids."""
-    text = orjson.dumps([card.model_dump(mode="json") for card in cards]).decode()
+    text = orjson.dumps([card.message().model_dump(mode="json") for card in cards]).decode()
     return re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "uuid", text)
 
 

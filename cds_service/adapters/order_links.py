@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.adapters.sealed_text import NotSealed, Seal
-from cds_service.protocol.messages import Card, Link
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.card import Card, Link
+from cds_service.rendering.order_draft import OrderDraft
 
 LAUNCH_PATH = "/orders/launch"
 _TEXT, _CONTEXT = "order text", "order context"
@@ -41,10 +41,7 @@ class OrderLinks:
     def for_client(self, cards: Sequence[Card], caller: Caller, patient: str, now: datetime) -> tuple[Card, ...]:
         """``cards`` with their order links as this client uses them. ``patient``: id in its own FHIR server."""
         return tuple(
-            card.model_copy(update={"links": tuple(self._link(one, caller, patient, now) for one in card.links)})
-            if card.links
-            else card
-            for card in cards
+            replace(card, links=tuple(self._link(link, caller, patient, now) for link in card.links)) for card in cards
         )
 
     def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link:
@@ -52,10 +49,9 @@ class OrderLinks:
             return link
         if caller.client.smart is not None:
             context = self._context(link.draft, caller, patient, now)
-            changes = {"type": "smart", "url": f"{self.base_url}{LAUNCH_PATH}", "appContext": context}
-            return link.model_copy(update=changes)
+            return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
         sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
-        return link.model_copy(update={"url": f"{link.url}?draft={sealed}"})
+        return replace(link, url=f"{link.url}?draft={sealed}")
 
     def _context(self, draft: OrderDraft, caller: Caller, patient: str, now: datetime) -> str:
         value = {

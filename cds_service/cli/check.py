@@ -16,10 +16,10 @@ from cds_service.base.errors import ContentError, Problem
 from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.cli.inputs import understand
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH, in_language, languages_in
 from cds_service.clinical.content.loading.load import parsed
 from cds_service.clinical.content.loading.signed import SIGNED, differences, warnings, written
-from cds_service.clinical.content.models import Content
 from cds_service.rendering.call import Call
 from cds_service.rendering.compose import compose
 from cds_service.rendering.frame import too_long

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cds_service.cli.inputs import documents
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.service.code_survey import BY_CATEGORY, Survey, Unmapped
 
 _SUFFIXES = (".json", ".ndjson", ".jsonl")

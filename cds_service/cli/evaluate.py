@@ -24,8 +24,8 @@ from cds_service.cli.report import as_json as report
 from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
 from cds_service.clinical.assessment import Assessment
-from cds_service.protocol.messages import Card
-from cds_service.rendering.checked import checked
+from cds_service.rendering.card import Card
+from cds_service.rendering.sanitize import sanitized
 from cds_service.rendering.terminology import resources
 from cds_service.service.evaluate import Service, load_content
 
@@ -159,7 +159,7 @@ def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card,
     """
     given = understand(document)
     answer = service.answer(given.request, given.prefetched, now)
-    return checked(answer.cards, service.own_urls)[0], answer.assessment
+    return sanitized(answer.cards, service.own_urls)[0], answer.assessment
 
 
 def _write(line: dict[str, Any]) -> None:

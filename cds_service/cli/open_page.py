@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from cds_service.cli.trying import Changed
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.decisions import Alternative, Area, Decision
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import EXPERT
 from cds_service.clinical.content.unstudied import Chosen, chosen_limits, chosen_priors, chosen_spans
 

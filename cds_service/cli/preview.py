@@ -14,8 +14,8 @@ from rich.text import Text
 from cds_service.base.errors import UnusableInput
 from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
-from cds_service.clinical.content.models import Content
-from cds_service.protocol.messages import Card
+from cds_service.clinical.content.catalogue import Content
+from cds_service.rendering.card import Card
 from cds_service.rendering.layout import word_count
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import EXAMPLES, reference_day, stories
@@ -60,8 +60,8 @@ def _show(out: Console, name: str, card: Card) -> None:
     out.rule(Text(f"{name}: {card.rule}, {word_count(card.detail)} words"))
     out.print(Text(card.summary, style=_COLOURS[card.indicator]), soft_wrap=True)
     out.print(Markdown(card.detail))
-    for suggestion in card.suggestions or ():
+    for suggestion in card.suggestions:
         out.print(Text(f"  [ {suggestion.label} ]", style="cyan"))
-    for link in card.links or ():
+    for link in card.links:
         out.print(Text(f"  -> {link.label}", style="cyan"))
     out.print()

@@ -8,14 +8,14 @@ from typing import Any
 
 from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
 from cds_service.clinical.record import Fact, RowState
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import Card
 
 
 def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:
     """Cards and assessment of one chart."""
     return {
         "patient": assessment.patient.id,
-        "cards": [card.model_dump(mode="json", exclude_none=True) for card in cards],
+        "cards": [card.message().model_dump(mode="json", exclude_none=True) for card in cards],
         "assessment": {
             "urgent": [
                 {

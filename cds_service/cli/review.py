@@ -10,10 +10,10 @@ from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.cli.open_page import Tried, page
 from cds_service.cli.trying import Changed, Examples, without
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.decisions import OPEN_PAGE, Alternative
 from cds_service.clinical.content.loading.load import load, parsed
 from cds_service.clinical.content.loading.places import value_at
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.unstudied import Chosen, chosen_weights
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import EXAMPLES

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import Status
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import Card
 
 _LONG_AGO = 30
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
@@ -27,9 +27,9 @@ def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card], 
         _hint_at_its_day(console, assessment)
     for card in cards:
         parts: list[Markdown | Text] = [Text(card.summary, style="bold"), Text(), Markdown(card.detail)]
-        parts += [Text(f"[ {suggestion.label} ]", style="bold") for suggestion in card.suggestions or ()]
+        parts += [Text(f"[ {suggestion.label} ]", style="bold") for suggestion in card.suggestions]
         if with_links:
-            parts += [Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ()]
+            parts += [Text(f"{link.label}: {link.url}", style="dim") for link in card.links]
         parts.append(Text(f"Source: {card.source.label}", style="dim"))
         title = card.indicator.upper()
         console.print(Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card.indicator]))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from cds_service.cli.inputs import understand
 from cds_service.clinical.assess import assess
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import Record
 from cds_service.protocol.bundles import OneChart
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import reference_day
 
@@ -103,7 +103,7 @@ def _differing(judged: Iterator[tuple[_Example, Shown]]) -> list[Changed]:
 
 def _shown(cards: tuple[Card, ...]) -> Shown:
     heads = tuple((card.indicator, card.summary) for card in cards)
-    offered = [tuple(one.label for one in card.suggestions or ()) for card in cards]
+    offered = [tuple(one.label for one in card.suggestions) for card in cards]
     return Shown(
         heads,
         tuple(

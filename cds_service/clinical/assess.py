@@ -15,7 +15,7 @@ from cds_service.clinical.assessment import (
     RedFlagVerdict,
     urgency_key,
 )
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import (
     AGE_UNDER_18,
     CARE_PLAN,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from cds_service.clinical.content.models import AgeFinding, Content
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import AgeFinding
 from cds_service.clinical.content.names import DVT, PREVIOUS_DVT
 from cds_service.clinical.implied import with_implied
 from cds_service.clinical.leg import age_in_days, in_window

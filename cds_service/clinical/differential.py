@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cds_service.clinical.assessment import BandName, Contribution, RankedCause
-from cds_service.clinical.content.models import Cause, Content
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import Cause
 from cds_service.clinical.content.weights import LogWeight
 from cds_service.clinical.leg import Leg
 from cds_service.clinical.record import Fact, Status

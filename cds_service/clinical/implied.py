@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Figure
-from cds_service.clinical.content.models import Condition, Content
+from cds_service.clinical.content.models import Condition
 from cds_service.clinical.leg import counts_on
 from cds_service.clinical.record import Fact, Side, Status
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT
 from cds_service.clinical.doubt import Doubts
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Patient, PlacedOrder, Side, Status

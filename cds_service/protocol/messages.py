@@ -26,8 +26,6 @@ from pydantic import (
     model_validator,
 )
 
-from cds_service.rendering.orders.draft import OrderDraft
-
 HOOK = "patient-view"
 SERVICE_ID = "posterior-knee-pain"
 CANARY_USER = "Practitioner/knee-cds-canary"
@@ -193,46 +191,25 @@ class Action(_Sent):
 
 
 class Suggestion(_Sent):
-    """A button. One action each: some EHRs run no more.
-
-    ``order`` and ``side``: which of ours it drafts, and for which leg; never sent.
-    """
+    """A button. One action each: some EHRs run no more."""
 
     label: str
     uuid: str
-    order: str = Field(exclude=True)
-    side: str = Field(exclude=True)
     actions: tuple[Action, ...] = Field(min_length=1, max_length=1)
 
 
 class Link(_Sent):
-    """A link below a card.
-
-    ``draft``: the order it leads to; never sent as it is. ``appContext``: for a SMART launch only.
-    """
+    """A link below a card. ``appContext``: for a SMART launch only."""
 
     label: str
     url: str
     type: Literal["absolute", "smart"] = "absolute"
     appContext: str | None = None  # noqa: N815
-    draft: OrderDraft | None = Field(default=None, exclude=True)
 
 
 class Card(_Sent):
-    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML.
+    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML."""
 
-    ``rule``, ``leg`` and ``basis`` (the facts it rests on, in a fixed order) are for the register and never sent;
-    ``standing`` (orders that stand already, in words) and ``kept`` (paragraphs, the last of them the closing line) are
-    what stays of ``detail`` when the card shrinks, and ``lead`` of its summary. ``several``: it is about several rules.
-    """
-
-    rule: str = Field(exclude=True)
-    leg: str = Field(exclude=True)
-    lead: str = Field(default="", exclude=True)
-    basis: tuple[str, ...] = Field(exclude=True)
-    standing: str = Field(default="", exclude=True)
-    kept: tuple[str, ...] = Field(default=(), exclude=True)
-    several: bool = Field(default=False, exclude=True)
     uuid: str
     summary: str = Field(min_length=1, max_length=139)
     detail: str = Field(min_length=1, max_length=1200)

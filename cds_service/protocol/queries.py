@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from typing import Literal
 from urllib.parse import quote
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_tables import Row
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import POST_PARTUM, PREGNANCY
 
 Style = Literal["all", "by_category", "by_code"]

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.messages import Context
 from cds_service.protocol.prefetch import Part as ChartPart
 from cds_service.rendering.wording import Wording

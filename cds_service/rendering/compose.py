@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content.names import DVT, DVT_RULE, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Side, Unread
-from cds_service.protocol.messages import Card
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card
 from cds_service.rendering.differential_card import cause_card, differential_card, on_card
 from cds_service.rendering.dvt_card import dvt_card
 from cds_service.rendering.frame import SUMMARY_LIMIT, card
@@ -57,12 +58,11 @@ def _each_order_once(cards: Sequence[Card]) -> list[Card]:
     offered: set[str] = set()
     kept = []
     for one in cards:
-        fresh = tuple(s for s in one.suggestions or () if s.label not in offered)
+        fresh = tuple(suggestion for suggestion in one.suggestions if suggestion.label not in offered)
         if not fresh and one.indicator != "info":
-            fresh = (one.suggestions or ())[:1]
+            fresh = one.suggestions[:1]
         offered |= {suggestion.label for suggestion in fresh}
-        behavior = one.selectionBehavior if fresh else None
-        kept.append(one.model_copy(update={"suggestions": fresh or None, "selectionBehavior": behavior}))
+        kept.append(replace(one, suggestions=fresh))
     return kept
 
 

@@ -10,8 +10,8 @@ from cds_service.clinical.assessment import Contribution, LegAssessment, RankedC
 from cds_service.clinical.content.models import Cause
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Side, Status
-from cds_service.protocol.messages import Card, Suggestion
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card, Suggestion
 from cds_service.rendering.frame import SUMMARY_LIMIT, card, safety_net
 from cds_service.rendering.gaps import dvt_gap
 from cds_service.rendering.layout import Item, Part, part

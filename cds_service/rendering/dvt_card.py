@@ -12,8 +12,8 @@ from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.dvt.pathway import closed_words
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
-from cds_service.protocol.messages import Card
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card
 from cds_service.rendering.dvt_orders import order_keys, reason_of, referral_of
 from cds_service.rendering.dvt_summary import lead_of
 from cds_service.rendering.dvt_view import (

@@ -19,7 +19,7 @@ from cds_service.rendering.dvt_view import (
 )
 from cds_service.rendering.not_understood import counted
 from cds_service.rendering.offers import of_legs, priority_for, proposed
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import OrderReason
 from cds_service.rendering.wording import in_sentence
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cds_service import __version__
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import URI
-from cds_service.clinical.content.models import Condition, Content, OrderCode, RedFlag
+from cds_service.clinical.content.models import Condition, OrderCode, RedFlag
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.protocol.messages import HOOK, SERVICE_ID
 from cds_service.rendering.terminology import BASE, resources, value_set

@@ -12,8 +12,9 @@ from cds_service.clinical.content.names import SAFETY_NET
 from cds_service.clinical.content.texts import Message, OverrideTexts, TopicTexts
 from cds_service.clinical.leg import is_order
 from cds_service.clinical.record import Fact, Side
-from cds_service.protocol.messages import Card, Coding, Link, Source, Suggestion
+from cds_service.protocol.messages import Coding, Source
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card, Link, Suggestion
 from cds_service.rendering.gaps import gap_part, lacking_part
 from cds_service.rendering.layout import (
     DETAIL_LIMIT,
@@ -98,10 +99,9 @@ def card(
         detail=detail_of(shown),
         indicator=indicator,
         source=Source(label=source, url=_evidence(call, key), topic=_topic(call, topic)),
-        suggestions=taken or None,
-        selectionBehavior="any" if taken else None,
-        overrideReasons=override_reasons(texts.override) if indicator != "info" else None,
-        links=tuple(links) or None,
+        suggestions=taken,
+        override_reasons=override_reasons(texts.override) if indicator != "info" else (),
+        links=tuple(links),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cds_service.clinical.record import Side
-from cds_service.protocol.messages import Card
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card
 from cds_service.rendering.frame import card
 from cds_service.rendering.layout import Item, part
 

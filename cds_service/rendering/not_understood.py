@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import MEDICINES, Unread, UnreadKind
 from cds_service.rendering.wording import Wording

@@ -9,9 +9,9 @@ from typing import Literal
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.content.models import Priority, Speed
 from cds_service.clinical.record import Fact, PlacedOrder, Side
-from cds_service.protocol.messages import Suggestion
 from cds_service.rendering.call import Call
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.card import Suggestion
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import OrderReason, already_placed, references, suggest
 
 

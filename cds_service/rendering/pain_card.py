@@ -8,8 +8,8 @@ from dataclasses import replace
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.content.names import CALF_TENDERNESS
 from cds_service.clinical.record import Fact, Side, Status
-from cds_service.protocol.messages import Card, Link
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_orders import referral_draft
 from cds_service.rendering.frame import SUMMARY_LIMIT, card, safety_net
 from cds_service.rendering.layout import Item, Part, part

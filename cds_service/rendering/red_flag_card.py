@@ -10,8 +10,8 @@ from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content.models import RedFlag, RedFlagCard, Speed
 from cds_service.clinical.content.names import DVT, EXPERT
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
-from cds_service.protocol.messages import Card, Link, Suggestion
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card, Link, Suggestion
 from cds_service.rendering.dvt_view import diagnosis_item
 from cds_service.rendering.frame import SUMMARY_LIMIT, card, care_plan_part, facts_in_short, speed_lead
 from cds_service.rendering.layout import Item, Part, part

@@ -1,4 +1,4 @@
-"""The final pass over every card that goes out: whatever went wrong before, no text in it acts as markup.
+"""The last step before a card goes out: whatever went wrong before, no text in it acts as markup.
 
 Our cards never hold any, so what is found here is a fault. The card is shown all the same, with the place made
 harmless: a missing urgent card is worse than a text with a blank in it.
@@ -7,23 +7,27 @@ harmless: a missing urgent card is worse than a text with a blank in it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from cds_service.base.logs import get_log
 from cds_service.base.plain_text import is_plain_url, scrubbed, strays
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import SHOWN_FIELDS, Card, Link, Suggestion
+
+log = get_log()
 
 # Read by programs and never shown; a site's own codes may hold any character.
 _FOR_PROGRAMS = frozenset(
     {
-        "uuid", "indicator", "selectionBehavior", "type", "system", "code", "reference",
+        "uuid", "indicator", "selection_behavior", "app_context", "type", "system", "code", "reference",
         "resourceType", "status", "intent", "priority", "start", "end",
     }
 )  # fmt: skip
 _WITH_LINES = "detail"
+_PARTS = (Card, Suggestion, Link, BaseModel, Mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,15 @@ def own_urls(base_url: str, order_url: str | None) -> tuple[str, ...]:
     return (base_url, f"{parts.scheme}://{parts.netloc}")
 
 
-def inert(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
+def sanitized(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
+    """``sanitize``, logged by place and kind, without the text: what it takes out is a fault of ours."""
+    kept, found = sanitize(cards, own)
+    for one in found:
+        log.error("text_taken_out_of_a_card", rule=one.rule, field=one.field, kind=one.kind)
+    return kept, found
+
+
+def sanitize(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
     """The same cards, none missing, with nothing in them but plain text and our own Markdown, and what was taken out.
 
     ``own``: from ``own_urls``. A link that leads elsewhere leads to the first of them instead.
@@ -70,12 +82,18 @@ def _is_inert(card: Card, own: Sequence[str]) -> bool:
     """Whether there is nothing to take out, which is nearly always so: all its texts are looked at as one."""
     texts: list[str] = []
     urls: list[str] = []
-    sent = card.model_dump()
-    lines = sent.pop(_WITH_LINES)
-    _gather(sent, "", texts, urls)
+    _gather({name: part for name, part in _shown(card).items() if name != _WITH_LINES}, "", texts, urls)
     joined = "\n".join(texts)
     one_line_each = joined.count("\n") == len(texts) - 1
-    return one_line_each and not strays(f"{joined}\n{lines}", lines=True) and all(_is_ours(url, own) for url in urls)
+    all_ours = all(_is_ours(url, own) for url in urls)
+    return one_line_each and not strays(f"{joined}\n{card.detail}", lines=True) and all_ours
+
+
+def _shown(node: Any) -> dict[str, Any]:
+    """What goes out of a part of a card, by the names of its fields."""
+    if isinstance(node, Card | Suggestion | Link):
+        return {name: getattr(node, name) for name in SHOWN_FIELDS[type(node)]}
+    return dict(node)
 
 
 def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
@@ -85,8 +103,8 @@ def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
             urls.append(node)
         elif name not in _FOR_PROGRAMS:
             texts.append(node)
-    elif isinstance(node, dict):
-        for key, inner in node.items():
+    elif isinstance(node, _PARTS):
+        for key, inner in _shown(node).items():
             _gather(inner, key, texts, urls)
     elif isinstance(node, list | tuple):
         for inner in node:
@@ -105,13 +123,9 @@ class _Look:
         """``node`` itself if nothing in it had to be changed."""
         if isinstance(node, str):
             return self._text(node, place)
-        if isinstance(node, BaseModel):
-            sent = {name: getattr(node, name) for name, one in type(node).model_fields.items() if not one.exclude}
-            changes = self._changes(sent, place)
-            return node.model_copy(update=changes) if changes else node
-        if isinstance(node, Mapping):
-            changes = self._changes(node, place)
-            return {**node, **changes} if changes else node
+        if isinstance(node, _PARTS):
+            changes = self._changes(_shown(node), place)
+            return _changed(node, changes) if changes else node
         if isinstance(node, list | tuple):
             items = [self.mended(one, place) for one in node]
             return node if all(new is old for new, old in zip(items, node, strict=True)) else type(node)(items)
@@ -136,6 +150,12 @@ class _Look:
             return text
         self.found += [Stray(self.rule, place, kind) for kind in kinds]
         return scrubbed(text, lines=lines)
+
+
+def _changed(node: Any, changes: Mapping[str, Any]) -> Any:
+    if isinstance(node, BaseModel):
+        return node.model_copy(update=changes)
+    return {**node, **changes} if isinstance(node, Mapping) else replace(node, **changes)
 
 
 def _is_ours(url: str, own: Sequence[str]) -> bool:

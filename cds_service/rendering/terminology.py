@@ -6,10 +6,10 @@ import re
 import string
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_tables import Row
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, URI
 from cds_service.clinical.content.coding.systems import System
-from cds_service.clinical.content.models import Content
 
 _LETTERS = string.digits + string.ascii_uppercase
 _MEANS_IT = ("exact", "narrower")

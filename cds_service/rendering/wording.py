@@ -16,7 +16,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 
 from cds_service.base.clock import zone_words
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import COUNT, Message, Texts
 from cds_service.clinical.leg import is_order
 from cds_service.clinical.record import Fact, Side, Status, When

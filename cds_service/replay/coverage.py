@@ -12,7 +12,7 @@ import msgspec
 import orjson
 from msgspec import Raw, Struct
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.service.code_survey import Survey
 
 _MOST_WAITING = 20_000

@@ -20,9 +20,9 @@ from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import RowState, Status
 from cds_service.protocol.bundles import opening as opening_call
 from cds_service.protocol.bundles import whole_chart
-from cds_service.protocol.messages import Card
 from cds_service.protocol.queries import SEARCHED
-from cds_service.rendering.checked import checked
+from cds_service.rendering.card import Card
+from cds_service.rendering.sanitize import sanitized
 from cds_service.replay.as_known import known_at
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.labels import events_of, label
@@ -151,7 +151,7 @@ class Judge:
         began = perf_counter()
         try:
             answer = service.answer(request, whole_chart(known, why), opening.at, budget=Budget(self._seconds))
-            cards = checked(answer.cards, service.own_urls)[0]
+            cards = sanitized(answer.cards, service.own_urls)[0]
         except (NothingToJudgeBy, TooCostly) as error:
             opened.not_answered = str(error)
             return opened, [], None

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from cds_service import __version__
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.queries import SEARCHED
 from cds_service.replay import numbers
 from cds_service.replay.compare import changes

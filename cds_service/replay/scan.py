@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.replay.coverage import Coverage
 from cds_service.replay.input import Piece
 from cds_service.replay.lines import Reading

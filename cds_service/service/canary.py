@@ -12,8 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from cds_service.base.settings import shipped
-from cds_service.protocol.messages import CANARY_USER, Card, HookRequest
+from cds_service.protocol.messages import CANARY_USER, HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request, bundles
 

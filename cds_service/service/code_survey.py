@@ -13,8 +13,8 @@ from typing import Any
 
 from cds_service.base.errors import TooLarge, UnusableInput
 from cds_service.base.strict_json import JsonLimits, parse
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import Code
-from cds_service.clinical.content.models import Content
 
 LIMITS = JsonLimits(depth=64, entries=1_000_000)
 """A file on one's own machine may hold more than a call."""

@@ -16,10 +16,10 @@ from cds_service.adapters.store.rows import CardRow
 from cds_service.adapters.store.writer import Register
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
-from cds_service.clinical.content.models import Content
-from cds_service.protocol.messages import Card, HookRequest
-from cds_service.rendering.checked import checked
-from cds_service.rendering.sanitize import Stray
+from cds_service.clinical.content.catalogue import Content
+from cds_service.protocol.messages import HookRequest
+from cds_service.rendering.card import Card
+from cds_service.rendering.sanitize import Stray, sanitized
 from cds_service.service.suppression import Quieted, quieten, window
 
 log = get_log()
@@ -72,7 +72,7 @@ class Showing:
         asker = self._keyed.asker(caller.name, request.fhirServer, request.context)
         quieted = await self._quieten(cards, asker, now, content)
         linked = self._order_links.for_client(quieted.cards, caller, request.context.patientId, now)
-        shaped, strays = checked(shape(linked, caller), self._own_urls)
+        shaped, strays = sanitized(shape(linked, caller), self._own_urls)
         silent = caller.client.silent
         self._register.record([self._row(card, asker, quieted, now, content, shown=not silent) for card in shaped])
         told: dict[str, Any] = {}
@@ -109,7 +109,7 @@ class Showing:
             content_version=content.version,
             indicator=card.indicator,
             leg=card.leg,
-            suggestions={one.uuid: one.order for one in card.suggestions or ()},
+            suggestions={one.uuid: one.order for one in card.suggestions},
             shown=shown,
             user=asker.user,
             patient_key=asker.patient_key,

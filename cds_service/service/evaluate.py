@@ -17,15 +17,16 @@ from cds_service.base.settings import Settings
 from cds_service.base.timing import Stages
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH, in_language
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading import ChartEntry, kinds, read_record
 from cds_service.clinical.record import Record, RowState
-from cds_service.protocol.messages import Card, Context, HookRequest, HookResponse
+from cds_service.protocol.messages import Context, HookRequest, HookResponse
 from cds_service.protocol.prefetch import JUDGED_BY, Part, Prefetched
 from cds_service.protocol.queries import Plan, Style, plan_of
 from cds_service.rendering.call import Call
+from cds_service.rendering.card import Card
 from cds_service.rendering.compose import compose
 from cds_service.rendering.not_judged_card import not_judged_card
 from cds_service.rendering.orders.requests import prove_templates
@@ -267,7 +268,9 @@ def _check_silence(prefetched: Prefetched) -> None:
 
 def response(cards: tuple[Card, ...], told: Mapping[str, Any]) -> HookResponse:
     """The answer as it goes out."""
-    return HookResponse(cards=cards, extension={EXTENSION: dict(told)} if told else None)
+    return HookResponse(
+        cards=tuple(card.message() for card in cards), extension={EXTENSION: dict(told)} if told else None
+    )
 
 
 def _told(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ...]) -> dict[str, Any]:

@@ -8,15 +8,16 @@ discarded. Only the reader's own answer counts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from cds_service.adapters.pseudonyms import Asker, KeyedHash
 from cds_service.adapters.store.rows import Answered
-from cds_service.clinical.content.models import Content, Reasoning
-from cds_service.protocol.messages import Card
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import Reasoning
+from cds_service.rendering.card import Card
 from cds_service.rendering.frame import SUMMARY_LIMIT
 from cds_service.rendering.wording import Wording, cut, whole
 
@@ -98,12 +99,12 @@ def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> 
     changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": summary}
     if card.standing:
         said = texts.standing.fill(standing=card.standing, answer=answer)
-        changes |= {"indicator": "info", "suggestions": None, "selectionBehavior": None, "overrideReasons": None}
+        changes |= {"indicator": "info", "suggestions": (), "override_reasons": ()}
     else:
         said = (texts.unchanged if card.several else texts.no_order).fill(answer=answer)
         changes["indicator"] = "warning"
     *kept, closing = card.kept
-    return card.model_copy(update={**changes, "detail": "\n\n".join([*kept, f"{said} {closing}"])})
+    return replace(card, **changes, detail="\n\n".join([*kept, f"{said} {closing}"]))
 
 
 def _answer_words(latest: Answered, wording: Wording, now: datetime) -> str:

@@ -68,7 +68,7 @@ class Auditing:
         found += [
             events.draft_order(events.DraftOrder(call, card.uuid, suggestion.uuid, suggestion.order))
             for card in shown.cards
-            for suggestion in card.suggestions or ()
+            for suggestion in card.suggestions
         ]
         self._journal.record(found)
 

@@ -20,7 +20,7 @@ from cds_service.adapters.store.writer import Register
 from cds_service.base.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.base.timing import Stages
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.record import RowState, UnreadKind
 from cds_service.protocol.messages import HookRequest

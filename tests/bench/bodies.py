@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 
 from cds_service.base.settings import Settings
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.service.evaluate import load_content
 from cds_service.service.examples import moved
 from tests.conftest import NOW

@@ -67,7 +67,7 @@ class Load:
         self.charts: list[tuple[str, dict[str, Any], str]] = []
         for name, bundle in bundles(EXAMPLES, today):
             cards, _ = judge(service, orjson.dumps(bundle), datetime.now(UTC))
-            expected = plain([card.model_dump(mode="json", exclude_none=True) for card in cards])
+            expected = plain([card.message().model_dump(mode="json", exclude_none=True) for card in cards])
             self.charts.append((name, as_request(bundle, str(uuid4())), expected))
         self.dvt = next(chart for name, chart, _ in self.charts if name == "dvt-likely")
 

@@ -15,7 +15,7 @@ import pytest
 from cds_service.base.settings import Settings
 from cds_service.cli.inputs import documents
 from cds_service.cli.main import main
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.service.code_survey import Survey
 from cds_service.service.evaluate import load_content
 

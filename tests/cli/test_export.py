@@ -14,7 +14,8 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from cds_service.cli.main import main
-from cds_service.clinical.content.models import Condition, Content
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import Condition
 from cds_service.rendering.fhir_artefacts import cql
 
 

@@ -17,11 +17,11 @@ from cds_service.cli.main import main
 from cds_service.cli.open_page import effect_words
 from cds_service.cli.review import written
 from cds_service.cli.trying import Changed, Examples, Shown, without
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.decisions import OPEN_PAGE, Change
 from cds_service.clinical.content.loading.load import load, parsed
 from cds_service.clinical.content.loading.places import set_at, value_at
 from cds_service.clinical.content.loading.signed import written as signed
-from cds_service.clinical.content.models import Content
 from cds_service.service.evaluate import Service
 from tests.conftest import EXAMPLES, ROOT
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.charts import ICD10CM, LEFT, RIGHT, SNOMED, concept, condition, days_ago, judged, observation, patient, rules
 
 Resource = dict[str, Any]

@@ -8,8 +8,8 @@ import pytest
 
 from cds_service.base.errors import ContentError
 from cds_service.base.files import read_texts
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.derive import with_derived
 from cds_service.clinical.record import Fact
 from tests.charts import LEFT, RIGHT, SNOMED, concept, judged, observation, read, rules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.charts import LEFT, RIGHT, SNOMED, concept, condition, judged, observation, patient, rules
 
 # Conditions as section D of the evidence has them: alternatives, each a set of findings that must all be there.

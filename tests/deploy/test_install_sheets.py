@@ -12,7 +12,7 @@ import pytest
 from cds_service.adapters.clients.loading import load_clients
 from cds_service.adapters.clients.model import SCOPES
 from cds_service.base.settings import Settings
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.discovery import discovery
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather

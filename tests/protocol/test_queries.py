@@ -87,7 +87,7 @@ def prefetched_by(ehr: FhirServer, request: HookRequest, plan: Plan) -> dict[str
 
 def shown(answer: Answer) -> list[str]:
     """Cards without what is new in every call."""
-    text = [card.model_dump_json(exclude_none=True) for card in answer.cards]
+    text = [card.message().model_dump_json(exclude_none=True) for card in answer.cards]
     return [re.sub(r'"(uuid|id)":"[^"]+"|\?draft=[^"]+', "", one) for one in text]
 
 

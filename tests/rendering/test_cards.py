@@ -11,7 +11,8 @@ from cds_service.cli.evaluate import judge
 from cds_service.cli.inputs import understand
 from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.record import Side
-from cds_service.protocol.messages import Card, Context
+from cds_service.protocol.messages import Context
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from tests.charts import LEFT, LOINC, RIGHT, SNOMED, concept, condition, days_ago, named, observation, patient
 from tests.conftest import EXAMPLES, NOW
@@ -31,7 +32,7 @@ def labels(card: Card) -> list[str]:
 
 def order(card: Card, number: int = 0) -> dict[str, Any]:
     assert card.suggestions
-    return card.suggestions[number].actions[0].resource
+    return card.suggestions[number].resource
 
 
 def test_dvt_first_then_other_flags_then_causes(service: Service) -> None:
@@ -280,15 +281,14 @@ def test_every_draft_of_every_example_says_who_when_and_for_which_visit(
         context = given.request.context.model_copy(update={"userId": user, "encounterId": "e1"})
         request = given.request.model_copy(update={"context": context})
         for card in service.answer(request, given.prefetched, NOW).cards:
-            for suggestion in card.suggestions or ():
-                for action in suggestion.actions:
-                    drafted = action.resource
-                    seen.add(suggestion.order)
-                    assert drafted["authoredOn"] == drafted["occurrencePeriod"]["start"] == "2026-03-16"
-                    assert ("end" in drafted["occurrencePeriod"]) is (drafted["priority"] != "routine")
-                    assert drafted["encounter"] == {"reference": "Encounter/e1"}
-                    assert drafted.get("requester") == ({"reference": user} if named else None)
-                    assert ("bodySite" in drafted) is (suggestion.side in ("left", "right", "both")), suggestion.label
+            for suggestion in card.suggestions:
+                drafted = suggestion.resource
+                seen.add(suggestion.order)
+                assert drafted["authoredOn"] == drafted["occurrencePeriod"]["start"] == "2026-03-16"
+                assert ("end" in drafted["occurrencePeriod"]) is (drafted["priority"] != "routine")
+                assert drafted["encounter"] == {"reference": "Encounter/e1"}
+                assert drafted.get("requester") == ({"reference": user} if named else None)
+                assert ("bodySite" in drafted) is (suggestion.side in ("left", "right", "both")), suggestion.label
     assert len(seen) > 10
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.protocol.messages import Card, Context
+from cds_service.protocol.messages import Context
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from tests.charts import LEFT, SNOMED, concept, condition, observation, patient
 from tests.conftest import NOW

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.base.errors import NothingToJudgeBy
-from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import DVT_NEEDS, KEYS, gather
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request
 from tests.conftest import NOW, bundle, shipped_service, stories

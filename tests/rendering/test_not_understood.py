@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.rendering.card import Card
 from cds_service.service.examples import as_request
 from tests.charts import (
     ICD10CM,
@@ -180,13 +181,9 @@ def test_what_plainly_is_no_complaint_raises_no_card(row: Resource) -> None:
 def notes(*rows: Any, **values: Any) -> str:
     """The notes of the orders that the first card drafts."""
     (card, *_) = cards(*SIGNS, *rows, **values)
-    drafts = [action["resource"] for one in card.suggestions or () for action in _actions(one)]
+    drafts = [suggestion.resource for suggestion in card.suggestions]
     assert drafts
     return " ".join(note["text"] for draft in drafts for note in draft.get("note", ()))
-
-
-def _actions(suggestion: Any) -> list[dict[str, Any]]:
-    return suggestion.model_dump(mode="json", by_alias=True)["actions"]  # type: ignore[no-any-return]
 
 
 def drug(code: Resource, **fields: Any) -> Resource:
@@ -239,7 +236,7 @@ def test_the_shipped_cases_say_the_same(name: str) -> None:
     request = HookRequest.model_validate(body)
     shown = shipped_service().answer(request, gather(request.prefetch), NOW).cards
     assert shown
-    assert NONE_SENT not in "".join(card.model_dump_json() for card in shown)
+    assert NONE_SENT not in "".join(str(card) for card in shown)
 
 
 # --- the same row with another content is news

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,9 +20,10 @@ from cds_service.base.plain_text import IN_WORDS, WITHHELD, is_plain_url, scrubb
 from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.content.loading.load import load
-from cds_service.protocol.messages import Card, HookRequest, Link
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
-from cds_service.rendering.sanitize import Stray, inert, own_urls
+from cds_service.rendering.card import Card, Link
+from cds_service.rendering.sanitize import Stray, own_urls, sanitize
 from cds_service.service import delivery as showing
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request
@@ -108,7 +110,7 @@ def test_our_own_cards_pass_unchanged(service: Service, name: str) -> None:
     request = HookRequest.model_validate(as_request(bundle(name), str(uuid4())))
     cards = service.answer(request, gather(request.prefetch), NOW).cards  # as composed, before any pass
     assert bool(cards) != stories()[name]["silent"]
-    after, found = inert(cards, OWN)
+    after, found = sanitize(cards, OWN)
     assert all(new is old for new, old in zip(after, cards, strict=True))
     assert found == ()
 
@@ -117,45 +119,40 @@ def fields(card: Card, text: str) -> dict[str, Card]:
     """``card`` with ``text`` in one field at a time, by the name of the field."""
     assert card.suggestions
     assert card.links
-    assert card.overrideReasons
-    one, link = card.suggestions[0], card.links[0]
-    action = one.actions[0]
-    resource = action.resource
+    assert card.override_reasons
+    suggestion, link, reason = card.suggestions[0], card.links[0], card.override_reasons[0]
+    resource, source = suggestion.resource, card.source
+    code = resource["code"]
 
-    def acting(**changes: Any) -> Card:
-        changed = one.model_copy(update={"actions": (action.model_copy(update=changes),)})
-        return card.model_copy(update={"suggestions": (changed, *(card.suggestions or ())[1:])})
+    def suggesting(**changes: Any) -> Card:
+        return replace(card, suggestions=(replace(suggestion, **changes), *card.suggestions[1:]))
 
-    coding = {**resource["code"]["coding"][0], "display": text}
-    source = card.source
+    def drafting(**changes: Any) -> Card:
+        return suggesting(resource={**resource, **changes})
+
+    topic = source.topic.model_copy(update={"display": text})
     return {
-        "summary": card.model_copy(update={"summary": text}),
-        "detail": card.model_copy(update={"detail": text}),
-        "source.label": card.model_copy(update={"source": source.model_copy(update={"label": text})}),
-        "source.topic.display": card.model_copy(
-            update={"source": source.model_copy(update={"topic": source.topic.model_copy(update={"display": text})})}
+        "summary": replace(card, summary=text),
+        "detail": replace(card, detail=text),
+        "source.label": replace(card, source=source.model_copy(update={"label": text})),
+        "source.topic.display": replace(card, source=source.model_copy(update={"topic": topic})),
+        "override_reasons.display": replace(card, override_reasons=(reason.model_copy(update={"display": text}),)),
+        "links.label": replace(card, links=(replace(link, label=text),)),
+        "suggestions.label": suggesting(label=text),
+        "suggestions.description": suggesting(description=text),
+        "suggestions.resource.note.text": drafting(note=[{"text": text}]),
+        "suggestions.resource.code.text": drafting(code={**code, "text": text}),
+        "suggestions.resource.code.coding.display": drafting(
+            code={**code, "coding": [{**code["coding"][0], "display": text}]}
         ),
-        "overrideReasons.display": card.model_copy(
-            update={"overrideReasons": (card.overrideReasons[0].model_copy(update={"display": text}),)}
-        ),
-        "links.label": card.model_copy(update={"links": (link.model_copy(update={"label": text}),)}),
-        "suggestions.label": card.model_copy(update={"suggestions": (one.model_copy(update={"label": text}),)}),
-        "suggestions.actions.description": acting(description=text),
-        "suggestions.actions.resource.note.text": acting(resource={**resource, "note": [{"text": text}]}),
-        "suggestions.actions.resource.code.text": acting(
-            resource={**resource, "code": {**resource["code"], "text": text}}
-        ),
-        "suggestions.actions.resource.code.coding.display": acting(
-            resource={**resource, "code": {**resource["code"], "coding": [coding]}}
-        ),
-        "suggestions.actions.resource.patientInstruction": acting(resource={**resource, "patientInstruction": text}),
+        "suggestions.resource.patientInstruction": drafting(patientInstruction=text),
     }
 
 
 @each_hostile
 def test_hostile_text_in_any_field_is_made_inert_and_reported(card: Card, text: str) -> None:
     for name, hostile in fields(card, text).items():
-        (after,), found = inert([hostile], OWN)
+        (after,), found = sanitize([hostile], OWN)
         reported = {(one.rule, one.field) for one in found}
         if text not in HARMLESS or ("\n" in text and name != "detail"):
             assert reported == {("RF01", name)}, name
@@ -168,9 +165,9 @@ def test_hostile_text_in_any_field_is_made_inert_and_reported(card: Card, text: 
         )
         assert len(after.detail) <= max(len(hostile.detail), 20)
         assert len(after.summary) <= max(len(hostile.summary), 20)
-        assert inert([after], OWN) == ((after,), ())
+        assert sanitize([after], OWN) == ((after,), ())
         if text not in HARMLESS:
-            check([after.model_dump(mode="json", exclude_none=True)], BASE)
+            check([after.message().model_dump(mode="json", exclude_none=True)], BASE)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +179,12 @@ def test_hostile_text_in_any_field_is_made_inert_and_reported(card: Card, text: 
     ],
 )  # fmt: skip
 def test_no_link_leads_elsewhere(card: Card, url: str) -> None:
-    links = (Link(label="Referral order", url=url), *(card.links or ()))
+    links = (Link(label="Referral order", url=url), *card.links)
     source = card.source.model_copy(update={"url": url})
-    (after,), found = inert([card.model_copy(update={"links": links, "source": source})], OWN)
+    (after,), found = sanitize([replace(card, links=links, source=source)], OWN)
     assert {(one.field, one.kind) for one in found} == {("links.url", "url"), ("source.url", "url")}
     assert after.source.url == BASE
-    assert [link.url for link in after.links or ()] == [BASE, *(link.url for link in card.links or ())]
+    assert [link.url for link in after.links] == [BASE, *(link.url for link in card.links)]
 
 
 def test_links_lead_to_this_service_and_to_the_sites_order_entry() -> None:
@@ -199,18 +196,17 @@ def test_links_lead_to_this_service_and_to_the_sites_order_entry() -> None:
     )  # fmt: skip
     cards, _ = judge(service, (EXAMPLES / "dvt-likely.json").read_bytes(), NOW)
     assert service.own_urls == own
-    assert inert(cards, own) == (cards, ())
-    assert inert(cards, own[:1])[1] == (Stray("RF01", "links.url", "url"),)
+    assert sanitize(cards, own) == (cards, ())
+    assert sanitize(cards, own[:1])[1] == (Stray("RF01", "links.url", "url"),)
 
 
 def test_codes_of_a_site_are_left_alone(card: Card) -> None:
     assert card.suggestions
-    action = card.suggestions[0].actions[0]
+    suggestion = card.suggestions[0]
     code = {"coding": [{"system": "urn:x|y", "code": "EAP^12\\3|<b>", "display": "Duplex"}]}
-    resource = {**action.resource, "code": code}
-    suggestion = card.suggestions[0].model_copy(update={"actions": (action.model_copy(update={"resource": resource}),)})
-    changed = card.model_copy(update={"suggestions": (suggestion,)})
-    assert inert([changed], OWN) == ((changed,), ())
+    resource = {**suggestion.resource, "code": code}
+    changed = replace(card, suggestions=(replace(suggestion, resource=resource),))
+    assert sanitize([changed], OWN) == ((changed,), ())
 
 
 # --- where it stands ---
@@ -221,7 +217,7 @@ def test_every_answer_passes_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     fault = f"<img src=x onerror=alert('{CANARY}')> [x](javascript:1)"
     monkeypatch.setattr(
         showing, "shape", lambda cards, caller: tuple(
-            one.model_copy(update={"detail": f"{one.detail}\n\n{fault}"}) for one in shape(cards, caller)
+            replace(one, detail=f"{one.detail}\n\n{fault}") for one in shape(cards, caller)
         ),
     )  # fmt: skip
     with caplog.at_level(logging.ERROR):
@@ -250,7 +246,7 @@ def test_the_command_line_passes_it_too(monkeypatch: pytest.MonkeyPatch) -> None
     real = Service.cards
     monkeypatch.setattr(
         Service, "cards", lambda *args, **kwargs: tuple(
-            one.model_copy(update={"summary": "<script>"}) for one in real(*args, **kwargs)
+            replace(one, summary="<script>") for one in real(*args, **kwargs)
         ),
     )  # fmt: skip
     for document in (bundle("dvt-likely"), as_request(bundle("dvt-likely"), str(uuid4()))):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.rendering.terminology import code_range, value_set
 
 WHO, CM, SNOMED = "http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm", "http://snomed.info/sct"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.protocol.messages import Card, Context
+from cds_service.protocol.messages import Context
+from cds_service.rendering.card import Card
 from cds_service.rendering.layout import DETAIL_LIMIT
 from cds_service.service.evaluate import Service
 from tests.charts import LEFT, LOINC, RIGHT, SNOMED, concept, condition, days_ago, named, observation, patient
@@ -74,7 +75,7 @@ def test_what_is_ordered_for_one_leg_is_still_to_be_ordered_for_the_other(servic
         assert f"Venous duplex today, {left}" in labels(card)
         assert "check the result" not in card.summary
         (button,) = [one for one in card.suggestions or () if one.label.startswith("Venous duplex")]
-        assert f"Side: {left}." in button.actions[0].resource["note"][0]["text"]
+        assert f"Side: {left}." in button.resource["note"][0]["text"]
 
 
 def test_an_emergency_has_no_steps_for_outpatients(service: Service) -> None:
@@ -179,7 +180,7 @@ def test_an_order_for_one_rule_does_not_answer_another(service: Service) -> None
         bodySite=[concept((SNOMED, LEFT))],
     )
     (card, *_) = cards(service, *chart)
-    code = next(one.actions[0].resource["code"] for one in card.suggestions or () if one.label.startswith("Ultrasound"))
+    code = next(one.resource["code"] for one in card.suggestions or () if one.label.startswith("Ultrasound"))
     (card, *_) = cards(service, *chart, {**ultrasound, "code": code})
     assert "ordered 16 Mar" in card.summary
     assert any("X-ray" in label for label in labels(card))

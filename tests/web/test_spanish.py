@@ -12,7 +12,7 @@ import requests
 
 from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
-from cds_service.protocol.messages import Card
+from cds_service.rendering.card import Card
 from cds_service.rendering.frame import override_reasons
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request
@@ -56,8 +56,8 @@ def test_the_judgement_is_the_same_and_no_english_is_left(
         labels = [one.label for one in card.suggestions or ()] + [one.label for one in card.links or ()]
         said = "\n".join([card.summary, card.detail, *labels]).lower()
         assert ENGLISH.findall(said) == []
-        if card.overrideReasons:
-            assert {one.display for one in card.overrideReasons}.isdisjoint(ENGLISH_REASONS)
+        if card.override_reasons:
+            assert {one.display for one in card.override_reasons}.isdisjoint(ENGLISH_REASONS)
 
 
 def test_a_card_its_evidence_and_its_order_over_http(spanish: Server) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,7 @@ def test_a_card_of_several_rules_is_not_cut(service: Service) -> None:
     chart = one_chart(bundle("dvt-likely"), "Practitioner/a")
     card = service.cards(service.judge(chart.context.patientId, chart.entries, NOW), chart.context, NOW)[0]
     paragraphs = ("1 entry not read.", "**One** (now) - a.", "**Two** (today) - b.", "Rule x.")
-    whole = card.model_copy(update={"detail": "\n\n".join(paragraphs), "kept": paragraphs, "several": True})
+    whole = replace(card, detail="\n\n".join(paragraphs), kept=paragraphs, several=True)
     said = Answered(card.source.topic.code, fingerprint(whole, keyed), None, NOW, "overridden", (), NOW)
     (small,) = quieten([whole], [said], asker, keyed, service.content, NOW).cards
     assert small.detail.split("\n\n")[:3] == whole.detail.split("\n\n")[:3]

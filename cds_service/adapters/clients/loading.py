@@ -17,7 +17,7 @@ from cds_service.base.networks import is_loopback
 from cds_service.base.settings import Settings
 from cds_service.base.strict_toml import validated
 from cds_service.base.urls import Address
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
 MANUAL = "deploy/README.md"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from cds_service.adapters.clients.model import Caller
-from cds_service.protocol.messages import Action, Card, Suggestion
+from cds_service.rendering.card import Card, Suggestion
 
 CONTENT_TYPE = "com.epic.cdshooks.card.detail.content-type"
 
@@ -19,19 +19,18 @@ def shape(cards: Sequence[Card], caller: Caller) -> tuple[Card, ...]:
 
 def _shaped(card: Card, caller: Caller) -> Card:
     profile, hosts = caller.profile, caller.client.link_hosts
-    links = tuple(one for one in card.links or () if not hosts or urlsplit(one.url).hostname in hosts)
-    changes: dict[str, Any] = {
-        "suggestions": tuple(_with_site_code(one, caller) for one in card.suggestions or ()) or None,
-        "selectionBehavior": profile.selection_behavior if card.suggestions else None,
-        "overrideReasons": card.overrideReasons if profile.override_reasons else None,
-        "links": links or None if profile.links else None,
-    }
-    if profile.detail == "plain":
-        changes["detail"] = plain(card.detail)
-    if profile.detail_content_type:
-        kind = "text/plain" if profile.detail == "plain" else "text/markdown"
-        changes["extension"] = {CONTENT_TYPE: kind}
-    return card.model_copy(update=changes)
+    links = tuple(link for link in card.links if not hosts or urlsplit(link.url).hostname in hosts)
+    is_plain = profile.detail == "plain"
+    kind = "text/plain" if is_plain else "text/markdown"
+    return replace(
+        card,
+        detail=plain(card.detail) if is_plain else card.detail,
+        suggestions=tuple(_with_site_code(suggestion, caller) for suggestion in card.suggestions),
+        selection_behavior=profile.selection_behavior,
+        override_reasons=card.override_reasons if profile.override_reasons else (),
+        links=links if profile.links else (),
+        extension={CONTENT_TYPE: kind} if profile.detail_content_type else None,
+    )
 
 
 def plain(detail: str) -> str:
@@ -43,9 +42,6 @@ def _with_site_code(suggestion: Suggestion, caller: Caller) -> Suggestion:
     coding = caller.order_coding(suggestion.order, suggestion.side)
     if coding is None:
         return suggestion
-    action = suggestion.actions[0]
-    code = action.resource["code"]
-    resource = {**action.resource, "code": {**code, "coding": [coding.model_dump(), *code["coding"]]}}
-    return suggestion.model_copy(
-        update={"actions": (Action(description=action.description, resource=resource),)},
-    )
+    code = suggestion.resource["code"]
+    coded = {**code, "coding": [coding.model_dump(), *code["coding"]]}
+    return replace(suggestion, resource={**suggestion.resource, "code": coded})

@@ -7,29 +7,37 @@ risks of DVT and what persists have none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from cds_service.clinical.content import names
 from cds_service.clinical.content.figures import Figure
-
-if TYPE_CHECKING:
-    from cds_service.clinical.content.models import Content, Finding, Pathway
+from cds_service.clinical.content.models import Finding, Measure, Pathway, Reasoning
 
 
-def limits_of(content: Content) -> Mapping[str, int]:
-    """Days after which a fact about a finding is read by no rule; a finding without a limit is not in it."""
-    named = {*_named_in_code(), *_keys_in(content.pathway.model_dump()), *_derived(content)}
-    longest = max(_days_of(content.pathway))
-    of_two_sides = {one.finding for one in content.measures.values() if one.compare_sides}
+def limits_of(
+    findings: Mapping[str, Finding],
+    measures: Iterable[Measure],
+    pathway: Pathway,
+    reasoning: Reasoning,
+    implies: Mapping[str, frozenset[str]],
+) -> Mapping[str, int]:
+    """Days after which a fact about a finding is read by no rule; a finding without a limit is not in it.
+
+    ``implies``: finding -> all that may follow from it.
+    """
+    measures = tuple(measures)
+    named = {*_named_in_code(), *_keys_in(pathway.model_dump()), *_derived(reasoning)}
+    longest = max(_days_of(pathway))
+    of_two_sides = {measure.finding for measure in measures if measure.compare_sides}
     found = {}
-    for key in {one.finding for one in content.measures.values()} - named - of_two_sides:
-        finding, followers = content.findings[key], content.implies.get(key, frozenset())
-        read_alike = [finding, *(content.findings[one] for one in followers)]
+    for key in {measure.finding for measure in measures} - named - of_two_sides:
+        finding, followers = findings[key], implies.get(key, frozenset())
+        read_alike = [finding, *(findings[follower] for follower in followers)]
         if finding.recency is None or any(map(_has_a_role, read_alike)):
             continue
         if named.isdisjoint(followers):
-            within = [days for one in followers for days in _within(content.findings[one])]
+            within = [days for follower in followers for days in _within(findings[follower])]
             found[key] = max(finding.recency.days, longest, *within)
     return found
 
@@ -45,10 +53,10 @@ def _named_in_code() -> set[str]:
     return {one for one in vars(names).values() if isinstance(one, str)}
 
 
-def _derived(content: Content) -> Iterator[str]:
-    for derived in content.reasoning.derived:
+def _derived(reasoning: Reasoning) -> Iterator[str]:
+    for derived in reasoning.derived:
         yield from (derived.finding, *derived.all, derived.one_leg_only or "")
-    for age in content.reasoning.ages:
+    for age in reasoning.ages:
         yield from (age.finding, *age.with_any)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Figure, FigureStatus, Weight
-from cds_service.clinical.content.models import Content
 
 _CHOSEN: frozenset[FigureStatus] = frozenset({"expert", "policy", "article"})
 

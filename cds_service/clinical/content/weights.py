@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cds_service.clinical.content.figures import Weight
-    from cds_service.clinical.content.models import Cause, Finding
+from cds_service.clinical.content.figures import Weight
+from cds_service.clinical.content.models import Cause, Finding
 
 _EXAMINABLE = frozenset({"symptom", "sign", "test", "history"})
 

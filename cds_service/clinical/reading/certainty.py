@@ -12,8 +12,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse, UseStatus
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading.places import codings, uses_of
 
 _NAME = "diagnosesicherheit"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import courses
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import DVT, POST_PARTUM, PREGNANCY, SUSPECTED_DVT, SUSPICION
 from cds_service.clinical.reading.certainty import Certainty, may_say_more, uses_by_certainty
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.clinical.content.models import Content, Measure
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import Measure
 from cds_service.clinical.reading.units import is_in_another_unit, names_other_kind, same_unit, unit_of
 from cds_service.clinical.record import Fact, Measured, Side, Status, Unread, UnreadKind, When
 

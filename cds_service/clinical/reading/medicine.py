@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.whose import Owners, local_name
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content, Measure
+from cds_service.clinical.content.models import Measure
 from cds_service.clinical.content.names import DVT
 from cds_service.clinical.reading import pregnancy
 from cds_service.clinical.reading.dates import still_going

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import SIDE_ONLY
 from cds_service.clinical.record import Side
 

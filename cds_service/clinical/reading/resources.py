@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading.heads import MANY_CATEGORIES
 from cds_service.clinical.reading.kinds import kind_of
 from cds_service.clinical.reading.ordinary import ordinary

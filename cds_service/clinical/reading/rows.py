@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import ANTICOAGULANT, SUSPICION
 from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports
 from cds_service.clinical.reading.entries import ChartEntry

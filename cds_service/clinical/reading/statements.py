@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading.places import Place, uses_of
 from cds_service.clinical.record import Measured, Side, Status, UnreadKind
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.recognition import Recognised
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
 from cds_service.clinical.reading.kinds import ALL, kind_of

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cds_service.adapters.clients.model import Caller
-from cds_service.clinical.content.models import Content, Priority
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import Priority
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Side
-from cds_service.protocol.messages import Context
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.protocol.messages import Coding, Context
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import signed_order
 
 PRIORITIES: tuple[Priority, ...] = ("stat", "asap", "urgent", "routine")
@@ -134,9 +134,17 @@ def _clean(text: str) -> str:
 
 
 def service_request(
-    content: Content, form: OrderForm, draft: OrderDraft, context: Context, caller: Caller, order: str, now: datetime
+    content: Content,
+    form: OrderForm,
+    draft: OrderDraft,
+    context: Context,
+    site_code: Coding | None,
+    order: str,
+    now: datetime,
 ) -> dict[str, Any]:
     """The signed order. ``form`` has no mistakes; ``order``: its uuid, the same however often it is sent.
+
+    ``site_code``: the site's own code for the service, if it has one.
 
     Raises:
         ValueError: it would be no valid FHIR.
@@ -159,7 +167,7 @@ def service_request(
         side,
         replace(draft, words=form.indication, note=note, priority=form.priority),  # type: ignore[arg-type]
         context,
-        caller.order_coding(form.service, form.side),
+        site_code,
         order,
         now,
     )

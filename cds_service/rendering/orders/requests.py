@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from cds_service.base.errors import ContentError, Problem
 from cds_service.clinical.assessment import LegAssessment
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import URI
-from cds_service.clinical.content.models import Content, OrderCode, OrderTemplate, Priority
+from cds_service.clinical.content.models import OrderCode, OrderTemplate, Priority
 from cds_service.clinical.content.names import DVT, PULMONARY_EMBOLISM, SUSPECTED_DVT
 from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
-from cds_service.protocol.messages import Action, Coding, Context, Link, Suggestion
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.protocol.messages import Coding, Context
+from cds_service.rendering.card import Link, Suggestion
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital
 
 _LEG_SITE = {
@@ -56,7 +58,8 @@ def suggest(content: Content, key: str, side: Side, reason: OrderReason, context
         uuid=str(uuid4()),
         order=key,
         side=side.value if template.sided else "",
-        actions=(Action(description=description, resource=resource),),
+        description=description,
+        resource=resource,
     )
 
 

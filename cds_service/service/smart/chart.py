@@ -16,7 +16,7 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.record import PlacedOrder
 from cds_service.protocol.messages import HOOK, Context, FhirAuthorization, HookRequest
 from cds_service.protocol.prefetch import Prefetched, gather
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import placed_words
 from cds_service.rendering.wording import Wording
 from cds_service.service.evaluate import Answer, Service
@@ -83,7 +83,7 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
 
 
 def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Basis]:
-    drafts = [link.draft for card in answer.cards for link in card.links or () if link.draft]
+    drafts = [link.draft for card in answer.cards for link in card.links if link.draft]
     if not drafts:
         return _bare(service, launch), "none"
     if launch.wanted is None:

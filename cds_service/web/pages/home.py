@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 
 from cds_service.base.settings import Settings
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.protocol.messages import SERVICE_ID
 from cds_service.web.current_service import Running

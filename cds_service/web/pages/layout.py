@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
-from cds_service.web.pages.evidence.sources import STATUS_WORDS
 from cds_service.web.pages.markdown import as_html
+from cds_service.web.pages.status_words import STATUS_WORDS
 
 NOT_VALIDATED = (
     "Nothing here has been validated prospectively as a whole. It supports a clinician who is with the patient; it is "

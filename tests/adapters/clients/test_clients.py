@@ -14,7 +14,7 @@ from cds_service.adapters.store.store import Store
 from cds_service.base.errors import ContentError
 from cds_service.base.settings import Settings
 from cds_service.cli.main import main
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.conftest import run_server
 from tests.web.test_service import request_for
 

@@ -18,7 +18,7 @@ from cds_service.adapters.clients.loading import load_clients
 from cds_service.adapters.clients.model import Clients, TokenRules
 from cds_service.base.errors import ContentError
 from cds_service.base.settings import Settings
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.tokens import KeyServer, Signer, key_server, rsa_signer
 
 OLD, NEW, RSA = Signer(kid="old"), Signer(kid="new"), rsa_signer()

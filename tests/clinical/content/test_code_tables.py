@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import pytest
 
 from cds_service.base.errors import ContentError, Problem
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding import code_tables
 from cds_service.clinical.content.coding.code_tables import COLUMNS, CodeTable, Known, lines_by_code
 from cds_service.clinical.content.loading.load import load, parsed
 from cds_service.clinical.content.loading.signed import differences
-from cds_service.clinical.content.models import Content
 from tests.conftest import texts_without_codes
 
 PATHWAY = "uk_ng158"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import (
     URI,
     Code,
@@ -23,7 +24,7 @@ from cds_service.clinical.content.coding.codes import (
     why_malformed,
 )
 from cds_service.clinical.content.coding.systems import System
-from cds_service.clinical.content.models import CodeEntry, Content, OrderCode
+from cds_service.clinical.content.models import CodeEntry, OrderCode
 
 # Verhoeff's tables as published, written out; the code under test computes its own.
 MULTIPLY = (

@@ -18,8 +18,8 @@ from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content import decisions, figures, models
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.texts import Texts
 from cds_service.service.evaluate import Service, load_content
 from tests.conftest import EXAMPLES, NOW, ROOT, texts_without_codes

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from cds_service.base.errors import ContentError
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Studies, Weight
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from tests.conftest import texts_without_codes
 
 _TABLE = (Path(__file__).parent / "revised_figures.tsv").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import pytest
 
 from cds_service.base.errors import ContentError
 from cds_service.base.files import read_texts
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import in_language, languages_in
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.texts import Message
 from tests.conftest import ROOT
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cds_service.base.errors import ContentError
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.local_codes import added
-from cds_service.clinical.content.models import Content, LocalCode, StandardCode
+from cds_service.clinical.content.models import LocalCode, StandardCode
 from cds_service.clinical.record import UnreadKind
 from tests.charts import RXNORM, SNOMED, Resource, condition, facts, named, read
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cds_service.base.errors import KneeCdsError, NothingToJudgeBy
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import RowState
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
@@ -83,7 +83,7 @@ def shown(found: Answer | str) -> Any:
     if isinstance(found, str):
         return found
     assessment = found.assessment
-    cards = [{**card.model_dump(), "uuid": "", "suggestions": len(card.suggestions or ())} for card in found.cards]
+    cards = [(replace(card, uuid="", suggestions=()), len(card.suggestions)) for card in found.cards]
     return cards, assessment.legs, assessment.doubts, assessment.silent_because, assessment.care_plan
 
 

@@ -12,10 +12,10 @@ import pytest
 from cds_service.base.errors import ContentError, Problem
 from cds_service.base.files import read_text, read_texts
 from cds_service.cli.main import main
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.coding.codes import URI
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.service.evaluate import load_content
 from tests.conftest import EXAMPLES, ROOT, texts_without_codes
 

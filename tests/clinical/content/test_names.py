@@ -13,8 +13,8 @@ import pytest
 from cds_service.base.errors import ContentError
 from cds_service.clinical import explain
 from cds_service.clinical.content import names
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.web.pages.evidence import model
 from tests.conftest import ROOT, texts_without_codes
 

@@ -7,9 +7,10 @@ import re
 import pytest
 
 from cds_service.base.errors import ContentError
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
 from cds_service.clinical.content.loading.numbers import bands_of, numbers_in, range_words
-from cds_service.clinical.content.models import Band, Content
+from cds_service.clinical.content.models import Band
 from tests.conftest import texts_without_codes
 
 UK, US = "dvt/uk_ng158.toml", "dvt/us_ash2018.toml"

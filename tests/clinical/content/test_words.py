@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.vocabulary import COLUMNS, NOTHING, Vocabulary, Word, parse, plain
 from cds_service.clinical.content.coding.word_net import Context, Rule, WordNet, sentences
-from cds_service.clinical.content.models import Content
 from tests.conftest import ROOT
 
 TABLE = ROOT / "cards" / "vocabulary" / "words.tsv"

@@ -10,9 +10,9 @@ import pytest
 from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.clinical.assessment import DvtVerdict
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.decisions import Change
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.reading import ChartEntry
 from cds_service.protocol.messages import Context
 from cds_service.service.evaluate import Service, load_content

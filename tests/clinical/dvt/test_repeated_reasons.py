@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.doubt import Doubts, doubts_of
 from tests.charts import Resource, days_ago, read
 from tests.clinical.dvt.test_pathway import SIGNS, level, negative_tests, on

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Record, RowState
 from tests.charts import (
     CALF,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import UnreadKind
 from tests.charts import LEFT_CALF, SNOMED, Resource, concept, condition, days_ago, facts, judged, patient, read
 from tests.conftest import NOW

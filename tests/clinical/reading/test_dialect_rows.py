@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.assess import assess
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.clinical.dvt.test_dialects_exclusion import chart, done, problem
 from tests.clinical.reading.test_dialects import AM, CM, GM, NOW, SNOMED, read, rules
 

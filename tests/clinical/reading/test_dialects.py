@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.assess import assess
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import DiagnosisState, Record, RowState, Side, Status, UnreadKind
 

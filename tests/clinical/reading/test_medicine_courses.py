@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
-from cds_service.clinical.content.models import Content
 from tests.charts import RXNORM, SNOMED, Resource, concept, days_ago, judged, named, observation, read
 from tests.clinical.dvt.test_pathway import APIXABAN, clot, level, on
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.charts import days_ago, judged, patient, read
 from tests.clinical.dvt.test_pathway import level, on
 

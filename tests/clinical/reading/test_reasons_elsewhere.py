@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.doubt import Doubts, doubts_of
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import RowState

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.doubt import doubts_of
 from cds_service.clinical.reading.kinds import MAY_SAY_SOMETHING
 from cds_service.clinical.record import DiagnosisState, RowState

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named
 from tests.clinical.dvt.test_pathway import APIXABAN, on
 from tests.mutations import places

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record, RowState
 from tests.charts import LEFT, Resource, facts, observation, patient, read

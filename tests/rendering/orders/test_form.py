@@ -9,10 +9,9 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.clients.model import Caller
 from cds_service.clinical.record import Side
 from cds_service.protocol.messages import Context
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import (
     ANTICOAGULANT,
     PRIORITIES,
@@ -27,7 +26,6 @@ from tests.conftest import NOW, shipped_service
 
 SERVICE = shipped_service()
 CONTENT = SERVICE.content
-CALLER: Caller = SERVICE.clients.default
 CONTEXT = Context(userId="Practitioner/p", patientId="x", encounterId="e")
 DRAFT = OrderDraft(
     rule="RF01",
@@ -83,7 +81,7 @@ def test_text_and_resource_say_what_the_form_says(form: OrderForm) -> None:
         return
     template = CONTENT.orders[form.service]
     text = form.text(CONTENT, "Somebody")
-    resource = service_request(CONTENT, form, DRAFT, CONTEXT, CALLER, "u-1", NOW)
+    resource = service_request(CONTENT, form, DRAFT, CONTEXT, None, "u-1", NOW)
     ServiceRequest.model_validate(resource)
     assert f"Service: {template.title}" in text
     assert resource["code"]["text"].startswith(template.title)
@@ -109,13 +107,13 @@ def test_text_and_resource_say_what_the_form_says(form: OrderForm) -> None:
 def test_what_becomes_of_an_order_without_a_cause() -> None:
     bare = OrderDraft.bare(CONTENT, "dvt_referral")
     form = replace(GOOD, indication="seen by me")
-    resource = service_request(CONTENT, form, bare, CONTEXT, CALLER, "u-1", NOW)
+    resource = service_request(CONTENT, form, bare, CONTEXT, None, "u-1", NOW)
     assert resource["reasonCode"] == [{"text": "seen by me"}]
     assert "reasonReference" not in resource
 
 
 def test_references_are_reasons_or_support() -> None:
-    resource = service_request(CONTENT, GOOD, DRAFT, CONTEXT, CALLER, "u-1", NOW)
+    resource = service_request(CONTENT, GOOD, DRAFT, CONTEXT, None, "u-1", NOW)
     assert resource["reasonReference"] == [{"reference": "Observation/a"}]
     assert resource["supportingInfo"] == [{"reference": "Procedure/b"}]
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from cds_service.base.settings import Settings
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
-from cds_service.clinical.content.models import Content
 from cds_service.service.examples import as_request
 from cds_service.web.pages.evidence.explorer import explorer_of, shade_of
 from cds_service.web.pages.evidence.model import evidence_of, logic_of

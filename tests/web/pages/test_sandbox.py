@@ -17,8 +17,8 @@ from fhir.resources.R4B.observation import Observation
 
 from cds_service.base.errors import UnusableInput
 from cds_service.base.settings import Settings
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Fact, Side, Status, When
 from cds_service.service.evaluate import Service
 from cds_service.web.pages.sandbox import patients, switches

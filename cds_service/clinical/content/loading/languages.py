@@ -18,8 +18,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from cds_service.base.errors import ContentError, Problem
 from cds_service.base.field_errors import words
 from cds_service.base.strict_toml import validated
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.numbers import numbers_in
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.texts import Message, Texts
 
 FOLDER = "text"

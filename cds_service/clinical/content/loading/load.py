@@ -20,6 +20,7 @@ from cds_service.base.errors import ContentError, Problem
 from cds_service.base.strict_toml import validated
 from cds_service.clinical.content import decisions, figures
 from cds_service.clinical.content import models as c
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding import code_tables, medicine_names
 from cds_service.clinical.content.coding.code_uses import UseKind
 from cds_service.clinical.content.coding.medicine_names import MedicineName
@@ -157,7 +158,7 @@ class _Loader:
         found = [self.model(c.LocalCode, name, row, f"code[{place}]") for place, row in enumerate(rows)]
         return tuple(entry for entry in found if entry is not None)
 
-    def build(self, local_text: str | None) -> c.Content:
+    def build(self, local_text: str | None) -> Content:
         self._check_places()
         findings = self.table(c.Finding, *self.below("findings"))
         causes = self.one_each(c.Cause, "causes")
@@ -224,7 +225,7 @@ class _Loader:
         chosen = pathways.get(self.pathway_key)
         if not (chosen and answers and reasoning and about and leaflet and texts) or self.problems:
             raise ContentError(tuple(self.problems))
-        shipped = c.Content(
+        shipped = Content(
             version=_digest(self.texts, local_text),
             findings=findings,
             causes=causes,
@@ -465,7 +466,7 @@ def _digest(texts: Mapping[str, str], local_text: str | None) -> str:
 
 def load(
     texts: Mapping[str, str], pathway: str, local_text: str | None = None, changes: Sequence[Change] = ()
-) -> c.Content:
+) -> Content:
     """The content in ``texts`` (relative path -> TOML), judged by DVT pathway ``pathway``.
 
     ``changes``: values that are tried instead of those in the files; they must be at places that are there.

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from cds_service.base.errors import ContentError, Problem
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeMeaning
 from cds_service.clinical.content.coding.codes import Code
-from cds_service.clinical.content.models import Content, LocalCode, StandardCode
+from cds_service.clinical.content.models import LocalCode, StandardCode
 
 FILE = "local codes"
 _CLOSED = frozenset({"finding", "interpretation", "data-absent-reason", "null-flavor", "v2-yes-no"})

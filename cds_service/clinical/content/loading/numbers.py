@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from cds_service.base.errors import Problem
 from cds_service.clinical.content import models as c
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Texts
 
 RANGE = "{range}"
@@ -41,7 +42,7 @@ def range_words(bands: tuple[c.Band, ...], place: int, texts: Texts) -> str:
     return f"{least}" if least == most else said.to.fill(least=least, most=most)
 
 
-def bands_of(content: c.Content) -> tuple[c.Band, ...]:
+def bands_of(content: Content) -> tuple[c.Band, ...]:
     """The bands of the pathway with their scores filled into their words, in the language of the content."""
     bands = content.pathway.bands
     return tuple(

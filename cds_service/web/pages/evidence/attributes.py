@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_service.clinical.content.models import Condition, Content
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.models import Condition
 from cds_service.clinical.content.names import (
     DVT_SUSPECTED,
     POST_PARTUM,

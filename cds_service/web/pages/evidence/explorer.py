@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Weight
-from cds_service.clinical.content.models import Content, FindingKind
+from cds_service.clinical.content.models import FindingKind
 
 KIND_WORDS: dict[FindingKind, str] = {
     "symptom": "Symptoms",

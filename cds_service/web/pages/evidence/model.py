@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cds_service import __version__
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Figure
 from cds_service.clinical.content.loading.numbers import bands_of
-from cds_service.clinical.content.models import About, Accuracy, Cause, Condition, Content, Pathway, RedFlag
+from cds_service.clinical.content.models import About, Accuracy, Cause, Condition, Pathway, RedFlag
 from cds_service.clinical.content.names import (
     AGE_UNDER_18,
     DVT,
@@ -20,8 +21,9 @@ from cds_service.clinical.content.names import (
     RUPTURED_CYST_KNOWN,
 )
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
-from cds_service.web.pages.evidence.sources import STATUS_WORDS, Number, SourceView, source_view, sources_of
+from cds_service.web.pages.evidence.sources import Number, SourceView, source_view, sources_of
 from cds_service.web.pages.evidence.weights import WeightRow, weight_rows
+from cds_service.web.pages.status_words import STATUS_WORDS
 
 NOT_REVIEWED = "not reviewed by a clinician"
 VIRTUAL_WORDS = {

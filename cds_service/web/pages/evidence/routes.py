@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH
-from cds_service.clinical.content.models import Content
 from cds_service.web.current_service import Running
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors

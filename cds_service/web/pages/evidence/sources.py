@@ -6,19 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import FigureStatus
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.content.names import EXPERT
 from cds_service.rendering.wording import cut
+from cds_service.web.pages.status_words import STATUS_WORDS
 
-STATUS_WORDS: dict[FigureStatus, str] = {
-    "seen": "seen in the source",
-    "recalled": "from memory of the source, not checked",
-    "adapted": "adapted from the source",
-    "expert": "expert choice, no study",
-    "policy": "set on purpose, whatever a study would give",
-    "article": "from the article this content started with",
-}
 _READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
 _YEAR = re.compile(r"(?<![\d:])(?:19[5-9]|20[0-4])\d(?![\d:])")
 _SHORT = 48

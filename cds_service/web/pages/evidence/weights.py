@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Interval, Measured, Weight
-from cds_service.clinical.content.models import Cause, Content
+from cds_service.clinical.content.models import Cause
 from cds_service.web.pages.evidence.sources import Number
 
 MEASURED_WORDS: dict[Measured, str] = {

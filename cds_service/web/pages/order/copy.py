@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from cds_service.adapters.order_links import OrderLinks
 from cds_service.adapters.sealed_text import NotSealed
-from cds_service.clinical.content.models import Content
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.clinical.content.catalogue import Content
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm
 from cds_service.web.current_service import Running
 from cds_service.web.form import read_form

@@ -10,9 +10,9 @@ from fastapi.responses import Response
 from cds_service.adapters.clients.model import Caller
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Notice
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm, service_request
 from cds_service.service.smart.chart import Reading, context_of, patient_words, read_chart
 from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
@@ -227,7 +227,13 @@ class OrderPage:
             return "same_order", None, reading
         content = self.content
         resource = service_request(
-            content, form, reading.draft, context_of(launch), self.caller, launch.order, bench.clock()
+            content,
+            form,
+            reading.draft,
+            context_of(launch),
+            self.caller.order_coding(form.service, form.side),
+            launch.order,
+            bench.clock(),
         )
         placing = await bench.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, reading

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Notice
-from cds_service.rendering.orders.draft import OrderDraft
+from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm, anticoagulants, priorities, sides
 from cds_service.web.pages.leaflet import leaflet_of
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from cds_service.clinical.assessment import Assessment, Contribution, LegAssessment, RankedCause, Wells
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.explain import RuleRead, derived_facts, rules_read
 from cds_service.clinical.record import Fact, Side, Status
 from cds_service.web.pages.sandbox.charts import Chart, of_kind

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from cds_service.base.settings import shipped
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.service.examples import moved, reference_day, stories
 

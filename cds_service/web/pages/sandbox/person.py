@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from cds_service.clinical.content.models import Content
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading.dates import to_when
 from cds_service.rendering.wording import Wording
 from cds_service.web.pages.sandbox.charts import Chart

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from cds_service.base.errors import UnusableInput
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, URI
-from cds_service.clinical.content.models import Content
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Record, Side, Status
 from cds_service.web.pages.sandbox.charts import Chart, Resource
 

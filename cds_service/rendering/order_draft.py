@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH
-from cds_service.clinical.content.models import Content, Priority
+from cds_service.clinical.content.models import Priority
 from cds_service.clinical.record import Side
 
 
