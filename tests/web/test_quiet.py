@@ -18,6 +18,7 @@ from cds_service.ground.settings import Settings
 from cds_service.hooks.askers import Asker, KeyedHash
 from cds_service.hooks.bundles import one_chart
 from cds_service.hooks.quiet import fingerprint, quieten
+from cds_service.hooks.register import writer
 from cds_service.hooks.register.rows import Answered
 from cds_service.hooks.register.store import Store
 from cds_service.hooks.register.tables import cards
@@ -37,6 +38,12 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def patient_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may not answer within the tenth of a second that a call waits; then every card is shown."""
+    monkeypatch.setattr(writer, "LOOK_UP_SECONDS", 20.0)
 
 
 @pytest.fixture
