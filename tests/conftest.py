@@ -69,7 +69,7 @@ def bundle(name: str) -> dict[str, Any]:
 @cache
 def shipped_service() -> Service:
     """The service as shipped. Property tests call this: a fixture would be printed whole with every failure."""
-    return Service.of(Settings())
+    return Service.from_settings(Settings())
 
 
 @pytest.fixture(scope="session")

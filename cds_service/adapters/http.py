@@ -30,7 +30,7 @@ from cds_service.base.networks import ForbiddenAddress, Networks, is_loopback
 from cds_service.base.strict_json import JsonLimits, parse
 from cds_service.base.urls import Address
 
-MOST_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 ANSWER_LIMITS = JsonLimits(depth=64, entries=10_000)
 PLAIN_HTTP: Final = "plain_http"
 """The code for a server that may not be sent a secret, since others on the way could read it."""
@@ -51,7 +51,7 @@ class NoAnswer(Exception):  # noqa: N818
         super().__init__(why)
 
 
-class Line:
+class Deadline:
     """The time one read has, and the socket it uses now. ``deadline``: monotonic seconds."""
 
     def __init__(self, deadline: float) -> None:
@@ -101,7 +101,7 @@ class Transport:
         per_call: float,
         ca_bundle: str | None,
         networks: Networks,
-        most_bytes: int = MOST_BYTES,
+        most_bytes: int = MAX_BYTES,
         limits: JsonLimits = ANSWER_LIMITS,
         accept: str = "application/fhir+json",
     ) -> None:
@@ -124,7 +124,7 @@ class Transport:
         """Give up the connections."""
         self._adapter.close()
 
-    def get(self, url: str, token: str | None, line: Line) -> Any:
+    def get(self, url: str, token: str | None, line: Deadline) -> Any:
         """The JSON at ``url``, with one more try if the connection is reset before an answer begins.
 
         Raises:
@@ -132,7 +132,7 @@ class Transport:
         """
         return self._read(url, token, line, None)
 
-    def search(self, url: str, form: str, token: str | None, line: Line) -> Any:
+    def search(self, url: str, form: str, token: str | None, line: Deadline) -> Any:
         """The JSON that a search answers whose parameters go as a form (``POST _search``). Like ``get``: it only reads.
 
         Raises:
@@ -140,7 +140,7 @@ class Transport:
         """
         return self._read(url, token, line, form.encode())
 
-    def _read(self, url: str, token: str | None, line: Line, form: bytes | None) -> Any:
+    def _read(self, url: str, token: str | None, line: Deadline, form: bytes | None) -> Any:
         headers = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -159,7 +159,7 @@ class Transport:
             _mine.line = None
 
     def exchange(
-        self, method: str, url: str, line: Line, *, headers: Mapping[str, str], body: bytes | None = None
+        self, method: str, url: str, line: Deadline, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> Reply:
         """One request, sent once: a write that got no answer may have been done all the same.
 
@@ -180,15 +180,15 @@ class Transport:
         finally:
             _mine.line = None
 
-    def adapter(self, line: Line) -> requests.adapters.BaseAdapter:
+    def adapter(self, line: Deadline) -> requests.adapters.BaseAdapter:
         """For a library that brings its own ``requests`` session: its requests go out like all others."""
         return _Mounted(self, line)
 
-    def _send(self, url: str, headers: Mapping[str, str], line: Line, form: bytes | None) -> Any:
+    def _send(self, url: str, headers: Mapping[str, str], line: Deadline, form: bytes | None) -> Any:
         with self._answer(_prepared(url, headers, "GET" if form is None else "POST", form), line) as answer:
             return _body(answer, self._most_bytes, self._limits)
 
-    def _answer(self, request: requests.PreparedRequest, line: Line) -> requests.Response:
+    def _answer(self, request: requests.PreparedRequest, line: Deadline) -> requests.Response:
         left = min(line.left, self._per_call)
         if left <= 0 or line.ended:
             raise NoAnswer("timeout")
@@ -219,7 +219,7 @@ def may_carry_secrets(url: str) -> bool:
 class _Mounted(requests.adapters.BaseAdapter):
     """What a session of ``requests`` sends through the transport, for as long as ``line`` lasts."""
 
-    def __init__(self, transport: Transport, line: Line) -> None:
+    def __init__(self, transport: Transport, line: Deadline) -> None:
         super().__init__()
         self._transport = transport
         self._line = line
@@ -318,7 +318,7 @@ _mine = threading.local()
 
 
 def _tell(used: socket.socket | None) -> None:
-    line: Line | None = getattr(_mine, "line", None)
+    line: Deadline | None = getattr(_mine, "line", None)
     if line is not None:
         line.uses(used)
 

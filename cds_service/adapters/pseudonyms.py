@@ -16,7 +16,7 @@ _HASHED_USERS = ("Patient/", "RelatedPerson/")
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """One call's client, user, patient and encounter.
 
     Attributes:
@@ -47,12 +47,12 @@ class KeyedHash:
         sized = b"".join(b"%d:%s" % (len(one), one) for one in (part.encode() for part in parts))
         return hmac.new(self._key, sized, hashlib.sha256).hexdigest()[:32]
 
-    def asker(self, client: str, fhir_server: str | None, context: Context) -> Asker:
-        """The asker of a call. Ids mean something within one FHIR server only, so that is part of every hash."""
+    def requester(self, client: str, fhir_server: str | None, context: Context) -> Requester:
+        """The requester of a call. Ids mean something within one FHIR server only, so that is part of every hash."""
         where = (client, fhir_server or "")
         user_key = self.of("user", *where, context.userId)
         encounter = context.encounterId
-        return Asker(
+        return Requester(
             client=client,
             user=user_key if context.userId.startswith(_HASHED_USERS) else context.userId,
             patient_key=self.of("patient", *where, context.patientId),

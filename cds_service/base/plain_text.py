@@ -42,7 +42,7 @@ _LINE = re.compile(
 )
 
 
-def strays(text: str, *, lines: bool = False) -> tuple[Kind, ...]:
+def unsafe_parts(text: str, *, lines: bool = False) -> tuple[Kind, ...]:
     """What is in ``text`` that must not be, each kind once. ``lines``: line breaks may be in it."""
     found: set[Kind] = set()
     if _may_hold_any(text):
@@ -66,9 +66,9 @@ def _may_hold_any(text: str) -> bool:
     return any(mark in lowered for mark in _MARKS)
 
 
-def scrubbed(text: str, *, lines: bool = False) -> str:
+def stripped(text: str, *, lines: bool = False) -> str:
     """``text`` with a blank for each thing that must not be in it; ``WITHHELD`` if nothing else is left."""
-    while strays(text, lines=lines):
+    while unsafe_parts(text, lines=lines):
         # What is taken out can bring together what was apart, so look again.
         shown = "".join(one if _prints(one, lines=lines) else " " for one in text)
         text = "\n".join(_beginning_plain(_ANYWHERE.sub(" ", line)) for line in shown.split("\n"))
@@ -86,7 +86,7 @@ def plain(text: str) -> str:
     Raises:
         ValueError: it holds something that must not be shown.
     """
-    if found := strays(text):
+    if found := unsafe_parts(text):
         raise ValueError(
             f"text that is shown must be plain, but this holds {', '.join(IN_WORDS[kind] for kind in found)}"
         )

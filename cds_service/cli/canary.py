@@ -66,7 +66,7 @@ def run(canary: Canary, settings: Settings, textfile: Path | None) -> bool:
     public URL that tokens are made out to, so that each replica can be called by an address of its own.
     ``textfile``: where the outcome goes for Prometheus' node exporter.
     """
-    key, service = canary.key(), Service.of(settings)
+    key, service = canary.key(), Service.from_settings(settings)
     audience = canary.at(settings.base_url if settings.public_url else canary.url)
     clock = site_clock(settings.zone)
     now = clock()

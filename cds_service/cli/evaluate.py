@@ -72,7 +72,7 @@ def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
         UnusableInput, OSError: the only file is empty or cannot be read. One of several is counted as unusable.
     """
     files = list(_files(names))
-    service = Service.of(settings)
+    service = Service.from_settings(settings)
     tally = Tally()
     if len(files) == 1:
         _file(service, files[0], how, tally, of_several=False)

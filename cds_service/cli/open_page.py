@@ -19,7 +19,7 @@ AREA_WORDS: dict[Area, str] = {
     "differential": "The differential",
     "limits": "How often a card shows",
 }
-_MOST_NAMES = 4
+_MAX_NAMES = 4
 _LONG_VALUE = 40
 
 
@@ -163,8 +163,8 @@ def _named(content: Content, one: Chosen) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _levels(levels: Sequence[str]) -> str:

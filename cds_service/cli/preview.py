@@ -30,7 +30,7 @@ def run(settings: Settings, key: str, language: str) -> None:
         UnusableInput: there is no such rule or cause, or no folder of examples.
         ContentError: the content is wrong.
     """
-    service = Service.of(settings).speaking(settings, language)
+    service = Service.from_settings(settings).speaking(settings, language)
     folder = settings.cards.resolve().parent / EXAMPLES
     if not folder.is_dir():
         raise UnusableInput(f"There is no folder {folder} with example patients.")

@@ -19,19 +19,19 @@ from cds_service.base.settings import Settings
 from cds_service.cli import feedback
 from cds_service.service.evaluate import load_content
 
-LEAST_DAYS = 30
+MIN_DAYS = 30
 """Fewer days are a slip of the hand rather than a retention."""
 
 
 def feedback_export(options: argparse.Namespace, settings: Settings) -> None:
     """Every statement, into a file or to standard output."""
-    with _register(settings) as store, _output(options.output) as out:
+    with _card_log(settings) as store, _output(options.output) as out:
         feedback.export(store, out, options.format)
 
 
 def feedback_report(options: argparse.Namespace, settings: Settings) -> None:
     """Shown, accepted, overridden and unanswered by rule."""
-    with _register(settings) as store:
+    with _card_log(settings) as store:
         feedback.show(store, options.html, _titles(settings) if options.html else {})
 
 
@@ -58,18 +58,18 @@ def database(options: argparse.Namespace, settings: Settings) -> None:
 
 def purge(options: argparse.Namespace, settings: Settings) -> None:
     """Delete what is older than the site keeps it."""
-    if options.older_than < LEAST_DAYS:
-        raise WrongSetting(f"--older-than takes {LEAST_DAYS} days or more")
+    if options.older_than < MIN_DAYS:
+        raise WrongSetting(f"--older-than takes {MIN_DAYS} days or more")
     now = datetime.now(UTC)
     cards = feedback = 0
-    with _register(settings) as store:
+    with _card_log(settings) as store:
         for some_cards, some_feedback in store.purge(now - timedelta(days=options.older_than), now):
             cards, feedback = cards + some_cards, feedback + some_feedback
     Console().print(Text(f"Deleted: {cards} card(s) and {feedback} statement(s) older than {options.older_than} days."))
 
 
 @contextmanager
-def _register(settings: Settings) -> Iterator[Store]:
+def _card_log(settings: Settings) -> Iterator[Store]:
     """A register that is there already: to read in the wrong folder must not look like an empty one."""
     with _store(settings) as store:
         if store.file is not None and not store.file.exists():

@@ -37,7 +37,7 @@ def written(settings: Settings) -> str:
     if not folder.is_dir():
         raise WrongSetting(f"The example patients are needed to try alternatives: there is no folder {folder}.")
     # A site's own codes and clients are no part of what the project's clinicians decide.
-    service = Service.of(
+    service = Service.from_settings(
         settings.model_copy(update={"local_codes": None, "clients": None, "card_layout": "differential"})
     )
     content = service.content

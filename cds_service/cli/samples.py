@@ -21,7 +21,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     now = site_clock(settings.zone)()
     if options.day is not None:
         now = datetime.combine(options.day, time(14, 2), UTC)
-    service = Service.of(settings.model_copy(update={"public_url": HttpUrl(BASE_URL)}))
+    service = Service.from_settings(settings.model_copy(update={"public_url": HttpUrl(BASE_URL)}))
     options.folder.mkdir(parents=True, exist_ok=True)
     made = files(samples(service, now), now)
     for name, content in made.items():

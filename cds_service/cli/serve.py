@@ -30,7 +30,7 @@ from cds_service.web.server import server_config
 log = get_log()
 
 DEMO_PATIENT = "dvt-likely"
-MOST_FILES = 65_536
+MAX_FILES = 65_536
 READY_SECONDS = 20
 SWITCH_SECONDS = 0.0005
 """How long the thread that writes to the database may keep Python to itself; ten times that is Python's default."""
@@ -66,7 +66,7 @@ def serve(settings: Settings) -> int:
 def _allow_files() -> None:
     """As many open files as the system lets us have: each connection is one, and the usual 1,024 are few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 

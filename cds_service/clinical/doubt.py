@@ -12,7 +12,15 @@ from datetime import date
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Finding
-from cds_service.clinical.content.names import ANTICOAGULANT, D_DIMER, DVT, MALIGNANCY, PE_SYMPTOMS, SCAN, SELF_TEST
+from cds_service.clinical.content.names import (
+    ANTICOAGULANT,
+    D_DIMER,
+    DVT,
+    MALIGNANCY,
+    PE_SYMPTOMS,
+    SCAN,
+    SELF_TEST,
+)
 from cds_service.clinical.record import (
     DOCUMENTS,
     MEDICINES,

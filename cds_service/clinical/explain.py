@@ -9,7 +9,13 @@ from cds_service.clinical.assess import virtual_terms
 from cds_service.clinical.assessment import Assessment, LegAssessment
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Condition
-from cds_service.clinical.content.names import AGE_UNDER_18, DVT_SUSPECTED, NEW_LEG_PAIN, ONE_LEG, RUPTURED_CYST_KNOWN
+from cds_service.clinical.content.names import (
+    AGE_UNDER_18,
+    DVT_SUSPECTED,
+    NEW_LEG_PAIN,
+    ONE_LEG,
+    RUPTURED_CYST_KNOWN,
+)
 from cds_service.clinical.derive import with_derived
 from cds_service.clinical.leg import Leg
 from cds_service.clinical.record import Fact, Status

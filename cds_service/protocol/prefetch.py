@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[str, ...]] = {"": (), **{key: kinds for key, (_, kinds) i
 
 NOT_ASKED = frozenset({"not_sent", "not_allowed", "no_token", "plain_http", "token_of_another_patient"})
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST_NAMES = 20
+_MAX_NAMES = 20
 _NOT_OFFERED = "not_offered"
 _NOT_THERE = NOT_ASKED | {_NOT_OFFERED, "not_found", "refused"}
 """Reasons for which a key that a server need not have leaves its part whole."""
@@ -205,8 +205,8 @@ def gather(prefetch: Mapping[str, Any] | None, plan: Plan = WHOLE) -> Prefetched
 def _named(keys: Iterable[str]) -> tuple[str, ...]:
     """The sender's own names as far as they are plain: any text may stand in the place of a name."""
     names = [key if _PLAIN_NAME.fullmatch(key) else "(name not shown)" for key in keys]
-    more = len(names) - _MOST_NAMES
-    return (*names[:_MOST_NAMES], f"(and {more} more)") if more > 0 else tuple(names)
+    more = len(names) - _MAX_NAMES
+    return (*names[:_MAX_NAMES], f"(and {more} more)") if more > 0 else tuple(names)
 
 
 def _gathered(part: str, sent: Mapping[str, Any], plan: Plan) -> Part:

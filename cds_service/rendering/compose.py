@@ -13,32 +13,32 @@ from cds_service.rendering.card import Card
 from cds_service.rendering.differential_card import cause_card, differential_card, on_card
 from cds_service.rendering.dvt_card import dvt_card
 from cds_service.rendering.frame import SUMMARY_LIMIT, card
-from cds_service.rendering.gaps import MOST_NAMES, dvt_gap
+from cds_service.rendering.gaps import MAX_NAMES, dvt_gap
 from cds_service.rendering.layout import Item, part
 from cds_service.rendering.not_understood import about, counted, row_verdict, why, why_one
 from cds_service.rendering.pain_card import KEY, asks_about_dvt, pain_card
 from cds_service.rendering.red_flag_card import combined_card, red_flag_card
 from cds_service.rendering.wording import whole
 
-MOST_CARDS = 3
-_MOST_ENTRIES = 5
+MAX_CARDS = 3
+_MAX_ENTRIES = 5
 _Group = tuple[LegAssessment, Sequence[RedFlagVerdict]]
 
 
 def compose(call: Call) -> tuple[Card, ...]:
     """The cards of one answer, the most urgent first."""
     groups = _urgent_groups(call)
-    cards = [_urgent_card(call, group) for group in groups[: MOST_CARDS - 1]]
-    rest = groups[MOST_CARDS - 1 :]
+    cards = [_urgent_card(call, group) for group in groups[: MAX_CARDS - 1]]
+    rest = groups[MAX_CARDS - 1 :]
     if rest:
         cards.append(
             _urgent_card(call, rest[0]) if len(rest) == 1 else combined_card(call, [flags for _, flags in rest])
         )
-    cards += _differential(call, after_urgent=bool(groups))[: MOST_CARDS - len(cards)]
+    cards += _differential(call, after_urgent=bool(groups))[: MAX_CARDS - len(cards)]
     if not cards and dvt_gap(call) and "gap" not in call.switched_off:
         cards.append(_gap_card(call))
     pains = _pains_without_a_card(call, cards)
-    if pains and KEY not in call.switched_off and len(cards) < MOST_CARDS:
+    if pains and KEY not in call.switched_off and len(cards) < MAX_CARDS:
         cards.append(pain_card(call, pains))
     if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
         cards.append(_unread_card(call, lost))
@@ -80,8 +80,8 @@ def _urgent_groups(call: Call) -> list[_Group]:
         groups.append((leg, flags))
     # A suspected DVT has a card of its own, whatever else there is.
     place = next((at for at, (_, flags) in enumerate(groups) if any(one.cause == DVT for one in flags)), 0)
-    if place >= MOST_CARDS - 1:
-        groups.insert(MOST_CARDS - 2, groups.pop(place))
+    if place >= MAX_CARDS - 1:
+        groups.insert(MAX_CARDS - 2, groups.pop(place))
     return groups
 
 
@@ -145,7 +145,7 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
         parts=[
             part(
                 lead,
-                *(Item(name, 0 if place < MOST_NAMES else 3) for place, name in enumerate(names)),
+                *(Item(name, 0 if place < MAX_NAMES else 3) for place, name in enumerate(names)),
                 between=", ",
                 end=".",
                 more=wording.more,
@@ -153,7 +153,7 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
             part("", Item("" if names else texts.chart.about_unknown.fill())),
             part(
                 "",
-                *(Item(_entry(call, one), 1) for one in lost[:_MOST_ENTRIES]),
+                *(Item(_entry(call, one), 1) for one in lost[:_MAX_ENTRIES]),
                 between="; ",
                 end=".",
                 more=wording.more,

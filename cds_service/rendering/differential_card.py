@@ -19,8 +19,8 @@ from cds_service.rendering.orders.requests import OrderReason, already_placed, p
 from cds_service.rendering.pain_card import dvt_links, dvt_question
 from cds_service.rendering.wording import capital, whole
 
-_MOST_SUGGESTIONS = 3
-_MOST_REASONS = 3
+_MAX_SUGGESTIONS = 3
+_MAX_REASONS = 3
 _STAYING = 2
 """Causes whose titles always stay; the third goes after all reasons."""
 _OF_THESE_DAYS = 7
@@ -159,7 +159,7 @@ def cause_part(call: Call, one: RankedCause, place: int) -> Part:
     if one.diagnosis:
         said = texts.fact.diagnosis.fill(title=cause.short)
         items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", 2))
-    counted = [part for part in one.for_it if part.counted][:_MOST_REASONS]
+    counted = [part for part in one.for_it if part.counted][:_MAX_REASONS]
     items += [
         Item(f"{capital(_weighed(call, cause, one))}.", _rank(place, number)) for number, one in enumerate(counted)
     ]
@@ -228,7 +228,7 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
         named = call.wording.listed([content.short(c.cause) for c in causes])
         note = content.texts.cause.working_list.fill(causes=named)
         for key in cause.card.consider[:2]:
-            if key in seen or len(suggestions) >= _MOST_SUGGESTIONS:
+            if key in seen or len(suggestions) >= _MAX_SUGGESTIONS:
                 continue
             seen.add(key)
             standing = already_placed(content, key, leg, one.cause, today, None)

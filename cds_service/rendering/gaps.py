@@ -14,7 +14,7 @@ from cds_service.rendering.layout import Item, Part, part
 from cds_service.rendering.not_understood import about, counted, row_verdict, why
 from cds_service.rendering.wording import Wording
 
-MOST_NAMES = 3
+MAX_NAMES = 3
 """Findings and causes that an entry may be about, by name."""
 
 
@@ -102,7 +102,7 @@ def _not_read(call: Call, gap: Gap) -> str:
     if not rest:
         return ""
     rows = counted(call.wording, rest)
-    names = about(call.content, rest)[:MOST_NAMES]
+    names = about(call.content, rest)[:MAX_NAMES]
     if not names:
         return texts.not_read.fill(rows=rows)
     return texts.not_read_about.fill(rows=rows, names=call.wording.listed(names))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from cds_service.base.logs import get_log
-from cds_service.base.plain_text import is_plain_url, scrubbed, strays
+from cds_service.base.plain_text import is_plain_url, stripped, unsafe_parts
 from cds_service.rendering.card import SHOWN_FIELDS, Card, Link, Suggestion
 
 log = get_log()
@@ -31,7 +31,7 @@ _PARTS = (Card, Suggestion, Link, BaseModel, Mapping)
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class UnsafePart:
     """Something taken out of a card.
 
     Attributes:
@@ -53,7 +53,7 @@ def own_urls(base_url: str, order_url: str | None) -> tuple[str, ...]:
     return (base_url, f"{parts.scheme}://{parts.netloc}")
 
 
-def sanitized(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
+def sanitized(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[UnsafePart, ...]]:
     """``sanitize``, logged by place and kind, without the text: what it takes out is a fault of ours."""
     kept, found = sanitize(cards, own)
     for one in found:
@@ -61,12 +61,12 @@ def sanitized(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ..
     return kept, found
 
 
-def sanitize(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[Stray, ...]]:
+def sanitize(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[UnsafePart, ...]]:
     """The same cards, none missing, with nothing in them but plain text and our own Markdown, and what was taken out.
 
     ``own``: from ``own_urls``. A link that leads elsewhere leads to the first of them instead.
     """
-    found: list[Stray] = []
+    found: list[UnsafePart] = []
     kept = []
     for card in cards:
         if _is_inert(card, own):
@@ -86,7 +86,7 @@ def _is_inert(card: Card, own: Sequence[str]) -> bool:
     joined = "\n".join(texts)
     one_line_each = joined.count("\n") == len(texts) - 1
     all_ours = all(_is_ours(url, own) for url in urls)
-    return one_line_each and not strays(f"{joined}\n{card.detail}", lines=True) and all_ours
+    return one_line_each and not unsafe_parts(f"{joined}\n{card.detail}", lines=True) and all_ours
 
 
 def _shown(node: Any) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class _Look:
 
     rule: str
     own: tuple[str, ...]
-    found: list[Stray] = field(default_factory=list)
+    found: list[UnsafePart] = field(default_factory=list)
 
     def mended(self, node: Any, place: str) -> Any:
         """``node`` itself if nothing in it had to be changed."""
@@ -142,14 +142,14 @@ class _Look:
         if name == "url":
             if _is_ours(text, self.own):
                 return text
-            self.found.append(Stray(self.rule, place, "url"))
+            self.found.append(UnsafePart(self.rule, place, "url"))
             return self.own[0]
         lines = name == _WITH_LINES
-        kinds = strays(text, lines=lines)
+        kinds = unsafe_parts(text, lines=lines)
         if not kinds:
             return text
-        self.found += [Stray(self.rule, place, kind) for kind in kinds]
-        return scrubbed(text, lines=lines)
+        self.found += [UnsafePart(self.rule, place, kind) for kind in kinds]
+        return stripped(text, lines=lines)
 
 
 def _changed(node: Any, changes: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from cds_service.clinical.content.catalogue import Content
 from cds_service.service.code_survey import Survey
 
-_MOST_WAITING = 20_000
+_MAX_WAITING = 20_000
 _NONE = Raw()
 _Parts = tuple[bytes, ...]
 
@@ -66,7 +66,7 @@ class Coverage:
             return
         parts = (_parts(found), *((b"", *_parts(one)) for one in found.component or ()))
         self._waiting[parts] += 1
-        if len(self._waiting) > _MOST_WAITING:
+        if len(self._waiting) > _MAX_WAITING:
             self._look()
 
     def survey(self) -> Survey:

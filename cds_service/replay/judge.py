@@ -33,7 +33,7 @@ from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import Opened, ShownCard
 from cds_service.service.evaluate import Service
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 """Of one chart. More is no patient but a fault of the export, and would not fit into memory."""
 _USER = "Practitioner/replay"
 _BANDS = ((18, "0-17"), (45, "18-44"), (65, "45-64"), (80, "65-79"), (200, "80 and over"))
@@ -96,8 +96,8 @@ class Judge:
             return _failed(f"fault of the service: {type(error).__name__}")
 
     def _chart(self, patient: str, rows: Sequence[Row]) -> Judged:
-        if len(rows) > MOST_ROWS:
-            return _failed(f"has more than {MOST_ROWS} rows")
+        if len(rows) > MAX_ROWS:
+            return _failed(f"has more than {MAX_ROWS} rows")
         found = Judged()
         found.tally.add("patients")
         entries = [StagedEntry(row, self._now) for row in rows]

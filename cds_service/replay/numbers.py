@@ -12,7 +12,7 @@ import duckdb
 from cds_service.replay.intervals import per_1000, rate
 
 _BREAKDOWNS = ("age_band", "sex", "encounter_class", "site")
-_MOST_LISTED = 40
+_MAX_LISTED = 40
 
 
 class Verdicts:
@@ -132,7 +132,7 @@ def breakdowns(found: Verdicts) -> dict[str, list[dict[str, Any]]]:
             SELECT coalesce(nullif({name}, ''), 'not recorded') AS name, count(*) AS openings,
                    count(*) FILTER (cards > 0) AS some, count(*) FILTER (dvt_card) AS dvt
             FROM openings GROUP BY 1 ORDER BY {"name" if name == "age_band" else "openings DESC, name"}
-            LIMIT {_MOST_LISTED}""")  # noqa: S608  # nosec B608 - our own names only
+            LIMIT {_MAX_LISTED}""")  # noqa: S608  # nosec B608 - our own names only
         answer[name] = [
             {
                 "name": one["name"],

@@ -19,7 +19,7 @@ from cds_service.replay.tally import Tally, by_count
 from cds_service.service.code_survey import Survey
 
 NOT_GROUPED = "not_grouped.ndjson"
-_MOST_CODES = 200
+_MAX_CODES = 200
 _FEWEST = 5
 """Rows with a code before its words are repeated: those of a rare one may have been written about one person."""
 _OTHER_CARDS = {
@@ -167,8 +167,8 @@ def _coverage(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
     codes.sort(key=lambda one: (-one["rows"], one["system"], one["code"]))
     return {
         "resources": survey.resources,
-        "codes": codes[:_MOST_CODES],
-        "codes_left_off": max(0, len(codes) - _MOST_CODES),
+        "codes": codes[:_MAX_CODES],
+        "codes_left_off": max(0, len(codes) - _MAX_CODES),
         "units": [{"measure": key, "unit": unit, "rows": rows} for (key, unit), rows in survey.units.most_common()],
         "systems": [{"system": name, "codes": count} for name, count in by_count(survey.systems)],
     }

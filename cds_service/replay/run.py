@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int, int], None]
 """Told what is being done, how many pieces of it are done, of how many, and how many rows or openings were new."""
 _BUCKET = 48 * 1024 * 1024
 """Bytes of the input for each bucket."""
-_MOST_BUCKETS = 256
+_MAX_BUCKETS = 256
 _PACKED = 10
 """How much larger JSON is than the same packed with gzip."""
 _MEGABYTES = 384
@@ -131,7 +131,7 @@ def _plan(options: Options, settings: Settings, found: Found, services: Services
         size * (_PACKED if name.endswith((".gz", ".parquet")) else 1)
         for name, size in zip(found.names, found.sizes, strict=True)
     )
-    buckets = min(_MOST_BUCKETS, max(options.workers, 1 + size // _BUCKET))
+    buckets = min(_MAX_BUCKETS, max(options.workers, 1 + size // _BUCKET))
     key = settings.hash_key.get_secret_value() if settings.hash_key else secrets.token_hex(16)
     now = site_clock(settings.zone)()
     folders.work.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -13,7 +13,7 @@ from cds_service.replay.rows import NotGrouped, Row, rows_of
 from cds_service.replay.staging import earlier_charts
 from cds_service.replay.tally import Tally
 
-_MOST_NAMED = 50_000
+_MAX_NAMED = 50_000
 """Of one batch; a file that holds no FHIR at all must not fill the memory with its lines. All are counted."""
 
 
@@ -50,7 +50,7 @@ class Scan:
         }
 
     def _name(self, piece: Piece, line: int, one: NotGrouped) -> None:
-        if len(self._places) < _MOST_NAMED:
+        if len(self._places) < _MAX_NAMED:
             self._places.append({"piece": piece.number, "line": line, "type": one.kind, "reason": one.reason})
         else:
             self._tally.add("not_named")

@@ -10,7 +10,7 @@ from cds_service.replay.parts import folded, interval, percent, section, table
 from cds_service.replay.plots import Bar, Column, Dot, bars, columns, dots, funnel
 from cds_service.replay.records import coverage, given, never
 
-_MOST_BARS = 25
+_MAX_BARS = 25
 _NAMES = {
     "age_band": "Age",
     "sex": "Sex",
@@ -121,7 +121,7 @@ def _rules(found: dict[str, Any]) -> str:
             one["low"],
             one["high"],
         )
-        for rule, one in rules[:_MOST_BARS]
+        for rule, one in rules[:_MAX_BARS]
     ]
     if not lines:
         return "<p>No card at all.</p>"

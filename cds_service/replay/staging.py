@@ -30,7 +30,7 @@ DRUGS = "drugs"
 """The folder of Medications: they are nobody's, and any chart may refer to them."""
 _HELD = 32 * 1024 * 1024
 """Bytes that wait to be written."""
-_MOST_GROUPS = 64
+_MAX_GROUPS = 64
 """Parts of a file: what Parquet keeps in memory of an open file grows with them."""
 
 
@@ -76,7 +76,7 @@ class Staging:
         self._waiting.clear()
         self._held = 0
         self._groups += 1
-        if self._groups >= _MOST_GROUPS:
+        if self._groups >= _MAX_GROUPS:
             self._close()
 
     def _writer(self, bucket: int | str) -> pq.ParquetWriter:

@@ -140,12 +140,12 @@ def services_of(settings: Settings, options: Options) -> Services:
     """
     folder = options.against
     if folder is None or (folder / "report.json").is_file():
-        return Service.of(settings), None
+        return Service.from_settings(settings), None
     try:
-        other = Service.of(settings.model_copy(update={"cards": folder}))
+        other = Service.from_settings(settings.model_copy(update={"cards": folder}))
     except ContentError as error:
         raise ContentError(error.problems, f"content in {folder}") from error
-    return Service.of(settings), other
+    return Service.from_settings(settings), other
 
 
 def peak_megabytes() -> float:

@@ -19,7 +19,7 @@ from cds_service.clinical.content.coding.codes import Code
 LIMITS = JsonLimits(depth=64, entries=1_000_000)
 """A file on one's own machine may hold more than a call."""
 _WORD = re.compile(r"[a-z]+")
-_MOST_KEPT = 50_000
+_MAX_KEPT = 50_000
 """Different codes that are counted; charts repeat the same few thousand."""
 _CATEGORY = 3
 """Characters of an ICD category: codes of one category are about one thing."""
@@ -124,7 +124,7 @@ class Survey:
             _add(self.systems, system, times)
         words = display if isinstance(display, str) and display else text
         name = (system, code, words)
-        if name not in self._seen and len(self._seen) < _MOST_KEPT:
+        if name not in self._seen and len(self._seen) < _MAX_KEPT:
             self._seen.add(name)
             found = self._unmapped(system, code, words)
             if found is not None:
@@ -162,7 +162,7 @@ class Survey:
 
 
 def _add(counted: Counter[Any], one: Any, times: int) -> None:
-    if one in counted or len(counted) < _MOST_KEPT:
+    if one in counted or len(counted) < _MAX_KEPT:
         counted[one] += times
 
 

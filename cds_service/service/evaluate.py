@@ -98,7 +98,7 @@ class Service:
         object.__setattr__(self, "plans", {style: plan_of(self.content, style) for style in styles})
 
     @classmethod
-    def of(cls, settings: Settings) -> Service:
+    def from_settings(cls, settings: Settings) -> Service:
         """The service as a site has set it up.
 
         Raises:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from cds_service.adapters.pseudonyms import Asker, KeyedHash
+from cds_service.adapters.pseudonyms import KeyedHash, Requester
 from cds_service.adapters.store.rows import Answered
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Reasoning
@@ -31,7 +31,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Quieted:
+class Suppressed:
     """The cards left to show.
 
     Attributes:
@@ -49,26 +49,31 @@ def fingerprint(card: Card, keyed: KeyedHash) -> str:
     return keyed.of("card", card.rule, card.leg, card.indicator, *card.basis)
 
 
-def window(card: Card, asker: Asker, reasoning: Reasoning, keyed: KeyedHash, now: datetime) -> Window:
+def window(card: Card, requester: Requester, reasoning: Reasoning, keyed: KeyedHash, now: datetime) -> Window:
     """How long ``card`` stays quiet once answered."""
     if card.indicator != "info":
         days = reasoning.quiet_urgent.days
-    elif asker.encounter_key:
+    elif requester.encounter_key:
         days = reasoning.quiet_encounter.days
     else:
         days = reasoning.quiet_no_encounter.days
     return Window(fingerprint(card, keyed), now + timedelta(days=days))
 
 
-def quieten(
-    cards: Sequence[Card], answered: Sequence[Answered], asker: Asker, keyed: KeyedHash, content: Content, now: datetime
-) -> Quieted:
-    """``cards`` without what ``asker`` has answered. ``answered``: this user's answers for this patient, in window.
+def suppress(
+    cards: Sequence[Card],
+    answered: Sequence[Answered],
+    requester: Requester,
+    keyed: KeyedHash,
+    content: Content,
+    now: datetime,
+) -> Suppressed:
+    """``cards`` without what ``requester`` has answered. ``answered``: this user's answers for this patient, in window.
 
     ``now``: with the site's zone, in which a reminder says when the card was answered.
     """
     if not answered:
-        return Quieted(tuple(cards))
+        return Suppressed(tuple(cards))
     wording = Wording(content, now.date())
     left: list[Card] = []
     hidden: list[Card] = []
@@ -80,11 +85,11 @@ def quieten(
             small = _reminder(card, max(same, key=lambda one: one.outcome_at), wording, now)
             reminders[small.uuid] = Window(mark, max(one.quiet_until for one in same))
             left.append(small)
-        elif any(one.encounter_key == asker.encounter_key for one in same):
+        elif any(one.encounter_key == requester.encounter_key for one in same):
             hidden.append(card)
         else:
             left.append(card)
-    return Quieted(tuple(left), tuple(hidden), reminders)
+    return Suppressed(tuple(left), tuple(hidden), reminders)
 
 
 def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> Card:

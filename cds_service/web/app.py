@@ -24,20 +24,20 @@ from cds_service.adapters.sealed_text import Seal
 from cds_service.adapters.store.nonces import Nonces
 from cds_service.adapters.store.quota import Quota
 from cds_service.adapters.store.store import Store
-from cds_service.adapters.store.writer import Register
+from cds_service.adapters.store.writer import CardLog
 from cds_service.base.clock import Clock, in_zone, site_clock
 from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from cds_service.rendering.terminology import code_system, value_set
-from cds_service.service.delivery import Showing
+from cds_service.service.delivery import Delivery
 from cds_service.service.evaluate import Service
 from cds_service.service.smart.ehr import SECONDS
 from cds_service.service.smart.launches import Launches
 from cds_service.web.auditing import Auditing
 from cds_service.web.body import Bodies, TooSlow, WrongMediaType
-from cds_service.web.current_service import Running
-from cds_service.web.error_middleware import Faults
+from cds_service.web.current_service import CurrentService
+from cds_service.web.error_middleware import ErrorMiddleware
 from cds_service.web.feedback import add_feedback_routes
 from cds_service.web.health import add_health_routes
 from cds_service.web.hook import add_hook_routes
@@ -52,12 +52,12 @@ from cds_service.web.pages.layout import Pages, add_static_route
 from cds_service.web.pages.leaflet import add_leaflets
 from cds_service.web.pages.missing import add_missing_page
 from cds_service.web.pages.order.copy import add_copy_pages
-from cds_service.web.pages.order.dependencies import Bench, Threads
+from cds_service.web.pages.order.dependencies import Dependencies, Threads
 from cds_service.web.pages.order.launched import add_launched_pages
 from cds_service.web.pages.sandbox.routes import add_sandbox
-from cds_service.web.security.authenticator import Entrance
+from cds_service.web.security.authenticator import Authenticator
 from cds_service.web.security.guard import Guard
-from cds_service.web.security.rate_limits import Shares
+from cds_service.web.security.rate_limits import RateLimits
 from cds_service.web.tracing import tracing_of
 
 START_SECONDS = 6.0
@@ -76,27 +76,27 @@ def _transport(settings: Settings) -> Transport:
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """The application. ``clock`` gives the moment a call is judged at; only tests pass one."""
     clock = in_zone(clock, settings.zone) if clock else site_clock(settings.zone)
-    service = Service.of(settings)
+    service = Service.from_settings(settings)
     store = Store.open(settings.database_url.get_secret_value())
     quota = Quota(settings.max_unknown_feedback, settings.max_unknown_feedback_bytes)
-    register, nonces = Register(store, quota), Nonces(store)
-    keys = KeyRing.of(settings)
+    card_log, nonces = CardLog(store, quota), Nonces(store)
+    keys = KeyRing.from_settings(settings)
     journal = journal_of(settings)
-    metrics = Metrics(register, keys, nonces, journal)
-    reader = FhirReader.of(settings, metrics.fhir_seconds.observe)
-    entrance = Entrance(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
-    bodies = Bodies.of(settings)
-    guard = Guard(entrance, bodies, Shares(settings.max_at_once))
-    running = Running(settings, service, entrance)
+    metrics = Metrics(card_log, keys, nonces, journal)
+    reader = FhirReader.from_settings(settings, metrics.fhir_seconds.observe)
+    authenticator = Authenticator(settings, service.clients, keys, nonces, metrics.count_refusal, clock)
+    bodies = Bodies.from_settings(settings)
+    guard = Guard(authenticator, bodies, RateLimits(settings.max_at_once))
+    running = CurrentService(settings, service, authenticator)
     metrics.registry.register(ContentState(lambda: running.service.content, settings.pathway))
     keyed = KeyedHash(_secret(settings.hash_key))
     seal = Seal(_secret(settings.hash_key))
     order_links = OrderLinks(seal, keyed, settings.base_url)
-    showing = Showing(settings.pathway, register, keyed, order_links, service.own_urls, quiet=settings.quiet)
+    delivery = Delivery(settings.pathway, card_log, keyed, order_links, service.own_urls, quiet=settings.quiet)
     tracing = tracing_of(settings)
     auditing = Auditing(settings, journal, keyed)
     pages = Pages()
-    bench = Bench(
+    bench = Dependencies(
         running,
         pages,
         order_links,
@@ -111,32 +111,32 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        register.start()
+        card_log.start()
         journal.start()
         running.reload_on_hangup()
         if sandbox is not None:
             await asyncio.to_thread(sandbox.load)
-        if entrance.required:
+        if authenticator.required:
             # The only time that anybody waits for a key server or for the database.
             await asyncio.to_thread(keys.wait, START_SECONDS)
-            await asyncio.to_thread(register.wait, START_SECONDS)
+            await asyncio.to_thread(card_log.wait, START_SECONDS)
         yield
         keys.close()
         nonces.close()
-        register.close()
+        card_log.close()
         journal.close()
         reader.close()
         bench.close()
         tracing.close()
 
     app = Documented(title="Posterior knee CDS", version=__version__, redirect_slashes=False, lifespan=lifespan)
-    closed = entrance.required and settings.discovery == "closed"
+    closed = authenticator.required and settings.discovery == "closed"
     add_hook_routes(
         app,
         guard,
         running,
         reader,
-        showing,
+        delivery,
         auditing,
         metrics,
         tracing,
@@ -145,9 +145,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         server_timing=settings.server_timing,
         judging_seconds=settings.judging_ms / 1000,
     )
-    add_feedback_routes(app, guard, running, register, auditing, metrics, clock)
+    add_feedback_routes(app, guard, running, card_log, auditing, metrics, clock)
     add_metrics_route(app, metrics)
-    add_health_routes(app, settings, running, register, keys, nonces, journal)
+    add_health_routes(app, settings, running, card_log, keys, nonces, journal)
     add_static_route(app, pages)
     add_home_page(app, settings, running, pages)
     add_evidence_pages(app, running, pages)
@@ -159,7 +159,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_api_page(app, pages)
     add_missing_page(app, pages, sandbox=settings.sandbox)
     _add_error_answers(app, metrics)
-    app.add_middleware(Faults, count=metrics.count_answer)
+    app.add_middleware(ErrorMiddleware, count=metrics.count_answer)
     if settings.cors_origins:
         # Outermost, so that a browser-based client can read failures too.
         app.add_middleware(
@@ -175,7 +175,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     return app
 
 
-def _add_terminology(app: FastAPI, running: Running) -> None:
+def _add_terminology(app: FastAPI, running: CurrentService) -> None:
     @app.get("/fhir/CodeSystem/finding", summary="Every finding as a code", responses=errors())
     async def findings() -> Response:
         return json_response(code_system(running.service.content))
@@ -189,7 +189,7 @@ def _add_terminology(app: FastAPI, running: Running) -> None:
 
 
 def _add_error_answers(app: FastAPI, metrics: Metrics) -> None:
-    """Every foreseen failure is an OperationOutcome; the unforeseen ones are answered by ``Faults``."""
+    """Every foreseen failure is an OperationOutcome; the unforeseen ones are answered by ``ErrorMiddleware``."""
 
     @app.exception_handler(UnusableInput)
     async def unusable(_: Request, error: UnusableInput) -> Response:

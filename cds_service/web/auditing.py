@@ -16,7 +16,7 @@ from cds_service.base.settings import Settings
 from cds_service.base.urls import Address
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import Prefetched, gather
-from cds_service.service.delivery import Shown
+from cds_service.service.delivery import Delivered
 from cds_service.service.smart.chart import context_of
 from cds_service.service.smart.launches import Launch
 from cds_service.web.body import TooSlow, WrongMediaType
@@ -54,20 +54,20 @@ class Auditing:
             when=now,
             service=self._service,
             sender=_sender(caller),
-            asker=self._keyed.asker(caller.name, request.fhirServer, request.context),
+            requester=self._keyed.requester(caller.name, request.fhirServer, request.context),
             instance_key=self._keyed.of("instance", str(request.hookInstance)),
         )
 
-    def answered(self, call: events.Call, content: str, shown: Shown) -> None:
+    def answered(self, call: events.Call, content: str, delivered: Delivered) -> None:
         """A hook call with its cards, and each draft order that went out with one."""
         if not self._journal.keeps:
             return
-        fates = [events.CardFate(card.uuid, card.rule, fate) for card, fate in shown.fates]
+        dispositions = [events.CardDisposition(card.uuid, card.rule, fate) for card, fate in delivered.dispositions]
         versions = events.Versions(__version__, content, self._pathway)
-        found = [events.hook_call(events.HookCall(call, 200, versions, fates))]
+        found = [events.hook_call(events.HookCall(call, 200, versions, dispositions))]
         found += [
             events.draft_order(events.DraftOrder(call, card.uuid, suggestion.uuid, suggestion.order))
-            for card in shown.cards
+            for card in delivered.cards
             for suggestion in card.suggestions
         ]
         self._journal.record(found)
@@ -105,8 +105,8 @@ class Auditing:
         self.read(self._launch(now, caller, launch), launch.iss, gather(None, parts.plan), parts)
 
     def _launch(self, now: datetime, caller: Caller, launch: Launch) -> events.Call:
-        asker = self._keyed.asker(caller.name, launch.iss, context_of(launch))
-        return events.Call(now, self._service, _sender(caller), asker)
+        requester = self._keyed.requester(caller.name, launch.iss, context_of(launch))
+        return events.Call(now, self._service, _sender(caller), requester)
 
     def feedback(self, now: datetime, proved: Caller | None, rows: Sequence[FeedbackRow], status: int) -> None:
         """Every statement, whether it could be kept (200) or not (503)."""

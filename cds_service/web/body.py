@@ -56,7 +56,7 @@ class Bodies:
         self._buffered = 0
 
     @classmethod
-    def of(cls, settings: Settings) -> Bodies:
+    def from_settings(cls, settings: Settings) -> Bodies:
         """With the limits of a site."""
         return cls(
             BodyLimits(

@@ -13,29 +13,29 @@ from cds_service.base.logs import get_log
 from cds_service.base.settings import Settings
 from cds_service.clinical.content.decisions import OPEN_PAGE
 from cds_service.service.evaluate import Service
-from cds_service.web.security.authenticator import Entrance
+from cds_service.web.security.authenticator import Authenticator
 
 log = get_log()
 
 
-class Running:
+class CurrentService:
     """The service of this moment. A call takes ``service`` once, so that it is judged by one content throughout."""
 
-    def __init__(self, settings: Settings, service: Service, entrance: Entrance) -> None:
+    def __init__(self, settings: Settings, service: Service, authenticator: Authenticator) -> None:
         self.service = service
         self.refused_at: datetime | None = None
         self.open_points = _open_points(settings)
         """What is open for a clinician, in Markdown; empty if nobody has written it."""
         self._settings = settings
-        self._entrance = entrance
+        self._authenticator = authenticator
         self._reloads: set[asyncio.Task[bool]] = set()
 
     async def reload(self) -> bool:
         """Load the content and the clients file anew; if anything is wrong with them, all stays as it was."""
         try:
-            fresh = await asyncio.to_thread(Service.of, self._settings)
+            fresh = await asyncio.to_thread(Service.from_settings, self._settings)
             open_points = await asyncio.to_thread(_open_points, self._settings)
-            self._entrance.use(fresh.clients)
+            self._authenticator.use(fresh.clients)
         except (KneeCdsError, OSError) as error:
             self.refused_at = datetime.now(UTC)
             problems = getattr(error, "problems", ())

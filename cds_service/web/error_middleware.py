@@ -14,7 +14,7 @@ log = get_log()
 WORDS = "The service failed on this request; no judgement was made. This is not an all-clear."
 
 
-class Faults:
+class ErrorMiddleware:
     """ASGI middleware that answers for whatever went wrong below it, and counts every answer."""
 
     def __init__(self, app: ASGIApp, count: Callable[[str, int], None]) -> None:

@@ -12,12 +12,12 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from cds_service.adapters.store.feedback import Feedback, understand
-from cds_service.adapters.store.writer import Register
+from cds_service.adapters.store.writer import CardLog
 from cds_service.base.errors import StoreDown, UnusableInput
 from cds_service.base.logs import get_log
 from cds_service.protocol.messages import SERVICE_ID
 from cds_service.web.auditing import Auditing
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, takes
@@ -28,21 +28,21 @@ log = get_log()
 
 EXTENSION = "com.posterior-knee-cds.feedback"
 _RETRY_SECONDS = "5"
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 
 
 def add_feedback_routes(
     app: FastAPI,
     guard: Guard,
-    running: Running,
-    register: Register,
+    running: CurrentService,
+    card_log: CardLog,
     auditing: Auditing,
     metrics: Metrics,
     clock: Callable[[], datetime],
 ) -> None:
     """``POST /cds-services/{id}/feedback``."""
 
-    known_errors = errors(*BODY_ERRORS, 404, *BUSY, closed=guard.entrance.required)
+    known_errors = errors(*BODY_ERRORS, 404, *BUSY, closed=guard.authenticator.required)
 
     @app.post(
         "/cds-services/{service_id}/feedback",
@@ -51,14 +51,14 @@ def add_feedback_routes(
         openapi_extra=takes(FeedbackCall),
     )
     async def feedback(service_id: ServiceId, request: Request) -> Response:
-        proved = await guard.admit(request)
+        proved = await guard.authenticate(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
         body = await guard.read(request, proved)
         sent = understand(body.value, service_id, clock(), proved.name if proved else None)
         async with guard.working(proved or running.service.clients.default, proved):
             try:
-                left = await register.keep(sent.rows)
+                left = await card_log.keep(sent.rows)
             except StoreDown:
                 auditing.feedback(clock(), proved, sent.rows, 503)
                 raise
@@ -96,8 +96,8 @@ def _complaint(sent: Feedback, left: frozenset[str] = frozenset()) -> str:
 
 
 def _some(named: Sequence[str], between: str) -> str:
-    more = len(named) - _MOST_NAMED
-    return between.join(named[:_MOST_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
+    more = len(named) - _MAX_NAMED
+    return between.join(named[:_MAX_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def _seconds_of_day_left(now: datetime) -> int:

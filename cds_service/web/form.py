@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect
 from cds_service.base.errors import TooLarge, UnusableInput
 from cds_service.web.body import TooSlow, WrongMediaType
 
-MOST_BYTES = 32_768
-MOST_FIELDS = 60
+MAX_BYTES = 32_768
+MAX_FIELDS = 60
 _SECONDS = 10
 
 
@@ -39,8 +39,8 @@ async def read_form_pairs(request: Request) -> list[tuple[str, str]]:
         async with asyncio.timeout(_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MOST_BYTES:
-                    raise TooLarge(f"the form may have at most {MOST_BYTES} bytes")
+                if len(body) > MAX_BYTES:
+                    raise TooLarge(f"the form may have at most {MAX_BYTES} bytes")
     except TimeoutError:
         raise TooSlow("the form did not arrive in time") from None
     except ClientDisconnect:
@@ -48,7 +48,7 @@ async def read_form_pairs(request: Request) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict",
-            max_num_fields=MOST_FIELDS,
+            max_num_fields=MAX_FIELDS,
         )  # fmt: skip
     except ValueError as error:
         raise UnusableInput("the form cannot be read") from error

@@ -11,9 +11,9 @@ from cds_service import __version__
 from cds_service.adapters.audit.journal import Journal, NoJournal
 from cds_service.adapters.clients.keys import KeyRing
 from cds_service.adapters.store.nonces import Nonces
-from cds_service.adapters.store.writer import Register
+from cds_service.adapters.store.writer import CardLog
 from cds_service.base.settings import Settings
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 
@@ -21,8 +21,8 @@ from cds_service.web.openapi import errors
 def add_health_routes(
     app: FastAPI,
     settings: Settings,
-    running: Running,
-    register: Register,
+    running: CurrentService,
+    card_log: CardLog,
     keys: KeyRing,
     nonces: Nonces,
     journal: Journal | NoJournal,
@@ -41,7 +41,7 @@ def add_health_routes(
             "version": __version__,
             "content": running.service.content.version,
             "auth": settings.auth,
-            "database": _database(register),
+            "database": _database(card_log),
         }
         if journal.state.status != "off":
             told["audit"] = _audit(journal)
@@ -65,8 +65,8 @@ def _audit(journal: Journal | NoJournal) -> dict[str, Any]:
     return told
 
 
-def _database(register: Register) -> dict[str, Any]:
-    state = register.state
+def _database(card_log: CardLog) -> dict[str, Any]:
+    state = card_log.state
     told: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
     if state.since:
         told |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}

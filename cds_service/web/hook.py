@@ -27,10 +27,10 @@ from cds_service.protocol.discovery import discovery
 from cds_service.protocol.messages import SERVICE_ID, HookRequest, HookResponse
 from cds_service.protocol.prefetch import Prefetched, gather
 from cds_service.protocol.queries import Plan
-from cds_service.service.delivery import Showing, Shown
+from cds_service.service.delivery import Delivered, Delivery
 from cds_service.service.evaluate import Answer, Service, response
 from cds_service.web.auditing import Auditing
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, takes
@@ -45,9 +45,9 @@ log = get_log()
 def add_hook_routes(
     app: FastAPI,
     guard: Guard,
-    running: Running,
+    running: CurrentService,
     reader: FhirReader,
-    showing: Showing,
+    delivery: Delivery,
     auditing: Auditing,
     metrics: Metrics,
     tracing: Tracing | NoTracing,
@@ -62,7 +62,7 @@ def add_hook_routes(
     ``server_timing``: answers tell where the time went. ``judging_seconds``: most computing time of a call.
     """
 
-    closed = guard.entrance.required
+    closed = guard.authenticator.required
     discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
     call_errors = errors(*BODY_ERRORS, 404, 412, *BUSY, closed=closed)
 
@@ -73,7 +73,7 @@ def add_hook_routes(
     )
     async def discover(request: Request) -> Response:
         if discovery_is_closed:
-            await guard.admit(request)
+            await guard.authenticate(request)
         return json_response(discovery(running.service.plan()))
 
     @router.post(
@@ -88,7 +88,7 @@ def add_hook_routes(
 
     async def answer_to(service_id: str, request: Request, traced: TracedCall | None) -> Response:
         stages, now, service = Stages(), clock(), running.service
-        proved = await guard.admit(request)
+        proved = await guard.authenticate(request)
         if service_id != SERVICE_ID:
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
@@ -112,19 +112,19 @@ def add_hook_routes(
                 stages.end("read")
                 judging = (budget, service, hook_request, prefetched, now, caller, stages)
                 answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
-                shown = await showing.show(answer.cards, caller, hook_request, now, service.words_for(caller))
+                delivered = await delivery.show(answer.cards, caller, hook_request, now, service.words_for(caller))
         except Exception as error:
             auditing.failed(now, caller, hook_request, service.content.version, error)
             raise
-        auditing.answered(audited, service.content.version, shown)
-        answered = json_response(response(shown.cards, answer.told | shown.told).as_json())
+        auditing.answered(audited, service.content.version, delivered)
+        answered = json_response(response(delivered.cards, answer.told | delivered.told).as_json())
         stages.end("store")
         if server_timing:
             answered.headers["Server-Timing"] = stages.as_header()
         if traced is not None:
-            traced.answered(stages, len(shown.cards))
-        metrics.count_call(hook_request, answer.assessment, shown, stages)
-        _log_call(answer, prefetched, shown, stages.total)
+            traced.answered(stages, len(delivered.cards))
+        metrics.count_call(hook_request, answer.assessment, delivered, stages)
+        _log_call(answer, prefetched, delivered, stages.total)
         return answered
 
     app.include_router(router)
@@ -162,15 +162,15 @@ def _understood(body: Any) -> HookRequest:
         raise UnusableInput(in_words(error)) from error
 
 
-def _log_call(answer: Answer, prefetched: Prefetched, shown: Shown, seconds: float) -> None:
+def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seconds: float) -> None:
     """One line a call, without patient data: rules, counts, timing."""
     assessment = answer.assessment
     record = assessment.record
     log.info(
         "call",
         client=answer.caller.name,
-        cards=len(shown.cards),
-        rules=",".join(f"{card.rule}:{fate}" for card, fate in shown.fates),
+        cards=len(delivered.cards),
+        rules=",".join(f"{card.rule}:{fate}" for card, fate in delivered.dispositions),
         entries=record.entries,
         rows=",".join(f"{state.value}:{count}" for state in RowState if (count := record.rows(state))),
         unread=len(record.unread),

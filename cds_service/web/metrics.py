@@ -16,7 +16,7 @@ from cds_service import __version__
 from cds_service.adapters.audit.journal import Journal, NoJournal
 from cds_service.adapters.clients.keys import KeyRing
 from cds_service.adapters.store.nonces import Nonces
-from cds_service.adapters.store.writer import Register
+from cds_service.adapters.store.writer import CardLog
 from cds_service.base.errors import KneeCdsError, NothingToJudgeBy
 from cds_service.base.timing import Stages
 from cds_service.clinical.assessment import Assessment
@@ -26,7 +26,7 @@ from cds_service.clinical.record import RowState, UnreadKind
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import Prefetched
 from cds_service.service.canary import is_canary
-from cds_service.service.delivery import Shown
+from cds_service.service.delivery import Delivered
 from cds_service.web.openapi import errors
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
@@ -41,7 +41,7 @@ _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 class Metrics:
     """The counters of one application."""
 
-    def __init__(self, register: Register, keys: KeyRing, nonces: Nonces, journal: Journal | NoJournal) -> None:
+    def __init__(self, card_log: CardLog, keys: KeyRing, nonces: Nonces, journal: Journal | NoJournal) -> None:
         self.registry = CollectorRegistry()
         self.answers = Counter(
             "knee_cds_answers", "HTTP answers by route and status.", ["route", "status"], registry=self.registry
@@ -79,7 +79,7 @@ class Metrics:
         self.lacking = Counter(
             "knee_cds_lacking", "Parts of charts that did not come whole.", ["key", "why"], registry=self.registry
         )
-        self.strays = Counter(
+        self.unsafe_parts = Counter(
             "knee_cds_texts_mended", "Markup that the final pass took out of cards.", ["rule", "kind"],
             registry=self.registry,
         )  # fmt: skip
@@ -89,13 +89,13 @@ class Metrics:
         )
         for outcome in OUTCOMES:  # from the start at 0: whoever watches for a fall must not wait for a first
             self.calls.labels(outcome)
-        for fate in ("shown", "reminder", "silent"):
+        for fate in ("delivered", "reminder", "silent"):
             self.cards.labels(DVT_RULE, "critical", fate)
         for state in RowState:
             self.rows.labels(state.value)
         for kind in UnreadKind:
             self.unread.labels(kind.value)
-        self.registry.register(_RegisterState(register))
+        self.registry.register(_CardLogCollector(card_log))
         self.registry.register(_EntranceState(keys, nonces))
         self.registry.register(_JournalState(journal))
 
@@ -128,12 +128,12 @@ class Metrics:
                 self.calls.labels("fault").inc()
                 raise
 
-    def count_call(self, request: HookRequest, assessment: Assessment, shown: Shown, stages: Stages) -> None:
+    def count_call(self, request: HookRequest, assessment: Assessment, delivered: Delivered, stages: Stages) -> None:
         """An answered call. The canary's only counts as such: it must not pass for cards that fire."""
         if is_canary(request):
             self.canaries.inc()
             return
-        self.calls.labels(_outcome(shown)).inc()
+        self.calls.labels(_outcome(delivered)).inc()
         if assessment.silent_because:
             self.silent.labels(assessment.silent_because).inc()
         self.entries.inc(assessment.record.entries)
@@ -144,20 +144,20 @@ class Metrics:
         self.seconds.observe(stages.total)
         for stage, seconds in stages.seconds.items():
             self.stages.labels(stage).observe(seconds)
-        for card, fate in shown.fates:
+        for card, fate in delivered.dispositions:
             self.cards.labels(card.rule, card.indicator, fate).inc()
-        for one in shown.strays:
-            self.strays.labels(one.rule, one.kind).inc()
+        for one in delivered.unsafe_parts:
+            self.unsafe_parts.labels(one.rule, one.kind).inc()
 
 
-def _outcome(shown: Shown) -> str:
-    if "silentMode" in shown.told:
+def _outcome(delivered: Delivered) -> str:
+    if "silentMode" in delivered.told:
         return "silent_mode"
-    if any(card.indicator == "critical" for card in shown.cards):
+    if any(card.indicator == "critical" for card in delivered.cards):
         return "urgent"
-    if shown.cards:
+    if delivered.cards:
         return "cards"
-    return "quiet" if shown.fates else "nothing"
+    return "quiet" if delivered.dispositions else "nothing"
 
 
 class ContentState(Collector):
@@ -178,13 +178,13 @@ class ContentState(Collector):
         yield build
 
 
-class _RegisterState(Collector):
-    def __init__(self, register: Register) -> None:
-        self._register = register
+class _CardLogCollector(Collector):
+    def __init__(self, card_log: CardLog) -> None:
+        self._card_log = card_log
 
     def collect(self) -> Iterator[Metric]:
         """The register's state as of now."""
-        state = self._register.state
+        state = self._card_log.state
         yield GaugeMetricFamily("knee_cds_database_up", "Whether the database serves.", float(state.status == "up"))
         yield GaugeMetricFamily("knee_cds_cards_waiting", "Cards not yet in the database.", state.waiting)
         yield CounterMetricFamily("knee_cds_cards_lost", "Cards that never got into the database.", state.lost)

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Path
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from cds_service.adapters.store.feedback import MOST_ITEMS, Item
+from cds_service.adapters.store.feedback import MAX_ITEMS, Item
 from cds_service.protocol.messages import SERVICE_ID, HookRequest
 
 PATH = "/openapi.json"
@@ -83,7 +83,7 @@ class Discovery(BaseModel):
 class FeedbackCall(BaseModel):
     """A feedback call."""
 
-    feedback: list[Item] = Field(max_length=MOST_ITEMS)
+    feedback: list[Item] = Field(max_length=MAX_ITEMS)
 
 
 class FeedbackReceived(BaseModel):

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 from cds_service.adapters.fhir_reader.reader import FhirReader
-from cds_service.adapters.http import Line, Transport
+from cds_service.adapters.http import Deadline, Transport
 from cds_service.base.networks import Networks
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
@@ -20,10 +20,10 @@ from tests.web.test_service import request_for
 def test_a_connection_given_back_is_not_cut_by_its_last_user() -> None:
     transport = Transport(networks=Networks(), size=5, per_call=2, ca_bundle=None)
     with fhir.running() as ehr:
-        first = Line(time.monotonic() + 2)
+        first = Deadline(time.monotonic() + 2)
         transport.get(f"{ehr.url}/Observation?patient=x", None, first)
         first.cut()
-        transport.get(f"{ehr.url}/Observation?patient=x", None, Line(time.monotonic() + 2))
+        transport.get(f"{ehr.url}/Observation?patient=x", None, Deadline(time.monotonic() + 2))
         assert ehr.connections == 1
     transport.close()
 
@@ -32,7 +32,7 @@ def test_a_cut_read_takes_up_what_has_arrived() -> None:
     """Cut before its thread looked at the answer: what the socket holds still counts."""
     transport = Transport(networks=Networks(), size=5, per_call=2, ca_bundle=None)
     with fhir.running() as ehr:
-        line = Line(time.monotonic() + 2)
+        line = Deadline(time.monotonic() + 2)
 
         def answers_and_cuts(connection: socket.socket, asked: fhir.Asked) -> bool:
             fhir.body(fhir.empty())(connection, asked)

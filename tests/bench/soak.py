@@ -63,7 +63,7 @@ class Load:
         self.times: list[float] = []
         self._lock = threading.Lock()
         today = datetime.now(UTC).date()
-        service = Service.of(Settings(public_url=url))
+        service = Service.from_settings(Settings(public_url=url))
         self.charts: list[tuple[str, dict[str, Any], str]] = []
         for name, bundle in bundles(EXAMPLES, today):
             cards, _ = judge(service, orjson.dumps(bundle), datetime.now(UTC))

@@ -202,7 +202,7 @@ def test_the_clients_in_the_map_load(tmp_path: Path) -> None:
     (tmp_path / "clients.toml").write_text(text, encoding="utf-8")
     from cds_service.service.evaluate import Service
 
-    service = Service.of(Settings(clients=tmp_path / "clients.toml"))
+    service = Service.from_settings(Settings(clients=tmp_path / "clients.toml"))
     assert [one.client.silent for one in service.clients.everyone if one.name == "north"] == [True]
 
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from cds_service.adapters.clients.loading import load_clients
 from cds_service.adapters.clients.shape import shape
 from cds_service.base.errors import ContentError
-from cds_service.base.plain_text import IN_WORDS, WITHHELD, is_plain_url, scrubbed, strays
+from cds_service.base.plain_text import IN_WORDS, WITHHELD, is_plain_url, stripped, unsafe_parts
 from cds_service.base.settings import Settings
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.content.loading.load import load
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
 from cds_service.rendering.card import Card, Link
-from cds_service.rendering.sanitize import Stray, own_urls, sanitize
+from cds_service.rendering.sanitize import UnsafePart, own_urls, sanitize
 from cds_service.service import delivery as showing
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request
@@ -54,7 +54,7 @@ def card() -> Card:
     ],
 )  # fmt: skip
 def test_what_a_card_may_say(text: str) -> None:
-    assert strays(text, lines=True) == ()
+    assert unsafe_parts(text, lines=True) == ()
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_what_a_card_may_say(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_it_may_not(text: str, kind: str) -> None:
-    assert strays(text, lines=True) == (kind,)
-    assert strays(scrubbed(text, lines=True), lines=True) == ()
+    assert unsafe_parts(text, lines=True) == (kind,)
+    assert unsafe_parts(stripped(text, lines=True), lines=True) == ()
 
 
 def test_line_breaks_belong_into_a_detail_only() -> None:
-    assert strays("a\nb") == ("control",)
-    assert strays("a\nb", lines=True) == ()
-    assert scrubbed("a\nb") == "a b"
+    assert unsafe_parts("a\nb") == ("control",)
+    assert unsafe_parts("a\nb", lines=True) == ()
+    assert stripped("a\nb") == "a b"
 
 
 tricky = st.lists(st.sampled_from([*"<>![](){}:/@&;#|~`*_-=+ \n\\w.", "www", "://", "script:", "\u202e", "a", "&lt;"]))
@@ -91,11 +91,11 @@ tricky = st.lists(st.sampled_from([*"<>![](){}:/@&;#|~`*_-=+ \n\\w.", "www", ":/
 
 @given(text=st.one_of(tricky.map("".join), st.text(), st.sampled_from(HOSTILE)), lines=st.booleans())
 def test_what_is_scrubbed_is_plain_and_no_longer(text: str, lines: bool) -> None:
-    after = scrubbed(text, lines=lines)
-    assert strays(after, lines=lines) == ()
+    after = stripped(text, lines=lines)
+    assert unsafe_parts(after, lines=lines) == ()
     assert after.strip()
     assert len(after) <= max(len(text), len(WITHHELD))
-    if text.strip() and not strays(text, lines=lines):
+    if text.strip() and not unsafe_parts(text, lines=lines):
         assert after == text
     # Not even emphasis of our own kind makes anything but plain tags of it.
     assert set(intruders(rendered(after))) <= {"<em >", "</em>"}
@@ -197,7 +197,7 @@ def test_links_lead_to_this_service_and_to_the_sites_order_entry() -> None:
     cards, _ = judge(service, (EXAMPLES / "dvt-likely.json").read_bytes(), NOW)
     assert service.own_urls == own
     assert sanitize(cards, own) == (cards, ())
-    assert sanitize(cards, own[:1])[1] == (Stray("RF01", "links.url", "url"),)
+    assert sanitize(cards, own[:1])[1] == (UnsafePart("RF01", "links.url", "url"),)
 
 
 def test_codes_of_a_site_are_left_alone(card: Card) -> None:
@@ -280,7 +280,7 @@ def test_content_is_held_to_the_same(file: str, old: str, new: str, place: str, 
 
 @each_hostile
 def test_a_sites_own_display_is_held_to_the_same(tmp_path: Path, service: Service, text: str) -> None:
-    kinds = strays(text)
+    kinds = unsafe_parts(text)
     path = tmp_path / "clients.toml"
     escaped = '"' + "".join(f"\\U{ord(one):08x}" for one in text) + '"'
     path.write_text(f'[default.orders.d_dimer]\nsystem = "urn:x"\ncode = "1"\ndisplay = {escaped}\n', encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.adapters.fhir_reader.medicines import MOST_MEDICINES
+from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES
 from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.charts import RXNORM, days_ago, named, patient
@@ -169,12 +169,12 @@ def test_each_is_read_once_and_those_that_count(reading: Server, ehr: FhirServer
 
 
 def test_no_more_than_a_bound(reading: Server, ehr: FhirServer) -> None:
-    many = [f"m{number}" for number in range(MOST_MEDICINES + 5)]
+    many = [f"m{number}" for number in range(MAX_MEDICINES + 5)]
     for one in many:
         serve(ehr, one, LISINOPRIL)
     body = call_with(ehr, *(prescribed(f"Medication/{one}") for one in many))
     assert "Not read: 5 medicines" in text_of(reading, body)
-    assert len(paths(ehr)) == MOST_MEDICINES
+    assert len(paths(ehr)) == MAX_MEDICINES
 
 
 def test_what_the_server_brings_may_refer_to_more(reading: Server, ehr: FhirServer) -> None:

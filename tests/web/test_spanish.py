@@ -30,7 +30,7 @@ ENGLISH_REASONS = {one.display for one in override_reasons(shipped_service().con
 
 @pytest.fixture(scope="module")
 def spanish_service() -> Service:
-    return Service.of(Settings(clients_toml=CLIENTS))
+    return Service.from_settings(Settings(clients_toml=CLIENTS))
 
 
 @pytest.fixture(scope="module")
@@ -79,4 +79,4 @@ def test_a_card_its_evidence_and_its_order_over_http(spanish: Server) -> None:
 
 def test_a_language_that_is_not_there_stops_the_start() -> None:
     with pytest.raises(Exception, match=r"text/fr\.toml"):
-        Service.of(Settings(clients_toml='[default]\nlanguage = "fr"\n'))
+        Service.from_settings(Settings(clients_toml='[default]\nlanguage = "fr"\n'))

@@ -28,7 +28,7 @@ import orjson
 
 START = "0" * 64
 KEYED, PLAIN = "HMAC-SHA-256", "SHA-256"
-MOST_LINE_BYTES = 1_000_000
+MAX_LINE_BYTES = 1_000_000
 FORMAT = "knee-cds audit 1"
 
 _LINE = re.compile(

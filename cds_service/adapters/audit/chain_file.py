@@ -17,17 +17,17 @@ from typing import IO
 import orjson
 
 from cds_service.adapters.audit import events
-from cds_service.adapters.audit.chain import MOST_LINE_BYTES, Hasher, Head, Link, genesis, head_of
+from cds_service.adapters.audit.chain import MAX_LINE_BYTES, Hasher, Head, Link, genesis, head_of
 from cds_service.base.logs import get_log
 
 log = get_log()
 
-MOST_FILES = 1000
+MAX_FILES = 1000
 _NO_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
 """What stands there is none of ours: a folder, a link, somebody else's."""
 _UNSAID = ".new"
 _ENVELOPE_BYTES = 300
-MOST_EVENT_BYTES = MOST_LINE_BYTES - _ENVELOPE_BYTES
+MAX_EVENT_BYTES = MAX_LINE_BYTES - _ENVELOPE_BYTES
 
 
 class ChainFile:
@@ -52,7 +52,7 @@ class ChainFile:
         """
         folder.mkdir(exist_ok=True)
         denied: OSError | None = None
-        for number in range(1, MOST_FILES + 1):
+        for number in range(1, MAX_FILES + 1):
             path = folder / f"audit-{number}.ndjson"
             try:
                 file = _locked(path)
@@ -71,7 +71,7 @@ class ChainFile:
             if claimed is not None:
                 return claimed
             file.close()
-        raise denied or OSError(f"none of {MOST_FILES} audit files can be used")
+        raise denied or OSError(f"none of {MAX_FILES} audit files can be used")
 
     @property
     def last(self) -> Link:
@@ -150,7 +150,7 @@ class ChainFile:
     def _go_to_the_end(self) -> None:
         """Past the lines that a crash left without their head."""
         self._file.seek(self._size)
-        while line := self._file.readline(MOST_LINE_BYTES):
+        while line := self._file.readline(MAX_LINE_BYTES):
             link = Link.parse(line)
             if link is None or not link.is_whole(self._hasher) or not link.follows(self._last):
                 return
@@ -200,7 +200,7 @@ def _locked(path: Path) -> IO[bytes] | None:
 
 def _line_of(file: IO[bytes], head: Head, hasher: Hasher) -> Link | None:
     """The line that the head names; None if it is not there."""
-    start = max(0, head.size - MOST_LINE_BYTES)
+    start = max(0, head.size - MAX_LINE_BYTES)
     text = os.pread(file.fileno(), head.size - start, start)
     if len(text) != head.size - start:
         return None

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cds_service.adapters.audit import codes
-from cds_service.adapters.pseudonyms import Asker
+from cds_service.adapters.pseudonyms import Requester
 from cds_service.protocol.queries import LONGEST_ADDRESS, PATIENT
 
 Event = dict[str, Any]
@@ -38,14 +38,14 @@ class Call:
 
     Attributes:
         service: public base URL of this service.
-        asker: None where the call was too malformed to tell, and for feedback, which names nobody.
+        requester: None where the call was too malformed to tell, and for feedback, which names nobody.
         instance_key: keyed hash of the hookInstance.
     """
 
     when: datetime
     service: str
     sender: Sender
-    asker: Asker | None = None
+    requester: Requester | None = None
     instance_key: str | None = None
 
 
@@ -59,7 +59,7 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
-class CardFate:
+class CardDisposition:
     """A card and what became of it: ``shown``, ``quiet``, ``reminder`` or ``silent``."""
 
     uuid: str
@@ -74,7 +74,7 @@ class HookCall:
     call: Call
     status: int
     versions: Versions
-    cards: Sequence[CardFate] = ()
+    cards: Sequence[CardDisposition] = ()
     why: str = ""
 
 
@@ -166,7 +166,7 @@ def fhir_read(one: FhirRead) -> Event:
         agents=[_us(call, ours), {"type": _concept(theirs), **server}, *_user(call)],
         entities=[{"type": codes.SYSTEM_OBJECT, **entity, "description": _in_short(one)}],
     )
-    if not one.why and call.asker is not None:  # the profiles are for what went well, and ask for a patient
+    if not one.why and call.requester is not None:  # the profiles are for what went well, and ask for a patient
         event["meta"] = {"profile": [profile]}
     return event
 
@@ -277,7 +277,7 @@ def _event(
     said: str = "",
 ) -> Event:
     about: list[Event] = []
-    if call.asker is not None:
+    if call.requester is not None:
         about.append({"what": _patient(call), "type": codes.PERSON, "role": codes.PATIENT})
     if call.instance_key is not None:
         about.append({"what": {"identifier": _hashed(call.instance_key)}, "type": codes.INSTANCE})
@@ -308,17 +308,17 @@ def _ehr(call: Call, role: codes.Coding) -> Event:
 
 
 def _user(call: Call) -> list[Event]:
-    if call.asker is None:
+    if call.requester is None:
         return []
-    user = call.asker.user
+    user = call.requester.user
     who: Event = {"reference": user} if "/" in user else {"identifier": _hashed(user)}
     return [{"type": _concept(codes.RECIPIENT), "who": who, "requestor": True}]
 
 
 def _patient(call: Call) -> Event:
-    if call.asker is None:
+    if call.requester is None:
         return {"type": "Patient", "display": "not known"}
-    return {"type": "Patient", "identifier": _hashed(call.asker.patient_key)}
+    return {"type": "Patient", "identifier": _hashed(call.requester.patient_key)}
 
 
 def _card(uuid: str, **said: str) -> Event:

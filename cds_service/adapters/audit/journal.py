@@ -17,15 +17,15 @@ import orjson
 
 from cds_service.adapters.audit import events
 from cds_service.adapters.audit.chain import Hasher
-from cds_service.adapters.audit.chain_file import MOST_EVENT_BYTES, ChainFile
+from cds_service.adapters.audit.chain_file import MAX_EVENT_BYTES, ChainFile
 from cds_service.base.logs import get_log
 from cds_service.base.settings import Settings
 
 log = get_log()
 
-MOST_WAITING = 10_000
-_ENOUGH = MOST_WAITING // 2
-_LEAST_SECONDS = 0.2
+MAX_WAITING = 10_000
+_ENOUGH = MAX_WAITING // 2
+_MIN_SECONDS = 0.2
 _LOOK_EVERY = 5.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -113,7 +113,7 @@ class Journal:
             return
         self.start()
         with self._work:
-            room = 0 if self._stopping else MOST_WAITING - len(self._queue)
+            room = 0 if self._stopping else MAX_WAITING - len(self._queue)
             self._queue.extend(islice(found, max(0, room)))
             self._lose(len(found) - max(0, room))
             self._work.notify_all()
@@ -169,7 +169,7 @@ class Journal:
         said = [] if gap is None else [orjson.dumps(events.lost(datetime.now(UTC), gap.count, gap.since, gap.until))]
         if texts or said:
             file.append([*said, *texts])
-        self._due = time.monotonic() + _LEAST_SECONDS
+        self._due = time.monotonic() + _MIN_SECONDS
         with self._work:
             for _ in group:
                 self._queue.popleft()
@@ -233,7 +233,7 @@ def _text(event: Mapping[str, Any]) -> bytes | None:
         text = orjson.dumps(event)
     except TypeError:
         text = b""
-    if not text or len(text) > MOST_EVENT_BYTES:
+    if not text or len(text) > MAX_EVENT_BYTES:
         log.error("audit_event_unwritable")
         return None
     return text

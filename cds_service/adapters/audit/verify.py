@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from cds_service.adapters.audit.chain import KEYED, MOST_LINE_BYTES, Hasher, Head, Link, head_of, said_by
+from cds_service.adapters.audit.chain import KEYED, MAX_LINE_BYTES, Hasher, Head, Link, head_of, said_by
 
-MOST_FINDINGS = 100
+MAX_FINDINGS = 100
 
 Kind = Literal["changed", "missing", "order", "unreadable", "torn", "truncated", "head", "genesis", "key"]
 
@@ -29,7 +29,7 @@ class Verdict:
     """What a file is worth.
 
     Attributes:
-        findings: the first ``MOST_FINDINGS`` of them. count: of all of them.
+        findings: the first ``MAX_FINDINGS`` of them. count: of all of them.
         seq, hash: of the last line that could be read; -1 and empty if none could.
         keyed: whether only who has the key could have made it.
         seen: those of the expected heads that are in the chain.
@@ -115,7 +115,7 @@ class _Reading:
 
     def _look(self, line: bytes, file: IO[bytes]) -> None:
         self._size += len(line)
-        if not line.endswith(b"\n") and len(line) < MOST_LINE_BYTES:
+        if not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
             if not _is_being_written(file):
                 self._find("torn", f"the last line breaks off after {len(line)} bytes")
             return
@@ -167,16 +167,16 @@ class _Reading:
 
     def _note(self, finding: Finding) -> None:
         self._count += 1
-        if self._count <= MOST_FINDINGS:
+        if self._count <= MAX_FINDINGS:
             self._findings.append(finding)
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """Every line with its break; one that is longer than any of ours comes cut, without it."""
-    while line := file.readline(MOST_LINE_BYTES):
+    while line := file.readline(MAX_LINE_BYTES):
         yield line
         while line and not line.endswith(b"\n"):
-            line = file.readline(MOST_LINE_BYTES)
+            line = file.readline(MAX_LINE_BYTES)
 
 
 def _is_being_written(file: IO[bytes]) -> bool:

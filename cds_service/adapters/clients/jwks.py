@@ -17,8 +17,8 @@ from cds_service.base.files import read_text
 
 CLIENTS = "list of clients"
 """What a mistake in it is said to be in."""
-MOST_KEYS = 100
-LEAST_RSA_BITS = 2048
+MAX_KEYS = 100
+MIN_RSA_BITS = 2048
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
@@ -52,7 +52,7 @@ def read_keys(jwk_set: Any) -> tuple[Keys, tuple[str, ...]]:
         ValueError: it is no JWK Set at all.
     """
     listed = jwk_set.get("keys") if isinstance(jwk_set, dict) else None
-    if not isinstance(listed, list) or len(listed) > MOST_KEYS:
+    if not isinstance(listed, list) or len(listed) > MAX_KEYS:
         raise ValueError("is no JWK Set")
     found: dict[str, tuple[Key, ...]] = {}
     refused: list[str] = []
@@ -81,8 +81,8 @@ def _key(jwk: Any) -> tuple[str, Key]:
         raise ValueError("has an alg that is no text")
     if jwk.get("kty") not in ("EC", "RSA"):
         raise ValueError("is neither an EC nor an RSA key")
-    if jwk["kty"] == "RSA" and (bits := _modulus_bits(jwk.get("n"))) < LEAST_RSA_BITS:
-        raise ValueError(f"is an RSA key of {bits} bits; at least {LEAST_RSA_BITS} are needed")
+    if jwk["kty"] == "RSA" and (bits := _modulus_bits(jwk.get("n"))) < MIN_RSA_BITS:
+        raise ValueError(f"is an RSA key of {bits} bits; at least {MIN_RSA_BITS} are needed")
     try:
         public: PublicKey = ECKey.import_key(jwk) if jwk["kty"] == "EC" else RSAKey.import_key(jwk)
         public.get_op_key("verify")

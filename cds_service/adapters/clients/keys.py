@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cds_service.adapters.clients.jwks import Key, Keys, read_keys
 from cds_service.adapters.clients.model import Clients, TokenRules
-from cds_service.adapters.http import Line, NoAnswer, Transport
+from cds_service.adapters.http import Deadline, NoAnswer, Transport
 from cds_service.base.logs import get_log
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
@@ -22,7 +22,7 @@ UNKNOWN_KID_SECONDS = 60.0
 STALE_SECONDS = 24 * 3600.0
 """How long keys count while their server is down; then a withdrawn key could be in use for ever."""
 FETCH_SECONDS = 5.0
-MOST_BYTES = 262_144
+MAX_BYTES = 262_144
 _PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -62,7 +62,7 @@ class KeyRing:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> KeyRing:
+    def from_settings(cls, settings: Settings) -> KeyRing:
         """The ring of a site, still without clients."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         return cls(
@@ -71,7 +71,7 @@ class KeyRing:
                 per_call=FETCH_SECONDS,
                 ca_bundle=bundle,
                 networks=Networks.of(settings.private_networks),
-                most_bytes=MOST_BYTES,
+                most_bytes=MAX_BYTES,
                 accept="application/json",
             )
         )
@@ -147,7 +147,7 @@ class KeyRing:
 
     def _fetch(self, source: _Source) -> None:
         try:
-            answer = self._transport.get(source.url, None, Line(time.monotonic() + FETCH_SECONDS))
+            answer = self._transport.get(source.url, None, Deadline(time.monotonic() + FETCH_SECONDS))
             keys, refused = read_keys(answer)
             why = "" if keys else "no_keys"
         except NoAnswer as error:

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from cds_service.adapters.clients.jwks import LEAST_RSA_BITS
+from cds_service.adapters.clients.jwks import MIN_RSA_BITS
 from cds_service.base.errors import ContentError, Problem
 from cds_service.base.files import read_text
 
@@ -64,6 +64,6 @@ def _key(jwk: Any, algorithm: str) -> SigningKey:
     key: ECKey | RSAKey = ECKey.import_key(jwk) if wanted == "EC" else RSAKey.import_key(jwk)
     if isinstance(key, ECKey) and key.curve_name != "P-384":
         raise ValueError("is not on the curve P-384")
-    if isinstance(key, RSAKey) and key.raw_value.key_size < LEAST_RSA_BITS:
-        raise ValueError(f"has fewer than {LEAST_RSA_BITS} bits")
+    if isinstance(key, RSAKey) and key.raw_value.key_size < MIN_RSA_BITS:
+        raise ValueError(f"has fewer than {MIN_RSA_BITS} bits")
     return SigningKey(key, kid, algorithm)

@@ -14,7 +14,7 @@ from cds_service.clinical.reading.medications import is_not_taken
 from cds_service.clinical.reading.whose import place_of_server
 from cds_service.protocol.prefetch import Prefetched
 
-MOST_MEDICINES = 40
+MAX_MEDICINES = 40
 """Most Medications that are read for one call; the others stay unknown, and are named as such."""
 _MEDICATIONS = "medications"
 _KIND = "Medication"

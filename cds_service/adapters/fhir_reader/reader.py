@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from cds_service.adapters.fhir_reader.medicines import MOST_MEDICINES, lacking_medicines, medicine_in, with_medicines
-from cds_service.adapters.http import ANSWER_LIMITS, PLAIN_HTTP, Line, NoAnswer, Transport, may_carry_secrets
+from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES, lacking_medicines, medicine_in, with_medicines
+from cds_service.adapters.http import ANSWER_LIMITS, PLAIN_HTTP, Deadline, NoAnswer, Transport, may_carry_secrets
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from cds_service.base.strict_json import JsonLimits
@@ -26,7 +26,7 @@ from cds_service.protocol.prefetch import KeyState, Part, Prefetched, is_another
 from cds_service.protocol.queries import LONGEST_ADDRESS, PATIENT, Plan
 from cds_service.protocol.searchset import PAGE, Matches
 
-MOST_PAGES = 20
+MAX_PAGES = 20
 _THREADS = 640
 _PER_CALL = 0.9
 """Share of the deadline that a single call may take."""
@@ -46,7 +46,7 @@ class _Reading:
     """
 
     part: Part
-    line: Line
+    line: Deadline
     query: str
     pages: list[Part] = field(default_factory=list)
     why: str | None = None
@@ -67,7 +67,7 @@ class _MedicineReading:
     """One Medication being read. ``found``: None if it did not come."""
 
     identity: str
-    line: Line
+    line: Deadline
     found: ChartEntry | None = None
 
 
@@ -130,7 +130,7 @@ class FhirReader:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir")
 
     @classmethod
-    def of(cls, settings: Settings, took: Callable[[float], None] = lambda _: None) -> FhirReader:
+    def from_settings(cls, settings: Settings, took: Callable[[float], None] = lambda _: None) -> FhirReader:
         """The reader as a site has set it up."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         own = (settings.sandbox_fhir_root,) if settings.sandbox else ()
@@ -187,12 +187,12 @@ class FhirReader:
         asking = _Asking(prefetched.plan, request, today or datetime.now(UTC).date())
         parts, found = await asyncio.gather(
             self._read_parts(wanted, asking, base, token, deadline),
-            self._read_medicines(medicines[:MOST_MEDICINES], base, token, deadline),
+            self._read_medicines(medicines[:MAX_MEDICINES], base, token, deadline),
         )
         complete = with_medicines(prefetched.with_parts(parts), found)
         # What came just now may refer to more: they are read in what is left of the same time.
         more = [one for one in lacking_medicines(complete.entries, base) if one not in medicines]
-        left = max(0, MOST_MEDICINES - len(medicines))
+        left = max(0, MAX_MEDICINES - len(medicines))
         complete = with_medicines(complete, await self._read_medicines(more[:left], base, token, deadline))
         self._took(time.monotonic() - began)
         return complete
@@ -202,7 +202,7 @@ class FhirReader:
     ) -> list[Part]:
         """The parts that there is something to ask for."""
         asked = ((part, asking.query(part)) for part in wanted)
-        readings = [_Reading(part, Line(deadline), query) for part, query in asked if query is not None]
+        readings = [_Reading(part, Deadline(deadline), query) for part, query in asked if query is not None]
         running = [self._threads.submit(self._read, one, base, token) for one in readings]
         await self._wait(running, [one.line for one in readings], deadline)
         patient = asking.request.context.patientId
@@ -214,7 +214,7 @@ class FhirReader:
         """The Medications that come in time. One that does not stays unknown: whoever refers to it is named."""
         if time.monotonic() >= deadline:
             return []
-        readings = [_MedicineReading(one, Line(deadline)) for one in identities]
+        readings = [_MedicineReading(one, Deadline(deadline)) for one in identities]
         running = [self._threads.submit(self._fetch, one, base, token) for one in readings]
         await self._wait(running, [one.line for one in readings], deadline)
         for task in running:
@@ -222,7 +222,7 @@ class FhirReader:
                 task.result()  # a fault of ours must not pass for a missing medicine
         return [one.found for one in readings if one.found is not None]
 
-    async def _wait(self, running: Sequence[Future[None]], lines: Sequence[Line], deadline: float) -> None:
+    async def _wait(self, running: Sequence[Future[None]], lines: Sequence[Deadline], deadline: float) -> None:
         """Until all have ended, at most until ``deadline`` and what it takes to clear up."""
         if not running:
             return
@@ -265,7 +265,7 @@ class FhirReader:
         if part.why == PAGE and (onward := _onward(base, url, part.next_page)):
             url, matches = onward, part.matches
         seen: set[str] = set()
-        while len(seen) < MOST_PAGES:
+        while len(seen) < MAX_PAGES:
             seen.add(url)
             page = read_part(part.key, self._answer(url, token, reading.line))
             reading.pages.append(page)
@@ -282,7 +282,7 @@ class FhirReader:
             url = following
         return flaw or PAGE
 
-    def _answer(self, url: str, token: str | None, line: Line) -> Any:
+    def _answer(self, url: str, token: str | None, line: Deadline) -> Any:
         """What ``url`` answers. A long query goes as a form, and in the address after all where forms are not taken."""
         address, _, query = url.partition("?")
         if len(query) <= LONGEST_ADDRESS:

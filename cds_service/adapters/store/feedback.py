@@ -18,9 +18,9 @@ from cds_service.base.field_errors import words
 
 LONGEST_COMMENT = 4_000
 LONGEST_NAME = 200
-MOST_ITEMS = 5_000
-MOST_REASONS = 20
-MOST_ACCEPTED = 50
+MAX_ITEMS = 5_000
+MAX_REASONS = 20
+MAX_ACCEPTED = 50
 """Far more than a card has buttons."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -114,9 +114,9 @@ class Item(_Received):
     card: _Name
     outcome: Literal["accepted", "overridden"]
     outcomeTimestamp: Annotated[datetime, BeforeValidator(_instant)]  # noqa: N815
-    acceptedSuggestions: Annotated[tuple[_Accepted, ...], Field(max_length=MOST_ACCEPTED)] = ()  # noqa: N815
+    acceptedSuggestions: Annotated[tuple[_Accepted, ...], Field(max_length=MAX_ACCEPTED)] = ()  # noqa: N815
     overrideReason: _Override | None = None  # noqa: N815
-    overrideReasons: Annotated[tuple[_Override, ...], Field(max_length=MOST_REASONS)] = ()  # noqa: N815
+    overrideReasons: Annotated[tuple[_Override, ...], Field(max_length=MAX_REASONS)] = ()  # noqa: N815
 
     @model_validator(mode="before")
     @classmethod
@@ -178,8 +178,8 @@ def understand(body: Any, service: str, now: datetime, client: str | None = None
     items = body.get("feedback") if isinstance(body, dict) else None
     if not isinstance(items, list):
         raise UnusableInput("The request is not CDS Hooks feedback: feedback must be an array")
-    if len(items) > MOST_ITEMS:
-        raise UnusableInput(f"at most {MOST_ITEMS} items of feedback in one call")
+    if len(items) > MAX_ITEMS:
+        raise UnusableInput(f"at most {MAX_ITEMS} items of feedback in one call")
     rows: list[FeedbackRow] = []
     places: list[int] = []
     wrong: list[str] = []

@@ -24,10 +24,10 @@ from cds_service.base.logs import get_log
 
 log = get_log()
 
-MOST_REMEMBERED = 200_000
+MAX_REMEMBERED = 200_000
 SHARED_SECONDS = 0.25
 """How long a call waits for the database to say whether a token was used elsewhere."""
-MOST_ASKED = 10_000
+MAX_ASKED = 10_000
 _REMEMBERED_BYTES = 16
 _GROUP = 500
 _TRY_AGAIN_SECONDS = 1.0
@@ -87,7 +87,7 @@ class Nonces:
 
     def _remember(self, mark: bytes, expires: float, now: float) -> bool:
         """In the event loop only, so without a lock."""
-        while self._by_expiry and (self._by_expiry[0][0] <= now or len(self._by_expiry) > MOST_REMEMBERED):
+        while self._by_expiry and (self._by_expiry[0][0] <= now or len(self._by_expiry) > MAX_REMEMBERED):
             self._memory.discard(heapq.heappop(self._by_expiry)[1])
         if mark in self._memory:
             return False
@@ -101,7 +101,7 @@ class Nonces:
                 self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
                 self._thread.start()
             self._asked.append(asked)
-            if len(self._asked) > MOST_ASKED:
+            if len(self._asked) > MAX_ASKED:
                 self._asked.popleft()
             self._work.notify()
 

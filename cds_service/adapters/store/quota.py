@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Executable, func, select, update
 from cds_service.adapters.store import tables as t
 from cds_service.adapters.store.rows import FeedbackRow
 
-MOST_ON_ONE_CARD = 20
+MAX_ON_ONE_CARD = 20
 """Statements on a known card that count for nothing: its readers change their minds, and answer reminders."""
 _AT_ONCE = 1_000
 _FRAME_BYTES = 100
@@ -102,7 +102,7 @@ def _spare(connection: Connection, rows: Sequence[FeedbackRow]) -> Counter[tuple
     for row in rows:
         owner = owners.get(row.card)
         if owner is not None and row.client in (None, owner):
-            found[row.client, row.card] = MOST_ON_ONE_CARD - said[row.card]
+            found[row.client, row.card] = MAX_ON_ONE_CARD - said[row.card]
     return found
 
 

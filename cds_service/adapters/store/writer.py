@@ -1,4 +1,4 @@
-"""The register: one thread writes, in groups, so that neither a card nor an EHR waits for a disk of its own.
+"""The card_log: one thread writes, in groups, so that neither a card nor an EHR waits for a disk of its own.
 
 Cards are handed over and forgotten by the call; they wait for the database, up to a limit. Feedback is answered only
 when it is on disk.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from cds_service.adapters.pseudonyms import Asker
+from cds_service.adapters.pseudonyms import Requester
 from cds_service.adapters.store.quota import Quota
 from cds_service.adapters.store.rows import Answered, CardRow, FeedbackRow
 from cds_service.adapters.store.store import Store, is_refusal
@@ -26,13 +26,13 @@ from cds_service.base.logs import get_log
 
 log = get_log()
 
-MOST_WAITING_CARDS = 10_000
-MOST_WAITING_CALLS = 2_000
+MAX_WAITING_CARDS = 10_000
+MAX_WAITING_CALLS = 2_000
 FEEDBACK_SECONDS = 2.0
 LOOK_UP_SECONDS = 0.1
 _GROUP = 500
 _READERS = 4
-_MOST_LOOK_UPS = 32
+_MAX_LOOK_UPS = 32
 _FORGET_EVERY = 600.0
 _LOOK_EVERY = 5.0
 _GATHER_SECONDS = 0.2
@@ -40,7 +40,7 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterState:
+class CardLogState:
     """How the register is doing.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Sent:
     done: Future[frozenset[str]] = field(default_factory=Future)
 
 
-class Register:
+class CardLog:
     """Cards and feedback on their way to the database, and the look-up of what was answered."""
 
     def __init__(self, store: Store, quota: Quota | None = None) -> None:
@@ -76,7 +76,7 @@ class Register:
         self._cards: deque[CardRow] = deque()
         self._calls: deque[_Sent] = deque()
         self._work = threading.Condition()
-        self._state = RegisterState()
+        self._state = CardLogState()
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="register-read")
@@ -85,7 +85,7 @@ class Register:
         self._failures = 0
 
     @property
-    def state(self) -> RegisterState:
+    def state(self) -> CardLogState:
         """A copy as of now."""
         with self._work:
             return self._with(waiting=len(self._cards))
@@ -140,7 +140,7 @@ class Register:
         sent = _Sent(tuple(rows))
         self.start()
         with self._work:
-            if self._state.status == "down" or self._stopping or len(self._calls) >= MOST_WAITING_CALLS:
+            if self._state.status == "down" or self._stopping or len(self._calls) >= MAX_WAITING_CALLS:
                 raise StoreDown("feedback cannot be kept now")
             self._calls.append(sent)
             self._work.notify_all()
@@ -149,17 +149,17 @@ class Register:
         except TimeoutError:
             raise StoreDown("feedback could not be kept in time") from None
 
-    async def answered(self, asker: Asker, now: datetime) -> list[Answered]:
-        """What the asker has answered and still keeps quiet.
+    async def answered(self, requester: Requester, now: datetime) -> list[Answered]:
+        """What the requester has answered and still keeps quiet.
 
         Raises:
             StoreDown: the database does not answer within ``LOOK_UP_SECONDS``, or fails in whatever way.
         """
         with self._work:
-            if self._look_ups >= _MOST_LOOK_UPS or self._state.status != "up" or self._stopping:
+            if self._look_ups >= _MAX_LOOK_UPS or self._state.status != "up" or self._stopping:
                 raise StoreDown("answered cards cannot be looked up now")
             self._look_ups += 1
-        arguments = (asker.client, asker.patient_key, asker.user_key, now)
+        arguments = (requester.client, requester.patient_key, requester.user_key, now)
         running = self._readers.submit(self.store.answered, *arguments)
         running.add_done_callback(lambda _: self._looked_up())
         try:
@@ -257,7 +257,7 @@ class Register:
 
     def _drop_the_oldest(self) -> None:
         """Call with the lock held."""
-        over = len(self._cards) - MOST_WAITING_CARDS
+        over = len(self._cards) - MAX_WAITING_CARDS
         for _ in range(over):
             self._cards.popleft()
         if over > 0:
@@ -297,7 +297,7 @@ class Register:
         with self._work:
             return self._work.wait_for(lambda: self._stopping, timeout=seconds)
 
-    def _with(self, **changes: object) -> RegisterState:
+    def _with(self, **changes: object) -> CardLogState:
         return replace(self._state, **changes)  # type: ignore[arg-type]
 
 

@@ -21,7 +21,7 @@ _OVERDUE = timedelta(days=21)
 _TERM = timedelta(days=280)
 _YOUNGEST, _OLDEST = 10, 60
 _UNITS = {"wk": 7.0, "d": 1.0}
-_MOST_WEEKS = 45
+_MAX_WEEKS = 45
 _NOT_KNOWN = "its value is not one this service knows"
 
 
@@ -65,4 +65,4 @@ def _due(kind: str, part: Any, clinical: When | None) -> Any:
     if quantity is None or quantity.value is None or clinical is None or quantity.comparator:
         return None
     days = float(quantity.value) * _UNITS.get(str(quantity.code or quantity.unit or ""), 0.0)
-    return clinical.day + _TERM - timedelta(days=days) if 0 < days <= _MOST_WEEKS * 7 else None
+    return clinical.day + _TERM - timedelta(days=days) if 0 < days <= _MAX_WEEKS * 7 else None

@@ -10,7 +10,14 @@ from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.content.coding.vocabulary import BOTH, EXAMINED_IN_PART, HOLLOW, LEFT, RIGHT, SOME_VEINS
+from cds_service.clinical.content.coding.vocabulary import (
+    BOTH,
+    EXAMINED_IN_PART,
+    HOLLOW,
+    LEFT,
+    RIGHT,
+    SOME_VEINS,
+)
 from cds_service.clinical.content.names import DVT
 from cds_service.clinical.record import RefutationLimit, Side
 

@@ -31,7 +31,7 @@ _LEG_SITE = {
 _SOURCE = re.compile(r"(Observation|Condition|Procedure|MedicationRequest|MedicationStatement)/[A-Za-z0-9\-.]{1,64}")
 _PLACER = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}
 _AS_REASON = ("Observation", "Condition")
-_MOST_REFERENCES = 12
+_MAX_REFERENCES = 12
 _WHO_ORDERS = ("Practitioner/", "PractitionerRole/")
 """Patients and their relatives may open a chart too; they order nothing."""
 
@@ -274,4 +274,4 @@ def order_link(content: Content, proposed: OrderDraft, base_url: str, site_templ
 def references(facts: Iterable[Fact]) -> tuple[str, ...]:
     """The resources behind ``facts`` as ``Type/id``, each once; those of no known kind are left out."""
     names = dict.fromkeys(fact.source.split("#")[0] for fact in facts)
-    return tuple(name for name in names if _SOURCE.fullmatch(name))[:_MOST_REFERENCES]
+    return tuple(name for name in names if _SOURCE.fullmatch(name))[:_MAX_REFERENCES]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import orjson
 
-from cds_service.adapters.http import Line, NoAnswer, Reply, Transport
+from cds_service.adapters.http import Deadline, NoAnswer, Reply, Transport
 from cds_service.base.urls import Address
 from cds_service.service.smart.launches import Launch
 
@@ -23,7 +23,7 @@ SECONDS = 8.0
 IDENTIFIER_SYSTEM = "urn:ietf:rfc:3986"
 _CREATE = re.compile(r"(?:patient|user|system)/(?:ServiceRequest|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
 _ELEMENT = re.compile(r"ServiceRequest\.([a-zA-Z]+)")
-_MOST_ISSUES = 10
+_MAX_ISSUES = 10
 _LONGEST_ISSUE = 300
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
@@ -202,7 +202,7 @@ class Ehr:
         url = f"{Address.parse(self.launch.iss)}/{path}"
         own = {"Authorization": f"Bearer {self.launch.token}"}
         return self.transport.exchange(
-            method, url, Line(time.monotonic() + SECONDS), headers={**own, **headers}, body=body
+            method, url, Deadline(time.monotonic() + SECONDS), headers={**own, **headers}, body=body
         )
 
 
@@ -215,7 +215,7 @@ def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
     """The words of an OperationOutcome."""
     if value is None or value.get("resourceType") != "OperationOutcome":
         return
-    for one in list(_dicts(value.get("issue")))[:_MOST_ISSUES]:
+    for one in list(_dicts(value.get("issue")))[:_MAX_ISSUES]:
         details = one.get("details")
         text = one.get("diagnostics") or (details.get("text") if isinstance(details, dict) else None) or one.get("code")
         places = one.get("expression")

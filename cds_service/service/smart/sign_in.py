@@ -25,7 +25,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from cds_service.adapters.clients.jwks import Keys, read_keys
 from cds_service.adapters.clients.model import Caller, Smart
 from cds_service.adapters.clients.signing import SigningKey
-from cds_service.adapters.http import Line, NoAnswer, Transport
+from cds_service.adapters.http import Deadline, NoAnswer, Transport
 from cds_service.base.networks import is_loopback
 from cds_service.base.urls import Address
 from cds_service.service.smart.launches import Launch, LaunchFailed
@@ -107,7 +107,7 @@ def finish(
     if not 0 < len(code) <= _LONGEST:
         raise LaunchFailed("refused")
     session = _session(_smart(caller), redirect_uri, signing, begun.token_url)
-    line = Line(time.monotonic() + SECONDS)
+    line = Deadline(time.monotonic() + SECONDS)
     for scheme in ("https://", "http://"):
         session.mount(scheme, transport.adapter(line))
     try:
@@ -155,7 +155,9 @@ def _session(
 def _configuration(transport: Transport, iss: str) -> dict[str, Any]:
     url = f"{Address.parse(iss)}/.well-known/smart-configuration"
     try:
-        reply = transport.exchange("GET", url, Line(time.monotonic() + SECONDS), headers={"Accept": "application/json"})
+        reply = transport.exchange(
+            "GET", url, Deadline(time.monotonic() + SECONDS), headers={"Accept": "application/json"}
+        )
     except NoAnswer as error:
         raise LaunchFailed("no_answer") from error
     if reply.status != 200 or reply.value is None:
@@ -238,7 +240,7 @@ def _ehr_keys(transport: Transport, begun: Launch) -> Keys:
         raise ValueError("the EHR publishes no keys")
     try:
         reply = transport.exchange(
-            "GET", begun.jwks_url, Line(time.monotonic() + SECONDS), headers={"Accept": "application/json"}
+            "GET", begun.jwks_url, Deadline(time.monotonic() + SECONDS), headers={"Accept": "application/json"}
         )
     except NoAnswer as error:
         raise LaunchFailed("no_answer") from error

@@ -9,12 +9,12 @@ from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.protocol.messages import SERVICE_ID
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
 
 
-def add_home_page(app: FastAPI, settings: Settings, running: Running, pages: Pages) -> None:
+def add_home_page(app: FastAPI, settings: Settings, running: CurrentService, pages: Pages) -> None:
     """``GET /``."""
 
     @app.get("/", summary="First page", response_class=HTMLResponse, responses=errors())

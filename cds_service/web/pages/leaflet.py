@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
 
@@ -18,7 +18,7 @@ def leaflet_of(content: Content, cause: str) -> str:
     return f"/leaflets/{cause}" if found and found.card.tell_patient else ""
 
 
-def add_leaflets(app: FastAPI, running: Running, pages: Pages) -> None:
+def add_leaflets(app: FastAPI, running: CurrentService, pages: Pages) -> None:
     """One page for each cause that has words for patients."""
 
     @app.get(

@@ -1,4 +1,4 @@
-"""The entrance: a call is let in by its client's token, or, where a site says so, without one."""
+"""The authenticator: a call is let in by its client's token, or, where a site says so, without one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cds_service.web.security.tokens import prove
 log = get_log()
 
 
-class Entrance:
+class Authenticator:
     """One for the whole process."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Entrance:
         self._clients = clients
         self._keys.serve(clients if self.required else Clients(clients.everyone[:1], ()))
 
-    async def admit(self, request: Request) -> Caller | None:
+    async def authenticate(self, request: Request) -> Caller | None:
         """Who calls; None where nobody needs to prove it. Nothing of the body has been read.
 
         Raises:

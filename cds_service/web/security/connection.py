@@ -17,7 +17,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-MOST_HEADERS = 100
+MAX_HEADERS = 100
 LONGEST_HOST = 261
 """A name of 255 letters, a colon and a port."""
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
@@ -143,7 +143,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_complete = True
         self.waiting.asks(self)
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.limits.bytes or len(self.headers) > MOST_HEADERS:
+        if size > self.limits.bytes or len(self.headers) > MAX_HEADERS:
             self._refuse(b"431 Request Header Fields Too Large")
             raise ValueError("headers too large")
         if not _names_one_host(self.headers, self.parser.get_http_version()):

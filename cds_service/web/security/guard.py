@@ -11,25 +11,25 @@ from fastapi import Request
 from cds_service.adapters.clients.model import Caller
 from cds_service.base.strict_json import parse
 from cds_service.web.body import Bodies, Body, Parse
-from cds_service.web.security.authenticator import Entrance
-from cds_service.web.security.rate_limits import Shares
+from cds_service.web.security.authenticator import Authenticator
+from cds_service.web.security.rate_limits import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The three in the order in which a call passes them."""
 
-    entrance: Entrance
+    authenticator: Authenticator
     bodies: Bodies
-    shares: Shares
+    shares: RateLimits
 
-    async def admit(self, request: Request) -> Caller | None:
+    async def authenticate(self, request: Request) -> Caller | None:
         """Who calls, before anything of the body is read; None where nobody needs to prove it.
 
         Raises:
             Unauthorized: nobody known. TooMuch: a client that has used up its minute.
         """
-        proved = await self.entrance.admit(request)
+        proved = await self.authenticator.authenticate(request)
         if proved is not None:
             await self.shares.take(proved)
         return proved

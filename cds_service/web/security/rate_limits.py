@@ -20,7 +20,7 @@ CALLS_PER_MINUTE = 6_000
 _BUSY_SECONDS = 1
 
 
-class Shares:
+class RateLimits:
     """One for the whole process."""
 
     def __init__(self, at_once: int) -> None:

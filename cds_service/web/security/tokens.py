@@ -40,7 +40,7 @@ class _Registry(JWSRegistry):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Identity:
     """A client that has proved who it is.
 
     Attributes:
@@ -53,7 +53,7 @@ class Proof:
     expires: float
 
 
-def prove(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Proof:
+def prove(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Identity:
     """Who calls ``url`` (the public address, without a query) with this ``Authorization`` header at ``now``.
 
     Everything is checked but whether the token was used before.
@@ -71,7 +71,7 @@ def prove(authorization: str, url: str, now: float, clients: Clients, find_keys:
         claims = _verified(token, header, rules, find_keys(caller.name, rules, header["kid"]))
         _check_audience(claims.get("aud"), rules.audience or (url,))
         expires = _check_times(claims, now, rules)
-        return Proof(caller, rules.issuer, _text(claims, "jti"), expires)
+        return Identity(caller, rules.issuer, _text(claims, "jti"), expires)
     except Unauthorized as error:
         raise Unauthorized(error.reason, **told, **error.about) from None
 

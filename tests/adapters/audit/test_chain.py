@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.audit.chain import MOST_LINE_BYTES, START, Hasher, Head, Link, genesis, head_of, said_by
-from cds_service.adapters.audit.chain_file import MOST_EVENT_BYTES, ChainFile
-from cds_service.adapters.audit.verify import MOST_FINDINGS, Verdict, verify
+from cds_service.adapters.audit.chain import MAX_LINE_BYTES, START, Hasher, Head, Link, genesis, head_of, said_by
+from cds_service.adapters.audit.chain_file import MAX_EVENT_BYTES, ChainFile
+from cds_service.adapters.audit.verify import MAX_FINDINGS, Verdict, verify
 
 KEY = Hasher.of("k" * 16)
 OTHER = Hasher.of("o" * 16)
@@ -271,9 +271,9 @@ def test_a_file_of_rubbish_needs_little_memory(tmp_path: Path) -> None:
     verdict = verify(path, KEY)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(verdict.findings) == MOST_FINDINGS
+    assert len(verdict.findings) == MAX_FINDINGS
     assert verdict.count == 1001
-    assert most < 10 * MOST_LINE_BYTES
+    assert most < 10 * MAX_LINE_BYTES
 
 
 def test_it_goes_on_where_it_stopped(tmp_path: Path, hasher: Hasher) -> None:
@@ -408,8 +408,8 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
 
 def test_the_longest_event_fits(tmp_path: Path) -> None:
     file = ChainFile.claim(tmp_path, KEY)
-    event = b'{"a":"%s"}' % (b"x" * (MOST_EVENT_BYTES - 8))
-    assert len(event) == MOST_EVENT_BYTES
+    event = b'{"a":"%s"}' % (b"x" * (MAX_EVENT_BYTES - 8))
+    assert len(event) == MAX_EVENT_BYTES
     file.append([event, event])
     file.close()
     assert written(tmp_path) == file.path

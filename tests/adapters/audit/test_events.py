@@ -14,7 +14,7 @@ from fhir.resources.R4B.auditevent import AuditEvent
 from cds_service.adapters.audit import codes, events
 from cds_service.adapters.audit.events import (
     Call,
-    CardFate,
+    CardDisposition,
     DraftOrder,
     Event,
     Feedback,
@@ -33,13 +33,13 @@ SERVER = "https://ehr.north.example/fhir"
 SERVICE = "https://cds.example"
 CONTEXT = Context(userId="Practitioner/p1", patientId="patient-4711", encounterId="encounter-9")
 KEYED = KeyedHash("k" * 16)
-ASKER = KEYED.asker("north", SERVER, CONTEXT)
+ASKER = KEYED.requester("north", SERVER, CONTEXT)
 CALL = Call(
     NOON, SERVICE, Sender("north", "https://ehr.north.example/oauth", "192.0.2.7"), ASKER, KEYED.of("instance", "i-1")
 )
 NOBODY = Call(NOON, SERVICE, Sender("default"))
 VERSIONS = events.Versions("0.1.0", "2026.3", "uk_ng158")
-CARDS = (CardFate("c-1", "RF01", "shown"), CardFate("c-2", "D01", "quiet"))
+CARDS = (CardDisposition("c-1", "RF01", "shown"), CardDisposition("c-2", "D01", "quiet"))
 
 
 def read_of(key: str, why: str = "", call: Call = CALL) -> FhirRead:
@@ -232,8 +232,8 @@ def test_the_outcome_follows_the_status(status: int, outcome: str) -> None:
 
 
 def test_a_user_who_is_no_professional_is_a_hash() -> None:
-    patient = KEYED.asker("north", SERVER, CONTEXT.model_copy(update={"userId": "Patient/patient-4711"}))
-    event = events.hook_call(HookCall(replace(CALL, asker=patient), 200, VERSIONS))
+    patient = KEYED.requester("north", SERVER, CONTEXT.model_copy(update={"userId": "Patient/patient-4711"}))
+    event = events.hook_call(HookCall(replace(CALL, requester=patient), 200, VERSIONS))
     who = roles(event)["IRCP"]["who"]
     assert who == {"identifier": {"system": codes.KEYED_HASH, "value": patient.user_key}}
     assert "4711" not in orjson.dumps(event).decode()

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from cds_service.adapters.audit import journal as journal_module
 from cds_service.adapters.audit.chain import Hasher
-from cds_service.adapters.audit.chain_file import MOST_EVENT_BYTES, ChainFile
+from cds_service.adapters.audit.chain_file import MAX_EVENT_BYTES, ChainFile
 from cds_service.adapters.audit.journal import Journal, JournalState, NoJournal, journal_of
 from cds_service.adapters.audit.verify import verify
 from cds_service.base.settings import Settings
@@ -206,7 +206,7 @@ def test_a_full_disk_holds_the_events(tmp_path: Path) -> None:
 def test_a_full_queue_is_counted_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(journal_module, "MOST_WAITING", 100)
+    monkeypatch.setattr(journal_module, "MAX_WAITING", 100)
     journal = Journal(tmp_path / "not yet" / "audit", KEY)
     for start in range(0, 250, 50):
         journal.record(numbered(*range(start, start + 50)))
@@ -226,7 +226,7 @@ def test_a_full_queue_is_counted_and_said(
 
 
 def test_what_is_lost_while_the_loss_is_written_is_said_too(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "MOST_WAITING", 2)
+    monkeypatch.setattr(journal_module, "MAX_WAITING", 2)
     append = ChainFile.append
     late = iter([5, 4])
 
@@ -243,7 +243,7 @@ def test_what_is_lost_while_the_loss_is_written_is_said_too(journal: Journal, mo
 
 
 def test_an_event_that_cannot_be_written_takes_no_other_with_it(journal: Journal) -> None:
-    journal.record([*numbered(1), {"number": object()}, *numbered(2), {"text": "x" * MOST_EVENT_BYTES}, *numbered(3)])
+    journal.record([*numbered(1), {"number": object()}, *numbered(2), {"text": "x" * MAX_EVENT_BYTES}, *numbered(3)])
     until(lambda: journal.state.written == 3)
     journal.record([{"number": {1, 2}}])
     journal.close()

@@ -106,7 +106,7 @@ def server() -> Iterator[KeyServer]:
 
 @pytest.fixture
 def ring(server: KeyServer, clock: Clock, tmp_path: Path, content: Content) -> Iterator[KeyRing]:
-    made = KeyRing.of(Settings())
+    made = KeyRing.from_settings(Settings())
     made._clock = clock
     made.serve(known(server, tmp_path, content))
     assert made.wait(5)
@@ -191,7 +191,7 @@ def test_a_server_that_is_away_at_the_start(tmp_path: Path, content: Content, mo
     monkeypatch.setattr(keys_module, "_PAUSES", (0.05,))
     with key_server() as gone:
         port = gone.port
-    ring = KeyRing.of(Settings())
+    ring = KeyRing.from_settings(Settings())
     ring.serve(known(gone, tmp_path, content))
     assert ring.wait(5)
     assert [one.why for one in ring.states] == ["unreachable"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.store.feedback import LONGEST_COMMENT, MOST_ITEMS, understand
+from cds_service.adapters.store.feedback import LONGEST_COMMENT, MAX_ITEMS, understand
 from cds_service.adapters.store.rows import FeedbackRow
 from cds_service.base.errors import UnusableInput
 
@@ -143,7 +143,7 @@ def test_a_call_without_the_array_is_no_feedback(body: Any) -> None:
 def test_an_empty_array_is_lawful_and_an_endless_one_is_not() -> None:
     assert read() == ()
     with pytest.raises(UnusableInput, match="at most"):
-        understand({"feedback": [BASE] * (MOST_ITEMS + 1)}, "knee", NOW)
+        understand({"feedback": [BASE] * (MAX_ITEMS + 1)}, "knee", NOW)
 
 
 def test_the_lawful_items_of_a_mixed_call_are_kept() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from cds_service.adapters.store.quota import MOST_ON_ONE_CARD, Quota, size
+from cds_service.adapters.store.quota import MAX_ON_ONE_CARD, Quota, size
 from cds_service.adapters.store.rows import FeedbackRow
 from cds_service.adapters.store.store import Store
 from cds_service.adapters.store.tables import feedback, feedback_quota
@@ -74,10 +74,10 @@ def test_a_repeat_takes_no_room(store: Store) -> None:
 
 def test_one_known_card_does_not_open_the_door(store: Store) -> None:
     """A uuid of a card is easily had: what is said beyond a handful counts like feedback on an unknown one."""
-    rows = [feedback_row(f"f{number}", comment=f"{number}") for number in range(MOST_ON_ONE_CARD + 11)]
+    rows = [feedback_row(f"f{number}", comment=f"{number}") for number in range(MAX_ON_ONE_CARD + 11)]
     assert store.add([card_row()], rows[:5], TEN) == frozenset()
     assert store.add([], rows[5:], TEN) == {rows[-1].id}
-    assert len(kept(store)) == MOST_ON_ONE_CARD + 10
+    assert len(kept(store)) == MAX_ON_ONE_CARD + 10
 
 
 def test_many_rows_at_once(store: Store) -> None:

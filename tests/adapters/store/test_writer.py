@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from cds_service.adapters.pseudonyms import Asker
+from cds_service.adapters.pseudonyms import Requester
 from cds_service.adapters.store import writer
 from cds_service.adapters.store.store import Store
 from cds_service.adapters.store.tables import cards, feedback
-from cds_service.adapters.store.writer import Register, RegisterState
+from cds_service.adapters.store.writer import CardLog, CardLogState
 from cds_service.base.errors import StoreDown, UnusableInput
 from tests.adapters.store.test_store import NOON, card_row, feedback_row
 from tests.postgres import postgres_server
 
-ASKER = Asker("north", "Practitioner/p1", "p" * 32, "u" * 32, "e" * 32)
+ASKER = Requester("north", "Practitioner/p1", "p" * 32, "u" * 32, "e" * 32)
 
 
 def until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
@@ -34,19 +34,19 @@ def until(holds: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 @pytest.fixture
-def register(database_url: str) -> Iterator[Register]:
-    register = Register(Store.open(database_url))
+def register(database_url: str) -> Iterator[CardLog]:
+    register = CardLog(Store.open(database_url))
     register.start()
     yield register
     register.close()
 
 
-def count(register: Register, table: object = cards) -> int:
+def count(register: CardLog, table: object = cards) -> int:
     (row,) = register.store.stream(select(func.count()).select_from(table))  # type: ignore[arg-type]
     return int(row[0])
 
 
-def test_cards_are_written_behind_the_call(register: Register) -> None:
+def test_cards_are_written_behind_the_call(register: CardLog) -> None:
     register.record([card_row("a"), card_row("b")])
     register.record([card_row("c")])
     until(lambda: register.state.cards == 3)
@@ -54,7 +54,7 @@ def test_cards_are_written_behind_the_call(register: Register) -> None:
     assert register.state.status == "up"
 
 
-def test_feedback_is_on_disk_when_it_is_answered(register: Register) -> None:
+def test_feedback_is_on_disk_when_it_is_answered(register: CardLog) -> None:
     async def many() -> None:
         await asyncio.gather(*(register.keep([feedback_row(f"{n}-{m}") for m in range(3)]) for n in range(200)))
 
@@ -64,13 +64,13 @@ def test_feedback_is_on_disk_when_it_is_answered(register: Register) -> None:
 
 
 def test_nobody_has_to_start_it(database_url: str) -> None:
-    register = Register(Store.open(database_url))
+    register = CardLog(Store.open(database_url))
     asyncio.run(register.keep([feedback_row()]))
     assert count(register, feedback) == 1
     register.close()
 
 
-def test_what_is_answered_is_found_at_once(register: Register) -> None:
+def test_what_is_answered_is_found_at_once(register: CardLog) -> None:
     async def answer() -> int:
         register.record([card_row("a")])
         await register.keep([feedback_row("f", "a")])
@@ -79,7 +79,7 @@ def test_what_is_answered_is_found_at_once(register: Register) -> None:
     assert asyncio.run(answer()) == 1
 
 
-def test_a_row_that_is_refused_takes_no_other_with_it(register: Register) -> None:
+def test_a_row_that_is_refused_takes_no_other_with_it(register: CardLog) -> None:
     if register.store.engine.dialect.name == "sqlite":
         bad_card, bad_said = card_row("bad", rule=None), feedback_row("bad", outcome=None)
     else:
@@ -99,7 +99,7 @@ def test_a_row_that_is_refused_takes_no_other_with_it(register: Register) -> Non
     assert register.state.lost == 1
 
 
-def test_tables_that_vanish_come_back(register: Register) -> None:
+def test_tables_that_vanish_come_back(register: CardLog) -> None:
     """A fault that is not about a row: the cards wait, and are written when the database serves again."""
     register.record([card_row("a")])
     until(lambda: register.state.cards == 1)
@@ -117,7 +117,7 @@ def test_tables_that_vanish_come_back(register: Register) -> None:
 
 def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "data"
-    register = Register(Store.open(f"sqlite:///{folder}/register.db"))
+    register = CardLog(Store.open(f"sqlite:///{folder}/register.db"))
     register.start()
     until(lambda: register.state.status == "down")
     assert register.state.error == "OperationalError"
@@ -131,7 +131,7 @@ def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: 
     assert register.state.waiting == 50
     folder.mkdir()
     until(lambda: register.state.cards == 50)
-    assert register.state == RegisterState("up", waiting=0, lost=0, cards=50, feedback=0)
+    assert register.state == CardLogState("up", waiting=0, lost=0, cards=50, feedback=0)
     asyncio.run(register.keep([feedback_row()]))
     assert count(register) == 50
     shutil.move(folder, tmp_path / "elsewhere")  # and away again, under a running service
@@ -147,7 +147,7 @@ def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: 
 def test_a_server_that_stops_and_starts_again() -> None:
     """PostgreSQL goes away under a running service and comes back: the cards wait, and nothing is lost."""
     with postgres_server() as running:
-        register = Register(Store.open(running.url))
+        register = CardLog(Store.open(running.url))
         register.start()
         register.record([card_row("before")])
         until(lambda: register.state.cards == 1)
@@ -163,7 +163,7 @@ def test_a_server_that_stops_and_starts_again() -> None:
         register.close()
 
 
-def test_a_stuck_writer_is_an_outage_for_feedback_only(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_writer_is_an_outage_for_feedback_only(register: CardLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else holds the lock on the tables: the call ends in time, and its items are kept once it is free."""
     monkeypatch.setattr(writer, "FEEDBACK_SECONDS", 0.3)
     until(lambda: register.state.status == "up")
@@ -182,8 +182,8 @@ def test_a_stuck_writer_is_an_outage_for_feedback_only(register: Register, monke
 
 
 def test_too_many_waiting_cards_give_way_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MOST_WAITING_CARDS", 10)
-    register = Register(Store.open(f"sqlite:///{tmp_path}/none/register.db"))
+    monkeypatch.setattr(writer, "MAX_WAITING_CARDS", 10)
+    register = CardLog(Store.open(f"sqlite:///{tmp_path}/none/register.db"))
     for number in range(14):
         register.record([card_row(str(number))])
     assert (register.state.waiting, register.state.lost) == (10, 4)
@@ -194,7 +194,7 @@ def test_too_many_waiting_cards_give_way_oldest_first(tmp_path: Path, monkeypatc
 
 
 def test_closing_writes_what_waits(database_url: str) -> None:
-    register = Register(Store.open(database_url))
+    register = CardLog(Store.open(database_url))
     register.start()
     register.record([card_row(str(number)) for number in range(2_000)])
     register.close(seconds=30)
@@ -207,7 +207,7 @@ def test_closing_writes_what_waits(database_url: str) -> None:
     register.record([card_row("too late")])
 
 
-def test_look_ups_that_hang_do_not_pile_up(register: Register) -> None:
+def test_look_ups_that_hang_do_not_pile_up(register: CardLog) -> None:
     """More look-ups than may wait, each cut off in time, and all are free again afterwards."""
     until(lambda: register.state.status == "up")
     held = threading.Event()
@@ -240,7 +240,7 @@ def test_look_ups_that_hang_do_not_pile_up(register: Register) -> None:
     until(serves)
 
 
-def test_old_hashes_are_forgotten_in_passing(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_hashes_are_forgotten_in_passing(register: CardLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "_FORGET_EVERY", 0.0)
     register.record([card_row("old", quiet_until=NOON - timedelta(days=400))])
     until(lambda: register.state.cards == 1)

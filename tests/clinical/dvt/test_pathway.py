@@ -433,7 +433,7 @@ def test_palliative_care_keeps_the_card_at_warning_without_orders(tmp_path: Path
     local.write_text(
         '[[code]]\nsystem = "https://site.example/codes"\ncode = "EOL"\nfinding = "palliative_care_only"\n'
     )
-    service = Service.of(Settings(local_codes=local))
+    service = Service.from_settings(Settings(local_codes=local))
     chart = [*SIGNS, condition(concept(("https://site.example/codes", "EOL")))]
     entries = tuple(ChartEntry(one) for one in (patient(), *chart))
     assessment = service.judge("p", entries, NOW)

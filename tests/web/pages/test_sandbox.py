@@ -22,7 +22,7 @@ from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
 from cds_service.clinical.record import Fact, Side, Status, When
 from cds_service.service.evaluate import Service
 from cds_service.web.pages.sandbox import patients, switches
-from cds_service.web.pages.sandbox.charts import MOST_CHARTS, Chart, ChartGone, Charts, loaded
+from cds_service.web.pages.sandbox.charts import MAX_CHARTS, Chart, ChartGone, Charts, loaded
 from tests.charts import SNOMED, concept, condition, days_ago, observation, patient
 from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
 from tests.web.test_service import is_outcome, request_for
@@ -159,7 +159,7 @@ def test_the_longest_untouched_chart_gives_way() -> None:
     charts = Charts()
     first = charts.open("a", "", "p", [patient()])
     second = charts.open("b", "", "p", [patient()])
-    for _ in range(MOST_CHARTS - 2):
+    for _ in range(MAX_CHARTS - 2):
         charts.open("c", "", "p", [patient()])
     charts.find(first.id)
     charts.open("d", "", "p", [patient()])
@@ -169,7 +169,7 @@ def test_the_longest_untouched_chart_gives_way() -> None:
 
 
 def test_large_charts_give_way_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cds_service.web.pages.sandbox.charts.MOST_BYTES", 1000)
+    monkeypatch.setattr("cds_service.web.pages.sandbox.charts.MAX_BYTES", 1000)
     charts = Charts()
     first = charts.open("a", "x" * 10, "p", [patient(text="x" * 600)])
     charts.open("b", "", "p", [patient(text="x" * 600)])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.adapters.http import Line, NoAnswer, Transport
+from cds_service.adapters.http import Deadline, NoAnswer, Transport
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
@@ -167,7 +167,7 @@ def transport(*private: str) -> Transport:
 
 def why(made: Transport, url: str, token: str | None = None) -> str:
     try:
-        made.get(url, token, Line(time.monotonic() + 3))
+        made.get(url, token, Deadline(time.monotonic() + 3))
     except NoAnswer as error:
         return error.why
     return "answered"

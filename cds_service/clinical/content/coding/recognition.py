@@ -16,7 +16,7 @@ from cds_service.clinical.content.coding.vocabulary import BOTH, LEFT, RIGHT, wo
 from cds_service.clinical.content.coding.word_net import WordNet
 from cds_service.clinical.record import Side
 
-_MOST_TEXTS = 2_000
+_MAX_TEXTS = 2_000
 _DEEPEST = 30
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 _ACRONYM = re.compile(r"\(([A-Z]{2,5})\)")
@@ -133,7 +133,7 @@ def _texts(node: Any) -> Iterator[str]:
     """Every text of ``node`` that may be words, up to a bound."""
     left = [node]
     count = 0
-    while left and count < _MOST_TEXTS:
+    while left and count < _MAX_TEXTS:
         one = left.pop()
         count += 1
         if isinstance(one, Mapping):

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from cds_service import __version__
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 from cds_service.web.pages.evidence.explorer import explorer_of
@@ -20,7 +20,7 @@ from cds_service.web.pages.evidence.sources import code_lists, source_view
 from cds_service.web.pages.layout import Pages
 
 
-def add_evidence_pages(app: FastAPI, running: Running, pages: Pages) -> None:
+def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> None:
     """The index, the explorer, what is open for a clinician, and a page for each rule and cause."""
 
     @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())

@@ -15,7 +15,7 @@ from cds_service.adapters.sealed_text import NotSealed
 from cds_service.clinical.content.catalogue import Content
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.form import read_form
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
@@ -30,7 +30,7 @@ def plain_text(text: str) -> Response:
 
 
 def add_copy_pages(
-    app: FastAPI, running: Running, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
+    app: FastAPI, running: CurrentService, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
 ) -> None:
     """``GET`` and ``POST /orders/{order}``; the POST works out the text and keeps nothing."""
 

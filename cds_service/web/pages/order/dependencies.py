@@ -15,12 +15,12 @@ from cds_service.adapters.http import Transport
 from cds_service.adapters.order_links import OrderLinks
 from cds_service.service.smart.launches import Launch, Launches, LaunchFailed
 from cds_service.web.auditing import Auditing
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.pages.layout import Pages
 
 T = TypeVar("T")
 _THREADS = 16
-_MOST_WAITING = 64
+_MAX_WAITING = 64
 LAUNCHES_PER_MINUTE = 300
 """For each process; a busy site opens a few."""
 
@@ -40,7 +40,7 @@ class Threads:
         Raises:
             LaunchFailed: too much is waiting.
         """
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             raise LaunchFailed("busy")
         self._waiting += 1
         try:
@@ -67,10 +67,10 @@ class Threads:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Dependencies:
     """One for the whole process."""
 
-    running: Running
+    running: CurrentService
     pages: Pages
     links: OrderLinks
     launches: Launches

@@ -12,7 +12,7 @@ from cds_service.base.logs import get_log
 from cds_service.service.smart.launches import LaunchFailed
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
-from cds_service.web.pages.order.dependencies import Bench
+from cds_service.web.pages.order.dependencies import Dependencies
 from cds_service.web.pages.order.page import OrderPage
 from cds_service.web.pages.order.signing_in import callback, launch
 
@@ -23,13 +23,13 @@ _ONCE = 2_000
 """Most characters of a parameter that an EHR gives once."""
 
 
-def add_launched_pages(app: FastAPI, bench: Bench) -> None:
+def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
     """``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
 
     @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
         # Clients may share a key.
-        signing = {one.kid: one.public() for one in bench.running.service.clients.signing.values()}
+        signing = {one.kid: one.public() for one in given.running.service.clients.signing.values()}
         return json_response({"keys": list(signing.values())})
 
     @app.get("/orders/launch", include_in_schema=False)
@@ -38,7 +38,7 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
 
     @app.get("/orders/callback", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
-        return await answered(callback(bench, request, state, code, error[:_ONCE]))
+        return await answered(callback(given, request, state, code, error[:_ONCE]))
 
     @app.get("/orders/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
@@ -49,13 +49,13 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
         return await answered(_acted(launch_id, request))
 
     async def _launch(iss: str, handle: str) -> Response:
-        return await launch(bench, iss[:_ONCE], handle)
+        return await launch(given, iss[:_ONCE], handle)
 
     async def _shown(launch_id: str, request: Request) -> Response:
-        return await (await OrderPage.of(bench, request, launch_id)).show()
+        return await (await OrderPage.of(given, request, launch_id)).show()
 
     async def _acted(launch_id: str, request: Request) -> Response:
-        return await (await OrderPage.of(bench, request, launch_id)).act(request)
+        return await (await OrderPage.of(given, request, launch_id)).act(request)
 
     async def answered(work: Awaitable[Response]) -> Response:
         """A page also when it fails: the reader has to know that nothing was ordered."""
@@ -68,6 +68,6 @@ def add_launched_pages(app: FastAPI, bench: Bench) -> None:
         except StoreDown as error:
             why, cause = "down", type(error.__cause__).__name__
         log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
-        framed_by = bench.running.service.clients.frame_ancestors
-        status, words = _STATUS.get(why, 400), getattr(bench.running.service.content.texts.page.launch, why)
-        return bench.pages.page("order_failed.html", status=status, words=words, said=said, framed_by=framed_by)
+        framed_by = given.running.service.clients.frame_ancestors
+        status, words = _STATUS.get(why, 400), getattr(given.running.service.content.texts.page.launch, why)
+        return given.pages.page("order_failed.html", status=status, words=words, said=said, framed_by=framed_by)

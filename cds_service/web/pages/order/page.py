@@ -20,7 +20,7 @@ from cds_service.service.smart.launches import Launch, LaunchFailed, Opened, Tic
 from cds_service.web.form import is_from_here, read_form
 from cds_service.web.pages.order.cookies import ticket_of
 from cds_service.web.pages.order.copy import plain_text
-from cds_service.web.pages.order.dependencies import Bench
+from cds_service.web.pages.order.dependencies import Dependencies
 from cds_service.web.pages.order.view import OrderView
 
 log = get_log()
@@ -45,26 +45,26 @@ _STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "same_order": 409, 
 class OrderPage:
     """One request to one launch's page."""
 
-    bench: Bench
+    given: Dependencies
     ticket: Ticket
     opened: Opened
     caller: Caller
 
     @classmethod
-    async def of(cls, bench: Bench, request: Request, launch: str) -> OrderPage:
+    async def of(cls, given: Dependencies, request: Request, launch: str) -> OrderPage:
         """The page of this browser's launch.
 
         Raises:
             LaunchFailed: there is none. StoreDown: the database is down.
         """
-        return await cls._read(bench, ticket_of(request, launch, https=bench.https))
+        return await cls._read(given, ticket_of(request, launch, https=given.https))
 
     @classmethod
-    async def _read(cls, bench: Bench, ticket: Ticket) -> OrderPage:
-        opened = await bench.threads.do(lambda: bench.launches.open(ticket, bench.clock()))
+    async def _read(cls, given: Dependencies, ticket: Ticket) -> OrderPage:
+        opened = await given.threads.do(lambda: given.launches.open(ticket, given.clock()))
         if opened.launch.stage == "signing in":
             raise LaunchFailed("over")
-        return cls(bench, ticket, opened, bench.caller(opened.launch))
+        return cls(given, ticket, opened, given.caller(opened.launch))
 
     @property
     def launch(self) -> Launch:
@@ -74,7 +74,7 @@ class OrderPage:
     @property
     def content(self) -> Content:
         """In the language of the client."""
-        return self.bench.running.service.words_for(self.caller)
+        return self.given.running.service.words_for(self.caller)
 
     def _notice(self, key: str) -> Notice:
         found: Notice = getattr(self.content.texts.page.order, key)
@@ -85,7 +85,7 @@ class OrderPage:
         if self.launch.stage == "placed":
             return self._placed(self.launch.placed or {})
         if self.launch.stage == "sending":
-            if self.bench.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
+            if self.given.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
                 return self._being_sent()
             return await self._looked_for(None)
         if self.launch.stage == "unsure":
@@ -112,9 +112,9 @@ class OrderPage:
 
     async def _view(self) -> OrderView:
         """From the chart as it is now; without it, what can be said all the same."""
-        ehr = Ehr(self.bench.transport, self.launch)
+        ehr = Ehr(self.given.transport, self.launch)
         try:
-            patient, takes = await self.bench.threads.do(lambda: (ehr.patient(), ehr.takes_orders()))
+            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.takes_orders()))
         except EhrRefused as error:
             return self._without_chart(error.why)
         words = patient_words(patient)
@@ -134,9 +134,9 @@ class OrderPage:
         )
 
     async def _reading(self) -> Reading:
-        bench, now = self.bench, self.bench.clock()
-        reading = await read_chart(bench.reader, bench.running.service, self.caller, self.launch, now)
-        bench.auditing.chart(now, self.caller, self.launch, reading.parts)
+        given, now = self.given, self.given.clock()
+        reading = await read_chart(given.reader, given.running.service, self.caller, self.launch, now)
+        given.auditing.chart(now, self.caller, self.launch, reading.parts)
         return reading
 
     def _without_chart(self, note: str) -> OrderView:
@@ -165,12 +165,12 @@ class OrderPage:
         view = replace(view, form=form or view.form, note=self._notice(note) if note else view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
-        return self.bench.pages.page("order.html", status=status, view=view, framed_by=ancestors, forms=True)
+        return self.given.pages.page("order.html", status=status, view=view, framed_by=ancestors, forms=True)
 
     def _placed(self, placed: object) -> Response:
         ancestors = self.caller.client.frame_ancestors
         patient = self.launch.patient_words
-        return self.bench.pages.page(
+        return self.given.pages.page(
             "order_placed.html", framed_by=ancestors, note=self._notice("placed"), patient=patient, placed=placed
         )
 
@@ -178,15 +178,15 @@ class OrderPage:
         ancestors = self.caller.client.frame_ancestors
         address = f"/orders/launched/{self.ticket.id}"
         note = self._notice("being_sent")
-        return self.bench.pages.page("order_wait.html", framed_by=ancestors, note=note, address=address)
+        return self.given.pages.page("order_wait.html", framed_by=ancestors, note=note, address=address)
 
     # What is done.
 
     async def _send(self, form: OrderForm, *, again: bool) -> Response:
         """Whoever changes the stage first sends; a second press finds the order being sent, or placed."""
-        sending = await self._keep(stage="sending", sent_at=self.bench.clock().timestamp())
+        sending = await self._keep(stage="sending", sent_at=self.given.clock().timestamp())
         if sending is None:
-            return await (await self._read(self.bench, self.ticket)).show()
+            return await (await self._read(self.given, self.ticket)).show()
         try:
             note, placing, reading = await sending._attempt(form, again=again)
         except BaseException:
@@ -194,7 +194,7 @@ class OrderPage:
             raise
         placed = dict(placing.order) if placing and placing.order else None
         if placing is not None:
-            self.bench.auditing.order(self.bench.clock(), self.caller, self.launch, form.service, placing.fate)
+            self.given.auditing.order(self.given.clock(), self.caller, self.launch, form.service, placing.fate)
             log.info("order", client=self.caller.name, reason=placing.fate)
         try:
             stage = note if note in ("placed", "unsure") else "open"
@@ -212,12 +212,12 @@ class OrderPage:
 
     async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:
         """What to say, what became of the order, and the chart as it was read for it."""
-        bench, launch = self.bench, self.launch
+        given, launch = self.given, self.launch
         if not launch.user:
             return "nobody", None, None
-        ehr = Ehr(bench.transport, launch)
+        ehr = Ehr(given.transport, launch)
         try:
-            takes, fits, _ = await bench.threads.do(lambda: (ehr.takes_orders(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _ = await given.threads.do(lambda: (ehr.takes_orders(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
@@ -233,9 +233,9 @@ class OrderPage:
             context_of(launch),
             self.caller.order_coding(form.service, form.side),
             launch.order,
-            bench.clock(),
+            given.clock(),
         )
-        placing = await bench.threads.do(lambda: ehr.place(resource))
+        placing = await given.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, reading
 
     def _of_reading(self, reading: Reading, note: str) -> OrderView:
@@ -246,9 +246,9 @@ class OrderPage:
 
     async def _looked_for(self, form: OrderForm | None) -> Response:
         """Ask the EHR for the order of this launch, after it was not certain what became of it."""
-        ehr = Ehr(self.bench.transport, self.launch)
+        ehr = Ehr(self.given.transport, self.launch)
         try:
-            found = await self.bench.threads.do(ehr.find)
+            found = await self.given.threads.do(ehr.find)
         except EhrRefused as error:
             note = "expired" if error.why == "expired" else "unsure"
             view = self._without_chart(error.why)
@@ -258,13 +258,13 @@ class OrderPage:
             return self._placed(found)
         kept = await self._keep(stage="open")
         if kept is None:
-            return await (await self._read(self.bench, self.ticket)).show()
+            return await (await self._read(self.given, self.ticket)).show()
         return self._drawn(await kept._view(), form, "not_found")
 
     async def _keep(self, **changes: object) -> OrderPage | None:
         """The page of the changed launch; None if another request was first."""
-        until = max(self.launch.expires, self.bench.clock().timestamp()) + _AFTERWARDS
-        opened = await self.bench.threads.do(
-            lambda: self.bench.launches.change(self.ticket, self.opened, until=until, **changes)
+        until = max(self.launch.expires, self.given.clock().timestamp()) + _AFTERWARDS
+        opened = await self.given.threads.do(
+            lambda: self.given.launches.change(self.ticket, self.opened, until=until, **changes)
         )
-        return OrderPage(self.bench, self.ticket, opened, self.caller) if opened else None
+        return OrderPage(self.given, self.ticket, opened, self.caller) if opened else None

@@ -13,58 +13,58 @@ from cds_service.service.smart.launches import LaunchFailed, Ticket
 from cds_service.service.smart.refusals import refused
 from cds_service.web.pages.layout import policy
 from cds_service.web.pages.order.cookies import give, ticket_of
-from cds_service.web.pages.order.dependencies import Bench
+from cds_service.web.pages.order.dependencies import Dependencies
 
 log = get_log()
 
 
-def redirect_uri(bench: Bench) -> str:
+def redirect_uri(given: Dependencies) -> str:
     """As registered with every EHR."""
-    return f"{bench.base_url}/orders/callback"
+    return f"{given.base_url}/orders/callback"
 
 
-async def launch(bench: Bench, iss: str, handle: str) -> Response:
+async def launch(given: Dependencies, iss: str, handle: str) -> Response:
     """Send the browser to sign in. ``handle``: the EHR's own for this launch.
 
     Raises:
         LaunchFailed: not from an EHR that is known, or it cannot be asked. StoreDown: the launch cannot be kept.
     """
-    caller = bench.running.service.clients.launched_from(iss)
+    caller = given.running.service.clients.launched_from(iss)
     if caller is None or caller.iss is None:
         raise LaunchFailed("unknown_ehr")
-    bench.threads.count_launch(bench.clock().timestamp())
+    given.threads.count_launch(given.clock().timestamp())
     ticket, known = Ticket.new(), caller.iss
-    url, begun = await bench.threads.do(
-        lambda: sign_in.begin(bench.transport, caller, known, handle, redirect_uri(bench), ticket.id)
+    url, begun = await given.threads.do(
+        lambda: sign_in.begin(given.transport, caller, known, handle, redirect_uri(given), ticket.id)
     )
-    await bench.threads.do(lambda: bench.launches.begin(ticket, begun, bench.clock()))
+    await given.threads.do(lambda: given.launches.begin(ticket, begun, given.clock()))
     answer = RedirectResponse(url, 303, policy(caller.client.frame_ancestors))
-    give(answer, ticket, https=bench.https)
+    give(answer, ticket, https=given.https)
     return answer
 
 
-async def callback(bench: Bench, request: Request, state: str, code: str, error: str) -> Response:
+async def callback(given: Dependencies, request: Request, state: str, code: str, error: str) -> Response:
     """The EHR's answer: the code becomes a token on this side, and never reaches the browser.
 
     Raises:
         LaunchFailed: it leads to no order page. StoreDown: the database is down.
     """
-    ticket = ticket_of(request, state, https=bench.https)
-    opened = await bench.threads.do(lambda: bench.launches.open(ticket, bench.clock()))
-    caller = bench.caller(opened.launch)
+    ticket = ticket_of(request, state, https=given.https)
+    opened = await given.threads.do(lambda: given.launches.open(ticket, given.clock()))
+    caller = given.caller(opened.launch)
     if opened.launch.stage != "signing in":
         raise LaunchFailed("over")
     if error:
         raise refused(error)
-    signing = bench.running.service.clients.signing.get(caller.name)
-    granted = await bench.threads.do(
+    signing = given.running.service.clients.signing.get(caller.name)
+    granted = await given.threads.do(
         lambda: sign_in.finish(
-            bench.transport, caller, signing, opened.launch, code, redirect_uri(bench), bench.clock()
+            given.transport, caller, signing, opened.launch, code, redirect_uri(given), given.clock()
         )
     )
-    wanted = _wanted(bench, granted.context, caller, granted.patient)
-    changed = await bench.threads.do(
-        lambda: bench.launches.change(
+    wanted = _wanted(given, granted.context, caller, granted.patient)
+    changed = await given.threads.do(
+        lambda: given.launches.change(
             ticket,
             opened,
             until=granted.expires,
@@ -87,14 +87,14 @@ async def callback(bench: Bench, request: Request, state: str, code: str, error:
     return RedirectResponse(f"/orders/launched/{ticket.id}", 303, policy(caller.client.frame_ancestors))
 
 
-def _wanted(bench: Bench, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
+def _wanted(given: Dependencies, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
     """What the card proposed, if the launch carried it and it is still good; it must be about this patient."""
     if not context:
         return None
     try:
-        wanted = bench.links.context(context, bench.clock())
+        wanted = given.links.context(context, given.clock())
     except NotSealed:
         return None
-    if wanted.patient != bench.links.patient_mark(caller, patient):
+    if wanted.patient != given.links.patient_mark(caller, patient):
         raise LaunchFailed("other_patient")
     return {"rule": wanted.rule, "order": wanted.order, "side": wanted.side}

@@ -23,10 +23,10 @@ from cds_service.service.examples import as_request
 Resource = dict[str, Any]
 Road = Literal["prefetch", "fhir"]
 
-MOST_CHARTS = 100
-MOST_BYTES = 60_000_000
-MOST_BYTES_OF_ONE = 5_000_000
-MOST_ORDERS = 50
+MAX_CHARTS = 100
+MAX_BYTES = 60_000_000
+MAX_BYTES_OF_ONE = 5_000_000
+MAX_ORDERS = 50
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _KIND = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
@@ -110,8 +110,8 @@ class Chart:
             raise UnusableInput("only a ServiceRequest can be put into a sandbox chart")
         if resource.get("status") != "draft" or whose != f"Patient/{self.patient_id}":
             raise UnusableInput("only a draft order for this patient can be put into its chart")
-        if sum(1 for one in self.resources if one["resourceType"] == "ServiceRequest") >= MOST_ORDERS:
-            raise UnusableInput(f"a sandbox chart holds at most {MOST_ORDERS} orders")
+        if sum(1 for one in self.resources if one["resourceType"] == "ServiceRequest") >= MAX_ORDERS:
+            raise UnusableInput(f"a sandbox chart holds at most {MAX_ORDERS} orders")
         order = {**resource, "id": self.new_id(), "authoredOn": _instant(now)}
         self.resources.append(order)
         return order
@@ -153,7 +153,7 @@ class Charts:
         """A new chart; others give way if there are too many."""
         chart = Chart(title, story, patient_id, tuple(resources))
         self._open[chart.id] = (chart, len(orjson.dumps(chart.opened)))
-        while len(self._open) > MOST_CHARTS or sum(size for _, size in self._open.values()) > MOST_BYTES:
+        while len(self._open) > MAX_CHARTS or sum(size for _, size in self._open.values()) > MAX_BYTES:
             del self._open[next(iter(self._open))]
         return chart
 

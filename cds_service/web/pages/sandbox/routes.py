@@ -17,13 +17,13 @@ from cds_service.base.settings import Settings
 from cds_service.protocol.messages import SERVICE_ID
 from cds_service.rendering.wording import Wording
 from cds_service.web.body import Bodies
-from cds_service.web.current_service import Running
+from cds_service.web.current_service import CurrentService
 from cds_service.web.form import check_same_origin, read_form, read_form_pairs
 from cds_service.web.json_response import json_response
 from cds_service.web.operation_outcomes import outcome
 from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.sandbox import answers, explain, fhir, patients, switches
-from cds_service.web.pages.sandbox.charts import MOST_BYTES_OF_ONE, Chart, ChartGone, Charts, Road, loaded
+from cds_service.web.pages.sandbox.charts import MAX_BYTES_OF_ONE, Chart, ChartGone, Charts, Road, loaded
 from cds_service.web.pages.sandbox.person import person_words
 from cds_service.web.samples import samples
 
@@ -37,7 +37,7 @@ class Sandbox:
     """What the routes share; one for the whole process. ``fhir_root``: where this service reaches its own sandbox."""
 
     def __init__(
-        self, running: Running, pages: Pages, bodies: Bodies, clock: Callable[[], datetime], fhir_root: str
+        self, running: CurrentService, pages: Pages, bodies: Bodies, clock: Callable[[], datetime], fhir_root: str
     ) -> None:
         self.running = running
         self.pages = pages
@@ -68,7 +68,7 @@ class Sandbox:
 def add_sandbox(
     app: FastAPI,
     settings: Settings,
-    running: Running,
+    running: CurrentService,
     pages: Pages,
     bodies: Bodies,
     clock: Callable[[], datetime],
@@ -105,7 +105,7 @@ def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
             groups=patients.grouped(sandbox.running.service.content),
             first=patients.FIRST,
             fhir_open=f"{sandbox.fhir_root}/fhir",
-            most_megabytes=MOST_BYTES_OF_ONE // 1_000_000,
+            most_megabytes=MAX_BYTES_OF_ONE // 1_000_000,
         )
 
     @app.post(f"{ROOT}/charts", include_in_schema=False)
@@ -120,7 +120,7 @@ def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.post(f"{ROOT}/own", include_in_schema=False)
     async def open_own(request: Request) -> Response:
-        bundle = await sandbox.posted(request, MOST_BYTES_OF_ONE)
+        bundle = await sandbox.posted(request, MAX_BYTES_OF_ONE)
         patient_id, resources = await to_thread(loaded, bundle)
         chart = sandbox.charts.open(OWN_TITLE, f"{len(resources)} resources, pasted or uploaded", patient_id, resources)
         return json_response({"url": f"{ROOT}/charts/{chart.id}"}, 201)
