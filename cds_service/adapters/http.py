@@ -43,7 +43,7 @@ Why = Literal[
 _REFUSALS: dict[int, Why] = {401: "refused", 403: "refused", 404: "not_found", 410: "not_found", 429: "limited"}
 
 
-class NoAnswer(Exception):  # noqa: N818
+class NoAnswer(Exception):
     """Ends a read, with the code of the reason."""
 
     def __init__(self, why: Why) -> None:
@@ -293,7 +293,7 @@ def _content(answer: requests.Response, most_bytes: int) -> bytes:
     return bytes(body)
 
 
-class _Reset(Exception):  # noqa: N818
+class _Reset(Exception):
     """The connection was reset before an answer began: worth one more try."""
 
 

@@ -16,7 +16,7 @@ _HEADER = {"alg": "dir", "enc": "A256GCM", "zip": "DEF"}
 _LONGEST = 16_000
 
 
-class NotSealed(Exception):  # noqa: N818
+class NotSealed(Exception):
     """A text that this service did not seal for this purpose, or whose time is over. ``late``: only that."""
 
     def __init__(self, *, late: bool = False) -> None:

@@ -42,7 +42,7 @@ class ContentError(KneeCdsError):
         super().__init__(f"{count} in the {what}:\n" + "\n".join(str(p) for p in problems))
 
 
-class WrongSetting(KneeCdsError):  # noqa: N818
+class WrongSetting(KneeCdsError):
     """A setting cannot be used."""
 
 
@@ -54,7 +54,7 @@ Refusal = Literal[
 """Why a caller is not let in; each has a row in deploy/TROUBLESHOOTING.md."""
 
 
-class Unauthorized(KneeCdsError):  # noqa: N818
+class Unauthorized(KneeCdsError):
     """The caller is nobody known (HTTP 401, without a word). ``reason``: a code for the log."""
 
     def __init__(self, reason: Refusal, **about: str) -> None:
@@ -64,7 +64,7 @@ class Unauthorized(KneeCdsError):  # noqa: N818
         super().__init__(reason)
 
 
-class TooMuch(KneeCdsError):  # noqa: N818
+class TooMuch(KneeCdsError):
     """More than this service takes now (HTTP 429 for one client's share, 503 for everybody's)."""
 
     def __init__(self, status: Literal[429, 503], reason: str, seconds: int) -> None:
@@ -75,19 +75,19 @@ class TooMuch(KneeCdsError):  # noqa: N818
         super().__init__(f"too many calls; try again in {seconds} s")
 
 
-class StoreDown(KneeCdsError):  # noqa: N818
+class StoreDown(KneeCdsError):
     """The database does not answer in time; what was sent is not kept (HTTP 503)."""
 
 
-class UnusableInput(KneeCdsError):  # noqa: N818 - reads as the thing it is in the handlers
+class UnusableInput(KneeCdsError):
     """The input cannot be understood at all (HTTP 400)."""
 
 
-class TooLarge(KneeCdsError):  # noqa: N818
+class TooLarge(KneeCdsError):
     """The input is larger than this site accepts (HTTP 413)."""
 
 
-class TooCostly(KneeCdsError):  # noqa: N818
+class TooCostly(KneeCdsError):
     """The input takes more computing than this site gives one call (HTTP 413)."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class TooCostly(KneeCdsError):  # noqa: N818
         )
 
 
-class NothingToJudgeBy(KneeCdsError):  # noqa: N818
+class NothingToJudgeBy(KneeCdsError):
     """No part of the chart that a judgement needs is there (HTTP 412).
 
     Attributes:

@@ -12,7 +12,7 @@ IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
 
 
-class ForbiddenAddress(OSError):  # noqa: N818
+class ForbiddenAddress(OSError):
     """A name resolves to an address that this service does not connect to."""
 
 

@@ -197,7 +197,7 @@ class Assessment:
     under_18: bool
     care_plan: Fact | None
     content_version: str
-    doubts: Doubts = Doubts()  # noqa: RUF009 - frozen
+    doubts: Doubts = Doubts()
 
     @property
     def urgent(self) -> tuple[RedFlagVerdict, ...]:

@@ -57,7 +57,7 @@ class Leg:
     facts: tuple[Fact, ...]
     diagnoses: tuple[Diagnosis, ...]
     orders: tuple[PlacedOrder, ...]
-    doubts: Doubts = Doubts()  # noqa: RUF009 - frozen
+    doubts: Doubts = Doubts()
 
     def is_here(self, side: Side, *, unknown_counts: bool = True) -> bool:
         """Whether something on ``side`` is about this leg. The explicitly other leg never is."""

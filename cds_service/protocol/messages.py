@@ -97,9 +97,9 @@ class _Received(BaseModel):
 class Context(_Received):
     """``context`` of patient-view."""
 
-    userId: UserReference  # noqa: N815 - the standard's spelling
-    patientId: PatientId  # noqa: N815
-    encounterId: EncounterId | None = _droppable()  # noqa: N815
+    userId: UserReference
+    patientId: PatientId
+    encounterId: EncounterId | None = _droppable()
 
 
 class FhirAuthorization(_Received):
@@ -122,10 +122,10 @@ class HookRequest(_Received):
     """A call of the patient-view hook. ``prefetch`` values stay raw JSON: they are read resource by resource."""
 
     hook: Literal["patient-view"]
-    hookInstance: UUID  # noqa: N815
+    hookInstance: UUID
     context: Context
-    fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = _droppable()  # noqa: N815
-    fhirAuthorization: FhirAuthorization | None = _droppable()  # noqa: N815
+    fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = _droppable()
+    fhirAuthorization: FhirAuthorization | None = _droppable()
     prefetch: dict[str, Any] | None = None
     _dropped: tuple[str, ...] = PrivateAttr(())
 
@@ -204,7 +204,7 @@ class Link(_Sent):
     label: str
     url: str
     type: Literal["absolute", "smart"] = "absolute"
-    appContext: str | None = None  # noqa: N815
+    appContext: str | None = None
 
 
 class Card(_Sent):
@@ -216,8 +216,8 @@ class Card(_Sent):
     indicator: Literal["info", "warning", "critical"]
     source: Source
     suggestions: tuple[Suggestion, ...] | None = None
-    selectionBehavior: Literal["any", "at-most-one"] | None = None  # noqa: N815
-    overrideReasons: tuple[Coding, ...] | None = None  # noqa: N815
+    selectionBehavior: Literal["any", "at-most-one"] | None = None
+    overrideReasons: tuple[Coding, ...] | None = None
     links: tuple[Link, ...] | None = None
     extension: dict[str, str] | None = None
 

@@ -73,7 +73,7 @@ class Part:
     state: KeyState
     entries: tuple[ChartEntry, ...] = ()
     next_page: str | None = None
-    matches: Matches = Matches()  # noqa: RUF009 - frozen
+    matches: Matches = Matches()
     total: int | None = None
     why: str = ""
     was_read: bool = False

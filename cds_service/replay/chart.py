@@ -31,26 +31,26 @@ class Dated(Struct, gc=False):
     """Every element that can tell when a resource came into the chart, in any shape."""
 
     issued: Any = None
-    recordedDate: Any = None  # noqa: N815 - FHIR's names
-    authoredOn: Any = None  # noqa: N815
-    dateAsserted: Any = None  # noqa: N815
+    recordedDate: Any = None
+    authoredOn: Any = None
+    dateAsserted: Any = None
     authored: Any = None
-    effectiveDateTime: Any = None  # noqa: N815
-    effectiveInstant: Any = None  # noqa: N815
-    performedDateTime: Any = None  # noqa: N815
-    onsetDateTime: Any = None  # noqa: N815
-    occurrenceDateTime: Any = None  # noqa: N815
-    whenHandedOver: Any = None  # noqa: N815
-    whenPrepared: Any = None  # noqa: N815
+    effectiveDateTime: Any = None
+    effectiveInstant: Any = None
+    performedDateTime: Any = None
+    onsetDateTime: Any = None
+    occurrenceDateTime: Any = None
+    whenHandedOver: Any = None
+    whenPrepared: Any = None
     started: Any = None
     created: Any = None
-    effectivePeriod: Any = None  # noqa: N815
-    performedPeriod: Any = None  # noqa: N815
-    onsetPeriod: Any = None  # noqa: N815
-    occurrencePeriod: Any = None  # noqa: N815
+    effectivePeriod: Any = None
+    performedPeriod: Any = None
+    onsetPeriod: Any = None
+    occurrencePeriod: Any = None
     period: Any = None
-    abatementDateTime: Any = None  # noqa: N815
-    deceasedDateTime: Any = None  # noqa: N815
+    abatementDateTime: Any = None
+    deceasedDateTime: Any = None
 
     def moments(self) -> Iterable[Any]:
         """The dates that may tell when it was known, the best first."""

@@ -33,7 +33,7 @@ _CHANGED = f"""
     FROM one FULL JOIN other USING (patient, opening, rule)
     WHERE other.rank IS NULL OR one.rank IS NULL OR one.rank <> other.rank OR one.leg <> other.leg
           OR one.basis <> other.basis OR one.words <> other.words
-"""  # noqa: S608  # nosec B608 - our own words only
+"""  # nosec B608 - our own words only
 _INDICATORS = {1: "critical", 2: "warning", 3: "info", None: None}
 
 
@@ -63,7 +63,7 @@ def changes(folder: Path, before: Path, suffix: str, content_before: str, scratc
 def _view_before(found: Verdicts, before: Path, suffix: str) -> None:
     for kind in ("openings", "cards"):
         files = str(before / f"{kind}{suffix}" / "*.parquet").replace("'", "''")
-        found.run(f"CREATE VIEW before_{kind} AS SELECT * FROM read_parquet('{files}')")  # noqa: S608  # nosec B608 - our own paths
+        found.run(f"CREATE VIEW before_{kind} AS SELECT * FROM read_parquet('{files}')")  # nosec B608 - our own paths
 
 
 def _told(found: Verdicts, counts: dict[str, Any], content_before: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _told(found: Verdicts, counts: dict[str, Any], content_before: str) -> dict[
 
 def _examples(found: Verdicts, kind: str) -> list[dict[str, Any]]:
     return found.rows(f"""
-        SELECT * FROM changed WHERE kind = '{kind}' ORDER BY rule, patient, opening LIMIT {_EXAMPLES}""")  # noqa: S608  # nosec B608
+        SELECT * FROM changed WHERE kind = '{kind}' ORDER BY rule, patient, opening LIMIT {_EXAMPLES}""")  # nosec B608
 
 
 def _example(one: dict[str, Any]) -> dict[str, Any]:

@@ -27,19 +27,19 @@ class _Unit(Struct, gc=False):
 
 class _Component(Struct, gc=False):
     code: Raw = _NONE
-    valueCodeableConcept: Raw = _NONE  # noqa: N815 - FHIR's name
-    valueQuantity: _Unit | None = None  # noqa: N815
+    valueCodeableConcept: Raw = _NONE
+    valueQuantity: _Unit | None = None
 
 
 class _Coded(Struct, gc=False):
     code: Raw = _NONE
-    valueCodeableConcept: Raw = _NONE  # noqa: N815
-    medicationCodeableConcept: Raw = _NONE  # noqa: N815
-    bodySite: Raw = _NONE  # noqa: N815
-    reasonCode: Raw = _NONE  # noqa: N815
-    conclusionCode: Raw = _NONE  # noqa: N815
+    valueCodeableConcept: Raw = _NONE
+    medicationCodeableConcept: Raw = _NONE
+    bodySite: Raw = _NONE
+    reasonCode: Raw = _NONE
+    conclusionCode: Raw = _NONE
     contained: Raw = _NONE
-    valueQuantity: _Unit | None = None  # noqa: N815
+    valueQuantity: _Unit | None = None
     component: list[_Component] | None = None
 
 

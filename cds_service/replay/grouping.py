@@ -13,7 +13,7 @@ from cds_service.replay.rows import Row
 from cds_service.replay.staging import DRUGS, bucket_folder
 
 _COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server"
-_OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # noqa: S608  # nosec B608 - our own words only
+_OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # nosec B608 - our own words only
 # A drug is part of the chart of everybody whose rows refer to it; one that is there already is not brought twice.
 _WITH_DRUGS = f"""
     WITH own AS MATERIALIZED ({_OWN}),
@@ -24,7 +24,7 @@ _WITH_DRUGS = f"""
     SELECT wanted.patient, drugs.kind, drugs.id, drugs.resource, drugs.full_url, '', drugs.flaw, drugs.server,
            drugs.place
     FROM wanted JOIN drugs ON drugs.id = wanted.medication
-"""  # noqa: S608  # nosec B608 - our own words only
+"""  # nosec B608 - our own words only
 _AT_ONCE = 500
 """Rows that are fetched together."""
 

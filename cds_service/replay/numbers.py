@@ -46,7 +46,7 @@ def verdicts(folder: Path, scratch: Path, zone: str = "UTC", suffix: str = "") -
             files = str(folder / f"{kind}{suffix}" / "*.parquet").replace("'", "''")
             # `at` is kept in UTC; `day` is the site's.
             connection.execute(
-                f"CREATE VIEW {kind} AS SELECT *, "  # noqa: S608  # nosec B608 - our own paths only
+                f"CREATE VIEW {kind} AS SELECT *, "  # nosec B608 - our own paths only
                 f"CAST(timezone('{zone}', \"at\") AS DATE) AS day FROM read_parquet('{files}')"
             )
         yield Verdicts(connection)
@@ -132,7 +132,7 @@ def breakdowns(found: Verdicts) -> dict[str, list[dict[str, Any]]]:
             SELECT coalesce(nullif({name}, ''), 'not recorded') AS name, count(*) AS openings,
                    count(*) FILTER (cards > 0) AS some, count(*) FILTER (dvt_card) AS dvt
             FROM openings GROUP BY 1 ORDER BY {"name" if name == "age_band" else "openings DESC, name"}
-            LIMIT {_MAX_LISTED}""")  # noqa: S608  # nosec B608 - our own names only
+            LIMIT {_MAX_LISTED}""")  # nosec B608 - our own names only
         answer[name] = [
             {
                 "name": one["name"],
@@ -198,11 +198,11 @@ def followed(found: Verdicts, days: int) -> dict[str, Any]:
                count(*) FILTER (dvt_card AND {after} = 'no') AS alarms,
                count(*) FILTER (NOT dvt_card AND {after} = 'no') AS quiet,
                count(*) FILTER ({after} = 'known before') AS known,
-               count(*) FILTER ({after} = 'not followed up') AS lost FROM openings""")  # noqa: S608  # nosec B608 - our own names
+               count(*) FILTER ({after} = 'not followed up') AS lost FROM openings""")  # nosec B608 - our own names
     patients = found.one(f"""
         WITH patients AS (SELECT patient, bool_or(dvt_card) AS seen FROM openings
                           WHERE {after} = 'yes' GROUP BY patient)
-        SELECT count(*) AS clots, count(*) FILTER (seen) AS seen FROM patients""")  # noqa: S608  # nosec B608 - our own names
+        SELECT count(*) AS clots, count(*) FILTER (seen) AS seen FROM patients""")  # nosec B608 - our own names
     shown = one["hits"] + one["alarms"]
     return {
         "sensitivity": rate(patients["seen"], patients["clots"]),

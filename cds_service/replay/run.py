@@ -37,7 +37,7 @@ _MEGABYTES = 384
 """That DuckDB may use in all workers together; the rest of a gigabyte is Python's."""
 
 
-class ReplayStopped(KneeCdsError):  # noqa: N818 - reads as what happened
+class ReplayStopped(KneeCdsError):
     """A worker process died; the run can be continued."""
 
 

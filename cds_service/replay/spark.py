@@ -32,7 +32,7 @@ _workers: dict[tuple[str, datetime], Worker] = {}
 """The worker of this process, by its run."""
 
 
-class SparkFailed(Exception):  # noqa: N818 - reads as what happened
+class SparkFailed(Exception):
     """The job ended with an error of Spark."""
 
 

@@ -17,11 +17,11 @@ from cds_service.base.strict_json import JsonLimits, parse
 Parse = Callable[[bytearray, JsonLimits], Any]
 
 
-class WrongMediaType(KneeCdsError):  # noqa: N818
+class WrongMediaType(KneeCdsError):
     """The body is not application/json (HTTP 415)."""
 
 
-class TooSlow(KneeCdsError):  # noqa: N818
+class TooSlow(KneeCdsError):
     """The body did not arrive in time (HTTP 408)."""
 
 

@@ -58,7 +58,7 @@ class Issue(BaseModel):
 class OperationOutcome(BaseModel):
     """Every error but 401."""
 
-    resourceType: Literal["OperationOutcome"]  # noqa: N815 - the standard's spelling
+    resourceType: Literal["OperationOutcome"]
     issue: list[Issue] = Field(min_length=1, max_length=1)
 
 
@@ -69,7 +69,7 @@ class OfferedService(BaseModel):
     id: str
     title: str
     description: str
-    usageRequirements: str  # noqa: N815
+    usageRequirements: str
     prefetch: dict[str, str]
 
 

@@ -74,5 +74,5 @@ def test_clocks_give_the_day_of_the_site() -> None:
 
 def test_a_moment_without_a_zone_is_of_the_site() -> None:
     zone = ZoneInfo("Pacific/Pago_Pago")
-    assert on_site(datetime(2026, 3, 16), zone) == datetime(2026, 3, 16, 11, tzinfo=UTC)  # noqa: DTZ001 - as typed
+    assert on_site(datetime(2026, 3, 16), zone) == datetime(2026, 3, 16, 11, tzinfo=UTC)
     assert on_site(datetime(2026, 3, 16, 3, tzinfo=UTC), zone).date().isoformat() == "2026-03-15"

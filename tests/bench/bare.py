@@ -43,17 +43,17 @@ class _Quantity(msgspec.Struct):
 class _Observation(msgspec.Struct):
     """What a judgement needs of an Observation."""
 
-    resourceType: str  # noqa: N815 - the standard's spelling
+    resourceType: str
     id: str | None = None
     status: str | None = None
     subject: _Reference | None = None
     code: _Concept | None = None
     category: list[_Concept] | None = None
-    valueCodeableConcept: _Concept | None = None  # noqa: N815
-    valueQuantity: _Quantity | None = None  # noqa: N815
-    valueBoolean: bool | None = None  # noqa: N815
-    bodySite: _Concept | None = None  # noqa: N815
-    effectiveDateTime: str | None = None  # noqa: N815
+    valueCodeableConcept: _Concept | None = None
+    valueQuantity: _Quantity | None = None
+    valueBoolean: bool | None = None
+    bodySite: _Concept | None = None
+    effectiveDateTime: str | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -113,7 +113,7 @@ def whole() -> FastAPI:
     app = FastAPI()
 
     @app.post(PATH)
-    async def call(service_id: str, prefetch: dict[str, Any] = Body(embed=True)) -> Response:  # noqa: B008
+    async def call(service_id: str, prefetch: dict[str, Any] = Body(embed=True)) -> Response:
         Patient.model_validate(prefetch["patient"])
         bundles = {key: Bundle.model_validate(value) for key, value in prefetch.items() if key != "patient"}
         entries: Any = bundles["observations"].entry

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -50,6 +51,12 @@ def until(true: Callable[[], bool], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+def is_gone(process: Process, worker: int) -> bool:
+    """``worker``: its pid. It may have been replaced by now."""
+    running = workers(process)
+    return len(running) < 2 or worker not in [one.pid for one in running]
 
 
 def workers(process: Process) -> list[psutil.Process]:
@@ -95,7 +102,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_comes_back(tmp_path: Path, da
                     time.sleep(1)
                     victim = workers(process)[0]
                     victim.kill()
-                    until(lambda: len(workers(process)) < 2 or victim.pid not in [one.pid for one in workers(process)])  # noqa: B023
+                    until(partial(is_gone, process, victim.pid))
                     until(lambda: len(workers(process)) == 2)
                 time.sleep(1)
             finally:

@@ -109,7 +109,7 @@ class FhirReader:
         *,
         deadline: float,
         ca_bundle: str | None = None,
-        networks: Networks = Networks(),  # noqa: B008 - frozen
+        networks: Networks = Networks(),
         limits: JsonLimits = ANSWER_LIMITS,
         took: Callable[[float], None] = lambda _: None,
     ) -> None:

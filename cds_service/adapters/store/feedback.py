@@ -81,7 +81,7 @@ class _Override(_Received):
     """Why a card was overridden. Epic's category and display are taken where no reason of ours was picked."""
 
     reason: _Reason | None = None
-    userComment: Annotated[_Text, Field(max_length=LONGEST_COMMENT)] | None = None  # noqa: N815
+    userComment: Annotated[_Text, Field(max_length=LONGEST_COMMENT)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -113,10 +113,10 @@ class Item(_Received):
 
     card: _Name
     outcome: Literal["accepted", "overridden"]
-    outcomeTimestamp: Annotated[datetime, BeforeValidator(_instant)]  # noqa: N815
-    acceptedSuggestions: Annotated[tuple[_Accepted, ...], Field(max_length=MAX_ACCEPTED)] = ()  # noqa: N815
-    overrideReason: _Override | None = None  # noqa: N815
-    overrideReasons: Annotated[tuple[_Override, ...], Field(max_length=MAX_REASONS)] = ()  # noqa: N815
+    outcomeTimestamp: Annotated[datetime, BeforeValidator(_instant)]
+    acceptedSuggestions: Annotated[tuple[_Accepted, ...], Field(max_length=MAX_ACCEPTED)] = ()
+    overrideReason: _Override | None = None
+    overrideReasons: Annotated[tuple[_Override, ...], Field(max_length=MAX_REASONS)] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from cds_service.clinical.content.figures import Content_, FigureStatus, Key, PlainText
+from cds_service.clinical.content.figures import ContentModel, FigureStatus, Key, PlainText
 
 OPEN_PAGE = "OPEN.md"
 """The open points with what each alternative would change, beside the content; `knee-cds review` writes it."""
@@ -15,7 +15,7 @@ Area = Literal["dvt", "emergency", "urgent", "differential", "limits"]
 """What a decision is about, the most dangerous first."""
 
 
-class Place(Content_):
+class Place(ContentModel):
     """A value of the content: a file, and the place in it as ``knee-cds check --against`` writes it."""
 
     file: str = Field(min_length=5)
@@ -28,7 +28,7 @@ class Change(Place):
     value: Any
 
 
-class Alternative(Content_):
+class Alternative(ContentModel):
     """What could stand instead. Without ``changes`` or ``pathway`` it needs another rule than the files can say."""
 
     words: PlainText = Field(min_length=3)
@@ -41,7 +41,7 @@ class Alternative(Content_):
         return bool(self.changes or self.pathway)
 
 
-class Decision(Content_):
+class Decision(ContentModel):
     """One open point of policy. ``at``: the values that stand now, which its page repeats."""
 
     title: PlainText = Field(min_length=3)

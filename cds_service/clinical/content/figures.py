@@ -20,11 +20,11 @@ _RATIOS = ("lr_present", "lr_absent")
 _COUNT = re.compile(r"\d[\d ]*")
 
 
-class Content_(BaseModel):  # noqa: N801 - base of all content models, never used alone
+class ContentModel(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class Figure(Content_):
+class Figure(ContentModel):
     """A number of days, its source and how far it can be trusted."""
 
     days: int = Field(ge=1, le=36_500)
@@ -32,7 +32,7 @@ class Figure(Content_):
     status: FigureStatus
 
 
-class Interval(Content_):
+class Interval(ContentModel):
     """A confidence interval, or the range over several studies, as the source has it.
 
     ``value``: the figure of the source that it belongs to, where the weight itself is another one.
@@ -55,7 +55,7 @@ class Interval(Content_):
         return self
 
 
-class Studies(Content_):
+class Studies(ContentModel):
     """How much evidence was read. ``words``: as the source counts it; the numbers are those that stand in it."""
 
     words: PlainText = Field(min_length=3)
@@ -73,7 +73,7 @@ class Studies(Content_):
         return self
 
 
-class Weight(Content_):
+class Weight(ContentModel):
     """How one finding bears on one cause: likelihood ratios with the source and status of each.
 
     What was read for them, where something was: in whom, how many, with which intervals, and how the ratios follow.

@@ -16,7 +16,7 @@ from cds_service.base.plain_text import is_plain_url, plain
 from cds_service.clinical.content.coding.code_uses import LegSide, Relation, UseStatus
 from cds_service.clinical.content.coding.codes import SystemName, why_malformed
 from cds_service.clinical.content.coding.systems import Notation
-from cds_service.clinical.content.figures import Content_, Figure, FigureStatus, Key, PlainText, Weight
+from cds_service.clinical.content.figures import ContentModel, Figure, FigureStatus, Key, PlainText, Weight
 from cds_service.clinical.content.texts import Message, Takes
 
 Indicator = Literal["critical", "warning", "info"]
@@ -60,7 +60,7 @@ ActText = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_no_
 """What to consider, as the end of a summary."""
 
 
-class Citation(Content_):
+class Citation(ContentModel):
     """A source: guideline, study, page."""
 
     text: PlainText = Field(min_length=5)
@@ -69,7 +69,7 @@ class Citation(Content_):
     what: PlainText = ""
 
 
-class CodeEntry(Content_):
+class CodeEntry(ContentModel):
     """A standard code and what it says here. ICD-10 codes also match everything below them."""
 
     system: SystemName
@@ -107,7 +107,7 @@ class CodeEntry(Content_):
         return self
 
 
-class SystemEntry(Content_):
+class SystemEntry(ContentModel):
     """A code system: where it is at home, how it is spelt, and how its codes are written."""
 
     name: PlainText = Field(min_length=2)
@@ -142,7 +142,7 @@ class SystemEntry(Content_):
         return self
 
 
-class Condition(Content_):
+class Condition(ContentModel):
     """A condition on findings. Exactly one of ``all`` and ``any``; an unknown finding satisfies nothing."""
 
     all: tuple[Key | Condition, ...] = ()
@@ -178,7 +178,7 @@ class Implication(Condition):
     status: FigureStatus
 
 
-class DvtRole(Content_):
+class DvtRole(ContentModel):
     """What a finding does on the DVT pathway.
 
     Attributes:
@@ -196,7 +196,7 @@ class DvtRole(Content_):
     wells_item: int | None = Field(default=None, ge=1, le=10)
 
 
-class Finding(Content_):
+class Finding(ContentModel):
     """Something a record can show."""
 
     name: CardText
@@ -220,7 +220,7 @@ class Finding(Content_):
     codes: tuple[CodeEntry, ...] = ()
 
 
-class Prior(Content_):
+class Prior(ContentModel):
     """Probability before any finding, in an adult whose complaint is pain behind the knee."""
 
     value: float = Field(gt=0, lt=1)
@@ -230,7 +230,7 @@ class Prior(Content_):
     status: FigureStatus
 
 
-class CauseCard(Content_):
+class CauseCard(ContentModel):
     """Words and orders a cause brings to the differential card."""
 
     why: CardText
@@ -243,21 +243,21 @@ class CauseCard(Content_):
     guideline: str = Field(min_length=3)
 
 
-class Review(Content_):
+class Review(ContentModel):
     """Which clinician signed the content, and when it is due again."""
 
     by: str = ""
     due: date
 
 
-class ExamplePatients(Content_):
+class ExamplePatients(ContentModel):
     """Invented patients that prove the cause, for and against."""
 
     shown: tuple[str, ...] = Field(min_length=1)
     not_shown: tuple[str, ...] = ()
 
 
-class Cause(Content_):
+class Cause(ContentModel):
     """A diagnosis that may explain the pain."""
 
     title: CardText
@@ -276,7 +276,7 @@ class Cause(Content_):
     examples: ExamplePatients
 
 
-class RedFlagCard(Content_):
+class RedFlagCard(ContentModel):
     """Words and orders of an urgent card."""
 
     title: CardText
@@ -288,14 +288,14 @@ class RedFlagCard(Content_):
     consider: tuple[Key, ...] = Field(min_length=1)
 
 
-class Reason(Content_):
+class Reason(ContentModel):
     """What is feared when ``when`` holds, if it is another cause than the rule's own."""
 
     cause: Key
     when: Condition
 
 
-class RedFlag(Content_):
+class RedFlag(ContentModel):
     """A rule on findings that asks for urgent action before any ranking."""
 
     cause: Key
@@ -319,7 +319,7 @@ class RedFlag(Content_):
                 yield from part.terms()
 
 
-class WellsItem(Content_):
+class WellsItem(ContentModel):
     """One item of the two-level Wells score; present if any of its findings is."""
 
     number: int = Field(ge=1, le=10)
@@ -329,7 +329,7 @@ class WellsItem(Content_):
     examine: bool
 
 
-class Band(Content_):
+class Band(ContentModel):
     """Words for a range of Wells scores."""
 
     name: CardText
@@ -338,7 +338,7 @@ class Band(Content_):
     options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
 
 
-class RiskOutsideWells(Content_):
+class RiskOutsideWells(ContentModel):
     """The clinician's choice whether a risk that the score does not ask for opens a suspicion with new pain alone.
 
     ``unless``: injuries that explain a pain without a sign.
@@ -351,7 +351,7 @@ class RiskOutsideWells(Content_):
     status: FigureStatus
 
 
-class SwollenAlike(Content_):
+class SwollenAlike(ContentModel):
     """What explains both legs being swollen alike, so that without any clotting risk it opens no suspicion."""
 
     explained_by: tuple[Key, ...]
@@ -360,7 +360,7 @@ class SwollenAlike(Content_):
     status: FigureStatus
 
 
-class Pathway(Content_):
+class Pathway(ContentModel):
     """A guideline's steps for suspected DVT."""
 
     title: CardText
@@ -403,7 +403,7 @@ class Pathway(Content_):
     emergency_orders: tuple[Key, ...] = Field(min_length=2)
 
 
-class OrderCode(Content_):
+class OrderCode(ContentModel):
     """A code an order is sent or recognised with."""
 
     system: SystemName
@@ -419,7 +419,7 @@ class OrderCode(Content_):
         return self
 
 
-class OrderTemplate(Content_):
+class OrderTemplate(ContentModel):
     """A draft order a card can offer."""
 
     title: CardText
@@ -437,7 +437,7 @@ class OrderTemplate(Content_):
     tells_to_telephone: bool = False
 
 
-class Action(Content_):
+class Action(ContentModel):
     """Advice that several causes share."""
 
     title: CardText
@@ -447,7 +447,7 @@ class Action(Content_):
     status: FigureStatus
 
 
-class Unit(Content_):
+class Unit(ContentModel):
     """A unit a measurement may come in: the stored number times ``factor`` (plus ``offset``) is in the base unit."""
 
     ucum: str
@@ -455,7 +455,7 @@ class Unit(Content_):
     offset: float = 0.0
 
 
-class Measure(Content_):
+class Measure(ContentModel):
     """How a number becomes a finding."""
 
     finding: Key
@@ -477,7 +477,7 @@ class Measure(Content_):
     status: FigureStatus
 
 
-class Answers(Content_):
+class Answers(ContentModel):
     """Codes that answer whether a finding is there, and units of numbers that answer none of our questions."""
 
     other_units: tuple[str, ...]
@@ -486,7 +486,7 @@ class Answers(Content_):
     unknown: tuple[CodeEntry, ...]
 
 
-class BodySite(Content_):
+class BodySite(ContentModel):
     """A place on the body, and the wider places it lies in."""
 
     name: str
@@ -494,7 +494,7 @@ class BodySite(Content_):
     codes: tuple[CodeEntry, ...] = Field(min_length=1)
 
 
-class ProblemWords(Content_):
+class ProblemWords(ContentModel):
     """By which groups of words a row may be about a finding or a cause, and which make something else of it."""
 
     named: tuple[Annotated[tuple[Key, ...], Field(min_length=1)], ...] = ()
@@ -509,7 +509,7 @@ class ProblemWords(Content_):
         return self
 
 
-class WordContext(Content_):
+class WordContext(ContentModel):
     """What words around others do: see ``word_net.Context``."""
 
     overruled_by: tuple[Key, ...] = ()
@@ -518,7 +518,7 @@ class WordContext(Content_):
     of_medicines: bool = False
 
 
-class Derived(Content_):
+class Derived(ContentModel):
     """A finding that follows from others."""
 
     finding: Key
@@ -535,7 +535,7 @@ class Derived(Content_):
         return self
 
 
-class AgeFinding(Content_):
+class AgeFinding(ContentModel):
     """A finding that follows from the patient's age and sex."""
 
     finding: Key
@@ -548,7 +548,7 @@ class AgeFinding(Content_):
     status: FigureStatus
 
 
-class Reasoning(Content_):
+class Reasoning(ContentModel):
     """The method: caps, bands and limits of section F."""
 
     group_cap: float = Field(gt=1)
@@ -574,7 +574,7 @@ class Reasoning(Content_):
     ages: tuple[AgeFinding, ...]
 
 
-class Accuracy(Content_):
+class Accuracy(ContentModel):
     """Something measured. ``about``: the cause whose recognition it is about."""
 
     about: Key
@@ -583,7 +583,7 @@ class Accuracy(Content_):
     status: FigureStatus
 
 
-class About(Content_):
+class About(ContentModel):
     """What the content is for, who made it, and what is known about how right it is. Empty: not used."""
 
     purpose: PlainText = Field(min_length=20)
@@ -608,7 +608,7 @@ class About(Content_):
     accuracy: tuple[Accuracy, ...]
 
 
-class Leaflet(Content_):
+class Leaflet(ContentModel):
     """What every leaflet for a patient says, in plain words."""
 
     intro: PlainText = Field(min_length=20)
@@ -618,14 +618,14 @@ class Leaflet(Content_):
     not_reviewed: PlainText = Field(min_length=10)
 
 
-class StandardCode(Content_):
+class StandardCode(ContentModel):
     """A code of a standard system that a site's own code stands for."""
 
     system: str = Field(min_length=3)
     code: str = Field(min_length=1)
 
 
-class LocalCode(Content_):
+class LocalCode(ContentModel):
     """One of a site's own codes, mapped to a finding or to a standard code."""
 
     system: str = Field(min_length=3)

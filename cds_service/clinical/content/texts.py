@@ -15,7 +15,7 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from cds_service.base.plain_text import plain
-from cds_service.clinical.content.figures import Content_, PlainText
+from cds_service.clinical.content.figures import ContentModel, PlainText
 
 COUNT = "count"
 """The place that decides between the plural forms of a message."""
@@ -74,7 +74,7 @@ class Takes:
 Plain = Annotated[Message, Takes()]
 
 
-class Sides(Content_):
+class Sides(ContentModel):
     """Legs, in the middle of a sentence."""
 
     left: Plain
@@ -84,7 +84,7 @@ class Sides(Content_):
     body: Plain
 
 
-class Language(Content_):
+class Language(ContentModel):
     """``locale``: how dates, numbers and lists are written. ``reviewed``: who has read all of it, if anybody."""
 
     locale: str = Field(pattern=r"^[a-z]{2}(_[A-Z]{2})?$")
@@ -104,7 +104,7 @@ class Language(Content_):
         return self.drafted == "machine" and not self.reviewed
 
 
-class FactTexts(Content_):
+class FactTexts(ContentModel):
     """How recorded facts are listed on a card, and what is said of one that is not certain."""
 
     dated: Annotated[Message, Takes("facts", "day")]
@@ -118,7 +118,7 @@ class FactTexts(Content_):
     more: Annotated[Message, Takes("count")]
 
 
-class ScoreTexts(Content_):
+class ScoreTexts(ContentModel):
     """A Wells score as far as the chart tells it."""
 
     exact: Annotated[Message, Takes("points")]
@@ -132,7 +132,7 @@ class ScoreTexts(Content_):
     or_less: Annotated[Message, Takes("points")]
 
 
-class Leads(Content_):
+class Leads(ContentModel):
     """The words in bold with which a part of a card begins."""
 
     now: Plain
@@ -157,7 +157,7 @@ class Leads(Content_):
     not_closed: Plain
 
 
-class ClosedTexts(Content_):
+class ClosedTexts(ContentModel):
     """What closed a suspicion of DVT, or would have."""
 
     treated: Plain
@@ -167,7 +167,7 @@ class ClosedTexts(Content_):
     score_and_d_dimer: Plain
 
 
-class DvtTexts(Content_):
+class DvtTexts(ContentModel):
     """The DVT card."""
 
     summary: Annotated[Message, Takes("side", "score", "act")]
@@ -202,7 +202,7 @@ class DvtTexts(Content_):
     state_no_leg: Plain
 
 
-class FlagTexts(Content_):
+class FlagTexts(ContentModel):
     """Cards for red flags other than DVT."""
 
     summary_ordered: Annotated[Message, Takes("title", "side", "order", "day")]
@@ -219,7 +219,7 @@ class FlagTexts(Content_):
     source_label: Plain
 
 
-class CauseTexts(Content_):
+class CauseTexts(ContentModel):
     """The card of causes."""
 
     summary: Annotated[Message, Takes("what", "side", "causes")]
@@ -246,7 +246,7 @@ class CauseTexts(Content_):
     source_label: Plain
 
 
-class PainTexts(Content_):
+class PainTexts(ContentModel):
     """The card for a new pain that nothing recorded explains."""
 
     summary: Annotated[Message, Takes("what", "side", "causes")]
@@ -258,7 +258,7 @@ class PainTexts(Content_):
     source_label: Plain
 
 
-class RowTexts(Content_):
+class RowTexts(ContentModel):
     """How many rows of a kind: ``2 problems``."""
 
     observation: Annotated[Message, Takes("count")]
@@ -273,7 +273,7 @@ class RowTexts(Content_):
     patient: Plain
 
 
-class PartTexts(Content_):
+class PartTexts(ContentModel):
     """The parts of a chart, in the middle of a sentence."""
 
     patient: Plain
@@ -285,7 +285,7 @@ class PartTexts(Content_):
     not_all: Annotated[Message, Takes("part")]
 
 
-class WhyTexts(Content_):
+class WhyTexts(ContentModel):
     """Why an entry did not become facts; one for each kind."""
 
     invalid: Plain
@@ -301,7 +301,7 @@ class WhyTexts(Content_):
     not_a_resource: Plain
 
 
-class ChartTexts(Content_):
+class ChartTexts(ContentModel):
     """What of a chart did not come or was not understood."""
 
     rows: RowTexts
@@ -333,7 +333,7 @@ class ChartTexts(Content_):
     source_label: Plain
 
 
-class MedicineTexts(Content_):
+class MedicineTexts(ContentModel):
     """Whether an anticoagulant is taken, as far as the chart proves it."""
 
     taking: Plain
@@ -343,7 +343,7 @@ class MedicineTexts(Content_):
     none: Plain
 
 
-class OrderTexts(Content_):
+class OrderTexts(ContentModel):
     """Draft orders, what stands already, and what a card says of both."""
 
     with_side: Annotated[Message, Takes("title", "side")]
@@ -359,7 +359,7 @@ class OrderTexts(Content_):
     renal: Plain
 
 
-class ReminderTexts(Content_):
+class ReminderTexts(ContentModel):
     """What an answered urgent card shrinks to."""
 
     summary: Annotated[Message, Takes("summary")]
@@ -371,7 +371,7 @@ class ReminderTexts(Content_):
     unchanged: Annotated[Message, Takes("answer")]
 
 
-class OverrideTexts(Content_):
+class OverrideTexts(ContentModel):
     """The buttons with which a clinician says why a card was not followed."""
 
     action_completed: Plain
@@ -382,7 +382,7 @@ class OverrideTexts(Content_):
     service_not_available: Plain
 
 
-class TopicTexts(Content_):
+class TopicTexts(ContentModel):
     """What a card is about, for the lists of an EHR."""
 
     kneedvt1: Plain
@@ -393,7 +393,7 @@ class TopicTexts(Content_):
     kneeflags1: Plain
 
 
-class PriorityTexts(Content_):
+class PriorityTexts(ContentModel):
     """How urgent an order is, in the words of a practice."""
 
     stat: Plain
@@ -402,7 +402,7 @@ class PriorityTexts(Content_):
     routine: Plain
 
 
-class FormSides(Content_):
+class FormSides(ContentModel):
     """Legs, as a choice in a form."""
 
     left: Plain
@@ -410,7 +410,7 @@ class FormSides(Content_):
     both: Plain
 
 
-class FormAnticoagulant(Content_):
+class FormAnticoagulant(ContentModel):
     """Whether an anticoagulant is taken, as a choice in a form."""
 
     taking: Plain
@@ -418,7 +418,7 @@ class FormAnticoagulant(Content_):
     unknown: Plain
 
 
-class FormMistakes(Content_):
+class FormMistakes(ContentModel):
     """What is wrong with a field of the order form."""
 
     service: Plain
@@ -429,7 +429,7 @@ class FormMistakes(Content_):
     too_long: Annotated[Message, Takes("most")]
 
 
-class FormTexts(Content_):
+class FormTexts(ContentModel):
     """The order as a text to copy, a line for each field."""
 
     service: Annotated[Message, Takes("service")]
@@ -452,7 +452,7 @@ class FormTexts(Content_):
     mistakes: FormMistakes
 
 
-class Notice(Content_):
+class Notice(ContentModel):
     """What happened, in a few words, and what that means."""
 
     title: PlainText = Field(min_length=1)
@@ -460,7 +460,7 @@ class Notice(Content_):
     tone: Literal["critical", "warning", "info", "good"] = "warning"
 
 
-class LaunchNotices(Content_):
+class LaunchNotices(ContentModel):
     """Why the order page could not be opened."""
 
     unknown_ehr: Notice
@@ -480,7 +480,7 @@ class LaunchNotices(Content_):
     down: Notice
 
 
-class OrderNotices(Content_):
+class OrderNotices(ContentModel):
     """What became of the order, above the form."""
 
     can_place: Notice
@@ -504,7 +504,7 @@ class OrderNotices(Content_):
     placed: Notice
 
 
-class BasisTexts(Content_):
+class BasisTexts(ContentModel):
     """That the chart does not back the order as the card proposed it."""
 
     changed: PlainText
@@ -512,7 +512,7 @@ class BasisTexts(Content_):
     unread: PlainText
 
 
-class PageTexts(Content_):
+class PageTexts(ContentModel):
     """What the order page says when something does not go as it should."""
 
     launch: LaunchNotices
@@ -520,7 +520,7 @@ class PageTexts(Content_):
     basis: BasisTexts
 
 
-class Texts(Content_):
+class Texts(ContentModel):
     """Everything the service says that is no finding, cause, rule, pathway or order. ``card_end``: the closing line;
     of a card about no rule, ``card_end_causes``."""
 

@@ -17,7 +17,7 @@ _WHOLE_DAY = len("2026-03-16")
 _LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 
 
-class FutureDate(ValueError):  # noqa: N818 - reads as what was found
+class FutureDate(ValueError):
     """A date that lies after now: an error of the record."""
 
 

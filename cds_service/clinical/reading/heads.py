@@ -66,7 +66,7 @@ class Component(Struct, gc=False):
     """One of several codes with a value each."""
 
     code: Concept | None = None
-    valueCodeableConcept: Concept | None = None  # noqa: N815
+    valueCodeableConcept: Concept | None = None
 
 
 class Look(Enum):
@@ -103,29 +103,29 @@ class Lookup(Protocol):
 class Head(Struct, gc=False):
     """What is looked at in every resource."""
 
-    resourceType: str  # noqa: N815
+    resourceType: str
     id: str | None = None
     subject: Reference | None = None
     code: Concept | None = None
     category: list[Concept] | Concept | None = None
-    valueCodeableConcept: Concept | None = None  # noqa: N815
-    valueQuantity: Number | None = None  # noqa: N815
+    valueCodeableConcept: Concept | None = None
+    valueQuantity: Number | None = None
     component: list[Component] | None = None
-    hasMember: list[Any] | None = None  # noqa: N815
+    hasMember: list[Any] | None = None
     contained: list[Any] | None = None
-    medicationCodeableConcept: Concept | None = None  # noqa: N815
-    medicationReference: Any = None  # noqa: N815
-    reasonCode: list[Concept] | None = None  # noqa: N815
-    orderDetail: list[Concept] | None = None  # noqa: N815
-    conclusionCode: list[Concept] | None = None  # noqa: N815
+    medicationCodeableConcept: Concept | None = None
+    medicationReference: Any = None
+    reasonCode: list[Concept] | None = None
+    orderDetail: list[Concept] | None = None
+    conclusionCode: list[Concept] | None = None
     conclusion: Any = None
     status: Any = None
-    effectiveDateTime: Any = None  # noqa: N815
+    effectiveDateTime: Any = None
     focus: Any = None
-    dataAbsentReason: Any = None  # noqa: N815
+    dataAbsentReason: Any = None
     extension: Any = None
-    modifierExtension: Any = None  # noqa: N815
-    implicitRules: Any = None  # noqa: N815
+    modifierExtension: Any = None
+    implicitRules: Any = None
 
     def is_too_old(self, lookup: Lookup, born: date, today: date) -> bool:
         """Whether it is a plain number, of a plain day since ``born``, and older than any rule looks back.

@@ -42,7 +42,7 @@ class Coding(_Element):
     version: Text | None = None
     code: Code | None = None
     display: Text | None = None
-    userSelected: bool | None = None  # noqa: N815 - the standard's spelling
+    userSelected: bool | None = None
 
 
 class CodeableConcept(_Element):
@@ -78,8 +78,8 @@ class Narrative(_Element):
 
 
 class ResourceMeta(_Element):
-    versionId: Id | None = None  # noqa: N815
-    lastUpdated: Instant | None = None  # noqa: N815
+    versionId: Id | None = None
+    lastUpdated: Instant | None = None
     source: Uri | None = None
     profile: list[Uri] | None = None
     tag: list[Coding] | None = None
@@ -98,7 +98,7 @@ class ReferenceRange(_Element):
     low: Quantity | None = None
     high: Quantity | None = None
     type: CodeableConcept | None = None
-    appliesTo: list[CodeableConcept] | None = None  # noqa: N815
+    appliesTo: list[CodeableConcept] | None = None
     text: Text | None = None
 
 
@@ -110,20 +110,20 @@ class Annotation(_Element):
 class _Valued(Struct, gc=False):
     """What an Observation and its components share. Elements of type None are not ordinary, but a reader asks."""
 
-    valueQuantity: Quantity | None = None  # noqa: N815
-    valueCodeableConcept: CodeableConcept | None = None  # noqa: N815
-    valueBoolean: bool | None = None  # noqa: N815
-    valueString: Text | None = None  # noqa: N815
-    valueInteger: None = None  # noqa: N815
-    valueRange: None = None  # noqa: N815
-    valueRatio: None = None  # noqa: N815
-    valueSampledData: None = None  # noqa: N815
-    valueTime: None = None  # noqa: N815
-    valueDateTime: None = None  # noqa: N815
-    valuePeriod: None = None  # noqa: N815
-    dataAbsentReason: CodeableConcept | None = None  # noqa: N815
+    valueQuantity: Quantity | None = None
+    valueCodeableConcept: CodeableConcept | None = None
+    valueBoolean: bool | None = None
+    valueString: Text | None = None
+    valueInteger: None = None
+    valueRange: None = None
+    valueRatio: None = None
+    valueSampledData: None = None
+    valueTime: None = None
+    valueDateTime: None = None
+    valuePeriod: None = None
+    dataAbsentReason: CodeableConcept | None = None
     interpretation: list[CodeableConcept] | None = None
-    referenceRange: list[ReferenceRange] | None = None  # noqa: N815
+    referenceRange: list[ReferenceRange] | None = None
 
     def __post_init__(self) -> None:
         """One value at most."""
@@ -139,7 +139,7 @@ class Component(_Valued, forbid_unknown_fields=True, kw_only=True, gc=False):
 class Observation(_Valued, forbid_unknown_fields=True, kw_only=True, gc=False):
     """An Observation with one value or components, at one time."""
 
-    resourceType: Literal["Observation"]  # noqa: N815
+    resourceType: Literal["Observation"]
     status: Code
     code: CodeableConcept
     id: Id | None = None
@@ -147,26 +147,26 @@ class Observation(_Valued, forbid_unknown_fields=True, kw_only=True, gc=False):
     language: Code | None = None
     text: Narrative | None = None
     identifier: list[Identifier] | None = None
-    basedOn: list[Reference] | None = None  # noqa: N815
+    basedOn: list[Reference] | None = None
     category: list[CodeableConcept] | None = None
     subject: Reference | None = None
     encounter: Reference | None = None
-    derivedFrom: list[Reference] | None = None  # noqa: N815
-    effectiveDateTime: DateTime | None = None  # noqa: N815
+    derivedFrom: list[Reference] | None = None
+    effectiveDateTime: DateTime | None = None
     issued: Instant | None = None
     performer: list[Reference] | None = None
     note: list[Annotation] | None = None
-    bodySite: CodeableConcept | None = None  # noqa: N815
+    bodySite: CodeableConcept | None = None
     method: CodeableConcept | None = None
     specimen: Reference | None = None
     device: Reference | None = None
     component: list[Component] | None = None
-    effectivePeriod: None = None  # noqa: N815
-    effectiveInstant: None = None  # noqa: N815
-    effectiveTiming: None = None  # noqa: N815
+    effectivePeriod: None = None
+    effectiveInstant: None = None
+    effectiveTiming: None = None
     extension: None = None
     contained: None = None
-    hasMember: None = None  # noqa: N815
+    hasMember: None = None
 
 
 class HumanName(_Element):
@@ -195,7 +195,7 @@ class Address(_Element):
     city: Text | None = None
     district: Text | None = None
     state: Text | None = None
-    postalCode: Text | None = None  # noqa: N815
+    postalCode: Text | None = None
     country: Text | None = None
     period: Period | None = None
 
@@ -205,14 +205,14 @@ class Extension(_Element):
 
     url: Uri
     extension: list[Extension] | None = None
-    valueCode: Code | None = None  # noqa: N815
-    valueString: Text | None = None  # noqa: N815
-    valueCoding: Coding | None = None  # noqa: N815
-    valueCodeableConcept: CodeableConcept | None = None  # noqa: N815
-    valueBoolean: bool | None = None  # noqa: N815
-    valueDateTime: DateTime | None = None  # noqa: N815
-    valueReference: Reference | None = None  # noqa: N815
-    valueAddress: Address | None = None  # noqa: N815
+    valueCode: Code | None = None
+    valueString: Text | None = None
+    valueCoding: Coding | None = None
+    valueCodeableConcept: CodeableConcept | None = None
+    valueBoolean: bool | None = None
+    valueDateTime: DateTime | None = None
+    valueReference: Reference | None = None
+    valueAddress: Address | None = None
 
     def __post_init__(self) -> None:
         """Parts or one value."""
@@ -230,7 +230,7 @@ class Communication(_Element):
 class Patient(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A Patient who is alive or of whom nothing else is said."""
 
-    resourceType: Literal["Patient"]  # noqa: N815
+    resourceType: Literal["Patient"]
     id: Id | None = None
     meta: ResourceMeta | None = None
     language: Code | None = None
@@ -241,15 +241,15 @@ class Patient(Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
     name: list[HumanName] | None = None
     telecom: list[ContactPoint] | None = None
     gender: Code | None = None
-    birthDate: Day | None = None  # noqa: N815
-    deceasedBoolean: bool | None = None  # noqa: N815
+    birthDate: Day | None = None
+    deceasedBoolean: bool | None = None
     address: list[Address] | None = None
-    maritalStatus: CodeableConcept | None = None  # noqa: N815
-    multipleBirthBoolean: bool | None = None  # noqa: N815
+    maritalStatus: CodeableConcept | None = None
+    multipleBirthBoolean: bool | None = None
     communication: list[Communication] | None = None
-    generalPractitioner: list[Reference] | None = None  # noqa: N815
-    managingOrganization: Reference | None = None  # noqa: N815
-    deceasedDateTime: None = None  # noqa: N815
+    generalPractitioner: list[Reference] | None = None
+    managingOrganization: Reference | None = None
+    deceasedDateTime: None = None
 
 
 _KINDS: Mapping[Any, type[Observation] | type[Patient]] = {"Observation": Observation, "Patient": Patient}

@@ -59,7 +59,7 @@ NOT_OF_FHIR = "an element that FHIR does not know"
 """How an element is named that was left out because no such one exists: it may be a misspelt one."""
 
 
-class Unreadable(ValueError):  # noqa: N818 - reads as the thing it is
+class Unreadable(ValueError):
     """A resource that cannot be used; the message names the elements, never their content."""
 
 

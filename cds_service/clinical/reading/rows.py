@@ -210,7 +210,7 @@ class Rows:
         raw: Mapping[str, Any],
         keys: set[str],
         uses: tuple[CodeUse, ...] = (),
-        medicine: Medicine = Medicine(),  # noqa: B008 - frozen
+        medicine: Medicine = Medicine(),
     ) -> Outcome | None:
         findings = self._findings
         try:

@@ -53,7 +53,7 @@ class Placing:
     issues: tuple[Issue, ...] = ()
 
 
-class EhrRefused(Exception):  # noqa: N818
+class EhrRefused(Exception):
     """The EHR's server did not let us read. ``why``: ``expired``, ``forbidden``, ``no_answer`` or ``other_patient``."""
 
     def __init__(self, why: Literal["expired", "forbidden", "no_answer", "other_patient"]) -> None:

@@ -18,7 +18,7 @@ TO_SIGN_IN = 600
 """Seconds from the launch to the EHR's answer."""
 
 
-class LaunchFailed(Exception):  # noqa: N818
+class LaunchFailed(Exception):
     """A launch that leads to no order page. ``why``: a code; the page has the words. ``said``: the EHR's error code."""
 
     def __init__(self, why: str, said: str = "") -> None:

@@ -177,7 +177,7 @@ def test_a_repeat_has_the_same_identity_and_anything_else_another() -> None:
 @given(
     comment=st.text(max_size=300),
     code=st.text(min_size=1, max_size=50),
-    when=st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001
+    when=st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1)),
     hours=st.integers(-12, 14),
 )
 def test_any_lawful_override_comes_through_whole(comment: str, code: str, when: datetime, hours: int) -> None:

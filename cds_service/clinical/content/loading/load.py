@@ -55,7 +55,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def known_keys() -> frozenset[str]:
     """Every key that any content file may use."""
     named = (*vars(c).values(), *vars(figures).values(), *vars(decisions).values())
-    models = [m for m in named if isinstance(m, type) and issubclass(m, figures.Content_)]
+    models = [m for m in named if isinstance(m, type) and issubclass(m, figures.ContentModel)]
     return frozenset(name for model in models for name in model.model_fields)
 
 

@@ -65,7 +65,7 @@ class CardCame(_Came):
     indicator: Indicator = "info"
     source: SourceCame
     suggestions: tuple[SuggestionCame, ...] = ()
-    overrideReasons: tuple[Named, ...] = ()  # noqa: N815 - the standard's spelling
+    overrideReasons: tuple[Named, ...] = ()
     links: tuple[LinkCame, ...] = ()
 
     @property

@@ -31,7 +31,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _KIND = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
 
-class ChartGone(KneeCdsError):  # noqa: N818
+class ChartGone(KneeCdsError):
     """No such chart is open: another took its place, or the service was started anew (HTTP 404)."""
 
 

@@ -32,7 +32,7 @@ _MOST = 500
 _USUAL = 50
 
 
-class NotHere(Exception):  # noqa: N818
+class NotHere(Exception):
     """Ends a request with an OperationOutcome."""
 
     def __init__(self, status: int, code: str, words: str) -> None:
