@@ -10,7 +10,7 @@ IN_PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade pyproject.toml
 
-.PHONY: help setup demo test test-long check bench bench-replay soak lock audit sbom clean
+.PHONY: help setup demo test test-quick test-long check bench bench-replay soak lock audit sbom clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ demo: setup  ## run the service with its sandbox on 127.0.0.1:8000 (PORT changes
 
 test: setup  ## set up and run the tests, one process for each CPU (WORKERS changes it)
 	$(BIN)/python -m pytest $(IN_PARALLEL)
+
+test-quick: setup  ## the tests of the judgement and of the cards
+	$(BIN)/python -m pytest $(IN_PARALLEL) tests/base tests/clinical/dvt tests/clinical/content/test_content.py tests/rendering/test_cards.py tests/rendering/test_wording.py tests/test_worked_cases.py tests/test_architecture.py
 
 test-long: setup  ## the tests with many more generated charts, and on Spark if the extra is installed and there is Java
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(IN_PARALLEL) -m ""

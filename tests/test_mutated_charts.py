@@ -23,8 +23,9 @@ from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder
 from cds_service.protocol.body import read_call_body
-from cds_service.protocol.messages import SERVICE_ID, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.examples import as_request
 from cds_service.web.app import create_app
 from tests.conftest import NOW, bundle, shipped_service, stories
@@ -74,7 +75,7 @@ class Direct:
 
     def call(self, raw: bytes) -> tuple[int, dict[str, Any]]:
         """Status and body of a hook call. Raises Hang if there is no answer."""
-        path = f"/cds-services/{SERVICE_ID}"
+        path = POSTERIOR_KNEE_PAIN.path
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
             "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "server": ("cds", 80),

@@ -17,7 +17,7 @@ from cds_service.adapters.clients.signing import SigningKey, read_signing_key
 from cds_service.base.clock import site_clock
 from cds_service.base.errors import WrongSetting
 from cds_service.base.settings import Settings
-from cds_service.protocol.messages import SERVICE_ID
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.canary import canary_call, expected, mistakes
 from cds_service.service.evaluate import Service
 
@@ -46,7 +46,7 @@ class Canary:
     @staticmethod
     def at(base: str) -> str:
         """The hook below a base URL."""
-        return f"{base.rstrip('/')}/cds-services/{SERVICE_ID}"
+        return base.rstrip("/") + POSTERIOR_KNEE_PAIN.path
 
     def key(self) -> SigningKey | None:
         """Its private key.

@@ -10,8 +10,9 @@ import orjson
 from cds_service.base.errors import UnusableInput
 from cds_service.base.strict_json import parse
 from cds_service.protocol.bundles import OneChart, one_chart
-from cds_service.protocol.messages import HOOK, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.code_survey import LIMITS
 
 _NOBODY = "Practitioner/command-line"
@@ -46,7 +47,7 @@ def understand(document: bytes) -> OneChart:
     """
     value = parse(document, LIMITS)
     if isinstance(value, dict) and "hook" in value:
-        request = HookRequest.model_validate({"hook": HOOK, **value})
+        request = HookRequest.model_validate({"hook": POSTERIOR_KNEE_PAIN.hook, **value})
         return OneChart(request, gather(request.prefetch))
     if isinstance(value, dict) and value.get("resourceType") == "Bundle":
         return one_chart(value, _NOBODY)

@@ -22,7 +22,7 @@ from cds_service.base.clock import site_clock
 from cds_service.base.errors import KneeCdsError
 from cds_service.base.logs import get_log, set_up
 from cds_service.base.settings import Settings, shipped
-from cds_service.protocol.messages import SERVICE_ID
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.examples import as_request, bundles
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
@@ -100,7 +100,7 @@ def _welcome(settings: Settings) -> None:
     example = _demo_request(site_clock(settings.zone)().date()) if settings.auth == "open" else None
     if example:
         console.print(Text("  a call to paste into another terminal:"))
-        url = f"{base}/cds-services/{SERVICE_ID}"
+        url = f"{base}{POSTERIOR_KNEE_PAIN.path}"
         call = f"curl -sS -X POST -H 'Content-Type: application/json' --data @{example} {url}"
         console.print(Text(call), soft_wrap=True)
 

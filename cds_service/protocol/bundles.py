@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from cds_service.base.errors import UnusableInput
 from cds_service.clinical.reading import ChartEntry
-from cds_service.protocol.messages import HOOK, Context, HookRequest
+from cds_service.protocol.messages import Context, HookRequest
 from cds_service.protocol.prefetch import KEYS, KINDS, KeyState, Part, Prefetched, patient_name
 from cds_service.protocol.queries import PATIENT
 from cds_service.protocol.searchset import read_searchset
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def opening(user: str, patient: str, encounter: str | None, fhir_server: str | N
         pydantic.ValidationError: one of them is no FHIR id.
     """
     context = Context(userId=user, patientId=patient, encounterId=encounter)
-    return HookRequest(hook=HOOK, hookInstance=uuid4(), context=context, fhirServer=fhir_server)
+    return HookRequest(hook=POSTERIOR_KNEE_PAIN.hook, hookInstance=uuid4(), context=context, fhirServer=fhir_server)
 
 
 def patients_of(entries: Sequence[ChartEntry]) -> set[str]:

@@ -26,8 +26,8 @@ from pydantic import (
     model_validator,
 )
 
-HOOK = "patient-view"
-SERVICE_ID = "posterior-knee-pain"
+from cds_service.protocol.services import hooks
+
 CANARY_USER = "Practitioner/knee-cds-canary"
 """Under whom the canary calls: no clinician."""
 
@@ -90,12 +90,23 @@ def _droppable() -> Any:
     return Field(default=None, json_schema_extra=_or_anything)
 
 
+def _is_answered(hook: str) -> str:
+    if hook not in hooks():
+        raise ValueError(f"must be {' or '.join(hooks())}")
+    return hook
+
+
+def _hooks_answered(schema: dict[str, Any]) -> None:
+    """For readers of our OpenAPI document."""
+    schema |= {"const": hooks()[0]} if len(hooks()) == 1 else {"enum": list(hooks())}
+
+
 class _Received(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Context(_Received):
-    """``context`` of patient-view."""
+    """``context`` of a hook: who opened whose chart, and in which encounter."""
 
     userId: UserReference
     patientId: PatientId
@@ -119,9 +130,9 @@ _DROPPED: tuple[_Place, ...] = (("fhirServer",), ("fhirAuthorization",), ("conte
 
 
 class HookRequest(_Received):
-    """A call of the patient-view hook. ``prefetch`` values stay raw JSON: they are read resource by resource."""
+    """A call of a hook. ``prefetch`` values stay raw JSON: they are read resource by resource."""
 
-    hook: Literal["patient-view"]
+    hook: Annotated[str, AfterValidator(_is_answered), Field(json_schema_extra=_hooks_answered)]
     hookInstance: UUID
     context: Context
     fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = _droppable()

@@ -16,11 +16,11 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import URI
 from cds_service.clinical.content.models import Condition, OrderCode, RedFlag
 from cds_service.clinical.content.names import DVT_RULE
-from cds_service.protocol.messages import HOOK, SERVICE_ID
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.rendering.terminology import BASE, resources, value_set
 
 Resource = dict[str, Any]
-LIBRARY, PLAN, MEASURE, GUIDE = "posterior-knee-logic", SERVICE_ID, "urgent-cards", "posterior-knee-cds"
+LIBRARY, PLAN, MEASURE, GUIDE = "posterior-knee-logic", POSTERIOR_KNEE_PAIN.id, "urgent-cards", "posterior-knee-cds"
 PACKAGE = "posterior-knee-cds.fhir"
 _TYPES = "http://terminology.hl7.org/CodeSystem"
 _SPEEDS = {"now": "stat", "same_day": "asap", "days": "urgent", "two_weeks": "urgent"}
@@ -142,9 +142,9 @@ def plan(content: Content) -> Resource:
         "library": [_canonical("Library", LIBRARY)],
         "action": [
             {
-                "id": SERVICE_ID,
+                "id": POSTERIOR_KNEE_PAIN.id,
                 "title": "Judge the chart",
-                "trigger": [{"type": "named-event", "name": HOOK}],
+                "trigger": [{"type": "named-event", "name": POSTERIOR_KNEE_PAIN.hook}],
                 "action": [_flag(content, key, one) for key, one in sorted(content.red_flags.items())],
             }
         ],

@@ -15,7 +15,7 @@ from cds_service.adapters.store.feedback import Feedback, understand
 from cds_service.adapters.store.writer import CardLog
 from cds_service.base.errors import StoreDown, UnusableInput
 from cds_service.base.logs import get_log
-from cds_service.protocol.messages import SERVICE_ID
+from cds_service.protocol.services import service_of
 from cds_service.web.auditing import Auditing
 from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
@@ -52,7 +52,7 @@ def add_feedback_routes(
     )
     async def feedback(service_id: ServiceId, request: Request) -> Response:
         proved = await guard.authenticate(request)
-        if service_id != SERVICE_ID:
+        if service_of(service_id) is None:
             raise HTTPException(404, "no such service")
         body = await guard.read(request, proved)
         sent = understand(body.value, service_id, clock(), proved.name if proved else None)

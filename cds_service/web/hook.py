@@ -24,9 +24,10 @@ from cds_service.base.timing import Stages
 from cds_service.clinical.record import RowState
 from cds_service.protocol.body import read_call_body
 from cds_service.protocol.discovery import discovery
-from cds_service.protocol.messages import SERVICE_ID, HookRequest, HookResponse
+from cds_service.protocol.messages import HookRequest, HookResponse
 from cds_service.protocol.prefetch import Prefetched, gather
 from cds_service.protocol.queries import Plan
+from cds_service.protocol.services import HookService, service_of
 from cds_service.service.delivery import Delivered, Delivery
 from cds_service.service.evaluate import Answer, Service, response
 from cds_service.web.auditing import Auditing
@@ -89,13 +90,14 @@ def add_hook_routes(
     async def answer_to(service_id: str, request: Request, traced: TracedCall | None) -> Response:
         stages, now, service = Stages(), clock(), running.service
         proved = await guard.authenticate(request)
-        if service_id != SERVICE_ID:
+        called = service_of(service_id)
+        if called is None:
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
         try:
             budget = Budget(judging_seconds)
             body = await guard.read(request, proved, partial(_take_apart, budget))
-            hook_request = _understood(body.value)
+            hook_request = _understood(body.value, called)
             stages.end("parse")
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)
@@ -154,12 +156,15 @@ def _judge(
         return service.answer(request, prefetched, now, caller, stages, budget)
 
 
-def _understood(body: Any) -> HookRequest:
+def _understood(body: Any, called: HookService) -> HookRequest:
     """The body as a request. Only here is a validation error the sender's: anywhere else it is a fault of ours."""
     try:
-        return HookRequest.model_validate(body)
+        request = HookRequest.model_validate(body)
     except ValidationError as error:
         raise UnusableInput(in_words(error)) from error
+    if request.hook != called.hook:
+        raise UnusableInput(f"hook: this service answers {called.hook}")
+    return request
 
 
 def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seconds: float) -> None:

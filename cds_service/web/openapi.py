@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from cds_service.adapters.store.feedback import MAX_ITEMS, Item
-from cds_service.protocol.messages import SERVICE_ID, HookRequest
+from cds_service.protocol.messages import HookRequest
+from cds_service.protocol.services import SERVICES
 
 PATH = "/openapi.json"
 _REF = "#/components/schemas/{model}"
@@ -43,7 +44,7 @@ BODY_ERRORS = (400, 408, 413, 415)
 BUSY = (429, 503)
 """What asking for too much may end in."""
 
-ServiceId = Annotated[str, Path(json_schema_extra={"enum": [SERVICE_ID]})]
+ServiceId = Annotated[str, Path(json_schema_extra={"enum": [service.id for service in SERVICES]})]
 """The id in a path. Others are answered too: with 404."""
 
 

@@ -18,14 +18,15 @@ from pydantic import ValidationError
 from cds_service.adapters.clients.shape import shape
 from cds_service.base.errors import NothingToJudgeBy
 from cds_service.base.settings import shipped
-from cds_service.protocol.messages import SERVICE_ID, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.evaluate import Service, response
 from cds_service.service.examples import as_request, bundles
 from cds_service.web.operation_outcomes import in_words, outcome
 
 BASE_URL = "http://127.0.0.1:8000"
-CALL = f"/cds-services/{SERVICE_ID}"
+CALL = POSTERIOR_KNEE_PAIN.path
 FEEDBACK = f"{CALL}/feedback"
 VERSION = "content-version"
 """What stands for the version of the content, which changes whenever anybody edits it."""

@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
 
 from cds_service.base.settings import Settings
-from cds_service.protocol.messages import SERVICE_ID
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from tests.conftest import LONG, Server, run_server, stories
 from tests.tokens import Signer, key_server
 from tests.web.test_service import request_for
@@ -87,7 +87,7 @@ def test_so_is_every_answer_to_a_real_chart(document: Any, name: str, lost: set[
     body = request_for(name)
     body["prefetch"] = {key: value for key, value in body["prefetch"].items() if key not in lost}
     case = document[HOOK]["post"].Case(
-        body=body, media_type="application/json", path_parameters={"service_id": SERVICE_ID}
+        body=body, media_type="application/json", path_parameters={"service_id": POSTERIOR_KNEE_PAIN.id}
     )
     answer = case.call_and_validate(timeout=20)
     assert answer.status_code in ((200, 412) if lost else (200,))

@@ -12,7 +12,8 @@ from sqlalchemy import Select, func, select
 
 from cds_service.adapters.store.store import Store
 from cds_service.adapters.store.tables import cards, feedback, on_own_card
-from cds_service.protocol.messages import CANARY_USER, SERVICE_ID
+from cds_service.protocol.messages import CANARY_USER
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 
 UNANSWERED = "unanswered"
 
@@ -72,7 +73,7 @@ def exported(store: Store) -> Iterator[dict[str, Any]]:
         line = {
             "intervention": _without_none(
                 {
-                    "service": SERVICE_ID,
+                    "service": POSTERIOR_KNEE_PAIN.id,
                     "card": said[feedback.c.card],
                     "rule": said[cards.c.rule],
                     "topic": said[cards.c.topic],

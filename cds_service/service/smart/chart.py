@@ -14,8 +14,9 @@ from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.base.urls import Address
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.record import PlacedOrder
-from cds_service.protocol.messages import HOOK, Context, FhirAuthorization, HookRequest
+from cds_service.protocol.messages import Context, FhirAuthorization, HookRequest
 from cds_service.protocol.prefetch import Prefetched, gather
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import placed_words
 from cds_service.rendering.wording import Wording
@@ -59,7 +60,7 @@ def context_of(launch: Launch) -> Context:
 async def read_chart(reader: FhirReader, service: Service, caller: Caller, launch: Launch, now: datetime) -> Reading:
     """The chart as it is now. Parts that cannot be had are named, never passed over."""
     request = HookRequest(
-        hook=HOOK,
+        hook=POSTERIOR_KNEE_PAIN.hook,
         hookInstance=uuid4(),
         context=context_of(launch),
         fhirServer=launch.iss,

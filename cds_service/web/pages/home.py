@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT_RULE
-from cds_service.protocol.messages import SERVICE_ID
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.web.current_service import CurrentService
 from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
@@ -24,7 +24,7 @@ def add_home_page(app: FastAPI, settings: Settings, running: CurrentService, pag
             "home.html",
             content=content,
             base_url=settings.base_url,
-            service_id=SERVICE_ID,
+            service_id=POSTERIOR_KNEE_PAIN.id,
             sandbox=settings.sandbox,
             reviewed=reviewed_words(content),
             all_reviewed=all(one.review.by for one in content.causes.values()),

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from cds_service.base.errors import UnusableInput
 from cds_service.base.settings import Settings
-from cds_service.protocol.messages import SERVICE_ID
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.rendering.wording import Wording
 from cds_service.web.body import Bodies
 from cds_service.web.current_service import CurrentService
@@ -140,7 +140,7 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
             chart=found,
             person=person_words(sandbox.running.service.content, found, sandbox.clock()),
             readers=_READERS,
-            call_path=f"/cds-services/{SERVICE_ID}",
+            call_path=POSTERIOR_KNEE_PAIN.path,
             to_add=explain.to_add(sandbox.running.service.content),
         )
 
