@@ -72,7 +72,7 @@ def told(chart: dict[str, Any], like: dict[str, Any]) -> tuple[tuple[Card, ...],
         answer = service.answer(request, gather(request.prefetch), NOW)
     except (UnusableInput, NothingToJudgeBy) as error:
         return (), {"diagnostics": str(error)}, None
-    return answer.cards, response(answer.cards, answer.told).as_json(), answer.assessment
+    return answer.cards, response(answer.cards, answer.response_extension).as_json(), answer.assessment
 
 
 def check_answer(chart: dict[str, Any], like: dict[str, Any]) -> tuple[Card, ...]:

@@ -94,7 +94,7 @@ class Examples:
 
     def _again(self, service: Service, one: _Example) -> tuple[Card, ...]:
         assessment = assess(service.content, one.record, self.day)
-        return service.cards(assessment, one.given.request.context, self._now, one.given.prefetched.lacking)
+        return service.cards(assessment, one.given.request.context, self._now, one.given.prefetched.incomplete)
 
 
 def _differing(judged: Iterator[tuple[_Example, Shown]]) -> list[Changed]:

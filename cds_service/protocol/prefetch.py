@@ -121,7 +121,7 @@ class Prefetched:
         return tuple(entry for part in (*self.parts, *self.others) for entry in part.entries)
 
     @property
-    def lacking(self) -> tuple[Part, ...]:
+    def incomplete(self) -> tuple[Part, ...]:
         """Parts that did not come whole."""
         return tuple(part for part in self.parts if part.state in LACKING)
 

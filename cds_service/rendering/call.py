@@ -19,9 +19,9 @@ class Call:
     """What composing needs to know besides the verdicts.
 
     Attributes:
-        lacking: parts of the chart that did not come whole.
+        incomplete: parts of the chart that did not come whole.
         switched_off: rules and causes that make no card at this site.
-        takes: the orders that the EHR takes as a suggestion; None if it takes all.
+        supported_orders: the orders that the EHR takes as a suggestion; None if it takes all.
     """
 
     content: Content
@@ -31,9 +31,9 @@ class Call:
     base_url: str
     order_url: str | None
     layout: Literal["differential", "per_cause"]
-    lacking: tuple[ChartPart, ...] = ()
+    incomplete: tuple[ChartPart, ...] = ()
     switched_off: frozenset[str] = frozenset()
-    takes: frozenset[str] | None = None
+    supported_orders: frozenset[str] | None = None
 
     @cached_property
     def wording(self) -> Wording:

@@ -75,7 +75,7 @@ def card(
     new. ``legend``: what a star means, shown where there is one.
     """
     texts = call.content.texts
-    taken = tuple(one for one in suggestions if call.takes is None or one.order in call.takes)
+    taken = tuple(one for one in suggestions if call.supported_orders is None or one.order in call.supported_orders)
     by_hand = [one.label for one in suggestions if one not in taken]
     gap, lacking = gap_part(call), lacking_part(call)
     closing = part("", Item(closing_line(call, rules or [key])))

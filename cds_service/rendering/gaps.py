@@ -71,7 +71,7 @@ def dvt_gap(call: Call) -> Gap:
         any_risk = any(verdict.any_risk_opens for verdict in verdicts)
         needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
         rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
-    return Gap(tuple(one for one in call.lacking if one.key in needed), rows)
+    return Gap(tuple(one for one in call.incomplete if one.key in needed), rows)
 
 
 def gap_part(call: Call) -> Part:
@@ -83,7 +83,7 @@ def gap_part(call: Call) -> Part:
 def lacking_part(call: Call) -> Part:
     """What else the chart did not bring or what was not understood; empty when nothing is lacking."""
     texts, gap = call.content.texts.chart, dvt_gap(call)
-    others = [part_words(call.wording, one) for one in call.lacking if one not in gap.parts]
+    others = [part_words(call.wording, one) for one in call.incomplete if one not in gap.parts]
     missing = texts.also_missing if gap.parts else texts.missing
     left = missing.fill(parts=call.wording.listed(others)) if others else ""
     return part("", Item(left), Item(_not_read(call, gap)), Item(_strangers(call)))

@@ -30,13 +30,13 @@ class Delivered:
     """What goes out.
 
     Attributes:
-        told: for the answer's extension.
+        response_extension: for the answer's extension.
         dispositions: each card with what became of it.
         unsafe_parts: what the final pass took out of them.
     """
 
     cards: tuple[Card, ...]
-    told: dict[str, Any]
+    response_extension: dict[str, Any]
     dispositions: tuple[tuple[Card, str], ...]
     unsafe_parts: tuple[UnsafePart, ...] = ()
 
@@ -77,14 +77,14 @@ class Delivery:
         self._card_log.record(
             [self._row(card, requester, suppressed, now, content, shown=not silent) for card in shaped]
         )
-        told: dict[str, Any] = {}
+        extension: dict[str, Any] = {}
         if suppressed.hidden:
-            told["quiet"] = [card.source.topic.code for card in suppressed.hidden]
+            extension["quiet"] = [card.source.topic.code for card in suppressed.hidden]
         if silent:
-            told["silentMode"] = True
+            extension["silentMode"] = True
         dispositions = [(card, "quiet") for card in suppressed.hidden]
         dispositions += [(card, _disposition(card, suppressed, silent=silent)) for card in shaped]
-        return Delivered(() if silent else shaped, told, tuple(dispositions), unsafe_parts)
+        return Delivered(() if silent else shaped, extension, tuple(dispositions), unsafe_parts)
 
     async def _suppress(
         self, cards: Sequence[Card], requester: Requester, now: datetime, content: Content

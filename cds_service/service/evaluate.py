@@ -69,12 +69,12 @@ def _in_languages(settings: Settings, content: Content, clients: Clients) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The cards of a call with what they rest on. ``told``: for the answer's extension."""
+    """The cards of a call with what they rest on. ``response_extension``: for integrators."""
 
     cards: tuple[Card, ...]
     assessment: Assessment
     caller: Caller
-    told: dict[str, Any]
+    response_extension: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,8 @@ class Service:
             prefetched.entries,
             now,
             fhir_server=request.fhirServer,
-            not_available=tuple(part.words for part in prefetched.lacking),
-            not_whole=frozenset(part.key for part in prefetched.lacking),
+            not_available=tuple(part.words for part in prefetched.incomplete),
+            not_whole=frozenset(part.key for part in prefetched.incomplete),
             check=budget.check if budget is not None else lambda: None,
         )
         _check_whose(record)
@@ -198,9 +198,9 @@ class Service:
         stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        cards = self.cards(assessment, context, now, prefetched.lacking, caller)
+        cards = self.cards(assessment, context, now, prefetched.incomplete, caller)
         stages.end("compose")
-        return Answer(cards, assessment, caller, _told(assessment, prefetched, request.dropped))
+        return Answer(cards, assessment, caller, _response_extension(assessment, prefetched, request.dropped))
 
     def _not_judged(self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller) -> Answer:
         """What an EHR that hides errors is told: what came is read only to say what did not."""
@@ -210,12 +210,14 @@ class Service:
             prefetched.entries,
             now,
             fhir_server=request.fhirServer,
-            not_available=tuple(part.words for part in prefetched.lacking),
-            not_whole=frozenset(part.key for part in prefetched.lacking),
+            not_available=tuple(part.words for part in prefetched.incomplete),
+            not_whole=frozenset(part.key for part in prefetched.incomplete),
         )
         assessment = assess(self.content, record, now.date())
-        call = self._call(assessment, request.context, now, prefetched.lacking, caller)
-        return Answer((not_judged_card(call),), assessment, caller, _told(assessment, prefetched, request.dropped))
+        call = self._call(assessment, request.context, now, prefetched.incomplete, caller)
+        return Answer(
+            (not_judged_card(call),), assessment, caller, _response_extension(assessment, prefetched, request.dropped)
+        )
 
     def judge(
         self, patient_id: str, entries: tuple[ChartEntry, ...], now: datetime, *, fhir_server: str | None = None
@@ -229,14 +231,14 @@ class Service:
         assessment: Assessment,
         context: Context,
         now: datetime,
-        lacking: tuple[Part, ...] = (),
+        incomplete: tuple[Part, ...] = (),
         caller: Caller | None = None,
     ) -> tuple[Card, ...]:
-        """The cards of an assessment. ``lacking``: parts of the chart that did not come whole."""
-        return compose(self._call(assessment, context, now, lacking, caller or self.clients.default))
+        """The cards of an assessment. ``incomplete``: parts of the chart that did not come whole."""
+        return compose(self._call(assessment, context, now, incomplete, caller or self.clients.default))
 
     def _call(
-        self, assessment: Assessment, context: Context, now: datetime, lacking: tuple[Part, ...], caller: Caller
+        self, assessment: Assessment, context: Context, now: datetime, incomplete: tuple[Part, ...], caller: Caller
     ) -> Call:
         return Call(
             content=self.words_for(caller),
@@ -246,9 +248,9 @@ class Service:
             base_url=self.base_url,
             order_url=self.order_url,
             layout=self.layout,
-            lacking=lacking,
+            incomplete=incomplete,
             switched_off=caller.client.switched_off,
-            takes=caller.takes,
+            supported_orders=caller.supported_orders,
         )
 
 
@@ -261,32 +263,33 @@ def _check_whose(record: Record) -> None:
 
 def _check_silence(prefetched: Prefetched) -> None:
     """No complaint found is only known when everything that can hold one was read; else it is no answer."""
-    unseen = {part.key: part.why for part in prefetched.lacking if part.key in JUDGED_BY}
+    unseen = {part.key: part.why for part in prefetched.incomplete if part.key in JUDGED_BY}
     if unseen:
         raise NothingToJudgeBy(unseen)
 
 
-def response(cards: tuple[Card, ...], told: Mapping[str, Any]) -> HookResponse:
+def response(cards: tuple[Card, ...], extension: Mapping[str, Any]) -> HookResponse:
     """The answer as it goes out."""
     return HookResponse(
-        cards=tuple(card.message() for card in cards), extension={EXTENSION: dict(told)} if told else None
+        cards=tuple(card.message() for card in cards),
+        extension={EXTENSION: dict(extension)} if extension else None,
     )
 
 
-def _told(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ...]) -> dict[str, Any]:
+def _response_extension(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ...]) -> dict[str, Any]:
     """For integrators: what was not available, not read or not used. Counts, our own words, plain names of keys."""
     record = assessment.record
-    told: dict[str, Any] = {}
+    extension: dict[str, Any] = {}
     if record.not_available:
-        told["notAvailable"] = list(record.not_available)
-        told["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in prefetched.lacking}
+        extension["notAvailable"] = list(record.not_available)
+        extension["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in prefetched.incomplete}
     if prefetched.not_offered:
-        told["notOffered"] = list(prefetched.not_offered)
+        extension["notOffered"] = list(prefetched.not_offered)
     if prefetched.unused:
-        told["unusedKeys"] = list(prefetched.unused)
+        extension["unusedKeys"] = list(prefetched.unused)
     if dropped:
-        told["dropped"] = list(dropped)
-    told["rows"] = {state.value: count for state in RowState if (count := record.rows(state))}
+        extension["dropped"] = list(dropped)
+    extension["rows"] = {state.value: count for state in RowState if (count := record.rows(state))}
     if record.unread:
-        told["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))
-    return told
+        extension["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))
+    return extension

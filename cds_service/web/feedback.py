@@ -20,7 +20,7 @@ from cds_service.web.auditing import Auditing
 from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
-from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, takes
+from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, request_body
 from cds_service.web.operation_outcomes import outcome
 from cds_service.web.security.guard import Guard
 
@@ -48,7 +48,7 @@ def add_feedback_routes(
         "/cds-services/{service_id}/feedback",
         summary="Tell what became of cards",
         responses={200: {"model": FeedbackReceived}, **known_errors},
-        openapi_extra=takes(FeedbackCall),
+        openapi_extra=request_body(FeedbackCall),
     )
     async def feedback(service_id: ServiceId, request: Request) -> Response:
         proved = await guard.authenticate(request)

@@ -34,7 +34,7 @@ from cds_service.web.auditing import Auditing
 from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.metrics import Metrics
-from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, takes
+from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, request_body
 from cds_service.web.operation_outcomes import in_words
 from cds_service.web.raw_route import DirectRoute
 from cds_service.web.security.guard import Guard
@@ -81,7 +81,7 @@ def add_hook_routes(
         "/cds-services/{service_id}",
         summary="Judge a chart and get cards",
         responses={200: {"model": HookResponse}, **call_errors},
-        openapi_extra=takes(HookRequest),
+        openapi_extra=request_body(HookRequest),
     )
     async def call(service_id: ServiceId, request: Request) -> Response:
         with metrics.calling(), tracing.calling(request.headers) as traced:
@@ -119,7 +119,9 @@ def add_hook_routes(
             auditing.failed(now, caller, hook_request, service.content.version, error)
             raise
         auditing.answered(audited, service.content.version, delivered)
-        answered = json_response(response(delivered.cards, answer.told | delivered.told).as_json())
+        answered = json_response(
+            response(delivered.cards, answer.response_extension | delivered.response_extension).as_json()
+        )
         stages.end("store")
         if server_timing:
             answered.headers["Server-Timing"] = stages.as_header()
@@ -180,7 +182,7 @@ def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seco
         rows=",".join(f"{state.value}:{count}" for state in RowState if (count := record.rows(state))),
         unread=len(record.unread),
         read=",".join(part.key for part in prefetched.pieces if part.was_read),
-        lacking=",".join(f"{part.key}:{part.why}" for part in prefetched.lacking),
+        lacking=",".join(f"{part.key}:{part.why}" for part in prefetched.incomplete),
         silent=assessment.silent_because,
         content=assessment.content_version,
         ms=round(seconds * 1000, 1),

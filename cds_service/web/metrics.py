@@ -109,7 +109,7 @@ class Metrics:
 
     def count_lacking(self, prefetched: Prefetched) -> None:
         """The parts of a chart that did not come whole, also of calls that end in 412."""
-        for part in prefetched.lacking:
+        for part in prefetched.incomplete:
             self.lacking.labels(part.key, part.why).inc()
 
     @contextmanager
@@ -151,7 +151,7 @@ class Metrics:
 
 
 def _outcome(delivered: Delivered) -> str:
-    if "silentMode" in delivered.told:
+    if "silentMode" in delivered.response_extension:
         return "silent_mode"
     if any(card.indicator == "critical" for card in delivered.cards):
         return "urgent"

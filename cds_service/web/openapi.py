@@ -110,7 +110,7 @@ def errors(*statuses: int, closed: bool = False) -> dict[int | str, dict[str, An
     return found
 
 
-def takes(model: type[BaseModel]) -> dict[str, Any]:
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
     """For ``openapi_extra`` of a route: it reads a JSON body of this model, one of ``_MODELS``."""
     return {"requestBody": {"required": True, **_json(model)}}
 

@@ -102,7 +102,7 @@ def _judged(service: Service, now: datetime, name: str, title: str, body: dict[s
         return Sample(name, title, CALL, body, 400, _told(400, in_words(error)))
     except NothingToJudgeBy as error:
         return Sample(name, title, CALL, body, 412, _told(412, str(error)))
-    sent = orjson.dumps(response(shape(answer.cards, caller), answer.told).as_json())
+    sent = orjson.dumps(response(shape(answer.cards, caller), answer.response_extension).as_json())
     out = orjson.loads(sent.replace(service.content.version.encode(), VERSION.encode()))
     for number, holder in enumerate(_with_uuid(out["cards"]), 1):
         holder["uuid"] = _uuid(name, number)

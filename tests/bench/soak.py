@@ -118,7 +118,7 @@ class Load:
                 path = f"{PATH}/feedback"
                 self.post("feedback", {200, 503}, path, json={"feedback": [said]}, headers=self.headers(path))
 
-    def lacking(self, dice: random.Random) -> None:
+    def incomplete(self, dice: random.Random) -> None:
         """The FHIR server has to be read; it is quick, slow, broken or refuses."""
         chart = {**self.dvt, "prefetch": {**self.dvt["prefetch"]}}
         for key in dice.sample(["procedures", "medications", "orders"], 2):
@@ -228,7 +228,7 @@ calls_per_minute = 100000
         }  # fmt: skip
         with serving(folder, **settings) as process:
             load = Load(process.url, ehr, signer)
-            callers = [load.good] * 4 + [load.slow] * 6 + [load.lacking, load.bad, load.huge, load.hostile]
+            callers = [load.good] * 4 + [load.slow] * 6 + [load.incomplete, load.bad, load.huge, load.hostile]
             memory: list[tuple[float, float]] = []
             watched = psutil.Process(process.running.pid)
             started = time.monotonic()

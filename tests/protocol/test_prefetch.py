@@ -286,7 +286,7 @@ def test_what_failed_is_not_read_again() -> None:
     sent = {"observations": ERROR, "conditions": bundle(OBSERVATION), "procedures": None, "orders": bundle(total=3)}
     found = gather(sent)
     assert [part.key for part in found.to_read] == ["patient", "medications", "medication_statements", "orders"]
-    assert [part.key for part in found.lacking] == [
+    assert [part.key for part in found.incomplete] == [
         "patient", "observations", "conditions", "medications", "orders",
     ]  # fmt: skip
 

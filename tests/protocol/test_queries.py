@@ -103,8 +103,8 @@ def test_the_answer_by_searches_is_that_for_the_whole_bundle(ehr: FhirServer, re
         assert charts.refused == [], name
         for how, chart in (("read", ours), ("sent", sent)):
             answer = shipped_service().answer(request, chart, NOW)
-            if shown(answer) != shown(expected) or chart.lacking:
-                different.append((name, how, [part.key for part in chart.lacking]))
+            if shown(answer) != shown(expected) or chart.incomplete:
+                different.append((name, how, [part.key for part in chart.incomplete]))
     assert different == []
 
 
@@ -158,7 +158,7 @@ def test_a_server_that_takes_no_forms_gets_the_address(ehr: FhirServer, reader: 
     request, expected = whole(SUSPECT)
     serve(ehr, SUSPECT, "by_category", strict=False, takes_forms=False)
     found = read(ehr, reader, request, gather({}, PLANS["by_category"]))
-    assert found.lacking == ()
+    assert found.incomplete == ()
     assert shown(shipped_service().answer(request, found, NOW)) == shown(expected)
 
 
@@ -178,7 +178,7 @@ def test_a_form_is_read_under_the_same_guards_as_an_address(
         ehr.behaviours["/fhir/Observation/_search"], why = answers[behaviour]
         request, _ = whole(SUSPECT)
         found = read(ehr, reader, request, gather({}, PLANS["by_category"]))
-        assert [(part.key, part.why) for part in found.lacking] == [("observations", why)]
+        assert [(part.key, part.why) for part in found.incomplete] == [("observations", why)]
         assert other.connections == 0
 
 
@@ -211,10 +211,10 @@ def test_what_a_server_does_not_have_is_named_and_nothing_lacks(
     serve(ehr, SUSPECT, "by_category")
     ehr.behaviours[f"/fhir/{kind}"] = fhir.raw(status, b"{}")
     found = read(ehr, reader, request, gather({}, PLANS["by_category"]))
-    assert found.lacking == ()
+    assert found.incomplete == ()
     answer = shipped_service().answer(request, found, NOW)
     assert shown(answer) == shown(expected)
-    assert answer.told["notOffered"] == [key]
+    assert answer.response_extension["notOffered"] == [key]
 
 
 @pytest.mark.parametrize("behaviour", [fhir.raw(500, b"{}"), fhir.closes_half_way, fhir.raw(429, b"")])
@@ -226,7 +226,7 @@ def test_a_search_that_fails_leaves_its_part_unknown(
     serve(ehr, SUSPECT, "by_category")
     ehr.behaviours["/fhir/MedicationStatement"] = behaviour
     found = read(ehr, reader, request, gather({}, PLANS["by_category"]))
-    assert [part.key for part in found.lacking] == ["medications"]
+    assert [part.key for part in found.incomplete] == ["medications"]
 
 
 def outcome(code: str) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def outcome(code: str) -> dict[str, Any]:
 def test_an_ehr_that_says_it_has_none_of_them_is_believed(code: str) -> None:
     sent = {"medications": None, "medication_statements": outcome(code)}
     found = gather(sent, PLANS["by_category"])
-    assert "medications" not in [part.key for part in found.lacking]
+    assert "medications" not in [part.key for part in found.incomplete]
     assert found.not_offered == ("medication_statements",)
 
 
@@ -245,7 +245,7 @@ def test_an_ehr_that_says_it_has_none_of_them_is_believed(code: str) -> None:
 def test_an_ehr_that_reports_another_error_is_not(code: str) -> None:
     sent = {"medications": None, "medication_statements": outcome(code)}
     found = gather(sent, PLANS["by_category"])
-    assert "medications" in [part.key for part in found.lacking]
+    assert "medications" in [part.key for part in found.incomplete]
     assert found.not_offered == ()
 
 
@@ -258,7 +258,7 @@ def test_the_old_keys_alone_are_a_whole_chart(ehr: FhirServer, reader: FhirReade
     request, _ = whole(SUSPECT)
     old = ("observations", "conditions", "procedures", "medications", "orders")
     sent = gather({"patient": {"resourceType": "Patient", "id": "p"}, **dict.fromkeys(old)}, PLANS[style])
-    assert sent.lacking == sent.to_read == ()
+    assert sent.incomplete == sent.to_read == ()
     assert read(ehr, reader, request, sent) == sent
     assert ehr.asked == []
 
@@ -271,13 +271,13 @@ def test_a_search_that_was_not_sent_is_read_and_otherwise_named(ehr: FhirServer,
     values = {key: value for key, value in prefetched_by(ehr, request, plan).items() if key != lost}
     ehr.asked.clear()
     sent = gather(values, plan)
-    (part,) = sent.lacking
+    (part,) = sent.incomplete
     state = KeyState.MISSING if lost == BY_CODE else KeyState.TRUNCATED  # the others hold nothing
     assert (part.key, part.state, part.why) == ("observations", state, "not_sent")
     assert [piece.key for piece in sent.to_read] == [lost]
     found = read(ehr, reader, request, sent)
     assert len(ehr.asked) == 1
-    assert found.lacking == ()
+    assert found.incomplete == ()
     assert shown(shipped_service().answer(request, found, NOW)) == shown(expected)
 
 
@@ -285,18 +285,18 @@ def test_the_keys_of_another_style_are_whole_only_if_they_bring_all() -> None:
     """``by_code`` leaves results out: that is the choice of a site, and not of whoever forgets a key."""
     lean, least = dict.fromkeys((BY_CATEGORY, VITALS, BY_CODE)), dict.fromkeys((FELT, BY_CODE))
     for style in STYLES:
-        assert "observations" not in [part.key for part in gather(lean, PLANS[style]).lacking], style
-        lacks = "observations" in [part.key for part in gather(least, PLANS[style]).lacking]
+        assert "observations" not in [part.key for part in gather(lean, PLANS[style]).incomplete], style
+        lacks = "observations" in [part.key for part in gather(least, PLANS[style]).incomplete]
         assert lacks is (style != "by_code")
     both = gather({"observations": None, FELT: outcome("exception")}, PLANS["by_category"])
-    assert "observations" not in [part.key for part in both.lacking]
+    assert "observations" not in [part.key for part in both.incomplete]
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_failed_search_is_never_silence(style: Style) -> None:
     for key in PLANS[style].templates():
         sent = dict.fromkeys(PLANS[style].templates()) | {key: outcome("exception")}
-        lacking = [part.key for part in gather(sent, PLANS[style]).lacking]
+        lacking = [part.key for part in gather(sent, PLANS[style]).incomplete]
         assert len(lacking) == 1, key
     assert {one.key for one in PLANS[style].searches if one.is_extra} == EXTRA_KEYS
 
@@ -310,7 +310,7 @@ def test_the_reason_for_the_visit_is_read(ehr: FhirServer, reader: FhirReader) -
     assert "Encounter" in {entry.kind for entry in found.entries}
     assert shown(shipped_service().answer(request, found, NOW)) == shown(expected) != []
     nowhere = request.model_copy(update={"context": request.context.model_copy(update={"encounterId": None})})
-    assert read(ehr, reader, nowhere, gather({}, PLANS["by_category"])).lacking == ()
+    assert read(ehr, reader, nowhere, gather({}, PLANS["by_category"])).incomplete == ()
 
 
 def _reason_only(chart: dict[str, Any]) -> bool:

@@ -208,7 +208,7 @@ class Caller:
         return self.client.smart.iss or next(iter(self.client.fhir_servers), None)
 
     @property
-    def takes(self) -> frozenset[str] | None:
+    def supported_orders(self) -> frozenset[str] | None:
         """The only orders this EHR can take as a suggestion; None if it can take all."""
         return frozenset(self.client.orders) if self.profile.own_order_codes == "required" else None
 

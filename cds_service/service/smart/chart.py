@@ -47,9 +47,9 @@ class Reading:
     same: tuple[str, ...] = ()
 
     @property
-    def lacking(self) -> tuple[str, ...]:
+    def incomplete(self) -> tuple[str, ...]:
         """Parts of the chart that did not come whole, in words."""
-        return tuple(part.words for part in self.parts.lacking)
+        return tuple(part.words for part in self.parts.incomplete)
 
 
 def context_of(launch: Launch) -> Context:

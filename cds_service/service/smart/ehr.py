@@ -95,7 +95,7 @@ class Ehr:
             return True
         return reference == f"Patient/{self.launch.patient}" or reference.endswith(f"/Patient/{self.launch.patient}")
 
-    def takes_orders(self) -> bool:
+    def accepts_orders(self) -> bool:
         """Whether the server declares that it creates ServiceRequests, and the token allows it."""
         if not any(_CREATE.fullmatch(one) for one in self.launch.scope.split()):
             return False

@@ -114,7 +114,7 @@ class OrderPage:
         """From the chart as it is now; without it, what can be said all the same."""
         ehr = Ehr(self.given.transport, self.launch)
         try:
-            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.takes_orders()))
+            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.accepts_orders()))
         except EhrRefused as error:
             return self._without_chart(error.why)
         words = patient_words(patient)
@@ -129,7 +129,7 @@ class OrderPage:
             patient=words,
             may_send=may,
             basis=reading.basis,
-            lacking=reading.lacking,
+            incomplete=reading.incomplete,
             same=reading.same,
         )
 
@@ -217,7 +217,7 @@ class OrderPage:
             return "nobody", None, None
         ehr = Ehr(given.transport, launch)
         try:
-            takes, fits, _ = await given.threads.do(lambda: (ehr.takes_orders(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _ = await given.threads.do(lambda: (ehr.accepts_orders(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
@@ -242,7 +242,7 @@ class OrderPage:
         form = OrderForm.preset(self.content, reading.draft)
         view = self._frame(reading.draft, form, note)
         may = note in ("same_order", "invalid", "not_sent")
-        return replace(view, may_send=may, basis=reading.basis, lacking=reading.lacking, same=reading.same)
+        return replace(view, may_send=may, basis=reading.basis, incomplete=reading.incomplete, same=reading.same)
 
     async def _looked_for(self, form: OrderForm | None) -> Response:
         """Ask the EHR for the order of this launch, after it was not certain what became of it."""

@@ -39,7 +39,7 @@ class OrderView:
     may_send: bool = False
     key: str = ""
     basis: str = "card"
-    lacking: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
     ask_again: bool = False
     issues: tuple[str, ...] = ()
