@@ -223,7 +223,7 @@ class Card(_Sent):
 
     uuid: str
     summary: str = Field(min_length=1, max_length=139)
-    detail: str = Field(min_length=1, max_length=1200)
+    detail: str = Field(min_length=1)
     indicator: Literal["info", "warning", "critical"]
     source: Source
     suggestions: tuple[Suggestion, ...] | None = None

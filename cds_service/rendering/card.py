@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from cds_service.protocol import messages
 from cds_service.protocol.messages import Coding, Source
+from cds_service.rendering.layout import SUMMARY_LIMIT
 from cds_service.rendering.order_draft import OrderDraft
+from cds_service.rendering.wording import cut
 
 Indicator = Literal["info", "warning", "critical"]
 
@@ -95,12 +97,14 @@ class Card:
     def message(self) -> messages.Card:
         """As CDS Hooks sends it, without empty values, which the standard forbids.
 
+        A summary that is too long is cut: a card must not be lost for its length.
+
         Raises:
-            ValueError: the summary or the detail is empty or too long.
+            ValueError: the summary or the detail is empty.
         """
         return messages.Card(
             uuid=self.uuid,
-            summary=self.summary,
+            summary=cut(self.summary, SUMMARY_LIMIT),
             detail=self.detail,
             indicator=self.indicator,
             source=self.source,

@@ -12,9 +12,9 @@ from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card
 from cds_service.rendering.differential_card import cause_card, differential_card, on_card
 from cds_service.rendering.dvt_card import dvt_card
-from cds_service.rendering.frame import SUMMARY_LIMIT, card
+from cds_service.rendering.frame import card
 from cds_service.rendering.gaps import MAX_NAMES, dvt_gap
-from cds_service.rendering.layout import Item, part
+from cds_service.rendering.layout import SUMMARY_LIMIT, Item, part
 from cds_service.rendering.not_understood import about, counted, row_verdict, why, why_one
 from cds_service.rendering.pain_card import KEY, asks_about_dvt, pain_card
 from cds_service.rendering.red_flag_card import combined_card, red_flag_card

@@ -12,9 +12,9 @@ from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Side, Status
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Suggestion
-from cds_service.rendering.frame import SUMMARY_LIMIT, card, safety_net
+from cds_service.rendering.frame import card, safety_net
 from cds_service.rendering.gaps import dvt_gap
-from cds_service.rendering.layout import Item, Part, part
+from cds_service.rendering.layout import SUMMARY_LIMIT, Item, Part, part
 from cds_service.rendering.orders.requests import OrderReason, already_placed, placed_words, suggest
 from cds_service.rendering.pain_card import dvt_links, dvt_question
 from cds_service.rendering.wording import capital, whole

@@ -19,6 +19,7 @@ from cds_service.rendering.gaps import gap_part, lacking_part
 from cds_service.rendering.layout import (
     DETAIL_LIMIT,
     INFO_WORDS,
+    SUMMARY_LIMIT,
     URGENT_WORDS,
     Item,
     Part,
@@ -30,7 +31,6 @@ from cds_service.rendering.layout import (
 from cds_service.rendering.not_understood import row_verdict
 from cds_service.rendering.wording import CUT, cut, whole
 
-SUMMARY_LIMIT = 139
 LEGEND_MARK = "*)"
 """How a weight without a study ends."""
 TOPICS = "https://posterior-knee-cds.example/fhir/CodeSystem/card-topic"

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+SUMMARY_LIMIT = 139
+"""Characters of a summary: the standard asks for fewer than 140."""
 DETAIL_LIMIT = 1200
 """Characters of a detail, as the standard advises."""
 URGENT_WORDS = 90

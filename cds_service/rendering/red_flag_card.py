@@ -13,8 +13,8 @@ from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link, Suggestion
 from cds_service.rendering.dvt_view import diagnosis_item
-from cds_service.rendering.frame import SUMMARY_LIMIT, card, care_plan_part, facts_in_short, speed_lead
-from cds_service.rendering.layout import Item, Part, part
+from cds_service.rendering.frame import card, care_plan_part, facts_in_short, speed_lead
+from cds_service.rendering.layout import SUMMARY_LIMIT, Item, Part, part
 from cds_service.rendering.offers import newest_of, of_legs, offered, priority_for, proposed
 from cds_service.rendering.orders.requests import OrderReason, order_link, placed_sentence
 from cds_service.rendering.wording import capital, in_sentence, whole

@@ -18,7 +18,7 @@ from cds_service.adapters.store.rows import Answered
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Reasoning
 from cds_service.rendering.card import Card
-from cds_service.rendering.frame import SUMMARY_LIMIT
+from cds_service.rendering.layout import SUMMARY_LIMIT
 from cds_service.rendering.wording import Wording, cut, whole
 
 
