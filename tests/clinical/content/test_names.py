@@ -94,7 +94,7 @@ def named(text: str, keys: frozenset[str]) -> set[str]:
     return found | {word for word in re.findall(r"\w+", text) if word in keys and re.search(r"_|\d", word)}
 
 
-def unsafe_parts(source: str, keys: frozenset[str]) -> Iterator[tuple[int, str]]:
+def literals_in(source: str, keys: frozenset[str]) -> Iterator[tuple[int, str]]:
     for node in words_in(ast.parse(source)):
         for key in sorted(named(str(node.value), keys)):
             yield node.lineno, key
@@ -109,7 +109,7 @@ def test_every_name_of_the_content_stands_in_one_module(content: Content) -> Non
         f"{here}:{line}: {key}"
         for path in FILES
         if (here := path.relative_to(PACKAGE).as_posix())
-        for line, key in unsafe_parts(path.read_text(encoding="utf-8"), keys)
+        for line, key in literals_in(path.read_text(encoding="utf-8"), keys)
         if (here, key) not in OTHER_MEANINGS
     ]
     assert not found, "move these to cds_service/clinical/content/names.py: " + "; ".join(found)
@@ -128,7 +128,7 @@ def test_no_reason_is_left_over_for_a_name_that_is_gone(content: Content) -> Non
     stands = {
         (path.relative_to(PACKAGE).as_posix(), key)
         for path in FILES
-        for _, key in unsafe_parts(path.read_text(encoding="utf-8"), keys)
+        for _, key in literals_in(path.read_text(encoding="utf-8"), keys)
     }
     assert set(OTHER_MEANINGS) <= stands
 
@@ -144,12 +144,12 @@ def test_no_reason_is_left_over_for_a_name_that_is_gone(content: Content) -> Non
     ],
 )
 def test_a_stray_name_would_be_seen(content: Content, source: str, key: str) -> None:
-    assert key in {one for _, one in unsafe_parts(source, content_keys(content))}
+    assert key in {one for _, one in literals_in(source, content_keys(content))}
 
 
 @pytest.mark.parametrize("source", ['"""About us_proximal_dvt."""', 'x: Literal["dvt", "leg"]', 'x = "the knee hurts"'])
 def test_what_is_no_name(content: Content, source: str) -> None:
-    assert not list(unsafe_parts(source, content_keys(content)))
+    assert not list(literals_in(source, content_keys(content)))
 
 
 def test_every_name_in_the_module_is_in_a_group() -> None:

@@ -183,10 +183,10 @@ def test_everything_that_differs(texts: dict[str, str]) -> None:
 
 def test_a_row_put_in_between_moves_no_other(texts: dict[str, str]) -> None:
     old = dict(texts)
-    row = '[[supports]]\nfinding = "fever"\nlr_present = 0.5\nlr_absent = 1.0\nsource = "expert"\n'
-    row += 'status_present = "expert"\nstatus_absent = "expert"\n\n'
+    row = '  { finding = "fever", lr_present = 0.5, lr_absent = 1.0, source = "expert", '
+    row += 'status_present = "expert", status_absent = "expert" },\n'
     assert 'finding = "fever"' not in texts["causes/bakers_cyst.toml"]
-    change(texts, "causes/bakers_cyst.toml", "[[supports]]", row + "[[supports]]")
+    change(texts, "causes/bakers_cyst.toml", "supports = [\n", "supports = [\n" + row)
     said = told(old, texts)
     assert said
     assert all(one.startswith("causes/bakers_cyst.toml: supports.fever.") for one in said)

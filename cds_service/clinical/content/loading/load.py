@@ -32,6 +32,7 @@ from cds_service.clinical.content.loading import languages, numbers
 from cds_service.clinical.content.loading import local_codes as against_shipped
 from cds_service.clinical.content.loading import required_names as needed
 from cds_service.clinical.content.loading import words as loading_words
+from cds_service.clinical.content.loading.evidence import join_evidence
 from cds_service.clinical.content.loading.places import set_at
 from cds_service.clinical.content.loading.signed import OPEN, SIGNED, Files
 from cds_service.clinical.content.loading.systems import SYSTEMS_FILE, systems_of
@@ -83,6 +84,9 @@ class _Loader:
         except tomllib.TOMLDecodeError as error:
             self.complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
         else:
+            for finding in join_evidence(data):
+                hint = "give the finding a row in `supports`, and each key once"
+                self.complain(name, f"evidence.{finding}", "belongs to no weight of this cause", hint)
             for change in self.changes:
                 if change.file == name:
                     set_at(data, change.place, change.value)
@@ -491,9 +495,12 @@ def parsed(texts: Mapping[str, str]) -> Files:
             found[name] = code_tables.lines_by_code(text)
             continue
         try:
-            found[name] = tomllib.loads(text)
+            data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             problems.append(Problem(name, "", f"is not valid TOML: {error}"))
+            continue
+        join_evidence(data)
+        found[name] = data
     if problems:
         raise ContentError(tuple(problems))
     return found
