@@ -50,8 +50,8 @@ OTHER_MEANINGS = {
     ("rendering/differential_card.py", "expert"): "the status of a figure",
     ("clinical/content/unstudied.py", "expert"): "the status of a figure",
     ("clinical/content/unstudied.py", "article"): "the status of a figure",
-    ("web/pages/evidence/sources.py", "expert"): "the status of a figure",
-    ("web/pages/evidence/sources.py", "article"): "the status of a figure",
+    ("web/pages/status_words.py", "expert"): "the status of a figure",
+    ("web/pages/status_words.py", "article"): "the status of a figure",
     # Keys of formats.
     ("cli/open_page.py", "dvt"): "what a decision is about",
     ("cli/report.py", "dvt"): "a key of the report",
