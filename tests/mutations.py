@@ -229,7 +229,8 @@ def swap(dice: Random, body: Body) -> Kind:
         second = _some(dice, body, lambda key, _: key == first[-1])
         if second is not None and first[: len(second)] != second and second[: len(first)] != first:
             one, two = _at(body["prefetch"], first[:-1]), _at(body["prefetch"], second[:-1])
-            one[first[-1]], two[second[-1]] = two[second[-1]], one[first[-1]]
+            # Copies: what is repeated is one object under two names, and put into itself it would have no end.
+            one[first[-1]], two[second[-1]] = copy.deepcopy(two[second[-1]]), copy.deepcopy(one[first[-1]])
     return Kind.MEANING
 
 

@@ -58,6 +58,7 @@ class Doubts:
         flags: may be a finding of another red flag.
         closing: may contradict what closes a suspicion of DVT.
         medicines: medicines that could not be identified.
+        ends: those of them that may say that an anticoagulant is taken no longer.
         not_whole: parts of the chart that may contradict it and did not come whole, by key.
     """
 
@@ -68,6 +69,7 @@ class Doubts:
     flags: tuple[Unread, ...] = ()
     closing: tuple[Unread, ...] = ()
     medicines: tuple[Unread, ...] = ()
+    ends: tuple[Unread, ...] = ()
     not_whole: frozenset[str] = frozenset()
 
     @property
@@ -103,6 +105,7 @@ def doubts_of(content: Content, record: Record, today: date) -> Doubts:
         flags=tuple(one for one in unread if looking.may_be_flag(one)),
         closing=tuple(one for one in record.unread if looking.may_contradict(one) and not repeating.is_no_news(one)),
         medicines=tuple(one for one in unread if looking.may_be_medicine(one)),
+        ends=tuple(one for one in unread if looking.may_end_a_treatment(one)),
         not_whole=not_whole,
     )
 
@@ -258,6 +261,11 @@ class _Looking:
     def may_be_medicine(self, one: Unread) -> bool:
         """A medicine that may be an anticoagulant."""
         return ANTICOAGULANT in one.keys or (one.anything and one.resource in MEDICINES and self._is_taken(one))
+
+    def may_end_a_treatment(self, one: Unread) -> bool:
+        """A medicine that is stopped, or of a status that is not understood, and may be an anticoagulant."""
+        is_medicine = one.resource in MEDICINES and self.may_be_medicine(one) and self._is_taken(one)
+        return is_medicine and (one.past or one.kind is UnreadKind.STATUS)
 
     def _may_be_anything_felt(self, one: Unread, days: int) -> bool:
         """A complaint, a sign or a suspicion: in a problem or an observation, or in what is no resource at all."""

@@ -178,11 +178,12 @@ def _is_newer(one: Diagnosis | Fact, closing: Closing) -> bool:
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:
-    """A DVT of this episode on record and no anticoagulant: not less than a suspected one."""
+    """A DVT of this episode on record and no anticoagulant, or one that may have been stopped: at least suspected."""
     diagnosis = leg.diagnosis(DVT)
     scan = leg.present(SCAN)
     age = age_in_days(diagnosis, leg.today) if diagnosis else None
     found = diagnosis if diagnosis and (age is None or age <= leg.content.pathway.stale_sign.days) else scan
-    if found is None or taking_anticoagulant(leg, found.when.day if found.when else None):
+    if found is None:
         return None
-    return found
+    is_treated = taking_anticoagulant(leg, found.when.day if found.when else None) and not leg.doubts.ends
+    return None if is_treated else found

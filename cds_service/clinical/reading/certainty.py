@@ -6,7 +6,6 @@ Codings beside it are translations of the same statement, so one mark holds for 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
@@ -14,6 +13,7 @@ from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse, UseStatus
+from cds_service.clinical.reading.letters_behind import certainty_behind
 from cds_service.clinical.reading.places import codings, uses_of
 
 _NAME = "diagnosesicherheit"
@@ -36,9 +36,6 @@ _MARKS: Mapping[str, Certainty] = {
     "Z": Certainty.PAST,
     "A": Certainty.ABSENT,
 }
-_MARKED_SYSTEMS = frozenset({"icd10gm", "icd10"})
-_BEHIND = re.compile(r"[A-Z][0-9]{2}(?:\.?[0-9]{1,2})?[-+*!\u2020#\s]*+([AGVZ])\s*+[RLB]?", re.IGNORECASE)
-"""A code with the letter of its certainty and perhaps the one of its side; sides are R, L and B."""
 _BY_STATUS: Mapping[UseStatus, Certainty] = {
     "possible": Certainty.POSSIBLE,
     "past": Certainty.PAST,
@@ -67,7 +64,8 @@ def _marked(content: Content, concept: Any, whole: Any) -> Certainty:
     In many records the letters stand behind the code itself: "I80.28 V", "I80.28GL".
     """
     codings_in = (concept.coding if concept is not None else None) or ()
-    marks = {mark for system, code in codings(concept) if (mark := _mark_behind(content, system, code))}
+    letters = (certainty_behind(content, system, code) for system, code in codings(concept))
+    marks = {_MARKS[letter] for letter in letters if letter}
     for element in (*codings_in, concept, whole):
         for extension in getattr(element, "extension", None) or ():
             if _NAME in str(extension.url or "").lower().replace("-", ""):
@@ -75,15 +73,6 @@ def _marked(content: Content, concept: Any, whole: Any) -> Certainty:
     if not marks:
         return Certainty.PRESENT
     return marks.pop() if len(marks) == 1 else Certainty.UNKNOWN
-
-
-def _mark_behind(content: Content, system: str, code: str) -> Certainty | None:
-    """The mark that stands behind a code of ICD-10-GM, or of WHO, whose codes end in a digit; None if none does."""
-    found = content.systems.of(system)
-    if found is None or found.key not in _MARKED_SYSTEMS:
-        return None
-    letters = _BEHIND.fullmatch(code.strip())
-    return _MARKS.get(letters[1].upper(), Certainty.UNKNOWN) if letters else None
 
 
 def _letter(extension: Any) -> str:

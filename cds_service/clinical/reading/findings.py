@@ -103,12 +103,12 @@ class Findings:
         return RowState.NO_CONCERN, "a general code, at no place that would make it one of ours"
 
     def _contradicts_itself(self, mark: Mark) -> bool:
-        """Whether one resource denies a DVT and names one."""
+        """Whether one resource denies a DVT and names one, or leaves it open beside."""
         facts = self.facts[mark.facts :]
         if not facts:
             return False
         denies = any(one.key == SCAN and one.status is Status.ABSENT for one in facts)
-        names = any(one.key in (SCAN, SUSPECTED_DVT) and one.status is Status.PRESENT for one in facts)
+        names = any(one.key in (SCAN, SUSPECTED_DVT) and one.status is not Status.ABSENT for one in facts)
         return denies and (names or any(one.cause == DVT for one in self.diagnoses[mark.diagnoses :]))
 
     def _doubt_since(self, mark: Mark) -> None:

@@ -12,14 +12,23 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.models import Measure
 from cds_service.clinical.content.names import DVT
-from cds_service.clinical.reading import pregnancy
+from cds_service.clinical.reading import denials, pregnancy
 from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
 from cds_service.clinical.reading.places import NOWHERE, Place, codings, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
-from cds_service.clinical.reading.statements import Statement, Trouble, answer_in, lost_place, lost_side, meant, state
+from cds_service.clinical.reading.statements import (
+    Statement,
+    Trouble,
+    answer_in,
+    disagrees,
+    lost_place,
+    lost_side,
+    meant,
+    state,
+)
 from cds_service.clinical.record import Measured, Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
@@ -27,6 +36,7 @@ _EARLY = frozenset({"registered", "preliminary", "unknown"})
 _HEADING = "has no value of its own, and what it lists did not come along"
 _NO_ANSWER = "its value is not one this service knows"
 _NO_PLACE = "nothing says which place it means"
+_NOT_THERE = "has a value, and a reason why it has none"
 _OTHER_VALUES = (
     "valueString", "valueInteger", "valueRange", "valueRatio", "valueSampledData", "valueTime", "valueDateTime",
     "valuePeriod",
@@ -131,12 +141,15 @@ def read(
         if not members_came:
             about = _keys([use for use in uses_of(content, model.code) if use.kind == "finding"])
             findings.report(name, [Trouble(UnreadKind.VALUE, _HEADING, about)] if about else [])
+    before = len(findings.facts)
     _read_part(_as_withheld(context, raw), model, name)
     raw_parts = raw.get("component") or ()
     for number, (part, raw_part) in enumerate(zip(model.component or (), raw_parts, strict=False), start=1):
         own_place = place.joined(findings.places.of_code(part.code))
         own_place = own_place.joined(findings.places.of_extensions(part, getattr(model, "contained", None) or ()))
         _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
+    made = (fact for fact in findings.facts[before:] if fact.key in denials.TESTS and fact.status is Status.ABSENT)
+    findings.report(name, denials.against(content, model, {fact.key: fact.side for fact in made}))
 
 
 def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
@@ -199,8 +212,11 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     quantity = part.valueQuantity
     if quantity is None and measures and part.valueString is not None:
         quantity = number_in(str(part.valueString))
-    if isinstance(quantity, str):
-        findings.report(source, [Trouble(UnreadKind.VALUE, quantity, _measured(content, uses))])
+    wrong = _NOT_THERE if _is_there_and_not_there(content, part) else quantity
+    if isinstance(wrong, str):
+        named = [one for one in uses_of(content, part.valueCodeableConcept) if one.kind in ("finding", "cause")]
+        about = (*_keys([*asked, *named]), *_measured(content, uses), *_causes_at(context, uses))
+        findings.report(source, [Trouble(UnreadKind.VALUE, wrong, about)] if about else [])
         return
     if quantity is not None:
         _read_quantity(context, part, source, uses, held, quantity)
@@ -243,6 +259,13 @@ def _has_value(part: Any) -> bool:
     )
 
 
+def _is_there_and_not_there(content: Content, part: Any) -> bool:
+    """FHIR's obs-6 forbids a value beside a reason for its absence. A "no" beside one is an answer not given."""
+    if part.dataAbsentReason is None or not _has_value(part) or part.valueBoolean is False:
+        return False
+    return answer_in(content, part.valueCodeableConcept) not in (Status.UNKNOWN, Status.ABSENT)
+
+
 def _status(context: _Context, part: Any) -> Status | None:
     """What the value says; None if there is a value that is not understood."""
     content = context.findings.content
@@ -254,6 +277,8 @@ def _status(context: _Context, part: Any) -> Status | None:
         stated = Status.PRESENT if part.valueBoolean else Status.ABSENT
     elif part.valueCodeableConcept is not None:
         stated = answer_in(content, part.valueCodeableConcept)
+        if disagrees(content, part.valueCodeableConcept):
+            return None
     elif any(getattr(part, name) is not None for name in _OTHER_VALUES):
         return None
     elif part.interpretation:
@@ -407,6 +432,9 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
         _record(context, [Statement(measure.finding, Status.UNKNOWN, side)], source)
     elif status is Status.ABSENT and Status.PRESENT in flags:
         findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
+    elif status is Status.ABSENT and measure.own_limit_counts and _is_flag_doubtful(findings.content, part):
+        reason = "its flag is not one this service knows"
+        findings.report(source, [Trouble(UnreadKind.VALUE, reason, (measure.finding,))])
     elif status is Status.ABSENT and _excludes_nothing(context, measure):
         findings.set_aside.append("A negative test of a kind that excludes nothing")
     elif status is not Status.UNKNOWN:
@@ -420,6 +448,10 @@ def _excludes_nothing(context: _Context, measure: Measure) -> bool:
         return True
     is_described = bool(measure.specimens) and _REAL_WORD.search(context.specimen) is not None
     return is_described and not any(word in context.specimen for word in measure.specimens)
+
+
+def _is_flag_doubtful(content: Content, part: Any) -> bool:
+    return any(denials.is_doubtful_flag(content, concept) for concept in part.interpretation or ())
 
 
 def _is_flagged(content: Content, part: Any) -> bool:

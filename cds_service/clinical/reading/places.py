@@ -15,6 +15,7 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.names import SIDE_ONLY
+from cds_service.clinical.reading.letters_behind import side_behind
 from cds_service.clinical.record import Side
 
 BODY_STRUCTURE = "BodyStructure"
@@ -32,6 +33,7 @@ _SIDE_WORDS = frozenset(_LEFT_RIGHT_BOTH.split())
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(r"\b[lr]\b(?!['\u2019])", re.IGNORECASE)
 """L or R alone; not the French article, and not in L5."""
+DIFFERENT_LEGS = "its codes name different legs"
 _IN_WORDS = "names a side in words only"
 _UNKNOWN_SITE = "its body site, which may name the leg, is not one this service knows"
 _UNKNOWN_SIDE = "states a side in a way that this service does not know"
@@ -104,6 +106,8 @@ class Place:
 
     def why_lost(self, side: Side | None) -> str:
         """Why the leg of something that came out as ``side`` may be another one; empty if all was understood."""
+        if self.contradictory:
+            return DIFFERENT_LEGS
         return self.unread or (self.lost if side is Side.UNKNOWN else "")
 
 
@@ -264,7 +268,10 @@ class Places:
         added = [uses_of(self._content, concept) for concept in spot.sides]
         uses = [use for use in (*every, *(use for one in added for use in one)) if use.kind == "site"]
         sides = {Side(use.side) for use in uses if use.side}
-        sides |= {Side(use.side) for use in every if use.side and in_code}
+        if in_code:
+            sides |= {Side(use.side) for use in every if use.side}
+            pairs = (pair for concept in spot.concepts for pair in codings(concept))
+            sides |= {side for pair in pairs if (side := side_behind(self._content, *pair))}
         keys = {use.key for use in uses} - {SIDE_ONLY}
         only_side = bool(uses or spot.unread) and not keys
         unread = spot.unread

@@ -14,9 +14,11 @@ from cds_service.clinical.content.coding.vocabulary import (
     BOTH,
     EXAMINED_IN_PART,
     HOLLOW,
+    LEAVES_OPEN,
     LEFT,
     RIGHT,
     SOME_VEINS,
+    UNFIT,
 )
 from cds_service.clinical.content.names import DVT
 from cds_service.clinical.record import RefutationLimit, Side
@@ -27,7 +29,12 @@ def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) 
     if any(use.kind == "cause" and use.key == DVT and use.relation == "narrower" for use in uses):
         return "refuted_narrow"
     said = frozenset[str]().union(*map(content.word_net.groups_in, _texts(model)))
-    if EXAMINED_IN_PART in said:
+    return limit_in_words(said, side)
+
+
+def limit_in_words(said: frozenset[str], side: Side) -> RefutationLimit | None:
+    """The limit that words set to a denial at ``side``; ``said``: the groups of the words that stand with it."""
+    if said & {EXAMINED_IN_PART, LEAVES_OPEN, UNFIT}:
         return "refuted_in_part"
     # Thigh and hollow of the knee together are what a proximal scan looks at; one without the other is a part of it.
     if (SOME_VEINS in said) != (HOLLOW in said):

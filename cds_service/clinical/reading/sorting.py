@@ -28,6 +28,7 @@ from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_nam
 from cds_service.clinical.reading.wording import (
     ELSEWHERE,
     ONLY_IN_WORDS,
+    named_at_place,
     named_beside_code,
     named_elsewhere,
     named_in_answer,
@@ -281,8 +282,10 @@ class _Sorting:
         if head is None:
             return ()
         if kind == "Observation":
-            is_number = head.valueQuantity is not None and head.component is None
-            return () if is_number else named_in_answer(self._content, entry.resource)
+            if head.valueQuantity is not None and head.component is None:
+                return ()
+            named = (*named_in_answer(self._content, entry.resource), *named_at_place(self._content, entry.resource))
+            return () if named and is_void(entry.resource) else tuple(sorted(set(named)))
         if kind in WITH_REASONS:
             return named_elsewhere(self._content, entry.resource)
         if kind == "Procedure":
@@ -292,7 +295,8 @@ class _Sorting:
         named = suspected_beside(self._content, entry.resource)
         coding = head.code.coding if head.code is not None else None
         if not any(one.system and self._content.lists_all(one.system) for one in coding or ()):
-            named = tuple(sorted({*named, *named_beside_code(self._content, entry.resource.get("code"))}))
+            beside = named_beside_code(self._content, entry.resource.get("code"))
+            named = tuple(sorted({*named, *beside, *named_at_place(self._content, entry.resource)}))
         return () if named and is_over(entry.resource) else named
 
     def _is_too_old(self, entry: ChartEntry) -> bool:

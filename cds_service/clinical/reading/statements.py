@@ -8,7 +8,7 @@ from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
-from cds_service.clinical.reading.places import Place, uses_of
+from cds_service.clinical.reading.places import DIFFERENT_LEGS, Place, uses_of
 from cds_service.clinical.record import Measured, Side, Status, UnreadKind
 
 
@@ -104,12 +104,12 @@ def state(
         else:
             settled = place.side_with(Side(use.side) if use.side else None)
             if settled is None:
-                troubles.append(Trouble(UnreadKind.SIDE, "its codes name different legs", (use.key,)))
+                troubles.append(Trouble(UnreadKind.SIDE, DIFFERENT_LEGS, (use.key,)))
             side = settled or Side.UNKNOWN
-            troubles += lost_side(place, settled, use.key)
+            troubles += lost_side(place, settled, use.key) if settled else []
         earlier = statements.get(use.key)
         if earlier and earlier.side not in (side, Side.UNKNOWN) and side is not Side.UNKNOWN:
-            troubles.append(Trouble(UnreadKind.SIDE, "its codes name different legs", (use.key,)))
+            troubles.append(Trouble(UnreadKind.SIDE, DIFFERENT_LEGS, (use.key,)))
             side = Side.UNKNOWN
         elif earlier and side is Side.UNKNOWN:
             side = earlier.side
@@ -129,6 +129,11 @@ def possible_only(keys: Iterable[str]) -> list[Trouble]:
     """Risks that are recorded as possible only. They are no facts, and they are not none."""
     named = tuple(sorted(set(keys)))
     return [Trouble(UnreadKind.STATUS, "is recorded as possible only", named)] if named else []
+
+
+def disagrees(content: Content, concept: Any) -> bool:
+    """Whether one answer says yes and no."""
+    return {"present", "absent"} <= {use.kind for use in uses_of(content, concept)}
 
 
 def answer_in(content: Content, concept: Any) -> Status | None:

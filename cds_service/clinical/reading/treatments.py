@@ -1,7 +1,7 @@
 """Why a medicine that is on record may not be taken as a treatment now. It then counts as recorded, and proves nothing.
 
 That a course runs has to be proved. One that had an end, of which one dose or no package was given, or whose own words
-speak of its end, of prophylaxis or of keeping a line open, is no proof.
+speak of its end, of prophylaxis or of keeping a line open, or that is taken as needed, is no proof.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: Whe
     dosages = _items(getattr(model, "dosageInstruction", None)) or _items(getattr(model, "dosage", None))
     return (
         _each_has_ended(dosages, begun, today)
+        or _is_taken_as_needed(dosages)
         or _is_not_supplied(model, begun, today)
         or any(map(content.word_net.doubts_a_treatment, (*words, *_texts(model, dosages))))
     )
@@ -34,6 +35,11 @@ def _each_has_ended(dosages: Sequence[Any], begun: When | None, today: date) -> 
     """Whether every dosage is bounded, and not surely beyond today."""
     lengths = [_length(dosage) for dosage in dosages]
     return bool(lengths) and all(one is not None and not _reaches(begun, one, today) for one in lengths)
+
+
+def _is_taken_as_needed(dosages: Sequence[Any]) -> bool:
+    """Whether no dosage is regular: what is taken as needed may never be."""
+    return bool(dosages) and all(one.asNeededBoolean or one.asNeededCodeableConcept is not None for one in dosages)
 
 
 def _length(dosage: Any) -> float | None:

@@ -35,7 +35,7 @@ _START = ("period", "start")
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _REAL_WORD = re.compile(r"[^\W\d_]{2}")
 """What a number or a mere letter is not; what short words of ours mean, the net knows."""
-_OVER = frozenset({"completed", "stopped", "ended", "not-taken", "cancelled", "not-done", "declined"})
+_OVER = frozenset({"completed", "stopped", "on-hold", "ended", "not-taken", "cancelled", "not-done", "declined"})
 _ADMINISTRATIVE = frozenset(
     {"meta", "text", "identifier", "status", "statusHistory", "classHistory", "performer", "participant", "location",
      "period", "encounter", "serviceProvider"}

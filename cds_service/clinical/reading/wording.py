@@ -48,6 +48,21 @@ def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
     return tuple(sorted(keys))
 
 
+def named_at_place(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the words of a code of no concern may be at the place on the leg that stands beside it.
+
+    "Swelling" is none of ours, and "Swelling" with the calf as its body site may be one.
+    """
+    if "bodySite" not in raw or raw.get("valueBoolean") is False:
+        return ()
+    places = " ".join(_places_of(content, raw["bodySite"]))
+    if not places:
+        return ()
+    spoken = (word for name in ("code", "valueCodeableConcept") for word in _all_words(raw.get(name)))
+    net = content.word_net
+    return tuple(sorted({key for one in spoken for key in net.keys_in(f"{one} {places}", names=False)}))
+
+
 def suspected_beside(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
     """The DVT that the evidence and the notes of a Condition may name, of which its codes say nothing."""
     beside = [raw[name] for name in ("evidence", "note") if name in raw]
@@ -62,6 +77,20 @@ def named_elsewhere(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]
     Other versions of FHIR keep reasons in other elements than R4, and people write them into notes.
     """
     return () if is_void(raw) else content.recogniser.recognise(raw).keys
+
+
+def _places_of(content: Content, sites: Any) -> Iterator[str]:
+    """The words for the places of ours that body sites name by code."""
+    for site in sites if isinstance(sites, list) else [sites]:
+        for coding in (site.get("coding") or ()) if isinstance(site, Mapping) else ():
+            pair = (str(coding.get("system") or ""), str(coding.get("code") or ""))
+            yield from (use.key.replace("_", " ") for use in content.uses(*pair) if use.kind == "site" and use.key)
+
+
+def _all_words(concept: Any) -> Iterator[str]:
+    if isinstance(concept, Mapping):
+        texts = (concept.get("text"), *(coding.get("display") for coding in concept.get("coding") or ()))
+        yield from (text for text in texts if isinstance(text, str))
 
 
 def _parts(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -422,3 +422,58 @@ GOES_ON: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fields", GOES_ON, ids=str)
 def test_what_reaches_to_today_treats(content: Content, fields: Any) -> None:
     assert treated(content, request("active", authoredOn=days_ago(20), **fields))
+
+
+PARACETAMOL = {"coding": [{"system": RXNORM, "code": "161", "display": "acetaminophen"}]}
+STOPPED_PERHAPS: dict[str, Resource] = {
+    "a brand in words": {**statement("stopped"), "medicationCodeableConcept": {"text": "Eliquis"}},
+    "under a local code": statement("stopped", ("https://local.example/drugs", "77"), dateAsserted=days_ago(1)),
+    "not taken, in words": {**statement("not-taken"), "medicationCodeableConcept": {"text": "Blutverdünner"}},
+    "on hold, nothing said": {**request("on-hold"), "medicationCodeableConcept": {"text": "Tablet A"}},
+    "a status of no list": statement("Stopped", dateAsserted=days_ago(1)),
+    "a status that says nothing": statement("unknown", dateAsserted=days_ago(1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", STOPPED_PERHAPS.values(), ids=STOPPED_PERHAPS)
+def test_a_dvt_is_not_surely_treated_beside_what_may_be_the_stop(content: Content, end: Resource) -> None:
+    """Also without any sign: a treatment that may have ended is none that is proved."""
+    assert level(content, clot(ago=20), APIXABAN) is None
+    assert level(content, clot(ago=20), APIXABAN, end) == "critical"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**statement("active"), "medicationCodeableConcept": {"text": "Tablet A"}},
+        statement("active", ("https://local.example/drugs", "77")),
+        {**statement("stopped", dateAsserted=days_ago(900)), "medicationCodeableConcept": {"text": "Xarelto"}},
+        {**statement("stopped", dateAsserted=days_ago(1)), "medicationCodeableConcept": PARACETAMOL},
+    ],
+    ids=str,
+)
+def test_what_is_no_stop_of_it_leaves_it_treated(content: Content, row: Resource) -> None:
+    assert level(content, clot(ago=20), APIXABAN, row) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"note": [{"text": "do not give until reviewed"}]},
+        {"note": [{"text": "patient refused"}]},
+        {"note": [{"text": "Patientin verweigert die Einnahme"}]},
+        {"note": [{"text": "never started"}]},
+        {"note": [{"text": "ne prend plus"}]},
+        {"statusReason": {"text": "ran out"}},
+        {"dosageInstruction": [{"asNeededBoolean": True}]},
+        {"dosageInstruction": [{"asNeededCodeableConcept": {"text": "before flights"}}]},
+    ],
+    ids=str,
+)
+def test_what_may_never_be_taken_proves_no_treatment(content: Content, fields: dict[str, Any]) -> None:
+    assert not treated(content, {**APIXABAN, **fields})
+
+
+def test_one_regular_dose_beside_one_as_needed_treats(content: Content) -> None:
+    dosage = [{"text": "5 mg twice a day"}, {"asNeededBoolean": True}]
+    assert treated(content, {**APIXABAN, "dosageInstruction": dosage})

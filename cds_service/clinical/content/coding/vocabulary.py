@@ -26,7 +26,12 @@ HOLLOW: Final = "hollow"
 SOME_VEINS: Final = "some_veins"
 EXAMINED_IN_PART: Final = "examined_in_part"
 """The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
-NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, *CONTEXTS)
+LEAVES_OPEN: Final = "leaves_open"
+UNFIT: Final = "unfit"
+"""The groups of words that speak against a negative test: of what it shows, and of the sample."""
+DENIED: Final = "denied"
+"""The group of words that deny. They prove nothing: what is denied in words is only no contradiction."""
+NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, LEAVES_OPEN, UNFIT, DENIED, *CONTEXTS)
 """Every group of words that code asks for."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cds_service.clinical.content.coding.vocabulary import SIDES, Vocabulary, plain
+from cds_service.clinical.content.coding.vocabulary import DENIED, SIDES, Vocabulary, plain
 from cds_service.clinical.content.names import CONTEXTS, ELSEWHERE
 
 _REMEMBERED = 4_096
@@ -86,6 +86,14 @@ class WordNet:
             return self._remembered(text, names=names)
         return self._find(text[:LONGEST_TEXT], names=names)
 
+    def names_undenied(self, text: str, keys: frozenset[str]) -> bool:
+        """Whether a sentence of ``text`` may be about one of ``keys`` and holds no word that denies."""
+        for words, parts in sentences(text[:LONGEST_TEXT]):
+            sentence = _Sentence(self._vocabulary, words, parts)
+            if DENIED not in sentence.groups and not keys.isdisjoint(self._keys_of(sentence)):
+                return True
+        return False
+
     def sides_in(self, text: str) -> frozenset[str]:
         """The groups of ``vocabulary.SIDES`` of which a word stands in ``text``."""
         words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
@@ -120,13 +128,14 @@ class WordNet:
     def _find(self, text: str, *, names: bool) -> frozenset[str]:
         keys: set[str] = set()
         for words, parts in sentences(text):
-            sentence = _Sentence(self._vocabulary, words, parts)
-            found = self._by_rules(sentence) if sentence.groups else {}
-            if names:
-                self._add_names(sentence, found)
-            if found:
-                keys.update(self._by_context(sentence, found))
+            keys |= self._keys_of(_Sentence(self._vocabulary, words, parts), names=names)
         return frozenset(keys)
+
+    def _keys_of(self, sentence: _Sentence, *, names: bool = True) -> set[str]:
+        found = self._by_rules(sentence) if sentence.groups else {}
+        if names:
+            self._add_names(sentence, found)
+        return self._by_context(sentence, found) if found else set()
 
     def _by_rules(self, sentence: _Sentence) -> dict[str, set[int]]:
         """Where what each rule names stands."""

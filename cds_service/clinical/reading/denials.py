@@ -1,0 +1,73 @@
+"""What in its own row speaks against a test that denies a DVT. Such a test closes nothing (see ``dvt_closing``).
+
+Words prove nothing here: they only take away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.coding.vocabulary import EXAMINED_IN_PART, UNFIT
+from cds_service.clinical.content.names import D_DIMER, DVT, SCAN
+from cds_service.clinical.reading.places import codings
+from cds_service.clinical.reading.refutations import limit_in_words
+from cds_service.clinical.reading.statements import Trouble, answer_in
+from cds_service.clinical.record import Side, Status, UnreadKind
+
+TESTS = frozenset({SCAN, D_DIMER})
+"""What denies a DVT when it is negative."""
+_WORDS = "its own words leave open what it shows"
+_PART = "a part of it is not understood"
+_CLOT = frozenset({DVT})
+
+
+def against(content: Content, model: Any, denied: Mapping[str, Side]) -> Iterator[Trouble]:
+    """Why the Observation ``model`` is no proof; ``denied``: the keys of ``TESTS`` that it denies, with the leg."""
+    if not denied:
+        return
+    keys = tuple(sorted(denied))
+    texts = list(_texts(content, model))
+    said = frozenset[str]().union(*map(content.word_net.groups_in, texts))
+    # What a scan looks at has parts; what a laboratory says of veins is a word to every reader.
+    limited = SCAN in denied and (
+        limit_in_words(said, denied[SCAN]) is not None
+        or any(content.word_net.names_undenied(text, _CLOT) for text in texts)
+    )
+    if limited or said & {UNFIT, EXAMINED_IN_PART}:
+        yield Trouble(UnreadKind.VALUE, _WORDS, keys)
+    if any(not _is_understood(content, part.code) for part in model.component or ()):
+        yield Trouble(UnreadKind.VALUE, _PART, keys)
+
+
+def is_doubtful_flag(content: Content, concept: Any) -> bool:
+    """Whether an interpretation beside a normal number says "equivocal", or nothing that is understood.
+
+    FHIR's own flags of other meanings ("low") are no doubt; "high" is a contradiction and told as one.
+    """
+    answer = answer_in(content, concept)
+    if answer is not None:
+        return answer is Status.UNKNOWN
+    return not any(content.identifies(system, code) for system, code in codings(concept))
+
+
+def _is_understood(content: Content, concept: Any) -> bool:
+    return any(content.uses(system, code) or content.identifies(system, code) for system, code in codings(concept))
+
+
+def _texts(content: Content, model: Any) -> Iterator[str]:
+    """The words of its notes, method, place, flags and parts, and those of its code that no known code says."""
+    parts = model.component or ()
+    for concept in (
+        model.method, model.bodySite, *(model.interpretation or ()), *(part.valueCodeableConcept for part in parts),
+    ):  # fmt: skip
+        if concept is not None:
+            yield str(concept.text or "")
+            yield from (str(coding.display or "") for coding in concept.coding or ())
+    for one in (model, *parts):
+        yield str(one.code.text or "")
+        known = set(codings(one.code)) if _is_understood(content, one.code) else set()
+        yield from (str(c.display or "") for c in one.code.coding or () if (str(c.system), str(c.code)) not in known)
+        yield str(one.valueString or "")
+    yield from (str(note.text or "") for note in model.note or ())
