@@ -19,8 +19,9 @@ import pytest
 
 from cds_service.cli.evaluate import judge
 from cds_service.clinical.assessment import Assessment
-from cds_service.protocol.messages import Card, HookRequest
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
+from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 
 FOLDER = Path(__file__).parent / "clinical" / "world"

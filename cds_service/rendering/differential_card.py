@@ -22,7 +22,9 @@ from cds_service.rendering.wording import capital, whole
 _MAX_SUGGESTIONS = 3
 _MAX_REASONS = 3
 _STAYING = 2
-"""Causes whose titles always stay; the third goes after all reasons."""
+"""Causes whose titles always stay; the third comes after the step, the dangers and the reasons of these two."""
+_LATER = 3
+"""The rank of the title of the third cause; what is said of it has a higher one."""
 _OF_THESE_DAYS = 7
 _STAR = "*"
 _KNEE = ("posterior", "swelling", "knee", "knee_sign")
@@ -129,7 +131,7 @@ def _parts(
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
         dvt_question(call, leg),
         part(texts.lead.consider.fill(), Item(step, 2)),
-        *(cause_part(call, one, place) for place, one in enumerate(causes)),
+        *(cause_part(call, one, place, leg.ask_next) for place, one in enumerate(causes)),
         part("", Item(risks, 1)),
         part(
             texts.lead.keep_in_mind.fill(),
@@ -148,26 +150,33 @@ def _sentence(placed: Sequence[str]) -> str:
     return capital("; ".join(placed)) + "." if placed else ""
 
 
-def cause_part(call: Call, one: RankedCause, place: int) -> Part:
+def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> Part:
     """Title and band, the strongest facts for it, the strongest against it, and what is not recorded.
 
-    ``place``: among the causes of the card.
+    ``place``: among the causes of the card. ``asked``: the finding that the card asks for already.
     """
     texts, cause = call.content.texts, call.content.causes[one.cause]
     title = texts.cause.line.fill(title=capital(cause.short), band=band_words(call, one))
-    items = [Item(f"**{title}.**", 0 if place < _STAYING else 1)]
+    later = 0 if place < _STAYING else _LATER
+    items = [Item(f"**{title}.**", later)]
     if one.diagnosis:
         said = texts.fact.diagnosis.fill(title=cause.short)
-        items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", 2))
-    counted = [part for part in one.for_it if part.counted][:_MAX_REASONS]
+        items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", later + 2))
+    counted = [part for part in one.for_it if part.counted and not _is_named_above(call, one, part)][:_MAX_REASONS]
     items += [
-        Item(f"{capital(_weighed(call, cause, one))}.", _rank(place, number)) for number, one in enumerate(counted)
+        Item(f"{capital(_weighed(call, cause, one))}.", later + _rank(place, number))
+        for number, one in enumerate(counted)
     ]
     if one.against_it:
-        items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), 5))
-    if one.missing:
-        items.append(Item(texts.cause.missing.fill(finding=call.content.short(one.missing[0])), 7))
+        items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), later + 5))
+    if one.missing and one.missing[0] != asked:
+        items.append(Item(texts.cause.missing.fill(finding=call.content.short(one.missing[0])), later + 7))
     return part("", *items)
+
+
+def _is_named_above(call: Call, one: RankedCause, part: Contribution) -> bool:
+    """Whether a finding has the name of the cause, and its diagnosis is told already: ``cellulitis``."""
+    return one.diagnosis is not None and call.content.short(part.finding) == call.content.short(one.cause)
 
 
 def _rank(place: int, number: int) -> int:
@@ -258,7 +267,7 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
             part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
             dvt_question(call, leg),
             part(texts.lead.consider.fill(), Item(cause.card.next_steps[0], 2)),
-            cause_part(call, one, 0),
+            cause_part(call, one, 0, ""),
             part("", Item(cause.card.why, 6), Item(_sentence(placed), 1)),
             part(texts.lead.avoid.fill(), *(Item(step, 5) for step in cause.card.avoid)),
             safety_net(call),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 from uuid import uuid4
 
@@ -85,6 +86,9 @@ def card(
     if legend and any(LEGEND_MARK in one.text for one in shown):
         explained = part("", Item(legend))
         shown = fitted((gap, *parts, hand, lacking, explained, closing), limit)
+        if not any(LEGEND_MARK in one.text for one in shown):
+            # Its own words took the room of what it explains: then neither is said.
+            shown = fitted((gap, *map(_without_stars, parts), hand, lacking, closing), limit)
     kept = shown[:-1] if rules else [gap, lacking]
     return Card(
         uuid=str(uuid4()),
@@ -103,6 +107,11 @@ def card(
         override_reasons=override_reasons(texts.override) if indicator != "info" else (),
         links=tuple(links),
     )
+
+
+def _without_stars(one: Part) -> Part:
+    """The part without the items that need the legend."""
+    return replace(one, items=tuple(item for item in one.items if LEGEND_MARK not in item.text))
 
 
 def _with_reasons(call: Call, summary: str, reasons: Sequence[str]) -> str:

@@ -53,6 +53,7 @@ class OrderDraft:
             priority="asap" if template.same_day else "routine",
             words="",
             note="",
+            language=content.texts.language.code,
         )
 
     def as_json(self) -> dict[str, Any]:

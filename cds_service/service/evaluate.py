@@ -127,6 +127,15 @@ class Service:
         clients = replace(self.clients, everyone=(caller,), known=())
         return replace(self, clients=clients, languages={language: content})
 
+    def words_in(self, language: str) -> Content:
+        """The content for a page asked for in ``language``; without one, in the language that all clients share.
+
+        English where they do not, and where none of them has that language.
+        """
+        shared = {caller.client.language for caller in self.clients.everyone}
+        wanted = language or (shared.pop() if len(shared) == 1 else ENGLISH)
+        return self.languages.get(wanted, self.content)
+
     def words_for(self, caller: Caller) -> Content:
         """The content in the language of a client."""
         return self.languages.get(caller.client.language, self.content)

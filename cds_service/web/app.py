@@ -156,8 +156,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_copy_pages(app, running, pages, order_links, clock)
     sandbox = add_sandbox(app, settings, running, pages, bodies, clock)
     _add_terminology(app, running)
-    add_api_page(app, pages)
-    add_missing_page(app, pages, sandbox=settings.sandbox)
+    add_api_page(app, running, pages)
+    add_missing_page(app, running, pages, sandbox=settings.sandbox)
     _add_error_answers(app, metrics)
     app.add_middleware(ErrorMiddleware, count=metrics.count_answer)
     if settings.cors_origins:

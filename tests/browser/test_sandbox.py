@@ -301,3 +301,13 @@ def test_a_difficult_chart(sandbox: Server, page: Page) -> None:
     page.locator("button[value=unreadable-parts]").click()
     expect(page.get_by_role("heading", name="Not understood")).to_be_visible()
     screenshot(page, "sandbox-unread")
+
+
+def test_the_preview_of_cards(sandbox: Server, page: Page, look: Look) -> None:
+    page.goto(f"{sandbox.url}/sandbox")
+    page.get_by_role("link", name="Preview").click()
+    page.get_by_label("Rule or cause").select_option("RF07")
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_role("heading", name="red-flag-rf07")).to_be_visible()
+    assert "Possible septic arthritis" in " ".join(cards(page))
+    look(page, "preview", ("wide", "narrow"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +11,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
+from cds_service.clinical.content.figures import Measured
+from cds_service.clinical.content.page_words import PageWords
 from cds_service.clinical.content.texts import Message, Takes, Texts
 from cds_service.clinical.record import RefutationLimit
 from tests.conftest import ROOT
@@ -18,7 +21,8 @@ PACKAGE = ROOT / "cds_service"
 SOURCES = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.name != "texts.py"}
 TEMPLATES = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.html"))
 BY_NAME = {"RowTexts", "PartTexts", "WhyTexts", "ClosedTexts", "OverrideTexts", "TopicTexts", "PriorityTexts",
-           "FormSides", "FormAnticoagulant", "LaunchNotices", "OrderNotices", "BasisTexts"}  # fmt: skip
+           "FormSides", "FormAnticoagulant", "LaunchNotices", "OrderNotices", "BasisTexts", "TermWords",
+           "StatusWords", "KindWords"}  # fmt: skip
 """Models whose messages are picked by a name that is worked out: of a kind, a code or a key."""
 
 KINDS = {"refuted", "repeat_scan_due", "one_scan", "confirmed", "strong_fit", "fits", "possible", "low"}
@@ -43,6 +47,42 @@ def attributes() -> set[str]:
     """Every attribute that code reads."""
     trees = (ast.parse(text) for text in SOURCES.values())
     return {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def page_words(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Each label and sentence of the pages: its model and its name."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from page_words(field.annotation)
+        else:
+            yield model.__name__, name
+
+
+def test_every_word_of_a_page_is_shown_somewhere() -> None:
+    found = list(page_words(PageWords))
+    assert len(found) > 200
+    picked = {"critical", "warning", "info", *get_args(Measured)}  # by an indicator, and by what was measured
+    named = set(re.findall(r"\.([a-z_]+)", TEMPLATES)) | attributes() | picked
+    assert [f"{model}.{name}" for model, name in found if model not in BY_NAME and name not in named] == []
+
+
+VISIBLE = re.compile(r'>([^<>]*[A-Za-z]{3}[^<>]*)<|(?:aria-label|placeholder|title)="([^"]*[A-Za-z]{3}[^"]*)"')
+"""Words of a template that a reader sees and that no content gives."""
+CLINICIANS = ("evidence.html", "evidence_parts.html", "evidence_index.html", "explorer.html", "use.html", "open.html",
+              "leaflet.html", "order.html", "order_fields.html", "order_failed.html", "order_placed.html",
+              "order_wait.html")  # fmt: skip
+"""Pages that a clinician opens from a card. The others are for those who try, run or connect the service."""
+
+
+@pytest.mark.parametrize("name", CLINICIANS)
+def test_no_template_that_a_clinician_reads_has_words_of_its_own(name: str) -> None:
+    template = (PACKAGE / "web" / "pages" / "templates" / name).read_text(encoding="utf-8")
+    drawn = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<svg.*?</svg>|<code>.*?</code>", "", template, flags=re.DOTALL)
+    drawn = re.sub(r"^(?:wide|medium)$", "", drawn, flags=re.MULTILINE)  # the name of a width
+    # In English on purpose: it tells who reads a page in another language what that is.
+    drawn = re.sub(r'<span lang="en">.*?</span>', "", drawn, flags=re.DOTALL)
+    seen = ["".join(found).strip() for found in VISIBLE.findall(f">{drawn}<")]
+    assert [words for words in seen if words] == []
 
 
 def test_every_message_is_said_somewhere() -> None:

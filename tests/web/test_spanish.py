@@ -80,3 +80,40 @@ def test_a_card_its_evidence_and_its_order_over_http(spanish: Server) -> None:
 def test_a_language_that_is_not_there_stops_the_start() -> None:
     with pytest.raises(Exception, match=r"text/fr\.toml"):
         Service.from_settings(Settings(clients_toml='[default]\nlanguage = "fr"\n'))
+
+
+def seen_on(url: str) -> str:
+    """What a reader of a page sees or is read, in small letters."""
+    page = requests.get(url, timeout=20)
+    body = page.text.partition("<body>")[2]
+    assert '<html lang="es">' in page.text
+    labels = " ".join(re.findall(r'(?:aria-label|data-[a-z]+)="([^"]*)"', body))
+    return f"{re.sub(r'<[^>]+>', ' ', body)} {labels}".lower()
+
+
+def test_what_a_clinician_opens_from_a_card_is_in_one_language(spanish: Server) -> None:
+    card = spanish.call(as_request(bundle("dvt-likely"), str(uuid4()))).json()["cards"][0]
+    order = seen_on(card["links"][0]["url"])
+    assert "esta página no conoce el nombre del paciente" in order
+    assert "/leaflets/dvt?language=es" in requests.get(card["links"][0]["url"], timeout=20).text
+    assert "/evidence/rf01?language=es" in requests.get(card["links"][0]["url"], timeout=20).text.lower()
+    launch = seen_on(f"{spanish.url}/orders/launch?iss=https://nowhere.example&launch=1")
+    pages = {
+        "order": order,
+        "expired": seen_on(card["links"][0]["url"].partition("?")[0] + "?draft=over"),
+        "leaflet": seen_on(f"{spanish.url}/leaflets/dvt?language=es"),
+        "explorer": seen_on(f"{spanish.url}/evidence/explorer?language=es"),
+        "launch": launch,
+    }
+    left = {name: ENGLISH.findall(page.replace("posterior knee cds", "")) for name, page in pages.items()}
+    assert [name for name, found in left.items() if found] == []
+    evidence = seen_on(f"{spanish.url}/evidence/RF01?language=es")
+    for heading in (
+        "cuándo aparece",
+        "con qué urgencia",
+        "qué ofrece la tarjeta",
+        "atributos de las fuentes",
+        "no se usa",
+    ):
+        assert heading in evidence
+    assert "evidencia" in seen_on(f"{spanish.url}/evidence")

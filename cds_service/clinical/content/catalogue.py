@@ -42,6 +42,7 @@ from cds_service.clinical.content.models import (
     WordContext,
 )
 from cds_service.clinical.content.names import DVT_RULE
+from cds_service.clinical.content.page_words import PageWords
 from cds_service.clinical.content.texts import Texts
 from cds_service.clinical.content.weights import Weighing
 
@@ -69,6 +70,7 @@ class Content:
     word_contexts: Mapping[str, WordContext]
     words: tuple[Word, ...]
     texts: Texts
+    pages: PageWords
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     tables: Mapping[str, CodeTable] = field(default_factory=dict)
     medicine_names: tuple[MedicineName, ...] = ()

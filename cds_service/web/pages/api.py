@@ -10,6 +10,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.responses import Response
 
+from cds_service.web.current_service import CurrentService
 from cds_service.web.openapi import PATH
 from cds_service.web.pages.layout import Pages
 
@@ -74,7 +75,7 @@ class Model:
     fields: tuple[Field, ...]
 
 
-def add_api_page(app: FastAPI, pages: Pages) -> None:
+def add_api_page(app: FastAPI, running: CurrentService, pages: Pages) -> None:
     """``GET /docs``."""
 
     @app.get("/docs", include_in_schema=False)
@@ -82,6 +83,7 @@ def add_api_page(app: FastAPI, pages: Pages) -> None:
         document = app.openapi()
         return pages.page(
             "api.html",
+            content=running.service.content,
             words=document["info"]["description"],
             operations=tuple(operations(document)),
             models=tuple(models(document)),

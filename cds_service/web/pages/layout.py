@@ -15,13 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.loading.languages import ENGLISH
 from cds_service.web.pages.markdown import as_html
-from cds_service.web.pages.status_words import STATUS_WORDS
 
-NOT_VALIDATED = (
-    "Nothing here has been validated prospectively as a whole. It supports a clinician who is with the patient; it is "
-    "not a diagnosis, and no card does not mean that there is no concern."
-)
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _A_YEAR = "public, max-age=31536000, immutable"
 
@@ -85,19 +82,23 @@ class Pages:
         self._templates.globals |= {
             "static": lambda name: self.files[name].url,
             "version": __version__,
-            "not_validated": NOT_VALIDATED,
-            "status_words": STATUS_WORDS,
         }
         self._templates.filters |= {"markdown": as_html, "ratio_width": ratio_width}
 
     def text(self, template: str, **values: Any) -> str:
-        """The HTML of a template or of a part of a page."""
+        """The HTML of a template or of a part of a page. Its links ask for the language of its ``content``."""
+        content = values.get("content")
+        language = content.texts.language.code if isinstance(content, Content) else ENGLISH
+        values["asked"] = "" if language == ENGLISH else f"?language={language}"
         return self._templates.get_template(template).render(values)
 
     def page(
         self, template: str, *, status: int = 200, framed_by: Iterable[str] = (), forms: bool = False, **values: Any
     ) -> HTMLResponse:
-        """A whole page, or a part of one, as an answer; the rest as for ``policy``."""
+        """A whole page, or a part of one, as an answer; the rest as for ``policy``.
+
+        A whole page has ``content`` among its values: the frame around it speaks its language.
+        """
         return HTMLResponse(self.text(template, **values), status, policy(framed_by, forms=forms))
 
 

@@ -27,8 +27,10 @@ def add_leaflets(app: FastAPI, running: CurrentService, pages: Pages) -> None:
         response_class=HTMLResponse,
         responses=errors(404),
     )
-    async def leaflet(cause: str) -> Response:
-        content = running.service.content
+    async def leaflet(cause: str, language: str = "") -> Response:
+        content = running.service.words_in(language)
         if not leaflet_of(content, cause):
             raise HTTPException(404, "no leaflet for this cause")
-        return pages.page("leaflet.html", key=cause, cause=content.causes[cause], words=content.leaflet)
+        return pages.page(
+            "leaflet.html", content=content, key=cause, cause=content.causes[cause], words=content.leaflet
+        )

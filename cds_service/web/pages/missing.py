@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from cds_service.web.current_service import CurrentService
 from cds_service.web.operation_outcomes import outcome
 from cds_service.web.pages.browsers import is_browser
 from cds_service.web.pages.layout import Pages
@@ -13,7 +14,7 @@ from cds_service.web.pages.layout import Pages
 _ACCEPT = {"Vary": "Accept"}
 
 
-def add_missing_page(app: FastAPI, pages: Pages, *, sandbox: bool) -> None:
+def add_missing_page(app: FastAPI, running: CurrentService, pages: Pages, *, sandbox: bool) -> None:
     """Refusals of the framework and of the routes: an OperationOutcome, and for a person's missing page, a page."""
 
     @app.exception_handler(HTTPException)
@@ -22,7 +23,7 @@ def add_missing_page(app: FastAPI, pages: Pages, *, sandbox: bool) -> None:
         if error.status_code != 404:
             return outcome(error.status_code, str(error.detail), headers)
         if is_browser(request):
-            page = pages.page("missing.html", status=404, sandbox=sandbox)
+            page = pages.page("missing.html", status=404, content=running.service.content, sandbox=sandbox)
             page.headers.update(_ACCEPT)
             return page
         return outcome(404, str(error.detail), headers | _ACCEPT)

@@ -15,7 +15,7 @@ from cds_service.clinical import explain
 from cds_service.clinical.content import names
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
-from cds_service.web.pages.evidence import model
+from cds_service.clinical.content.page_words import TermWords
 from tests.conftest import ROOT, texts_without_codes
 
 CARDS = ROOT / "cards"
@@ -50,8 +50,6 @@ OTHER_MEANINGS = {
     ("rendering/differential_card.py", "expert"): "the status of a figure",
     ("clinical/content/unstudied.py", "expert"): "the status of a figure",
     ("clinical/content/unstudied.py", "article"): "the status of a figure",
-    ("web/pages/status_words.py", "expert"): "the status of a figure",
-    ("web/pages/status_words.py", "article"): "the status of a figure",
     # Keys of formats.
     ("cli/open_page.py", "dvt"): "what a decision is about",
     ("cli/report.py", "dvt"): "a key of the report",
@@ -280,4 +278,4 @@ def test_the_keys_of_the_content_are_of_every_kind(content: Content) -> None:
 
 
 def test_every_term_of_code_has_words_where_a_reader_sees_it() -> None:
-    assert set(explain.VIRTUAL_WORDS) == set(model.VIRTUAL_WORDS) == names.VIRTUAL_TERMS
+    assert set(explain.VIRTUAL_WORDS) == set(TermWords.model_fields) == names.VIRTUAL_TERMS

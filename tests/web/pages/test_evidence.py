@@ -235,7 +235,7 @@ def test_what_a_site_declares_is_told() -> None:
     found = evidence_of(changed, "bakers_cyst")
     assert found is not None
     assert found.attributes[4].value == "used in an example"
-    assert found.review_words == "reviewed by Dr A. Example"
+    assert found.review_words == "Reviewed by Dr A. Example"
 
 
 def test_what_is_open_is_the_page_of_the_content(server: Server) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +27,7 @@ from cds_service.service.evaluate import Service
 from cds_service.web.pages.sandbox import patients, switches
 from cds_service.web.pages.sandbox.charts import MAX_CHARTS, Chart, ChartGone, Charts, loaded
 from tests.charts import SNOMED, concept, condition, days_ago, observation, patient
-from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
+from tests.conftest import EXAMPLES, NOW, Server, bundle, run_server, shipped_service, stories
 from tests.web.test_service import is_outcome, request_for
 
 NAMES = sorted(stories())
@@ -740,3 +743,26 @@ def test_silence_is_explained(sandbox: Server) -> None:
 def test_what_was_not_read_or_set_aside_is_named(sandbox: Server) -> None:
     assert ">Not understood<" in drawn(sandbox, opened(sandbox, "unreadable-parts"))
     assert ">Set aside<" in drawn(sandbox, opened(sandbox, "entered-in-error"))
+
+
+def test_the_preview_follows_the_files_and_tells_mistakes(tmp_path: Path) -> None:
+    cards = tmp_path / "cards"
+    shutil.copytree(Settings().cards, cards)
+    (tmp_path / "fhir_examples").symlink_to(EXAMPLES)
+    rule = next((cards / "red_flags").glob("RF07-*.toml"))
+    before = rule.read_text(encoding="utf-8")
+    for served in run_server(Settings(sandbox=True, auth="open", cards=cards)):
+        page = f"{served.url}/sandbox/preview"
+        assert "Look</button>" in requests.get(page, timeout=20).text
+        first = requests.get(page, {"key": "RF07"}, timeout=20).text
+        assert "red-flag-rf07" in first
+        assert "Steroid injection." in first
+        rule.write_text(before.replace("Steroid injection.", "A steroid injection."), encoding="utf-8")
+        assert "A steroid injection." in requests.get(page, {"key": "RF07"}, timeout=20).text
+        assert "Infiltración de corticoide." in requests.get(page, {"key": "RF07", "language": "es"}, timeout=20).text
+        rule.write_text(before.replace('speed = "same_day"', 'speed = "at once"'), encoding="utf-8")
+        wrong = unescape(requests.get(page, {"key": "RF07"}, timeout=20).text)
+        assert f"red_flags/{rule.name}" in wrong
+        assert "speed" in wrong
+        rule.write_text(before, encoding="utf-8")
+        assert "Did you mean `bakers_cyst`?" in unescape(requests.get(page, {"key": "bakers_cist"}, timeout=20).text)

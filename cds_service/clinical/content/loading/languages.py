@@ -20,10 +20,12 @@ from cds_service.base.field_errors import words
 from cds_service.base.strict_toml import validated
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.numbers import numbers_in
+from cds_service.clinical.content.page_words import PageWords
 from cds_service.clinical.content.texts import Message, Texts
 
 FOLDER = "text"
 ENGLISH = "en"
+_PAGES = "pages"
 _MANUAL = "cards/README.md"
 _PLACE = re.compile(r"\{[a-z_]*\}")
 _MESSAGES = re.compile(r"^text/([a-z]{2})\.toml$")
@@ -48,6 +50,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         "items.name", "bands.name", "bands.score", "bands.options",
     ),
     "leaflet": ("intro", "emergency_title", "emergency", "again", "not_reviewed"),
+    "about": (
+        "purpose", "users", "population", "setting", "inputs", "not_for", "regulation", "validation", "developer",
+        "funding", "accuracy.text",
+    ),
 }  # fmt: skip
 """For each kind of entry the keys that hold words; the last part of each is the key in the translation."""
 
@@ -61,7 +67,7 @@ def languages_in(files: Mapping[str, str]) -> tuple[str, ...]:
 def belongs_to_language(name: str) -> bool:
     """Whether ``name`` is a file that a translation may have: ``text/es.toml``, ``text/es/causes.toml``."""
     words = _WORDS_OF_A_KIND.fullmatch(name)
-    return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in _WORDS)
+    return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in (*_WORDS, _PAGES))
 
 
 def in_language(content: Content, pathway: str, files: Mapping[str, str], language: str) -> Content:
@@ -79,7 +85,8 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
         wrong = Problem(f"{FOLDER}/{language}.toml", "", "this file is missing", f"there are: {', '.join(known)}")
         raise ContentError((wrong,))
     work = _Work(files, language)
-    texts = work.messages()
+    texts = work.whole(Texts, f"{FOLDER}/{language}.toml")
+    pages = work.whole(PageWords, f"{FOLDER}/{language}/{_PAGES}.toml")
     kinds: dict[str, Mapping[str, BaseModel]] = {
         "findings": content.findings,
         "causes": content.causes,
@@ -89,9 +96,10 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
         "measures": content.measures,
         "dvt": {pathway: content.pathway},
         "leaflet": {"leaflet": content.leaflet},
+        "about": {"about": content.about},
     }
     said: dict[str, dict[str, Any]] = {kind: work.entries(kind, entries) for kind, entries in kinds.items()}
-    if work.problems or texts is None:
+    if work.problems or texts is None or pages is None:
         raise ContentError(tuple(work.problems))
     return replace(
         content,
@@ -103,7 +111,9 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
         measures=said["measures"],
         pathway=said["dvt"][pathway],
         leaflet=said["leaflet"]["leaflet"],
+        about=said["about"]["about"],
         texts=texts,
+        pages=pages,
     )
 
 
@@ -115,13 +125,12 @@ class _Work:
     language: str
     problems: list[Problem] = field(default_factory=list)
 
-    def messages(self) -> Texts | None:
-        """The messages of the language, as strict as those in English."""
-        name = f"{FOLDER}/{self.language}.toml"
+    def whole(self, kind: type[_Model], name: str) -> _Model | None:
+        """A file of the language that stands beside an English one of the same keys, and is as strict."""
         data = self._toml(name)
         if data is None:
             return None
-        found, problems = validated(Texts, name, data, prefix="", keys=list(Texts.model_fields), manual=_MANUAL)
+        found, problems = validated(kind, name, data, prefix="", keys=list(kind.model_fields), manual=_MANUAL)
         self.problems += problems
         return found
 

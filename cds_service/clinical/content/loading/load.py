@@ -38,16 +38,18 @@ from cds_service.clinical.content.loading.signed import OPEN, SIGNED, Files
 from cds_service.clinical.content.loading.systems import SYSTEMS_FILE, systems_of
 from cds_service.clinical.content.loading.words import CONTEXTS_FILE, RULES_FILE, WORDS_TABLE
 from cds_service.clinical.content.names import VIRTUAL_TERMS
+from cds_service.clinical.content.page_words import PageWords
 from cds_service.clinical.content.texts import Texts
 
 _MESSAGES = "text/en.toml"
+_PAGES = "text/en/pages.toml"
 NAMES_FILE = "vocabulary/medicine_names.tsv"
 _HEADER = re.compile(r"^\[([a-z][a-z0-9_]*)\]", re.MULTILINE)
 _PLACES = {"findings", "causes", "red_flags", "dvt", "orders"}
 _FILES = {
     "about.toml", "actions.toml", "citations.toml", "leaflet.toml", "reasoning.toml", "vocabulary/measures.toml",
     "vocabulary/body_sites.toml", "vocabulary/answers.toml", SYSTEMS_FILE, NAMES_FILE, RULES_FILE,
-    CONTEXTS_FILE, WORDS_TABLE, OPEN, _MESSAGES,
+    CONTEXTS_FILE, WORDS_TABLE, OPEN, _MESSAGES, _PAGES,
 }  # fmt: skip
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -178,6 +180,7 @@ class _Loader:
         about = self.single(c.About, "about.toml")
         leaflet = self.single(c.Leaflet, "leaflet.toml")
         texts = self.single(Texts, _MESSAGES)
+        pages = self.single(PageWords, _PAGES)
         open_points = self.table(Decision, OPEN)
         local_codes = self.local(local_text)
         entries = self.table(c.SystemEntry, SYSTEMS_FILE)
@@ -227,7 +230,7 @@ class _Loader:
         self.problems += needed.problems(needed.Parts(self.files, findings, causes, red_flags, pathways, reasoning))
 
         chosen = pathways.get(self.pathway_key)
-        if not (chosen and answers and reasoning and about and leaflet and texts) or self.problems:
+        if not (chosen and answers and reasoning and about and leaflet and texts and pages) or self.problems:
             raise ContentError(tuple(self.problems))
         shipped = Content(
             version=_digest(self.texts, local_text),
@@ -249,6 +252,7 @@ class _Loader:
             word_contexts=word_contexts,
             words=words,
             texts=texts,
+            pages=pages,
             decisions=open_points,
             tables=tables,
             medicine_names=names,

@@ -16,8 +16,6 @@ from cds_service.clinical.content.names import (
     VIRTUAL_TERMS,
 )
 
-NOT_USED = "not used"
-
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -31,24 +29,22 @@ class Attribute:
 
 def attributes(content: Content, findings: Iterable[str], citations: Iterable[str]) -> tuple[Attribute, ...]:
     """All 13 for what reads ``findings`` and rests on ``citations`` (texts)."""
-    about, read, cited = content.about, set(findings), tuple(citations)
+    about, read, cited, texts = content.about, set(findings), tuple(citations), content.pages.evidence.attributes
+    dates = texts.released.fill(released=about.released, revised=about.revised, version=content.version)
     values = (
-        ("Bibliographic citation", "; ".join(cited) or "none: expert choice"),
-        ("Developer", about.developer),
-        ("Funding source of the implementation", about.funding),
-        (
-            "Release and revision dates",
-            f"released {about.released}, revised {about.revised}, content {content.version}",
-        ),
-        ("Race", about.race or NOT_USED),
-        ("Ethnicity", about.ethnicity or NOT_USED),
-        ("Language", about.language or NOT_USED),
-        ("Sexual orientation", about.sexual_orientation or NOT_USED),
-        ("Gender identity", about.gender_identity or NOT_USED),
-        ("Sex", _sex(content, read)),
-        ("Date of birth", _birth(content, read)),
-        ("Social determinants of health data", about.social_determinants or NOT_USED),
-        ("Health status assessments data", _names(content, [k for k in about.health_status if k in read])),
+        (texts.citation, "; ".join(cited) or texts.no_citation),
+        (texts.developer, about.developer),
+        (texts.funding, about.funding),
+        (texts.dates, dates),
+        (texts.race, about.race or texts.not_used),
+        (texts.ethnicity, about.ethnicity or texts.not_used),
+        (texts.language, about.language or texts.not_used),
+        (texts.sexual_orientation, about.sexual_orientation or texts.not_used),
+        (texts.gender_identity, about.gender_identity or texts.not_used),
+        (texts.sex, _sex(content, read)),
+        (texts.birth, _birth(content, read)),
+        (texts.social, about.social_determinants or texts.not_used),
+        (texts.health, _names(content, [k for k in about.health_status if k in read])),
     )
     parts = {1: cited}
     return tuple(Attribute(number, *one, parts.get(number, ())) for number, one in enumerate(values, 1))
@@ -81,17 +77,20 @@ def with_bases(content: Content, findings: Iterable[str]) -> frozenset[str]:
 def _birth(content: Content, read: set[str]) -> str:
     """Used by all: below the adult age other rules apply (evidence C.4)."""
     by_age = [age.finding for age in content.reasoning.ages if age.finding in read]
-    limit = f"used: below {content.reasoning.adult_from} years no adult rule is applied"
-    return f"{limit}; and for {_joined(content, by_age)}" if by_age else limit
+    texts = content.pages.evidence.attributes
+    limit = texts.adult_from.fill(years=content.reasoning.adult_from)
+    return texts.age_for.fill(limit=limit, findings=_joined(content, by_age)) if by_age else limit
 
 
 def _sex(content: Content, read: set[str]) -> str:
     by_sex = [age.finding for age in content.reasoning.ages if age.finding in read and age.sex]
-    return f"used for {_joined(content, by_sex)}" if by_sex else NOT_USED
+    texts = content.pages.evidence.attributes
+    return texts.sex_for.fill(findings=_joined(content, by_sex)) if by_sex else texts.not_used
 
 
 def _names(content: Content, keys: list[str]) -> str:
-    return f"used: {_joined(content, keys)}" if keys else NOT_USED
+    texts = content.pages.evidence.attributes
+    return texts.health_for.fill(findings=_joined(content, keys)) if keys else texts.not_used
 
 
 def _joined(content: Content, keys: list[str]) -> str:

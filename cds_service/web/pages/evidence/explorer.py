@@ -8,18 +8,7 @@ from dataclasses import dataclass
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Weight
-from cds_service.clinical.content.models import FindingKind
 
-KIND_WORDS: dict[FindingKind, str] = {
-    "symptom": "Symptoms",
-    "sign": "Signs",
-    "test": "Bedside tests",
-    "history": "History",
-    "risk": "Risks",
-    "demographic": "Age and sex",
-    "lab": "Laboratory",
-    "imaging": "Imaging",
-}
 _STEPS = (10.0, 5.0, 2.0)
 """Likelihood ratios, or their inverse, from which a weight is very strong, strong, moderate; less is slight."""
 
@@ -66,7 +55,7 @@ def explorer_of(content: Content) -> Explorer:
     weights = {(key, weight.finding): weight for key, cause in content.causes.items() for weight in cause.supports}
     kinds = tuple(
         KindRows(kind, words, tuple(_rows(content, kind, [key for key, _ in causes], weights)))
-        for kind, words in KIND_WORDS.items()
+        for kind, words in content.pages.explorer.kinds
     )
     return Explorer(causes, kinds)
 
@@ -76,15 +65,15 @@ def _rows(
 ) -> Iterator[FindingRow]:
     named = sorted(content.findings.items(), key=lambda one: one[1].name.lower())
     for key, finding in named:
-        cells = tuple(_cell(weights.get((cause, key))) for cause in causes)
+        cells = tuple(_cell(content, weights.get((cause, key))) for cause in causes)
         if finding.kind == kind and any(cells):
             yield FindingRow(key, finding.name, cells)
 
 
-def _cell(weight: Weight | None) -> Cell | None:
+def _cell(content: Content, weight: Weight | None) -> Cell | None:
     if weight is None:
         return None
-    present = "settles" if weight.confirms else f"{weight.lr_present:g}"
+    present = content.pages.explorer.settles if weight.confirms else f"{weight.lr_present:g}"
     shade = "f4" if weight.confirms else shade_of(weight.lr_present or 1.0)
     return Cell(present, f"{weight.lr_absent:g}", shade, shade_of(weight.lr_absent))
 

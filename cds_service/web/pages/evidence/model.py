@@ -10,50 +10,16 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Figure
 from cds_service.clinical.content.loading.numbers import bands_of
 from cds_service.clinical.content.models import About, Accuracy, Cause, Condition, Pathway, RedFlag
-from cds_service.clinical.content.names import (
-    AGE_UNDER_18,
-    DVT,
-    DVT_RULE,
-    DVT_SUSPECTED,
-    EXPERT,
-    NEW_LEG_PAIN,
-    ONE_LEG,
-    RUPTURED_CYST_KNOWN,
-)
+from cds_service.clinical.content.names import DVT, DVT_RULE, EXPERT
+from cds_service.clinical.content.page_words import AboutChart
+from cds_service.clinical.content.texts import Message
+from cds_service.rendering.wording import Wording
 from cds_service.web.pages.evidence.attributes import Attribute, attributes, dvt_findings, findings_of, with_bases
-from cds_service.web.pages.evidence.sources import Number, SourceView, source_view, sources_of
+from cds_service.web.pages.evidence.sources import Number, SourceView, source_view, sources_of, status_words
 from cds_service.web.pages.evidence.weights import WeightRow, weight_rows
-from cds_service.web.pages.status_words import STATUS_WORDS
 
-NOT_REVIEWED = "not reviewed by a clinician"
-VIRTUAL_WORDS = {
-    DVT_SUSPECTED: f"DVT is suspected (see {DVT_RULE})",
-    AGE_UNDER_18: "the patient is under 18",
-    RUPTURED_CYST_KNOWN: "a ruptured Baker's cyst is known, by diagnosis or scan",
-    NEW_LEG_PAIN: "pain behind the knee, in the calf or leg is new",
-    ONE_LEG: "only one leg is complained of, as far as is recorded",
-}
-SPEED_WORDS = {"now": "now", "same_day": "today", "days": "within days", "two_weeks": "within 2 weeks"}
-INDICATOR_WORDS = {"critical": "Urgent", "warning": "Soon", "info": "For information"}
-_OTHERS = {
-    "unread": (
-        "Chart not readable",
-        "A part of the chart that could bear on pain in the leg could not be read, so it was not judged. The card "
-        "names these entries: look at them yourself. No other card does not mean that there is no concern.",
-    ),
-    "new_pain": (
-        "New pain without a cause",
-        "A new pain behind the knee or in the calf, or calf pain on effort, is recorded and nothing points to a cause. "
-        "New pain is reviewed by a clinician: the card names the causes that fit complaint, age and sex by their prior "
-        "alone, what to ask or examine next, and when to come back.",
-    ),
-    "gap": (
-        "Chart not complete",
-        "A complaint of the leg is recorded, but a part of the chart in which a sign of DVT could stand did not reach "
-        "this service, so DVT cannot be excluded on what came.",
-    ),
-}
-OTHERS = tuple(_OTHERS)
+OTHERS = ("unread", "new_pain", "gap")
+"""Cards that are about the chart and no rule or cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +50,7 @@ class Evidence:
     urgency: str
     indicator: str
     reviewed_by: str
+    review_words: str
     review_due: str
     attributes: tuple[Attribute, ...]
     sources: tuple[SourceView, ...]
@@ -101,10 +68,6 @@ class Evidence:
     guideline: str = ""
     care: tuple[tuple[str, str, str], ...] = ()
 
-    @property
-    def review_words(self) -> str:
-        return f"reviewed by {self.reviewed_by}" if self.reviewed_by else NOT_REVIEWED
-
     def as_json(self, content: Content) -> dict[str, Any]:
         """For programs: the same, with the version and the use it is meant for."""
         found: dict[str, Any] = {
@@ -112,7 +75,11 @@ class Evidence:
             "kind": self.kind,
             "title": self.title,
             "says": self.says,
-            "review": {"by": self.reviewed_by or None, "state": self.review_words, "due": self.review_due or None},
+            "review": {
+                "by": self.reviewed_by or None,
+                "state": self.review_words[:1].lower() + self.review_words[1:],
+                "due": self.review_due or None,
+            },
             "version": {"service": __version__, "content": content.version},
             "use": use_json(content.about),
             "attributes": [{"number": one.number, "name": one.name, "value": one.value} for one in self.attributes],
@@ -146,11 +113,21 @@ def evidence_of(content: Content, key: str) -> Evidence | None:
         return _red_flag(content, key, content.red_flags[key])
     if key in content.causes:
         return _cause(content, key, content.causes[key])
-    if key in _OTHERS:
-        title, says = _OTHERS[key]
-        facts = attributes(content, (), ())
-        return Evidence(key, "reading", title, says, "", "info", "", "", facts, ())
+    if key in OTHERS:
+        said: AboutChart = getattr(content.pages.evidence, key)
+        facts, state = attributes(content, (), ()), content.pages.evidence.not_reviewed
+        return Evidence(key, "reading", said.title, said.says, "", "info", "", state, "", facts, ())
     return None
+
+
+def _review_words(content: Content, name: str) -> str:
+    texts = content.pages.evidence
+    return texts.reviewed.fill(name=name) if name else texts.not_reviewed
+
+
+def _urgency(content: Content, flag: RedFlag) -> str:
+    message: Message = getattr(content.texts.flag, flag.speed)
+    return message.fill()
 
 
 def _pathway(content: Content) -> Pathway:
@@ -160,11 +137,11 @@ def _pathway(content: Content) -> Pathway:
 
 def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
     is_dvt = flag.cause == DVT
-    numbers = [Number("The rule as a whole", "", flag.source, flag.status)]
+    numbers = [Number(content.pages.evidence.known.whole_rule, "", flag.source, flag.status)]
     cited = [flag.source]
     pathway = _pathway(content) if is_dvt else None
     if pathway:
-        numbers += _windows(pathway)
+        numbers += _windows(content, pathway)
         cited += [pathway.source, *(number.source for number in numbers)]
     accuracy = tuple(one for one in content.about.accuracy if one.about == flag.cause)
     cited += [measured.source for measured in accuracy]
@@ -175,10 +152,11 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
         key=key,
         kind="red_flag",
         title=flag.card.title,
-        says=flag.card.summary.replace("{side}", "the leg concerned"),
-        urgency=SPEED_WORDS[flag.speed],
+        says=flag.card.summary.replace("{side}", content.pages.evidence.any_leg),
+        urgency=_urgency(content, flag),
         indicator=flag.indicator,
         reviewed_by=cause.review.by,
+        review_words=_review_words(content, cause.review.by),
         review_due=cause.review.due.isoformat(),
         attributes=attributes(content, read, [one.text for one in sources]),
         sources=sources,
@@ -193,7 +171,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
 
 
 def _cause(content: Content, key: str, cause: Cause) -> Evidence:
-    prior = Number("Before any finding (prior)", f"{cause.prior.value:g}", cause.prior.source, cause.prior.status)
+    prior = Number(content.pages.evidence.known.prior, f"{cause.prior.value:g}", cause.prior.source, cause.prior.status)
     rows = tuple(weight_rows(content, cause))
     ratios = [number for row in rows for number in (row.present, row.absent) if number]
     accuracy = tuple(one for one in content.about.accuracy if one.about == key)
@@ -212,6 +190,7 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         urgency=cause.urgency,
         indicator="",
         reviewed_by=cause.review.by,
+        review_words=_review_words(content, cause.review.by),
         review_due=cause.review.due.isoformat(),
         attributes=attributes(content, read, [one.text for one in sources]),
         sources=sources,
@@ -230,7 +209,8 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
 
 
 def _source_words(content: Content, key: str, status: Any) -> str:
-    return STATUS_WORDS[status] if key == EXPERT else f"{source_view(content, key).text}; {STATUS_WORDS[status]}"
+    said = status_words(content, status)
+    return said if key == EXPERT else f"{source_view(content, key).text}; {said}"
 
 
 def _suspicion(content: Content) -> Suspicion:
@@ -241,30 +221,37 @@ def _suspicion(content: Content) -> Suspicion:
     )
 
 
-def _windows(pathway: Pathway) -> list[Number]:
+def _windows(content: Content, pathway: Pathway) -> list[Number]:
     """The spans of the pathway: expert choices unless they say otherwise."""
+    texts, say = content.pages.evidence.pathway, Wording(content, content.about.revised).say
     named: tuple[tuple[str, Figure], ...] = (
-        ("A local sign counts in full", pathway.fresh_sign),
-        ("An unresolved sign still counts", pathway.stale_sign),
-        ("A pain is new", pathway.new_pain),
-        ("A complaint is current", pathway.complaint),
-        ("A test closes the suspicion", pathway.test_valid),
-        ("A repeat scan is due from", pathway.repeat_scan_after),
-        ("A repeat scan is due until", pathway.repeat_scan_before),
+        (texts.fresh_sign, pathway.fresh_sign),
+        (texts.stale_sign, pathway.stale_sign),
+        (texts.new_pain, pathway.new_pain),
+        (texts.complaint, pathway.complaint),
+        (texts.test_valid, pathway.test_valid),
+        (texts.repeat_scan_after, pathway.repeat_scan_after),
+        (texts.repeat_scan_before, pathway.repeat_scan_before),
     )
-    return [Number(what, f"{one.days} days", one.source, one.status) for what, one in named]
+    return [Number(what, say(texts.day_count, count=one.days), one.source, one.status) for what, one in named]
 
 
 def logic_of(content: Content, when: Condition) -> Logic:
     """A condition in words; an unknown finding satisfies none of it."""
     kind: Literal["all", "any"] = "all" if when.all else "any"
     parts = tuple(
-        Logic(words=VIRTUAL_WORDS.get(part) or content.findings[part].name)
-        if isinstance(part, str)
-        else logic_of(content, part)
+        Logic(words=_term(content, part)) if isinstance(part, str) else logic_of(content, part)
         for part in (when.all or when.any)
     )
     return parts[0] if len(parts) == 1 else Logic(kind=kind, parts=parts)
+
+
+def _term(content: Content, key: str) -> str:
+    """A finding by its name, or what follows from the chart."""
+    if key in content.findings:
+        return content.findings[key].name
+    words: str = getattr(content.pages.evidence.terms, key)
+    return words
 
 
 def _logic_json(logic: Logic) -> Any:

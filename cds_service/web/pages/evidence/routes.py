@@ -10,13 +10,12 @@ from starlette.exceptions import HTTPException
 
 from cds_service import __version__
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.loading.languages import ENGLISH
 from cds_service.web.current_service import CurrentService
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 from cds_service.web.pages.evidence.explorer import explorer_of
-from cds_service.web.pages.evidence.model import INDICATOR_WORDS, OTHERS, Evidence, evidence_of, use_json
-from cds_service.web.pages.evidence.sources import code_lists, source_view
+from cds_service.web.pages.evidence.model import OTHERS, Evidence, evidence_of, use_json
+from cds_service.web.pages.evidence.sources import code_lists, source_view, status_words
 from cds_service.web.pages.layout import Pages
 
 
@@ -24,8 +23,8 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
     """The index, the explorer, what is open for a clinician, and a page for each rule and cause."""
 
     @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())
-    async def index() -> Response:
-        content = running.service.content
+    async def index(language: str = "") -> Response:
+        content = running.service.words_in(language)
         causes = sorted(content.causes.items(), key=lambda one: one[1].title.lower())
         return pages.page(
             "evidence_index.html",
@@ -33,7 +32,7 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
             causes=causes,
             rules=sorted(content.red_flags.items()),
             others=[_known(content, key) for key in OTHERS],
-            words=INDICATOR_WORDS,
+            indicator=lambda name: getattr(content.pages.evidence, name),
             code_lists=code_lists(content),
         )
 
@@ -49,14 +48,15 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
     @app.get(
         "/evidence/explorer", summary="All causes against all findings", response_class=HTMLResponse, responses=errors()
     )
-    async def explorer() -> Response:
-        return pages.page("explorer.html", explorer=explorer_of(running.service.content))
+    async def explorer(language: str = "") -> Response:
+        content = running.service.words_in(language)
+        return pages.page("explorer.html", content=content, explorer=explorer_of(content))
 
     @app.get(
         "/evidence/open", summary="What a clinician has to decide", response_class=HTMLResponse, responses=errors()
     )
-    async def still_open() -> Response:
-        content, text = running.service.content, running.open_points
+    async def still_open(language: str = "") -> Response:
+        content, text = running.service.words_in(language), running.open_points
         # The page says for which content it was written; a site may have changed its copy since.
         return pages.page("open.html", text=text, content=content, current=f"content {content.version} " in text)
 
@@ -71,15 +71,16 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
         response_class=HTMLResponse,
         responses=errors(404),
     )
-    async def one(key: str, language: str = ENGLISH) -> Response:
-        content = running.service.languages.get(language, running.service.content)
+    async def one(key: str, language: str = "") -> Response:
+        content = running.service.words_in(language)
         found = _known(content, key)
         return pages.page(
             "evidence.html",
             one=found,
             content=content,
-            words=INDICATOR_WORDS,
+            indicator=lambda name: getattr(content.pages.evidence, name),
             source=lambda name: source_view(content, name),
+            trust=lambda name: status_words(content, name),
         )
 
 

@@ -10,32 +10,30 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import FigureStatus
 from cds_service.clinical.content.names import EXPERT
 from cds_service.rendering.wording import cut
-from cds_service.web.pages.status_words import STATUS_WORDS
 
-_READ_WORDS = {"yes": "read", "part": "read in part", "no": "not read"}
 _YEAR = re.compile(r"(?<![\d:])(?:19[5-9]|20[0-4])\d(?![\d:])")
 _SHORT = 48
 
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A citation. ``years``: as stated; empty if none is. ``read``: how far it was, when the content was written."""
+    """A citation. ``years``: as stated; empty if none is. ``read``: how far it was, when the content was written.
+
+    ``year_words``: the years, or that none is stated.
+    """
 
     key: str
     text: str
     years: tuple[str, ...]
     url: str
     read: str
+    year_words: str
 
     @property
     def short(self) -> str:
         """``Hayashi D et al (2010)``: enough to find it in the list of sources."""
         start = self.text.split(". ")[0].split(", ")[0]
         return f"{cut(start, _SHORT)} ({self.year_words})"
-
-    @property
-    def year_words(self) -> str:
-        return ", ".join(self.years) if self.years else "year not stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +45,25 @@ class Number:
     source: str
     status: FigureStatus
 
-    @property
-    def status_words(self) -> str:
-        return STATUS_WORDS[self.status]
-
     def as_json(self) -> dict[str, Any]:
         return {"what": self.what, "value": self.value, "source": self.source, "status": self.status}
 
 
 def source_view(content: Content, key: str) -> SourceView:
     """One citation."""
-    citation = content.citations[key]
+    citation, texts = content.citations[key], content.pages.evidence.known
     # The year may stand in the text, else in the name that the content gives the source.
     years = _YEAR.findall(citation.text) or _YEAR.findall(re.sub(r"[a-z_]+", " ", key))
-    read = _READ_WORDS[citation.read] + (f": {citation.what}" if citation.what else "")
-    return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, read)
+    how_far = {"yes": texts.source_read, "part": texts.source_part, "no": texts.source_not_read}[citation.read]
+    read = how_far + (f": {citation.what}" if citation.what else "")
+    known = tuple(dict.fromkeys(years))
+    return SourceView(key, citation.text, known, citation.url, read, ", ".join(known) or texts.no_year)
+
+
+def status_words(content: Content, status: FigureStatus) -> str:
+    """How far a number can be trusted, in words."""
+    found: str = getattr(content.pages.evidence.status, status)
+    return found
 
 
 def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:

@@ -7,17 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.figures import Interval, Measured, Weight
+from cds_service.clinical.content.figures import Interval, Weight
 from cds_service.clinical.content.models import Cause
 from cds_service.web.pages.evidence.sources import Number
-
-MEASURED_WORDS: dict[Measured, str] = {
-    "lr_present": "if present",
-    "lr_absent": "if absent",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "odds_ratio": "odds ratio",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +53,21 @@ def weight_rows(content: Content, cause: Cause) -> Iterator[WeightRow]:
         if weight.lr_present is not None:
             present = Number(f"{name}, present", f"{weight.lr_present:g}", weight.source, weight.status_present)
         absent = Number(f"{name}, absent", f"{weight.lr_absent:g}", weight.source, weight.status_absent)
-        yield WeightRow(weight.finding, name, weight.confirms, present, absent, _read(weight))
+        yield WeightRow(weight.finding, name, weight.confirms, present, absent, _read(content, weight))
 
 
-def _read(weight: Weight) -> Read | None:
+def _read(content: Content, weight: Weight) -> Read | None:
     if not weight.studies and not weight.basis:
         return None
     words = weight.studies.words if weight.studies else ""
-    return Read(words, weight.population, tuple(map(_interval_words, weight.ci)), weight.basis)
+    return Read(words, weight.population, tuple(_interval_words(content, one) for one in weight.ci), weight.basis)
 
 
-def _interval_words(one: Interval) -> str:
+def _interval_words(content: Content, one: Interval) -> str:
     """``if present 1.48 to 2.19``, ``sensitivity 81 (73 to 87) percent``."""
-    percent = " percent" if one.of in ("sensitivity", "specificity") else ""
-    span = f"{one.low:g} to {one.high:g}"
-    return f"{MEASURED_WORDS[one.of]} {span if one.value is None else f'{one.value:g} ({span})'}{percent}"
+    texts = content.pages.evidence.weights
+    span = texts.span.fill(low=f"{one.low:g}", high=f"{one.high:g}")
+    said = span if one.value is None else f"{one.value:g} ({span})"
+    if one.of in ("sensitivity", "specificity"):
+        said = texts.percent.fill(span=said)
+    return f"{getattr(texts, one.of)} {said}"

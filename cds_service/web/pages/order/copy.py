@@ -44,7 +44,7 @@ def add_copy_pages(
         _known(order)
         proposed = _opened(draft)
         note = "expired_link" if draft and proposed is None else "text_only"
-        proposed = proposed or OrderDraft.bare(running.service.content, order)
+        proposed = proposed or OrderDraft.bare(running.service.words_in(""), order)
         return _page(order, proposed, OrderForm.preset(_words(proposed), proposed), note, draft)
 
     @app.post("/orders/{order}", response_class=HTMLResponse, include_in_schema=False)
@@ -53,7 +53,7 @@ def add_copy_pages(
         sent = await read_form(request)
         form = OrderForm.read(sent)
         # What was typed is worth more than the facts of a link that is over.
-        proposed = _opened(draft) or OrderDraft.bare(running.service.content, order)
+        proposed = _opened(draft) or OrderDraft.bare(running.service.words_in(""), order)
         if sent.get("action") == "text":
             return plain_text(form.text(_words(proposed), ""))
         return _page(order, proposed, form, "text_only", draft)
@@ -79,4 +79,6 @@ def add_copy_pages(
         action = f"/orders/{order}" + (f"?{urlencode({'draft': draft})}" if draft else "")
         content = _words(proposed)
         view = OrderView(content, proposed, form, getattr(content.texts.page.order, note), action)
-        return pages.page("order.html", view=view, framed_by=service.clients.frame_ancestors, forms=True)
+        return pages.page(
+            "order.html", content=content, view=view, framed_by=service.clients.frame_ancestors, forms=True
+        )

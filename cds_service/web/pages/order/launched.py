@@ -68,6 +68,14 @@ def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
         except StoreDown as error:
             why, cause = "down", type(error.__cause__).__name__
         log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
-        framed_by = given.running.service.clients.frame_ancestors
-        status, words = _STATUS.get(why, 400), getattr(given.running.service.content.texts.page.launch, why)
-        return given.pages.page("order_failed.html", status=status, words=words, said=said, framed_by=framed_by)
+        service, status = given.running.service, _STATUS.get(why, 400)
+        content = service.words_in("")  # whose launch it was is not always known
+        words = getattr(content.texts.page.launch, why)
+        return given.pages.page(
+            "order_failed.html",
+            status=status,
+            framed_by=service.clients.frame_ancestors,
+            content=content,
+            words=words,
+            said=said,
+        )

@@ -165,20 +165,29 @@ class OrderPage:
         view = replace(view, form=form or view.form, note=self._notice(note) if note else view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
-        return self.given.pages.page("order.html", status=status, view=view, framed_by=ancestors, forms=True)
+        return self.given.pages.page(
+            "order.html", status=status, content=self.content, view=view, framed_by=ancestors, forms=True
+        )
 
     def _placed(self, placed: object) -> Response:
         ancestors = self.caller.client.frame_ancestors
         patient = self.launch.patient_words
         return self.given.pages.page(
-            "order_placed.html", framed_by=ancestors, note=self._notice("placed"), patient=patient, placed=placed
+            "order_placed.html",
+            framed_by=ancestors,
+            content=self.content,
+            note=self._notice("placed"),
+            patient=patient,
+            placed=placed,
         )
 
     def _being_sent(self) -> Response:
         ancestors = self.caller.client.frame_ancestors
         address = f"/orders/launched/{self.ticket.id}"
         note = self._notice("being_sent")
-        return self.given.pages.page("order_wait.html", framed_by=ancestors, note=note, address=address)
+        return self.given.pages.page(
+            "order_wait.html", framed_by=ancestors, content=self.content, note=note, address=address
+        )
 
     # What is done.
 

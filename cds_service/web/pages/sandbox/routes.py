@@ -25,6 +25,7 @@ from cds_service.web.pages.layout import Pages
 from cds_service.web.pages.sandbox import answers, explain, fhir, patients, switches
 from cds_service.web.pages.sandbox.charts import MAX_BYTES_OF_ONE, Chart, ChartGone, Charts, Road, loaded
 from cds_service.web.pages.sandbox.person import person_words
+from cds_service.web.pages.sandbox.preview import add_preview
 from cds_service.web.samples import samples
 
 ROOT = "/sandbox"
@@ -62,7 +63,7 @@ class Sandbox:
 
     def not_here(self) -> HTMLResponse:
         """The page for a chart that is no longer open."""
-        return self.pages.page("sandbox/gone.html", status=404)
+        return self.pages.page("sandbox/gone.html", status=404, content=self.running.service.content)
 
 
 def add_sandbox(
@@ -78,6 +79,7 @@ def add_sandbox(
         return None
     sandbox = Sandbox(running, pages, bodies, clock, settings.sandbox_fhir_root)
     _add_choosing(app, sandbox)
+    add_preview(app, settings, running, pages)
     _add_chart(app, sandbox)
     _add_changes(app, sandbox)
     _add_orders(app, sandbox)
@@ -101,6 +103,7 @@ def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
         return sandbox.pages.page(
             "sandbox/choose.html",
             forms=True,
+            content=sandbox.running.service.content,
             featured=patients.featured(sandbox.running.service.content),
             groups=patients.grouped(sandbox.running.service.content),
             first=patients.FIRST,
@@ -137,6 +140,7 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
         return sandbox.pages.page(
             "sandbox/chart.html",
             forms=True,
+            content=sandbox.running.service.content,
             chart=found,
             person=person_words(sandbox.running.service.content, found, sandbox.clock()),
             readers=_READERS,

@@ -40,7 +40,7 @@
       if (!row.hidden) rows += 1;
     }
     for (const body of table.tBodies) body.hidden = [...body.rows].slice(1).every((row) => row.hidden);
-    shown.textContent = `${rows} findings`;
+    shown.textContent = shown.dataset.words.replace("{count}", rows);
   }
   choices.addEventListener("input", draw);
   choices.addEventListener("submit", (event) => event.preventDefault());

@@ -14,6 +14,6 @@
     document.querySelectorAll("[data-group]").forEach((group) => {
       group.hidden = ![...group.querySelectorAll("[data-words]")].some((one) => !one.hidden);
     });
-    found.textContent = words.length ? `${count} found` : "";
+    found.textContent = words.length ? found.dataset.words.replace("{count}", count) : "";
   });
 })();

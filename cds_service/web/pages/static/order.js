@@ -18,7 +18,7 @@
       const words = await answer.text();
       if (mine === latest) text.textContent = words;
     } catch {
-      if (mine === latest) copied.textContent = "The text could not follow your changes: please check it before you use it.";
+      if (mine === latest) copied.textContent = copied.dataset.behind;
     }
   }
 
@@ -39,7 +39,7 @@
     form.dataset.sent = "yes";
     // Not disabled: its name and value have to go with the form.
     event.submitter?.setAttribute("aria-disabled", "true");
-    if (event.submitter) event.submitter.textContent = "One moment…";
+    if (event.submitter) event.submitter.textContent = form.dataset.wait;
   });
   window.addEventListener("pageshow", () => { delete form.dataset.sent; });
 
@@ -57,13 +57,13 @@
     await follow();
     try {
       await navigator.clipboard.writeText(text.textContent);
-      copied.textContent = "Copied.";
+      copied.textContent = copied.dataset.copied;
     } catch {
       const range = document.createRange();
       range.selectNodeContents(text);
       getSelection().removeAllRanges();
       getSelection().addRange(range);
-      copied.textContent = "Selected: press Ctrl+C to copy.";
+      copied.textContent = copied.dataset.selected;
     }
   });
 })();

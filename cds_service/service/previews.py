@@ -1,0 +1,63 @@
+"""The cards that a rule or cause gives for its example patients, for those who edit its words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+from cds_service.base.errors import UnusableInput
+from cds_service.base.strict_json import parse
+from cds_service.clinical.content.catalogue import Content
+from cds_service.protocol.bundles import one_chart
+from cds_service.rendering.card import Card
+from cds_service.rendering.layout import word_count
+from cds_service.rendering.sanitize import sanitized
+from cds_service.service.code_survey import LIMITS
+from cds_service.service.evaluate import Service
+from cds_service.service.examples import reference_day, stories
+
+_READER = "Practitioner/preview"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A card of an example patient. ``story``: who that is; ``words``: of the detail."""
+
+    name: str
+    story: str
+    card: Card
+
+    @property
+    def words(self) -> int:
+        return word_count(self.card.detail)
+
+
+def examples_of(content: Content, folder: Path, key: str) -> list[str]:
+    """The examples in which rule ``key`` has to fire, or that cause ``key`` names; ``folder``: of the examples.
+
+    Raises:
+        UnusableInput: there is no such rule or cause.
+    """
+    if key in content.causes:
+        return sorted(content.causes[key].examples.shown)
+    if key in content.red_flags:
+        return sorted(name for name, story in stories(folder).items() if key in story.get("urgent", ()))
+    near = difflib.get_close_matches(key, (*content.red_flags, *content.causes), 1)
+    raise UnusableInput(f"`{key}` is no rule or cause." + (f" Did you mean `{near[0]}`?" if near else ""))
+
+
+def previews(service: Service, folder: Path, key: str) -> Iterator[Preview]:
+    """Every card of each of these examples, judged on the day around which they are dated.
+
+    Raises:
+        UnusableInput: there is no such rule or cause.
+    """
+    now, told = datetime.combine(reference_day(folder), time(12), UTC), stories(folder)
+    for name in examples_of(service.content, folder, key):
+        given = one_chart(parse((folder / f"{name}.json").read_bytes(), LIMITS), _READER)
+        answer = service.answer(given.request, given.prefetched, now)
+        for card in sanitized(answer.cards, service.own_urls)[0]:
+            yield Preview(name, str(told[name]["story"]), card)
