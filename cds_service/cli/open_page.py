@@ -34,7 +34,13 @@ class Tried:
 
 def page(content: Content, tried: Tried, standing: Mapping[tuple[str, str], Any]) -> str:
     """The whole page. ``standing``: the values that decisions name, by file and place."""
-    return "\n".join([*_head(content, tried), *_decisions(content, tried, standing), *_figures(content, tried)]) + "\n"
+    parts = [
+        _head(content, tried),
+        _decisions(content, tried, standing),
+        _figures(content, tried),
+        _considered(content),
+    ]
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def _head(content: Content, tried: Tried) -> Iterator[str]:
@@ -149,6 +155,17 @@ def _figures(content: Content, tried: Tried) -> Iterator[str]:
     yield ""
     for limit in chosen_limits(content):
         yield f"- {limit}"
+
+
+def _considered(content: Content) -> Iterator[str]:
+    yield ""
+    yield "## Part 3: causes considered and not included"
+    yield ""
+    yield "No card names them. A figure for how often, and a sign with a ratio, would let one in."
+    yield ""
+    for one in content.about.considered:
+        source = "no publication" if one.source == EXPERT else content.citations[one.source].text
+        yield f"- **{one.title}**: {one.reason} Instead: {one.instead} ({source}; {one.status})"
 
 
 def _without(changed: Sequence[Changed]) -> str:

@@ -13,7 +13,7 @@ from cds_service.clinical.assessment import BandName, Contribution, RankedCause
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Cause
 from cds_service.clinical.content.weights import LogWeight
-from cds_service.clinical.leg import Leg
+from cds_service.clinical.leg import Leg, age_in_days
 from cds_service.clinical.record import Fact, Status
 
 _NO_SUPPORT = frozenset({"demographic", "risk"})
@@ -42,6 +42,10 @@ def rank(leg: Leg, *, general_knee_pain: bool, alike: bool) -> tuple[list[Ranked
         if scored.diagnosis and _under_treatment(leg, key, cause):
             treated.append(key)
             continue
+        if scored.band == "low" and _pointed_at(leg.content, scored):
+            scored = replace(scored, band="possible")
+        elif scored.band in ("fits", "possible") and _of_this_episode(leg, scored):
+            scored = replace(scored, band="strong fit")
         ranked.append(replace(scored, missing=_missing(leg, key)))
     return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
 
@@ -176,13 +180,39 @@ def _eligible(content: Content, scored: RankedCause) -> bool:
     """
     if scored.diagnosis or scored.band == "confirmed":
         return True
-    support = [
-        one
-        for one in scored.contributions
-        if one.fact.status is Status.PRESENT and content.findings[one.finding].kind not in _NO_SUPPORT
-    ]
-    enough = _capped_sum(content, [one for one in support if one.log_lr > 0])
-    return enough >= math.log(content.reasoning.eligible_from) - _SMALL and scored.sum_log_lr > _SMALL
+    return (
+        _support(content, scored) >= math.log(content.reasoning.eligible_from) - _SMALL and scored.sum_log_lr > _SMALL
+    )
+
+
+def _support(content: Content, scored: RankedCause) -> float:
+    """What present findings that are no risk and no age say for it, as a log-LR."""
+    return _capped_sum(
+        content,
+        [
+            one
+            for one in scored.contributions
+            if one.log_lr > 0
+            and one.fact.status is Status.PRESENT
+            and content.findings[one.finding].kind not in _NO_SUPPORT
+        ],
+    )
+
+
+def _of_this_episode(leg: Leg, scored: RankedCause) -> bool:
+    """Whether a clinician has made this diagnosis within the time of a complaint: no inference here outweighs that."""
+    age = age_in_days(scored.diagnosis, leg.today) if scored.diagnosis else None
+    return age is not None and age <= leg.content.pathway.complaint.days
+
+
+def _pointed_at(content: Content, scored: RankedCause) -> bool:
+    """Whether a strong finding speaks for a cause that its prior alone would hide. Dangers are kept in mind anyway."""
+    limits = content.reasoning
+    return (
+        content.causes[scored.cause].must_not_miss != "yes"
+        and scored.posterior >= limits.rare_named_at_least
+        and _support(content, scored) >= math.log(limits.rare_named_from) - _SMALL
+    )
 
 
 def _band(content: Content, posterior: float, *, confirmed: bool, diagnosed: bool) -> BandName:
@@ -196,10 +226,11 @@ def _band(content: Content, posterior: float, *, confirmed: bool, diagnosed: boo
     return "possible" if posterior >= limits.possible or diagnosed else "low"
 
 
-def _rank_key(content: Content, one: RankedCause) -> tuple[int, int, float, str]:
-    """By band, then by potential harm, then by fit (F.1 step 8)."""
+def _rank_key(content: Content, one: RankedCause) -> tuple[int, bool, int, float, str]:
+    """By band, rare causes named for their sign last in it, then by potential harm, then by fit (F.1 step 8)."""
+    rare = one.band == "possible" and not one.diagnosis and one.posterior < content.reasoning.possible
     harm = _HARM[content.causes[one.cause].must_not_miss]
-    return (_BANDS.index(one.band), harm, -one.posterior, one.cause)
+    return (_BANDS.index(one.band), rare, harm, -one.posterior, one.cause)
 
 
 def _under_treatment(leg: Leg, key: str, cause: Cause) -> bool:

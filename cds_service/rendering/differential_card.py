@@ -97,7 +97,8 @@ def _complaint(call: Call, leg: LegAssessment) -> str:
     findings = call.content.findings
     elsewhere = [fact for fact in leg.complaints if findings[fact.key].complaint in ("back_of_thigh", "arterial")]
     if elsewhere and not any(findings[fact.key].complaint in _KNEE for fact in leg.complaints):
-        return capital(call.content.short(elsewhere[0].key))
+        felt = [fact for fact in elsewhere if findings[fact.key].kind == "symptom"]
+        return capital(call.content.short((felt or elsewhere)[0].key))
     return call.content.texts.cause.complaint.fill()
 
 

@@ -558,6 +558,8 @@ class Reasoning(ContentModel):
     fits: float = Field(gt=0, lt=1)
     possible: float = Field(gt=0, lt=1)
     at_prior_from: float = Field(gt=0, lt=1)
+    rare_named_from: float = Field(gt=1)
+    rare_named_at_least: float = Field(gt=0, lt=1)
     rules_out_from: float = Field(gt=0, lt=1)
     benign_shown: int = Field(ge=1, le=3)
     strong_words: float
@@ -579,6 +581,16 @@ class Accuracy(ContentModel):
 
     about: Key
     text: PlainText = Field(min_length=10)
+    source: Key
+    status: FigureStatus
+
+
+class Considered(ContentModel):
+    """A cause that was considered and has no file. ``instead``: what of this content still leads to it."""
+
+    title: PlainText = Field(min_length=3)
+    reason: PlainText = Field(min_length=20)
+    instead: PlainText = Field(min_length=20)
     source: Key
     status: FigureStatus
 
@@ -606,6 +618,7 @@ class About(ContentModel):
     social_determinants: PlainText
     health_status: tuple[Key, ...]
     accuracy: tuple[Accuracy, ...]
+    considered: tuple[Considered, ...]
 
 
 class Leaflet(ContentModel):

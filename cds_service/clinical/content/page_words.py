@@ -295,6 +295,10 @@ class IndexWords(ContentModel):
     rules: Words
     causes: Words
     chart: Words
+    considered: Words
+    considered_intro: Words
+    considered_instead: Words
+    considered_without_source: Words
     codes: Words
     codes_seen: Annotated[Message, Takes("count")]
     rows: Annotated[Message, Takes("count", "systems")]

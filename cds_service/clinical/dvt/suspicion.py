@@ -137,8 +137,10 @@ def _minor_road(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
 
 def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
     """New pain behind the knee or in the calf of one leg: any risk would open it (see the switch)."""
-    choice, findings = leg.content.pathway.risk_outside_wells, leg.content.findings
-    if not choice.opens or any(leg.present(key) for key in choice.unless):
+    pathway, findings = leg.content.pathway, leg.content.findings
+    choice = pathway.risk_outside_wells
+    # An injury of weeks ago does not explain a pain that is new: it is a reason to think of a clot.
+    if not choice.opens or any(leg.present(key, pathway.new_pain.days) for key in choice.unless):
         return []
     pains = [fact for fact in new_pain if findings[fact.key].complaint == "posterior"]
     return [] if pains and _hurts_elsewhere(leg, {fact.key for fact in pains}) else pains

@@ -37,7 +37,7 @@ def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: 
 
     A place that is understood is binding: a finding that does not exist there is none, and of one group the finding
     of that place is meant, not the one whose place is not stated. A general finding is dropped when the same concept
-    also means a specific one.
+    also means a specific one, but no complaint gives way to what is none: a dull pain of the calf is pain and dull.
     """
     closest = content.closest(place.sites)
     held = [
@@ -50,9 +50,16 @@ def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: 
     ]
     of_place = {content.findings[use.key].group for use in held if use.relation == "broader"}
     held = [use for use in held if content.findings[use.key].group not in of_place or not _of_no_place(content, use)]
-    if any(not content.findings[use.key].general for use in held):
-        held = [use for use in held if not content.findings[use.key].general or _stands_alone(content, use.key)]
-    return held
+    specific = [content.findings[use.key] for use in held if not content.findings[use.key].general]
+    complained = any(finding.complaint for finding in specific)
+    return [
+        use
+        for use in held
+        if not specific
+        or not (finding := content.findings[use.key]).general
+        or (finding.complaint and not complained)
+        or _stands_alone(content, use.key)
+    ]
 
 
 def lost_place(uses: Iterable[CodeUse], held: Iterable[CodeUse], place: Place) -> list[Trouble]:

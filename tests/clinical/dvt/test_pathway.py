@@ -648,3 +648,21 @@ def test_a_refutation_whose_code_names_another_leg_than_its_place_closes_nothing
 
     assert level(content, *SIGNS, refuted("I82.402")) is None
     assert level(content, *SIGNS, refuted("I82.401")) == "critical"
+
+
+MECHANISMS = ("mech_sprint_accel_change", "mech_push_off_dorsiflexion", "mech_twist_pivot", "mech_hyperextension")
+
+
+@pytest.mark.parametrize("mechanism", [*MECHANISMS, "mech_dashboard_fall_flexed"])
+def test_a_clear_and_recent_mechanism_explains_new_pain_with_a_risk_outside_the_score(
+    content: Content, mechanism: str
+) -> None:
+    chart = [on("pain_calf"), on("oestrogen_use")]
+    assert level(content, *chart, on(mechanism, 14)) is None
+    assert level(content, *chart, on(mechanism, 15)) == "warning"
+    assert level(content, *chart, on(mechanism, 14), on("calf_swelling")) is not None
+
+
+@pytest.mark.parametrize("injury", ["trauma_recent", "mech_external_force", "high_energy_trauma", "bruising"])
+def test_a_blow_or_an_injury_without_a_mechanism_does_not(content: Content, injury: str) -> None:
+    assert level(content, on("pain_calf"), on("oestrogen_use"), on(injury)) == "warning"

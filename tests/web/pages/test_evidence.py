@@ -261,3 +261,14 @@ def test_what_is_open_says_when_it_is_of_other_content_or_not_there(tmp_path: Pa
     (folder / "OPEN.md").unlink()
     for other in run_server(Settings(cards=folder)):
         assert "Nobody has written this list" in words(other.get("/evidence/open"))
+
+
+def test_causes_that_were_considered_are_on_the_page_and_open(server: Server, content: Content) -> None:
+    page, still_open = server.get("/evidence").text, server.get("/evidence/open").text
+    titles = {cause.title for cause in content.causes.values()}
+    assert len(content.about.considered) >= 8
+    for one in content.about.considered:
+        assert one.title not in titles
+        for text in (page, still_open):
+            assert one.title in text
+            assert one.instead in unescape(text)
