@@ -85,9 +85,9 @@ class Ehr:
         for one in resources:
             self.chart[f"{one['resourceType']}/{one['id']}"] = one
 
-    def posts(self) -> int:
-        """How many orders were sent."""
-        return sum(one.startswith("POST /fhir/ServiceRequest") for one in self.asked)
+    def posts(self, kind: str = "ServiceRequest") -> int:
+        """How many orders, or others, were sent."""
+        return self.asked.count(f"POST /fhir/{kind}")
 
 
 @dataclass
@@ -303,8 +303,9 @@ def _id_token(ehr: Ehr, begun: dict[str, str]) -> str:
 
 def _metadata(call: Call) -> None:
     interactions = [{"code": one} for one in call.ehr.capabilities]
-    resource = {"type": "ServiceRequest", "interaction": interactions, "conditionalCreate": True}
-    call.answer(200, {"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": [resource]}]})
+    kinds = ("ServiceRequest", "Observation")
+    resources = [{"type": one, "interaction": interactions, "conditionalCreate": True} for one in kinds]
+    call.answer(200, {"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": resources}]})
 
 
 def _fhir(call: Call) -> None:

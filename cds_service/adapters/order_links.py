@@ -1,21 +1,26 @@
-"""Where the link of an urgent card leads for this client: the order page as a SMART app, or a sealed draft to copy."""
+"""Where the links of an urgent card lead for this client: our pages as SMART apps, or sealed drafts to copy from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.adapters.sealed_text import NotSealed, Seal
+from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.card import Card, Link
 from cds_service.rendering.order_draft import OrderDraft
 
 LAUNCH_PATH = "/orders/launch"
-_TEXT, _CONTEXT = "order text", "order context"
+Page = Literal["order", "assess"]
+_TEXT, _CONTEXT, _ASSESS = "order text", "order context", "assess"
 TEXT_SECONDS = 30 * 60
 """How long the address of a text holds its facts; the page itself stays."""
+LONGEST_ASSESS = 6_000
+"""Most characters of a sealed chart in an address: what proxies and browsers take with room to spare."""
 CONTEXT_SECONDS = 10 * 60
 """How long a launch knows which card it comes from; after that, the chart alone says what to order."""
 
@@ -28,6 +33,7 @@ class Wanted:
     rule: str
     order: str
     side: str
+    page: Page = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,15 @@ class OrderLinks:
 
     def for_client(self, cards: Sequence[Card], caller: Caller, patient: str, now: datetime) -> tuple[Card, ...]:
         """``cards`` with their order links as this client uses them. ``patient``: id in its own FHIR server."""
-        return tuple(
-            replace(card, links=tuple(self._link(link, caller, patient, now) for link in card.links)) for card in cards
-        )
+        return tuple(replace(card, links=self._links(card.links, caller, patient, now)) for card in cards)
 
-    def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link:
+    def _links(self, links: Sequence[Link], caller: Caller, patient: str, now: datetime) -> tuple[Link, ...]:
+        found = (self._link(one, caller, patient, now) for one in links)
+        return tuple(one for one in found if one is not None)
+
+    def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link | None:
+        if link.assess is not None:
+            return self._to_assess(link, link.assess, caller, patient, now)
         if link.draft is None:
             return link
         if caller.client.smart is not None:
@@ -52,6 +62,42 @@ class OrderLinks:
             return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
         sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
         return replace(link, url=f"{link.url}?draft={sealed}")
+
+    def _to_assess(self, link: Link, draft: AssessDraft, caller: Caller, patient: str, now: datetime) -> Link | None:
+        """None if the chart says more than an address holds: a page without it would ask for what is recorded."""
+        if caller.client.smart is not None:
+            value = {
+                "patient": self.patient_mark(caller, patient),
+                "rule": draft.rule,
+                "order": "",
+                "side": draft.side.value,
+                "page": "assess",
+            }
+            context = self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
+            return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
+        sealed = self.assess_sealed(replace(draft, client=caller.name), now.timestamp() + TEXT_SECONDS)
+        return None if len(sealed) > LONGEST_ASSESS else replace(link, url=f"{link.url}?draft={sealed}")
+
+    def assess_sealed(self, draft: AssessDraft, until: float, secret: str | None = None) -> str:
+        """A chart for the assessment page, good until ``until``. ``secret``: of the launch that it belongs to."""
+        return self.seal.close(_ASSESS, draft.as_json(), until, secret)
+
+    def order_address(self, draft: OrderDraft, now: datetime) -> str:
+        """Where the order page with this draft is, on this service."""
+        sealed = self.seal.close(_TEXT, draft.as_json(), now.timestamp() + TEXT_SECONDS)
+        return f"/orders/{draft.orders[0]}?draft={sealed}"
+
+    def assessed(self, sealed: str, now: datetime, secret: str | None = None) -> AssessDraft:
+        """The chart behind the address of an assessment page.
+
+        Raises:
+            NotSealed: it is not ours, or its time is over.
+        """
+        value = self.seal.open(_ASSESS, sealed, now.timestamp(), secret)
+        try:
+            return AssessDraft.of_json(value)
+        except (KeyError, TypeError, ValueError) as error:  # sealed by another version of this service
+            raise NotSealed from error
 
     def _context(self, draft: OrderDraft, caller: Caller, patient: str, now: datetime) -> str:
         value = {

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cds_service.adapters.store.assessments import Use
 from cds_service.adapters.store.reports import Report, exported, report
 from cds_service.adapters.store.store import Store
 from cds_service.cli.feedback_page import page
@@ -77,6 +78,8 @@ def show(store: Store, html: Path | None, titles: Mapping[str, str]) -> None:
         console.print("No card has been registered yet.")
     if found.unknown_cards:
         console.print(Text(f"Feedback on {found.unknown_cards} card(s) that are not in this register."))
+    for use in found.assessments:
+        console.print(Text(_use(use, titles)), soft_wrap=True)
     if html is not None:
         html.write_text(page(found, titles), encoding="utf-8")
         console.print(Text(f"Written to {html}."), soft_wrap=True)
@@ -88,6 +91,12 @@ def _reasons(found: Report) -> Iterator[str]:
         if one.overridden:
             reasons = ", ".join(f"{why}: {count}" for why, count in sorted(one.overridden.items()))
             yield f"Overridden, {one.rule} {one.indicator} ({one.content_version}): {reasons}"
+
+
+def _use(use: Use, titles: Mapping[str, str]) -> str:
+    """One line for each rule from whose cards the assessment page was used."""
+    items = ", ".join(f"{titles.get(key, key)} {count}" for key, count in use.most)
+    return f"Assessments, {use.rule or 'without a card'}: {use.used}, score completed {use.completed}; {items}"
 
 
 def _table(found: Report) -> Table:

@@ -53,6 +53,8 @@ def page(found: Report, titles: Mapping[str, str]) -> str:
         rows=tuple(_rows(found.lines, titles)),
         trends=tuple(_trend(rule, titles.get(rule, rule), weeks) for rule, weeks in found.weeks.items()),
         unknown_cards=found.unknown_cards,
+        assessments=found.assessments,
+        titles=titles,
         rate=rate_words,
         bar_width=_BAR,
         height=_HEIGHT,

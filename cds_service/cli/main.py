@@ -118,6 +118,13 @@ def _add_judging(commands: Any) -> None:
     judge.add_argument("--fail-on-urgent", action="store_true", help="exit with 10 if any urgent card is shown")
     judge.set_defaults(run=_evaluate)
 
+    ask = commands.add_parser("assess", help="ask on the terminal what one chart leaves open; prints the note")
+    ask.add_argument("file", type=Path, metavar="FILE", help="a Bundle or a hook request")
+    ask.add_argument(
+        "--now", type=datetime.fromisoformat, default=None, metavar="DATE", help="as of this day (ISO 8601)"
+    )
+    ask.set_defaults(run=_assess)
+
     replay_options.add_parser(commands).set_defaults(run=_replay)
 
     own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
@@ -214,6 +221,15 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()})
         settings = Settings()
     return serve(settings)
+
+
+def _assess(options: argparse.Namespace, settings: Settings) -> int:
+    from cds_service.base.clock import on_site, site_clock
+    from cds_service.cli import assess
+
+    now = on_site(options.now, settings.zone) if options.now else site_clock(settings.zone)()
+    assess.show(assess.run(options.file, settings, now))
+    return OK
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:

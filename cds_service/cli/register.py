@@ -36,10 +36,11 @@ def feedback_report(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _titles(settings: Settings) -> dict[str, str]:
-    """Rule or cause -> its title in the content as it is now."""
+    """Rule, cause or finding -> its title in the content as it is now."""
     content = load_content(settings)
     causes = {key: one.title for key, one in content.causes.items()}
-    return causes | {key: one.card.title for key, one in content.red_flags.items()}
+    findings = {key: one.short for key, one in content.findings.items()}
+    return findings | causes | {key: one.card.title for key, one in content.red_flags.items()}
 
 
 def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:

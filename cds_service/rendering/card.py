@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from cds_service.protocol import messages
 from cds_service.protocol.messages import Coding, Source
+from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.layout import SUMMARY_LIMIT
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import cut
@@ -48,7 +49,7 @@ class Link:
     """A link below a card.
 
     Attributes:
-        draft: the order it leads to; it is sent only sealed.
+        draft: the order it leads to. assess: or the assessment. Either is sent only sealed.
         app_context: for a SMART launch only.
     """
 
@@ -56,6 +57,7 @@ class Link:
     url: str
     app_context: str | None = None
     draft: OrderDraft | None = field(default=None, metadata=_INTERNAL)
+    assess: AssessDraft | None = field(default=None, metadata=_INTERNAL)
 
     def message(self) -> messages.Link:
         """As CDS Hooks sends it."""

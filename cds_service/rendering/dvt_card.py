@@ -12,8 +12,10 @@ from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.dvt.pathway import closed_words
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
+from cds_service.rendering.assess_link import score_link
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card
+from cds_service.rendering.dvt_completed import completed_words
 from cds_service.rendering.dvt_orders import order_keys, reason_of, referral_of
 from cds_service.rendering.dvt_summary import lead_of
 from cds_service.rendering.dvt_view import (
@@ -59,7 +61,10 @@ def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = (
         source=call.content.pathway.title,
         suggestions=suggestions,
         standing=placed_sentence(call.wording, placed, active_only=True),
-        links=[order_link(call.content, referral_of(call, legs, reason), call.base_url, call.order_url)],
+        links=[
+            order_link(call.content, referral_of(call, legs, reason), call.base_url, call.order_url),
+            *score_link(call, leg),
+        ],
         facts=(*chest_facts(leg), *verdict.opened_by, *verdict.complaints, *risk_facts(verdict)),
         verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *map(str, verdict.notes)],
     )
@@ -75,6 +80,7 @@ def _parts(
         _what_to_do(call, leg),
         _because(call, leg),
         part("", *map(Item, _notes(call, verdict)), Item(_second_leg(call, other_legs))),
+        part("", Item(completed_words(call, verdict.wells), 1)),
         part(texts.lead.not_closed.fill(), Item(_not_closed(call, verdict))),
         part("", Item(placed_sentence(wording, placed))),
         _check_now(call, leg),

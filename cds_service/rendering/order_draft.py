@@ -24,6 +24,7 @@ class OrderDraft:
             for side and anticoagulant, which the order states for itself.
         why: recorded facts with their dates. unknown: what is not recorded and would matter.
         anticoagulated: an anticoagulant is recorded; false says only that none is.
+        asked_and_none: a clinician has asked today, and none is taken.
         references: ``Type/id`` of the resources behind the facts.
         language: of its words.
     """
@@ -38,6 +39,7 @@ class OrderDraft:
     why: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     anticoagulated: bool = False
+    asked_and_none: bool = False
     references: tuple[str, ...] = ()
     language: str = ENGLISH
 

@@ -10,6 +10,7 @@ from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
 from cds_service.clinical.content.models import RedFlag, RedFlagCard, Speed
 from cds_service.clinical.content.names import DVT, EXPERT
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
+from cds_service.rendering.assess_link import signs_link
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link, Suggestion
 from cds_service.rendering.dvt_view import diagnosis_item
@@ -89,7 +90,7 @@ def red_flag_card(call: Call, flags: Sequence[RedFlagVerdict]) -> Card:
         indicator=_indicator(call, first.first),
         source=source[:120],
         suggestions=suggestions,
-        links=[_link(call, first)],
+        links=[_link(call, first), *signs_link(call, first.key, first.legs[0])],
         facts=[fact for flag in flags for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in flags],
     )

@@ -21,6 +21,7 @@ from cds_service.adapters.http import Transport
 from cds_service.adapters.order_links import OrderLinks
 from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.adapters.sealed_text import Seal
+from cds_service.adapters.store.assessments import Assessments
 from cds_service.adapters.store.nonces import Nonces
 from cds_service.adapters.store.quota import Quota
 from cds_service.adapters.store.store import Store
@@ -46,6 +47,8 @@ from cds_service.web.metrics import ContentState, Metrics, add_metrics_route
 from cds_service.web.openapi import Documented, errors
 from cds_service.web.operation_outcomes import outcome
 from cds_service.web.pages.api import add_api_page
+from cds_service.web.pages.assess.copy import add_assess_pages
+from cds_service.web.pages.assess.launched import add_launched_assessment
 from cds_service.web.pages.evidence.routes import add_evidence_pages
 from cds_service.web.pages.home import add_home_page
 from cds_service.web.pages.layout import Pages, add_static_route
@@ -96,6 +99,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     tracing = tracing_of(settings)
     auditing = Auditing(settings, journal, keyed)
     pages = Pages()
+    counts = Assessments(store)
     bench = Dependencies(
         running,
         pages,
@@ -107,6 +111,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         Threads(),
         clock,
         settings.base_url,
+        counts,
     )
 
     @asynccontextmanager
@@ -154,6 +159,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_leaflets(app, running, pages)
     add_launched_pages(app, bench)
     add_copy_pages(app, running, pages, order_links, clock)
+    add_launched_assessment(app, bench)
+    add_assess_pages(app, running, pages, order_links, counts, clock)
     sandbox = add_sandbox(app, settings, running, pages, bodies, clock)
     _add_terminology(app, running)
     add_api_page(app, running, pages)

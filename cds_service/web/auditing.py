@@ -100,6 +100,12 @@ class Auditing:
         signed = events.SignedOrder(self._launch(now, caller, launch), server, launch.order, order, fate)
         self._journal.record([events.signed_order(signed)])
 
+    def assessment(self, now: datetime, caller: Caller, launch: Launch, fate: str) -> None:
+        """An assessment saved on the assessment page, whatever became of it."""
+        server = str(Address.parse(launch.iss))
+        saved = events.SavedAssessment(self._launch(now, caller, launch), server, launch.assessment, fate)
+        self._journal.record([events.saved_assessment(saved)])
+
     def chart(self, now: datetime, caller: Caller, launch: Launch, parts: Prefetched) -> None:
         """A chart read for the order page, key by key."""
         self.read(self._launch(now, caller, launch), launch.iss, gather(None, parts.plan), parts)

@@ -22,6 +22,7 @@ EVENTS: dict[str, set[str]] = {
     "Event `call`": {*REASONS, *NOT_ASKED, *get_args(Why)},
     "Event `order_page_failed`": set(LaunchNotices.model_fields),
     "Event `order`:": set(get_args(Fate)),
+    "Event `assessment`:": set(get_args(Fate)),
     "Event `unread`": {kind.value for kind in UnreadKind},
 }
 

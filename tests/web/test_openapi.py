@@ -21,6 +21,7 @@ load_all_checks()
 HOOK, FEEDBACK = "/cds-services/{service_id}", "/cds-services/{service_id}/feedback"
 OPERATIONS = {
     ("get", "/"),
+    ("get", "/assess"),
     ("get", "/cds-services"),
     ("post", HOOK),
     ("post", FEEDBACK),

@@ -59,6 +59,7 @@ CREATE_ACTION, READ_ACTION, EXECUTE = "C", "R", "E"
 HOOK_CALL: Final = _coding(OWN, "hook-call", "CDS Hooks call")
 DRAFT_ORDER: Final = _coding(OWN, "draft-order", "Draft order proposed, not placed")
 SIGNED_ORDER: Final = _coding(OWN, "signed-order", "Order signed on the order page")
+SAVED_ASSESSMENT: Final = _coding(OWN, "saved-assessment", "Assessment saved on the assessment page")
 FEEDBACK: Final = _coding(OWN, "feedback", "Feedback on a card")
 JOURNAL: Final = _coding(OWN, "journal", "The audit journal itself")
 LOST: Final = _coding(OWN, "lost", "Events were lost")

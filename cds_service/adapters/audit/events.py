@@ -115,6 +115,16 @@ class SignedOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedAssessment:
+    """A completed assessment that a clinician has saved in the chart. ``server``, ``fate``, ``uuid``: as for orders."""
+
+    call: Call
+    server: str
+    uuid: str
+    fate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """One statement on a card. ``outcome``: ``accepted`` or ``overridden``; the comment is never part of it."""
 
@@ -204,23 +214,37 @@ def draft_order(one: DraftOrder) -> Event:
 
 def signed_order(one: SignedOrder) -> Event:
     """As BALP PatientCreate: this service is the source, the EHR's server the destination. Also when it failed."""
-    call = one.call
-    server = {"who": {"display": one.server}, "requestor": False, "network": _network(one.server)}
-    outcome = {"placed": codes.SUCCESS, "unsure": codes.SERIOUS_FAILURE}.get(one.fate, codes.MINOR_FAILURE)
-    order = {
+    entity = {
         "what": {"type": "ServiceRequest", "identifier": _uuid(one.uuid), "display": "signed order"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
         "detail": _detail(order=one.order, fate=one.fate),
     }
+    return _created(one.call, one.server, one.fate, codes.SIGNED_ORDER, entity)
+
+
+def saved_assessment(one: SavedAssessment) -> Event:
+    """As for a signed order; what was answered is in the EHR and not here."""
+    entity = {
+        "what": {"type": "Observation", "identifier": _uuid(one.uuid), "display": "saved assessment"},
+        "type": codes.SYSTEM_OBJECT,
+        "role": codes.DOMAIN_RESOURCE,
+        "detail": _detail(fate=one.fate),
+    }
+    return _created(one.call, one.server, one.fate, codes.SAVED_ASSESSMENT, entity)
+
+
+def _created(call: Call, address: str, fate: str, code: codes.Coding, entity: Event) -> Event:
+    server = {"who": {"display": address}, "requestor": False, "network": _network(address)}
+    outcome = {"placed": codes.SUCCESS, "unsure": codes.SERIOUS_FAILURE}.get(fate, codes.MINOR_FAILURE)
     return _event(
         call,
-        [codes.CREATE, codes.SIGNED_ORDER],
+        [codes.CREATE, code],
         action=codes.CREATE_ACTION,
         outcome=outcome,
-        said="" if one.fate == "placed" else one.fate,
+        said="" if fate == "placed" else fate,
         agents=[_us(call, codes.SOURCE_ROLE), {"type": _concept(codes.DESTINATION_ROLE), **server}, *_user(call)],
-        entities=[order],
+        entities=[entity],
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, func, select
 
+from cds_service.adapters.store.assessments import Use, uses
 from cds_service.adapters.store.store import Store
 from cds_service.adapters.store.tables import cards, feedback, on_own_card
 from cds_service.protocol.messages import CANARY_USER
@@ -51,11 +52,13 @@ class Report:
     """All lines, how much feedback there is on cards that are not in the register, and the weeks of each rule.
 
     ``weeks``: rule -> every week from its first card to the last card of any rule.
+    ``assessments``: what came of the assessment page.
     """
 
     lines: tuple[Line, ...]
     unknown_cards: int
     weeks: Mapping[str, tuple[Week, ...]] = field(default_factory=dict)
+    assessments: tuple[Use, ...] = ()
 
 
 def exported(store: Store) -> Iterator[dict[str, Any]]:
@@ -137,7 +140,7 @@ def report(store: Store) -> Report:
         else:
             why = reason or "no reason given"
             line.overridden[why] = line.overridden.get(why, 0) + count
-    return Report(tuple(found[key] for key in sorted(found)), unknown, _weeks(store))
+    return Report(tuple(found[key] for key in sorted(found)), unknown, _weeks(store), uses(store))
 
 
 def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:

@@ -230,6 +230,9 @@ class Store:
         answered = select(1).where(t.feedback.c.card == t.cards.c.uuid).exists()
         quiet = func.coalesce(t.cards.c.quiet_until > now, false())
         old_cards = select(t.cards.c.uuid).where(t.cards.c.shown_at < before, ~quiet, ~answered)
+        with self.engine.begin() as connection:
+            day = before.astimezone(UTC).date().isoformat()
+            connection.execute(delete(t.assessment_counts).where(t.assessment_counts.c.day < day))
         yield from ((0, count) for count in self._in_steps(t.feedback.c.id, old_feedback))
         yield from ((count, 0) for count in self._in_steps(t.cards.c.uuid, old_cards))
 

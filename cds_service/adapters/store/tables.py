@@ -118,6 +118,18 @@ feedback_quota = Table(
 )
 
 
+assessment_counts = Table(
+    "assessment_count",
+    metadata,
+    Column("day", String(10), primary_key=True),  # of UTC, ISO 8601
+    Column("client", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),  # of the card; empty if the page was opened without one
+    Column("content_version", Text, primary_key=True),
+    Column("what", Text, primary_key=True),  # a finding that was answered, or what the whole was: see assessments.py
+    Column("count", Integer, nullable=False),
+)
+
+
 def on_own_card() -> ColumnElement[bool]:
     """Whether a row of ``feedback`` is about a row of ``card``: nobody answers the cards of another client."""
     own = (feedback.c.client == cards.c.client) | feedback.c.client.is_(None)

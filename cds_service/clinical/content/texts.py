@@ -512,12 +512,82 @@ class BasisTexts(ContentModel):
     unread: PlainText
 
 
+class AssessGroups(ContentModel):
+    """What the questions of the assessment page are for, above each group."""
+
+    score: Plain
+    pathway: Plain
+    warning_signs: Plain
+    causes: Plain
+
+
+class AssessReplies(ContentModel):
+    """The three ways to answer a question."""
+
+    yes: Plain
+    no: Plain
+    not_examined: Plain
+
+
+class AssessMistakes(ContentModel):
+    """What is wrong with what was typed on the assessment page."""
+
+    calves: Annotated[Message, Takes("least", "most")]
+    side: Plain
+
+
+class AssessTexts(ContentModel):
+    """The assessment page: its questions, its note to copy, and what a card says of a completed score."""
+
+    link: Annotated[Message, Takes("count")]
+    link_signs: Annotated[Message, Takes("count")]
+    completed: Annotated[Message, Takes("points", "most", "moment")]
+    girths: Annotated[Message, Takes("here", "other")]
+    difference: Annotated[Message, Takes("difference")]
+    no_concern: Plain
+    note_head: Annotated[Message, Takes("side", "moment", "score", "pathway")]
+    note_no_score: Annotated[Message, Takes("side", "moment")]
+    note_yes: Annotated[Message, Takes("findings")]
+    note_no: Annotated[Message, Takes("findings")]
+    note_recorded: Annotated[Message, Takes("findings")]
+    note_open: Annotated[Message, Takes("findings")]
+    groups: AssessGroups
+    replies: AssessReplies
+    mistakes: AssessMistakes
+
+
+class AssessNotices(ContentModel):
+    """What became of a completed assessment, above its questions."""
+
+    can_save: Notice
+    text_only: Notice
+    not_taken: Notice
+    nobody: Notice
+    expired_link: Notice
+    nothing: Notice
+    mistakes: Notice
+    empty: Notice
+    saved: Notice
+    being_saved: Notice
+    expired: Notice
+    forbidden: Notice
+    no_answer: Notice
+    not_sent: Notice
+    invalid: Notice
+    exists: Notice
+    unsure: Notice
+    not_found: Notice
+    other_patient: Notice
+    form_key: Notice
+
+
 class PageTexts(ContentModel):
     """What the order page says when something does not go as it should."""
 
     launch: LaunchNotices
     order: OrderNotices
     basis: BasisTexts
+    assess: AssessNotices
 
 
 class Texts(ContentModel):
@@ -543,4 +613,5 @@ class Texts(ContentModel):
     override: OverrideTexts
     topic: TopicTexts
     form: FormTexts
+    assess: AssessTexts
     page: PageTexts

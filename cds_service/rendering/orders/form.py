@@ -47,7 +47,7 @@ class OrderForm:
             side=draft.side.value if draft.side in (Side.LEFT, Side.RIGHT) else "",
             indication=draft.words,
             question=content.orders[draft.orders[0]].question,
-            anticoagulant="taking" if draft.anticoagulated else "unknown",
+            anticoagulant="taking" if draft.anticoagulated else "none" if draft.asked_and_none else "unknown",
             contact="",
             note=draft.note,
         )

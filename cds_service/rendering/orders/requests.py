@@ -24,7 +24,7 @@ from cds_service.rendering.card import Link, Suggestion
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital
 
-_LEG_SITE = {
+SITE_OF_LEG = {
     Side.LEFT: ("32153003", "Structure of left lower limb"),
     Side.RIGHT: ("62175007", "Structure of right lower limb"),
 }
@@ -169,7 +169,7 @@ def signed_order(
 
 def _sites(side: Side) -> list[dict[str, Any]]:
     legs = (Side.LEFT, Side.RIGHT) if side is Side.BOTH else (side,)
-    found = [_LEG_SITE[leg] for leg in legs if leg in _LEG_SITE]
+    found = [SITE_OF_LEG[leg] for leg in legs if leg in SITE_OF_LEG]
     return [{"coding": [{"system": URI["snomed"], "code": code, "display": display}]} for code, display in found]
 
 
@@ -266,7 +266,7 @@ def order_link(content: Content, proposed: OrderDraft, base_url: str, site_templ
     title = with_side(content, content.orders[key], content.orders[key].title, side)
     label = content.texts.order.link.fill(title=title)
     if site_template:
-        leg = side.value if content.orders[key].sided and side in _LEG_SITE else "unknown"
+        leg = side.value if content.orders[key].sided and side in SITE_OF_LEG else "unknown"
         return Link(label=label, url=site_template.format(order=key, side=leg))
     return Link(label=label, url=f"{base_url}/orders/{key}", draft=proposed)
 

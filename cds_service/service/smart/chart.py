@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
@@ -12,14 +12,17 @@ from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.fhir_reader.reader import FhirReader
 from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.base.urls import Address
+from cds_service.clinical.answers import Answers, leg_of
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.record import PlacedOrder
+from cds_service.clinical.record import PlacedOrder, Record, Side
 from cds_service.protocol.messages import Context, FhirAuthorization, HookRequest
-from cds_service.protocol.prefetch import Prefetched, gather
+from cds_service.protocol.prefetch import KeyState, Part, Prefetched, gather
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import placed_words
 from cds_service.rendering.wording import Wording
+from cds_service.service.assessment.form import AssessForm, asked
+from cds_service.service.assessment.observation import entry_of, with_denial
 from cds_service.service.evaluate import Answer, Service
 from cds_service.service.smart.launches import Launch
 
@@ -39,12 +42,14 @@ class Reading:
             no urgent order; ``unread`` if it could not be judged.
         parts: of the chart, as they came.
         same: orders of the same services in the last seven days, in words.
+        record: what the chart says, without the answers of the assessment page; None if it could not be judged.
     """
 
     draft: OrderDraft
     basis: Basis
     parts: Prefetched
     same: tuple[str, ...] = ()
+    record: Record | None = None
 
     @property
     def incomplete(self) -> tuple[str, ...]:
@@ -58,7 +63,10 @@ def context_of(launch: Launch) -> Context:
 
 
 async def read_chart(reader: FhirReader, service: Service, caller: Caller, launch: Launch, now: datetime) -> Reading:
-    """The chart as it is now. Parts that cannot be had are named, never passed over."""
+    """The chart as it is now, and the order it asks for with the answers that the launch holds.
+
+    Parts that cannot be had are named, never passed over.
+    """
     request = HookRequest(
         hook=POSTERIOR_KNEE_PAIN.hook,
         hookInstance=uuid4(),
@@ -77,10 +85,31 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
     )
     try:
         answer = service.answer(request, prefetched, now, caller)
+        record = answer.assessment.record
+        answers = _answers(service, launch, record, now)
+        if answers is not None:
+            told = Part("", KeyState.PRESENT, (entry_of(service.content, answers, launch.patient, now),))
+            with_it = replace(prefetched, others=(*prefetched.others, told))
+            answer = service.answer(request, with_it, now, caller)
     except (NothingToJudgeBy, UnusableInput):
         return Reading(_bare(service, launch), "unread", prefetched)
     draft, basis = _draft(service, answer, launch)
-    return Reading(draft, basis, prefetched, tuple(_same_orders(service, answer.assessment, draft, now)))
+    if answers is not None:
+        draft = with_denial(draft, answers, leg_of(answer.assessment, draft.side))
+    return Reading(draft, basis, prefetched, tuple(_same_orders(service, answer.assessment, draft, now)), record)
+
+
+def side_of(launch: Launch) -> Side:
+    """The leg that the card was about; UNKNOWN if the page was opened without one."""
+    return Side(launch.wanted["side"]) if launch.wanted else Side.UNKNOWN
+
+
+def _answers(service: Service, launch: Launch, record: Record, now: datetime) -> Answers | None:
+    """What the clinician has answered on the assessment page of this launch; None if nothing."""
+    if not launch.answers:
+        return None
+    found = asked(service.content, record, side_of(launch), AssessForm.read(launch.answers), now)
+    return None if found is None or found.answers.is_empty else found.answers
 
 
 def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Basis]:

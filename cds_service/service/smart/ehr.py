@@ -1,6 +1,6 @@
-"""What the order page asks of the EHR's FHIR server, with the token of one launch, and what the answers mean.
+"""What the launched pages ask of the EHR's FHIR server, with the token of one launch, and what the answers mean.
 
-A write is never repeated blindly: whenever it is not certain what became of an order, it is looked for by its
+A write is never repeated blindly: whenever it is not certain what became of one, it is looked for by its
 identifier first.
 """
 
@@ -21,12 +21,13 @@ from cds_service.service.smart.launches import Launch
 
 SECONDS = 8.0
 IDENTIFIER_SYSTEM = "urn:ietf:rfc:3986"
-_CREATE = re.compile(r"(?:patient|user|system)/(?:ServiceRequest|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
 _ELEMENT = re.compile(r"ServiceRequest\.([a-zA-Z]+)")
 _MAX_ISSUES = 10
 _LONGEST_ISSUE = 300
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
+Kind = Literal["ServiceRequest", "Observation"]
+"""What a launch may create: its one order, and its one assessment."""
 Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
 
 
@@ -40,7 +41,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What became of an order.
+    """What became of what was sent.
 
     Attributes:
         fate: ``unsure`` when it may have been placed and cannot be looked up; ``not_sent`` when it surely was not.
@@ -67,6 +68,12 @@ class Ehr:
 
     transport: Transport
     launch: Launch
+    kind: Kind = "ServiceRequest"
+
+    @property
+    def mark(self) -> str:
+        """The identifier by which what this launch creates is known."""
+        return f"urn:uuid:{self.launch.order if self.kind == 'ServiceRequest' else self.launch.assessment}"
 
     def patient(self) -> dict[str, Any]:
         """The Patient of the launch.
@@ -95,9 +102,15 @@ class Ehr:
             return True
         return reference == f"Patient/{self.launch.patient}" or reference.endswith(f"/Patient/{self.launch.patient}")
 
-    def accepts_orders(self) -> bool:
-        """Whether the server declares that it creates ServiceRequests, and the token allows it."""
-        if not any(_CREATE.fullmatch(one) for one in self.launch.scope.split()):
+    @property
+    def allowed(self) -> bool:
+        """Whether the token lets us create resources of this kind."""
+        scope = re.compile(rf"(?:patient|user|system)/(?:{self.kind}|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
+        return any(scope.fullmatch(one) for one in self.launch.scope.split())
+
+    def takes(self) -> bool:
+        """Whether the server declares that it creates resources of this kind, and the token allows it."""
+        if not self.allowed:
             return False
         try:
             found = self._read("metadata")
@@ -107,18 +120,18 @@ class Ehr:
             interaction.get("code") == "create"
             for rest in _dicts(found.get("rest"))
             for resource in _dicts(rest.get("resource"))
-            if resource.get("type") == "ServiceRequest"
+            if resource.get("type") == self.kind
             for interaction in _dicts(resource.get("interaction"))
         )
 
     def find(self) -> Mapping[str, str] | None:
-        """The order of this launch, if the server has it.
+        """What this launch created, if the server has it.
 
         Raises:
             EhrRefused: it cannot be told.
         """
-        mark = quote(f"{IDENTIFIER_SYSTEM}|urn:uuid:{self.launch.order}", safe="")
-        found = self._read(f"ServiceRequest?identifier={mark}")
+        mark = quote(f"{IDENTIFIER_SYSTEM}|{self.mark}", safe="")
+        found = self._read(f"{self.kind}?identifier={mark}")
         if found.get("resourceType") != "Bundle":
             raise EhrRefused("forbidden")
         for entry in _dicts(found.get("entry")):
@@ -127,7 +140,7 @@ class Ehr:
         return None
 
     def place(self, resource: Mapping[str, Any]) -> Placing:
-        """Create the order, unless the server has it already. Sent at most once."""
+        """Create it, unless the server has it already. Sent at most once."""
         try:
             if there := self.find():
                 return Placing("placed", there)
@@ -139,10 +152,10 @@ class Ehr:
         headers = {
             "Content-Type": "application/fhir+json",
             "Prefer": "return=representation",
-            "If-None-Exist": f"identifier={IDENTIFIER_SYSTEM}|urn:uuid:{self.launch.order}",
+            "If-None-Exist": f"identifier={IDENTIFIER_SYSTEM}|{self.mark}",
         }
         try:
-            reply = self._exchange("POST", "ServiceRequest", headers, orjson.dumps(resource))
+            reply = self._exchange("POST", self.kind, headers, orjson.dumps(resource))
         except NoAnswer as error:
             return Placing("not_sent") if error.why in ("unreachable", "forbidden_address") else self._looked_up()
         return self._meaning(reply)
@@ -172,14 +185,14 @@ class Ehr:
         return Placing("placed", there, issues) if there else Placing("unsure", issues=issues)
 
     def _ours(self, resource: Any) -> Mapping[str, str] | None:
-        """Id and status, if ``resource`` is the order of this launch for this patient."""
-        if not isinstance(resource, dict) or resource.get("resourceType") != "ServiceRequest":
+        """Id and status, if ``resource`` is what this launch created for this patient."""
+        if not isinstance(resource, dict) or resource.get("resourceType") != self.kind:
             return None
         marks = {one.get("value") for one in _dicts(resource.get("identifier"))}
         subject = resource.get("subject")
         reference = subject.get("reference") if isinstance(subject, dict) else ""
         identity, status = resource.get("id"), resource.get("status")
-        if f"urn:uuid:{self.launch.order}" not in marks or not isinstance(identity, str):
+        if self.mark not in marks or not isinstance(identity, str):
             return None
         if not str(reference).endswith(f"Patient/{self.launch.patient}") or not _ID.fullmatch(identity):
             return None

@@ -41,6 +41,8 @@ class Launch:
         stage: how far that order has got; ``unsure`` when it was sent and nobody could say what became of it.
         patient_words: name, birth date and the like, as read.
         sent_at: when sending began, seconds since 1970.
+        page: which page was opened. answers: of the assessment page, as its form sent them.
+        assessment: uuid of the one assessment that this launch may save. saving, saved, saving_at: as for the order.
     """
 
     client: str
@@ -63,6 +65,12 @@ class Launch:
     patient_words: str = ""
     placed: dict[str, str] | None = None
     sent_at: float = 0.0
+    page: Literal["order", "assess"] = "order"
+    assessment: str = ""
+    answers: dict[str, str] | None = None
+    saving: Literal["", "sending", "unsure", "saved"] = ""
+    saved: dict[str, str] | None = None
+    saving_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

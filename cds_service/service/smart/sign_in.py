@@ -26,6 +26,7 @@ from cds_service.adapters.clients.jwks import Keys, read_keys
 from cds_service.adapters.clients.model import Caller, Smart
 from cds_service.adapters.clients.signing import SigningKey
 from cds_service.adapters.http import Deadline, NoAnswer, Transport
+from cds_service.adapters.order_links import Page
 from cds_service.base.networks import is_loopback
 from cds_service.base.urls import Address
 from cds_service.service.smart.launches import Launch, LaunchFailed
@@ -57,7 +58,7 @@ class Granted:
 
 
 def begin(
-    transport: Transport, caller: Caller, iss: str, launch: str, redirect_uri: str, state: str
+    transport: Transport, caller: Caller, iss: str, launch: str, redirect_uri: str, state: str, page: Page
 ) -> tuple[str, Launch]:
     """Where to send the browser, and the launch to keep. ``iss``: as configured. ``state``: its id.
 
@@ -77,6 +78,8 @@ def begin(
         jwks_url=_endpoint(found, "jwks_uri") if found.get("jwks_uri") else "",
         issuer=str(found.get("issuer") or ""),
         order=str(uuid4()),
+        assessment=str(uuid4()),
+        page=page,
     )
     session = _session(smart, redirect_uri)
     url, _ = session.create_authorization_url(

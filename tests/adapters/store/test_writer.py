@@ -109,6 +109,7 @@ def test_tables_that_vanish_come_back(register: CardLog) -> None:
         connection.execute(text("DROP TABLE token_use"))
         connection.execute(text("DROP TABLE launch"))
         connection.execute(text("DROP TABLE feedback_quota"))
+        connection.execute(text("DROP TABLE assessment_count"))
         connection.execute(text("DELETE FROM alembic_version"))
     register.record([card_row("b")])
     until(lambda: register.state.cards == 2)

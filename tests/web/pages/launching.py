@@ -131,8 +131,14 @@ def ehr_and_service(
             yield ehr, server
 
 
-def card_link(server: Server, ehr: Ehr) -> dict[str, Any]:
-    """The link of the DVT card, when this EHR calls the hook with its whole chart."""
+def card_link(server: Server, ehr: Ehr, number: int = 0) -> dict[str, Any]:
+    """A link of the DVT card, when this EHR calls the hook with its whole chart: the order, or the assessment (1)."""
+    link: dict[str, Any] = first_card(server, ehr)["links"][number]
+    return link
+
+
+def first_card(server: Server, ehr: Ehr) -> dict[str, Any]:
+    """The first card, when this EHR calls the hook with its whole chart."""
     prefetch: dict[str, Any] = {"patient": ehr.chart[f"Patient/{ehr.patient}"]}
     kinds = {
         "observations": "Observation",
@@ -153,6 +159,5 @@ def card_link(server: Server, ehr: Ehr) -> dict[str, Any]:
     }
     answer = server.call(body)
     assert answer.status_code == 200, answer.text
-    card = answer.json()["cards"][0]
-    link: dict[str, Any] = card["links"][0]
-    return link
+    card: dict[str, Any] = answer.json()["cards"][0]
+    return card

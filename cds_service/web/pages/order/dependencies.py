@@ -13,6 +13,7 @@ from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.fhir_reader.reader import FhirReader
 from cds_service.adapters.http import Transport
 from cds_service.adapters.order_links import OrderLinks
+from cds_service.adapters.store.assessments import Assessments
 from cds_service.service.smart.launches import Launch, Launches, LaunchFailed
 from cds_service.web.auditing import Auditing
 from cds_service.web.current_service import CurrentService
@@ -80,6 +81,7 @@ class Dependencies:
     threads: Threads
     clock: Callable[[], datetime]
     base_url: str
+    counts: Assessments
 
     @property
     def https(self) -> bool:

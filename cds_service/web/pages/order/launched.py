@@ -34,19 +34,19 @@ def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
 
     @app.get("/orders/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:
-        return await answered(_launch(iss, launch))
+        return await answered(given, _launch(iss, launch))
 
     @app.get("/orders/callback", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
-        return await answered(callback(given, request, state, code, error[:_ONCE]))
+        return await answered(given, callback(given, request, state, code, error[:_ONCE]))
 
     @app.get("/orders/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
-        return await answered(_shown(launch_id, request))
+        return await answered(given, _shown(launch_id, request))
 
     @app.post("/orders/launched/{launch_id}", include_in_schema=False)
     async def act(launch_id: str, request: Request) -> Response:
-        return await answered(_acted(launch_id, request))
+        return await answered(given, _acted(launch_id, request))
 
     async def _launch(iss: str, handle: str) -> Response:
         return await launch(given, iss[:_ONCE], handle)
@@ -57,25 +57,30 @@ def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
     async def _acted(launch_id: str, request: Request) -> Response:
         return await (await OrderPage.of(given, request, launch_id)).act(request)
 
-    async def answered(work: Awaitable[Response]) -> Response:
-        """A page also when it fails: the reader has to know that nothing was ordered."""
-        said = cause = ""
-        try:
-            return await work
-        except LaunchFailed as error:
-            why, said = error.why, error.said
-            cause = said
-        except StoreDown as error:
-            why, cause = "down", type(error.__cause__).__name__
-        log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
-        service, status = given.running.service, _STATUS.get(why, 400)
-        content = service.words_in("")  # whose launch it was is not always known
-        words = getattr(content.texts.page.launch, why)
-        return given.pages.page(
-            "order_failed.html",
-            status=status,
-            framed_by=service.clients.frame_ancestors,
-            content=content,
-            words=words,
-            said=said,
-        )
+
+async def answered(given: Dependencies, work: Awaitable[Response]) -> Response:
+    """A page also when it fails: the reader has to know that nothing was ordered.
+
+    Raises:
+        Whatever else ``work`` raises.
+    """
+    said = cause = ""
+    try:
+        return await work
+    except LaunchFailed as error:
+        why, said = error.why, error.said
+        cause = said
+    except StoreDown as error:
+        why, cause = "down", type(error.__cause__).__name__
+    log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
+    service, status = given.running.service, _STATUS.get(why, 400)
+    content = service.words_in("")  # whose launch it was is not always known
+    words = getattr(content.texts.page.launch, why)
+    return given.pages.page(
+        "order_failed.html",
+        status=status,
+        framed_by=service.clients.frame_ancestors,
+        content=content,
+        words=words,
+        said=said,
+    )

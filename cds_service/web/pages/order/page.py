@@ -27,7 +27,7 @@ log = get_log()
 
 SENDING_SECONDS = 60
 """After this, whoever was sending has ended, one way or another."""
-_AFTERWARDS = 600
+AFTERWARDS = 600
 """How long a page whose token has ended can still be looked at."""
 _FIELDS = {
     "code": "service",
@@ -114,7 +114,7 @@ class OrderPage:
         """From the chart as it is now; without it, what can be said all the same."""
         ehr = Ehr(self.given.transport, self.launch)
         try:
-            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.accepts_orders()))
+            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.takes()))
         except EhrRefused as error:
             return self._without_chart(error.why)
         words = patient_words(patient)
@@ -226,7 +226,7 @@ class OrderPage:
             return "nobody", None, None
         ehr = Ehr(given.transport, launch)
         try:
-            takes, fits, _ = await given.threads.do(lambda: (ehr.accepts_orders(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _ = await given.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
@@ -272,7 +272,7 @@ class OrderPage:
 
     async def _keep(self, **changes: object) -> OrderPage | None:
         """The page of the changed launch; None if another request was first."""
-        until = max(self.launch.expires, self.given.clock().timestamp()) + _AFTERWARDS
+        until = max(self.launch.expires, self.given.clock().timestamp()) + AFTERWARDS
         opened = await self.given.threads.do(
             lambda: self.given.launches.change(self.ticket, self.opened, until=until, **changes)
         )

@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.order_links import Page
 from cds_service.adapters.sealed_text import NotSealed
 from cds_service.base.logs import get_log
 from cds_service.service.smart import sign_in
@@ -23,7 +24,7 @@ def redirect_uri(given: Dependencies) -> str:
     return f"{given.base_url}/orders/callback"
 
 
-async def launch(given: Dependencies, iss: str, handle: str) -> Response:
+async def launch(given: Dependencies, iss: str, handle: str, page: Page = "order") -> Response:
     """Send the browser to sign in. ``handle``: the EHR's own for this launch.
 
     Raises:
@@ -35,7 +36,7 @@ async def launch(given: Dependencies, iss: str, handle: str) -> Response:
     given.threads.count_launch(given.clock().timestamp())
     ticket, known = Ticket.new(), caller.iss
     url, begun = await given.threads.do(
-        lambda: sign_in.begin(given.transport, caller, known, handle, redirect_uri(given), ticket.id)
+        lambda: sign_in.begin(given.transport, caller, known, handle, redirect_uri(given), ticket.id, page)
     )
     await given.threads.do(lambda: given.launches.begin(ticket, begun, given.clock()))
     answer = RedirectResponse(url, 303, policy(caller.client.frame_ancestors))
@@ -84,7 +85,9 @@ async def callback(given: Dependencies, request: Request, state: str, code: str,
     if changed is None:
         raise LaunchFailed("over")
     log.info("order_page_opened", client=caller.name)
-    return RedirectResponse(f"/orders/launched/{ticket.id}", 303, policy(caller.client.frame_ancestors))
+    page = wanted["page"] if wanted else opened.launch.page
+    where = "assess" if page == "assess" else "orders"
+    return RedirectResponse(f"/{where}/launched/{ticket.id}", 303, policy(caller.client.frame_ancestors))
 
 
 def _wanted(given: Dependencies, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
@@ -97,4 +100,4 @@ def _wanted(given: Dependencies, context: str, caller: Caller, patient: str) -> 
         return None
     if wanted.patient != given.links.patient_mark(caller, patient):
         raise LaunchFailed("other_patient")
-    return {"rule": wanted.rule, "order": wanted.order, "side": wanted.side}
+    return {"rule": wanted.rule, "order": wanted.order, "side": wanted.side, "page": wanted.page}

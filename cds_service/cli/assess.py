@@ -1,0 +1,93 @@
+"""``knee-cds assess``: the questions of the assessment page in a terminal, and its note."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.prompt import Prompt
+from rich.text import Text
+
+from cds_service.base.errors import UnusableInput
+from cds_service.base.settings import Settings
+from cds_service.cli.inputs import documents, understand
+from cds_service.clinical.answers import Question
+from cds_service.clinical.content.texts import Message
+from cds_service.clinical.record import Side
+from cds_service.protocol.bundles import OneChart
+from cds_service.service.assessment.form import ASK, AssessForm
+from cds_service.service.assessment.observation import CALF
+from cds_service.service.assessment.result import Assessed, assessed
+from cds_service.service.evaluate import Service
+
+_REPLIES = {"y": "yes", "n": "no"}
+_CALVES = {"here": "this", "other": "other"}
+
+
+def run(file: Path, settings: Settings, now: datetime) -> str:
+    """Ask on the terminal what ``file``, one chart, leaves open; the note. The end of the input ends the questions.
+
+    Raises:
+        UnusableInput: it is not one chart, or nothing in it can be asked about.
+    """
+    service = Service.from_settings(settings)
+    with file.open("rb") as stream:
+        charts = list(documents(stream))
+    if len(charts) != 1:
+        raise UnusableInput("one file with one chart, please")
+    given = understand(charts[0])
+    found = _judged(service, given, AssessForm(), now)
+    if found is None:
+        raise UnusableInput("nothing in this chart leads to a question: no current complaint of a leg")
+    return _asked(service, given, found, now).note
+
+
+def _judged(service: Service, given: OneChart, form: AssessForm, now: datetime) -> Assessed | None:
+    answer = service.answer(given.request, given.prefetched, now)
+    record, lacking = answer.assessment.record, given.prefetched.incomplete
+    return assessed(service, answer.caller, record, Side.UNKNOWN, "", form, now, given.context, lacking)
+
+
+def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) -> Assessed:
+    """Each question once, also those that an answer opens."""
+    console, sent, done = Console(stderr=True, highlight=False), dict[str, str](), set[str]()
+    try:
+        if found.leg.side not in (Side.LEFT, Side.RIGHT):
+            sent["side"] = Prompt.ask("Which leg", choices=["left", "right", ""], default="", console=console)
+        while left := [one for one in found.questions if one.finding not in done]:
+            for one in left:
+                done.add(one.finding)
+                sent |= _reply(console, found, one)
+            found = _judged(service, given, AssessForm.read(sent), now) or found
+    except EOFError:
+        console.print()
+    return _judged(service, given, AssessForm.read(sent), now) or found
+
+
+def _reply(console: Console, found: Assessed, question: Question) -> dict[str, str]:
+    """The fields of the form that one answer gives."""
+    recorded = found.recorded(question)
+    if question.shown:
+        console.print(Text(f"{found.name(question)}: {recorded}"), style="dim", soft_wrap=True)
+        return {}
+    sent = {}
+    heading: Message = getattr(found.content.texts.assess.groups, question.group)
+    said = f" [{recorded}]" if recorded else ""
+    if question.finding == CALF:
+        console.print(Text("Calf girths in cm, or Enter"), soft_wrap=True)
+        sent = {
+            name: Prompt.ask(f"  {leg} leg", default="", console=console, show_default=False)
+            for name, leg in _CALVES.items()
+        }
+    label = Text(f"{heading.fill()}: {found.name(question)}{said} (y, n, or Enter: not examined)")
+    reply = Prompt.ask(
+        label, choices=[*_REPLIES, ""], default="", console=console, show_choices=False, show_default=False
+    )
+    return {**sent, f"{ASK}{question.finding}": _REPLIES[reply]} if reply else sent
+
+
+def show(note: str) -> None:
+    """To standard output: the questions went elsewhere."""
+    sys.stdout.write(f"{note}\n")

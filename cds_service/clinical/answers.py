@@ -1,0 +1,154 @@
+"""What a clinician adds to a chart by asking and examining: which questions are open for a leg, and the answers.
+
+An answer becomes a fact like any other (``hooks.assessing`` writes it as a FHIR Observation, and the chart's own reader
+reads it), so the same ``assess`` judges it by the same rules. What was not examined becomes nothing at all: it stays
+unknown. Asked is only what can raise urgency, or what lowers it by the score itself (evidence C.1, C.6): never a
+self-test, a result, or how the pain began while DVT is suspected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from cds_service.clinical.assess import shown
+from cds_service.clinical.assessment import Assessment, LegAssessment
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.names import (
+    ANTICOAGULANT,
+    CARE_PLAN,
+    DVT,
+    DVT_RULE,
+    INJECTING,
+    PE_SYMPTOMS,
+    PHLEGMASIA,
+    POST_PARTUM,
+    PREGNANCY,
+    SCAN,
+    SELF_TEST,
+    SUSPECTED_DVT,
+)
+from cds_service.clinical.derive import with_derived
+from cds_service.clinical.leg import Leg
+from cds_service.clinical.record import Fact, Side
+
+Group = Literal["score", "pathway", "warning_signs", "causes"]
+GROUPS: Final[tuple[Group, ...]] = ("score", "pathway", "warning_signs", "causes")
+NEVER_ASKED: Final = frozenset({SELF_TEST, SUSPECTED_DVT, CARE_PLAN})
+"""Of these an answer could close a suspicion, lower it, or open it by nothing but our own question."""
+_BEDSIDE: Final = frozenset({"symptom", "sign", "test", "history", "risk"})
+_CAUSES_ASKED = 3
+_MISSING_OF_EACH = 2
+CALVES: Final = (10.0, 100.0)
+"""Plausible girths of a calf in cm, as for those that a chart holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One finding of one leg. ``recorded``: what the chart says of it today; None if it says nothing.
+
+    ``shown``: the chart shows it. Then nothing is asked: a later "no" would not count (evidence C.8).
+    ``points``: of the item of the score that it belongs to; 0 if it is none.
+    """
+
+    finding: str
+    group: Group
+    recorded: Fact | None
+    shown: bool
+    points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was asked and examined, for one leg.
+
+    Attributes:
+        side: the leg; UNKNOWN as long as neither the chart nor the clinician says which.
+        said: finding -> yes (True) or no (False). What was not examined is not in it.
+        calves: girths in cm of this leg and of the other one, 10 cm below the tibial tuberosity; None if not both.
+    """
+
+    side: Side
+    said: Mapping[str, bool] = field(default_factory=dict)
+    calves: tuple[float, float] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was answered."""
+        return not self.said and self.calves is None
+
+    @property
+    def difference(self) -> float | None:
+        """By how many cm the calf of this leg is larger, to a millimetre."""
+        return None if self.calves is None else round(self.calves[0] - self.calves[1], 1)
+
+
+def leg_of(assessment: Assessment, side: Side) -> LegAssessment | None:
+    """The leg of ``side``; without one, the worst; None if no leg was judged."""
+    return next((leg for leg in assessment.legs if leg.side is side), next(iter(assessment.legs), None))
+
+
+def questions_of(content: Content, assessment: Assessment, leg: LegAssessment) -> tuple[Question, ...]:
+    """What is worth knowing of ``leg``, each finding once, in the order in which it is asked."""
+    facts = with_derived(content, assessment.record, assessment.today)
+    view = Leg(
+        content,
+        assessment.patient,
+        assessment.today,
+        leg.side,
+        len(assessment.legs) == 1,
+        facts,
+        assessment.record.diagnoses,
+        assessment.record.orders,
+        assessment.doubts,
+    )
+    found: dict[str, Question] = {}
+    for key, group, points in (*_of_dvt(content, view, leg), *_of_rules(content, leg), *_of_causes(leg)):
+        if key not in found and _is_askable(content, leg, key):
+            present = view.present(key)
+            found[key] = Question(key, group, present or view.absent(key), present is not None, points)
+    return tuple(sorted(found.values(), key=lambda one: GROUPS.index(one.group)))
+
+
+def _is_askable(content: Content, leg: LegAssessment, key: str) -> bool:
+    finding = content.findings.get(key)
+    if finding is None or finding.general or finding.kind not in _BEDSIDE or key in NEVER_ASKED:
+        return False
+    # An injury explains a new pain that a risk alone made suspicious: known already or not, it is not asked here.
+    return not (leg.dvt.suspected and key in content.pathway.risk_outside_wells.unless)
+
+
+def _of_dvt(content: Content, view: Leg, leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
+    """The items of the score, what makes it an emergency, and what changes the road."""
+    if not leg.dvt.suspected:
+        return
+    if leg.dvt.wells is not None:
+        for item in content.pathway.items:
+            # One point for either: what the chart shows answers the whole item.
+            known = [key for key in item.any if view.present(key)]
+            yield from ((key, "score", item.points) for key in known or item.any)
+    yield PE_SYMPTOMS, "pathway", 0
+    yield PHLEGMASIA, "pathway", 0
+    yield INJECTING, "pathway", 0
+    if view.patient.sex != "male":
+        yield PREGNANCY, "pathway", 0
+        yield POST_PARTUM, "pathway", 0
+    # Of a DVT on record, "taking one" would close the suspicion: that is for the chart to say, not for this page.
+    if view.diagnosis(DVT) is None and view.present(SCAN) is None:
+        yield ANTICOAGULANT, "pathway", 0
+
+
+def _of_rules(content: Content, leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
+    """What else the rules that fire could rest on."""
+    for flag in leg.red_flags:
+        if flag.rule != DVT_RULE:
+            yield from ((key, "warning_signs", 0) for key in content.red_flags[flag.rule].when.terms())
+
+
+def _of_causes(leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
+    """What to ask or examine next, and what else the first causes would rest on."""
+    if leg.ask_next:
+        yield leg.ask_next, "causes", 0
+    for one in (shown(leg) or leg.at_prior)[:_CAUSES_ASKED]:
+        yield from ((key, "causes", 0) for key in one.missing[:_MISSING_OF_EACH])

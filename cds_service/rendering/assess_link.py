@@ -1,0 +1,44 @@
+"""The second link of an urgent card: what is not recorded yet, to be asked and examined behind it.
+
+The order stays the first link, for it must not wait for a score. A link has no part in the words of a card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cds_service.clinical.answers import questions_of
+from cds_service.clinical.assessment import LegAssessment
+from cds_service.clinical.content.names import DVT_RULE
+from cds_service.rendering.assess_draft import AssessDraft
+from cds_service.rendering.call import Call
+from cds_service.rendering.card import Link
+
+PATH = "/assess"
+
+
+def score_link(call: Call, leg: LegAssessment) -> Sequence[Link]:
+    """To complete the score of ``leg``; none where it does not apply, is complete, or palliative care only goes on."""
+    wells = leg.dvt.wells
+    if wells is None or wells.complete or call.assessment.care_plan:
+        return ()
+    label = call.wording.say(call.content.texts.assess.link, count=len(wells.not_recorded))
+    return (_link(call, DVT_RULE, leg, label),)
+
+
+def signs_link(call: Call, rule: str, leg: LegAssessment) -> Sequence[Link]:
+    """To ask and examine what else a rule that fires for ``leg`` may rest on; none if that is all recorded."""
+    open_ones = [
+        one
+        for one in questions_of(call.content, call.assessment, leg)
+        if one.group == "warning_signs" and one.recorded is None
+    ]
+    if not open_ones or call.assessment.care_plan:
+        return ()
+    label = call.wording.say(call.content.texts.assess.link_signs, count=len(open_ones))
+    return (_link(call, rule, leg, label),)
+
+
+def _link(call: Call, rule: str, leg: LegAssessment, label: str) -> Link:
+    draft = AssessDraft.of(rule, leg.side, call.assessment)
+    return Link(label=label, url=f"{call.base_url}{PATH}", assess=draft)

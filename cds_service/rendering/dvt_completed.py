@@ -1,0 +1,33 @@
+"""What the DVT card says of a score that a clinician has completed on the assessment page."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+
+from cds_service.clinical.assessment import Wells
+from cds_service.clinical.record import Fact
+from cds_service.rendering.call import Call
+
+
+def completed_words(call: Call, wells: Wells | None) -> str:
+    """``Wells 3 of 9, completed 28 Nov 10:12.``; empty unless every item is known, the last of them from an assessment.
+
+    An assessment is an entry of several answers, with the time of day at which they were given.
+    """
+    facts = [item.fact for item in wells.items if item.fact is not None] if wells is not None else []
+    if wells is None or not wells.complete or not facts:
+        return ""
+    last = max(facts, key=lambda fact: _moment(call, fact))
+    if "#" not in last.source or last.when is None or last.when.at is None:
+        return ""
+    most = sum(item.points for item in wells.items if item.points > 0)
+    moment = call.wording.moment(_moment(call, last))
+    return call.content.texts.assess.completed.fill(points=wells.least, most=most, moment=moment)
+
+
+def _moment(call: Call, fact: Fact) -> datetime:
+    """Its time of day where it has one, else the beginning of its day; undated facts come first."""
+    zone = call.now.tzinfo
+    if fact.when is None:
+        return datetime.min.replace(tzinfo=zone)
+    return fact.when.at.astimezone(zone) if fact.when.at else datetime.combine(fact.when.day, time(), zone)

@@ -1,0 +1,111 @@
+"""The assessment as a clinician fills it in: what was typed, what of it counts, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cds_service.clinical.answers import CALVES, GROUPS, Answers, Question, leg_of, questions_of
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.record import Record, Side
+from cds_service.service.assessment.observation import CALF, judged, with_answers
+
+ASK = "ask-"
+"""Before the name of a finding in the name of its field."""
+REPLIES = {"yes": True, "no": False}
+_LEGS = {"left": Side.LEFT, "right": Side.RIGHT}
+_LONGEST_NUMBER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class AssessForm:
+    """The fields as typed. ``said``: finding -> ``yes`` or ``no``; ``here``, ``other``: girths of the calves."""
+
+    side: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
+    here: str = ""
+    other: str = ""
+
+    @classmethod
+    def read(cls, sent: Mapping[str, str]) -> AssessForm:
+        """As sent by a browser; what is no answer is none."""
+        said = {name.removeprefix(ASK): value for name, value in sent.items() if name.startswith(ASK)}
+        return cls(
+            side=sent.get("side", "") if sent.get("side") in _LEGS else "",
+            said={key: value for key, value in said.items() if value in REPLIES},
+            here=_typed(sent.get("here", "")),
+            other=_typed(sent.get("other", "")),
+        )
+
+    def as_sent(self) -> dict[str, str]:
+        """The fields again, for ``read``."""
+        return {
+            "side": self.side,
+            "here": self.here,
+            "other": self.other,
+            **{f"{ASK}{key}": value for key, value in self.said.items()},
+        }
+
+    def mistakes(self, content: Content) -> dict[str, str]:
+        """Field -> what is wrong with it."""
+        if (self.here or self.other) and (_girth(self.here) is None or _girth(self.other) is None):
+            least, most = (f"{one:g}" for one in CALVES)
+            return {"calves": content.texts.assess.mistakes.calves.fill(least=least, most=most)}
+        return {}
+
+    def answers(self, leg: Side, asked: Iterable[Question]) -> Answers:
+        """What counts: answers to what is asked of this leg, and nothing else that a form may hold."""
+        known = {one.finding for one in asked if not one.shown}
+        side = _LEGS.get(self.side, Side.UNKNOWN) if leg not in (Side.LEFT, Side.RIGHT) else leg
+        here, other = _girth(self.here), _girth(self.other)
+        calves = (here, other) if here is not None and other is not None and CALF in known else None
+        said = {key: REPLIES[value] for key, value in self.said.items() if key in known}
+        return Answers(side, said, calves if side in _LEGS.values() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions about one leg, with the answers that count. ``record``: the chart with them.
+
+    ``side``: of the leg that is judged; UNKNOWN where the chart does not say which leg hurts.
+    """
+
+    side: Side
+    questions: tuple[Question, ...]
+    answers: Answers
+    record: Record
+
+
+def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: datetime) -> Asked | None:
+    """What is asked of ``chart``, and of what the answers open besides; None if no leg was judged.
+
+    A question never goes away because of an answer, and what its answer says never depends on what is asked later.
+    """
+    before = judged(content, chart, Answers(side), now)
+    leg = leg_of(before, side)
+    if leg is None:
+        return None
+    first = questions_of(content, before, leg)
+    answers = form.answers(leg.side, first)
+    after = judged(content, chart, answers, now)
+    moved = leg_of(after, leg.side)
+    known = {one.finding for one in first}
+    more = [one for one in questions_of(content, after, moved) if one.finding not in known] if moved else []
+    # What an answer has shown is no reason to ask no more: its own question stays.
+    questions = tuple(sorted((*first, *more), key=lambda one: GROUPS.index(one.group)))
+    answers = form.answers(leg.side, questions)
+    return Asked(leg.side, questions, answers, with_answers(content, chart, answers, now))
+
+
+def _typed(text: str) -> str:
+    return "".join(one for one in text[:_LONGEST_NUMBER] if one.isprintable()).strip()
+
+
+def _girth(text: str) -> float | None:
+    """Centimetres, with a point or a comma; None if it is none that a calf can have."""
+    try:
+        found = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return round(found, 1) if CALVES[0] <= found <= CALVES[1] else None

@@ -1,0 +1,139 @@
+"""A completed assessment as a FHIR Observation, and the chart judged with it.
+
+One resource with a component for each answer, as FHIR's own Apgar score has it: it is written whole or not at all, so
+that a chart never holds half a score. The page judges the very resource that it writes, read by the reader of charts:
+what it shows is what the next opening of the chart shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from cds_service.clinical.answers import Answers, leg_of
+from cds_service.clinical.assess import assess
+from cds_service.clinical.assessment import Assessment, LegAssessment, Wells
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, UCUM, URI
+from cds_service.clinical.content.names import ANTICOAGULANT
+from cds_service.clinical.reading import ChartEntry, read_record
+from cds_service.clinical.record import Record, Side
+from cds_service.rendering.order_draft import OrderDraft
+from cds_service.rendering.orders.requests import SITE_OF_LEG, references
+
+SYSTEM: Final = "https://posterior-knee-cds.example/fhir/CodeSystem/assessment"
+CODE: Final = "wells-two-level"
+_EXAM: Final = {
+    "system": "http://terminology.hl7.org/CodeSystem/observation-category",
+    "code": "exam",
+    "display": "Exam",
+}
+"""The prefetch asks for Observations by category: one without would not come back with the next chart."""
+_YES: Final = ("373066001", "Yes (qualifier value)")
+_NO: Final = ("373067005", "No (qualifier value)")
+CALF: Final = "calf_circumference_diff_3cm"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who has completed an assessment, for whom, and the uuid that makes it one however often it is sent."""
+
+    patient: str
+    encounter: str
+    performer: str
+    uuid: str
+
+
+def observation(
+    content: Content, answers: Answers, wells: Wells | None, now: datetime, signed: Signed | None = None
+) -> dict[str, Any]:
+    """The assessment of one leg. Only what was answered is in it. ``wells``: the score with these answers.
+
+    Without ``signed`` it is nobody's, for judging only. The total is its value only when every item is known.
+    """
+    moment = now.isoformat(timespec="seconds")
+    title = content.pathway.title
+    resource: dict[str, Any] = {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [_EXAM]}],
+        "code": {"coding": [{"system": SYSTEM, "code": CODE, "display": "Two-level Wells score"}]},
+        "effectiveDateTime": moment,
+        "issued": moment,
+        "method": {"text": title},
+        "component": list(_components(content, answers)),
+    }
+    if answers.side in SITE_OF_LEG:
+        code, display = SITE_OF_LEG[answers.side]
+        resource["bodySite"] = {"coding": [{"system": URI["snomed"], "code": code, "display": display}]}
+    if answers.calves is not None:
+        resource["note"] = [{"text": content.texts.assess.girths.fill(here=answers.calves[0], other=answers.calves[1])}]
+    if wells is not None and wells.complete:
+        resource["valueInteger"] = wells.least
+    if signed is not None:
+        resource |= _signed(signed, wells)
+    return resource
+
+
+def _signed(signed: Signed, wells: Wells | None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{signed.uuid}"}],
+        "subject": {"reference": f"Patient/{signed.patient}"},
+        "performer": [{"reference": signed.performer}],
+    }
+    if signed.encounter:
+        found["encounter"] = {"reference": f"Encounter/{signed.encounter}"}
+    scored = [item.fact for item in wells.items if item.fact is not None] if wells else []
+    derived = [name for name in references(scored) if name.startswith("Observation/")]
+    if derived:
+        found["derivedFrom"] = [{"reference": name} for name in derived]
+    return found
+
+
+def _components(content: Content, answers: Answers) -> Iterator[dict[str, Any]]:
+    for key, is_so in sorted(answers.said.items()):
+        code, display = _YES if is_so else _NO
+        value = {"coding": [{"system": URI["snomed"], "code": code, "display": display}]}
+        yield {"code": _own(content, key), "valueCodeableConcept": value}
+    if answers.difference is not None:
+        quantity = {"value": answers.difference, "unit": "cm", "system": UCUM, "code": "cm"}
+        yield {"code": _own(content, CALF), "valueQuantity": quantity}
+
+
+def _own(content: Content, key: str) -> dict[str, Any]:
+    return {"coding": [{"system": FINDING_SYSTEM, "code": key, "display": content.findings[key].name}]}
+
+
+def entry_of(content: Content, answers: Answers, patient: str, now: datetime) -> ChartEntry:
+    """The answers as a row of the chart of ``patient``. It has no id: nothing can refer to what is not in the chart."""
+    resource = observation(content, answers, None, now)
+    return ChartEntry({**resource, "subject": {"reference": f"Patient/{patient}"}})
+
+
+def with_answers(content: Content, record: Record, answers: Answers, now: datetime) -> Record:
+    """``record`` and what the answers add to it."""
+    if answers.is_empty:
+        return record
+    patient = record.patient.id or "nobody"
+    said = read_record(content, patient, (entry_of(content, answers, patient, now),), now)
+    return replace(record, facts=(*record.facts, *said.facts))
+
+
+def judged(content: Content, record: Record, answers: Answers, now: datetime) -> Assessment:
+    """The same ``assess`` as for cards, of the chart with the answers."""
+    return assess(content, with_answers(content, record, answers, now), now.date())
+
+
+def with_denial(draft: OrderDraft, answers: Answers, leg: LegAssessment | None) -> OrderDraft:
+    """``draft`` with a "no" to the question for an anticoagulant, unless the chart names one all the same."""
+    if answers.said.get(ANTICOAGULANT) is not False or leg is None or leg.dvt.anticoagulant is not None:
+        return draft
+    return replace(draft, asked_and_none=True)
+
+
+def wells_of(assessment: Assessment, side: Side) -> Wells | None:
+    """The score of one leg, where it applies."""
+    leg = leg_of(assessment, side)
+    return leg.dvt.wells if leg else None

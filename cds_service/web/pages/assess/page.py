@@ -1,0 +1,297 @@
+"""The assessment page of a launch: the chart as it was read, the answers, and what becomes of "Save to the chart"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from cds_service.adapters.clients.model import Caller
+from cds_service.adapters.sealed_text import NotSealed
+from cds_service.base.errors import StoreDown
+from cds_service.base.logs import get_log
+from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.texts import Notice
+from cds_service.clinical.record import Side
+from cds_service.rendering.assess_draft import AssessDraft
+from cds_service.service.assessment.form import AssessForm
+from cds_service.service.assessment.observation import Signed, observation
+from cds_service.service.assessment.result import Assessed, assessed
+from cds_service.service.smart.chart import context_of, patient_words, read_chart, side_of
+from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
+from cds_service.service.smart.launches import Launch, LaunchFailed, Opened, Ticket
+from cds_service.web.form import is_from_here, read_form
+from cds_service.web.pages.assess.view import AssessView
+from cds_service.web.pages.layout import policy
+from cds_service.web.pages.order.cookies import ticket_of
+from cds_service.web.pages.order.dependencies import Dependencies
+from cds_service.web.pages.order.page import AFTERWARDS, SENDING_SECONDS
+
+log = get_log()
+
+LONGEST_IN_FORM = 12_000
+"""Most characters of a sealed chart in a form: less than may be opened, and than a form may hold."""
+_AGAIN = ("unsure", "not_sent", "no_answer")
+"""Fates after which "Save to the chart" may be pressed again."""
+_STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "other_patient": 403}
+
+
+@dataclass(frozen=True, slots=True)
+class AssessPage:
+    """One request to one launch's assessment page."""
+
+    bench: Dependencies
+    ticket: Ticket
+    opened: Opened
+    caller: Caller
+
+    @classmethod
+    async def of(cls, bench: Dependencies, request: Request, launch: str) -> AssessPage:
+        """The page of this browser's launch.
+
+        Raises:
+            LaunchFailed: there is none. StoreDown: the database is down.
+        """
+        return await cls._read(bench, ticket_of(request, launch, https=bench.https))
+
+    @classmethod
+    async def _read(cls, bench: Dependencies, ticket: Ticket) -> AssessPage:
+        opened = await bench.threads.do(lambda: bench.launches.open(ticket, bench.clock()))
+        if opened.launch.stage == "signing in":
+            raise LaunchFailed("over")
+        return cls(bench, ticket, opened, bench.caller(opened.launch))
+
+    @property
+    def launch(self) -> Launch:
+        """As it was when this request came."""
+        return self.opened.launch
+
+    @property
+    def content(self) -> Content:
+        """In the language of the client."""
+        return self.bench.running.service.words_for(self.caller)
+
+    async def show(self) -> Response:
+        """The chart read anew, with the answers that were kept."""
+        form = AssessForm.read(self.launch.answers or {})
+        view = await self._view(form)
+        if view.patient and view.patient != self.launch.patient_words:
+            await self._keep(patient_words=view.patient)
+        return self._drawn(replace(view, note=self._notice(self._standing())) if self._standing() else view)
+
+    async def act(self, request: Request) -> Response:
+        """A form of the page: working it out, going on to the order, or saving."""
+        sent = await read_form(request)
+        form, action = AssessForm.read(sent), sent.get("action", "")
+        if self.launch.saving == "saved":  # what stands in the chart is not changed from here
+            form = AssessForm.read(self.launch.answers or {})
+        if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
+            return self._drawn(self._frame(form, "form_key"), "form_key")
+        view = await self._worked_out(form, sent.get("chart", ""))
+        if action == "part":
+            return self._part(view)
+        if view.mistakes:
+            return self._drawn(view, "mistakes")
+        if action == "order":
+            return await self._to_order(form, view)
+        if action == "save":
+            return await self._save(form, view)
+        return self._drawn(view)
+
+    # What is shown.
+
+    async def _view(self, form: AssessForm) -> AssessView:
+        """From the chart as it is now; without it, nothing is asked."""
+        ehr = Ehr(self.bench.transport, self.launch, "Observation")
+        try:
+            patient, takes = await self.bench.threads.do(lambda: (ehr.patient(), ehr.takes()))
+        except EhrRefused as error:
+            return self._frame(form, error.why)
+        draft, incomplete = await self._chart()
+        if draft is None:
+            return replace(self._frame(form, "no_answer"), incomplete=incomplete)
+        may = takes and bool(self.launch.user)
+        note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
+        view = self._of_chart(form, draft, note, may_save=may)
+        return replace(view, patient=patient_words(patient), incomplete=incomplete)
+
+    async def _chart(self) -> tuple[AssessDraft | None, tuple[str, ...]]:
+        """The chart as it is now, and the parts of it that did not come whole."""
+        bench, now = self.bench, self.bench.clock()
+        alone = replace(self.launch, answers=None)
+        reading = await read_chart(bench.reader, bench.running.service, self.caller, alone, now)
+        bench.auditing.chart(now, self.caller, self.launch, reading.parts)
+        if reading.record is None:
+            return None, reading.incomplete
+        rule = self.launch.wanted["rule"] if self.launch.wanted else ""
+        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.incomplete
+
+    async def _worked_out(self, form: AssessForm, sealed: str) -> AssessView:
+        """From the chart that the page was drawn from: looking costs the EHR nothing, and lasts when its token ends.
+
+        A chart that no form can carry is read again.
+        """
+        try:
+            draft = self.bench.links.assessed(sealed, self.bench.clock(), self.ticket.secret)
+        except NotSealed:
+            return await self._view(form)
+        may = bool(self.launch.user) and Ehr(self.bench.transport, self.launch, "Observation").allowed
+        note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
+        view = self._of_chart(form, draft, self._standing() or note, may_save=may)
+        return replace(view, incomplete=draft.record.not_available)
+
+    def _of_chart(self, form: AssessForm, draft: AssessDraft, note: str, *, may_save: bool) -> AssessView:
+        links, now = self.bench.links, self.bench.clock()
+        service, context = self.bench.running.service, context_of(self.launch)
+        found = assessed(service, self.caller, draft.record, draft.side, draft.rule, form, now, context)
+        if found is None:
+            return self._frame(form, "nothing")
+        chart = links.assess_sealed(draft, self._until(), self.ticket.secret)
+        may_save = may_save and self.launch.saving != "saved"
+        carried = chart if len(chart) <= LONGEST_IN_FORM else ""
+        view = replace(self._frame(form, note), assessed=found, chart=carried, may_save=may_save)
+        return replace(view, mistakes=form.mistakes(self.content))
+
+    def _frame(self, form: AssessForm, note: str) -> AssessView:
+        return AssessView(
+            content=self.content,
+            form=form,
+            note=self._notice(note),
+            action=f"/assess/launched/{self.ticket.id}",
+            key=self.ticket.form_key(),
+            patient=self.launch.patient_words,
+            banner=self.launch.banner,
+            signer=self.launch.user,
+            saved=self.launch.saved,
+        )
+
+    def _standing(self) -> str:
+        """What became of saving before this request; empty if nothing was sent."""
+        if self.launch.saving == "sending":
+            waits = self.bench.clock().timestamp() - self.launch.saving_at < SENDING_SECONDS
+            return "being_saved" if waits else "unsure"
+        return self.launch.saving
+
+    def _notice(self, key: str) -> Notice:
+        found: Notice = getattr(self.content.texts.page.assess, key)
+        return found
+
+    def _drawn(self, view: AssessView, note: str = "") -> Response:
+        view = replace(view, note=self._notice(note)) if note else view
+        ancestors = self.caller.client.frame_ancestors
+        status = _STATUS.get(note, 200)
+        return self.bench.pages.page("assess.html", status=status, view=view, framed_by=ancestors, forms=True)
+
+    def _part(self, view: AssessView) -> Response:
+        ancestors = self.caller.client.frame_ancestors
+        return self.bench.pages.page("assess_result.html", view=view, framed_by=ancestors, forms=True)
+
+    # What is done.
+
+    async def _to_order(self, form: AssessForm, view: AssessView) -> Response:
+        """The order page of the same launch, which reads chart and answers anew."""
+        await self._count(view)
+        kept = await self._keep(answers=form.as_sent())
+        if kept is None:  # another window of this launch was first: its stage stands, these answers are added to it
+            await (await self._read(self.bench, self.ticket))._keep(answers=form.as_sent())
+        ancestors = self.caller.client.frame_ancestors
+        return RedirectResponse(f"/orders/launched/{self.ticket.id}", 303, policy(ancestors))
+
+    async def _save(self, form: AssessForm, view: AssessView) -> Response:
+        """Whoever changes the stage first saves; a second press finds it being saved, or saved."""
+        if self._standing() in ("being_saved", "saved"):
+            return self._drawn(view, self._standing())
+        if self._standing() == "unsure":
+            return await self._looked_for(view)
+        if view.assessed is None or view.assessed.answers.is_empty:
+            return self._drawn(view, "empty")
+        if view.assessed.side not in (Side.LEFT, Side.RIGHT):
+            wrong = {"side": self.content.texts.assess.mistakes.side.fill()}
+            return self._drawn(replace(view, mistakes=wrong), "mistakes")
+        now = self.bench.clock().timestamp()
+        sending = await self._keep(saving="sending", saving_at=now, answers=form.as_sent())
+        if sending is None:
+            return await (await self._read(self.bench, self.ticket)).show()
+        try:
+            fate, placing, judged = await sending._attempt(form)
+        except BaseException:
+            await sending._keep(saving="unsure")  # a fault of ours, perhaps after it was sent
+            raise
+        if fate == "placed":
+            await self._count(judged or view)
+        saved = dict(placing.order) if placing and placing.order else None
+        note = "saved" if fate == "placed" else fate
+        if placing is not None:
+            self.bench.auditing.assessment(self.bench.clock(), self.caller, self.launch, placing.fate)
+            log.info("assessment", client=self.caller.name, reason=placing.fate)
+        try:
+            await sending._keep(saving=note if note in ("saved", "unsure") else "", saved=saved)
+        except StoreDown:
+            log.error("assessment_not_noted", client=self.caller.name)  # what became of it is told all the same
+        issues = tuple(one.words for one in placing.issues) if placing else ()
+        view = judged or view  # what was sent, where it came to that
+        return self._drawn(replace(view, issues=issues, saved=saved, may_save=note in _AGAIN), note)
+
+    async def _looked_for(self, view: AssessView) -> Response:
+        """Ask the EHR for the assessment of this launch, before anything else is sent."""
+        ehr = Ehr(self.bench.transport, self.launch, "Observation")
+        try:
+            found = await self.bench.threads.do(ehr.find)
+        except EhrRefused as error:
+            return self._drawn(view, "expired" if error.why == "expired" else "unsure")
+        kept = await self._keep(saving="saved" if found else "", saved=dict(found) if found else None)
+        if kept is None:
+            return await (await self._read(self.bench, self.ticket)).show()
+        return await kept.show() if found else self._drawn(view, "not_found")
+
+    async def _attempt(self, form: AssessForm) -> tuple[str, Placing | None, AssessView | None]:
+        """What became of it. The patient is checked and the chart read anew: what is saved is judged by both."""
+        bench, launch = self.bench, self.launch
+        if not launch.user:
+            return "nobody", None, None
+        ehr = Ehr(bench.transport, launch, "Observation")
+        try:
+            takes, fits, _ = await bench.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
+        except EhrRefused as error:
+            return error.why, None, None
+        if not fits or not takes:
+            return "not_taken" if fits else "other_patient", None, None
+        draft, incomplete = await self._chart()
+        view = self._of_chart(form, draft, "can_save", may_save=True) if draft else None
+        if view is None or view.assessed is None:
+            return "no_answer", None, None
+        resource = self._resource(view.assessed)
+        placing = await bench.threads.do(lambda: ehr.place(resource))
+        return placing.fate, placing, replace(view, incomplete=incomplete)
+
+    async def _count(self, view: AssessView) -> None:
+        """Once for each launch, however often it goes on or is saved."""
+        found, launch, bench = view.assessed, self.launch, self.bench
+        if found is None or found.answers.is_empty or launch.answers is not None:
+            return
+        rule, version = launch.wanted["rule"] if launch.wanted else "", bench.running.service.content.version
+        await bench.threads.do(
+            lambda: bench.counts.count(
+                bench.clock(), launch.client, rule, version, found.answered, complete=found.is_complete
+            )
+        )
+
+    def _resource(self, found: Assessed) -> Mapping[str, object]:
+        launch = self.launch
+        signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment)
+        answers = replace(found.answers, side=found.side)
+        return observation(self.bench.running.service.content, answers, found.wells, self.bench.clock(), signed)
+
+    def _until(self) -> float:
+        """How long the page and what it holds can still be looked at."""
+        return max(self.launch.expires, self.bench.clock().timestamp()) + AFTERWARDS
+
+    async def _keep(self, **changes: object) -> AssessPage | None:
+        """The page of the changed launch; None if another request was first."""
+        until = self._until()
+        opened = await self.bench.threads.do(
+            lambda: self.bench.launches.change(self.ticket, self.opened, until=until, **changes)
+        )
+        return AssessPage(self.bench, self.ticket, opened, self.caller) if opened else None

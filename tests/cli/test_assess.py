@@ -1,0 +1,37 @@
+"""``knee-cds assess``: questions on the terminal, the note on standard output."""
+
+from __future__ import annotations
+
+from tests.cli.test_commands import DAY, knee_cds
+from tests.conftest import EXAMPLES
+
+LIKELY = str(EXAMPLES / "dvt-likely.json")
+
+
+def test_the_note_of_the_answers() -> None:
+    done = knee_cds("assess", LIKELY, *DAY, given=b"n\nn\ny\nn\nn\n\n" + b"\n" * 40)
+    assert done.returncode == 0
+    note = done.stdout.decode()
+    assert note.startswith("Wells 5, left leg, 16 Mar")
+    assert "Yes: whole leg swollen." in note
+    assert "No: active cancer; " in note
+    assert "Tender deep veins (15 Mar), Observation/" in done.stderr.decode()
+    assert "another diagnosis at least as likely" in note.split("Not examined:")[1]
+
+
+def test_the_end_of_the_input_is_not_a_no() -> None:
+    note = knee_cds("assess", LIKELY, *DAY, given=b"n\n").stdout.decode()
+    assert note.startswith("Wells 4 to 8, left leg")
+    assert "No: active cancer." in note
+
+
+def test_girths() -> None:
+    soft = str(EXAMPLES / "dvt-soft-sign-alone.json")
+    note = knee_cds("assess", soft, *DAY, given=b"\n" * 5 + b"39.5\n36\n" + b"\n" * 40).stdout.decode()
+    assert "this leg 39.5 cm, other leg 36 cm" in note
+
+
+def test_what_cannot_be_asked_about() -> None:
+    quiet = knee_cds("assess", str(EXAMPLES / "nothing-at-all.json"), *DAY)
+    assert quiet.returncode == 2
+    assert b"no current complaint of a leg" in quiet.stderr
