@@ -1,4 +1,4 @@
-"""What the link of an urgent card leads to: the order it proposes, and why, in our own words."""
+"""The proposed order behind the link of an urgent card, with its reasons in our own words."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from cds_service.clinical.record import Side
 
 @dataclass(frozen=True, slots=True)
 class OrderDraft:
-    """A proposed order that nobody has signed.
+    """A proposed order that is not signed.
 
     Attributes:
-        rule: of the card. cause: what is suspected.
-        orders: our orders that the card offers, the first preferred.
-        side: UNKNOWN when the chart does not say; it is never guessed.
-        words: the reason in a few words. note: the facts for whoever takes the order, but
-            for side and anticoagulant, which the order states for itself.
-        why: recorded facts with their dates. unknown: what is not recorded and would matter.
-        anticoagulated: an anticoagulant is recorded; false says only that none is.
+        rule: the rule of the card.
+        cause: key of the suspected cause.
+        orders: our orders that the card offers, the preferred one first.
+        side: the leg; UNKNOWN if the chart does not state it. It is never guessed.
+        priority: FHIR request priority.
+        words: the reason in a few words.
+        note: the facts for the receiver of the order, without side and anticoagulant, which the order states itself.
+        why: recorded facts with their dates.
+        unknown: what is not recorded and would matter.
+        anticoagulated: an anticoagulant is recorded. False means only that none is recorded.
         references: ``Type/id`` of the resources behind the facts.
-        language: of its words.
+        language: code of the language of its texts.
     """
 
     rule: str
@@ -43,7 +46,7 @@ class OrderDraft:
 
     @classmethod
     def bare(cls, content: Content, order: str) -> OrderDraft:
-        """An order without any facts: all that an address without a draft can say."""
+        """Return a draft without any facts, for an address that carries no draft."""
         template = content.orders[order]
         return cls(
             rule="",
@@ -56,11 +59,11 @@ class OrderDraft:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For a sealed link: without references, which mean nothing outside the chart."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "references"}
+        """Return the draft as JSON for a sealed link, without references, which mean nothing outside the chart."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "references"}
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> OrderDraft:
-        """What ``as_json`` told."""
+        """Read the result of ``as_json``."""
         lists = {name: tuple(value[name]) for name in ("orders", "why", "unknown")}
         return cls(**{**value, **lists, "side": Side(value["side"])})
