@@ -1,4 +1,4 @@
-"""Where the link of an urgent card leads for this client: the order page as a SMART app, or a sealed draft to copy."""
+"""The order link of an urgent card for one client: the order page as a SMART app, or a page with a text to copy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cds_service.rendering.order_draft import OrderDraft
 LAUNCH_PATH = "/orders/launch"
 _TEXT, _CONTEXT = "order text", "order context"
 TEXT_SECONDS = 30 * 60
-"""How long the address of a text holds its facts; the page itself stays."""
+"""How long a link to a text shows the facts. Later the page opens without them."""
 CONTEXT_SECONDS = 10 * 60
-"""How long a launch knows which card it comes from; after that, the chart alone says what to order."""
+"""How long a launch keeps the link to its card. Later only the chart decides what to order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the card behind a launch proposed. ``patient``: keyed hash, to be compared with whom the EHR names."""
+    """What the card behind a launch proposed. ``patient``: a keyed hash, to compare with the patient of the launch."""
 
     patient: str
     rule: str
@@ -32,14 +32,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class OrderLinks:
-    """Seals what links carry, and opens it again. No patient data stands readable in an address."""
+    """Seals and opens the data in order links, so that no address holds readable patient data."""
 
     seal: Seal
     keyed: KeyedHash
     base_url: str
 
     def for_client(self, cards: Sequence[Card], caller: Caller, patient: str, now: datetime) -> tuple[Card, ...]:
-        """``cards`` with their order links as this client uses them. ``patient``: id in its own FHIR server."""
+        """Return ``cards`` with order links for this client. ``patient``: the id in the client's FHIR server."""
         return tuple(
             replace(card, links=tuple(self._link(link, caller, patient, now) for link in card.links)) for card in cards
         )
@@ -63,14 +63,14 @@ class OrderLinks:
         return self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
 
     def patient_mark(self, caller: Caller, patient: str) -> str:
-        """Equal for the same patient of the same client, and nothing for whoever lacks the site's key."""
+        """Return a hash of a patient of a client. Without the site's key it reveals nothing."""
         return self.keyed.of("order", caller.name, patient)
 
     def text(self, sealed: str, now: datetime) -> OrderDraft:
-        """The draft behind the address of a text.
+        """Return the draft in the link to a text.
 
         Raises:
-            NotSealed: it is not ours, or its time is over.
+            NotSealed: the text was not sealed by this service, or has expired.
         """
         value = self.seal.open(_TEXT, sealed, now.timestamp())
         try:
@@ -79,10 +79,10 @@ class OrderLinks:
             raise NotSealed from error
 
     def context(self, sealed: str, now: datetime) -> Wanted:
-        """What the card behind a launch proposed.
+        """Return what the card behind a launch proposed.
 
         Raises:
-            NotSealed: it is not ours, or its time is over.
+            NotSealed: the text was not sealed by this service, or has expired.
         """
         try:
             return Wanted(**self.seal.open(_CONTEXT, sealed, now.timestamp()))
