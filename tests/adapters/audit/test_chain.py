@@ -16,7 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.audit.chain import MAX_LINE_BYTES, START, Hasher, Head, Link, genesis, genesis_content, head_of
+from cds_service.adapters.audit.chain import (
+    MAX_LINE_BYTES,
+    START,
+    Hasher,
+    Head,
+    Link,
+    genesis,
+    genesis_content,
+    head_of,
+)
 from cds_service.adapters.audit.chain_file import MAX_EVENT_BYTES, ChainFile
 from cds_service.adapters.audit.verify import MAX_FINDINGS, Verdict, verify
 
