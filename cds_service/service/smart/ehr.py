@@ -1,7 +1,7 @@
-"""What the order page asks of the EHR's FHIR server, with the token of one launch, and what the answers mean.
+"""The order page's requests to the EHR's FHIR server, with the token of one launch.
 
-A write is never repeated blindly: whenever it is not certain what became of an order, it is looked for by its
-identifier first.
+A write is never repeated blindly. If it is uncertain whether an order was placed, it is first looked up by its
+identifier.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What the server says is wrong. ``element``: of the ServiceRequest, such as ``code``; empty if it names none."""
+    """An error that the server reports. ``element``: of the ServiceRequest, such as ``code``; empty if not named."""
 
     words: str
     element: str = ""
@@ -40,12 +40,12 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What became of an order.
+    """The result of placing an order.
 
     Attributes:
-        fate: ``unsure`` when it may have been placed and cannot be looked up; ``not_sent`` when it surely was not.
-        order: ``id`` and ``status`` as the server has it, when it has it.
-        issues: the server's own words, to be shown as text.
+        fate: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if it was certainly not sent.
+        order: ``id`` and ``status`` on the server; None if the server does not have it.
+        issues: the errors in the server's words. Show them only as text.
     """
 
     fate: Fate
@@ -54,7 +54,7 @@ class Placing:
 
 
 class EhrRefused(Exception):
-    """The EHR's server did not let us read. ``why``: ``expired``, ``forbidden``, ``no_answer`` or ``other_patient``."""
+    """The EHR's server could not be read. ``why``: ``expired``, ``forbidden``, ``no_answer`` or ``other_patient``."""
 
     def __init__(self, why: Literal["expired", "forbidden", "no_answer", "other_patient"]) -> None:
         self.why = why
@@ -63,74 +63,78 @@ class EhrRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ehr:
-    """One launch's FHIR server. Every method blocks."""
+    """The FHIR server of one launch. Every method blocks."""
 
     transport: Transport
     launch: Launch
 
     def patient(self) -> dict[str, Any]:
-        """The Patient of the launch.
+        """Return the Patient of the launch.
 
         Raises:
-            EhrRefused: it could not be read, or another one came.
+            EhrRefused: it could not be read, or the server returned another patient.
         """
-        found = self._read(f"Patient/{self.launch.patient}")
-        if found.get("resourceType") != "Patient" or found.get("id") != self.launch.patient:
+        patient = self._read(f"Patient/{self.launch.patient}")
+        if patient.get("resourceType") != "Patient" or patient.get("id") != self.launch.patient:
             raise EhrRefused("other_patient")
-        return found
+        return patient
 
     def encounter_fits(self) -> bool:
-        """Whether the encounter of the launch is this patient's, as far as it can be read."""
+        """Return whether the encounter of the launch belongs to the patient. True if it cannot be read.
+
+        Raises:
+            EhrRefused: the token has expired.
+        """
         if not self.launch.encounter:
             return True
         try:
-            found = self._read(f"Encounter/{self.launch.encounter}")
+            encounter = self._read(f"Encounter/{self.launch.encounter}")
         except EhrRefused as error:
             if error.why == "expired":
                 raise
             return True
-        subject = found.get("subject")
+        subject = encounter.get("subject")
         reference = subject.get("reference") if isinstance(subject, dict) else None
         if not isinstance(reference, str):
             return True
         return reference == f"Patient/{self.launch.patient}" or reference.endswith(f"/Patient/{self.launch.patient}")
 
     def accepts_orders(self) -> bool:
-        """Whether the server declares that it creates ServiceRequests, and the token allows it."""
-        if not any(_CREATE.fullmatch(one) for one in self.launch.scope.split()):
+        """Return whether the server declares that it can create ServiceRequests and the token allows it."""
+        if not any(_CREATE.fullmatch(scope) for scope in self.launch.scope.split()):
             return False
         try:
-            found = self._read("metadata")
+            statement = self._read("metadata")
         except EhrRefused:
             return False
         return any(
             interaction.get("code") == "create"
-            for rest in _dicts(found.get("rest"))
+            for rest in _dicts(statement.get("rest"))
             for resource in _dicts(rest.get("resource"))
             if resource.get("type") == "ServiceRequest"
             for interaction in _dicts(resource.get("interaction"))
         )
 
     def find(self) -> Mapping[str, str] | None:
-        """The order of this launch, if the server has it.
+        """Return id and status of the order of this launch; None if the server does not have it.
 
         Raises:
-            EhrRefused: it cannot be told.
+            EhrRefused: the server cannot be searched.
         """
-        mark = quote(f"{IDENTIFIER_SYSTEM}|urn:uuid:{self.launch.order}", safe="")
-        found = self._read(f"ServiceRequest?identifier={mark}")
-        if found.get("resourceType") != "Bundle":
+        identifier = quote(f"{IDENTIFIER_SYSTEM}|urn:uuid:{self.launch.order}", safe="")
+        bundle = self._read(f"ServiceRequest?identifier={identifier}")
+        if bundle.get("resourceType") != "Bundle":
             raise EhrRefused("forbidden")
-        for entry in _dicts(found.get("entry")):
+        for entry in _dicts(bundle.get("entry")):
             if order := self._ours(entry.get("resource")):
                 return order
         return None
 
     def place(self, resource: Mapping[str, Any]) -> Placing:
-        """Create the order, unless the server has it already. Sent at most once."""
+        """Create the order unless the server has it already. It is sent at most once."""
         try:
-            if there := self.find():
-                return Placing("placed", there)
+            if existing := self.find():
+                return Placing("placed", existing)
         except EhrRefused as error:
             if error.why == "expired":
                 return Placing("expired")
@@ -145,9 +149,10 @@ class Ehr:
             reply = self._exchange("POST", "ServiceRequest", headers, orjson.dumps(resource))
         except NoAnswer as error:
             return Placing("not_sent") if error.why in ("unreachable", "forbidden_address") else self._looked_up()
-        return self._meaning(reply)
+        return self._placing(reply)
 
-    def _meaning(self, reply: Reply) -> Placing:
+    def _placing(self, reply: Reply) -> Placing:
+        """Return what the response to the write means."""
         issues = tuple(_issues(reply.value))
         if reply.status in (200, 201):
             order = self._ours(reply.value)
@@ -164,22 +169,22 @@ class Ehr:
         return looked_up
 
     def _looked_up(self, issues: tuple[Issue, ...] = ()) -> Placing:
-        """After a write of which it is not certain what became."""
+        """Look up the order after a write with an uncertain result."""
         try:
-            there = self.find()
+            existing = self.find()
         except EhrRefused:
             return Placing("unsure", issues=issues)
-        return Placing("placed", there, issues) if there else Placing("unsure", issues=issues)
+        return Placing("placed", existing, issues) if existing else Placing("unsure", issues=issues)
 
     def _ours(self, resource: Any) -> Mapping[str, str] | None:
-        """Id and status, if ``resource`` is the order of this launch for this patient."""
+        """Return id and status if ``resource`` is the order of this launch for this patient; else None."""
         if not isinstance(resource, dict) or resource.get("resourceType") != "ServiceRequest":
             return None
-        marks = {one.get("value") for one in _dicts(resource.get("identifier"))}
+        identifiers = {identifier.get("value") for identifier in _dicts(resource.get("identifier"))}
         subject = resource.get("subject")
         reference = subject.get("reference") if isinstance(subject, dict) else ""
         identity, status = resource.get("id"), resource.get("status")
-        if f"urn:uuid:{self.launch.order}" not in marks or not isinstance(identity, str):
+        if f"urn:uuid:{self.launch.order}" not in identifiers or not isinstance(identity, str):
             return None
         if not str(reference).endswith(f"Patient/{self.launch.patient}") or not _ID.fullmatch(identity):
             return None
@@ -207,19 +212,20 @@ class Ehr:
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    """The objects in what should be a list of them."""
-    yield from (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict))
+    """Yield the objects of a list; nothing if ``value`` is not a list."""
+    yield from (item for item in (value if isinstance(value, list) else ()) if isinstance(item, dict))
 
 
 def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
-    """The words of an OperationOutcome."""
+    """Yield the issues of an OperationOutcome."""
     if value is None or value.get("resourceType") != "OperationOutcome":
         return
-    for one in list(_dicts(value.get("issue")))[:_MAX_ISSUES]:
-        details = one.get("details")
-        text = one.get("diagnostics") or (details.get("text") if isinstance(details, dict) else None) or one.get("code")
-        places = one.get("expression")
-        where = next((one for one in places if isinstance(one, str)), "") if isinstance(places, list) else ""
+    for issue in list(_dicts(value.get("issue")))[:_MAX_ISSUES]:
+        details = issue.get("details")
+        detail_text = details.get("text") if isinstance(details, dict) else None
+        text = issue.get("diagnostics") or detail_text or issue.get("code")
+        places = issue.get("expression")
+        where = next((place for place in places if isinstance(place, str)), "") if isinstance(places, list) else ""
         if isinstance(text, str):
-            named = _ELEMENT.match(where)
-            yield Issue(text[:_LONGEST_ISSUE], named[1] if named else "")
+            element = _ELEMENT.match(where)
+            yield Issue(text[:_LONGEST_ISSUE], element[1] if element else "")
