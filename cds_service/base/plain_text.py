@@ -44,14 +44,14 @@ _LINE = re.compile(
 
 def unsafe_parts(text: str, *, lines: bool = False) -> tuple[Kind, ...]:
     """Return the kinds of unsafe parts in ``text``, each once. ``lines``: line breaks are allowed."""
-    found: set[Kind] = set()
+    kinds: set[Kind] = set()
     if _may_hold_any(text):
-        found |= {_KINDS.get(match[0], "layout") for match in _ANYWHERE.findall(text)}
+        kinds |= {_KINDS.get(match[0], "layout") for match in _ANYWHERE.findall(text)}
     if any(_LINE.match(line) for line in text.split("\n")):
-        found.add("layout")
+        kinds.add("layout")
     if not _prints(text, lines=lines):
-        found.add("control")
-    return tuple(kind for kind in get_args(Kind) if kind in found)
+        kinds.add("control")
+    return tuple(kind for kind in get_args(Kind) if kind in kinds)
 
 
 _MARKS = (

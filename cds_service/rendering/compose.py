@@ -103,7 +103,7 @@ def _urgent_card(call: Call, group: _Group) -> Card:
 
 def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
     """Return the differential card, or one card per cause, depending on the layout."""
-    found: list[Card] = []
+    cards: list[Card] = []
     by_leg = {leg.side: on_card(call, leg) for leg in call.assessment.legs}
     # A leg with an open question about DVT comes first.
     for leg in sorted(call.assessment.legs, key=lambda leg: not asks_about_dvt(call, leg)):
@@ -111,13 +111,13 @@ def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
         if not causes:
             continue
         if call.layout == "per_cause":
-            found += [cause_card(call, leg, cause) for cause in causes]
-        elif not found:
+            cards += [cause_card(call, leg, cause) for cause in causes]
+        elif not cards:
             keys = [cause.cause for cause in causes]
             same = [others for others in by_leg.values() if [cause.cause for cause in others] == keys]
             side = Side.BOTH if len(same) > 1 else leg.side
-            found.append(differential_card(call, leg, causes, side, after_urgent=after_urgent))
-    return found
+            cards.append(differential_card(call, leg, causes, side, after_urgent=after_urgent))
+    return cards
 
 
 def _relevant_unread(call: Call) -> tuple[Unread, ...]:

@@ -35,7 +35,7 @@ def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
     """
     urgent = {flag.cause for flag in leg.red_flags}
     families: set[str] = set()
-    found: list[RankedCause] = []
+    causes: list[RankedCause] = []
     benign = 0
     for ranked in shown(leg):
         cause = call.content.causes[ranked.cause]
@@ -46,8 +46,8 @@ def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
             continue
         benign += is_benign
         families.add(cause.family)
-        found.append(ranked)
-    return found
+        causes.append(ranked)
+    return causes
 
 
 def keep_in_mind(call: Call, leg: LegAssessment) -> list[str]:

@@ -63,8 +63,8 @@ def _coded(system: str, code: str) -> dict[str, Any]:
 
 def _citation(content: Content, key: str) -> dict[str, str]:
     cited = content.citations[key]
-    found = {"type": "citation", "label": key, "citation": cited.text}
-    return found | ({"url": cited.url} if cited.url else {})
+    citation = {"type": "citation", "label": key, "citation": cited.text}
+    return citation | ({"url": cited.url} if cited.url else {})
 
 
 def library(content: Content) -> Resource:
@@ -155,7 +155,7 @@ def plan(content: Content) -> Resource:
 
 
 def _flag(content: Content, key: str, flag: RedFlag) -> Resource:
-    found: Resource = {
+    action: Resource = {
         "id": key,
         "title": flag.card.title,
         "description": " ".join(flag.card.do),
@@ -170,10 +170,10 @@ def _flag(content: Content, key: str, flag: RedFlag) -> Resource:
     if key == DVT_RULE:
         pathway = content.pathway
         steps = {"type": "documentation", "display": f"{pathway.title}: judged by the service, not expressed here"}
-        found["documentation"] = [_citation(content, pathway.source), steps]
-        return found
+        action["documentation"] = [_citation(content, pathway.source), steps]
+        return action
     applies = {"kind": "applicability", "expression": {"language": _CQL, "expression": key}}
-    return found | {"condition": [applies]}
+    return action | {"condition": [applies]}
 
 
 def _id(key: str) -> str:

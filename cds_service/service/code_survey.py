@@ -214,4 +214,4 @@ def _concepts(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
     listed = value if isinstance(value, list) else [value]
-    return (one for one in listed if isinstance(one, dict))
+    return (item for item in listed if isinstance(item, dict))

@@ -73,7 +73,7 @@ class NoJournal:
     def start(self) -> None:
         """Do nothing."""
 
-    def record(self, found: Sequence[Mapping[str, Any]]) -> None:
+    def record(self, new_events: Sequence[Mapping[str, Any]]) -> None:
         """Discard the events."""
 
     def close(self, seconds: float = 5.0) -> None:
@@ -110,15 +110,15 @@ class Journal:
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
 
-    def record(self, found: Sequence[Mapping[str, Any]]) -> None:
+    def record(self, new_events: Sequence[Mapping[str, Any]]) -> None:
         """Hand over events, which must not be changed afterwards. If too many wait, the new ones are lost."""
-        if not found:
+        if not new_events:
             return
         self.start()
         with self._work:
             room = 0 if self._stopping else MAX_WAITING - len(self._queue)
-            self._queue.extend(islice(found, max(0, room)))
-            self._lose(len(found) - max(0, room))
+            self._queue.extend(islice(new_events, max(0, room)))
+            self._lose(len(new_events) - max(0, room))
             self._work.notify_all()
 
     def close(self, seconds: float = 5.0) -> None:

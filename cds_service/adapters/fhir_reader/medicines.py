@@ -40,9 +40,9 @@ def medicine_in(answer: Any, identity: str, base: Address) -> ChartEntry | None:
     return entry if entry.kind == _KIND and entry.identity == identity else None
 
 
-def with_medicines(prefetched: Prefetched, found: Iterable[ChartEntry]) -> Prefetched:
+def with_medicines(prefetched: Prefetched, medicines: Iterable[ChartEntry]) -> Prefetched:
     """Return ``prefetched`` with the Medications added to the medicines. The states of the parts do not change."""
-    entries = tuple(found)
+    entries = tuple(medicines)
     if not entries:
         return prefetched
     parts = [part for part in prefetched.parts if part.key == _MEDICATIONS]

@@ -202,11 +202,11 @@ class FhirReader:
         began = time.monotonic()
         deadline = began + self._deadline
         asking = _Asking(prefetched.plan, request, today or datetime.now(UTC).date())
-        parts, found = await asyncio.gather(
+        parts, medications = await asyncio.gather(
             self._read_parts(wanted, asking, base, token, deadline),
             self._read_medicines(medicines[:MAX_MEDICINES], base, token, deadline),
         )
-        complete = with_medicines(prefetched.with_parts(parts), found)
+        complete = with_medicines(prefetched.with_parts(parts), medications)
         # The new rows may refer to more Medications. Read them in the rest of the same time.
         more = [identity for identity in lacking_medicines(complete.entries, base) if identity not in medicines]
         left = max(0, MAX_MEDICINES - len(medicines))

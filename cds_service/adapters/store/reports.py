@@ -144,12 +144,12 @@ def report(store: Store) -> Report:
 
 
 def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:
-    found: dict[str, dict[date, Week]] = {}
+    by_rule: dict[str, dict[date, Week]] = {}
 
     def week(rule: str, day: Any) -> Week:
         shown_on = date.fromisoformat(str(day))
         monday = shown_on - timedelta(days=shown_on.weekday())
-        return found.setdefault(rule, {}).setdefault(monday, Week(monday))
+        return by_rule.setdefault(rule, {}).setdefault(monday, Week(monday))
 
     day = func.date(cards.c.shown_at)
     mine = (cards.c.user != CANARY_USER, cards.c.shown)
@@ -169,8 +169,8 @@ def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:
             shown_week.accepted += count
         else:
             shown_week.overridden += count
-    last = max((monday for weeks in found.values() for monday in weeks), default=date.min)
-    return {rule: tuple(_without_holes(weeks, last)) for rule, weeks in sorted(found.items())}
+    last = max((monday for weeks in by_rule.values() for monday in weeks), default=date.min)
+    return {rule: tuple(_without_holes(weeks, last)) for rule, weeks in sorted(by_rule.items())}
 
 
 def _without_holes(weeks: Mapping[date, Week], last: date) -> Iterator[Week]:
