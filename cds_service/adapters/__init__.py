@@ -1,1 +1,1 @@
-"""The world outside: HTTP, FHIR servers, registered clients, the store, the audit journal."""
+"""Adapters to the outside world: HTTP, FHIR servers, registered clients, the database and the audit journal."""

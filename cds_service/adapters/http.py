@@ -1,7 +1,7 @@
-"""Every connection that this service opens, each of which can be cut from outside whatever it waits for.
+"""The HTTP client for all outgoing connections. Another thread can cut any connection at any time.
 
-The adapter of ``requests`` without its session: no redirects, cookies, proxies or credentials of the machine can come
-into play, and a read costs half the time. A name is resolved once, and only to a permitted address is connected.
+It uses the adapter of ``requests`` without a session. So no redirects, cookies, proxies or credentials of the machine
+are used, and a read takes half the time. A host name is resolved once, and only permitted addresses are connected to.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from cds_service.base.urls import Address
 MAX_BYTES = 20_000_000
 ANSWER_LIMITS = JsonLimits(depth=64, entries=10_000)
 PLAIN_HTTP: Final = "plain_http"
-"""The code for a server that may not be sent a secret, since others on the way could read it."""
+"""Code for a server that must not be sent a secret, because the network in between could read it."""
 _CHUNK = 65_536
 Why = Literal[
     "cut_short", "forbidden_address", "limited", "not_fhir", "not_found", "plain_http", "redirect", "refused",
     "server_error", "timeout", "too_large", "unreachable", "wrong_type",
 ]  # fmt: skip
-"""Why a server gave no answer that can be used; each has a row in deploy/TROUBLESHOOTING.md."""
+"""Why a server gave no usable response. Each code has a row in deploy/TROUBLESHOOTING.md."""
 _REFUSALS: dict[int, Why] = {401: "refused", 403: "refused", 404: "not_found", 410: "not_found", 429: "limited"}
 
 
 class NoAnswer(Exception):
-    """Ends a read, with the code of the reason."""
+    """A server gave no usable response. ``why``: a code for the reason."""
 
     def __init__(self, why: Why) -> None:
         self.why: Why = why
@@ -52,7 +52,7 @@ class NoAnswer(Exception):
 
 
 class Deadline:
-    """The time one read has, and the socket it uses now. ``deadline``: monotonic seconds."""
+    """The time limit of one read, and the socket that it uses at the moment. ``deadline``: monotonic seconds."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -62,29 +62,29 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds to go."""
+        """Seconds left."""
         return self.deadline - time.monotonic()
 
     def uses(self, used: socket.socket | None) -> None:
-        """Told by the connection; None when it went back to the pool, where another read may take it."""
+        """Set the socket in use. The connection calls this; None when it returns to the pool for other reads."""
         with self._lock:
             self._socket = used
         if self.ended:
             self.cut()
 
     def cut(self) -> None:
-        """Take nothing more from the server, so that no thread outlives its call; what has arrived can be read."""
+        """Stop receiving, so that no thread outlives its call. Data that has arrived can still be read."""
         with self._lock:
             self.ended = True
             if self._socket is not None:
                 with suppress(OSError):
-                    # Also on a TLS socket this is the plain call: nobody waits for a farewell.
+                    # Call the plain method even for a TLS socket, because it does not wait for the TLS shutdown.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server answered. ``value``: the JSON of its body; None if it is no JSON object that means one thing."""
+    """The response of a server. ``value``: the JSON of its body; None if it is not a valid, unambiguous JSON object."""
 
     status: int
     headers: Mapping[str, str]
@@ -92,7 +92,7 @@ class Reply:
 
 
 class Transport:
-    """Pooled connections to servers that the settings name. Safe to use from many threads."""
+    """Pooled connections to the servers in the settings. Safe to use from many threads."""
 
     def __init__(
         self,
@@ -105,13 +105,21 @@ class Transport:
         limits: JsonLimits = ANSWER_LIMITS,
         accept: str = "application/fhir+json",
     ) -> None:
-        """``size``: most connections kept to one server. ``per_call``: seconds for a single call.
-        ``limits``: of the JSON of an answer.
+        """Create the pools; connections are opened when they are used.
+
+        Args:
+            size: limit of kept connections to one server.
+            per_call: seconds for a single request.
+            ca_bundle: file of CA certificates; None for the default ones.
+            networks: networks that may be connected to.
+            most_bytes: limit for the body of a response.
+            limits: limits for the JSON of a response.
+            accept: value of the ``Accept`` header.
 
         Raises:
             OSError: ``ca_bundle`` cannot be read.
         """
-        # Its lines hold whole addresses, and in them the patient.
+        # urllib3 logs whole addresses, which hold patient ids.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
         self._adapter = _Adapter(32, size, ca_bundle or DEFAULT_CA_BUNDLE_PATH)
         self._per_call = per_call
@@ -121,22 +129,22 @@ class Transport:
         self._accept = accept
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close all connections."""
         self._adapter.close()
 
     def get(self, url: str, token: str | None, line: Deadline) -> Any:
-        """The JSON at ``url``, with one more try if the connection is reset before an answer begins.
+        """Return the JSON at ``url``. Tries once more if the connection is reset before a response begins.
 
         Raises:
-            NoAnswer: with the code of the reason.
+            NoAnswer: there is no usable response.
         """
         return self._read(url, token, line, None)
 
     def search(self, url: str, form: str, token: str | None, line: Deadline) -> Any:
-        """The JSON that a search answers whose parameters go as a form (``POST _search``). Like ``get``: it only reads.
+        """Return the JSON of a search whose parameters are sent as a form (``POST _search``). Tries again like ``get``.
 
         Raises:
-            NoAnswer: with the code of the reason.
+            NoAnswer: there is no usable response.
         """
         return self._read(url, token, line, form.encode())
 
@@ -161,11 +169,11 @@ class Transport:
     def exchange(
         self, method: str, url: str, line: Deadline, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> Reply:
-        """One request, sent once: a write that got no answer may have been done all the same.
+        """Send one request exactly once, because a write without a response may still have been done.
 
         Raises:
-            NoAnswer: with the code of the reason; nothing was sent if it is ``unreachable``, ``forbidden_address`` or
-                ``plain_http``.
+            NoAnswer: there is no usable response. Nothing was sent if the code is ``unreachable``,
+                ``forbidden_address`` or ``plain_http``.
         """
         own = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
         _mine.line, _mine.networks = line, self._networks
@@ -181,7 +189,7 @@ class Transport:
             _mine.line = None
 
     def adapter(self, line: Deadline) -> requests.adapters.BaseAdapter:
-        """For a library that brings its own ``requests`` session: its requests go out like all others."""
+        """Return an adapter for a library with its own ``requests`` session, so that it uses this transport."""
         return _Mounted(self, line)
 
     def _send(self, url: str, headers: Mapping[str, str], line: Deadline, form: bytes | None) -> Any:
@@ -207,7 +215,7 @@ class Transport:
 
 
 def may_carry_secrets(url: str) -> bool:
-    """Whether nobody on the way to ``url`` can read what is sent: it goes over TLS, or stays on this machine."""
+    """Return whether secrets may be sent to ``url``: it uses TLS or is on this machine."""
     if url.startswith("https://"):
         return True
     try:
@@ -217,7 +225,7 @@ def may_carry_secrets(url: str) -> bool:
 
 
 class _Mounted(requests.adapters.BaseAdapter):
-    """What a session of ``requests`` sends through the transport, for as long as ``line`` lasts."""
+    """An adapter that sends the requests of a ``requests`` session through the transport, within ``line``."""
 
     def __init__(self, transport: Transport, line: Deadline) -> None:
         super().__init__()
@@ -225,7 +233,7 @@ class _Mounted(requests.adapters.BaseAdapter):
         self._line = line
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        """The answer, read whole within the limits."""
+        """Send the request and read the whole response, within the limits."""
         _mine.line, _mine.networks = self._line, self._transport._networks
         try:
             with self._transport._answer(request, self._line) as answer:
@@ -237,13 +245,13 @@ class _Mounted(requests.adapters.BaseAdapter):
             _mine.line = None
 
     def close(self) -> None:
-        """Nothing of its own to give up."""
+        """Do nothing: the transport owns the connections."""
 
 
 def _prepared(
     url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
 ) -> requests.PreparedRequest:
-    """Not through ``prepare``: the address is already checked and spelt by its parts."""
+    """Build a request without ``prepare``, because the URL is already checked and normalised."""
     request = requests.PreparedRequest()
     request.method, request.url, request.headers = method, url, CaseInsensitiveDict(headers)
     if body is not None:
@@ -260,22 +268,22 @@ def _body(answer: requests.Response, most_bytes: int, limits: JsonLimits) -> Any
     if "json" not in answer.headers.get("Content-Type", "json").lower():
         raise NoAnswer("not_fhir")
     try:
-        found = parse(_content(answer, most_bytes), limits)
+        value = parse(_content(answer, most_bytes), limits)
     except TooLarge as error:
         raise NoAnswer("too_large") from error
     except UnusableInput as error:
         raise NoAnswer("not_fhir") from error
-    if not isinstance(found, dict):  # null too: from a server it does not mean "none"
+    if not isinstance(value, dict):  # reject null too: from a server it does not mean "none"
         raise NoAnswer("wrong_type")
-    return found
+    return value
 
 
 def _object(content: bytes, limits: JsonLimits) -> dict[str, Any] | None:
     try:
-        found = parse(content, limits)
+        value = parse(content, limits)
     except (TooLarge, UnusableInput):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _content(answer: requests.Response, most_bytes: int) -> bytes:
@@ -294,18 +302,19 @@ def _content(answer: requests.Response, most_bytes: int) -> bytes:
 
 
 class _Reset(Exception):
-    """The connection was reset before an answer began: worth one more try."""
+    """The connection was reset before a response began, so another attempt is worthwhile."""
 
 
 def _was_reset(error: BaseException) -> bool:
-    return _came_of(error, ConnectionResetError, RemoteDisconnected, BrokenPipeError, ConnectionAbortedError)
+    return _caused_by(error, ConnectionResetError, RemoteDisconnected, BrokenPipeError, ConnectionAbortedError)
 
 
 def _was_forbidden(error: BaseException) -> bool:
-    return _came_of(error, ForbiddenAddress)
+    return _caused_by(error, ForbiddenAddress)
 
 
-def _came_of(error: BaseException | None, *kinds: type[BaseException]) -> bool:
+def _caused_by(error: BaseException | None, *kinds: type[BaseException]) -> bool:
+    """Return whether ``error`` or one of its causes is of one of ``kinds``."""
     while error is not None:
         if isinstance(error, kinds) or any(isinstance(part, kinds) for part in error.args):
             return True
@@ -317,21 +326,22 @@ def _came_of(error: BaseException | None, *kinds: type[BaseException]) -> bool:
 _mine = threading.local()
 
 
-def _tell(used: socket.socket | None) -> None:
+def _set_socket(used: socket.socket | None) -> None:
+    """Set the socket that the current read of this thread uses."""
     line: Deadline | None = getattr(_mine, "line", None)
     if line is not None:
         line.uses(used)
 
 
 class _Watched(HTTPConnection):
-    """Tells the read of this thread which socket it uses, and connects to permitted addresses only."""
+    """A connection that reports its socket to the current read and connects only to permitted addresses."""
 
     def _new_conn(self) -> socket.socket:
-        """In the place where urllib3 resolves and connects: what was checked is what is connected to."""
+        """Resolve and connect in place of urllib3, so that only checked addresses are connected to."""
         timeout = self.timeout if isinstance(self.timeout, int | float) else None
         try:
-            found = _mine.networks.resolved(self.host, self.port)
-            return _connected(found, timeout)
+            addresses = _mine.networks.resolved(self.host, self.port)
+            return _connected(addresses, timeout)
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "not connected in time") from error
         except OSError as error:
@@ -339,17 +349,17 @@ class _Watched(HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        _tell(self.sock)
+        _set_socket(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _tell(self.sock)
+        _set_socket(self.sock)
         super().request(*args, **kwargs)
 
 
-def _connected(found: Sequence[tuple[Any, ...]], timeout: float | None) -> socket.socket:
-    """A socket to the first of the addresses that answers."""
+def _connected(addresses: Sequence[tuple[Any, ...]], timeout: float | None) -> socket.socket:
+    """Return a socket connected to the first address that accepts. ``addresses``: rows of ``getaddrinfo``."""
     failed: OSError = OSError("no address")
-    for family, kind, protocol, _, place in found:
+    for family, kind, protocol, _, place in addresses:
         used = socket.socket(family, kind, protocol)
         try:
             used.settimeout(timeout)
@@ -371,7 +381,7 @@ class _Pool(HTTPConnectionPool):
     ConnectionCls = _Watched
 
     def _put_conn(self, conn: Any) -> None:
-        _tell(None)
+        _set_socket(None)
         super()._put_conn(conn)
 
 
@@ -379,15 +389,15 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _WatchedTls
 
     def _put_conn(self, conn: Any) -> None:
-        _tell(None)
+        _set_socket(None)
         super()._put_conn(conn)
 
 
 class _Adapter(HTTPAdapter):
-    """Sends a request as it is, with as little work as can be: the time is short."""
+    """Sends a request unchanged and with little overhead, because time is short."""
 
     def __init__(self, pools: int, size: int, trusted: str) -> None:
-        """``trusted``: file of CA certificates, read once: reading it for each connection takes 15 ms."""
+        """``trusted``: file of CA certificates. It is read once, because reading it takes 15 ms."""
         self._pools: dict[str, Any] = {}
         self._tls = ssl.create_default_context(cafile=trusted)
         super().__init__(pools, size, max_retries=0)
@@ -398,12 +408,12 @@ class _Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
         origin, _ = _split(request.url or "")
-        if origin not in self._pools:  # few: only servers on the allow-list come here
+        if origin not in self._pools:  # the number is small: only servers on the allow-list
             self._pools[origin] = super().get_connection_with_tls_context(request, *args, **kwargs)
         return self._pools[origin]
 
     def cert_verify(self, *_: Any) -> None:
-        """Nothing to add: the context verifies certificate and host name."""
+        """Do nothing: the TLS context verifies certificate and host name."""
 
     def request_url(self, request: requests.PreparedRequest, _: Any) -> str:
         return _split(request.url or "")[1]
@@ -416,6 +426,6 @@ class _Adapter(HTTPAdapter):
 
 
 def _split(url: str) -> tuple[str, str]:
-    """``https://host:port`` and the rest."""
+    """Split a URL into ``https://host:port`` and the rest."""
     slash = url.index("/", len("https://"))
     return url[:slash], url[slash:]

@@ -22,12 +22,12 @@ TEXT_SECONDS = 30 * 60
 LONGEST_ASSESS = 6_000
 """Most characters of a sealed chart in an address: what proxies and browsers take with room to spare."""
 CONTEXT_SECONDS = 10 * 60
-"""How long a launch knows which card it comes from; after that, the chart alone says what to order."""
+"""How long a launch keeps the link to its card. Later only the chart decides what to order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the card behind a launch proposed. ``patient``: keyed hash, to be compared with whom the EHR names."""
+    """What the card behind a launch proposed. ``patient``: a keyed hash, to compare with the patient of the launch."""
 
     patient: str
     rule: str
@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class OrderLinks:
-    """Seals what links carry, and opens it again. No patient data stands readable in an address."""
+    """Seals and opens the data in order links, so that no address holds readable patient data."""
 
     seal: Seal
     keyed: KeyedHash
@@ -109,14 +109,14 @@ class OrderLinks:
         return self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
 
     def patient_mark(self, caller: Caller, patient: str) -> str:
-        """Equal for the same patient of the same client, and nothing for whoever lacks the site's key."""
+        """Return a hash of a patient of a client. Without the site's key it reveals nothing."""
         return self.keyed.of("order", caller.name, patient)
 
     def text(self, sealed: str, now: datetime) -> OrderDraft:
-        """The draft behind the address of a text.
+        """Return the draft in the link to a text.
 
         Raises:
-            NotSealed: it is not ours, or its time is over.
+            NotSealed: the text was not sealed by this service, or has expired.
         """
         value = self.seal.open(_TEXT, sealed, now.timestamp())
         try:
@@ -125,10 +125,10 @@ class OrderLinks:
             raise NotSealed from error
 
     def context(self, sealed: str, now: datetime) -> Wanted:
-        """What the card behind a launch proposed.
+        """Return what the card behind a launch proposed.
 
         Raises:
-            NotSealed: it is not ours, or its time is over.
+            NotSealed: the text was not sealed by this service, or has expired.
         """
         try:
             return Wanted(**self.seal.open(_CONTEXT, sealed, now.timestamp()))

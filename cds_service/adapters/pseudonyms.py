@@ -1,4 +1,4 @@
-"""Who asks about whom, kept only as keyed hashes: equal for equal people, and nothing for whoever lacks the key."""
+"""Keyed hashes of users, patients and encounters. The same person has the same hash. Without the key it is useless."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _HASHED_USERS = ("Patient/", "RelatedPerson/")
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """One call's client, user, patient and encounter.
+    """The client, user, patient and encounter of one call.
 
     Attributes:
-        user: ``Practitioner/id`` or ``PractitionerRole/id`` as sent; a hash where the user is no professional.
-        patient_key: keyed hash within the client and its FHIR server, as the other keys are.
+        client: name of the client.
+        user: ``Practitioner/id`` or ``PractitionerRole/id`` as sent; a hash if the user is a patient or relative.
+        patient_key, user_key, encounter_key: keyed hashes, unique within the client and its FHIR server.
     """
 
     client: str
@@ -35,7 +36,7 @@ class KeyedHash:
     """HMAC-SHA-256 under the site's key, cut to 128 bits."""
 
     def __init__(self, key: str | None) -> None:
-        """``key``: the site's; without one a random key, so that hashes mean nothing after a restart."""
+        """``key``: the site's key. None for a random key: then hashes cannot be compared after a restart."""
         if key is None:
             log.warning(
                 "no_hash_key", message="KNEE_CDS_HASH_KEY is not set: answered cards are forgotten at every restart"
@@ -43,12 +44,12 @@ class KeyedHash:
         self._key = key.encode() if key is not None else secrets.token_bytes(32)
 
     def of(self, *parts: str) -> str:
-        """Hash of ``parts`` in order; 32 hexadecimal digits."""
-        sized = b"".join(b"%d:%s" % (len(one), one) for one in (part.encode() for part in parts))
+        """Return the hash of ``parts`` in order; 32 hexadecimal digits."""
+        sized = b"".join(b"%d:%s" % (len(part), part) for part in map(str.encode, parts))
         return hmac.new(self._key, sized, hashlib.sha256).hexdigest()[:32]
 
     def requester(self, client: str, fhir_server: str | None, context: Context) -> Requester:
-        """The requester of a call. Ids mean something within one FHIR server only, so that is part of every hash."""
+        """Return the requester of a call. Every hash includes the FHIR server, because ids are unique only there."""
         where = (client, fhir_server or "")
         user_key = self.of("user", *where, context.userId)
         encounter = context.encounterId

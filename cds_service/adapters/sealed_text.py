@@ -1,4 +1,4 @@
-"""Sealed texts: what leaves this service and comes back unread and unchanged, or not at all (JWE, AES-256-GCM)."""
+"""Encrypted texts that only this service can read and nobody can change unnoticed (JWE, AES-256-GCM)."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ _LONGEST = 16_000
 
 
 class NotSealed(Exception):
-    """A text that this service did not seal for this purpose, or whose time is over. ``late``: only that."""
+    """A text was not sealed by this service for this purpose, or has expired. ``late``: it has only expired."""
 
     def __init__(self, *, late: bool = False) -> None:
         self.late = late
-        super().__init__("its time is over" if late else "not sealed here for this purpose")
+        super().__init__("the text has expired" if late else "the text was not sealed by this service for this purpose")
 
 
 class Seal:
-    """Seals under the site's key. Processes and replicas with the same key open each other's."""
+    """Seals and opens texts with the site's key. Processes with the same key can open each other's texts."""
 
     def __init__(self, key: str | None) -> None:
-        """``key``: the site's; without one a random key, so that nothing sealed outlives this process."""
+        """``key``: the site's key. None for a random key: then no sealed text outlives this process."""
         self._key = key.encode() if key is not None else secrets.token_bytes(32)
         self._keys: dict[str, OctKey] = {}
 
     def close(self, purpose: str, value: dict[str, Any], until: float, secret: str | None = None) -> str:
-        """``value`` sealed for ``purpose``, good until ``until`` (seconds since 1970).
+        """Return ``value``, sealed for ``purpose`` and valid until ``until`` (seconds since 1970).
 
-        ``secret``: kept by somebody else, without whom it cannot be opened even with the site's key.
+        ``secret``: kept by another party. Without it the text cannot be opened, even with the site's key.
         """
         body = orjson.dumps({"until": until, "value": value})
         return jwe.encrypt_compact(_HEADER, body, self._for(purpose, secret))
 
     def open(self, purpose: str, sealed: str, now: float, secret: str | None = None) -> dict[str, Any]:
-        """What was sealed.
+        """Return the sealed value.
 
         Raises:
-            NotSealed: not by this service, not for this purpose, not with this secret, or too long ago.
+            NotSealed: sealed by another service, for another purpose or with another secret, or expired.
         """
         if len(sealed) > _LONGEST:
             raise NotSealed
         try:
-            found = orjson.loads(jwe.decrypt_compact(sealed, self._for(purpose, secret)).plaintext or b"")
+            content = orjson.loads(jwe.decrypt_compact(sealed, self._for(purpose, secret)).plaintext or b"")
         except (JoseError, ValueError, TypeError) as error:
             raise NotSealed from error
-        if found["until"] < now:
+        if content["until"] < now:
             raise NotSealed(late=True)
-        value: dict[str, Any] = found["value"]
+        value: dict[str, Any] = content["value"]
         return value
 
     def _for(self, purpose: str, secret: str | None) -> OctKey:
-        """A key of its own for each purpose and secret; those without a secret are few, and kept."""
+        """Return the key for a purpose and secret. Keys without a secret are cached, because they are few."""
         if secret is not None:
             return self._derived(purpose + secret, len(purpose))
         if purpose not in self._keys:

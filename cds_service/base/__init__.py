@@ -1,1 +1,1 @@
-"""Ground floor: settings, errors and the reading of files. Knows nothing of FHIR, CDS Hooks or medicine."""
+"""Base package: settings, errors, logging and file reading. It imports nothing about FHIR, CDS Hooks or medicine."""

@@ -1,6 +1,6 @@
-"""Computing time for one call: whoever sends a chart that is costly to judge must not hold a core for long.
+"""Limit on the computing time of one call, so that a costly chart cannot block a core for long.
 
-What counts is time of the processor, not of the clock on the wall: a chart is not refused because the machine is busy.
+The limit counts processor time, not wall-clock time: a chart is not rejected because the machine is busy.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from cds_service.base.errors import TooCostly
 
 
 class Budget:
-    """The time that one call may compute, from now on or, once there is ``working``, only within that.
+    """The computing time left for one call.
 
-    Work on a call goes from thread to thread, but is never in two at once.
+    Time counts from construction. After the first use of ``working``, only the time inside ``working`` counts. A call
+    may move from thread to thread, but only one thread works on it at a time.
     """
 
     __slots__ = ("_began", "_clock", "_seconds", "_spent")
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.thread_time) -> None:
-        """``clock``: seconds that the present thread has computed."""
+        """Start the budget. ``seconds``: the limit. ``clock``: returns the processor seconds of the current thread."""
         self._seconds = seconds
         self._clock = clock
         self._spent = 0.0
@@ -29,10 +30,10 @@ class Budget:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """A stretch of work in one thread; only such stretches count, and neither waiting nor other calls' work.
+        """Count the time of one stretch of work in one thread. Waiting and the work of other calls do not count.
 
         Raises:
-            TooCostly: before the work or after it, the time is used up.
+            TooCostly: the time is used up, before the work starts or when it ends.
         """
         self._began = self._clock()
         try:
@@ -44,7 +45,7 @@ class Budget:
             self._began = None
 
     def check(self) -> None:
-        """To be asked often: for each row of a chart.
+        """Check the limit. Call this often: for each row of a chart.
 
         Raises:
             TooCostly: the time is used up.

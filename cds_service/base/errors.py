@@ -1,4 +1,4 @@
-"""The errors this project raises on purpose. Each carries words a reader can act on."""
+"""The errors that this project raises on purpose. Each message says what the reader can do."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Problem:
     """One mistake in the content, in plain words.
 
     Attributes:
-        file: path below the content folder, as the author knows it.
+        file: path relative to the content folder.
         place: where in the file, such as ``codes[2].system``; empty for the whole file.
         message: what is wrong.
-        hint: what to do about it; empty if nothing can be suggested.
+        hint: what to do about it; empty if there is no suggestion.
     """
 
     file: str
@@ -33,7 +33,10 @@ class Problem:
 
 
 class ContentError(KneeCdsError):
-    """Files of ours cannot be used; ``problems`` lists every mistake of every file. ``what``: content or clients."""
+    """Content or client files cannot be used. ``problems`` lists every mistake in every file.
+
+    ``what``: the kind of files, for the message: ``content`` or ``clients``.
+    """
 
     def __init__(self, problems: tuple[Problem, ...], what: str = "content") -> None:
         self.problems = problems
@@ -51,24 +54,24 @@ Refusal = Literal[
     "lifetime", "no_bearer", "no_exp", "no_iat", "no_jti", "no_jwt", "no_kid", "no_nbf", "no_token", "not_yet",
     "replay", "several_headers", "signature", "too_long", "typ", "unknown_issuer", "unknown_kid",
 ]  # fmt: skip
-"""Why a caller is not let in; each has a row in deploy/TROUBLESHOOTING.md."""
+"""Why a caller is rejected. Each code has a row in deploy/TROUBLESHOOTING.md."""
 
 
 class Unauthorized(KneeCdsError):
-    """The caller is nobody known (HTTP 401, without a word). ``reason``: a code for the log."""
+    """The caller is not a known client (HTTP 401 with an empty body). ``reason``: a code for the log."""
 
     def __init__(self, reason: Refusal, **about: str) -> None:
-        """``about``: what of the token may be logged: issuer, tenant, jti, the value ``sent`` that is wrong."""
+        """``about``: details of the token that may be logged: issuer, tenant, jti, and the wrong value as ``sent``."""
         self.reason = reason
         self.about = about
         super().__init__(reason)
 
 
 class TooMuch(KneeCdsError):
-    """More than this service takes now (HTTP 429 for one client's share, 503 for everybody's)."""
+    """Too many calls at the moment (HTTP 429 if one client exceeds its share, 503 if all clients together do)."""
 
     def __init__(self, status: Literal[429, 503], reason: str, seconds: int) -> None:
-        """``seconds``: when to try again."""
+        """``seconds``: how long to wait before trying again."""
         self.status = status
         self.reason = reason
         self.seconds = seconds
@@ -76,7 +79,7 @@ class TooMuch(KneeCdsError):
 
 
 class StoreDown(KneeCdsError):
-    """The database does not answer in time; what was sent is not kept (HTTP 503)."""
+    """The database does not answer in time; the data sent was not stored (HTTP 503)."""
 
 
 class UnusableInput(KneeCdsError):
@@ -88,26 +91,26 @@ class TooLarge(KneeCdsError):
 
 
 class TooCostly(KneeCdsError):
-    """The input takes more computing than this site gives one call (HTTP 413)."""
+    """The input needs more computing time than this site allows for one call (HTTP 413)."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the chart takes more computing time than this service gives one call; no judgement was made. This is not"
-            " an all-clear. Send fewer or simpler resources"
+            "the chart needs more computing time than this service allows for one call, so it was not assessed. This"
+            " is not an all-clear. Send fewer or simpler resources"
         )
 
 
 class NothingToJudgeBy(KneeCdsError):
-    """No part of the chart that a judgement needs is there (HTTP 412).
+    """None of the chart parts that an assessment needs is available (HTTP 412).
 
     Attributes:
-        keys: the prefetch keys that were needed and could not be had, each with a code for the reason.
+        keys: the prefetch keys that were needed but not available, each with a code for the reason.
     """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self.keys = keys
         named = ", ".join(f"{key} ({REASONS.get(why, why)})" for key, why in keys.items())
-        super().__init__(f"nothing to judge by: these prefetch keys could not be had: {named}")
+        super().__init__(f"the chart cannot be assessed: these prefetch keys are not available: {named}")
 
 
 REASONS = {
@@ -118,9 +121,9 @@ REASONS = {
     "plain_http": "not sent, and the FHIR server is not reached over https, without which no token is sent",
     "operation_outcome": "the sender reported an error",
     "wrong_type": "not a FHIR resource of the kind asked for",
-    "not_understood": "came in a form that this service does not understand",
-    "page": "only a page of it came",
-    "subset": "only a part of it came",
+    "not_understood": "in a form that this service does not understand",
+    "page": "only one page was received",
+    "subset": "only a part was received",
     "timeout": "the FHIR server did not answer in time",
     "refused": "the FHIR server refused access",
     "limited": "the FHIR server limits calls",
@@ -128,12 +131,12 @@ REASONS = {
     "server_error": "the FHIR server failed",
     "redirect": "the FHIR server redirected, which is not followed",
     "not_fhir": "the FHIR server answered with something that is not FHIR JSON",
-    "cut_short": "the FHIR server's answer broke off",
+    "cut_short": "the FHIR server's answer was cut off",
     "too_large": "the FHIR server's answer is too large",
     "unreachable": "the FHIR server could not be reached",
     "forbidden_address": "the FHIR server's name leads to an address that is not permitted",
     "busy": "this service was too busy to read the FHIR server in time",
     "another_patient": "the FHIR server sent another patient",
-    "somebody_elses": "what matters in it is about somebody else",
+    "somebody_elses": "its relevant entries are about somebody else",
 }
-"""Why a part of a chart is not there or not whole, in words; each code has a row in deploy/TROUBLESHOOTING.md."""
+"""Why a part of a chart is missing or incomplete, in words. Each code has a row in deploy/TROUBLESHOOTING.md."""

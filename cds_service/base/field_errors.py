@@ -1,4 +1,4 @@
-"""What is wrong with fields that came from outside, in words and without their values."""
+"""Messages about invalid fields in received data. They never quote the values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from pydantic import ValidationError
 
 MOST = 5
 _OURS = "Value error, "
-"""How the library begins what our own checks say."""
+"""Prefix that pydantic puts before the messages of our own validators."""
 _WORDS = {"missing": "is missing", "extra_forbidden": "is not known here"}
 
 
 def field_errors(error: ValidationError) -> str:
-    """``context.patientId: is missing; hookInstance: must be a UUID``, at most ``MOST`` of them."""
+    """Return the mistakes as one line, at most ``MOST`` of them.
+
+    Example: ``context.patientId: is missing; hookInstance: must be a UUID``.
+    """
     mistakes = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(
         f"{'.'.join(map(str, mistake['loc'])) or 'body'}: {words(mistake['type'], mistake['msg'])}"
@@ -20,19 +23,19 @@ def field_errors(error: ValidationError) -> str:
 
 
 def words(kind: str, message: str) -> str:
-    """What is wrong with one field. The library's words say what is expected; for a UUID they quote what came."""
+    """Return what is wrong with one field, in pydantic's words, except for UUIDs: there pydantic quotes the input."""
     if kind.startswith("uuid_"):
         return "must be a UUID"
     if kind in _WORDS:
         return _WORDS[kind]
     if message.startswith(_OURS):
         return message.removeprefix(_OURS)
-    said = message.removeprefix("Input ")
-    return said[:1].lower() + said[1:]
+    expectation = message.removeprefix("Input ")
+    return expectation[:1].lower() + expectation[1:]
 
 
 def in_words(error: Exception) -> str:
-    """An error for a reader at a terminal: no number of the system, no class of a library."""
+    """Return an error as text for a reader at a terminal, without system error numbers or class names."""
     if isinstance(error, ValidationError):
         return field_errors(error)
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Reading the content folder from disk, so that the clinical floor never touches a file."""
+"""Reads the content folder from disk, so that the clinical package never opens a file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from cds_service.base.errors import ContentError, Problem
 
 
 def read_texts(folder: Path, *suffixes: str) -> Mapping[str, str]:
-    """Every file below ``folder`` with one of ``suffixes``, ``.toml`` if none is given: relative POSIX path -> text.
+    """Return the text of every file below ``folder`` with one of ``suffixes``, by its relative POSIX path.
+
+    The default suffix is ``.toml``.
 
     Raises:
-        ContentError: the folder is missing, empty, or a file is not UTF-8.
+        ContentError: the folder is missing or holds no such file, or a file is not UTF-8.
     """
     if not folder.is_dir():
         raise ContentError((Problem(str(folder), "", "this folder does not exist", "set KNEE_CDS_CARDS"),))
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     wanted = suffixes or (".toml",)
-    for path in sorted(one for one in folder.rglob("*") if one.suffix in wanted):
+    for path in sorted(file for file in folder.rglob("*") if file.suffix in wanted):
         name = path.relative_to(folder).as_posix()
         try:
             texts[name] = path.read_text(encoding="utf-8")
@@ -33,10 +35,10 @@ def read_texts(folder: Path, *suffixes: str) -> Mapping[str, str]:
 
 
 def read_text(path: Path | None, hint: str) -> str | None:
-    """Text of a file of the site, or None when the site has none. ``hint``: the setting that names it.
+    """Return the text of a site's file; None if ``path`` is None. ``hint``: the setting that names the file.
 
     Raises:
-        ContentError: a file is named but cannot be read.
+        ContentError: the file cannot be read.
     """
     if path is None:
         return None

@@ -1,7 +1,7 @@
-"""The log: only named fields with short plain values get in, so that nothing of a chart or a token can.
+"""The log. Only listed fields with short plain values are logged, so that no chart data or token can get in.
 
-``log.info("call", cards=2)``: the event is a fixed word of ours; a field that is not on the list is left out and
-counted, and what libraries log is reduced to where and how loud it was.
+``log.info("call", cards=2)``: the event is a fixed word. Fields that are not listed are left out and counted. Log
+lines of libraries are reduced to their level and place in the source.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIELDS = frozenset(
         "sent", "sequence", "silent", "source", "status", "tenant", "unread", "waiting", "was", "workers", "wrong",
     }
 )  # fmt: skip
-"""Every field that a log line may have; what each holds is ours: rules, counts, codes, settings, never a chart's."""
+"""Every field that a log line may have. Values are rules, counts, codes and settings, never chart data."""
 LONGEST = 300
 
 _Event = MutableMapping[str, Any]
@@ -31,31 +31,31 @@ _Event = MutableMapping[str, Any]
 
 def _only_named_fields(_: Any, __: str, event: _Event) -> _Event:
     kept: dict[str, Any] = {"event": event.pop("event"), "level": event.pop("level")}
-    strangers = [name for name in event if name not in FIELDS]
+    unlisted = [name for name in event if name not in FIELDS]
     kept |= {name: _plain(value) for name, value in event.items() if name in FIELDS}
-    if strangers:
-        kept["left_out"] = len(strangers)
+    if unlisted:
+        kept["left_out"] = len(unlisted)
     return kept
 
 
 def _plain(value: Any) -> Any:
-    """Numbers as they are, all else as one short line."""
+    """Return numbers unchanged and any other value as one short line of text."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(value)[: LONGEST + 1])
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value)[: LONGEST + 1])
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def _library(_: Any, __: str, event: _Event) -> _Event:
-    """A line of a library: its text may quote what was sent, so only its place is told."""
+    """Reduce a library's log line to its place in the source, because its text may quote received data."""
     record: logging.LogRecord = event["_record"]
     error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-    told: _Event = {"event": "library", "level": record.levelname.lower(), "source": record.name}
-    told["place"] = f"{record.filename}:{record.lineno}"
+    fields: _Event = {"event": "library", "level": record.levelname.lower(), "source": record.name}
+    fields["place"] = f"{record.filename}:{record.lineno}"
     if error:
-        told["error"] = error
+        fields["error"] = error
     record.exc_info, record.exc_text, record.stack_info = None, None, None
-    return {**told, "_record": record, "_from_structlog": False}
+    return {**fields, "_record": record, "_from_structlog": False}
 
 
 _CHAIN: list[Any] = [
@@ -71,13 +71,13 @@ def _json(event: Any, **_: Any) -> str:
 
 
 def get_log() -> BoundLogger:
-    """The service's log. Usable before ``set_up``: then lines go where the standard library sends them."""
+    """Return the service's log. Before ``set_up``, lines go to the standard library's default handler."""
     bare = logging.getLogger("cds_service")
     return cast("BoundLogger", structlog.wrap_logger(bare, processors=_CHAIN, wrapper_class=BoundLogger))
 
 
 def set_up(level: str, style: Literal["json", "text"]) -> None:
-    """Lines to standard error, from now on, for this process."""
+    """Send this process's log lines to standard error. ``level``: the lowest severity that is logged."""
     last = (
         structlog.processors.JSONRenderer(serializer=_json)
         if style == "json"

@@ -1,4 +1,4 @@
-"""Which network addresses may be connected to. A name on a list is only as good as what it resolves to."""
+"""Decides which network addresses the service may connect to. A host name is checked by what it resolves to."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class ForbiddenAddress(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Public addresses, those that were written down as such, and the site's own ``private`` networks."""
+    """Addresses that may be reached: public ones, literal addresses in the settings, and the ``private`` networks."""
 
     private: tuple[IpNetwork, ...] = ()
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Networks:
-        """From ``10.0.0.0/8`` and the like.
+        """Build from names such as ``10.0.0.0/8``.
 
         Raises:
-            ValueError: one is no network, or is one that nobody has servers in.
+            ValueError: a name is not a network, or the network is link-local, multicast or unspecified.
         """
-        found = tuple(ip_network(name) for name in names)
-        for network in found:
+        networks = tuple(ip_network(name) for name in names)
+        for network in networks:
             if network.is_link_local or network.is_multicast or network.is_unspecified:
                 raise ValueError(f"{network} cannot hold a server")
-        return cls(found)
+        return cls(networks)
 
     def permits(self, host: str, address: IpAddress) -> bool:
-        """Whether ``host``, as written in the settings, may be reached at ``address``.
+        """Return whether ``host``, as written in the settings, may be reached at ``address``.
 
-        The address itself, written down, may be loopback or private; a name may not lead there unless the network is
-        the site's own. Link-local addresses, where clouds keep their credentials, are never right.
+        A host written as an address may be loopback or private. A host name may resolve to a private address only in
+        the site's own networks. Link-local addresses are never permitted: clouds serve credentials there.
         """
         address = _unwrapped(address)
         if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -51,19 +51,21 @@ class Networks:
         return address.is_global and not address.is_reserved
 
     def resolved(self, host: str, port: int) -> list[tuple[Any, ...]]:
-        """What ``host`` resolves to now, as ``getaddrinfo`` tells it; to be connected to without asking again.
+        """Resolve ``host`` and return the rows of ``getaddrinfo``.
+
+        Connect to these addresses without resolving again, because the name could then lead elsewhere.
 
         Raises:
-            ForbiddenAddress: one of the addresses is not permitted.
+            ForbiddenAddress: one of the addresses is not permitted, or there is none.
         """
-        found: list[tuple[Any, ...]] = list(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM))
-        if not found or not all(self.permits(host.strip("[]"), ip_address(one[4][0].split("%")[0])) for one in found):
+        rows: list[tuple[Any, ...]] = list(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM))
+        if not rows or not all(self.permits(host.strip("[]"), ip_address(row[4][0].split("%")[0])) for row in rows):
             raise ForbiddenAddress("resolves to an address that is not permitted")
-        return found
+        return rows
 
 
 def _unwrapped(address: IpAddress) -> IpAddress:
-    """The IPv4 address within an IPv6 one: mapped, 6to4 and NAT64 spellings lead to the same place."""
+    """Return the IPv4 address inside a mapped, 6to4 or NAT64 IPv6 address; any other address unchanged."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -75,7 +77,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether listening on ``host`` reaches this machine only."""
+    """Return whether a server listening on ``host`` can be reached from this machine only."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""Text that a viewer cannot take for anything but text: what must not be in it, and how it is taken out."""
+"""Plain text that no viewer can interpret as markup: finds and removes unsafe parts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import Literal, get_args
 
 Kind = Literal["html", "link", "address", "escape", "layout", "control"]
-"""What a text can hold that it must not: tags, Markdown links and images, web and mail addresses, entities and
-backslashes, Markdown blocks that our own templates never use, and characters that do not print."""
+"""Kinds of unsafe parts: tags, Markdown links and images, web and mail addresses, entities and backslashes, Markdown
+blocks that our own templates never use, and characters that do not print."""
 
 IN_WORDS: dict[Kind, str] = {
     "html": "an HTML tag",
@@ -20,8 +20,8 @@ IN_WORDS: dict[Kind, str] = {
 WITHHELD = "Text withheld"
 _NOT_IN_A_URL = frozenset(' <>"\\`')
 
-# Each alternative begins with a letter of its own, which is quick, and matches no more than what has to go:
-# "Wells >=2", "<5 cm" and "at 14:02" stay as they are.
+# Each alternative begins with a different character, which makes the search fast. It matches only what must be
+# removed: "Wells >=2", "<5 cm" and "at 14:02" are kept.
 _ANYWHERE = re.compile(
     r"<(?=[A-Za-z/!?])"
     r"|!(?=\[)|\](?=[(\[:])"
@@ -43,22 +43,22 @@ _LINE = re.compile(
 
 
 def unsafe_parts(text: str, *, lines: bool = False) -> tuple[Kind, ...]:
-    """What is in ``text`` that must not be, each kind once. ``lines``: line breaks may be in it."""
-    found: set[Kind] = set()
+    """Return the kinds of unsafe parts in ``text``, each once. ``lines``: line breaks are allowed."""
+    kinds: set[Kind] = set()
     if _may_hold_any(text):
-        found |= {_KINDS.get(one[0], "layout") for one in _ANYWHERE.findall(text)}
+        kinds |= {_KINDS.get(match[0], "layout") for match in _ANYWHERE.findall(text)}
     if any(_LINE.match(line) for line in text.split("\n")):
-        found.add("layout")
+        kinds.add("layout")
     if not _prints(text, lines=lines):
-        found.add("control")
-    return tuple(kind for kind in get_args(Kind) if kind in found)
+        kinds.add("control")
+    return tuple(kind for kind in get_args(Kind) if kind in kinds)
 
 
 _MARKS = (
     "<", "![", "](", "][", "]:", "://", "mailto:", "script:", "data:", "file:", "tel:", "www.", "@", "\\", "&", "|",
     "~~", "```", "    ",
 )  # fmt: skip
-"""Without one of these in lower case ``_ANYWHERE`` finds nothing; looking for each is many times quicker."""
+"""``_ANYWHERE`` matches only if the lower-case text holds one of these. Looking for them is many times faster."""
 
 
 def _may_hold_any(text: str) -> bool:
@@ -67,38 +67,41 @@ def _may_hold_any(text: str) -> bool:
 
 
 def stripped(text: str, *, lines: bool = False) -> str:
-    """``text`` with a blank for each thing that must not be in it; ``WITHHELD`` if nothing else is left."""
+    """Return ``text`` with a space in place of each unsafe part; ``WITHHELD`` if no other text is left."""
     while unsafe_parts(text, lines=lines):
-        # What is taken out can bring together what was apart, so look again.
-        shown = "".join(one if _prints(one, lines=lines) else " " for one in text)
-        text = "\n".join(_beginning_plain(_ANYWHERE.sub(" ", line)) for line in shown.split("\n"))
+        # Removing a part can join the text around it into a new unsafe part, so check again.
+        printable = "".join(char if _prints(char, lines=lines) else " " for char in text)
+        text = "\n".join(_without_block_mark(_ANYWHERE.sub(" ", line)) for line in printable.split("\n"))
     return text if text.strip() else WITHHELD
 
 
-def _beginning_plain(line: str) -> str:
-    found = _LINE.match(line)
-    return f" {line[found.end() :]}" if found else line
+def _without_block_mark(line: str) -> str:
+    mark = _LINE.match(line)
+    return f" {line[mark.end() :]}" if mark else line
 
 
 def plain(text: str) -> str:
-    """``text``, for the models of files that people write.
+    """Return ``text`` unchanged. A validator for the models of files that people write.
 
     Raises:
-        ValueError: it holds something that must not be shown.
+        ValueError: ``text`` holds an unsafe part.
     """
-    if found := unsafe_parts(text):
+    if unsafe := unsafe_parts(text):
         raise ValueError(
-            f"text that is shown must be plain, but this holds {', '.join(IN_WORDS[kind] for kind in found)}"
+            f"text that is shown must be plain, but this holds {', '.join(IN_WORDS[kind] for kind in unsafe)}"
         )
     return text
 
 
 def is_plain_url(url: str) -> bool:
-    """An absolute web address that cannot break out of where it is put."""
+    """Return whether ``url`` is an absolute web address that is safe inside Markdown and HTML attributes."""
     plain = url.isascii() and url.isprintable() and _NOT_IN_A_URL.isdisjoint(url)
     return plain and url.startswith(("https://", "http://"))
 
 
 def _prints(text: str, *, lines: bool) -> bool:
-    """No control, format, private or unassigned character, no half of one, and no blank but the plain one."""
+    """Return whether every character prints.
+
+    Control, format, private, unassigned and surrogate characters do not, nor does any space but U+0020.
+    """
     return (text.replace("\n", "") if lines else text).isprintable()

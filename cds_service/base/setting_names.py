@@ -1,4 +1,4 @@
-"""Which names of the environment are settings: a misspelt one must not go unnoticed."""
+"""Finds misspelt setting names in the environment."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ _SERVICE = re.compile(r"(KNEE_CDS(?:_[A-Z0-9_]+)?)_SERVICE_HOST")
 _LINK = re.compile(r"_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 
-def strangers(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
-    """For each name that has our prefix and is no setting, what is wrong with it. ``known``: without the prefix.
+def unknown_settings(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    """Return a message for each name that has our prefix but is not a setting.
 
-    What Kubernetes sets in every pod for a Service whose name begins with ``knee-cds`` is nobody's mistake.
+    ``known``: the names of all settings, without the prefix. Kubernetes sets such names in every pod for a Service
+    whose name begins with ``knee-cds``; these are ignored.
     """
     ours = sorted({name.upper() for name in names if name.upper().startswith(PREFIX)})
-    settings = {one.upper() for one in known}
-    services = [found[1] for name in ours if (found := _SERVICE.fullmatch(name))]
+    settings = {setting.upper() for setting in known}
+    services = [match[1] for name in ours if (match := _SERVICE.fullmatch(name))]
     return tuple(
         _words(name, settings)
         for name in ours
@@ -27,10 +28,10 @@ def strangers(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
 
 
 def _is_link(name: str, services: Iterable[str]) -> bool:
-    return any(name.startswith(one) and _LINK.fullmatch(name.removeprefix(one)) for one in services)
+    return any(name.startswith(service) and _LINK.fullmatch(name.removeprefix(service)) for service in services)
 
 
 def _words(name: str, settings: Collection[str]) -> str:
     alike = get_close_matches(name.removeprefix(PREFIX), sorted(settings), 1)
-    hint = f"did you mean {PREFIX}{alike[0]}?" if alike else "`knee-cds settings` lists all there are."
-    return f"{name} is no setting: {hint}"
+    hint = f"did you mean {PREFIX}{alike[0]}?" if alike else "`knee-cds settings` lists all settings."
+    return f"{name} is not a setting: {hint}"

@@ -15,20 +15,20 @@ from cds_service.base.clock import machine_zone, zone_named
 from cds_service.base.errors import WrongSetting
 from cds_service.base.networks import Networks
 from cds_service.base.plain_text import is_plain_url
-from cds_service.base.setting_names import PREFIX, strangers
+from cds_service.base.setting_names import PREFIX, unknown_settings
 from cds_service.base.urls import Address, Origin
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def shipped(name: str) -> Path:
-    """Folder ``name`` (``cards``, ``fhir_examples``): inside an installed wheel, else beside the package."""
+    """Return the folder ``name`` (``cards``, ``fhir_examples``): inside an installed wheel, else beside the package."""
     inside = PACKAGE / "shipped" / name
     return inside if inside.is_dir() else PACKAGE.parent / name
 
 
 def _split(value: Any) -> Any:
-    """``a, b`` -> ``("a", "b")``: lists come comma-separated in the environment."""
+    """Split a comma-separated list of the environment: ``a, b`` -> ``("a", "b")``."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
@@ -38,7 +38,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """Everything a site can set. An unknown name or value stops the start with a clear message."""
+    """Everything a site can set. An unknown name or an invalid value stops the start with a clear message."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -174,28 +174,28 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def only_known_names(cls, value: Any) -> Any:
-        """A setting that is misspelt would be as good as not set, which may be the less safe choice.
+        """Reject misspelt names. A misspelt setting would have no effect, and the default may be less safe.
 
         Raises:
-            WrongSetting: the environment holds a name of ours that is no setting.
+            WrongSetting: the environment holds a name with our prefix that is not a setting.
         """
-        found = strangers(os.environ, cls.model_fields)
-        if found:
-            raise WrongSetting("\n".join(found))
+        messages = unknown_settings(os.environ, cls.model_fields)
+        if messages:
+            raise WrongSetting("\n".join(messages))
         return value
 
     @field_validator("port", mode="before")
     @classmethod
     def no_service_link(cls, value: Any) -> Any:
-        """Say where an address comes from that nobody has set."""
+        """Reject the address that Kubernetes sets for a Service of our name, and explain where it comes from."""
         if isinstance(value, str) and "://" in value:
-            raise ValueError("is what Kubernetes sets for a Service named knee-cds; use enableServiceLinks: false")
+            raise ValueError("was set by Kubernetes for a Service named knee-cds; use enableServiceLinks: false")
         return value
 
     @field_validator("order_url")
     @classmethod
     def only_known_placeholders(cls, value: str | None) -> str | None:
-        """Refuse a template that asks for anything but the order key and the side."""
+        """Reject a template with any placeholder except the order key and the side."""
         if value is None:
             return None
         try:
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
             raise ValueError("may hold only the placeholders {order} and {side}") from error
         if not is_plain_url(filled):
             raise ValueError(
-                "must be an absolute http(s) address without blanks, quotes, angle brackets or backslashes"
+                "must be an absolute http(s) address without spaces, quotes, angle brackets or backslashes"
             )
         if urlsplit(filled).netloc != urlsplit(value).netloc:
             raise ValueError("must name its host without a placeholder")
@@ -213,13 +213,13 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def known_zone(cls, value: str | None) -> str | None:
-        """Refuse what is no IANA name: a wrong day on an order is worse than no start."""
+        """Reject a name that is not an IANA time zone: a wrong date on an order would be worse than a failed start."""
         return None if value is None else zone_named(value).key
 
     @field_validator("fhir_servers")
     @classmethod
     def parsed_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is no plain base URL, so that the allow-list means what it says."""
+        """Reject URLs that are not plain base URLs, so that the allow-list can be read in only one way."""
         for url in value:
             Address.parse(url)
         return value
@@ -227,26 +227,29 @@ class Settings(BaseSettings):
     @field_validator("private_networks")
     @classmethod
     def parsed_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what is no network."""
+        """Reject names that are not networks."""
         Networks.of(value)
         return value
 
     @field_validator("cors_origins")
     @classmethod
     def parsed_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Named origins only: never ``*``."""
+        """Reject ``*``: only named origins are allowed."""
         return tuple(str(Origin.parse(origin)) for origin in value)
 
     @model_validator(mode="after")
     def sandbox_is_for_trying_out(self) -> Settings:
-        """Its charts live in one process, and whoever sees the page may call."""
+        """Reject the sandbox with several workers or with tokens.
+
+        Its charts are kept in one process, and everyone who can open its page may call the service.
+        """
         if self.sandbox and (self.auth != "open" or self.workers != 1):
             raise ValueError("sandbox needs auth `open` and one worker: it is for trying out, not for real patients")
         return self
 
     @property
     def zone(self) -> ZoneInfo:
-        """Where the site's clock is read."""
+        """The site's time zone."""
         return zone_named(self.time_zone) if self.time_zone else machine_zone()
 
     @property
@@ -256,6 +259,6 @@ class Settings(BaseSettings):
 
     @property
     def sandbox_fhir_root(self) -> str:
-        """Where this process reaches its own sandbox, whatever name the world has for it."""
+        """The address under which this process reaches its own sandbox, independent of its public name."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104  # nosec B104 - compared, not bound to
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/sandbox"

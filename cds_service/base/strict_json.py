@@ -1,4 +1,4 @@
-"""JSON read so that it can mean only one thing: RFC 8259, within limits, and no object with a key twice."""
+"""Strict JSON parser: RFC 8259, within size limits, and without duplicate keys, so that the meaning is unambiguous."""
 
 from __future__ import annotations
 
@@ -11,45 +11,51 @@ from cds_service.base.budget import Budget
 from cds_service.base.errors import TooLarge, UnusableInput
 
 LONGEST_STRING = 1_048_576
-"""As FHIR R4 limits a string; a run without a quotation mark is never longer in a lawful document."""
+"""FHIR R4's limit for a string, in bytes. No valid document has a longer run without a quotation mark."""
 SHAPES_PER_ENTRY = 64
-"""Objects and arrays for each entry that is allowed: what Python needs for them is many times their bytes."""
+"""Allowed objects and arrays per allowed entry. In Python they need many times the memory of their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """``depth``: of nesting. ``entries``: resources in one document. ``budget``: time for all read within them."""
+    """Limits for a document.
+
+    Attributes:
+        depth: levels of nesting.
+        entries: resources in one document.
+        budget: computing time of the whole call; None for no limit.
+    """
 
     depth: int
     entries: int
     budget: Budget | None = None
 
     def check_time(self) -> None:
-        """Raises ``TooCostly`` when the time is used up."""
+        """Raise ``TooCostly`` if the time is used up."""
         if self.budget is not None:
             self.budget.check()
 
 
 def parse(document: bytes | bytearray, limits: JsonLimits) -> Any:
-    """``document`` as Python values.
+    """Return ``document`` as Python values.
 
     Raises:
-        TooLarge: more resources, objects or arrays than allowed, or too long a string.
-        UnusableInput: not RFC 8259 JSON, nested too deep, or with a key twice.
+        TooLarge: more resources, objects or arrays than allowed, or a string is too long.
+        UnusableInput: not RFC 8259 JSON, nested too deeply, or an object has a duplicate key.
     """
     bare = without_escapes(document)
     _check_shape(document, bare, limits)
     try:
-        found = orjson.loads(document)
+        parsed = orjson.loads(document)
     except orjson.JSONDecodeError as error:
         raise UnusableInput(f"the body is not JSON: {_where(error)}") from error
-    if _has_lost_pairs(bare, found):
-        raise UnusableInput("the body holds an object with a key twice, so its meaning is not certain")
-    return found
+    if _has_lost_pairs(bare, parsed):
+        raise UnusableInput("the body holds an object with a duplicate key, so its meaning is not certain")
+    return parsed
 
 
 def _check_shape(document: bytes | bytearray, bare: bytes | bytearray, limits: JsonLimits) -> None:
-    """What would cost much to take apart, seen before it is; all in C, since charts are large."""
+    """Reject documents that are costly to parse, before parsing. The checks run in C, because charts are large."""
     if document.count(b'"resourceType"') > limits.entries:
         raise too_many_entries(limits)
     shapes = document.count(b"{") + document.count(b"[")
@@ -62,22 +68,22 @@ def _check_shape(document: bytes | bytearray, bare: bytes | bytearray, limits: J
 
 
 def too_many_entries(limits: JsonLimits) -> TooLarge:
-    """The refusal of more resources than allowed."""
+    """Return the error for more resources than allowed."""
     return TooLarge(f"the body may hold at most {limits.entries} resources")
 
 
 def too_many_shapes(limits: JsonLimits) -> TooLarge:
-    """The refusal of more objects and arrays than so many resources need."""
+    """Return the error for more objects and arrays than allowed."""
     return TooLarge(f"the body may hold at most {limits.entries * SHAPES_PER_ENTRY} objects and arrays")
 
 
 def without_escapes(document: bytes | bytearray) -> bytes | bytearray:
-    """The same without escaped backslashes and quotation marks, so that every mark left ends or begins a string."""
+    """Remove escaped backslashes and quotation marks, so that every quotation mark left begins or ends a string."""
     return document.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in document else document
 
 
 def has_longer_run(bare: bytes | bytearray, longest: int) -> bool:
-    """Whether there is a stretch longer than ``longest`` without a quotation mark, in steps of that length."""
+    """Return whether there is a run of more than ``longest`` bytes without a quotation mark."""
     start = 0
     while len(bare) - start > longest:
         mark = bare.rfind(b'"', start, start + longest + 1)
@@ -93,8 +99,8 @@ _NOT_COLONS = bytes(byte for byte in range(256) if byte not in b':"')
 
 
 def is_deeper(bare: bytes | bytearray, deepest: int) -> bool:
-    """Whether JSON without escapes is nested deeper than ``deepest``, level by level."""
-    # Strings without brackets are now empty: away with them, then with the few that hold some.
+    """Return whether JSON without escapes is nested deeper than ``deepest`` levels. Removes one level at a time."""
+    # Only quotation marks and brackets are left. Remove the empty strings, then the few strings that hold brackets.
     shape = b"".join(bare.translate(_ALIKE, _NOT_BRACKETS).replace(b'""', b"").split(b'"')[::2])
     for _ in range(deepest):
         if not shape:
@@ -104,7 +110,7 @@ def is_deeper(bare: bytes | bytearray, deepest: int) -> bool:
 
 
 def has_key_twice(document: bytes | bytearray, parsed: Any) -> bool:
-    """Whether taking ``document`` apart lost a key: two readers could each believe another of its values."""
+    """Return whether an object in ``document`` has a duplicate key. Two parsers could then keep different values."""
     return _has_lost_pairs(without_escapes(document), parsed)
 
 
@@ -113,10 +119,10 @@ def _has_lost_pairs(bare: bytes | bytearray, parsed: Any) -> bool:
 
 
 def _pairs(bare: bytes | bytearray) -> int:
-    """How many keys JSON without escapes holds."""
+    """Return the number of keys in JSON without escapes."""
     return b"".join(bare.translate(None, _NOT_COLONS).replace(b'""', b"").split(b'"')[::2]).count(b":")
 
 
 def _where(error: orjson.JSONDecodeError) -> str:
-    """Position only: the message itself may quote the body."""
+    """Return only the position, because the error message may quote the body."""
     return f"line {error.lineno}, column {error.colno}"

@@ -1,4 +1,4 @@
-"""Data from a TOML file into a strict model; every mistake in plain words, with its place and a hint."""
+"""Validates data of a TOML file with a strict model. Every mistake is reported with its place and a hint."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def validated(
     kind: type[_Model], file: str, data: Any, *, prefix: str, keys: Sequence[str], manual: str
 ) -> tuple[_Model | None, list[Problem]]:
-    """The model, or the mistakes. ``keys``: every key known here, for hints. ``manual``: where the keys are explained.
+    """Return the model, or None and the mistakes.
 
-    Through JSON, because strict models take lists for tuples only there.
+    The data is converted to JSON first, because strict models accept lists for tuples only in JSON.
+
+    ``prefix``: put before the place of each mistake. ``keys``: all known keys, for hints. ``manual``: the document
+    that explains the keys.
     """
     try:
         return kind.model_validate_json(json.dumps(data, default=str)), []
@@ -42,5 +45,5 @@ def _in_plain_words(
         hint = f"did you mean `{near[0]}`?" if near else f"{manual} lists the keys"
         return f"unknown key `{last}`", hint
     if kind == "missing":
-        return f"the key `{last}` is missing", f"{manual} says what it holds"
+        return f"the key `{last}` is missing", f"{manual} explains it"
     return words(kind, message), ""

@@ -1,4 +1,4 @@
-"""The time that each stage of a call takes."""
+"""Measures the time of each stage of a call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 
 class Stages:
-    """A stop-watch: each ``end`` closes the stage since the one before. Seconds, by name in the order they ended."""
+    """A stopwatch. Each ``end`` closes the stage that began at the previous ``end``.
+
+    Attributes:
+        seconds: duration of each stage by name, in the order in which the stages ended.
+    """
 
     __slots__ = ("_last", "seconds")
 
@@ -16,18 +20,18 @@ class Stages:
         self._last = time.perf_counter()
 
     def end(self, stage: str) -> None:
-        """``stage`` ends now, and the next begins."""
+        """End ``stage`` now and begin the next one."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
     @property
     def total(self) -> float:
-        """Seconds of all stages that have ended."""
+        """Sum of all ended stages, in seconds."""
         return sum(self.seconds.values())
 
     def as_header(self) -> str:
-        """As the ``Server-Timing`` header tells it: milliseconds (W3C Server Timing)."""
+        """Return the value of the ``Server-Timing`` header, in milliseconds (W3C Server Timing)."""
         return ", ".join(self._metrics())
 
     def _metrics(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Addresses compared by their parts, so that no spelling of a URL gets past an allow-list."""
+"""Compares URLs by their parts, so that no unusual spelling of a URL can pass an allow-list."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _PATH = re.compile(r"[^\[\]]*")
 _QUERY = re.compile(r"[A-Za-z0-9\-._~:/?@!$&'()*+,;=%|\[\]]*")
 _LABEL = r"[a-z0-9]([a-z0-9\-]*[a-z0-9])?"
 _PLACE = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?")
-"""Host, perhaps with a port, in small letters."""
+"""A host in lower case, with an optional port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Scheme, host and port of a browser's page."""
+    """The origin of a browser page: scheme, host and port."""
 
     scheme: str
     host: str
@@ -25,15 +25,15 @@ class Origin:
 
     @classmethod
     def parse(cls, url: str) -> Origin:
-        """The parts of ``url``.
+        """Parse ``url``.
 
         Raises:
-            ValueError: it is more, or less, than a plain origin.
+            ValueError: ``url`` is not a plain origin.
         """
-        whole = Address.parse(url)
-        if whole.path:
-            raise ValueError("an origin has no path")
-        return cls(whole.scheme, whole.host, whole.port)
+        address = Address.parse(url)
+        if address.path:
+            raise ValueError("an origin must not have a path")
+        return cls(address.scheme, address.host, address.port)
 
     def __str__(self) -> str:
         return _joined(self.scheme, self.host, self.port)
@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A base URL: scheme, host, port and path without a closing slash."""
+    """A base URL: scheme, host, port and path without a trailing slash."""
 
     scheme: str
     host: str
@@ -50,14 +50,14 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """The parts of ``url``.
+        """Parse ``url``.
 
         Raises:
             ValueError: not an absolute http(s) URL, or spelt in a way that two programs could read differently
                 (user names, escapes, dots, backslashes, queries, fragments).
         """
         if not _PLAIN.fullmatch(url):
-            raise ValueError("holds characters that a plain base URL does not need")
+            raise ValueError("holds characters that are not allowed in a plain base URL")
         parts = urlsplit(url)
         if parts.scheme not in _PORTS or not _PLACE.fullmatch(parts.netloc.lower()):
             raise ValueError("is not an absolute http or https URL with a plain host and port")
@@ -67,7 +67,7 @@ class Address:
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], path)
 
     def covers(self, other: Address) -> bool:
-        """Whether ``other`` is this address or lies below it, by whole path segments."""
+        """Return whether ``other`` is this address or lies below it. Compares whole path segments."""
         same = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
         return same and (other.path == self.path or other.path.startswith(self.path + "/"))
 
@@ -76,15 +76,18 @@ class Address:
 
 
 def below(base: Address, url: str) -> str | None:
-    """``url`` (absolute, with a query perhaps) if it lies at or below ``base``, spelt with the parts of ``base``."""
+    """Return ``url`` in normal form if it is ``base`` or lies below it; else None.
+
+    ``url`` is absolute and may have a query.
+    """
     path, mark, query = url.partition("?")
     if not _QUERY.fullmatch(query):
         return None
     try:
-        found = Address.parse(path)
+        address = Address.parse(path)
     except ValueError:
         return None
-    return f"{found}{'' if found.path else '/'}{mark}{query}" if base.covers(found) else None
+    return f"{address}{'' if address.path else '/'}{mark}{query}" if base.covers(address) else None
 
 
 def _joined(scheme: str, host: str, port: int) -> str:

@@ -1,1 +1,1 @@
-"""CDS Hooks and FHIR on the wire: messages, discovery, bodies, Bundles, prefetch."""
+"""The formats of CDS Hooks and FHIR: messages, discovery, request bodies, Bundles and prefetch."""

@@ -1,9 +1,10 @@
-"""The body of a hook call, read once: its frame strictly, and of the rows of its Bundles no more than is needed.
+"""Reads the body of a hook call: the frame in full, the rows of its Bundles only as far as needed.
 
-A chart has thousands of Observations and a handful that matter. So the Bundles' rows are cut out of the body, what is
-left (the frame) is parsed like any other JSON, and each row stays bytes but for its head (``rows``). What is read is
-read strictly, wherever it stands: within the limits, and with no key twice. A row that is not of concern is only
-skipped, so a key twice in it is not noticed; and a body that is laid out in no common way is parsed as a whole.
+A chart has thousands of Observations, of which a handful matter. So the rows of the Bundles are cut out of the body
+and the rest (the frame) is parsed like any other JSON. Each row is kept as bytes; only its head is parsed at first
+(see ``bundle_rows``). Everything that is parsed is parsed strictly: within the limits and without duplicate keys. Rows
+that are not relevant are skipped, so a duplicate key in them is not noticed. A body with an unusual layout is parsed
+as a whole.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from cds_service.base.strict_json import SHAPES_PER_ENTRY, JsonLimits, parse, to
 from cds_service.protocol.bundle_rows import Rows
 
 _WORTH_CUTTING = 4_096
-"""Bytes. A small body is parsed whole as fast."""
+"""Bytes. Cutting does not make a smaller body faster."""
 _MAY_HOLD_MANY = 2_000_000
-"""Bytes. A smaller body cannot hold so many objects that they would fill the memory."""
+"""Bytes. A smaller body cannot hold enough objects to fill the memory."""
 
 
-class _Found(Struct):
+class _MaybeBundle(Struct):
     """A prefetch value that may be a Bundle."""
 
     entry: list[Raw] | None = None
 
 
 class _Call(Struct):
-    prefetch: dict[str, _Found | None] | None = None
+    prefetch: dict[str, _MaybeBundle | None] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Call)
@@ -40,7 +41,7 @@ _decoder = msgspec.json.Decoder(_Call)
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Rows taken out of the frame: where they stand in the body, and of which key they are."""
+    """Rows that are cut out of the body: their prefetch key and their position in bytes."""
 
     key: str
     start: int
@@ -49,11 +50,11 @@ class _Cut:
 
 
 def read_call_body(body: bytes | bytearray, limits: JsonLimits) -> Any:
-    """``body`` as JSON, in which the ``entry`` of a prefetched Bundle may be ``Rows``.
+    """Return ``body`` as JSON. The ``entry`` of a prefetched Bundle may be ``Rows`` instead of a list.
 
     Raises:
-        TooLarge: more resources, objects or arrays than allowed, or too long a string.
-        UnusableInput: not RFC 8259 JSON, nested too deep, or with a key twice.
+        TooLarge: more resources, objects or arrays than allowed, or a string is too long.
+        UnusableInput: not RFC 8259 JSON, nested too deeply, or an object has a duplicate key.
     """
     _check_text(body)
     cuts = _cuts(body, limits) if len(body) > _WORTH_CUTTING else ()
@@ -67,13 +68,13 @@ def read_call_body(body: bytes | bytearray, limits: JsonLimits) -> Any:
     for cut in cuts:
         bundle = frame["prefetch"][cut.key]
         if bundle["entry"] != [] or bundle.get("resourceType") != "Bundle":
-            return parse(body, limits)  # the same rows stood somewhere else too, or they are no rows at all
+            return parse(body, limits)  # the same rows are in another place too, or these are not rows of a Bundle
         bundle["entry"] = cut.rows
     return frame
 
 
 def _check_text(body: bytes | bytearray) -> None:
-    """All of it is UTF-8, also what is skipped."""
+    """Reject a body that is not UTF-8, including the rows that are skipped."""
     if not body.isascii():
         try:
             body.decode()
@@ -82,21 +83,21 @@ def _check_text(body: bytes | bytearray) -> None:
 
 
 def _cuts(body: bytes | bytearray, limits: JsonLimits) -> Sequence[_Cut]:
-    """The rows of every Bundle; none if the body is not laid out as expected, which the whole parse then judges."""
+    """Return the rows of every Bundle; none if the body has an unexpected layout and must be parsed as a whole."""
     try:
         prefetch = _decoder.decode(body).prefetch or {}
     except (msgspec.DecodeError, RecursionError):
         return ()
     cuts = []
     end = 0
-    for key, found in prefetch.items():
-        if found is None or not found.entry:
+    for key, bundle in prefetch.items():
+        if bundle is None or not bundle.entry:
             continue
-        start, end = _array(body, found.entry, end)
+        start, end = _array(body, bundle.entry, end)
         if start < 0:
             return ()
         try:
-            rows = Rows.of(memoryview(body)[start:end], found.entry, limits)
+            rows = Rows.of(memoryview(body)[start:end], bundle.entry, limits)
         except (msgspec.DecodeError, RecursionError):
             return ()
         if rows is None:
@@ -106,15 +107,15 @@ def _cuts(body: bytes | bytearray, limits: JsonLimits) -> Sequence[_Cut]:
 
 
 def _array(body: bytes | bytearray, rows: Sequence[Raw], after: int) -> tuple[int, int]:
-    """Where the array that consists of ``rows`` begins and ends; (-1, -1) if it is not where it should be.
+    """Return the start and end of the array that consists of ``rows``; (-1, -1) if it is not at the expected place.
 
-    Should the same rows stand there twice, one of the two stays in the frame and is noticed as a key twice.
+    If the body holds the same array twice, one of them stays in the frame and is reported as a duplicate key.
     """
     first, last = bytes(rows[0]), bytes(rows[-1])
     start = body.find(first, after)
     size = sum(map(_size, rows))
     end = start + size + len(rows) - 1
-    if not body.startswith(last, end - len(last)):  # there is more between them than commas
+    if not body.startswith(last, end - len(last)):  # the rows are separated by more than commas
         between = body.find(bytes(rows[1]), start + len(first)) - start - len(first) if len(rows) > 1 else 0
         end = start + size + between * (len(rows) - 1)
         if between < 1 or not body.startswith(last, end - len(last)):
@@ -129,7 +130,7 @@ def _size(raw: Raw) -> int:
 
 
 def _without(body: bytes | bytearray, cuts: Sequence[_Cut]) -> bytes:
-    """The frame: ``body`` with empty arrays in the place of the rows."""
+    """Return the frame: ``body`` with an empty array in place of each Bundle's rows."""
     pieces = []
     at = 0
     for cut in cuts:

@@ -1,4 +1,4 @@
-"""The rows of a Bundle as they came in a body: their heads typed, all else left as bytes until it is asked for."""
+"""The rows of a Bundle in a request body. Their heads are typed; the rest stays bytes until it is needed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cds_service.clinical.reading import ChartEntry, Head
 from cds_service.protocol.outcomes import is_harmless
 
 ReadRow = tuple[ChartEntry, str | None, str]
-"""The entry of a row, its search mode, and a code for what the row says against its own result; empty for nothing."""
+"""The entry of a row, its search mode, and a code for why its resource cannot be used (empty if it can)."""
 REPORTED = "operation_outcome"
 NOT_UNDERSTOOD = "not_understood"
 _SUCCESS = re.compile(r"2\d\d(\D.*)?", re.DOTALL)
 
 
 class Search(Struct, gc=False):
-    """Why the row is there."""
+    """Why the row is in the Bundle: a match, an included resource or an outcome."""
 
     mode: str | None = None
 
 
 class Row(Struct, gc=False):
-    """One row. ``head`` is the head of its resource."""
+    """One row of a Bundle. ``head``: the head of its resource."""
 
     head: Head | UnsetType | None = field(default=UNSET, name="resource")
     full_url: str | None = field(default=None, name="fullUrl")
@@ -37,9 +37,9 @@ class Row(Struct, gc=False):
 
 
 class UnparsedEntry(ChartEntry):
-    """An entry of which only the head has been read. The rest is parsed when it is asked for.
+    """An entry of which only the head has been read. The resource is parsed at its first use.
 
-    Whoever asks gets what ``strict_json.parse`` raises, and the whole call ends with it.
+    Reading ``resource`` can raise the errors of ``strict_json.parse``. They end the whole call.
     """
 
     __slots__ = ("_limits", "_raw")
@@ -54,7 +54,12 @@ class UnparsedEntry(ChartEntry):
 
     @property
     def resource(self) -> Any:
-        """The JSON of the resource, parsed once. Whoever works through a chart asks for one after the other."""
+        """The JSON of the resource, parsed once.
+
+        Raises:
+            TooCostly: the computing time is used up. It is checked here because every row of a chart is read here.
+            TooLarge, UnusableInput: as for ``strict_json.parse``.
+        """
         self._limits.check_time()
         if self._resource is None:
             self._resource = parse(bytes(self._raw), self._limits)["resource"]
@@ -66,7 +71,7 @@ _one_row = msgspec.json.Decoder(Row)
 
 
 class Rows:
-    """The rows of one Bundle, in their order. A row whose head has not FHIR's shape is parsed at once."""
+    """The rows of one Bundle, in order. A row whose head does not have FHIR's shape is parsed at once."""
 
     def __init__(self, raws: Sequence[Raw], heads: Sequence[Row | None], limits: JsonLimits) -> None:
         self._raws = raws
@@ -75,10 +80,12 @@ class Rows:
 
     @classmethod
     def of(cls, array: memoryview, raws: Sequence[Raw], limits: JsonLimits) -> Rows | None:
-        """``array``: the JSON array that ``raws`` are the elements of. None if it has not as many.
+        """Read the heads of all rows. Return None if ``array`` does not have as many elements as ``raws``.
+
+        ``array``: the JSON array whose elements are ``raws``.
 
         Raises:
-            DecodeError: it is no array.
+            DecodeError: ``array`` is not a JSON array.
         """
         heads: list[Row | None] | list[Row]
         try:
@@ -91,13 +98,13 @@ class Rows:
         return len(self._raws)
 
     def read(self) -> list[ReadRow]:
-        """Each row, in order; every one has an entry."""
+        """Return each row, in order. Every row has an entry."""
         limits = self._limits
         return [
             (
                 UnparsedEntry(row.head, row.full_url, raw, limits),
                 row.search.mode if row.search is not None else None,
-                "" if row.response is None and row.modifier is None else _against(row.response, row.modifier),
+                "" if row.response is None and row.modifier is None else _objection(row.response, row.modifier),
             )
             if row is not None and row.head.__class__ is Head
             else read_row(self._parsed(raw))
@@ -117,24 +124,24 @@ def _row(raw: Raw) -> Row | None:
 
 
 def read_row(row: Any) -> ReadRow:
-    """A row that is parsed already. What brings no resource has an entry without one, so that it is accounted for."""
+    """Read a parsed row. A row without a resource gets an empty entry, so that it is counted too."""
     if not isinstance(row, dict):
         return ChartEntry(None), None, NOT_UNDERSTOOD
     search, url = row.get("search"), row.get("fullUrl")
     mode = search.get("mode") if isinstance(search, dict) else None
     entry = ChartEntry(row.get("resource"), url if isinstance(url, str) else None)
-    return entry, mode, _against(row.get("response"), row.get("modifierExtension"))
+    return entry, mode, _objection(row.get("response"), row.get("modifierExtension"))
 
 
-def _against(response: Any, modifier: Any) -> str:
-    """What the row's own words make of its resource: an error that the server reports, or what could change it."""
+def _objection(response: Any, modifier: Any) -> str:
+    """Return a code for why the resource of a row cannot be used: a reported error or a modifier; empty if it can."""
     if response is not None and not _succeeded(response):
         return REPORTED
     return NOT_UNDERSTOOD if modifier is not None else ""
 
 
 def _succeeded(response: Any) -> bool:
-    """Whether the answer that a row of a batch-response stands for was a success, by its HTTP status and outcome."""
+    """Return whether the response in a row of a batch-response was a success, by its HTTP status and outcome."""
     if not isinstance(response, dict):
         return False
     outcome = response.get("outcome")

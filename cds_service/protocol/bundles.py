@@ -1,4 +1,4 @@
-"""A Bundle as one patient's chart: whose it is, what it holds, and whether it is whole."""
+"""Reads a Bundle as the chart of one patient: the patient, the entries, and whether the chart is complete."""
 
 from __future__ import annotations
 
@@ -18,63 +18,64 @@ from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 
 @dataclass(frozen=True, slots=True)
 class OneChart:
-    """A chart to be judged: the call that it came as or stands for, and its parts."""
+    """The chart of one patient: a hook call for it, and its parts."""
 
     request: HookRequest
     prefetched: Prefetched
 
     @property
     def context(self) -> Context:
-        """Whose chart it is, and who has opened it."""
+        """The context of the call: user, patient and encounter."""
         return self.request.context
 
     @property
     def entries(self) -> tuple[ChartEntry, ...]:
-        """Every row, in the order of the Bundle."""
+        """The entries of all rows, in the order of the Bundle."""
         return self.prefetched.entries
 
 
 def one_chart(bundle: Mapping[str, Any], user: str) -> OneChart:
-    """The chart of the one patient that ``bundle`` is about, opened by ``user``.
+    """Return ``bundle`` as the chart of one patient, opened by ``user``.
 
     Raises:
-        UnusableInput: it is nobody's, or that of several patients.
+        UnusableInput: the Bundle has no patient or several patients, or an id is not a FHIR id.
     """
-    found = read_searchset(bundle)
-    entries = found.entries
+    searchset = read_searchset(bundle)
+    entries = searchset.entries
     names = patients_of(entries)
     if len(names) != 1:
-        said = "no patient" if not names else "several patients"
-        raise UnusableInput(f"the Bundle holds {said}; one Bundle is one patient's chart")
+        patients = "no patient" if not names else "several patients"
+        raise UnusableInput(f"the Bundle holds {patients}; send the chart of exactly one patient in a Bundle")
     encounters = [entry.identity for entry in entries if entry.kind == "Encounter"]
     encounter = encounters[0] if len(encounters) == 1 else None
     try:
         request = opening(user, names.pop(), encounter)
     except ValueError as error:
         raise UnusableInput("the id of the patient or encounter is not a FHIR id") from error
-    return OneChart(request, whole_chart(entries, found.failed or found.flaw))
+    return OneChart(request, whole_chart(entries, searchset.failed or searchset.flaw))
 
 
 def opening(user: str, patient: str, encounter: str | None, fhir_server: str | None = None) -> HookRequest:
-    """The call that an EHR makes when ``user`` opens the chart.
+    """Return the call that an EHR makes when ``user`` opens the chart of ``patient``.
 
     Raises:
-        pydantic.ValidationError: one of them is no FHIR id.
+        pydantic.ValidationError: ``user``, ``patient`` or ``encounter`` is not a valid id or reference.
     """
     context = Context(userId=user, patientId=patient, encounterId=encounter)
     return HookRequest(hook=POSTERIOR_KNEE_PAIN.hook, hookInstance=uuid4(), context=context, fhirServer=fhir_server)
 
 
 def patients_of(entries: Sequence[ChartEntry]) -> set[str]:
-    """Whose chart it is: the ids of its Patients, or of those that its resources point to."""
+    """Return the ids of the Patients in a chart, or of the patients that its resources refer to if it has none."""
     patients = [entry for entry in entries if entry.kind == "Patient"]
     return {patient_name(entry) for entry in patients} - {""} or _subjects(entries)
 
 
 def whole_chart(entries: tuple[ChartEntry, ...], why: str = "") -> Prefetched:
-    """The state of each key, and the rows as one part of their own, so that they keep their order.
+    """Return a chart that was sent as one Bundle: the state of each key, and all rows as one part in their order.
 
-    ``why``: what keeps them from being whole does so for every key. In a whole chart a kind that is not there is none.
+    ``why``: a code for why the Bundle is incomplete; it applies to every key. Empty if the Bundle is complete: then a
+    missing resource type means that there are no such resources.
     """
     kinds = {entry.kind for entry in entries}
     parts = tuple(_part(key, why, is_there=not kinds.isdisjoint(KINDS[key])) for key in KEYS)
@@ -88,11 +89,11 @@ def _part(key: str, why: str, *, is_there: bool) -> Part:
 
 
 def _subjects(entries: Sequence[ChartEntry]) -> set[str]:
-    """Patient ids that resources point to, for a Bundle that lacks the Patient itself."""
-    found = set()
+    """Return the patient ids that resources refer to, for a Bundle without a Patient."""
+    ids = set()
     for entry in entries:
         subject = entry.resource.get("subject") if isinstance(entry.resource, dict) else None
         reference = subject.get("reference") if isinstance(subject, dict) else None
         if isinstance(reference, str) and "Patient/" in reference:
-            found.add(reference.split("Patient/")[1].split("/")[0])
-    return found
+            ids.add(reference.split("Patient/")[1].split("/")[0])
+    return ids

@@ -1,4 +1,4 @@
-"""The discovery answer."""
+"""The discovery response."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cds_service.protocol import services
 from cds_service.protocol.queries import Plan
 
 SPECIFICATION = "2.0"
-"""The version of CDS Hooks spoken here. The 3.0 ballot asks for it; to a 2.0 client it is one unknown field."""
+"""The supported version of CDS Hooks. The 3.0 ballot requires this field; 2.0 clients ignore it."""
 
 
 def discovery(plan: Plan) -> dict[str, Any]:
-    """What this installation offers and which parts of the chart it asks for, as ``plan`` has them."""
+    """Return the services of this installation with the prefetch templates of ``plan``."""
     return {
         "version": SPECIFICATION,
         "services": [

@@ -1,7 +1,7 @@
-"""CDS Hooks 2.0 messages: strict where we send, liberal where we receive.
+"""CDS Hooks 2.0 messages. Sent messages are strict; received messages are read leniently.
 
-Unknown fields are ignored. An optional field that cannot be used is dropped, and the answer says so: a chart that came
-whole is judged all the same.
+Unknown fields are ignored. An optional field that is invalid is dropped, and the response says so. The chart is still
+assessed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pydantic import (
 from cds_service.protocol.services import hooks
 
 CANARY_USER = "Practitioner/knee-cds-canary"
-"""Under whom the canary calls: no clinician."""
+"""The user of canary calls, which no clinician makes."""
 
 _BEARER = re.compile("bearer", re.IGNORECASE | re.ASCII)
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -46,7 +46,7 @@ def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
 
 
 def _without_type(kind: str) -> AfterValidator:
-    """Takes ``Patient/1`` for ``1``, where only a Patient can be meant."""
+    """Accept ``Patient/1`` for ``1`` in a field that can only be a Patient."""
     return AfterValidator(lambda value: value.removeprefix(f"{kind}/"))
 
 
@@ -54,20 +54,20 @@ _URL = TypeAdapter(AnyHttpUrl)
 
 
 def _is_url(value: str) -> str:
-    """Kept as sent: what the allow-list compares must be what was asked for."""
+    """Check a URL but return it as sent, because the allow-list must compare the URL that is then used."""
     _URL.validate_python(value)
     return value
 
 
 def _is_number(value: Any) -> Any:
-    """JSON has numbers for numbers: neither "300" nor true is one."""
+    """Reject strings and booleans, such as "300" and true, which pydantic would accept as numbers."""
     if isinstance(value, str | bool):
         raise ValueError("must be a whole number")
     return value
 
 
 def _written_as(pattern: str, **more: str) -> WithJsonSchema:
-    """For readers of our OpenAPI document: how the text looks."""
+    """Return the pattern of a text field, for our OpenAPI document."""
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", **more})
 
 
@@ -82,7 +82,7 @@ UserReference = Annotated[
 
 
 def _or_anything(schema: dict[str, Any]) -> None:
-    """For readers of our OpenAPI document: the call is not refused for what else may stand there."""
+    """Add to our OpenAPI document that the call is accepted with any other value in this field."""
     schema["anyOf"].append({"description": "Anything else counts as not sent; the answer's extension says so."})
 
 
@@ -97,7 +97,7 @@ def _is_answered(hook: str) -> str:
 
 
 def _hooks_answered(schema: dict[str, Any]) -> None:
-    """For readers of our OpenAPI document."""
+    """Add the supported hooks to our OpenAPI document."""
     schema |= {"const": hooks()[0]} if len(hooks()) == 1 else {"enum": list(hooks())}
 
 
@@ -106,7 +106,7 @@ class _Received(BaseModel):
 
 
 class Context(_Received):
-    """``context`` of a hook: who opened whose chart, and in which encounter."""
+    """``context`` of a hook: the user, the patient whose chart is open, and the encounter."""
 
     userId: UserReference
     patientId: PatientId
@@ -114,7 +114,7 @@ class Context(_Received):
 
 
 class FhirAuthorization(_Received):
-    """The token the client lends for reading its FHIR server. Never logged or stored."""
+    """The access token that the client sends for reading its FHIR server. Never logged or stored."""
 
     access_token: Annotated[str, Field(min_length=1, repr=False)]
     token_type: Annotated[str, _matches(_BEARER, "Bearer"), _written_as("[Bb][Ee][Aa][Rr][Ee][Rr]")]
@@ -126,11 +126,11 @@ class FhirAuthorization(_Received):
 
 _Place = tuple[int | str, ...]
 _DROPPED: tuple[_Place, ...] = (("fhirServer",), ("fhirAuthorization",), ("context", "encounterId"))
-"""Fields that a judgement can do without. One that cannot be used counts as not sent, all of it."""
+"""Fields that an assessment does not need. If one is invalid, the whole field counts as not sent."""
 
 
 class HookRequest(_Received):
-    """A call of a hook. ``prefetch`` values stay raw JSON: they are read resource by resource."""
+    """A hook call. The values of ``prefetch`` stay raw JSON and are read resource by resource."""
 
     hook: Annotated[str, AfterValidator(_is_answered), Field(json_schema_extra=_hooks_answered)]
     hookInstance: UUID
@@ -142,35 +142,35 @@ class HookRequest(_Received):
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """What could not be used of the optional fields, by our own names: ``fhirAuthorization.expires_in``."""
+        """The invalid optional fields that were dropped, by name, such as ``fhirAuthorization.expires_in``."""
         return self._dropped
 
     @model_validator(mode="wrap")
     @classmethod
-    def _without_what_is_unusable(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _without_invalid_fields(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return handler(value)
         except ValidationError as error:
             if not isinstance(value, Mapping):
                 raise
-            wrong = [one["loc"] for one in error.errors(include_url=False, include_input=False, include_context=False)]
+            errors = error.errors(include_url=False, include_input=False, include_context=False)
+            wrong = [mistake["loc"] for mistake in errors]
             unusable = {part for part in _DROPPED for place in wrong if place[: len(part)] == part}
-            request = handler(_without(value, unusable))  # what else is wrong ends the call
-            told = {".".join(map(str, place)) for place in wrong}
-            request._dropped = tuple(sorted(told))
+            request = handler(_without(value, unusable))  # any other mistake ends the call
+            request._dropped = tuple(sorted({".".join(map(str, place)) for place in wrong}))
             return request
 
 
 def _without(call: Mapping[str, Any], unusable: Collection[_Place]) -> dict[str, Any]:
-    """The call without some of its fields, which may lie one level down."""
-    found = dict(call)
+    """Return the call without some of its fields, which may be nested one level down."""
+    copy = dict(call)
     for *above, name in unusable:
-        holder = found
+        holder = copy
         for step in map(str, above):
             holder[step] = dict(holder[step])
             holder = holder[step]
         holder.pop(str(name), None)
-    return found
+    return copy
 
 
 class _Sent(BaseModel):
@@ -178,7 +178,7 @@ class _Sent(BaseModel):
 
 
 class Coding(_Sent):
-    """A code with its system and our own display."""
+    """A code with its system and our display text."""
 
     system: str
     code: str
@@ -186,7 +186,7 @@ class Coding(_Sent):
 
 
 class Source(_Sent):
-    """Where the guidance of a card comes from."""
+    """The source of a card's guidance."""
 
     label: str
     url: str
@@ -194,7 +194,7 @@ class Source(_Sent):
 
 
 class Action(_Sent):
-    """One change a suggestion makes: here always the creation of a draft order."""
+    """One change that a suggestion makes; here always the creation of a draft order."""
 
     type: Literal["create"] = "create"
     description: str
@@ -202,7 +202,7 @@ class Action(_Sent):
 
 
 class Suggestion(_Sent):
-    """A button. One action each: some EHRs run no more."""
+    """A button with one action, because some EHRs run only one."""
 
     label: str
     uuid: str
@@ -210,7 +210,7 @@ class Suggestion(_Sent):
 
 
 class Link(_Sent):
-    """A link below a card. ``appContext``: for a SMART launch only."""
+    """A link below a card. ``appContext``: only for a SMART launch."""
 
     label: str
     url: str
@@ -219,7 +219,7 @@ class Link(_Sent):
 
 
 class Card(_Sent):
-    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML."""
+    """A card. ``summary``: one plain sentence under 140 characters. ``detail``: Markdown without HTML."""
 
     uuid: str
     summary: str = Field(min_length=1, max_length=139)
@@ -234,11 +234,11 @@ class Card(_Sent):
 
 
 class HookResponse(_Sent):
-    """The answer. ``extension`` tells integrators what could not be had or read; absent when all could."""
+    """The response. ``extension`` lists missing and unreadable data for integrators; absent if there is none."""
 
     cards: tuple[Card, ...]
     extension: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Without nulls and empty values, which the standard forbids."""
+        """Return the response as JSON without nulls and empty values, which the standard forbids."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -1,4 +1,4 @@
-"""The parts of a chart by prefetch key: what each one's state is, and the chart entries it brought."""
+"""The parts of a chart by prefetch key: the state of each part and its entries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cds_service.protocol.searchset import BUNDLE, WRONG_TYPE, Matches, Searchse
 
 KEYS = PARTS
 JUDGED_BY = ("observations", "conditions")
-"""Keys that can hold a complaint; without any of them there is nothing to judge by."""
+"""Keys that can hold a complaint. Without any of them the chart cannot be assessed."""
 DVT_NEEDS = ("observations", "conditions", "procedures")
-"""Keys that can hold a local sign or a major risk (evidence C.5): without them DVT cannot be excluded."""
+"""Keys that can hold a local sign or a major risk (evidence C.5). Without them DVT cannot be excluded."""
 
 NAMES = {
     PATIENT: "patient details",
@@ -30,18 +30,18 @@ NAMES = {
 }
 
 KINDS: dict[str, tuple[str, ...]] = {"": (), **{key: kinds for key, (_, kinds) in SEARCHED.items()}}
-"""The resource types that each key asks for; none for a key of the site's own, which may ask for anything."""
+"""The resource types that each key asks for. Empty for a site's own key, which may ask for anything."""
 
 NOT_ASKED = frozenset({"not_sent", "not_allowed", "no_token", "plain_http", "token_of_another_patient"})
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MAX_NAMES = 20
 _NOT_OFFERED = "not_offered"
 _NOT_THERE = NOT_ASKED | {_NOT_OFFERED, "not_found", "refused"}
-"""Reasons for which a key that a server need not have leaves its part whole."""
+"""Reasons why an optional key may be missing while its part still counts as complete."""
 
 
 class KeyState(StrEnum):
-    """How a prefetch key came, from the EHR or from its FHIR server."""
+    """The state of a prefetch key, sent by the EHR or read from its FHIR server."""
 
     PRESENT = "present"
     EMPTY = "empty"
@@ -58,15 +58,15 @@ class Part:
     """A part of a chart, or one prefetch key of it.
 
     Attributes:
-        key: of the part (``KEYS``) or of a search of it (``SEARCHED``); empty for a key of the site's own, whose name
-            is never kept.
-        entries: every row that came, also those that bring no resource.
-        next_page: where the rest of a truncated search is, if the sender said so.
+        key: key of the part (``KEYS``) or of one of its searches (``SEARCHED``). Empty for a site's own key, whose
+            name is never kept.
+        entries: all received rows, including those without a resource.
+        next_page: address of the rest of a truncated search, if the sender gave it.
         matches: the resources that the search itself found.
-        total: how many it found in all, if the sender said so.
-        why: a code for what keeps it from being whole; empty if it is.
-        was_read: it came from the FHIR server, at least in part.
-        pieces: the keys that fill this part, sent or not; none if it is itself one key.
+        total: number of all matches, if the sender gave it.
+        why: a code for why the part is incomplete; empty if it is complete.
+        was_read: at least some of it was read from the FHIR server.
+        pieces: the keys that fill this part, sent or not; empty if the part is itself one key.
     """
 
     key: str
@@ -81,33 +81,34 @@ class Part:
 
     @property
     def words(self) -> str:
-        """For an integrator: ``procedures``, ``observations (not all)``."""
+        """Name of the part for an integrator: ``procedures``, ``observations (not all)``."""
         return NAMES[self.key] + (" (not all)" if self.came_in_part else "")
 
     @property
     def came_in_part(self) -> bool:
-        """Whether some of it is there."""
+        """Whether the part is incomplete but has some resources."""
         return (self.state is KeyState.TRUNCATED or self.has_some) and self.key != PATIENT
 
     @property
     def has_some(self) -> bool:
-        """Whether resources of the kind asked for came."""
+        """Whether there are resources of the types that the key asks for."""
         return any(entry.kind in KINDS[self.key] for entry in self.entries)
 
     @property
     def has_resources(self) -> bool:
-        """Whether any resources of a chart came."""
+        """Whether there are any resources of a chart."""
         return any(map(brings_resource, self.entries))
 
 
 @dataclass(frozen=True, slots=True)
 class Prefetched:
-    """The chart as it came, in the order of ``KEYS``.
+    """The received chart.
 
     Attributes:
-        others: what came under keys of the site's own.
-        unused: names of those that could not be used, or not wholly.
-        plan: what was asked.
+        parts: one part for each of ``KEYS``, in that order.
+        others: the parts under the site's own keys.
+        plan: the searches that were asked for.
+        unused: names of the site's own keys that could not be used, or not completely.
     """
 
     parts: tuple[Part, ...]
@@ -117,34 +118,34 @@ class Prefetched:
 
     @property
     def entries(self) -> tuple[ChartEntry, ...]:
-        """The entries of all parts; those of ``patient`` come first."""
+        """The entries of all parts, those of ``patient`` first."""
         return tuple(entry for part in (*self.parts, *self.others) for entry in part.entries)
 
     @property
     def incomplete(self) -> tuple[Part, ...]:
-        """Parts that did not come whole."""
+        """The parts that are incomplete."""
         return tuple(part for part in self.parts if part.state in LACKING)
 
     @property
     def pieces(self) -> tuple[Part, ...]:
-        """Every key of ours, sent or not."""
+        """Every known key, sent or not."""
         return tuple(piece for part in self.parts for piece in (part.pieces or (part,)))
 
     @property
     def not_offered(self) -> tuple[str, ...]:
-        """Keys of ours that the sender or its FHIR server does not have, and need not have."""
-        missing = (one for one in self.pieces if one.key in EXTRA_KEYS and one.state in LACKING)
-        return tuple(one.key for one in missing if one.why in _NOT_THERE - NOT_ASKED)
+        """Optional keys that the sender or its FHIR server does not offer."""
+        missing = (piece for piece in self.pieces if piece.key in EXTRA_KEYS and piece.state in LACKING)
+        return tuple(piece.key for piece in missing if piece.why in _NOT_THERE - NOT_ASKED)
 
     @property
     def to_read(self) -> tuple[Part, ...]:
-        """Keys that the FHIR server may still have, of parts that are not whole. What failed is not tried again."""
+        """Keys of incomplete parts that can still be read from the FHIR server. Failed keys are not tried again."""
         unfinished = (part for part in self.parts if part.state in (KeyState.MISSING, KeyState.TRUNCATED))
         pieces = (piece for part in unfinished for piece in (part.pieces or (part,)))
         return tuple(piece for piece in pieces if piece.state in (KeyState.MISSING, KeyState.TRUNCATED))
 
     def with_parts(self, read: Sequence[Part]) -> Prefetched:
-        """The same with some keys replaced."""
+        """Return a copy in which the keys in ``read`` are replaced."""
         newer = {piece.key: piece for piece in read}
         return replace(self, parts=tuple(self._newer(part, newer) for part in self.parts))
 
@@ -156,7 +157,7 @@ class Prefetched:
         return _joined(part.key, tuple(newer.get(piece.key, piece) for piece in part.pieces), self.plan)
 
     def check_patient(self, patient_id: str) -> None:
-        """Whether the chart that was sent is the right one; to be asked before anything more is read.
+        """Check that the sent chart is that of the patient. Call this before reading anything from the FHIR server.
 
         Raises:
             UnusableInput: the Patient is not the one of the context.
@@ -166,11 +167,11 @@ class Prefetched:
             raise UnusableInput("prefetch.patient is not the patient of context.patientId")
 
     def check(self, patient_id: str) -> None:
-        """Whether there is anything to judge by.
+        """Check that the chart can be assessed.
 
         Raises:
             UnusableInput: the Patient is not the one of the context.
-            NothingToJudgeBy: no key that can hold a complaint could be had.
+            NothingToJudgeBy: no key that can hold a complaint is available.
         """
         self.check_patient(patient_id)
         judged_by = [part for part in self.parts if part.key in JUDGED_BY]
@@ -180,20 +181,20 @@ class Prefetched:
 
 
 def is_anothers(part: Part, patient_id: str) -> bool:
-    """Whether ``part`` brings Patients and none of them is the one of this id."""
+    """Return whether ``part`` has Patients but none with this id."""
     patients = [entry for entry in part.entries if entry.kind == "Patient"]
     return bool(patients) and patient_id not in map(patient_name, patients)
 
 
 def patient_name(patient: ChartEntry) -> str:
-    """The id of a Patient, or the UUID that it goes by in a Bundle; empty if it has neither."""
+    """Return the id of a Patient, or else its UUID in the Bundle (``fullUrl``); empty if it has none."""
     return patient.identity or (patient.full_url or "").removeprefix("urn:uuid:")
 
 
 def gather(prefetch: Mapping[str, Any] | None, plan: Plan = WHOLE) -> Prefetched:
-    """Every key of ``prefetch``, by what it holds. Those that are not ours are read too: charts come in many cuts.
+    """Read every key of ``prefetch``, including a site's own keys, because sites divide charts in many ways.
 
-    ``plan``: what this client was asked for; the keys of other styles are taken as well.
+    ``plan``: the searches that this client was asked for. Keys of other styles are read too.
     """
     sent = prefetch or {}
     parts = tuple(_gathered(key, sent, plan) for key in KEYS)
@@ -203,19 +204,19 @@ def gather(prefetch: Mapping[str, Any] | None, plan: Plan = WHOLE) -> Prefetched
 
 
 def _named(keys: Iterable[str]) -> tuple[str, ...]:
-    """The sender's own names as far as they are plain: any text may stand in the place of a name."""
+    """Return the sender's own key names, only those of plain characters: a key can be any text."""
     names = [key if _PLAIN_NAME.fullmatch(key) else "(name not shown)" for key in keys]
     more = len(names) - _MAX_NAMES
     return (*names[:_MAX_NAMES], f"(and {more} more)") if more > 0 else tuple(names)
 
 
 def _gathered(part: str, sent: Mapping[str, Any], plan: Plan) -> Part:
-    """The part by the keys that were sent, and those that the FHIR server has to be asked for."""
+    """Return the part from the keys that were sent, plus the missing keys to read from the FHIR server."""
     pieces = [_read_piece(key, sent[key]) for key, (of, _) in SEARCHED.items() if of == part and key in sent]
-    there = {one.key for one in pieces}
-    if part not in there:  # what is sent under the name of the part is all of it, whatever the style
-        wanted = (one.key for one in plan.of_part(part))
-        pieces += [Part(key, KeyState.MISSING, why="not_sent") for key in wanted if key not in there]
+    sent_keys = {piece.key for piece in pieces}
+    if part not in sent_keys:  # a value under the name of the part is the whole part, in every style
+        wanted = (search.key for search in plan.of_part(part))
+        pieces += [Part(key, KeyState.MISSING, why="not_sent") for key in wanted if key not in sent_keys]
     return _joined(part, tuple(pieces), plan)
 
 
@@ -225,7 +226,7 @@ def _read_piece(key: str, value: Any) -> Part:
 
 
 def _joined(part: str, pieces: tuple[Part, ...], plan: Plan) -> Part:
-    """A part of the chart from its keys. It is whole only if every key that it needs is."""
+    """Return a part of the chart, joined from its keys. It is complete only if every key that it needs is complete."""
     if len(pieces) == 1:
         return replace(pieces[0], key=part, pieces=pieces)
     entries = tuple(_once(pieces))
@@ -235,14 +236,14 @@ def _joined(part: str, pieces: tuple[Part, ...], plan: Plan) -> Part:
     extras = [piece for piece in pieces if piece.key in EXTRA_KEYS]
     flawed = [piece for piece in extras if piece.state in LACKING and piece.why not in _NOT_THERE]
     if not is_whole:
-        flawed = [one for one in pieces if one.state in LACKING and one.key not in EXTRA_KEYS] + flawed
+        flawed = [piece for piece in pieces if piece.state in LACKING and piece.key not in EXTRA_KEYS] + flawed
     state = _state_of(pieces, flawed)
-    why = next((one.why for one in flawed), "")
+    why = next((piece.why for piece in flawed), "")
     return Part(part, state, entries, why=why, was_read=was_read, pieces=pieces)
 
 
 def _once(pieces: Sequence[Part]) -> Iterator[ChartEntry]:
-    """Each row once that several searches have found; what differs under one name is handed on."""
+    """Yield each row once, even if several searches found it. Different resources with the same id are all kept."""
     seen: dict[tuple[str | None, str], ChartEntry] = {}
     for entry in (entry for piece in pieces for entry in piece.entries):
         first = seen.setdefault((entry.kind, entry.identity), entry) if entry.identity is not None else entry
@@ -251,7 +252,7 @@ def _once(pieces: Sequence[Part]) -> Iterator[ChartEntry]:
 
 
 def _state_of(pieces: Sequence[Part], flawed: Sequence[Part]) -> KeyState:
-    """``flawed``: the keys that keep the part from being whole."""
+    """Return the state of a part. ``flawed``: the keys that make it incomplete."""
     has_some = any(piece.has_some for piece in pieces)
     if not flawed:
         return KeyState.PRESENT if any(piece.has_resources for piece in pieces) else KeyState.EMPTY
@@ -262,7 +263,7 @@ def _state_of(pieces: Sequence[Part], flawed: Sequence[Part]) -> KeyState:
 
 
 def read_part(key: str, value: Any) -> Part:
-    """One key's value, as prefetched or as the FHIR server answered. ``key``: empty for one of the site's own."""
+    """Read the value of one key, prefetched or from the FHIR server. ``key``: empty for a site's own key."""
     if value is None:
         return Part(key, KeyState.EMPTY)
     kind = value.get("resourceType") if isinstance(value, dict) else None
@@ -279,27 +280,28 @@ def read_part(key: str, value: Any) -> Part:
     return Part(key, KeyState.PRESENT, (entry,), matches=Matches(nameless=1))
 
 
-def part_of(key: str, found: Searchset) -> Part:
-    """What came as a Bundle for ``key``."""
-    state, why = _state(key, found)
-    return Part(key, state, found.entries, found.next_page, found.matches, found.total, why)
+def part_of(key: str, searchset: Searchset) -> Part:
+    """Return the part for ``key`` that a Bundle holds."""
+    state, why = _state(key, searchset)
+    return Part(key, state, searchset.entries, searchset.next_page, searchset.matches, searchset.total, why)
 
 
-def _state(key: str, found: Searchset) -> tuple[KeyState, str]:
+def _state(key: str, searchset: Searchset) -> tuple[KeyState, str]:
+    """Return the state of a key and a code for why it is incomplete."""
     kinds = KINDS[key]
-    if found.failed:
-        return KeyState.FAILED, found.failed
-    if kinds and found.matches and found.kinds.isdisjoint((*kinds, None)):
+    if searchset.failed:
+        return KeyState.FAILED, searchset.failed
+    if kinds and searchset.matches and searchset.kinds.isdisjoint((*kinds, None)):
         return KeyState.FAILED, WRONG_TYPE
-    if found.flaw:
-        return KeyState.TRUNCATED, found.flaw
-    if any(map(brings_resource, found.entries)):
+    if searchset.flaw:
+        return KeyState.TRUNCATED, searchset.flaw
+    if any(map(brings_resource, searchset.entries)):
         return KeyState.PRESENT, ""
-    is_none = key != PATIENT and found.says_none
+    is_none = key != PATIENT and searchset.says_none
     return (KeyState.EMPTY, "") if is_none else (KeyState.FAILED, WRONG_TYPE)
 
 
 def _read_other(value: Any) -> Part:
-    """A key of the site's own. What brings nothing of a chart is not ours to complain of on a card."""
+    """Read a site's own key. Rows without any resource are dropped, because they need no mention on a card."""
     part = read_part("", value)
     return part if part.has_resources else replace(part, entries=())

@@ -1,8 +1,8 @@
-"""What is asked of an EHR: the searches for each part of a chart, in the style that its FHIR server accepts.
+"""The searches for each part of a chart, in a style that the EHR's FHIR server accepts.
 
-``all`` asks for everything of a type. ``by_category`` and ``by_code`` keep to the searches that US Core requires:
+``all`` asks for all resources of a type. ``by_category`` and ``by_code`` use only the searches that US Core requires:
 Observations by category or by code, medicines by intent, the other types by patient. ``by_code`` leaves out measured
-results and vital signs that this service has no code for; whatever can hold a complaint is asked for by category.
+results and vital signs for which this service has no code. Anything that can hold a complaint is asked for by category.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Style = Literal["all", "by_category", "by_code"]
 PATIENT = "patient"
 OBSERVATIONS = "observations"
 PARTS = (PATIENT, OBSERVATIONS, "conditions", "procedures", "medications", "orders")
-"""The parts of a chart. Each is also the prefetch key that brings all of it in one search."""
+"""The parts of a chart. Each name is also the prefetch key of one search for the whole part."""
 
 PATIENT_ID = "{{context.patientId}}"
 ENCOUNTER_ID = "{{context.encounterId}}"
@@ -30,18 +30,18 @@ LONGEST_ADDRESS = 2_000
 """Characters of a query. A longer one is sent as a form (``POST _search``): servers and proxies cut long addresses."""
 
 _PAGE = "&_count=500"
-"""How many resources are asked for at once; CDS Hooks allows it in a template."""
+"""Page size in resources. CDS Hooks allows it in a template."""
 _INTENTS = "proposal,plan,order,original-order,reflex-order,filler-order,instance-order,option"
-"""All of FHIR R4: US Core has medicines searched by intent, and none may be left out."""
+"""All intents of FHIR R4: US Core searches medicines by intent, and no medicine may be left out."""
 _FELT = "exam,survey,social-history,imaging,procedure,therapy,activity"
-"""FHIR's categories of Observations but for the two that hold most rows of a chart, and only measured results."""
+"""FHIR's categories of Observations except laboratory and vital signs: these are most rows of a chart, and measured."""
 _IN_OBSERVATIONS = frozenset({"snomed", "loinc"})
-"""Systems of which the long tables hold codes that an Observation may be about."""
+"""Code systems whose long tables hold codes that an Observation may have."""
 _ABOUT_PREGNANCY = frozenset({PREGNANCY, POST_PARTUM})
 _NOT_IN_OBSERVATIONS = frozenset({"icd10", "icd10cm", "rxnorm"})
-"""Systems of problems and medicines: what an Observation is about is coded in others."""
+"""Code systems of problems and medicines. Observations are coded in other systems."""
 _LASTING = frozenset({"history", "risk", "demographic"})
-"""Kinds of findings that are no measurement: no window may leave them out."""
+"""Kinds of findings that are not measurements. A time window must not leave them out."""
 
 
 _ANSWER_OF_LOINC = "LA"
@@ -52,11 +52,13 @@ class Search:
     """One prefetch key.
 
     Attributes:
-        part: the part of the chart that it fills, wholly or with others.
-        kinds: the resource types that it brings.
-        template: relative to the FHIR base, with the tokens of CDS Hooks 2.0.
-        window_days: our own reads leave out what is older; None if they may not.
-        is_extra: a server may not have it. Then it is named, and the part counts as whole without it.
+        key: the prefetch key.
+        part: the part of the chart that it fills, alone or together with other keys.
+        kinds: the resource types that it returns.
+        template: the query relative to the FHIR base, with the tokens of CDS Hooks 2.0.
+        window_days: our own reads leave out older resources; None to read all.
+        is_extra: the search is optional. If a server does not offer it, the key is named in the response and the part
+            counts as complete without it.
     """
 
     key: str
@@ -67,9 +69,9 @@ class Search:
     is_extra: bool = False
 
     def asked(self, patient: str, encounter: str | None, today: date) -> str | None:
-        """The query with its tokens filled in; None if there is nothing to fill one in with.
+        """Return the query with its tokens filled in; None if it needs an encounter and there is none.
 
-        In large pages: time is short.
+        It asks for large pages, because time is short.
         """
         if ENCOUNTER_ID in self.template and encounter is None:
             return None
@@ -118,13 +120,13 @@ OBSERVED: dict[Style, tuple[str, ...]] = {
     "by_category": (BY_CATEGORY, VITALS, BY_CODE),
     "by_code": (FELT, BY_CODE),
 }
-"""The keys that bring all Observations, by style."""
+"""The keys that together return all Observations, by style."""
 SEARCHED: dict[str, tuple[str, tuple[str, ...]]] = {
-    **{one.key: (one.part, one.kinds) for one in (*_WHOLE.values(), *_EXTRAS)},
+    **{search.key: (search.part, search.kinds) for search in (*_WHOLE.values(), *_EXTRAS)},
     **dict.fromkeys((BY_CATEGORY, FELT, VITALS, BY_CODE), (OBSERVATIONS, ("Observation",))),
 }
-"""Every key of ours in any style -> its part, and the resource types that it asks for."""
-EXTRA_KEYS = frozenset(one.key for one in _EXTRAS)
+"""Every key of any style -> its part and the resource types that it asks for."""
+EXTRA_KEYS = frozenset(search.key for search in _EXTRAS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +137,27 @@ class Plan:
     searches: tuple[Search, ...]
 
     def of_part(self, part: str) -> tuple[Search, ...]:
-        """What brings a part."""
-        return tuple(one for one in self.searches if one.part == part)
+        """Return the searches of a part."""
+        return tuple(search for search in self.searches if search.part == part)
 
     def search(self, key: str) -> Search:
-        """The search of a key of ours; that of the part as a whole, for a key of another style."""
+        """Return the search of a key. For a key of another style, return the search for the whole part."""
         part = SEARCHED[key][0]
-        return next((one for one in self.searches if one.key == key), _WHOLE[part])
+        return next((search for search in self.searches if search.key == key), _WHOLE[part])
 
     def brings(self, part: str) -> tuple[frozenset[str], ...]:
-        """The sets of keys of which any brings all of ``part``, whichever style an EHR was set up with."""
+        """Return the sets of keys that each make ``part`` complete, for every style an EHR may be set up with."""
         if part != OBSERVATIONS:
             return (frozenset({part}),)
         return tuple(frozenset(OBSERVED[style]) for style in ("all", "by_category", self.style))
 
     def templates(self) -> dict[str, str]:
-        """For discovery: in large pages, because not every EHR reads on where a server ends a page."""
-        return {one.key: one.template + (_PAGE if "?" in one.template else "") for one in self.searches}
+        """Return the templates for discovery. They ask for large pages, because some EHRs read only the first page."""
+        return {search.key: search.template + (_PAGE if "?" in search.template else "") for search in self.searches}
 
 
 def plan_of(content: Content, style: Style) -> Plan:
-    """The searches for what ``content`` reads."""
+    """Return the searches for everything that ``content`` uses."""
     if style == "all":
         return WHOLE
     named = {
@@ -175,34 +177,34 @@ def plan_of(content: Content, style: Style) -> Plan:
 
 
 def _plan(style: Style, whole: Mapping[str, Search], observed: Iterable[Search]) -> Plan:
-    found: list[Search] = []
+    searches: list[Search] = []
     for part in PARTS:
-        found += observed if part == OBSERVATIONS else [whole[part]]
-        found += [one for one in _EXTRAS if one.part == part]
-    return Plan(style, tuple(found))
+        searches += observed if part == OBSERVATIONS else [whole[part]]
+        searches += [search for search in _EXTRAS if search.part == part]
+    return Plan(style, tuple(searches))
 
 
 def _listed(codes: Iterable[str]) -> str:
-    """A token's alternatives: FHIR has a comma, a bar and a dollar in a code escaped."""
-    escaped = ("".join(f"\\{one}" if one in "\\,|$" else one for one in code) for code in codes)
+    """Return the alternatives of a token search. FHIR requires backslash, comma, bar and dollar to be escaped."""
+    escaped = ("".join(f"\\{char}" if char in "\\,|$" else char for char in code) for code in codes)
     return ",".join(quote(code, safe=".-_~") for code in escaped)
 
 
 def _codes(content: Content) -> list[str]:
-    """Codes of what an Observation may be about, without their systems: charts spell those in many ways."""
-    found = {
+    """Return the codes that an Observation may have, without their systems, which charts spell in many ways."""
+    codes = {
         entry.code
         for kind, _, entry in content.entries()
         if kind in ("finding", "measure") and entry.system not in _NOT_IN_OBSERVATIONS
     }
-    found |= {key for key, finding in content.findings.items() if not finding.general}
-    found |= {local.code for local in content.local_codes}
-    found |= {row.code for table in content.tables.values() for row in table.rows if _is_observed(content, row)}
-    return sorted(found)
+    codes |= {key for key, finding in content.findings.items() if not finding.general}
+    codes |= {local.code for local in content.local_codes}
+    codes |= {row.code for table in content.tables.values() for row in table.rows if _is_observed(content, row)}
+    return sorted(codes)
 
 
 def _is_observed(content: Content, row: Row) -> bool:
-    """Whether a row of a long table is what an Observation is about: a sign, or the state of a pregnancy."""
+    """Return whether an Observation may have the code of a row of a long table: a sign, or a state of pregnancy."""
     use = row.use
     if row.system not in _IN_OBSERVATIONS or not use.is_of_concern or row.code.startswith(_ANSWER_OF_LOINC):
         return False
@@ -213,10 +215,11 @@ def _is_observed(content: Content, row: Row) -> bool:
 
 
 def _measured_days(content: Content) -> int:
-    """How long any measured value matters. FHIR's vital signs have a date, so the window loses none of them."""
-    windows = [one.recency.days for one in content.findings.values() if one.recency and one.kind not in _LASTING]
+    """Return how long any measured value matters. FHIR requires a date for vital signs, so the window misses none."""
+    findings = [finding for finding in content.findings.values() if finding.kind not in _LASTING]
+    windows = [finding.recency.days for finding in findings if finding.recency]
     return max(content.pathway.complaint.days, content.pathway.stale_sign.days, *windows)
 
 
 WHOLE = _plan("all", _WHOLE, [_WHOLE[OBSERVATIONS]])
-"""Everything of each type, in one search each."""
+"""All resources of each type, with one search for each type."""

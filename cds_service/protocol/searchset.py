@@ -1,4 +1,4 @@
-"""What a Bundle brings, and what it says of its own completeness. What is not understood never counts as whole."""
+"""Reads a Bundle: its entries and whether it is complete. A Bundle that is not understood never counts as complete."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ SUBSET = "subset"
 WRONG_TYPE = "wrong_type"
 _SUBSETTED = "SUBSETTED"
 _RESULTS = ("searchset", "collection")
-"""Types of a Bundle that, without entries, says that there are none."""
+"""Bundle types for which an empty Bundle means that there are no resources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
     """The resources that a search itself found, each once.
 
-    ``named``: their kinds and ids. ``nameless``: how many have no id.
+    Attributes:
+        named: resource type and id of those with an id.
+        nameless: number of those without an id.
     """
 
     named: frozenset[tuple[str | None, str]] = frozenset()
@@ -38,16 +40,17 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class Searchset:
-    """A Bundle.
+    """A Bundle that was read.
 
     Attributes:
-        entries: every row, also those that bring no resource.
-        kinds: the resource types of the matches; None for what is no resource.
+        entries: all rows, including those without a resource.
+        matches: the resources that the search itself found.
+        kinds: the resource types of the matches; None for a row that is not a resource.
         next_page: as in ``Part``.
-        total: how many matches there are in all, if the sender said so.
-        failed: a code for why its rows cannot be taken for the result; empty if they can.
-        flaw: a code for what keeps the result from being whole; empty if it is.
-        says_none: should it hold no resources: whether that is what it says.
+        total: number of all matches, if the sender gave it.
+        failed: a code for why the rows cannot be used as the result; empty if they can.
+        flaw: a code for why the result is incomplete; empty if it is complete.
+        says_none: if the Bundle has no resources, whether this means that there are none.
     """
 
     entries: tuple[ChartEntry, ...]
@@ -61,13 +64,13 @@ class Searchset:
 
 
 def read_searchset(bundle: Mapping[str, Any]) -> Searchset:
-    """``bundle``, whose ``entry`` may be ``Rows``."""
+    """Read ``bundle``. Its ``entry`` may be ``Rows``."""
     rows = _rows(bundle)
     matches, kinds = _matches(rows)
     next_page, (total, is_odd) = _next_page(bundle), _total(bundle)
-    against = {*(_against(*row) for row in rows), *([NOT_UNDERSTOOD] if is_odd else [])}
+    objections = {*(_objection(*row) for row in rows), *([NOT_UNDERSTOOD] if is_odd else [])}
     flaws = {
-        NOT_UNDERSTOOD: NOT_UNDERSTOOD in against,
+        NOT_UNDERSTOOD: NOT_UNDERSTOOD in objections,
         SUBSET: _holds(bundle.get("meta"), _SUBSETTED),
         PAGE: next_page is not None or (total or 0) > len(matches),
     }
@@ -77,14 +80,14 @@ def read_searchset(bundle: Mapping[str, Any]) -> Searchset:
         kinds=kinds,
         next_page=next_page,
         total=total,
-        failed=_failed(bundle) or (REPORTED if REPORTED in against else ""),
+        failed=_failed(bundle) or (REPORTED if REPORTED in objections else ""),
         flaw=next((why for why, is_so in flaws.items() if is_so), ""),
         says_none=_says_none(bundle, total),
     )
 
 
 def brings_resource(entry: ChartEntry) -> bool:
-    """Whether there is a resource of the chart in it; an OperationOutcome is about the search."""
+    """Return whether the entry holds a resource of the chart. An OperationOutcome is about the search only."""
     return entry.kind not in (None, OUTCOME)
 
 
@@ -97,7 +100,7 @@ def _rows(bundle: Mapping[str, Any]) -> Sequence[ReadRow]:
 
 
 def _matches(rows: Sequence[ReadRow]) -> tuple[Matches, frozenset[str | None]]:
-    """How many resources the search itself found, and their kinds. Included ones and outcomes are none of them."""
+    """Return the resources that the search itself found, and their types. Leaves out included ones and outcomes."""
     named: set[tuple[str | None, str]] = set()
     kinds: set[str | None] = set()
     nameless = 0
@@ -114,17 +117,17 @@ def _matches(rows: Sequence[ReadRow]) -> tuple[Matches, frozenset[str | None]]:
     return Matches(frozenset(named), nameless), frozenset(kinds)
 
 
-def _against(entry: ChartEntry, _: str | None, against: str) -> str:
-    """What speaks against the result in one row."""
+def _objection(entry: ChartEntry, _: str | None, objection: str) -> str:
+    """Return a code for why one row makes the result unusable or incomplete; empty if it does not."""
     head = entry.head
     kind = head.resourceType if head is not None else entry.kind
     if kind == OUTCOME and not is_harmless(entry.resource):
         return REPORTED
-    return against or (NOT_UNDERSTOOD if kind is None or kind == BUNDLE else "")
+    return objection or (NOT_UNDERSTOOD if kind is None or kind == BUNDLE else "")
 
 
 def _failed(bundle: Mapping[str, Any]) -> str:
-    """Why no row of it can be taken for what it looks like."""
+    """Return a code for why the whole Bundle cannot be used; empty if it can."""
     if not isinstance(bundle.get("entry"), list | Rows | None):
         return WRONG_TYPE
     has_own_rules = any(bundle.get(name) is not None for name in ("implicitRules", "modifierExtension"))
@@ -137,27 +140,27 @@ def _says_none(bundle: Mapping[str, Any], total: int | None) -> bool:
 
 
 def _total(bundle: Mapping[str, Any]) -> tuple[int | None, bool]:
-    """The total, and whether something else stands in its place."""
+    """Return the total, and whether the field holds an invalid value instead."""
     total = bundle.get("total")
     is_count = isinstance(total, int) and not isinstance(total, bool) and total >= 0
     return (total, False) if is_count else (None, total is not None)
 
 
 def _next_page(bundle: Mapping[str, Any]) -> str | None:
-    """The address of the next page; empty if one may be announced without an address, None if there is none."""
+    """Return the address of the next page; empty if there may be one at an unknown address, None if there is none."""
     links = bundle.get("link")
     if links is None:
         return None
     if not isinstance(links, list):
         return ""
-    found = [url for url in map(_next_url, links) if url is not None]
-    return next((url for url in found if url), "") if found else None
+    urls = [url for url in map(_next_url, links) if url is not None]
+    return next((url for url in urls if url), "") if urls else None
 
 
 def _next_url(link: Any) -> str | None:
     relation = link.get("relation") if isinstance(link, dict) else None
     if not isinstance(relation, str):
-        return ""  # what it leads to is not known
+        return ""  # the purpose of this link is unknown
     if "next" not in relation.lower():
         return None
     url = link.get("url")
@@ -165,8 +168,8 @@ def _next_url(link: Any) -> str | None:
 
 
 def _holds(node: Any, text: str) -> bool:
-    """Whether ``text`` is a value anywhere in ``node``, in any letter case."""
+    """Return whether ``text`` is a value anywhere in ``node``, in any letter case."""
     if isinstance(node, str):
         return node.strip().upper() == text
     inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return any(_holds(one, text) for one in inner)
+    return any(_holds(value, text) for value in inner)

@@ -1,4 +1,4 @@
-"""The services that EHRs can call: one entry each. Discovery, routes, documents and samples follow this table."""
+"""The services that EHRs can call. Discovery, routes, documents and samples are built from this table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class HookService:
     """One service as discovery offers it.
 
     Attributes:
-        id: the last part of its address.
-        hook: when the EHR calls it, a name of the CDS Hooks library; its context names a user and a patient.
-        title, description, usage: for whoever sets up the EHR.
+        id: the last segment of its path.
+        hook: the CDS Hooks event on which the EHR calls it. The context must have a user and a patient.
+        title, description, usage: texts for the person who sets up the EHR.
     """
 
     id: str
@@ -23,7 +23,7 @@ class HookService:
 
     @property
     def path(self) -> str:
-        """Where it is called, below the address of this installation."""
+        """Path of the service, relative to the base URL of this installation."""
         return f"/cds-services/{self.id}"
 
 
@@ -47,10 +47,10 @@ SERVICES = (POSTERIOR_KNEE_PAIN,)
 
 
 def service_of(service_id: str) -> HookService | None:
-    """The service with this id; None if there is none."""
+    """Return the service with this id; None if there is none."""
     return next((service for service in SERVICES if service.id == service_id), None)
 
 
 def hooks() -> tuple[str, ...]:
-    """The hooks that any service answers, each once."""
+    """Return the hooks of all services, each once."""
     return tuple(dict.fromkeys(service.hook for service in SERVICES))

@@ -1,1 +1,1 @@
-"""From a judgement to cards: words, layout, draft orders, sanitizing."""
+"""Turns an assessment into cards: wording, layout, draft orders and sanitizing."""

@@ -1,4 +1,4 @@
-"""The facts of one call that composing needs besides the verdicts."""
+"""The data of one call that the rendering functions share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ from cds_service.rendering.wording import Wording
 
 @dataclass(frozen=True)
 class Call:
-    """What composing needs to know besides the verdicts.
+    """The assessment of one chart and everything else that is needed to compose its cards.
 
     Attributes:
-        incomplete: parts of the chart that did not come whole.
-        switched_off: rules and causes that make no card at this site.
-        supported_orders: the orders that the EHR takes as a suggestion; None if it takes all.
+        context: user, patient and encounter of the call.
+        now: with the site's time zone.
+        base_url: public URL of this service, without a trailing slash.
+        order_url: template of the site's order entry; None for this service's own page.
+        layout: one differential card, or one card per cause.
+        incomplete: parts of the chart that are incomplete.
+        switched_off: rules and causes for which this site shows no card.
+        supported_orders: the orders that the EHR accepts as a suggestion; None if it accepts all.
     """
 
     content: Content
@@ -37,5 +42,5 @@ class Call:
 
     @cached_property
     def wording(self) -> Wording:
-        """The words of this answer."""
+        """The wording of this response, in the language of the content."""
         return Wording(self.content, self.assessment.today)

@@ -1,6 +1,6 @@
-"""A card while it is composed: what a reader will see, and what the service needs to know of it.
+"""A card while it is composed: the fields that are sent and the fields that only the service uses.
 
-Fields marked ``internal`` are never sent. The message of the standard is made once, at the end: ``Card.message``.
+Fields marked ``internal`` are never sent. ``Card.message`` builds the CDS Hooks message at the end.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ _INTERNAL = {"internal": True}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """A button. One draft order each: some EHRs run no more than one action.
+    """A button with one draft order, because some EHRs run only one action.
 
     Attributes:
-        order: which of our orders it drafts. side: for which leg.
-        description: what the action does, in words. resource: the draft order as FHIR.
+        label: text of the button.
+        order: key of our order that it drafts.
+        side: the leg; empty if the order is not for one leg.
+        description: what the action does, in words.
+        resource: the draft order as FHIR.
     """
 
     label: str
@@ -39,7 +42,7 @@ class Suggestion:
     resource: dict[str, Any]
 
     def message(self) -> messages.Suggestion:
-        """As CDS Hooks sends it."""
+        """Return the suggestion as a CDS Hooks message."""
         action = messages.Action(description=self.description, resource=self.resource)
         return messages.Suggestion(label=self.label, uuid=self.uuid, actions=(action,))
 
@@ -60,22 +63,26 @@ class Link:
     assess: AssessDraft | None = field(default=None, metadata=_INTERNAL)
 
     def message(self) -> messages.Link:
-        """As CDS Hooks sends it."""
+        """Return the link as a CDS Hooks message."""
         kind: Literal["absolute", "smart"] = "absolute" if self.app_context is None else "smart"
         return messages.Link(label=self.label, url=self.url, type=kind, appContext=self.app_context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A card. ``summary`` is one plain sentence under 140 characters, ``detail`` Markdown without HTML.
+    """A card.
 
     Attributes:
-        rule: the rule or cause it is about. leg: the leg. several: it is about several rules.
-        basis: the facts it rests on, in a fixed order.
-        lead: how the summary begins. standing: orders that stand already, in words.
-        kept: paragraphs, the last of them the closing line, that stay of the detail when the card shrinks to a
-            reminder.
+        rule: the rule or cause that it is about.
+        leg: the leg that it is about.
+        basis: the facts and verdicts that it is based on, in a fixed order.
+        summary: one plain sentence under 140 characters.
+        detail: Markdown without HTML.
         selection_behavior: sent only with suggestions.
+        lead: the first part of the summary.
+        standing: the active orders in words; empty if something is still to be ordered.
+        kept: paragraphs of the detail that are kept when the card shrinks to a reminder. The last is the closing line.
+        several: it is about several rules.
     """
 
     rule: str = field(metadata=_INTERNAL)
@@ -97,9 +104,9 @@ class Card:
     several: bool = field(default=False, metadata=_INTERNAL)
 
     def message(self) -> messages.Card:
-        """As CDS Hooks sends it, without empty values, which the standard forbids.
+        """Return the card as a CDS Hooks message, without empty values, which the standard forbids.
 
-        A summary that is too long is cut: a card must not be lost for its length.
+        A summary that is too long is cut, because a card must never be lost for its length.
 
         Raises:
             ValueError: the summary or the detail is empty.
@@ -110,7 +117,7 @@ class Card:
             detail=self.detail,
             indicator=self.indicator,
             source=self.source,
-            suggestions=tuple(one.message() for one in self.suggestions) or None,
+            suggestions=tuple(suggestion.message() for suggestion in self.suggestions) or None,
             selectionBehavior=self.selection_behavior if self.suggestions else None,
             overrideReasons=self.override_reasons or None,
             links=tuple(link.message() for link in self.links) or None,
@@ -119,8 +126,8 @@ class Card:
 
 
 def _shown(part: type[Card | Suggestion | Link]) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(part) if not one.metadata.get("internal"))
+    return tuple(each.name for each in fields(part) if not each.metadata.get("internal"))
 
 
 SHOWN_FIELDS = {part: _shown(part) for part in (Card, Suggestion, Link)}
-"""The fields of each part of a card that a reader or a program of the EHR gets."""
+"""The fields of each part of a card that are sent to the EHR."""

@@ -1,4 +1,4 @@
-"""Assessment -> cards: the DVT card first, then other red flags, then one differential. Never more than three."""
+"""Composes the cards of an assessment: DVT first, then other red flags, then one differential. At most three cards."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Group = tuple[LegAssessment, Sequence[RedFlagVerdict]]
 
 
 def compose(call: Call) -> tuple[Card, ...]:
-    """The cards of one answer, the most urgent first."""
+    """Return the cards of one response, the most urgent first."""
     groups = _urgent_groups(call)
     cards = [_urgent_card(call, group) for group in groups[: MAX_CARDS - 1]]
     rest = groups[MAX_CARDS - 1 :]
@@ -40,34 +40,37 @@ def compose(call: Call) -> tuple[Card, ...]:
     pains = _pains_without_a_card(call, cards)
     if pains and KEY not in call.switched_off and len(cards) < MAX_CARDS:
         cards.append(pain_card(call, pains))
-    if not cards and (lost := _lost(call)) and "unread" not in call.switched_off:
-        cards.append(_unread_card(call, lost))
+    if not cards and (unread := _relevant_unread(call)) and "unread" not in call.switched_off:
+        cards.append(_unread_card(call, unread))
     return tuple(_each_order_once(cards))
 
 
 def _pains_without_a_card(call: Call, cards: Sequence[Card]) -> list[LegAssessment]:
-    """Legs with a new pain of which no card speaks: what is known of the other leg answers nothing about it."""
-    spoken_of = {card.leg for card in cards}
-    if Side.BOTH.value in spoken_of:
+    """Return the legs with unexplained new pain that no card is about. A card on the other leg does not cover them."""
+    covered = {card.leg for card in cards}
+    if Side.BOTH.value in covered:
         return []
-    return [leg for leg in call.assessment.legs if leg.unexplained and leg.side.value not in spoken_of]
+    return [leg for leg in call.assessment.legs if leg.unexplained and leg.side.value not in covered]
 
 
 def _each_order_once(cards: Sequence[Card]) -> list[Card]:
-    """An order that an earlier card offers is not offered again further down; an urgent card keeps a button."""
+    """Remove suggestions that an earlier card offers already. An urgent card keeps at least one button."""
     offered: set[str] = set()
-    kept = []
-    for one in cards:
-        fresh = tuple(suggestion for suggestion in one.suggestions if suggestion.label not in offered)
-        if not fresh and one.indicator != "info":
-            fresh = one.suggestions[:1]
+    result = []
+    for original in cards:
+        fresh = tuple(suggestion for suggestion in original.suggestions if suggestion.label not in offered)
+        if not fresh and original.indicator != "info":
+            fresh = original.suggestions[:1]
         offered |= {suggestion.label for suggestion in fresh}
-        kept.append(replace(one, suggestions=fresh))
-    return kept
+        result.append(replace(original, suggestions=fresh))
+    return result
 
 
 def _urgent_groups(call: Call) -> list[_Group]:
-    """One group a cause, over both legs, the most urgent first. An embolism belongs to the suspected DVT: one act."""
+    """Return one group per cause, over both legs, the most urgent first.
+
+    An embolism belongs to the group of the suspected DVT, because both need the same action.
+    """
     by_cause: dict[str, list[RedFlagVerdict]] = {}
     flags = [flag for flag in call.assessment.urgent if flag.rule not in call.switched_off]
     with_dvt = {flag.side for flag in flags if flag.rule == DVT_RULE}
@@ -78,8 +81,8 @@ def _urgent_groups(call: Call) -> list[_Group]:
     for flags in by_cause.values():
         leg = next(leg for leg in call.assessment.legs if leg.side == flags[0].side)
         groups.append((leg, flags))
-    # A suspected DVT has a card of its own, whatever else there is.
-    place = next((at for at, (_, flags) in enumerate(groups) if any(one.cause == DVT for one in flags)), 0)
+    # A suspected DVT always has its own card.
+    place = next((at for at, (_, flags) in enumerate(groups) if any(flag.cause == DVT for flag in flags)), 0)
     if place >= MAX_CARDS - 1:
         groups.insert(MAX_CARDS - 2, groups.pop(place))
     return groups
@@ -88,35 +91,39 @@ def _urgent_groups(call: Call) -> list[_Group]:
 def _urgent_card(call: Call, group: _Group) -> Card:
     leg, flags = group
     if call.assessment.under_18:
-        # The rule for DVT speaks of adults: any other rule for the same cause has the words.
+        # The rule for DVT is for adults, so any other rule for the same cause gives the wording.
         return red_flag_card(call, sorted(flags, key=lambda flag: flag.rule == DVT_RULE))
     if leg.dvt.suspected and any(flag.cause == DVT for flag in flags):
         sides = {flag.side for flag in flags}
-        return dvt_card(call, leg, [one for one in call.assessment.legs if one.side in sides and one is not leg])
+        return dvt_card(
+            call, leg, [other for other in call.assessment.legs if other.side in sides and other is not leg]
+        )
     return red_flag_card(call, flags)
 
 
 def _differential(call: Call, *, after_urgent: bool) -> list[Card]:
-    found: list[Card] = []
+    """Return the differential card, or one card per cause, depending on the layout."""
+    cards: list[Card] = []
     by_leg = {leg.side: on_card(call, leg) for leg in call.assessment.legs}
-    # A leg of which DVT has to be asked comes before one whose causes are known better.
+    # A leg with an open question about DVT comes first.
     for leg in sorted(call.assessment.legs, key=lambda leg: not asks_about_dvt(call, leg)):
         causes = by_leg[leg.side]
         if not causes:
             continue
         if call.layout == "per_cause":
-            found += [cause_card(call, leg, one) for one in causes]
-        elif not found:
-            same = [one for one in by_leg.values() if [c.cause for c in one] == [c.cause for c in causes]]
+            cards += [cause_card(call, leg, cause) for cause in causes]
+        elif not cards:
+            keys = [cause.cause for cause in causes]
+            same = [others for others in by_leg.values() if [cause.cause for cause in others] == keys]
             side = Side.BOTH if len(same) > 1 else leg.side
-            found.append(differential_card(call, leg, causes, side, after_urgent=after_urgent))
-    return found
+            cards.append(differential_card(call, leg, causes, side, after_urgent=after_urgent))
+    return cards
 
 
-def _lost(call: Call) -> tuple[Unread, ...]:
-    """Rows for which silence would read as "no concern".
+def _relevant_unread(call: Call) -> tuple[Unread, ...]:
+    """Return the rows that were not understood and for which silence would look like "no concern".
 
-    Without a complaint those that may be one; with a complaint also what a red flag may rest on.
+    Without a complaint, these are rows that may be one. With a complaint, also rows that may support a red flag.
     """
     assessment, doubts = call.assessment, call.assessment.doubts
     if assessment.patient.deceased:
@@ -127,21 +134,21 @@ def _lost(call: Call) -> tuple[Unread, ...]:
 
 
 def _without_age(call: Call) -> tuple[Unread, ...]:
-    """The Patient, if it could not be read: whether a child or an adult is judged is then not known."""
-    return tuple(one for one in call.assessment.record.unread if one.resource == "Patient" and not one.keys)
+    """Return the Patient if it could not be read: then it is unknown whether the patient is a child or an adult."""
+    return tuple(row for row in call.assessment.record.unread if row.resource == "Patient" and not row.keys)
 
 
-def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
-    """Silence after a fault would read as "no concern"; this says what could not be judged."""
+def _unread_card(call: Call, unread: tuple[Unread, ...]) -> Card:
+    """Return a card that says which rows could not be assessed, because silence would look like "no concern"."""
     texts, wording = call.content.texts, call.wording
-    names = about(call.content, lost)
+    names = about(call.content, unread)
     lead = texts.lead.may_be_about.fill()
     return card(
         call,
         key="unread",
         leg=Side.UNKNOWN,
         topic="kneeunread1",
-        summary=texts.chart.unread_summary.fill(rows=counted(wording, lost), why=why(wording, lost)),
+        summary=texts.chart.unread_summary.fill(rows=counted(wording, unread), why=why(wording, unread)),
         parts=[
             part(
                 lead,
@@ -153,7 +160,7 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
             part("", Item("" if names else texts.chart.about_unknown.fill())),
             part(
                 "",
-                *(Item(_entry(call, one), 1) for one in lost[:_MAX_ENTRIES]),
+                *(Item(_entry(call, row), 1) for row in unread[:_MAX_ENTRIES]),
                 between="; ",
                 end=".",
                 more=wording.more,
@@ -162,24 +169,24 @@ def _unread_card(call: Call, lost: tuple[Unread, ...]) -> Card:
         ],
         indicator="info",
         source=texts.chart.source_label.fill(),
-        verdicts=[row_verdict(one) for one in lost],
+        verdicts=[row_verdict(row) for row in unread],
     )
 
 
-def _entry(call: Call, one: Unread) -> str:
-    day = call.wording.day(one.when)
-    return call.content.texts.chart.unread_entry.fill(entry=f"`{one.source}`", day=day, why=why_one(call.wording, one))
+def _entry(call: Call, row: Unread) -> str:
+    day = call.wording.day(row.when)
+    return call.content.texts.chart.unread_entry.fill(entry=f"`{row.source}`", day=day, why=why_one(call.wording, row))
 
 
 def _gap_card(call: Call) -> Card:
-    """A complaint without a judgement on DVT, because a part of the chart did not come."""
+    """Return a card for a complaint for which DVT could not be assessed, because a part of the chart is missing."""
     texts, gap, wording = call.content.texts, dvt_gap(call), call.wording
     legs = call.assessment.legs
     complaints = [fact for leg in legs for fact in leg.complaints]
     side = legs[0].side if len(legs) == 1 else Side.BOTH
-    said = [gap.words(wording), gap.short(wording)]
     where = wording.side(side)
-    summaries = [texts.chart.gap_summary.fill(side=where, gap=one) for one in said]
+    gaps = [gap.words(wording), gap.short(wording)]
+    summaries = [texts.chart.gap_summary.fill(side=where, gap=words) for words in gaps]
     return card(
         call,
         key="gap",

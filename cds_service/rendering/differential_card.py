@@ -1,4 +1,4 @@
-"""The differential card: causes that fit, each with its band, its reasons and what is missing. Never a percentage."""
+"""The differential card: the causes that fit, each with its band, reasons and missing findings. Never a percentage."""
 
 from __future__ import annotations
 
@@ -31,44 +31,45 @@ _KNEE = ("posterior", "swelling", "knee", "knee_sign")
 
 
 def on_card(call: Call, leg: LegAssessment) -> list[RankedCause]:
-    """The causes with a line of their own: one a family, at most three benign; causes with an urgent card are there."""
+    """Return the causes with their own line: one per family, at most three benign ones.
+
+    Causes with an urgent card are left out, because they are shown there.
+    """
     urgent = {flag.cause for flag in leg.red_flags}
     families: set[str] = set()
-    found: list[RankedCause] = []
+    causes: list[RankedCause] = []
     benign = 0
-    for one in shown(leg):
-        cause = call.content.causes[one.cause]
-        if cause.family in families or one.cause in urgent or one.cause in call.switched_off:
+    for ranked in shown(leg):
+        cause = call.content.causes[ranked.cause]
+        if cause.family in families or ranked.cause in urgent or ranked.cause in call.switched_off:
             continue
         is_benign = cause.must_not_miss != "yes"
         if is_benign and benign >= call.content.reasoning.benign_shown:
             continue
         benign += is_benign
         families.add(cause.family)
-        found.append(one)
-    return found
+        causes.append(ranked)
+    return causes
 
 
 def keep_in_mind(call: Call, leg: LegAssessment) -> list[str]:
-    """Must-not-miss causes that have support but fit too little for a line of their own."""
+    """Return the must-not-miss causes that have some support but fit too poorly for their own line."""
     urgent = {flag.cause for flag in leg.red_flags}
-    return [
-        one.cause
-        for one in leg.differential
-        if one.band == "low" and call.content.causes[one.cause].must_not_miss == "yes" and one.cause not in urgent
-    ]
+    low = [ranked.cause for ranked in leg.differential if ranked.band == "low"]
+    return [cause for cause in low if call.content.causes[cause].must_not_miss == "yes" and cause not in urgent]
 
 
 def differential_card(
     call: Call, leg: LegAssessment, causes: Sequence[RankedCause], side: Side, *, after_urgent: bool
 ) -> Card:
-    """One card for all causes of a leg. ``after_urgent``: an urgent card stands above, so this one is brief.
+    """Return one card for all causes of a leg.
 
-    ``side``: that leg, or both where the same fits the other one.
+    ``side``: that leg, or both if the same causes fit the other leg. ``after_urgent``: there is an urgent card above,
+    so this one is brief.
     """
     content = call.content
-    titles = [content.short(one.cause) for one in causes]
-    # Behind a critical card no routine order competes with the urgent one.
+    titles = [content.short(ranked.cause) for ranked in causes]
+    # After a critical card, offer no routine order that would compete with the urgent one.
     critical = any(flag.indicator == "critical" for flag in leg.red_flags)
     suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
     return card(
@@ -83,17 +84,17 @@ def differential_card(
         source=content.texts.cause.source_label.fill(),
         suggestions=suggestions,
         links=dvt_links(call, leg),
-        facts=[part.fact for one in causes for part in one.contributions],
+        facts=[contribution.fact for ranked in causes for contribution in ranked.contributions],
         verdicts=[*_bands(causes), *dvt_gap(call).verdicts],
     )
 
 
 def _bands(causes: Sequence[RankedCause]) -> list[str]:
-    return [f"{one.cause} {one.side.value} {one.band}" for one in causes]
+    return [f"{ranked.cause} {ranked.side.value} {ranked.band}" for ranked in causes]
 
 
 def _complaint(call: Call, leg: LegAssessment) -> str:
-    """What is complained of, in a few words for the summary."""
+    """Return the complaint in a few words for the summary."""
     findings = call.content.findings
     elsewhere = [fact for fact in leg.complaints if findings[fact.key].complaint in ("back_of_thigh", "arterial")]
     if elsewhere and not any(findings[fact.key].complaint in _KNEE for fact in leg.complaints):
@@ -103,22 +104,22 @@ def _complaint(call: Call, leg: LegAssessment) -> str:
 
 
 def _lead(call: Call, leg: LegAssessment, side: Side, titles: Sequence[str]) -> str:
-    """The summary, one sentence with as many causes as it holds."""
+    """Return the summary: one sentence with as many causes as fit."""
     texts, where, gap = call.content.texts.cause, call.wording.side(side), dvt_gap(call)
     fewer = [call.wording.listed(titles[:count]) for count in range(len(titles), 0, -1)]
     if gap:
         short = gap.short(call.wording)
-        with_causes = [texts.summary_gap.fill(side=where, gap=short, causes=some) for some in fewer]
+        with_causes = [texts.summary_gap.fill(side=where, gap=short, causes=names) for names in fewer]
         return whole([*with_causes, texts.summary_gap_alone.fill(side=where, gap=short)], SUMMARY_LIMIT)
     what = _complaint(call, leg)
-    return whole([texts.summary.fill(what=what, side=where, causes=some) for some in fewer], SUMMARY_LIMIT)
+    return whole([texts.summary.fill(what=what, side=where, causes=names) for names in fewer], SUMMARY_LIMIT)
 
 
 def _also(call: Call, side: Side, titles: Sequence[str]) -> str:
-    """The summary behind an urgent card, with as many causes as it holds."""
+    """Return the summary of a card after an urgent card, with as many causes as fit."""
     texts, where = call.content.texts.cause, call.wording.side(side)
     fewer = [call.wording.listed(titles[:count]) for count in range(len(titles), 0, -1)]
-    return whole([texts.summary_also.fill(side=where, causes=some) for some in fewer], SUMMARY_LIMIT)
+    return whole([texts.summary_also.fill(side=where, causes=names) for names in fewer], SUMMARY_LIMIT)
 
 
 def _parts(
@@ -181,43 +182,44 @@ def _is_named_above(call: Call, one: RankedCause, part: Contribution) -> bool:
 
 
 def _rank(place: int, number: int) -> int:
-    """Of a reason: the strongest one for the leading cause comes before all else."""
+    """Return the rank of a reason. The strongest reason for the first cause comes before everything else."""
     return 1 if place == number == 0 else 2 + 2 * number
 
 
-def band_words(call: Call, one: RankedCause) -> str:
-    """How well it fits."""
-    message: Message = getattr(call.content.texts.cause, one.band.replace(" ", "_"))
+def band_words(call: Call, ranked: RankedCause) -> str:
+    """Return in words how well the cause fits."""
+    message: Message = getattr(call.content.texts.cause, ranked.band.replace(" ", "_"))
     return message.fill()
 
 
-def _weighed(call: Call, cause: Cause, part: Contribution) -> str:
-    """``crepitus (moderate*)``; with its day where it is not of these days."""
-    texts, wording, fact = call.content.texts.cause, call.wording, part.fact
+def _weighed(call: Call, cause: Cause, reason: Contribution) -> str:
+    """Return a fact with its weight: ``crepitus (moderate*)``, and with its day if it is not recent."""
+    texts, wording, fact = call.content.texts.cause, call.wording, reason.fact
     words = wording.fact(fact)
     if fact.when and (call.assessment.today - fact.when.day).days > _OF_THESE_DAYS:
         words = wording.of_day(words, wording.day(fact.when))
-    if math.isinf(part.log_lr):
+    if math.isinf(reason.log_lr):
         return words
-    return texts.weighed.fill(facts=words, strength=f"{strength(call, part.log_lr)}{_star(cause, part)}")
+    return texts.weighed.fill(facts=words, strength=f"{strength(call, reason.log_lr)}{_star(cause, reason)}")
 
 
 def strength(call: Call, log_lr: float) -> str:
-    """Likelihood ratio in words (evidence F.4)."""
+    """Return a likelihood ratio in words (evidence F.4). ``log_lr``: its natural logarithm."""
     size, texts, reasoning = math.exp(abs(log_lr)), call.content.texts.cause, call.content.reasoning
     if size >= reasoning.strong_words:
         return texts.strong.fill()
     return (texts.moderate if size >= reasoning.moderate_words else texts.weak).fill()
 
 
-def _star(cause: Cause, part: Contribution) -> str:
-    weight = next(weight for weight in cause.supports if weight.finding == part.finding)
-    status = weight.status_absent if part.fact.status is Status.ABSENT else weight.status_present
+def _star(cause: Cause, reason: Contribution) -> str:
+    """Return a star if the weight is not based on a study."""
+    weight = next(weight for weight in cause.supports if weight.finding == reason.finding)
+    status = weight.status_absent if reason.fact.status is Status.ABSENT else weight.status_present
     return _STAR if status in ("expert", "policy") else ""
 
 
 def _clot_risk(call: Call, leg: LegAssessment) -> bool:
-    """A clotting risk without a suspicion of DVT: no DVT card, but the signs are named (evidence C.5)."""
+    """Return whether there is a clotting risk without suspected DVT. Then the card names the signs (evidence C.5)."""
     risks = {key for key, finding in call.content.findings.items() if finding.dvt.risk}
     return not leg.dvt.suspected and any(
         fact.key in risks and fact.status is Status.PRESENT for fact in call.assessment.record.facts
@@ -225,42 +227,42 @@ def _clot_risk(call: Call, leg: LegAssessment) -> bool:
 
 
 def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tuple[list[Suggestion], list[str]]:
-    """Draft orders for the leading causes, each service once."""
+    """Return draft orders for the first two causes, each service once, and the existing orders in words."""
     content, today = call.content, call.assessment.today
     suggestions: list[Suggestion] = []
     placed: list[str] = []
     seen = {key for flag in leg.red_flags for key in content.red_flags[flag.rule].card.consider}
-    # Same-day DVT orders belong to an open suspicion, which has a card of its own.
+    # Same-day DVT orders belong to an open suspicion, which has its own card.
     seen |= {*content.dvt_orders, *content.pathway.emergency_orders, *content.pathway.pregnancy_orders}
-    for one in causes[:2]:
-        cause = content.causes[one.cause]
-        facts = tuple(part.fact for part in one.for_it[:6])
-        named = call.wording.listed([content.short(c.cause) for c in causes])
+    for ranked in causes[:2]:
+        cause = content.causes[ranked.cause]
+        facts = tuple(reason.fact for reason in ranked.for_it[:6])
+        named = call.wording.listed([content.short(listed.cause) for listed in causes])
         note = content.texts.cause.working_list.fill(causes=named)
         for key in cause.card.consider[:2]:
             if key in seen or len(suggestions) >= _MAX_SUGGESTIONS:
                 continue
             seen.add(key)
-            standing = already_placed(content, key, leg, one.cause, today, None)
+            standing = already_placed(content, key, leg, ranked.cause, today, None)
             if standing:
                 placed.append(placed_words(call.wording, standing))
             else:
                 urgent = cause.must_not_miss == "yes" or content.orders[key].same_day
-                words = content.short(one.cause)
-                reason = OrderReason(one.cause, words, facts, note, "urgent" if urgent else "routine")
+                words = content.short(ranked.cause)
+                reason = OrderReason(ranked.cause, words, facts, note, "urgent" if urgent else "routine")
                 suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
     return suggestions, placed
 
 
-def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
-    """One card for one cause, for sites that want it so."""
+def cause_card(call: Call, leg: LegAssessment, ranked: RankedCause) -> Card:
+    """Return one card for one cause, for sites with the layout ``per_cause``."""
     content, texts = call.content, call.content.texts
-    cause = content.causes[one.cause]
-    suggestions, placed = _orders(call, leg, [one])
-    where, band = call.wording.side(leg.side), band_words(call, one)
+    cause = content.causes[ranked.cause]
+    suggestions, placed = _orders(call, leg, [ranked])
+    where, band = call.wording.side(leg.side), band_words(call, ranked)
     return card(
         call,
-        key=one.cause,
+        key=ranked.cause,
         leg=leg.side,
         topic="kneecauses1",
         summary=texts.cause.summary_one.fill(title=capital(cause.short), side=where, band=band),
@@ -278,6 +280,6 @@ def cause_card(call: Call, leg: LegAssessment, one: RankedCause) -> Card:
         source=texts.cause.source_label.fill(),
         suggestions=suggestions,
         links=dvt_links(call, leg),
-        facts=[part.fact for part in one.contributions],
-        verdicts=[*_bands([one]), *dvt_gap(call).verdicts],
+        facts=[contribution.fact for contribution in ranked.contributions],
+        verdicts=[*_bands([ranked]), *dvt_gap(call).verdicts],
     )

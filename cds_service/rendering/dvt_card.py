@@ -1,4 +1,4 @@
-"""The DVT card: what to consider today, why, what to check now, and what is not recorded."""
+"""The DVT card: what to consider today, the reasons, what to check now, and what is not recorded."""
 
 from __future__ import annotations
 
@@ -40,15 +40,18 @@ _REASONS_IN_SUMMARY = 4
 
 
 def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = ()) -> Card:
-    """The card for the worse leg; ``others`` with an open suspicion of their own are named on it, and ordered for."""
+    """Return the card for the more urgent leg.
+
+    ``others``: legs with their own open suspicion. They are named on the card, and its orders are for them too.
+    """
     verdict, legs = leg.dvt, (leg, *others)
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     if is_urgent_now(call, leg) and not call.assessment.care_plan:
         level = "critical"
     reason = reason_of(call, leg, level)
-    newest = {one.side: newest_of(one.dvt.opened_by) for one in legs}
+    newest = {each.side: newest_of(each.dvt.opened_by) for each in legs}
     suggestions, placed = offered(call, order_keys(call, leg), legs, newest, reason)
-    side = of_legs([one.side for one in legs])
+    side = of_legs([each.side for each in legs])
     return card(
         call,
         key=DVT_RULE,
@@ -56,7 +59,7 @@ def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = (
         topic="kneedvt1",
         summary=lead_of(call, leg, call.wording.side(side), placed),
         reasons=facts_in_short(call, reasons_of(call, leg), _REASONS_IN_SUMMARY),
-        parts=_parts(call, leg, [one.side for one in others], placed),
+        parts=_parts(call, leg, [other.side for other in others], placed),
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
@@ -85,8 +88,8 @@ def _parts(
         part("", Item(placed_sentence(wording, placed))),
         _check_now(call, leg),
         _not_recorded(call, verdict),
-        part(texts.lead.avoid.fill(), *(Item(one, 4) for one in _avoid(call)), between=" "),
-        part(texts.lead.also_possible.fill(), *(Item(one, 5) for one in also), between=", ", end="."),
+        part(texts.lead.avoid.fill(), *(Item(step, 4) for step in _avoid(call)), between=" "),
+        part(texts.lead.also_possible.fill(), *(Item(cause, 5) for cause in also), between=", ", end="."),
         part("", *_by_hand(call, verdict, other_legs)),
     )
 
@@ -102,7 +105,7 @@ def _because(call: Call, leg: LegAssessment) -> Part:
 
 
 def _notes(call: Call, verdict: DvtVerdict) -> Iterator[str]:
-    """Where no score applies, what is known of tests, and what makes a blood test no help."""
+    """Yield notes: that no score applies, what is known about tests, and why a blood test does not help."""
     if verdict.wells is None:
         texts = call.content.texts.score
         yield (texts.not_for_pregnancy if verdict.pregnant else texts.does_not_apply).fill()
@@ -121,14 +124,14 @@ def _note(call: Call, note: Note) -> str:
 
 
 def _not_closed(call: Call, verdict: DvtVerdict) -> str:
-    """What would have closed the suspicion, and what keeps it open: something that could contradict is not known."""
+    """Return what would have closed the suspicion, and which missing data keeps it open; empty if neither applies."""
     if verdict.not_closed_by is None:
         return ""
     texts, doubts, wording = call.content.texts, call.assessment.doubts, call.wording
     missing = []
     if doubts.closing:
-        said = {"rows": counted(wording, doubts.closing), "why": why(wording, doubts.closing)}
-        missing.append(texts.chart.rows_why.fill(**said))
+        rows = counted(wording, doubts.closing)
+        missing.append(texts.chart.rows_why.fill(rows=rows, why=why(wording, doubts.closing)))
     if doubts.not_whole:
         names = [getattr(texts.chart.parts, key).fill() for key in sorted(doubts.not_whole)]
         missing.append(texts.chart.short_missing.fill(parts=wording.listed(names)))
@@ -139,47 +142,48 @@ def _not_closed(call: Call, verdict: DvtVerdict) -> str:
 def _second_leg(call: Call, other_legs: Sequence[Side]) -> str:
     if not other_legs:
         return ""
-    return call.content.texts.dvt.second_leg.fill(side=call.wording.listed([call.wording.side(s) for s in other_legs]))
+    names = [call.wording.side(side) for side in other_legs]
+    return call.content.texts.dvt.second_leg.fill(side=call.wording.listed(names))
 
 
 def _check_now(call: Call, leg: LegAssessment) -> Part:
-    """Questions for the next minute: the chest first, then what an examination adds to the score."""
+    """Return the questions to check at once: the chest first, then what an examination adds to the score."""
     texts, wells = call.content.texts.dvt, leg.dvt.wells
     chest = "" if chest_facts(leg) else texts.chest.fill()
     items = [Item(capital(chest), 0)]
     if wells is not None and not wells.complete:
         items += [
-            Item(texts.question.fill(item=capital(item_name(call, one))), 2)
-            for one in wells.not_recorded
-            if one.examine
+            Item(texts.question.fill(item=capital(item_name(call, item))), 2)
+            for item in wells.not_recorded
+            if item.examine
         ]
-    asserted = [one for one in wells.items if one.number == ASSERTED_ITEM and not one.fact] if wells else []
-    for one in asserted:
-        points = call.wording.points(one.points)
-        items.append(Item(texts.question_points.fill(item=capital(item_name(call, one)), points=points), 1))
+    asserted = [item for item in wells.items if item.number == ASSERTED_ITEM and not item.fact] if wells else []
+    for item in asserted:
+        points = call.wording.points(item.points)
+        items.append(Item(texts.question_points.fill(item=capital(item_name(call, item)), points=points), 1))
     return part(call.content.texts.lead.check_now.fill(), *items)
 
 
 def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
-    """The history that the chart does not tell, by name as far as there is room, and how many items are open in all."""
+    """Return the score items of the history that are not recorded, as many as fit, and the number of open items."""
     wells, texts = verdict.wells, call.content.texts
     lead = texts.lead.not_recorded.fill()
     if wells is None or wells.complete:
         return part(lead)
-    history = (Item(item_name(call, one), 3) for one in wells.not_recorded if not one.examine)
+    history = (Item(item_name(call, item), 3) for item in wells.not_recorded if not item.examine)
     count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
     return part(lead, *history, Item(count), between=", ", end=".")
 
 
 def _what_to_do(call: Call, leg: LegAssessment) -> Part:
-    """Steps for now where it is an emergency, and no steps for outpatients beside them."""
+    """Return the steps to take. In an emergency, only the emergency steps, without those for outpatients."""
     now = emergency_rule(call, leg)
     options = now.do if now else _options(call, leg.dvt)
     return part(speed_lead(call, "now" if now else "same_day"), *map(Item, options))
 
 
 def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
-    """Options of the pathway's own bands that the score can still fall in, the highest first."""
+    """Return the options of the pathway for every band that the score can still fall in, the highest band first."""
     pathway = call.content.pathway
     if verdict.wells is None:
         return pathway.pregnancy_options
@@ -200,7 +204,7 @@ def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
         upper = band.at_least - 1
     if len(open_bands) == 1:
         return _capitals(open_bands[0].options)
-    # Where the score can still fall in several bands, each says for which scores it holds.
+    # If the score can still fall in several bands, each option says for which scores it holds.
     texts = call.content.texts.dvt
     firsts = ((texts.band.fill(score=band.score, option=band.options[0]), *band.options[1:]) for band in open_bands)
     return _capitals([option for options in firsts for option in options])
@@ -211,7 +215,7 @@ def _capitals(options: Sequence[str]) -> list[str]:
 
 
 def _cautions(call: Call, verdict: DvtVerdict) -> Iterator[str]:
-    """What makes a blood test no help, each reason for itself."""
+    """Yield each reason why a blood test does not help."""
     pathway = call.content.pathway
     if verdict.anticoagulant:
         yield pathway.anticoagulated
@@ -226,7 +230,7 @@ def _avoid(call: Call) -> Sequence[str]:
 
 
 def _by_hand(call: Call, verdict: DvtVerdict, other_legs: Sequence[Side]) -> list[Item]:
-    """An order alone may wait, and must name the leg."""
+    """Return what to do besides ordering: telephone, because an order alone may wait, and name the leg."""
     if call.assessment.care_plan:
         return []
     texts = call.content.texts.dvt

@@ -1,4 +1,4 @@
-"""The orders of the DVT card, with what they say of the chart."""
+"""The orders of the DVT card and their notes about the chart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cds_service.rendering.wording import in_sentence
 
 
 def order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
-    """What the card offers, the preferred order first."""
+    """Return the orders that the card offers, the preferred one first."""
     pathway, verdict = call.content.pathway, leg.dvt
     if is_urgent_now(call, leg):
         return pathway.emergency_orders
@@ -42,7 +42,7 @@ def order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
 
 
 def reason_of(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderReason:
-    """Why the orders are drafted."""
+    """Return the reason for the draft orders."""
     verdict = leg.dvt
     return OrderReason(
         cause=DVT,
@@ -54,14 +54,14 @@ def reason_of(call: Call, leg: LegAssessment, level: Literal["critical", "warnin
 
 
 def referral_draft(call: Call, leg: LegAssessment, level: Literal["critical", "warning"]) -> OrderDraft:
-    """What the card's link leads to: the referral, whatever test the card offers first."""
+    """Return the order behind the card's link: always the referral, even if the card offers a test first."""
     return referral_of(call, [leg], reason_of(call, leg, level))
 
 
 def referral_of(call: Call, legs: Sequence[LegAssessment], reason: OrderReason) -> OrderDraft:
-    """The referral for one leg, or for both."""
+    """Return the referral for one leg, or for both."""
     leg = legs[0]
-    verdict, side = leg.dvt, of_legs([one.side for one in legs])
+    verdict, side = leg.dvt, of_legs([each.side for each in legs])
     keys = order_keys(call, leg)
     referral = next(key for key in keys if key != D_DIMER_ORDER)
     items = verdict.wells.not_recorded if verdict.wells else ()
@@ -78,7 +78,7 @@ def referral_of(call: Call, legs: Sequence[LegAssessment], reason: OrderReason) 
 
 
 def anticoagulant_words(call: Call, verdict: DvtVerdict) -> str:
-    """Whether an anticoagulant is taken, as far as the chart proves it. Not known is never "none"."""
+    """Return in words whether an anticoagulant is taken, as far as the chart proves it. Unknown is never "none"."""
     texts = call.content.texts.anticoagulant
     if verdict.anticoagulated:
         return texts.taking.fill()
@@ -93,7 +93,7 @@ def anticoagulant_words(call: Call, verdict: DvtVerdict) -> str:
 
 
 def _recorded(call: Call, verdict: DvtVerdict) -> str:
-    """What is known and what is not, but for side and anticoagulant, which an order states for itself."""
+    """Return the known and the missing facts as text, without side and anticoagulant, which the order states itself."""
     texts, wording, parts = call.content.texts.order, call.wording, []
     if verdict.wells:
         missing = ", ".join(item_name(call, item) for item in verdict.wells.not_recorded)

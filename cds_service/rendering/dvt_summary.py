@@ -1,4 +1,4 @@
-"""The first line of the DVT card: the act by the pathway, and the score as far as it is known."""
+"""The summary of the DVT card: what to do according to the pathway, and the score as far as it is known."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cds_service.rendering.dvt_view import emergency_rule, goes_to_scan, medicin
 from cds_service.rendering.wording import in_sentence
 
 _WIDE = 8
-"""A score that may still be anything is no score: from this width on it is told as not yet scorable."""
+"""Points. A score with at least this range is too uncertain to show and is called not yet scorable."""
 
 
 def lead_of(call: Call, leg: LegAssessment, where: str, placed: Sequence[PlacedOrder]) -> str:
-    """What is suspected, in which leg and what to do. ``where``: the leg or legs, in words."""
-    asks = emergency_rule(call, leg)
-    if asks and not call.assessment.care_plan and not leg.dvt.emergency:
-        return asks.summary.format(side=where)
+    """Return what is suspected, in which leg and what to do. ``where``: the leg or legs, in words."""
+    emergency = emergency_rule(call, leg)
+    if emergency and not call.assessment.care_plan and not leg.dvt.emergency:
+        return emergency.summary.format(side=where)
     texts, pathway, verdict, wording = call.content.texts.dvt, call.content.pathway, leg.dvt, call.wording
     if call.assessment.care_plan:
         return texts.summary_palliative.fill(side=where)
@@ -51,7 +51,7 @@ def _scored(call: Call, verdict: DvtVerdict, where: str) -> str:
 
 
 def _act(call: Call, verdict: DvtVerdict) -> str:
-    """What to consider by the pathway, with the score as far as it is known."""
+    """Return what to consider according to the pathway and the score as far as it is known."""
     pathway, wells = call.content.pathway, verdict.wells
     likely = wells is not None and wells.least >= pathway.critical_at
     if verdict.level == "critical":
@@ -64,26 +64,26 @@ def _act(call: Call, verdict: DvtVerdict) -> str:
 
 
 def _awaited(call: Call, placed: Sequence[PlacedOrder]) -> PlacedOrder | None:
-    """An order that is being carried out, the preferred one of the pathway first."""
-    return next((one for one in placed if one.active and call.content.orders[one.order].same_day), None)
+    """Return the first active same-day order; None if there is none. The pathway's preferred order comes first."""
+    return next((order for order in placed if order.active and call.content.orders[order.order].same_day), None)
 
 
 def _state(call: Call, pregnant: Fact) -> str:
-    """Pregnancy or childbed, by the fact that was found."""
+    """Return in words whether the patient is pregnant or has given birth recently."""
     texts = call.content.texts.dvt
     states = {PREGNANCY: texts.in_pregnancy, POST_PARTUM: texts.after_delivery}
     return states[pregnant.key].fill()
 
 
 def _dangers(call: Call, leg: LegAssessment) -> str:
-    """What makes it an emergency, by the rules that fire for this leg; empty if no rule has words for it."""
+    """Return the dangers that make it an emergency, from the rules that fire for this leg; empty if none names one."""
     cards = [call.content.red_flags[rule].card for rule in sorted(flag.rule for flag in leg.red_flags)]
-    dangers = list(dict.fromkeys(one.danger for one in cards if one.danger))
+    dangers = list(dict.fromkeys(card.danger for card in cards if card.danger))
     return call.wording.listed(dangers)
 
 
 def _short_score(call: Call, wells: Wells) -> str:
-    """The score for a summary: ``Wells at least 4``; a range that holds nearly every score is said to be none."""
+    """Return the score for a summary: ``Wells at least 4``. A very wide range is given as not yet scorable."""
     texts = call.content.texts.score
     if wells.complete:
         return texts.exact.fill(points=wells.least)

@@ -1,4 +1,4 @@
-"""What the summary, the detail and the orders of a DVT card all ask of a verdict."""
+"""Questions about a DVT verdict that the summary, the detail and the orders of a DVT card share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from cds_service.rendering.wording import Wording
 
 
 def is_urgent_now(call: Call, leg: LegAssessment) -> bool:
-    """Whether it is for now, not for today."""
+    """Return whether action is needed now, not only today."""
     return leg.dvt.emergency or emergency_rule(call, leg) is not None
 
 
 def emergency_rule(call: Call, leg: LegAssessment) -> RedFlagCard | None:
-    """The words of the rule for now that fires beside the suspicion, where one does: what to do first."""
+    """Return the card of a rule with speed ``now`` that fires with the DVT suspicion; None if there is none.
+
+    It says what to do first.
+    """
     flags = [flag for flag in leg.red_flags if flag.speed == "now" and flag.rule != DVT_RULE]
     causes = (DVT, PULMONARY_EMBOLISM, *(ISCHAEMIA if leg.dvt.emergency else ()))
     own = [flag for flag in flags if flag.cause in causes and flag.rule not in call.switched_off]
@@ -25,17 +28,17 @@ def emergency_rule(call: Call, leg: LegAssessment) -> RedFlagCard | None:
 
 
 def is_proven(verdict: DvtVerdict) -> bool:
-    """Whether a scan shows it: then it is treated, and needs no other test (evidence C.2)."""
+    """Return whether a scan has proven the DVT. Then it is treated without further tests (evidence C.2)."""
     return isinstance(verdict.recorded_dvt, Fact) and verdict.recorded_dvt.key == SCAN
 
 
 def goes_to_scan(verdict: DvtVerdict) -> bool:
-    """Whether no further D-dimer helps: on an anticoagulant, after a long time, or because one is raised already."""
+    """Return whether another D-dimer cannot help: on an anticoagulant, after a long time, or if one is raised."""
     return verdict.scan_only or verdict.raised_d_dimer is not None
 
 
 def medicines_lack(call: Call) -> bool:
-    """Whether the medicines did not come whole."""
+    """Return whether the medicines of the chart are incomplete."""
     return "medications" in call.assessment.record.not_whole
 
 
@@ -54,19 +57,19 @@ def reasons_of(call: Call, leg: LegAssessment) -> tuple[Fact, ...]:
 
 
 def chest_facts(leg: LegAssessment) -> list[Fact]:
-    """What makes one think of an embolism besides the leg."""
+    """Return the facts that suggest a pulmonary embolism, except those of the leg."""
     flags = [flag for flag in leg.red_flags if flag.cause == PULMONARY_EMBOLISM]
     return [fact for flag in flags for fact in flag.facts if fact not in leg.dvt.opened_by]
 
 
 def risk_facts(verdict: DvtVerdict) -> list[Fact]:
-    """Facts behind the score, and those that change the pathway."""
+    """Return the facts behind the score and the facts that change the pathway."""
     scored = [item.fact for item in verdict.wells.scored if item.fact] if verdict.wells else []
     return [*scored, *(fact for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact)]
 
 
 def wells_words(wording: Wording, wells: Wells) -> str:
-    """``Wells 4 to 6``; a single number only when every item is recorded."""
+    """Return the score in words: ``Wells 4 to 6``, or a single number if every item is recorded."""
     texts = wording.texts.score
     if wells.complete:
         return texts.exact.fill(points=wells.least)
@@ -74,11 +77,11 @@ def wells_words(wording: Wording, wells: Wells) -> str:
 
 
 def item_name(call: Call, item: WellsRead) -> str:
-    """The name of an item in the language of the reader."""
-    return next(one.name for one in call.content.pathway.items if one.number == item.number)
+    """Return the name of an item in the language of the reader."""
+    return next(named.name for named in call.content.pathway.items if named.number == item.number)
 
 
 def diagnosis_item(call: Call, diagnosis: Diagnosis) -> Item:
-    """A recorded diagnosis as a reason."""
+    """Return a recorded diagnosis as an item of a card."""
     title = call.content.short(diagnosis.cause)
     return Item(call.content.texts.fact.diagnosis.fill(title=title), 0, call.wording.day(diagnosis.when))

@@ -1,8 +1,8 @@
-"""The content as FHIR R4 knowledge resources: what rules there are, on what sources, and as far as it goes their logic.
+"""Exports the content as FHIR R4 knowledge resources: the rules, their sources and part of their logic.
 
-What decides is this service's code. CQL is given for the combination of findings that a red flag asks for; sides,
-dates, statuses and doubts, the pathway for DVT and the ranking are not in it and are only named. Nothing here has a
-date of its own, so that the same content gives the same bytes.
+The code of this service decides, not these resources. CQL is given for the combination of findings that a red flag
+needs. Sides, dates, statuses, doubts, the DVT pathway and the ranking are not expressed in CQL and only named. No
+resource has a date, so that the same content gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _CQL = "text/cql"
 
 
 def knowledge(content: Content) -> list[Resource]:
-    """Every resource of the package, the guide last; ids are unique by type."""
-    found = [
+    """Return every resource of the package, the guide last. Ids are unique within a type."""
+    others = [
         *resources(content),
         library(content),
         *(activity(content, key) for key in sorted(content.orders)),
@@ -37,7 +37,7 @@ def knowledge(content: Content) -> list[Resource]:
         measure(content),
         script(),
     ]
-    return [*found, guide(content, found)]
+    return [*others, guide(content, others)]
 
 
 def _canonical(kind: str, identity: str) -> str:
@@ -63,12 +63,12 @@ def _coded(system: str, code: str) -> dict[str, Any]:
 
 def _citation(content: Content, key: str) -> dict[str, str]:
     cited = content.citations[key]
-    found = {"type": "citation", "label": key, "citation": cited.text}
-    return found | ({"url": cited.url} if cited.url else {})
+    citation = {"type": "citation", "label": key, "citation": cited.text}
+    return citation | ({"url": cited.url} if cited.url else {})
 
 
 def library(content: Content) -> Resource:
-    """The sources, and the combinations of findings in CQL as an attachment (see ``cql``)."""
+    """Return the Library with the sources and, as an attachment, the CQL (see ``cql``)."""
     return _head("Library", LIBRARY, "PosteriorKneeLogic", "Red flags in pain behind the knee") | {
         "type": _coded("library-type", "logic-library"),
         "description": (
@@ -82,19 +82,22 @@ def library(content: Content) -> Resource:
 
 
 def cql(content: Content) -> str:
-    """One definition a finding and a rule. What has no value set is null: like unknown here, it satisfies nothing."""
-    rules = {key: one for key, one in sorted(content.red_flags.items()) if key != DVT_RULE}
-    terms = sorted({term for one in rules.values() for term in one.when.terms()})
-    sets = {term: found for term in terms if (found := value_set(content, term))}
+    """Return the CQL, with one definition for each finding and each rule.
+
+    A finding without a value set is null. Like an unknown finding, it does not satisfy any condition.
+    """
+    rules = {key: rule for key, rule in sorted(content.red_flags.items()) if key != DVT_RULE}
+    terms = sorted({term for rule in rules.values() for term in rule.when.terms()})
+    sets = {term: values for term in terms if (values := value_set(content, term))}
     lines = [
         f"library PosteriorKneeLogic version '{__version__}'",
         "using FHIR version '4.0.1'",
         "include FHIRHelpers version '4.0.1'",
-        *(f"valueset \"{term} codes\": '{found['url']}'" for term, found in sets.items()),
+        *(f"valueset \"{term} codes\": '{values['url']}'" for term, values in sets.items()),
         "context Patient",
         "// A coded Observation or Condition. Sides, dates and statuses are judged by the service.",
         *(f'define "{term}": {_finding(term) if term in sets else "null"}' for term in terms),
-        *(f'// {one.card.title}\ndefine "{key}": {_logic(one.when)}' for key, one in rules.items()),
+        *(f'// {rule.card.title}\ndefine "{key}": {_logic(rule.when)}' for key, rule in rules.items()),
         f'define "Any red flag": {" or ".join(f"{_quoted(key)}" for key in rules)}',
         'define "Chart opened": true',
     ]
@@ -111,11 +114,11 @@ def _quoted(name: str) -> str:
 
 def _logic(condition: Condition) -> str:
     word, parts = (" and ", condition.all) if condition.all else (" or ", condition.any)
-    return word.join(_quoted(one) if isinstance(one, str) else f"({_logic(one)})" for one in parts)
+    return word.join(_quoted(inner) if isinstance(inner, str) else f"({_logic(inner)})" for inner in parts)
 
 
 def activity(content: Content, key: str) -> Resource:
-    """An order that a card can offer: what the draft of it is."""
+    """Return the ActivityDefinition of an order that a card can offer as a draft."""
     template = content.orders[key]
     identity = key.replace("_", "-")
     name = "PosteriorKnee" + "".join(part.capitalize() for part in key.split("_"))
@@ -132,7 +135,7 @@ def _coding(code: OrderCode) -> dict[str, str]:
 
 
 def plan(content: Content) -> Resource:
-    """The service as a rule: at the opening of a chart, one action a red flag; the pathway for DVT is one of them."""
+    """Return the PlanDefinition: when a chart is opened, one action for each red flag, including the DVT pathway."""
     about = content.about
     return _head("PlanDefinition", PLAN, "PosteriorKneePain", "Decision support for pain behind the knee") | {
         "type": _coded("plan-definition-type", "eca-rule"),
@@ -145,14 +148,14 @@ def plan(content: Content) -> Resource:
                 "id": POSTERIOR_KNEE_PAIN.id,
                 "title": "Judge the chart",
                 "trigger": [{"type": "named-event", "name": POSTERIOR_KNEE_PAIN.hook}],
-                "action": [_flag(content, key, one) for key, one in sorted(content.red_flags.items())],
+                "action": [_flag(content, key, flag) for key, flag in sorted(content.red_flags.items())],
             }
         ],
     }
 
 
 def _flag(content: Content, key: str, flag: RedFlag) -> Resource:
-    found: Resource = {
+    action: Resource = {
         "id": key,
         "title": flag.card.title,
         "description": " ".join(flag.card.do),
@@ -160,17 +163,17 @@ def _flag(content: Content, key: str, flag: RedFlag) -> Resource:
         "documentation": [_citation(content, flag.source)],
         "selectionBehavior": "any",
         "action": [
-            {"title": content.orders[one].title, "definitionCanonical": _canonical("ActivityDefinition", _id(one))}
-            for one in flag.card.consider
+            {"title": content.orders[order].title, "definitionCanonical": _canonical("ActivityDefinition", _id(order))}
+            for order in flag.card.consider
         ],
     }
     if key == DVT_RULE:
         pathway = content.pathway
         steps = {"type": "documentation", "display": f"{pathway.title}: judged by the service, not expressed here"}
-        found["documentation"] = [_citation(content, pathway.source), steps]
-        return found
+        action["documentation"] = [_citation(content, pathway.source), steps]
+        return action
     applies = {"kind": "applicability", "expression": {"language": _CQL, "expression": key}}
-    return found | {"condition": [applies]}
+    return action | {"condition": [applies]}
 
 
 def _id(key: str) -> str:
@@ -178,7 +181,7 @@ def _id(key: str) -> str:
 
 
 def measure(content: Content) -> Resource:
-    """How often opened charts got a red flag, which a replay counts from the service's own verdicts."""
+    """Return the Measure: how often an opened chart has a red flag. A replay counts it from the service's verdicts."""
 
     def population(code: str, criteria: str) -> Resource:
         coded = _coded("measure-population", code)
@@ -204,7 +207,7 @@ def measure(content: Content) -> Resource:
 
 
 def script() -> Resource:
-    """What a FHIR test engine can try of a running service: its code system is served."""
+    """Return a TestScript that reads the code system from a running service."""
     read: Resource = {
         "type": {"system": f"{_TYPES}/testscript-operation-codes", "code": "read"},
         "resource": "CodeSystem",
@@ -222,7 +225,7 @@ def script() -> Resource:
 
 
 def guide(content: Content, others: Sequence[Resource]) -> Resource:
-    """The package's table of contents."""
+    """Return the ImplementationGuide, which lists all resources of the package."""
     return _head("ImplementationGuide", GUIDE, "PosteriorKneeCds", "Posterior knee CDS") | {
         "packageId": PACKAGE,
         "license": "Apache-2.0",
@@ -233,6 +236,6 @@ def guide(content: Content, others: Sequence[Resource]) -> Resource:
 
 
 def _listed(others: Sequence[Resource]) -> Iterator[Resource]:
-    for one in others:
-        reference = {"reference": f"{one['resourceType']}/{one['id']}"}
-        yield {"reference": reference, "name": one["title"], "exampleBoolean": False}
+    for resource in others:
+        reference = {"reference": f"{resource['resourceType']}/{resource['id']}"}
+        yield {"reference": reference, "name": resource["title"], "exampleBoolean": False}

@@ -1,4 +1,4 @@
-"""What every card shares: its frame, override reasons, closing lines and the facts of the call."""
+"""The parts that all cards share: frame, override reasons, closing line and missing data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cds_service.rendering.not_understood import row_verdict
 from cds_service.rendering.wording import CUT, cut, whole
 
 LEGEND_MARK = "*)"
-"""How a weight without a study ends."""
+"""Ending of a weight that is not based on a study."""
 TOPICS = "https://posterior-knee-cds.example/fhir/CodeSystem/card-topic"
 _REASONS = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 OVERRIDE_CODES = tuple(name.replace("_", "-") for name in OverrideTexts.model_fields)
@@ -41,7 +41,7 @@ OVERRIDE_CODES = tuple(name.replace("_", "-") for name in OverrideTexts.model_fi
 
 
 def override_reasons(texts: OverrideTexts) -> tuple[Coding, ...]:
-    """The reasons for not following a card, in our words for the button."""
+    """Return the reasons for not following a card, with our texts for the buttons."""
     displays: list[Message] = [getattr(texts, name) for name in OverrideTexts.model_fields]
     return tuple(
         Coding(system=_REASONS, code=code, display=display.fill())
@@ -68,22 +68,36 @@ def card(
     rules: Sequence[str] = (),
     legend: str = "",
 ) -> Card:
-    """A whole card. ``key``: the rule or cause of its evidence page. ``topic``: the same for every call.
+    """Build a card.
 
-    ``summary`` has as many of the ``reasons`` added as there is room for.
-    ``parts``: the detail; what the chart lacks is said before it, and the closing line after it. ``rules``: all that it
-    names, if more than ``key``. ``facts`` and ``verdicts`` are what it rests on: as long as they stay, it says nothing
-    new. ``legend``: what a star means, shown where there is one.
+    Args:
+        call: the call that it answers.
+        key: the rule or cause of its evidence page.
+        leg: the leg or legs that it is about.
+        topic: topic of the card, the same in every call.
+        summary: one sentence, to which as many ``reasons`` are added as fit.
+        reasons: the strongest facts in short.
+        parts: the detail. Missing data is named before and after it, and the closing line comes last.
+        indicator: urgency.
+        source: label of the source.
+        facts: the facts that the card is based on.
+        verdicts: conclusions that it is based on. While facts and verdicts stay the same, the card is not news.
+        suggestions: draft orders. Those that the EHR does not support are named in the detail instead.
+        links: links below the card.
+        standing: the active orders in words; empty if something is still to be ordered.
+        rules: all rules that the card names, if more than ``key``.
+        legend: explanation of the star, added if the detail has one.
     """
     texts = call.content.texts
-    taken = tuple(one for one in suggestions if call.supported_orders is None or one.order in call.supported_orders)
-    by_hand = [one.label for one in suggestions if one not in taken]
+    supported = call.supported_orders
+    sent = tuple(suggestion for suggestion in suggestions if supported is None or suggestion.order in supported)
+    by_hand = [suggestion.label for suggestion in suggestions if suggestion not in sent]
     gap, lacking = gap_part(call), lacking_part(call)
     closing = part("", Item(closing_line(call, rules or [key])))
     hand = part(texts.lead.by_hand.fill(), *map(Item, by_hand), between="; ", end=".")
     limit = INFO_WORDS if indicator == "info" else URGENT_WORDS
     shown = fitted((gap, *parts, hand, lacking, closing), limit)
-    if legend and any(LEGEND_MARK in one.text for one in shown):
+    if legend and any(LEGEND_MARK in paragraph.text for paragraph in shown):
         explained = part("", Item(legend))
         shown = fitted((gap, *parts, hand, lacking, explained, closing), limit)
         if not any(LEGEND_MARK in one.text for one in shown):
@@ -95,7 +109,7 @@ def card(
         rule=key,
         leg=leg.value,
         standing=standing,
-        kept=tuple(text for one in (*kept, closing) if (text := one.text)),
+        kept=tuple(text for paragraph in (*kept, closing) if (text := paragraph.text)),
         several=bool(rules),
         basis=tuple(sorted({*_basis_of(facts), *verdicts, *_doubtful(call)})),
         lead=cut(summary, SUMMARY_LIMIT),
@@ -103,7 +117,7 @@ def card(
         detail=detail_of(shown),
         indicator=indicator,
         source=Source(label=source, url=_evidence(call, key), topic=_topic(call, topic)),
-        suggestions=taken,
+        suggestions=sent,
         override_reasons=override_reasons(texts.override) if indicator != "info" else (),
         links=tuple(links),
     )
@@ -115,28 +129,28 @@ def _without_stars(one: Part) -> Part:
 
 
 def _with_reasons(call: Call, summary: str, reasons: Sequence[str]) -> str:
-    """In one sentence."""
+    """Return the summary as one sentence with as many reasons as fit."""
     more, start = call.content.texts.summary_more, summary.rstrip(".")
     some = [", ".join(reasons[:count]) for count in range(len(reasons), 0, -1)]
     return whole([*(more.fill(summary=start, facts=facts) for facts in some), summary], SUMMARY_LIMIT)
 
 
 def facts_in_short(call: Call, facts: Iterable[Fact], most: int) -> list[str]:
-    """The strongest facts for a summary, without their days."""
-    stated = (fact for one in facts for fact in one.stated)
+    """Return the strongest facts for a summary, without dates, at most ``most``."""
+    stated = (stated for fact in facts for stated in fact.stated)
     return list(dict.fromkeys(call.wording.fact(fact) for fact in stated))[:most]
 
 
 def _evidence(call: Call, key: str) -> str:
-    """The page behind the card, in the language of the card."""
+    """Return the URL of the evidence page, in the language of the card."""
     language = call.content.texts.language.code
     return f"{call.base_url}/evidence/{key}" + ("" if language == ENGLISH else f"?language={language}")
 
 
 def too_long(card: Card) -> str:
-    """What is longer on a card than a reader has time for, in our words; empty if nothing is.
+    """Return what is too long on a card, in words; empty if nothing is.
 
-    Only what must be said is ever too long: see ``layout.fitted``.
+    A card can only be too long because of items that must stay: see ``layout.fitted``.
     """
     count, most = word_count(card.detail), INFO_WORDS if card.indicator == "info" else URGENT_WORDS
     if count > most:
@@ -147,7 +161,7 @@ def too_long(card: Card) -> str:
 
 
 def _topic(call: Call, topic: str) -> Coding:
-    """What the card is about: a message of its own, or the rule or cause that it is named after."""
+    """Return the topic of the card: one of the topic messages, or the rule or cause that it is named after."""
     texts = call.content.texts.topic
     if topic in TopicTexts.model_fields:
         message: Message = getattr(texts, topic)
@@ -158,23 +172,23 @@ def _topic(call: Call, topic: str) -> Coding:
 
 
 def _doubtful(call: Call) -> Iterator[str]:
-    """Rows that were not understood and may matter: another one is news, also on a card that was answered."""
-    return (f"not understood: {row_verdict(one)}" for one in call.assessment.doubts.of_concern)
+    """Return a text for each relevant row that was not understood. A new one makes an answered card news again."""
+    return (f"not understood: {row_verdict(row)}" for row in call.assessment.doubts.of_concern)
 
 
 def _basis_of(facts: Iterable[Fact]) -> Iterator[str]:
-    """The facts; that an order was placed for a suspicion is an answer to the card, and no reason to show it anew."""
+    """Return a text for each fact except placed orders: an order is an answer to the card, not a reason to show it."""
     return (_basis(fact) for fact in facts if not is_order(fact))
 
 
 def _basis(fact: Fact) -> str:
-    """A fact by what it says, not by the resource that says it: a copy of the same statement is no news."""
+    """Return a fact as text, without its resource: a copy of the same statement is not news."""
     when = fact.when.text if fact.when else "undated"
     return f"{fact.key} {fact.status.value} {fact.side.value} {when}"
 
 
 def closing_line(call: Call, keys: Sequence[str]) -> str:
-    """Day and time of the data with their zone, the rules, and what this is not."""
+    """Return the closing line: date and time of the data with their zone, the rules, and the disclaimer."""
     texts, moment = call.content.texts, call.wording.moment(call.now)
     rules = [key for key in keys if key in call.content.red_flags]
     return (
@@ -185,17 +199,17 @@ def closing_line(call: Call, keys: Sequence[str]) -> str:
 
 
 def care_plan_part(call: Call) -> Part:
-    """For palliative care only: the one thing that may lower an urgent card (evidence F.5)."""
+    """Return the note on palliative care, the only reason to lower an urgent card (evidence F.5); else empty."""
     return part("", Item(call.content.texts.dvt.palliative.fill() if call.assessment.care_plan else ""))
 
 
 def speed_lead(call: Call, speed: Speed) -> str:
-    """How the part begins that says what to do: by when."""
+    """Return the heading of the part that says what to do: how soon."""
     texts = call.content.texts.lead
     leads = {"now": texts.now, "same_day": texts.today, "days": texts.days, "two_weeks": texts.two_weeks}
     return leads[speed].fill()
 
 
 def safety_net(call: Call) -> Part:
-    """When to seek help sooner; never left out."""
+    """Return the advice when to seek help sooner. It is never left out."""
     return part(call.content.texts.lead.safety_net.fill(), Item(call.content.actions[SAFETY_NET].text))

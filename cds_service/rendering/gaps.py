@@ -1,4 +1,4 @@
-"""What the chart did not bring or what was not understood, and whether it keeps DVT from being excluded."""
+"""Missing parts of the chart and rows that were not understood, and whether DVT can be excluded without them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cds_service.rendering.not_understood import about, counted, row_verdict, wh
 from cds_service.rendering.wording import Wording
 
 MAX_NAMES = 3
-"""Findings and causes that an entry may be about, by name."""
+"""Limit for the names of findings and causes that a row may be about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Why DVT cannot be excluded: parts of the chart that did not come, and rows that were not understood."""
+    """Why DVT cannot be excluded: incomplete parts of the chart, and rows that were not understood."""
 
     parts: tuple[ChartPart, ...] = ()
     rows: tuple[Unread, ...] = ()
@@ -29,34 +29,34 @@ class Gap:
         return bool(self.parts or self.rows)
 
     def words(self, wording: Wording) -> str:
-        """``problems not available to this service; 1 observation not understood``."""
+        """Return the gap in words: ``problems not available to this service; 1 observation not understood``."""
         texts = wording.texts.chart
-        said = [texts.parts_missing.fill(parts=self._missing(wording))] if self.parts else []
+        phrases = [texts.parts_missing.fill(parts=self._missing(wording))] if self.parts else []
         if self.rows:
-            said.append(texts.rows_why.fill(rows=counted(wording, self.rows), why=why(wording, self.rows)))
-        return "; ".join(said)
+            phrases.append(texts.rows_why.fill(rows=counted(wording, self.rows), why=why(wording, self.rows)))
+        return "; ".join(phrases)
 
     def short(self, wording: Wording) -> str:
-        """The same for a summary."""
+        """Return the gap in fewer words, for a summary."""
         texts = wording.texts.chart
-        said = [texts.short_missing.fill(parts=self._missing(wording))] if self.parts else []
-        said += [texts.short_rows.fill(rows=counted(wording, self.rows))] if self.rows else []
-        return "; ".join(said)
+        phrases = [texts.short_missing.fill(parts=self._missing(wording))] if self.parts else []
+        phrases += [texts.short_rows.fill(rows=counted(wording, self.rows))] if self.rows else []
+        return "; ".join(phrases)
 
     def _missing(self, wording: Wording) -> str:
-        return wording.listed([part_words(wording, one) for one in self.parts])
+        return wording.listed([part_words(wording, chart_part) for chart_part in self.parts])
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """For the fingerprint of a card: what it says is news as soon as another row or part is missing."""
-        return (*(one.words for one in self.parts), *map(row_verdict, self.rows))
+        """Texts for the fingerprint of a card: another missing part or row makes the card news again."""
+        return (*(chart_part.words for chart_part in self.parts), *map(row_verdict, self.rows))
 
 
 def dvt_gap(call: Call) -> Gap:
-    """What keeps DVT from being excluded; nothing when it is suspected anyway.
+    """Return the gap because of which DVT cannot be excluded; an empty gap if DVT is suspected anyway.
 
     A local sign may be an observation or a problem. A procedure is only a risk, and a risk alone opens a suspicion
-    for a new pain only (evidence C.5); so is a medicine that shows a cancer on record to be under treatment.
+    only for a new pain (evidence C.5). The same is true for a medicine that shows that a recorded cancer is treated.
     """
     verdicts = [leg.dvt for leg in call.assessment.legs]
     if not verdicts or any(verdict.suspected for verdict in verdicts):
@@ -67,38 +67,39 @@ def dvt_gap(call: Call) -> Gap:
     if any(verdict.new_pain for verdict in verdicts):
         facts = call.assessment.record.facts
         cancer = any(fact.key == MALIGNANCY and fact.status is Status.PRESENT for fact in facts)
-        # A medicine may be a risk that opens it by itself, where the pathway's choice says so.
+        # In some pathways a medicine is a risk that opens a suspicion by itself.
         any_risk = any(verdict.any_risk_opens for verdict in verdicts)
         needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
         rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
-    return Gap(tuple(one for one in call.incomplete if one.key in needed), rows)
+    return Gap(tuple(chart_part for chart_part in call.incomplete if chart_part.key in needed), rows)
 
 
 def gap_part(call: Call) -> Part:
-    """What keeps DVT from being excluded, where it is not suspected anyway."""
+    """Return the paragraph on why DVT cannot be excluded; empty if it can be or is suspected anyway."""
     lead = call.content.texts.lead.cannot_exclude.fill()
     return part(lead, Item(dvt_gap(call).words(call.wording)), end=".")
 
 
 def lacking_part(call: Call) -> Part:
-    """What else the chart did not bring or what was not understood; empty when nothing is lacking."""
+    """Return the paragraph on other missing parts and rows that were not understood; empty if there are none."""
     texts, gap = call.content.texts.chart, dvt_gap(call)
-    others = [part_words(call.wording, one) for one in call.incomplete if one not in gap.parts]
+    others = [part_words(call.wording, chart_part) for chart_part in call.incomplete if chart_part not in gap.parts]
     missing = texts.also_missing if gap.parts else texts.missing
     left = missing.fill(parts=call.wording.listed(others)) if others else ""
-    return part("", Item(left), Item(_not_read(call, gap)), Item(_strangers(call)))
+    return part("", Item(left), Item(_not_read(call, gap)), Item(_other_patients_rows(call)))
 
 
-def part_words(wording: Wording, one: ChartPart) -> str:
-    """``procedures``, ``observations (not all)``."""
-    message: Message = getattr(wording.texts.chart.parts, one.key)
-    return wording.texts.chart.parts.not_all.fill(part=message.fill()) if one.came_in_part else message.fill()
+def part_words(wording: Wording, chart_part: ChartPart) -> str:
+    """Return the name of a part of the chart: ``procedures``, ``observations (not all)``."""
+    parts = wording.texts.chart.parts
+    message: Message = getattr(parts, chart_part.key)
+    return parts.not_all.fill(part=message.fill()) if chart_part.came_in_part else message.fill()
 
 
 def _not_read(call: Call, gap: Gap) -> str:
     texts, record = call.content.texts.chart, call.assessment.record
-    patients = [one for one in record.unread if one.resource == "Patient"]
-    rest = [one for one in (*patients, *call.assessment.doubts.on_card) if one not in gap.rows]
+    patients = [row for row in record.unread if row.resource == "Patient"]
+    rest = [row for row in (*patients, *call.assessment.doubts.on_card) if row not in gap.rows]
     if not rest:
         return ""
     rows = counted(call.wording, rest)
@@ -108,6 +109,6 @@ def _not_read(call: Call, gap: Gap) -> str:
     return texts.not_read_about.fill(rows=rows, names=call.wording.listed(names))
 
 
-def _strangers(call: Call) -> str:
+def _other_patients_rows(call: Call) -> str:
     count = call.assessment.record.rows(RowState.ANOTHER_PATIENT)
     return call.wording.say(call.content.texts.chart.strangers, count=count) if count else ""

@@ -1,10 +1,10 @@
-"""The detail of a card: parts of whole items, the most important of which are shown as far as there is room."""
+"""Layout of a card's detail: paragraphs made of items, of which the most important are shown if there is room."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SUMMARY_LIMIT = 139
 """Characters of a summary: the standard asks for fewer than 140."""
@@ -21,8 +21,8 @@ class Item:
     """A piece of text that is shown whole or not at all.
 
     Attributes:
-        rank: 0 always stays; of others the lowest comes first.
-        of: what it shares with others of its part, such as its day, which is then said once for all of them.
+        rank: 0 for an item that always stays; of the others, lower ranks are shown first.
+        of: something that items of a part can share, such as their day. It is then written once for all of them.
     """
 
     text: str
@@ -35,10 +35,13 @@ class Part:
     """A paragraph of a card: ``lead`` in bold, then its items.
 
     Attributes:
-        lead: how it begins; empty for a paragraph that needs no heading.
-        between: what stands between two items, and ``end`` after the last one.
-        more: says how many items were left out; without it they are left out without a word.
-        grouped: the words for items that share something; each distinct ``of`` is then said once.
+        lead: heading; empty for a paragraph without one.
+        items: the items that are shown.
+        between: text between two items.
+        end: text after the last item.
+        more: returns the words for a number of items that were left out; None to leave them out silently.
+        grouped: returns the words for items with the same ``of``; None to show the items one by one.
+        left_out: number of items that were left out.
     """
 
     lead: str
@@ -79,68 +82,71 @@ def part(
     more: Callable[[int], str] | None = None,
     grouped: Callable[[str, str], str] | None = None,
 ) -> Part:
-    """A part of the items that say something."""
+    """Return a part with those items that have a text."""
     return Part(lead, tuple(item for item in items if item.text), between, end, more, grouped)
 
 
 def word_count(text: str) -> int:
-    """How many words a reader has before them; a dash or a dot between two is none."""
+    """Return the number of words in ``text``. A dash or a dot between words does not count."""
     return len(_WORD.findall(text))
 
 
 def detail_of(parts: Sequence[Part]) -> str:
-    """The paragraphs, one blank line between two."""
-    return _BETWEEN.join(text for one in parts if (text := one.text))
+    """Return the paragraphs, separated by blank lines."""
+    return _BETWEEN.join(text for paragraph in parts if (text := paragraph.text))
 
 
 def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) -> list[Part]:
-    """The parts with as many of their items as there is room for, by rank and then from the top.
+    """Return the parts with as many items as fit, in the order of rank and then from the top.
 
-    Items of rank 0 stay, so that what must be said is said even where it is too long: ``knee-cds check`` refuses
-    content with which an example comes to that. An item shows only if those of its part with a lower rank do: a reason
-    never stands without its title.
+    Items of rank 0 always stay, even if they exceed the limit: they must be shown. ``knee-cds check`` rejects content
+    with which an example exceeds it. An item is shown only if all items of its part with a lower rank are shown, so
+    that a reason is never shown without its title.
     """
-    everything = [_size(one) for one in parts]
+    everything = [_size(paragraph) for paragraph in parts]
     if _fits(everything, words, characters):
         return list(parts)
-    chosen = [{place for place, item in enumerate(one.items) if item.rank == 0} for one in parts]
-    shown = [_of(one, places) for one, places in zip(parts, chosen, strict=True)]
-    sizes = [_size(one) for one in shown]
+    chosen = [{place for place, item in enumerate(paragraph.items) if item.rank == 0} for paragraph in parts]
+    shown = [_with_items(paragraph, places) for paragraph, places in zip(parts, chosen, strict=True)]
+    sizes = [_size(paragraph) for paragraph in shown]
     ranked = sorted(
-        (item.rank, at, place) for at, one in enumerate(parts) for place, item in enumerate(one.items) if item.rank
+        (item.rank, at, place)
+        for at, paragraph in enumerate(parts)
+        for place, item in enumerate(paragraph.items)
+        if item.rank
     )
     for rank, at, place in ranked:
         if any(item.rank < rank and number not in chosen[at] for number, item in enumerate(parts[at].items)):
             continue
-        tried = _of(parts[at], chosen[at] | {place})
-        with_it = [*sizes[:at], _size(tried), *sizes[at + 1 :]]
-        if _fits(with_it, words, characters):
+        longer = _with_items(parts[at], chosen[at] | {place})
+        new_sizes = [*sizes[:at], _size(longer), *sizes[at + 1 :]]
+        if _fits(new_sizes, words, characters):
             chosen[at].add(place)
-            shown[at], sizes = tried, with_it
+            shown[at], sizes = longer, new_sizes
     return _within(shown, characters)
 
 
 def _within(parts: list[Part], characters: int) -> list[Part]:
-    """The parts as they are, unless what must be said is longer than a card may be at all.
+    """Shorten the parts if even the items that must stay exceed the largest detail of a card.
 
-    Then the longest part but the last gives items from its end: a card with less on it is better than none.
+    The longest part except the last loses items from its end: a shorter card is better than none.
     """
-    while len(detail_of(parts)) > characters and any(one.items for one in parts[:-1]):
+    while len(detail_of(parts)) > characters and any(paragraph.items for paragraph in parts[:-1]):
         at = max(range(len(parts) - 1), key=lambda at: len(parts[at].text))
-        parts[at] = _of(parts[at], set(range(len(parts[at].items) - 1)))
+        parts[at] = _with_items(parts[at], set(range(len(parts[at].items) - 1)))
     return parts
 
 
-def _of(one: Part, places: set[int]) -> Part:
-    """The part with some of its items."""
-    items = tuple(item for place, item in enumerate(one.items) if place in places)
-    left = one.left_out + len(one.items) - len(items)
-    return Part(one.lead, items, one.between, one.end, one.more, one.grouped, left)
+def _with_items(paragraph: Part, places: set[int]) -> Part:
+    """Return a copy of the part with only the items at ``places``."""
+    items = tuple(item for place, item in enumerate(paragraph.items) if place in places)
+    left = paragraph.left_out + len(paragraph.items) - len(items)
+    return replace(paragraph, items=items, left_out=left)
 
 
-def _size(one: Part) -> tuple[int, int]:
-    """Words and characters of its paragraph."""
-    text = one.text
+def _size(paragraph: Part) -> tuple[int, int]:
+    """Return the number of words and characters of a part."""
+    text = paragraph.text
     return word_count(text), len(text)
 
 

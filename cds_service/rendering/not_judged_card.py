@@ -1,4 +1,4 @@
-"""The card instead of an error, for EHRs that show an error like an empty answer: what could not be judged, and why."""
+"""The card that replaces an error, for EHRs that show an error like an empty response. It says what is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cds_service.rendering.layout import Item, part
 
 
 def not_judged_card(call: Call) -> Card:
-    """One line that says so, without an order: nothing is known that could ask for one."""
+    """Return a short card that says the chart could not be assessed. It offers no order, as nothing is known."""
     texts = call.content.texts.chart
     return card(
         call,

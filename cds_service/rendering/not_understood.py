@@ -1,4 +1,4 @@
-"""What was not understood of a chart, in words: by kind and count, and what it keeps open."""
+"""Describes rows of a chart that were not understood: their kinds, their number and what they may be about."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _ROWS = {
 }
 
 
-def counted(wording: Wording, found: Iterable[Unread]) -> str:
-    """``2 problems and 1 observation``; each row once."""
-    found, texts = list(found), wording.texts.chart.rows
-    rows = {one.source.split("#")[0]: _ROWS.get(one.resource, "entry") for one in found if one.resource != "Patient"}
-    counts = Counter(rows[source] for source in sorted(rows))  # in an order that is the same for the same chart
+def counted(wording: Wording, unread: Iterable[Unread]) -> str:
+    """Return the number of rows by kind, each row once: ``2 problems and 1 observation``."""
+    unread, texts = list(unread), wording.texts.chart.rows
+    kinds = {row.source.split("#")[0]: _ROWS.get(row.resource, "entry") for row in unread if row.resource != "Patient"}
+    counts = Counter(kinds[source] for source in sorted(kinds))  # sorted: the same chart must give the same order
     words = [wording.say(getattr(texts, kind), count=count) for kind, count in counts.most_common()]
-    if any(one.resource == "Patient" for one in found):
+    if any(row.resource == "Patient" for row in unread):
         words.append(texts.patient.fill())
     return wording.listed(words)
 
 
-def why(wording: Wording, found: Sequence[Unread]) -> str:
-    """In a few words what is wrong, if one thing is wrong with all of them; otherwise that they were not understood."""
-    kinds, texts = {one.kind for one in found}, wording.texts.chart
-    if kinds == {UnreadKind.SYSTEM} and not any(one.resource in MEDICINES for one in found):
+def why(wording: Wording, unread: Sequence[Unread]) -> str:
+    """Return what is wrong with the rows if it is the same for all; else only that they were not understood."""
+    kinds, texts = {row.kind for row in unread}, wording.texts.chart
+    if kinds == {UnreadKind.SYSTEM} and not any(row.resource in MEDICINES for row in unread):
         return texts.unknown_system.fill()
     if kinds == {UnreadKind.UNCODED}:
         return texts.in_words_only.fill()
@@ -45,19 +45,19 @@ def why(wording: Wording, found: Sequence[Unread]) -> str:
     return texts.not_understood.fill()
 
 
-def why_one(wording: Wording, one: Unread) -> str:
-    """Why this entry did not become facts."""
-    message: Message = getattr(wording.texts.chart.why, one.kind.value)
+def why_one(wording: Wording, row: Unread) -> str:
+    """Return why this row did not become facts."""
+    message: Message = getattr(wording.texts.chart.why, row.kind.value)
     return message.fill()
 
 
-def about(content: Content, found: Iterable[Unread]) -> list[str]:
-    """The findings and causes that they may be about, each once, in our words."""
-    keys = dict.fromkeys(key for one in found for key in one.keys)
+def about(content: Content, unread: Iterable[Unread]) -> list[str]:
+    """Return the findings and causes that the rows may be about, each once, in our words."""
+    keys = dict.fromkeys(key for row in unread for key in row.keys)
     measured = [content.measures[key].finding if key in content.measures else key for key in keys]
     return [content.short(key) for key in dict.fromkeys(measured) if key in content.findings or key in content.causes]
 
 
-def row_verdict(one: Unread) -> str:
-    """A row that was not understood, for a fingerprint: which one, why, and by its digest what stood in it."""
-    return f"{one.source} {one.reason} {one.digest}"
+def row_verdict(row: Unread) -> str:
+    """Return a row that was not understood as text for a fingerprint: its source, the reason and its digest."""
+    return f"{row.source} {row.reason} {row.digest}"

@@ -1,4 +1,4 @@
-"""Draft orders that a card offers, what stands already, and the order that its link leads to."""
+"""The draft orders that a card offers, the orders that exist already, and the order behind its link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from cds_service.rendering.orders.requests import OrderReason, already_placed, r
 
 
 def priority_for(speed: Speed, indicator: Literal["critical", "warning"]) -> Priority:
-    """``stat`` for now, ``urgent`` for within two weeks, else ``asap``; a critical card is never less than ``asap``."""
+    """Return the FHIR priority: ``stat`` for now, ``urgent`` for within two weeks, else ``asap``.
+
+    A critical card is always at least ``asap``.
+    """
     if speed == "now":
         return "stat"
     return "urgent" if speed == "two_weeks" and indicator == "warning" else "asap"
@@ -29,9 +32,11 @@ def offered(
     newest: Mapping[Side, date | None],
     reason: OrderReason,
 ) -> tuple[list[Suggestion], list[PlacedOrder]]:
-    """Draft orders, and the ones that stand already. What stands for one leg is still to be ordered for the other.
+    """Return the draft orders to suggest and the orders that exist already.
 
-    ``newest``: the day of the newest fact of each leg; what was completed before it answers nothing.
+    An order that exists for one leg is still suggested for the other leg.
+
+    ``newest``: the day of the newest fact of each leg; an order completed before that day does not count.
     """
     content, today = call.content, call.assessment.today
     suggestions: list[Suggestion] = []
@@ -47,12 +52,12 @@ def offered(
 
 
 def of_legs(sides: Sequence[Side]) -> Side:
-    """The one side, or both."""
+    """Return the side if there is only one, else BOTH."""
     return sides[0] if len(sides) == 1 else Side.BOTH
 
 
 def newest_of(facts: Sequence[Fact]) -> date | None:
-    """The day of the newest of the facts; None if none has one."""
+    """Return the day of the newest fact; None if no fact has a date."""
     return max((fact.when.day for fact in facts if fact.when), default=None)
 
 
@@ -67,9 +72,10 @@ def proposed(
     unknown: Sequence[str] = (),
     anticoagulated: bool,
 ) -> OrderDraft:
-    """The order that the link of an urgent card leads to. ``orders``: the preferred one first.
+    """Return the order behind the link of an urgent card.
 
-    ``note``: what is recorded, without side and anticoagulant.
+    ``orders``: our orders, the preferred one first. ``note``: the recorded facts, without side and anticoagulant.
+    ``unknown``: what is not recorded and would matter.
     """
     facts: dict[str, Fact] = {}
     for fact in reason.facts:

@@ -1,4 +1,4 @@
-"""What the link of an urgent card leads to: the order it proposes, and why, in our own words."""
+"""The proposed order behind the link of an urgent card, with its reasons in our own words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cds_service.clinical.record import Side
 
 @dataclass(frozen=True, slots=True)
 class OrderDraft:
-    """A proposed order that nobody has signed.
+    """A proposed order that is not signed.
 
     Attributes:
         rule: of the card. cause: what is suspected.
@@ -26,7 +26,7 @@ class OrderDraft:
         anticoagulated: an anticoagulant is recorded; false says only that none is.
         asked_and_none: a clinician has asked today, and none is taken.
         references: ``Type/id`` of the resources behind the facts.
-        language: of its words.
+        language: code of the language of its texts.
     """
 
     rule: str
@@ -45,7 +45,7 @@ class OrderDraft:
 
     @classmethod
     def bare(cls, content: Content, order: str) -> OrderDraft:
-        """An order without any facts: all that an address without a draft can say."""
+        """Return a draft without any facts, for an address that carries no draft."""
         template = content.orders[order]
         return cls(
             rule="",
@@ -59,11 +59,11 @@ class OrderDraft:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For a sealed link: without references, which mean nothing outside the chart."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "references"}
+        """Return the draft as JSON for a sealed link, without references, which mean nothing outside the chart."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "references"}
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> OrderDraft:
-        """What ``as_json`` told."""
+        """Read the result of ``as_json``."""
         lists = {name: tuple(value[name]) for name in ("orders", "why", "unknown")}
         return cls(**{**value, **lists, "side": Side(value["side"])})

@@ -1,4 +1,4 @@
-"""New pain that nothing recorded explains: one short card instead of silence, and the question of DVT with new pain."""
+"""The card for new pain that no recorded finding explains, and the question whether DVT is suspected."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NO_OTHER_LEG = (Side.BOTH, Side.UNKNOWN)
 
 
 def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
-    """One card for all legs with such a pain; the first gives the causes."""
+    """Return one card for all legs with unexplained pain. The causes are those of the first leg."""
     content, first = call.content, legs[0]
     texts, wording = content.texts, call.wording
     facts = [fact for leg in legs for fact in leg.unexplained]
     side = first.side if len(legs) == 1 else Side.BOTH
-    causes = [one for one in first.at_prior if one.cause not in call.switched_off]
-    names = [content.short(one.cause) for one in causes]
+    causes = [cause for cause in first.at_prior if cause.cause not in call.switched_off]
+    names = [content.short(cause.cause) for cause in causes]
     alike = content.pathway.swollen_alike.words if first.dvt.swollen_alike else ""
     ask_next = [first.ask_next] if first.ask_next else []
     steps = content.causes[causes[0].cause].card.next_steps[:1] if causes else ()
@@ -49,13 +49,13 @@ def pain_card(call: Call, legs: Sequence[LegAssessment]) -> Card:
         indicator="info",
         source=texts.pain.source_label.fill(),
         facts=facts,
-        verdicts=[one.cause for one in causes],
+        verdicts=[cause.cause for cause in causes],
         links=dvt_links(call, first),
     )
 
 
 def _summary(call: Call, leg: LegAssessment, pain: Fact, side: Side, names: Sequence[str]) -> str:
-    """With as many causes as it holds."""
+    """Return the summary with as many causes as fit."""
     texts, listed = call.content.texts.pain, call.wording.listed
     what, where = capital(call.content.short(pain.key)), call.wording.side(side)
     if leg.dvt.swollen_alike:
@@ -72,7 +72,7 @@ def _fitting(call: Call, names: Sequence[str]) -> str:
 
 
 def dvt_question(call: Call, leg: LegAssessment) -> Part:
-    """What to do if DVT is suspected, where a pain is new and no suspicion is open; empty otherwise."""
+    """Return what to do if DVT is suspected, for new pain without an open suspicion; empty otherwise."""
     lead = call.content.texts.lead.dvt_suspected.fill()
     if not asks_about_dvt(call, leg):
         return part(lead)
@@ -93,16 +93,16 @@ def dvt_question(call: Call, leg: LegAssessment) -> Part:
 
 
 def dvt_links(call: Call, leg: LegAssessment) -> list[Link]:
-    """The link to the referral that goes with the question."""
+    """Return the link to the referral that goes with the DVT question; none if it is not asked."""
     if not asks_about_dvt(call, leg):
         return []
-    # Under a name of its own: a card that showed a suspicion is not backed by the question whether there is one.
+    # Use the key of this card, not the DVT rule: asking whether DVT is suspected does not confirm a DVT card.
     draft = replace(referral_draft(call, leg, "warning"), rule=KEY)
     return [order_link(call.content, draft, call.base_url, call.order_url)]
 
 
 def asks_about_dvt(call: Call, leg: LegAssessment) -> bool:
-    """Whether a pain is new, no suspicion is open, and nothing has answered the question."""
+    """Return whether a pain is new, no suspicion of DVT is open, and nothing has ruled it out."""
     verdict = leg.dvt
     if (
         verdict.suspected

@@ -1,4 +1,4 @@
-"""Cards for red flags other than DVT: one a cause, or one for several when there are too many."""
+"""Cards for red flags other than DVT: one card per cause, or one card for several causes if there are too many."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cds_service.rendering.wording import capital, in_sentence, whole
 _REASONS_IN_SUMMARY = 3
 _REASONS_THAT_STAY = 4
 _SIDE = "{side}"
-"""Where a headline names the leg."""
+"""Placeholder for the leg in a headline."""
 _SPEEDS: tuple[Speed, ...] = ("now", "same_day", "days", "two_weeks")
 
 
 @dataclass(frozen=True, slots=True)
 class _Fired:
-    """A rule with the legs for which it fires, the more urgent first."""
+    """A rule with the legs for which it fires, the more urgent leg first."""
 
     key: str
     rule: RedFlag
@@ -55,26 +55,26 @@ class _Fired:
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """What is ordered for a rule."""
+    """The suggested and the existing orders for a rule."""
 
     suggestions: list[Suggestion]
     placed: list[PlacedOrder]
 
     @property
-    def stands(self) -> bool:
-        """Whether an order is being carried out."""
+    def is_ordered(self) -> bool:
+        """Whether an existing order is active."""
         return any(order.active for order in self.placed)
 
 
 def red_flag_card(call: Call, flags: Sequence[RedFlagVerdict]) -> Card:
-    """One card for all rules of one cause; the first of ``flags`` is the most urgent and gives the words."""
+    """Return one card for all rules of one cause. The first of ``flags`` is the most urgent and gives the wording."""
     rules = _by_rule(call, flags)
     first, content = rules[0], call.content
-    offers = [_offer(call, one) for one in rules]
+    offers = [_offer(call, rule) for rule in rules]
     suggestions = list(offers[0].suggestions)
     for offer in offers[1:]:
-        known = {one.order for one in suggestions}
-        suggestions += [one for one in offer.suggestions[:1] if one.order not in known]
+        known = {suggestion.order for suggestion in suggestions}
+        suggestions += [suggestion for suggestion in offer.suggestions[:1] if suggestion.order not in known]
     placed = list(dict.fromkeys(order for offer in offers for order in offer.placed))
     expert = first.rule.source == EXPERT
     source = content.texts.flag.consensus.fill() if expert else content.citations[first.rule.source].text
@@ -97,30 +97,33 @@ def red_flag_card(call: Call, flags: Sequence[RedFlagVerdict]) -> Card:
 
 
 def combined_card(call: Call, groups: Sequence[Sequence[RedFlagVerdict]]) -> Card:
-    """The remaining red flags on one card, so that none is lost to the limit of three. ``groups``: by cause."""
+    """Return one card for the remaining red flags, so that the limit of three cards hides none.
+
+    ``groups``: the red flags by cause.
+    """
     texts = call.content.texts.flag
-    rules = [one for flags in groups for one in _by_rule(call, flags)]
+    rules = [rule for flags in groups for rule in _by_rule(call, flags)]
     heads = [_by_rule(call, flags)[0] for flags in groups]
-    worst = min(heads, key=lambda one: (one.first.indicator, _SPEEDS.index(one.first.speed)))
+    worst = min(heads, key=lambda rule: (rule.first.indicator, _SPEEDS.index(rule.first.speed)))
     every = [flag for flags in groups for flag in flags]
-    offers = [_offer(call, one) for one in rules]
+    offers = [_offer(call, rule) for rule in rules]
     placed = list(dict.fromkeys(order for offer in offers for order in offer.placed))
     return card(
         call,
         key=worst.key,
         leg=of_legs(list(dict.fromkeys(flag.side for flag in every))),
         topic="kneeflags1",
-        summary=_several(call, worst.first.speed, [one.card.title for one in heads]),
+        summary=_several(call, worst.first.speed, [rule.card.title for rule in heads]),
         parts=[
             care_plan_part(call),
-            *(_part_of_several(call, one) for one in rules),
+            *(_part_of_several(call, rule) for rule in rules),
             part("", Item(placed_sentence(call.wording, placed))),
         ],
-        rules=list(dict.fromkeys(one.key for one in rules)),
+        rules=list(dict.fromkeys(rule.key for rule in rules)),
         standing=_standing(call, offers, placed),
         indicator=_indicator(call, worst.first),
         source=texts.source_label.fill(),
-        suggestions=[one for offer in offers for one in offer.suggestions[:1]],
+        suggestions=[suggestion for offer in offers for suggestion in offer.suggestions[:1]],
         links=[_link(call, worst)],
         facts=[fact for flag in every for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in every],
@@ -128,31 +131,34 @@ def combined_card(call: Call, groups: Sequence[Sequence[RedFlagVerdict]]) -> Car
 
 
 def _by_rule(call: Call, flags: Sequence[RedFlagVerdict]) -> list[_Fired]:
-    """The rules that fire, in the order of ``flags``, each with its legs."""
+    """Return the rules that fire, in the order of ``flags``, each with its legs."""
     legs = {leg.side: leg for leg in call.assessment.legs}
-    found: dict[str, list[RedFlagVerdict]] = {}
+    by_rule: dict[str, list[RedFlagVerdict]] = {}
     for flag in flags:
-        found.setdefault(flag.rule, []).append(flag)
+        by_rule.setdefault(flag.rule, []).append(flag)
     return [
-        _Fired(key, call.content.red_flags[key], tuple(of_it), tuple(legs[flag.side] for flag in of_it))
-        for key, of_it in found.items()
+        _Fired(key, call.content.red_flags[key], tuple(fired), tuple(legs[flag.side] for flag in fired))
+        for key, fired in by_rule.items()
     ]
 
 
 def _standing(call: Call, offers: Sequence[_Offer], placed: Sequence[PlacedOrder]) -> str:
-    """The orders that stand, where each rule has one: only then has an answered card nothing left to ask for."""
-    if not all(offer.stands for offer in offers):
+    """Return the active orders in words if every rule has one; else an empty text.
+
+    Only then an answered card has nothing left to ask for.
+    """
+    if not all(offer.is_ordered for offer in offers):
         return ""
     return placed_sentence(call.wording, placed, active_only=True)
 
 
-# --- what is said
+# --- texts
 
 
 def _summary(call: Call, fired: _Fired, placed: Sequence[PlacedOrder]) -> str:
-    """The rule's headline; an order that stands comes first."""
+    """Return the rule's headline, or the headline that names an active order."""
     where, lead = call.wording.side(fired.side), _headline(fired)
-    waiting = next((one for one in placed if one.active), None)
+    waiting = next((order for order in placed if order.active), None)
     if waiting is None:
         return lead.format(side=where)
     title = in_sentence(call.content.orders[waiting.order].title)
@@ -163,13 +169,13 @@ def _summary(call: Call, fired: _Fired, placed: Sequence[PlacedOrder]) -> str:
 
 
 def _headline(fired: _Fired) -> str:
-    """The headline, or the one for the case that makes it sooner."""
+    """Return the rule's headline, or its more urgent headline if the chart makes the rule more urgent."""
     sooner = fired.first.speed == "same_day" and fired.rule.speed != "same_day"
     return (fired.card.summary_sooner or fired.card.summary) if sooner else fired.card.summary
 
 
 def _several(call: Call, speed: Speed, titles: Sequence[str]) -> str:
-    """The summary with as many titles as it holds; how many there are is said in front."""
+    """Return the summary with the number of red flags and as many titles as fit."""
     texts, say, when = call.content.texts.flag, call.wording.say, _when(call, speed)
 
     def with_titles(words: str) -> str:
@@ -204,15 +210,16 @@ def _parts(call: Call, rules: Sequence[_Fired], placed: Sequence[PlacedOrder]) -
 
 
 def _ranked(steps: Sequence[str], first: int) -> Iterator[Item]:
-    """Steps in their order of importance; the first has rank ``first``, the last goes first."""
+    """Yield the steps with their ranks. The first has rank ``first``; later steps are dropped first."""
     return (Item(step, first if place == 0 else max(first, 1) + place) for place, step in enumerate(steps))
 
 
 def _because(call: Call, rules: Sequence[_Fired]) -> Part:
-    """The facts of the leg, or what stands in the chart where a rule rests on a diagnosis and on no finding."""
+    """Return the facts of the leg, or the recorded diagnosis if the rule fired for a diagnosis without findings."""
     texts, lead, first = call.content.texts, call.content.texts.lead.because.fill(), rules[0]
     leg = first.legs[0]
-    facts = [*first.facts, *(f for one in rules[1:] for flag in one.flags if flag.side is leg.side for f in flag.facts)]
+    others = [flag for rule in rules[1:] for flag in rule.flags if flag.side is leg.side]
+    facts = [*first.facts, *(fact for flag in others for fact in flag.facts)]
     if facts:
         return call.wording.reasons(lead, facts, leg.side, stay=_REASONS_THAT_STAY)
     recorded = leg.dvt.recorded_dvt
@@ -222,14 +229,14 @@ def _because(call: Call, rules: Sequence[_Fired]) -> Part:
 
 
 def _step_of(call: Call, other: _Fired) -> str:
-    """Another rule for the same cause, with its leg and its first step."""
+    """Return the title, leg and first step of another rule for the same cause."""
     texts = call.content.texts
     title = texts.order.with_side.fill(title=other.card.title, side=call.wording.side(other.side))
     return texts.flag.step_of.fill(title=title, step=other.card.do[0])
 
 
 def _part_of_several(call: Call, fired: _Fired) -> Part:
-    """A rule with its own leg and speed: its title always, its first step and its facts where there is room."""
+    """Return a rule with its leg and urgency: its title always, its first step and its facts if there is room."""
     title = call.content.texts.flag.one_of_several.fill(
         title=fired.card.title, side=call.wording.side(fired.side), when=_when(call, fired.first.speed)
     )
@@ -238,7 +245,7 @@ def _part_of_several(call: Call, fired: _Fired) -> Part:
 
 
 def _state_leg(call: Call, fired: _Fired) -> str:
-    """An order by hand has to name the leg, where the rule is about one and the chart says which."""
+    """Return the reminder to name the leg in a manual order, if the rule is about a leg and the chart names it."""
     if fired.side is Side.UNKNOWN or _SIDE not in fired.card.summary or call.assessment.care_plan:
         return ""
     return call.content.texts.dvt.state_leg.fill(side=call.wording.side(fired.side))
@@ -267,7 +274,7 @@ def _reason(call: Call, fired: _Fired) -> OrderReason:
 
 
 def _link(call: Call, fired: _Fired) -> Link:
-    """The link to the order that the rule asks for first."""
+    """Return the link to the order that the rule prefers."""
     reason = _reason(call, fired)
     taking = any(leg.dvt.anticoagulated for leg in fired.legs)
     draft = proposed(call, fired.key, reason, fired.card.consider, fired.side, note=reason.note, anticoagulated=taking)

@@ -1,7 +1,7 @@
-"""The last step before a card goes out: whatever went wrong before, no text in it acts as markup.
+"""The last check before a card is sent: removes any text that could act as markup.
 
-Our cards never hold any, so what is found here is a fault. The card is shown all the same, with the place made
-harmless: a missing urgent card is worse than a text with a blank in it.
+Our cards never hold markup, so anything found here is a bug. The card is still shown, with the unsafe part removed: a
+missing urgent card is worse than a text with a gap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cds_service.rendering.card import SHOWN_FIELDS, Card, Link, Suggestion
 
 log = get_log()
 
-# Read by programs and never shown; a site's own codes may hold any character.
+# Fields that programs read and that are never shown. A site's own codes may hold any character.
 _FOR_PROGRAMS = frozenset(
     {
         "uuid", "indicator", "selection_behavior", "app_context", "type", "system", "code", "reference",
@@ -32,12 +32,12 @@ _PARTS = (Card, Suggestion, Link, BaseModel, Mapping)
 
 @dataclass(frozen=True, slots=True)
 class UnsafePart:
-    """Something taken out of a card.
+    """A part that was removed from a card.
 
     Attributes:
-        rule: of the card.
-        field: where in it, such as ``suggestions.label``.
-        kind: what it was, as in ``plain_text.Kind``; ``url`` for an address that is not ours.
+        rule: the rule of the card.
+        field: the field that held it, such as ``suggestions.label``.
+        kind: one of ``plain_text.Kind``, or ``url`` for an address that is not ours.
     """
 
     rule: str
@@ -46,7 +46,7 @@ class UnsafePart:
 
 
 def own_urls(base_url: str, order_url: str | None) -> tuple[str, ...]:
-    """Where links may lead: below our own address, and to the host of the site's order entry."""
+    """Return the allowed link targets: our own base URL and the host of the site's order entry."""
     if order_url is None:
         return (base_url,)
     parts = urlsplit(order_url)
@@ -54,32 +54,32 @@ def own_urls(base_url: str, order_url: str | None) -> tuple[str, ...]:
 
 
 def sanitized(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[UnsafePart, ...]]:
-    """``sanitize``, logged by place and kind, without the text: what it takes out is a fault of ours."""
-    kept, found = sanitize(cards, own)
-    for one in found:
-        log.error("text_taken_out_of_a_card", rule=one.rule, field=one.field, kind=one.kind)
-    return kept, found
+    """Call ``sanitize`` and log the field and kind of each removed part, but not its text."""
+    clean, removed = sanitize(cards, own)
+    for part in removed:
+        log.error("text_taken_out_of_a_card", rule=part.rule, field=part.field, kind=part.kind)
+    return clean, removed
 
 
 def sanitize(cards: Sequence[Card], own: Sequence[str]) -> tuple[tuple[Card, ...], tuple[UnsafePart, ...]]:
-    """The same cards, none missing, with nothing in them but plain text and our own Markdown, and what was taken out.
+    """Return all cards with only plain text and our own Markdown in them, and the parts that were removed.
 
-    ``own``: from ``own_urls``. A link that leads elsewhere leads to the first of them instead.
+    ``own``: from ``own_urls``. A link to any other address is replaced by the first of them.
     """
-    found: list[UnsafePart] = []
-    kept = []
+    removed: list[UnsafePart] = []
+    clean = []
     for card in cards:
-        if _is_inert(card, own):
-            kept.append(card)
+        if _is_clean(card, own):
+            clean.append(card)
             continue
-        look = _Look(card.rule, tuple(own))
-        kept.append(look.mended(card, ""))
-        found += look.found
-    return tuple(kept), tuple(found)
+        cleaner = _Cleaner(card.rule, tuple(own))
+        clean.append(cleaner.cleaned(card, ""))
+        removed += cleaner.removed
+    return tuple(clean), tuple(removed)
 
 
-def _is_inert(card: Card, own: Sequence[str]) -> bool:
-    """Whether there is nothing to take out, which is nearly always so: all its texts are looked at as one."""
+def _is_clean(card: Card, own: Sequence[str]) -> bool:
+    """Return whether the card has nothing to remove, which is nearly always true. Checks all its texts as one."""
     texts: list[str] = []
     urls: list[str] = []
     _gather({name: part for name, part in _shown(card).items() if name != _WITH_LINES}, "", texts, urls)
@@ -90,14 +90,14 @@ def _is_inert(card: Card, own: Sequence[str]) -> bool:
 
 
 def _shown(node: Any) -> dict[str, Any]:
-    """What goes out of a part of a card, by the names of its fields."""
+    """Return the fields of a part of a card that are sent, by name."""
     if isinstance(node, Card | Suggestion | Link):
         return {name: getattr(node, name) for name in SHOWN_FIELDS[type(node)]}
     return dict(node)
 
 
 def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
-    """Every text below ``node`` that is shown, and every address."""
+    """Collect every shown text and every URL below ``node``."""
     if isinstance(node, str):
         if name == "url":
             urls.append(node)
@@ -112,27 +112,27 @@ def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
 
 
 @dataclass(slots=True)
-class _Look:
-    """One card's turn."""
+class _Cleaner:
+    """Cleans one card and collects what it removed."""
 
     rule: str
     own: tuple[str, ...]
-    found: list[UnsafePart] = field(default_factory=list)
+    removed: list[UnsafePart] = field(default_factory=list)
 
-    def mended(self, node: Any, place: str) -> Any:
-        """``node`` itself if nothing in it had to be changed."""
+    def cleaned(self, node: Any, place: str) -> Any:
+        """Return a clean copy of ``node``, or ``node`` itself if it is clean."""
         if isinstance(node, str):
             return self._text(node, place)
         if isinstance(node, _PARTS):
             changes = self._changes(_shown(node), place)
             return _changed(node, changes) if changes else node
         if isinstance(node, list | tuple):
-            items = [self.mended(one, place) for one in node]
+            items = [self.cleaned(item, place) for item in node]
             return node if all(new is old for new, old in zip(items, node, strict=True)) else type(node)(items)
         return node
 
     def _changes(self, parts: Mapping[str, Any], place: str) -> dict[str, Any]:
-        after = {name: self.mended(one, f"{place}.{name}".removeprefix(".")) for name, one in parts.items()}
+        after = {name: self.cleaned(part, f"{place}.{name}".removeprefix(".")) for name, part in parts.items()}
         return {name: new for name, new in after.items() if new is not parts[name]}
 
     def _text(self, text: str, place: str) -> str:
@@ -142,13 +142,13 @@ class _Look:
         if name == "url":
             if _is_ours(text, self.own):
                 return text
-            self.found.append(UnsafePart(self.rule, place, "url"))
+            self.removed.append(UnsafePart(self.rule, place, "url"))
             return self.own[0]
         lines = name == _WITH_LINES
         kinds = unsafe_parts(text, lines=lines)
         if not kinds:
             return text
-        self.found += [UnsafePart(self.rule, place, kind) for kind in kinds]
+        self.removed += [UnsafePart(self.rule, place, kind) for kind in kinds]
         return stripped(text, lines=lines)
 
 
@@ -159,5 +159,5 @@ def _changed(node: Any, changes: Mapping[str, Any]) -> Any:
 
 
 def _is_ours(url: str, own: Sequence[str]) -> bool:
-    """The whole address, so that ours is not the beginning of somebody else's host."""
-    return is_plain_url(url) and any(url.startswith((f"{one}/", f"{one}?")) or url == one for one in own)
+    """Return whether ``url`` is one of ``own`` or lies below it. A host that only begins like ours does not match."""
+    return is_plain_url(url) and any(url.startswith((f"{base}/", f"{base}?")) or url == base for base in own)

@@ -1,4 +1,4 @@
-"""The project's own code system of findings as FHIR resources, for findings without a verified standard code."""
+"""The project's code system of findings and its value sets, as FHIR resources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _own_keys(content: Content) -> list[str]:
 
 
 def code_system(content: Content) -> dict[str, Any]:
-    """All findings as one FHIR CodeSystem."""
+    """Return all findings as one FHIR CodeSystem."""
     keys = _own_keys(content)
     return {
         "resourceType": "CodeSystem",
@@ -39,7 +39,10 @@ def code_system(content: Content) -> dict[str, Any]:
 
 
 def value_set(content: Content, key: str) -> dict[str, Any] | None:
-    """Every code that means finding ``key``: our own and the standard ones that mean it exactly or more narrowly."""
+    """Return the ValueSet of finding ``key``: our own code and the standard codes with the same or a narrower meaning.
+
+    None if there is no such finding, or it is a general one.
+    """
     finding = content.findings.get(key)
     if finding is None or finding.general:
         return None
@@ -80,7 +83,7 @@ def _add_row(
     below: dict[str, list[str]],
     without: dict[str, list[str]],
 ) -> None:
-    """A row of a code table: in a hierarchy, as a pattern of the code and all that begins with it."""
+    """Add a row of a code table. In a hierarchy it becomes a pattern for the code and all codes that begin with it."""
     pattern = code_range(row.code, row.to) if row.to else re.escape(row.code)
     if row.use.relation == "not":
         without.setdefault(system.uri, []).append(f"{pattern}.*" if system.is_tree else pattern)
@@ -97,7 +100,7 @@ def _by_pattern(system: str, patterns: list[str]) -> dict[str, Any]:
 
 
 def code_range(first: str, last: str) -> str:
-    """A regular expression of every code of the same length from ``first`` to ``last``."""
+    """Return a regular expression for every code of the same length from ``first`` to ``last``."""
     if first == last:
         return re.escape(first)
     if first[0] == last[0]:
@@ -109,7 +112,7 @@ def code_range(first: str, last: str) -> str:
 
 
 def _from(first: str) -> str:
-    """Every code of this length from ``first`` on."""
+    """Return a regular expression for every code of this length from ``first`` on."""
     if not first:
         return ""
     above = _class(chr(ord(first[0]) + 1), "Z")
@@ -118,7 +121,7 @@ def _from(first: str) -> str:
 
 
 def _to(last: str) -> str:
-    """Every code of this length up to ``last``."""
+    """Return a regular expression for every code of this length up to ``last``."""
     if not last:
         return ""
     under = _class("0", chr(ord(last[0]) - 1))
@@ -127,12 +130,12 @@ def _to(last: str) -> str:
 
 
 def _class(first: str, last: str) -> str:
-    """One digit or capital letter from ``first`` to ``last``; empty if there is none."""
-    found = [letter for letter in _LETTERS if first <= letter <= last]
-    return f"[{''.join(found)}]" if found else ""
+    """Return a character class for the digits and capital letters from ``first`` to ``last``; empty if none."""
+    letters = [letter for letter in _LETTERS if first <= letter <= last]
+    return f"[{''.join(letters)}]" if letters else ""
 
 
 def resources(content: Content) -> list[dict[str, Any]]:
-    """The code system and every value set."""
+    """Return the code system and every value set."""
     sets = [value_set(content, key) for key in _own_keys(content)]
-    return [code_system(content), *(one for one in sets if one is not None)]
+    return [code_system(content), *(values for values in sets if values is not None)]

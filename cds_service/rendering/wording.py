@@ -1,6 +1,6 @@
-"""Our messages filled in: dates, numbers, lists and names in the language of the reader.
+"""Fills in our messages: dates, numbers, lists and names in the language of the reader.
 
-Only our own words, recorded dates and measured numbers ever get in.
+Only our own words, recorded dates and measured numbers are inserted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cds_service.rendering.layout import Item, Part, part
 
 CUT = "..."
 _REST = 3
-"""The rank of facts that stay only where there is room."""
+"""The rank of facts that are shown only if there is room."""
 
 
 @lru_cache(maxsize=16)
@@ -45,14 +45,14 @@ def _number(locale: str, value: float) -> str:
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of one answer. ``today``: a date of this year needs no year."""
+    """The wording of one response. ``today``: dates of the same year are written without a year."""
 
     content: Content
     today: date
 
     @property
     def texts(self) -> Texts:
-        """Our messages."""
+        """The messages of the content."""
         return self.content.texts
 
     @cached_property
@@ -60,14 +60,14 @@ class Wording:
         return self.texts.language.locale
 
     def say(self, message: Message, /, **places: object) -> str:
-        """``message`` with its places filled; ``count`` decides between its plural forms."""
+        """Return ``message`` with its placeholders filled. ``count`` selects the plural form."""
         count = places.get(COUNT)
         if not isinstance(count, int):
             return message.fill(**places)
         return message.fill(_locale(self._name).plural_form(count), **places)
 
     def day(self, when: When | None) -> str:
-        """``12 Mar``, with the year when it is not this one; partial dates as precise as they were recorded."""
+        """Return a recorded date: ``12 Mar``, with the year if it is not this year. Partial dates stay partial."""
         if when is None:
             return self.texts.fact.day_unknown.fill()
         parts = when.text.split("-")
@@ -78,31 +78,31 @@ class Wording:
         return self.date(when.day)
 
     def date(self, day: date) -> str:
-        """``12 Mar``; with the year when it is not this one."""
+        """Return a date: ``12 Mar``, with the year if it is not this year."""
         return _day(self._name, "MMMd" if day.year == self.today.year else "yMMMd", day)
 
     def time(self, moment: datetime) -> str:
-        """``06:47``."""
+        """Return a time: ``06:47``."""
         return format_time(moment.time(), "HH:mm", locale=_locale(self._name))
 
     def moment(self, moment: datetime) -> str:
-        """``28 Nov 06:47 GMT``."""
+        """Return a date and time with the zone: ``28 Nov 06:47 GMT``."""
         return f"{_day(self._name, 'MMMd', moment.date())} {self.time(moment)} {zone_words(moment)}"
 
     def number(self, value: float) -> str:
-        """``3.8``, with at most one decimal (three below 2, where they matter)."""
+        """Return a number: ``3.8``, with at most one decimal, or three for values below 2, where they matter."""
         return _number(self._name, value)
 
     def points(self, points: int) -> str:
-        """``+1``; a real minus sign before what is taken away."""
+        """Return points with a sign: ``+1``. Negative points have a real minus sign (U+2212)."""
         return f"+{points}" if points >= 0 else f"\u2212{-points}"
 
     def listed(self, words: Sequence[str]) -> str:
-        """``a``, ``a and b``, ``a, b and c``."""
+        """Return a list in words: ``a``, ``a and b``, ``a, b and c``."""
         return format_list(list(words), locale=_locale(self._name)) if len(words) > 1 else "".join(words)
 
     def side(self, side: Side) -> str:
-        """``left leg``."""
+        """Return a side in words: ``left leg``."""
         texts = self.texts.side
         sides = {
             Side.LEFT: texts.left,
@@ -114,12 +114,12 @@ class Wording:
         return sides[side].fill()
 
     def fact(self, fact: Fact) -> str:
-        """What is recorded, without its date: with its number where it was measured, and the part that was coded.
+        """Return a fact in words without its date: with its number if it was measured, and with the coded part.
 
-        What follows from others is told by what the chart states.
+        A fact that follows from others is described by the facts that the chart states.
         """
         if fact.follows_from:
-            first, *rest = dict.fromkeys(self.fact(one) for one in fact.follows_from)
+            first, *rest = dict.fromkeys(self.fact(stated) for stated in fact.follows_from)
             together = self.texts.fact.with_each_other
             return together.fill(first=first, second=self.listed(rest)) if rest else first
         words = self._present(fact)
@@ -134,20 +134,20 @@ class Wording:
         return finding.parts.get(fact.part, finding.short)
 
     def dated(self, fact: Fact, leg: Side | None = None) -> str:
-        """``calf swelling (12 Mar)``."""
+        """Return a fact with its date: ``calf swelling (12 Mar)``."""
         about = self._about(fact, leg)
         return self.of_day(self.fact(fact), about) if about else self.fact(fact)
 
     def items(
         self, facts: Iterable[Fact], leg: Side | None = None, *, stay: int = 3, must: Container[str] = ()
     ) -> list[Item]:
-        """The facts as items of a card, each finding once, in the order given.
+        """Return the facts as items of a card, each finding once, in the order given.
 
-        The first ``stay`` of them always stay, and so do the findings of ``must``.
+        The first ``stay`` items and the findings in ``must`` always stay.
         """
         seen: dict[str, Fact] = {}
-        for fact in (stated for one in facts for stated in one.stated):
-            seen.setdefault(fact.key, fact)
+        for stated in (stated for fact in facts for stated in fact.stated):
+            seen.setdefault(stated.key, stated)
         return [
             Item(self.fact(fact), 0 if place < stay or fact.key in must else _REST, self._about(fact, leg))
             for place, fact in enumerate(seen.values())
@@ -156,28 +156,28 @@ class Wording:
     def reasons(
         self, lead: str, facts: Iterable[Fact], leg: Side | None = None, *, stay: int = 3, must: Container[str] = ()
     ) -> Part:
-        """The facts as a paragraph, those of one day together: ``calf +3.8 cm, pitting oedema (27 Nov)``."""
+        """Return the facts as a paragraph, grouped by day: ``calf +3.8 cm, pitting oedema (27 Nov)``."""
         items = self.items(facts, leg, stay=stay, must=must)
         return part(lead, *items, between="; ", end=".", more=self.more, grouped=self.of_day)
 
     def listing(self, facts: Iterable[Fact], leg: Side | None = None) -> str:
-        """The facts in one line, those of one day together."""
+        """Return the facts in one line, grouped by day."""
         return part("", *self.items(facts, leg), between="; ", grouped=self.of_day).text
 
     def of_day(self, facts: str, about: str) -> str:
-        """``calf swelling (12 Mar)``."""
+        """Return facts with their day: ``calf swelling (12 Mar)``."""
         return self.texts.fact.dated.fill(facts=facts, day=about)
 
     def more(self, count: int) -> str:
-        """``2 more``: facts or items that were left out."""
+        """Return the number of facts or items that were left out: ``2 more``."""
         return self.say(self.texts.fact.more, count=count)
 
     def _about(self, fact: Fact, leg: Side | None) -> str:
-        """Its day and what is not certain about it."""
+        """Return the day of a fact and notes on its uncertainty."""
         return ", ".join(filter(None, (self._day_of(fact), self._notes_of(fact, leg))))
 
     def _day_of(self, fact: Fact) -> str:
-        """A demographic fact has none: it holds today."""
+        """Return the day of a fact; empty for a demographic fact, which holds today."""
         return "" if self.content.findings[fact.key].kind == "demographic" else self.day(fact.when)
 
     def _notes_of(self, fact: Fact, leg: Side | None) -> str:
@@ -191,28 +191,31 @@ class Wording:
         return ", ".join(notes)
 
     def short(self, key: str) -> str:
-        """The name of a finding or cause in the middle of a sentence."""
+        """Return the name of a finding or cause for the middle of a sentence."""
         return self.content.short(key)
 
 
 def capital(text: str) -> str:
-    """First letter in upper case, also behind a sign such as the Spanish question mark."""
+    """Return ``text`` with its first letter in upper case, also after a sign such as the Spanish question mark."""
     place = next((place for place, letter in enumerate(text[:2]) if letter.isalnum()), 0)
     return text[:place] + text[place : place + 1].upper() + text[place + 1 :]
 
 
 def in_sentence(title: str) -> str:
-    """A title in the middle of a sentence: in lower case, unless it begins with an abbreviation such as DVT."""
+    """Return a title for the middle of a sentence: in lower case, unless it begins with an abbreviation such as DVT."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def cut(text: str, limit: int) -> str:
-    """At most ``limit`` characters, cut at a word, never inside one."""
+    """Return at most ``limit`` characters of ``text``, cut between words."""
     if len(text) <= limit:
         return text
     return text[: limit - len(CUT)].rsplit(" ", 1)[0].rstrip(",;:") + CUT
 
 
 def whole(sentences: Sequence[str], limit: int) -> str:
-    """The first of the sentences, fullest first, that is not longer than ``limit``; the last if all are."""
-    return next((one for one in sentences if len(one) <= limit), sentences[-1])
+    """Return the first sentence that is not longer than ``limit``; the last one if all are longer.
+
+    ``sentences``: the most complete one first.
+    """
+    return next((sentence for sentence in sentences if len(sentence) <= limit), sentences[-1])

@@ -1,1 +1,1 @@
-"""One call from the chart to the delivered cards."""
+"""Handles one call, from the chart to the cards that are sent."""

@@ -1,6 +1,6 @@
-"""The codes, units and systems that charts hold, and which of them look like ours and are not mapped.
+"""Counts the codes, units and code systems in charts, and finds unmapped codes that may match ours.
 
-What the words of a code name is a proposal, never a mapping.
+A match by words is only a proposal, never a mapping.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import Code
 
 LIMITS = JsonLimits(depth=64, entries=1_000_000)
-"""A file on one's own machine may hold more than a call."""
+"""Limits for a local file, which may hold more than a call."""
 _WORD = re.compile(r"[a-z]+")
 _MAX_KEPT = 50_000
-"""Different codes that are counted; charts repeat the same few thousand."""
+"""Limit for different codes that are counted. Charts repeat the same few thousand codes."""
 _CATEGORY = 3
-"""Characters of an ICD category: codes of one category are about one thing."""
+"""Length of an ICD category, in characters. Codes of one category have related meanings."""
 BY_CATEGORY = "its ICD category"
 _NOT_THE_PLACE = frozenset({"structure", "structures", "of", "entire", "left", "right", "region"})
 _CONCEPTS = ("code", "valueCodeableConcept", "medicationCodeableConcept", "bodySite", "reasonCode", "conclusionCode")
@@ -31,7 +31,12 @@ _INSIDE = ("component", "contained")
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A code that may be one of ours. ``keys``: what it may mean; none if only its place is ours. ``by``: how seen."""
+    """An unmapped code that may match one of ours.
+
+    Attributes:
+        keys: findings and causes that it may mean; empty if it only names a place on the leg.
+        by: how it was found, in words.
+    """
 
     system: str
     code: str
@@ -42,7 +47,7 @@ class Unmapped:
 
 @dataclass(slots=True)
 class Survey:
-    """What the charts hold. Memory grows with different codes, never with rows."""
+    """The counts of a survey. Its memory grows with the number of different codes, not with the number of rows."""
 
     content: Content
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -54,19 +59,19 @@ class Survey:
     _seen: set[tuple[str, str, str]] = field(default_factory=set)
 
     def take(self, document: bytes) -> None:
-        """One Bundle or resource."""
+        """Count the codes of one Bundle or resource, given as JSON."""
         try:
             value = parse(document, LIMITS)
         except (TooLarge, UnusableInput):
             self.unusable += 1
             return
-        found = list(_resources(value))
-        self.unusable += not found
-        for resource in found:
+        resources = list(_resources(value))
+        self.unusable += not resources
+        for resource in resources:
             self.look_at(resource)
 
     def look_at(self, resource: Mapping[str, Any], times: int = 1) -> None:
-        """One resource that came so many times with these codes and units."""
+        """Count the codes and units of one resource. ``times``: how often such a resource occurs."""
         self.resources += times
         for concept in _concepts(resource):
             text = concept.get("text")
@@ -76,7 +81,7 @@ class Survey:
             self._look_at_unit(part, times)
 
     def merge(self, other: Survey) -> None:
-        """Add what another survey, of other charts, has counted."""
+        """Add the counts of another survey."""
         self.resources += other.resources
         self.unusable += other.unusable
         for name, count in other.counts.items():
@@ -85,36 +90,36 @@ class Survey:
             _add(self.units, unit, count)
         for system, count in other.systems.items():
             _add(self.systems, system, count)
-        for name, found in other.unmapped.items():
-            self._keep(name, found)
+        for name, unmapped in other.unmapped.items():
+            self._keep(name, unmapped)
 
     def as_json(self) -> dict[str, Any]:
-        """For ``from_json``."""
+        """Return the survey as JSON, for ``from_json``."""
         return {
             "resources": self.resources,
             "unusable": self.unusable,
             "counts": [[*name, count] for name, count in self.counts.items()],
             "units": [[*name, count] for name, count in self.units.items()],
             "systems": dict(self.systems),
-            "unmapped": [[one.system, one.code, one.display, one.keys, one.by] for one in self.unmapped.values()],
+            "unmapped": [[code.system, code.code, code.display, code.keys, code.by] for code in self.unmapped.values()],
         }
 
     @classmethod
     def from_json(cls, content: Content, value: Mapping[str, Any]) -> Survey:
-        """What ``as_json`` gave."""
-        found = cls(content, resources=value["resources"], unusable=value["unusable"])
-        found.counts.update({(system, code): count for system, code, count in value["counts"]})
-        found.units.update({(key, unit): count for key, unit, count in value["units"]})
-        found.systems.update(value["systems"])
+        """Read the result of ``as_json``."""
+        survey = cls(content, resources=value["resources"], unusable=value["unusable"])
+        survey.counts.update({(system, code): count for system, code, count in value["counts"]})
+        survey.units.update({(key, unit): count for key, unit, count in value["units"]})
+        survey.systems.update(value["systems"])
         for system, code, display, keys, by in value["unmapped"]:
-            found.unmapped[system, code] = Unmapped(system, code, display, tuple(keys), by)
-        return found
+            survey.unmapped[system, code] = Unmapped(system, code, display, tuple(keys), by)
+        return survey
 
-    def _keep(self, name: tuple[str, str], found: Unmapped) -> None:
-        """Of several displays of a code the one that names most counts; of equals, the first in order."""
+    def _keep(self, name: tuple[str, str], unmapped: Unmapped) -> None:
+        """Keep one display of a code: the one that names most findings, or else the first in alphabetical order."""
         known = self.unmapped.get(name)
-        if known is None or (-len(found.keys), found.display) < (-len(known.keys), known.display):
-            self.unmapped[name] = found
+        if known is None or (-len(unmapped.keys), unmapped.display) < (-len(known.keys), known.display):
+            self.unmapped[name] = unmapped
 
     def _count(self, coding: Mapping[str, Any], text: str, times: int) -> None:
         system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
@@ -126,9 +131,9 @@ class Survey:
         name = (system, code, words)
         if name not in self._seen and len(self._seen) < _MAX_KEPT:
             self._seen.add(name)
-            found = self._unmapped(system, code, words)
-            if found is not None:
-                self._keep((system, code), found)
+            unmapped = self._unmapped(system, code, words)
+            if unmapped is not None:
+                self._keep((system, code), unmapped)
         _add(self.counts, (system, code), times)
 
     def _unmapped(self, system: str, code: str, words: str) -> Unmapped | None:
@@ -148,7 +153,7 @@ class Survey:
         return Unmapped(system, code, words, (), "its place") if _names_place(content, words) else None
 
     def _look_at_unit(self, part: Mapping[str, Any], times: int) -> None:
-        """A unit that a measure of ours does not take."""
+        """Count a unit that our measure for this code does not support."""
         quantity = part.get("valueQuantity")
         concept = part.get("code")
         if not isinstance(quantity, dict) or not isinstance(concept, dict):
@@ -157,17 +162,18 @@ class Survey:
         for coding in _dicts(concept.get("coding")):
             for use in self.content.uses(str(coding.get("system")), str(coding.get("code"))):
                 measure = self.content.measures.get(use.key) if use.kind == "measure" else None
-                if measure is not None and unit not in {one.ucum for one in measure.units}:
+                if measure is not None and unit not in {known.ucum for known in measure.units}:
                     _add(self.units, (use.key, str(unit)), times)
 
 
-def _add(counted: Counter[Any], one: Any, times: int) -> None:
-    if one in counted or len(counted) < _MAX_KEPT:
-        counted[one] += times
+def _add(counts: Counter[Any], item: Any, times: int) -> None:
+    """Count an item, unless it is new and there are too many different items already."""
+    if item in counts or len(counts) < _MAX_KEPT:
+        counts[item] += times
 
 
 def _keys_near(content: Content, system: str, code: str) -> tuple[str, ...]:
-    """What other codes of the same ICD category mean."""
+    """Return the meanings of other codes in the same ICD category."""
     wanted = content.systems.code(system, code)
     kind = content.systems.of(system)
     if kind is None or not kind.is_tree:
@@ -181,11 +187,11 @@ def _is_near(stem: Code, wanted: Code) -> bool:
 
 
 def _names_place(content: Content, words: str) -> bool:
-    """Whether the words name a place on the leg."""
-    said = set(_WORD.findall(words.lower()))
-    named = (name for site in content.sites.values() for name in (site.name, *(one.display for one in site.codes)))
-    places = (set(_WORD.findall(name.partition("(")[0].lower())) - _NOT_THE_PLACE for name in named)
-    return any(place and place <= said for place in places)
+    """Return whether the words name a place on the leg."""
+    all_words = set(_WORD.findall(words.lower()))
+    names = (name for site in content.sites.values() for name in (site.name, *(code.display for code in site.codes)))
+    places = (set(_WORD.findall(name.partition("(")[0].lower())) - _NOT_THE_PLACE for name in names)
+    return any(place and place <= all_words for place in places)
 
 
 def _resources(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -208,4 +214,4 @@ def _concepts(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
     listed = value if isinstance(value, list) else [value]
-    return (one for one in listed if isinstance(one, dict))
+    return (item for item in listed if isinstance(item, dict))

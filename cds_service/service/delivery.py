@@ -1,5 +1,4 @@
-"""From the cards composed to the cards shown: what is quiet, the client's dialect, the final pass, silent mode, the
-card_log."""
+"""Delivers composed cards: suppresses answered ones, adapts them to the client, sanitizes them and logs them."""
 
 from __future__ import annotations
 
@@ -27,12 +26,13 @@ log = get_log()
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What goes out.
+    """The result of delivering cards.
 
     Attributes:
-        response_extension: for the answer's extension.
-        dispositions: each card with what became of it.
-        unsafe_parts: what the final pass took out of them.
+        cards: the cards to send.
+        response_extension: information for the response's extension.
+        dispositions: each card with its disposition: ``shown``, ``quiet``, ``reminder`` or ``silent``.
+        unsafe_parts: parts that were removed from the cards.
     """
 
     cards: tuple[Card, ...]
@@ -42,7 +42,7 @@ class Delivered:
 
 
 class Delivery:
-    """One for the whole process; keeps nothing of a call but what it hands to the card_log."""
+    """Delivers cards. One for the whole process; of each call it keeps only the rows for the card log."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Delivery:
         *,
         quiet: bool,
     ) -> None:
-        """``own_urls``: where links may lead."""
+        """``own_urls``: allowed targets of links. ``quiet``: suppress answered cards."""
         self._order_links = order_links
         self._own_urls = tuple(own_urls)
         self._pathway = pathway
@@ -65,9 +65,9 @@ class Delivery:
     async def show(
         self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime, content: Content
     ) -> Delivered:
-        """The cards for this requester, in the caller's dialect, checked and registered.
+        """Prepare the cards for this requester and client, and record them in the card log.
 
-        ``content``: what they were made from.
+        ``content``: the content in the language of the cards.
         """
         requester = self._keyed.requester(caller.name, request.fhirServer, request.context)
         suppressed = await self._suppress(cards, requester, now, content)
@@ -89,7 +89,7 @@ class Delivery:
     async def _suppress(
         self, cards: Sequence[Card], requester: Requester, now: datetime, content: Content
     ) -> Suppressed:
-        """Without the database every card is shown: a needless card is less harm than a missing one."""
+        """Suppress answered cards. Without the database all cards are shown: an extra card does less harm than none."""
         if not cards or not self._quiet:
             return Suppressed(tuple(cards))
         try:
@@ -113,7 +113,7 @@ class Delivery:
             content_version=content.version,
             indicator=card.indicator,
             leg=card.leg,
-            suggestions={one.uuid: one.order for one in card.suggestions},
+            suggestions={suggestion.uuid: suggestion.order for suggestion in card.suggestions},
             shown=shown,
             user=requester.user,
             patient_key=requester.patient_key,

@@ -1,4 +1,4 @@
-"""One call from chart to answer: the seven steps in order, used by the web and the command line alike."""
+"""Answers a call: reads the chart, assesses it and composes the cards. Used by the web server and the command line."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ EXTENSION = "com.posterior-knee-cds.reading"
 
 
 def load_content(settings: Settings) -> Content:
-    """The content that ``settings`` name.
+    """Load the content that ``settings`` name.
 
     Raises:
-        ContentError: with every mistake; nothing may start on it.
+        ContentError: with every mistake. The service must not start with such content.
     """
     content = load(
         content_files(settings), settings.pathway, read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES")
@@ -49,27 +49,27 @@ def load_content(settings: Settings) -> Content:
 
 
 def content_files(settings: Settings) -> Mapping[str, str]:
-    """The texts of the content folder by their path in it."""
+    """Return the texts of the content folder, by their relative path."""
     return read_texts(settings.cards, ".toml", ".tsv")
 
 
 def _in_languages(settings: Settings, content: Content, clients: Clients) -> dict[str, Content]:
-    """The content in each language that a client has.
+    """Return the content in each language that a client uses, except English.
 
     Raises:
-        ContentError: a language is not there, or not complete.
+        ContentError: a language is missing or incomplete.
     """
     wanted = sorted({caller.client.language for caller in clients.everyone} - {ENGLISH})
     files = content_files(settings) if wanted else {}
-    found = {one: in_language(content, settings.pathway, files, one) for one in wanted}
-    for translated in found.values():
+    languages = {language: in_language(content, settings.pathway, files, language) for language in wanted}
+    for translated in languages.values():
         prove_templates(translated)
-    return found
+    return languages
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The cards of a call with what they rest on. ``response_extension``: for integrators."""
+    """The cards of a call and the assessment behind them. ``response_extension``: information for integrators."""
 
     cards: tuple[Card, ...]
     assessment: Assessment
@@ -79,9 +79,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The content and the site's choices; answers calls without keeping anything.
+    """Answers calls with the content and the settings of a site. It keeps no data of a call.
 
-    ``languages``: the content in the words of other languages. Every chart is judged by ``content`` itself.
+    Attributes:
+        content: the content in English, with which every chart is assessed.
+        base_url: public URL of the service, without a trailing slash.
+        order_url: template of the site's order entry; None for this service's own page.
+        layout: one differential card, or one card per cause.
+        languages: the content in other languages, for the wording of cards.
+        plans: the FHIR searches, by query style.
     """
 
     content: Content
@@ -93,16 +99,16 @@ class Service:
     plans: Mapping[Style, Plan] = field(init=False)
 
     def __post_init__(self) -> None:
-        """What to ask for, once for each style in use."""
+        """Build the searches once for each style in use."""
         styles = {caller.profile.query_style for caller in self.clients.everyone}
         object.__setattr__(self, "plans", {style: plan_of(self.content, style) for style in styles})
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Service:
-        """The service as a site has set it up.
+        """Build the service from a site's settings.
 
         Raises:
-            ContentError: the content is wrong.
+            ContentError: the content or the clients file has mistakes.
         """
         content = load_content(settings)
         clients = load_clients(settings, content)
@@ -116,10 +122,10 @@ class Service:
         )
 
     def speaking(self, settings: Settings, language: str) -> Service:
-        """The same service for one reader of ``language``.
+        """Return a copy of the service with only one client, which reads ``language``.
 
         Raises:
-            ContentError: there is no such language, or it is not complete.
+            ContentError: the language is missing or incomplete.
         """
         content = in_language(self.content, settings.pathway, content_files(settings), language)
         default = self.clients.default
@@ -137,16 +143,16 @@ class Service:
         return self.languages.get(wanted, self.content)
 
     def words_for(self, caller: Caller) -> Content:
-        """The content in the language of a client."""
+        """Return the content in the language of a client."""
         return self.languages.get(caller.client.language, self.content)
 
     def plan(self, caller: Caller | None = None) -> Plan:
-        """What a client is asked for, in the style of its profile; without one, the default client."""
+        """Return the searches for a client, in the style of its profile. None for the default client."""
         return self.plans[(caller or self.clients.default).profile.query_style]
 
     @property
     def own_urls(self) -> tuple[str, ...]:
-        """Where the links of cards may lead."""
+        """The allowed targets of links in cards."""
         return own_urls(self.base_url, self.order_url)
 
     def answer(
@@ -158,16 +164,20 @@ class Service:
         stages: Stages | None = None,
         budget: Budget | None = None,
     ) -> Answer:
-        """The answer to a hook call. ``prefetched``: what was sent, completed from the FHIR server where it could be.
+        """Answer a hook call.
 
-        ``caller``: the client; without it, the one whose FHIR server the call names.
-        ``stages``: told when reading, assessing and composing end.
-        ``budget``: computing time; without one there is no bound.
+        Args:
+            request: the call.
+            prefetched: the chart as sent, completed from the FHIR server if possible.
+            now: with the site's time zone.
+            caller: the client; None for the client with the FHIR server of the call.
+            stages: measures reading, assessing and composing.
+            budget: limit for the computing time; None for no limit.
 
         Raises:
-            UnusableInput: the prefetched patient is another one.
-            NothingToJudgeBy: nothing in the chart shows a complaint, and a part that could show one did not come; for
-                an EHR that hides errors, a card says so instead.
+            UnusableInput: the prefetched patient is not the patient of the call.
+            NothingToJudgeBy: the chart shows no complaint, and a part that could show one is missing. For an EHR that
+                hides errors, a card says this instead.
             TooCostly: the budget is used up.
         """
         caller = caller or self.clients.find(request.fhirServer)
@@ -199,7 +209,7 @@ class Service:
             not_whole=frozenset(part.key for part in prefetched.incomplete),
             check=budget.check if budget is not None else lambda: None,
         )
-        _check_whose(record)
+        _check_patient(record)
         if budget is not None:
             budget.check()
         stages.end("read")
@@ -212,7 +222,7 @@ class Service:
         return Answer(cards, assessment, caller, _response_extension(assessment, prefetched, request.dropped))
 
     def _not_judged(self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller) -> Answer:
-        """What an EHR that hides errors is told: what came is read only to say what did not."""
+        """Answer an EHR that hides errors with a card. The chart is read only to name what is missing."""
         record = read_record(
             self.content,
             request.context.patientId,
@@ -231,7 +241,7 @@ class Service:
     def judge(
         self, patient_id: str, entries: tuple[ChartEntry, ...], now: datetime, *, fhir_server: str | None = None
     ) -> Assessment:
-        """Read and judge a whole chart."""
+        """Read and assess a complete chart."""
         record = read_record(self.content, patient_id, entries, now, fhir_server=fhir_server)
         return assess(self.content, record, now.date())
 
@@ -243,7 +253,7 @@ class Service:
         incomplete: tuple[Part, ...] = (),
         caller: Caller | None = None,
     ) -> tuple[Card, ...]:
-        """The cards of an assessment. ``incomplete``: parts of the chart that did not come whole."""
+        """Return the cards of an assessment. ``incomplete``: the incomplete parts of the chart."""
         return compose(self._call(assessment, context, now, incomplete, caller or self.clients.default))
 
     def _call(
@@ -263,22 +273,22 @@ class Service:
         )
 
 
-def _check_whose(record: Record) -> None:
-    """When all that is of concern is another patient's, this is the wrong chart, and silence would be no answer."""
+def _check_patient(record: Record) -> None:
+    """Reject a chart whose relevant rows all belong to another patient. No card would look like "no concern"."""
     own = record.rows(RowState.READ, kinds.READ) + record.rows(RowState.NOT_UNDERSTOOD) + record.rows(RowState.TOO_OLD)
     if record.others_of_concern and not own:
         raise NothingToJudgeBy(dict.fromkeys(JUDGED_BY, "somebody_elses"))
 
 
 def _check_silence(prefetched: Prefetched) -> None:
-    """No complaint found is only known when everything that can hold one was read; else it is no answer."""
+    """Reject a chart without a complaint if a part that could hold one is missing."""
     unseen = {part.key: part.why for part in prefetched.incomplete if part.key in JUDGED_BY}
     if unseen:
         raise NothingToJudgeBy(unseen)
 
 
 def response(cards: tuple[Card, ...], extension: Mapping[str, Any]) -> HookResponse:
-    """The answer as it goes out."""
+    """Return the response message."""
     return HookResponse(
         cards=tuple(card.message() for card in cards),
         extension={EXTENSION: dict(extension)} if extension else None,
@@ -286,7 +296,10 @@ def response(cards: tuple[Card, ...], extension: Mapping[str, Any]) -> HookRespo
 
 
 def _response_extension(assessment: Assessment, prefetched: Prefetched, dropped: tuple[str, ...]) -> dict[str, Any]:
-    """For integrators: what was not available, not read or not used. Counts, our own words, plain names of keys."""
+    """Return the information for integrators: missing, unread and unused data.
+
+    It holds only counts, our own words and plain names of keys.
+    """
     record = assessment.record
     extension: dict[str, Any] = {}
     if record.not_available:
@@ -300,5 +313,5 @@ def _response_extension(assessment: Assessment, prefetched: Prefetched, dropped:
         extension["dropped"] = list(dropped)
     extension["rows"] = {state.value: count for state in RowState if (count := record.rows(state))}
     if record.unread:
-        extension["unread"] = dict(sorted(Counter(one.kind.value for one in record.unread).items()))
+        extension["unread"] = dict(sorted(Counter(row.kind.value for row in record.unread).items()))
     return extension

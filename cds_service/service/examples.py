@@ -1,4 +1,4 @@
-"""The invented patients, moved in time: files carry dates around one stated day, readers want them around today."""
+"""The example patients. Their files have dates around one stated day, which are moved to any other day."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 import orjson
 
 EXAMPLES = "fhir_examples"
-"""Beside the folder of the content, where the project ships it. A site's copy of the content may come without."""
+"""Name of the folder, which is beside the shipped content. A site's copy of the content may not have it."""
 STORIES = "stories.toml"
 _DATE = re.compile(r"^(\d{4}-\d{2}-\d{2})(T.*)?$")
 
 
 def reference_day(folder: Path) -> date:
-    """The day around which the dates of the examples lie."""
-    day = _told(folder)["reference_day"]
+    """Return the day that the dates of the examples are relative to."""
+    day = _read_stories(folder)["reference_day"]
     return day if isinstance(day, date) else date.fromisoformat(str(day))
 
 
 def stories(folder: Path) -> dict[str, dict[str, Any]]:
-    """What each example is about and what it must and must not show, by its name."""
-    return {name: story for name, story in _told(folder).items() if isinstance(story, dict)}
+    """Return, by name, what each example is about and what its cards must and must not show."""
+    return {name: story for name, story in _read_stories(folder).items() if isinstance(story, dict)}
 
 
-def _told(folder: Path) -> dict[str, Any]:
+def _read_stories(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / STORIES).read_text(encoding="utf-8"))
 
 
 def moved(value: Any, days: int) -> Any:
-    """``value`` with every full date moved by ``days``; partial dates stay."""
+    """Return ``value`` with every full date moved by ``days``. Partial dates are not changed."""
     if isinstance(value, dict):
         return {key: moved(inner, days) for key, inner in value.items()}
     if isinstance(value, list):
@@ -45,14 +45,14 @@ def moved(value: Any, days: int) -> Any:
 
 
 def bundles(folder: Path, today: date) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every example, moved so that its reference day is ``today``: (name, Bundle)."""
+    """Yield every example as (name, Bundle), moved so that its reference day is ``today``."""
     days = (today - reference_day(folder)).days
     for path in sorted(folder.glob("*.json")):
         yield path.stem, moved(orjson.loads(path.read_bytes()), days)
 
 
 def as_request(bundle: dict[str, Any], now_id: str) -> dict[str, Any]:
-    """A patient-view call that prefetches the resources of an example Bundle. ``now_id``: the hookInstance."""
+    """Return a patient-view call with the resources of an example Bundle as prefetch. ``now_id``: the hookInstance."""
     keys = {
         "Observation": "observations",
         "Condition": "conditions",
@@ -73,7 +73,7 @@ def as_request(bundle: dict[str, Any], now_id: str) -> dict[str, Any]:
         elif kind == "Encounter":
             context["encounterId"] = resource["id"]
         elif kind in keys:
-            found = prefetch[keys[kind]] or {"resourceType": "Bundle", "type": "searchset", "entry": []}
-            found["entry"].append({"resource": resource, "search": {"mode": "match"}})
-            prefetch[keys[kind]] = found
+            searchset = prefetch[keys[kind]] or {"resourceType": "Bundle", "type": "searchset", "entry": []}
+            searchset["entry"].append({"resource": resource, "search": {"mode": "match"}})
+            prefetch[keys[kind]] = searchset
     return {"hook": "patient-view", "hookInstance": now_id, "context": context, "prefetch": prefetch}

@@ -1,8 +1,8 @@
-"""What a clinician has answered is not asked again (evidence F.5): until the facts change, or the window ends.
+"""Suppresses cards that a clinician has answered (evidence F.5), until the facts change or the window ends.
 
-A card that is not urgent stays away for the rest of the encounter. An urgent one shrinks to a reminder and is never
-hidden; it stays a warning with its buttons until an order stands in the chart, because an accepted draft may have been
-discarded. Only the reader's own answer counts.
+A card that is not urgent is hidden for the rest of the encounter. An urgent card is never hidden but shrinks to a
+reminder. It stays a warning with its buttons until there is an active order in the chart, because an accepted draft
+may have been discarded. Only the user's own answers count.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cds_service.rendering.wording import Wording, cut, whole
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How long an answer to a card keeps it quiet, and the fingerprint of the facts it rests on."""
+    """How long an answer suppresses a card, and the fingerprint of the facts behind the card."""
 
     fingerprint: str
     until: datetime
@@ -32,11 +32,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """The cards left to show.
+    """The result of suppressing cards.
 
     Attributes:
-        hidden: those that stay away.
-        reminders: uuid of each shrunken card -> the window of the whole card, which no further answer prolongs.
+        cards: the cards to show.
+        hidden: the cards that are not shown.
+        reminders: uuid of each reminder -> the window of the original card. Further answers do not extend it.
     """
 
     cards: tuple[Card, ...]
@@ -45,12 +46,12 @@ class Suppressed:
 
 
 def fingerprint(card: Card, keyed: KeyedHash) -> str:
-    """Changes when the facts, the rule, the leg or the urgency of a card change; not with its words or orders."""
+    """Return a hash of the rule, leg, urgency and facts of a card. It does not depend on its wording or orders."""
     return keyed.of("card", card.rule, card.leg, card.indicator, *card.basis)
 
 
 def window(card: Card, requester: Requester, reasoning: Reasoning, keyed: KeyedHash, now: datetime) -> Window:
-    """How long ``card`` stays quiet once answered."""
+    """Return the window for which an answer to ``card`` suppresses it."""
     if card.indicator != "info":
         days = reasoning.quiet_urgent.days
     elif requester.encounter_key:
@@ -68,9 +69,10 @@ def suppress(
     content: Content,
     now: datetime,
 ) -> Suppressed:
-    """``cards`` without what ``requester`` has answered. ``answered``: this user's answers for this patient, in window.
+    """Hide or shrink the cards that ``requester`` has answered.
 
-    ``now``: with the site's zone, in which a reminder says when the card was answered.
+    ``answered``: this user's answers for this patient that are still in effect. ``now``: with the site's time zone, in
+    which a reminder gives the time of the answer.
     """
     if not answered:
         return Suppressed(tuple(cards))
@@ -80,12 +82,13 @@ def suppress(
     reminders: dict[str, Window] = {}
     for card in cards:
         mark = fingerprint(card, keyed)
-        same = [one for one in answered if one.fingerprint == mark and one.topic == card.source.topic.code]
+        topic = card.source.topic.code
+        same = [answer for answer in answered if answer.fingerprint == mark and answer.topic == topic]
         if card.indicator != "info" and same:
-            small = _reminder(card, max(same, key=lambda one: one.outcome_at), wording, now)
-            reminders[small.uuid] = Window(mark, max(one.quiet_until for one in same))
-            left.append(small)
-        elif any(one.encounter_key == requester.encounter_key for one in same):
+            reminder = _reminder(card, max(same, key=lambda answer: answer.outcome_at), wording, now)
+            reminders[reminder.uuid] = Window(mark, max(answer.quiet_until for answer in same))
+            left.append(reminder)
+        elif any(answer.encounter_key == requester.encounter_key for answer in same):
             hidden.append(card)
         else:
             left.append(card)
@@ -93,33 +96,33 @@ def suppress(
 
 
 def _reminder(card: Card, latest: Answered, wording: Wording, now: datetime) -> Card:
-    """What an urgent card shrinks to: it never vanishes, and until an order stands it can still be acted on.
+    """Shrink an urgent card to a reminder. Until there is an active order, it keeps its buttons.
 
-    What the card says of parts of the chart that were not available or not read stays. A card about several rules
-    stays whole, since nobody has answered for each of them.
+    Notes on missing or unread parts of the chart are kept. A card about several rules keeps its whole detail, because
+    the answer does not show to which rules it applies.
     """
     texts, answer = wording.texts.reminder, _answer_words(latest, wording, now)
-    shorter = [texts.summary.fill(summary=one) for one in (card.summary, card.lead)]
-    summary = cut(whole(shorter, SUMMARY_LIMIT), SUMMARY_LIMIT)
+    summaries = [texts.summary.fill(summary=original) for original in (card.summary, card.lead)]
+    summary = cut(whole(summaries, SUMMARY_LIMIT), SUMMARY_LIMIT)
     changes: dict[str, Any] = {"uuid": str(uuid4()), "summary": summary}
     if card.standing:
-        said = texts.standing.fill(standing=card.standing, answer=answer)
+        sentence = texts.standing.fill(standing=card.standing, answer=answer)
         changes |= {"indicator": "info", "suggestions": (), "override_reasons": ()}
     else:
-        said = (texts.unchanged if card.several else texts.no_order).fill(answer=answer)
+        sentence = (texts.unchanged if card.several else texts.no_order).fill(answer=answer)
         changes["indicator"] = "warning"
     *kept, closing = card.kept
-    return replace(card, **changes, detail="\n\n".join([*kept, f"{said} {closing}"]))
+    return replace(card, **changes, detail="\n\n".join([*kept, f"{sentence} {closing}"]))
 
 
 def _answer_words(latest: Answered, wording: Wording, now: datetime) -> str:
-    """``You accepted the order "D-dimer" on 6 Nov at 06:47``."""
+    """Return an answer in words: ``You accepted the order "D-dimer" on 6 Nov at 06:47``."""
     texts, when = wording.texts.reminder, latest.outcome_at.astimezone(now.tzinfo)
     day, time = wording.date(when.date()), wording.time(when)
     if latest.outcome != "accepted":
         return texts.overridden.fill(day=day, time=time)
     orders = wording.content.orders
-    titles = [f'"{orders[one].title}"' for one in latest.orders if one in orders]
+    titles = [f'"{orders[order].title}"' for order in latest.orders if order in orders]
     if not titles:
         return texts.accepted_something.fill(day=day, time=time)
     return wording.say(texts.accepted, count=len(titles), orders=wording.listed(titles), day=day, time=time)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cds_service.base.errors import WrongSetting
-from cds_service.base.setting_names import strangers
+from cds_service.base.setting_names import unknown_settings
 from cds_service.base.settings import Settings
 from cds_service.cli.main import main
 from tests.processes import free_port
@@ -24,14 +24,14 @@ MISSPELT = {
 @pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
 def test_a_misspelt_name_is_refused_with_a_hint(name: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "anything")
-    with pytest.raises(WrongSetting, match=f"^{name.upper()} is no setting: did you mean {meant}\\?$"):
+    with pytest.raises(WrongSetting, match=f"^{name.upper()} is not a setting: did you mean {meant}\\?$"):
         Settings()
 
 
 @pytest.mark.parametrize("name", ["KNEE_CDS_COLOUR", "KNEE_CDS_", "KNEE_CDS_X"])
 def test_a_name_like_no_other_points_to_the_list(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "")
-    with pytest.raises(WrongSetting, match="`knee-cds settings` lists all there are"):
+    with pytest.raises(WrongSetting, match="`knee-cds settings` lists all settings"):
         Settings()
 
 
@@ -52,7 +52,7 @@ def test_every_command_stops(
     monkeypatch.setenv("KNEE_CDS_PORT", str(free_port()))
     monkeypatch.setenv("KNEE_CDS_AUHT", "required")
     assert main(command) == 2
-    assert "KNEE_CDS_AUHT is no setting: did you mean KNEE_CDS_AUTH?" in capsys.readouterr().err
+    assert "KNEE_CDS_AUHT is not a setting: did you mean KNEE_CDS_AUTH?" in capsys.readouterr().err
 
 
 def test_the_list_of_settings_can_always_be_read(
@@ -81,14 +81,14 @@ def links(service: str, *ports: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", ["knee-cds", "knee-cds-postgres", "knee-cds-canary-2", "knee-cds-port"])
 def test_service_links_are_nobodys_mistake(service: str) -> None:
-    assert strangers(links(service, "8000", "9090"), Settings.model_fields) == ()
+    assert unknown_settings(links(service, "8000", "9090"), Settings.model_fields) == ()
 
 
 def test_what_only_looks_like_a_service_link_is_refused() -> None:
-    assert len(strangers({"KNEE_CDS_POSTGRES_PORT": "1"}, Settings.model_fields)) == 1
-    assert len(strangers({**links("knee-cds"), "KNEE_CDS_PORTS": "1", "KNEE_CDS_SERVICE_HOSTS": "x"},
+    assert len(unknown_settings({"KNEE_CDS_POSTGRES_PORT": "1"}, Settings.model_fields)) == 1
+    assert len(unknown_settings({**links("knee-cds"), "KNEE_CDS_PORTS": "1", "KNEE_CDS_SERVICE_HOSTS": "x"},
                          Settings.model_fields)) == 2  # fmt: skip
-    assert strangers({"KNEE_ROOT": "", "MY_KNEE_CDS_PORT": "", "KNEE_CDS": ""}, Settings.model_fields) == ()
+    assert unknown_settings({"KNEE_ROOT": "", "MY_KNEE_CDS_PORT": "", "KNEE_CDS": ""}, Settings.model_fields) == ()
 
 
 def test_the_port_of_a_service_link_is_told_from_ours(
@@ -97,4 +97,4 @@ def test_the_port_of_a_service_link_is_told_from_ours(
     for name, value in links("knee-cds", "8000").items():
         monkeypatch.setenv(name, value)
     assert main(["check"]) == 2
-    assert "KNEE_CDS_PORT: is what Kubernetes sets" in capsys.readouterr().err.replace("\n", " ")
+    assert "KNEE_CDS_PORT: was set by Kubernetes" in capsys.readouterr().err.replace("\n", " ")

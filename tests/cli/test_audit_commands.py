@@ -55,9 +55,9 @@ def test_every_fault_is_named_with_its_place(folder: Path, capsys: pytest.Captur
     assert said == [
         f"{first}:3: changed: event 2 does not match its hash: the line was changed",
         f"{first}:4: missing: event 3 is missing before this line",
-        f"{first}: head: event 4 is not where and what the head file says",
-        f"{second}:5: torn: the last line breaks off after {len(lines[4]) - 10} bytes",
-        f"{second}: truncated: the end is missing: the head names event 4, the file ends with event 3",
+        f"{first}: head: event 4 does not match the head file",
+        f"{second}:5: torn: the last line is cut off after {len(lines[4]) - 10} bytes",
+        f"{second}: truncated: the end is missing: the head names event 4, but the file ends with event 3",
     ]
 
 

@@ -139,7 +139,7 @@ def spoilt(old: bytes, new: bytes, count: int = 1, *, observations: int = 30) ->
     ids=["top", "prefetch", "rows", "a relevant resource", "a relevant row"],
 )
 def test_a_key_twice_in_what_is_read(raw: bytes) -> None:
-    with pytest.raises(UnusableInput, match="a key twice"):
+    with pytest.raises(UnusableInput, match="a duplicate key"):
         chart(read_call_body(raw, LIMITS))
 
 
@@ -147,7 +147,7 @@ def test_the_same_rows_twice_under_one_key() -> None:
     raw = body(30, 3)
     start, end = raw.index(b'"entry":['), raw.index(b'},"conditions"')
     twice = raw[:start] + raw[start:end] + b"," + raw[start:]
-    with pytest.raises(UnusableInput, match="a key twice"):
+    with pytest.raises(UnusableInput, match="a duplicate key"):
         read_call_body(twice, LIMITS)
 
 

@@ -110,7 +110,7 @@ def test_no_complaint_in_half_a_chart_is_no_answer(service: Service, lost: str) 
         cards_of(service, "nothing-at-all", lost)
     assert list(caught.value.keys) == [lost]
     page = {"resourceType": "Bundle", "type": "searchset", "total": 5, "entry": []}
-    with pytest.raises(NothingToJudgeBy, match="only a page of it came"):
+    with pytest.raises(NothingToJudgeBy, match="only one page was received"):
         cards_of(service, "nothing-at-all", **{lost: page})
 
 

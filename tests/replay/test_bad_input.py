@@ -100,7 +100,7 @@ def test_one_bad_patient_is_counted_with_its_reason(tmp_path: Path) -> None:
     assert report["patients"] == 3
     assert sum(one["patients"] for one in report["patients_not_judged"]) == 2
     reasons = " | ".join(one["reason"] for one in report["patients_not_judged"])
-    assert "a key twice" in reasons
+    assert "a duplicate key" in reasons
     assert "FHIR id" in reasons
     assert report["openings_with_dvt_card"] == 1
 

@@ -470,7 +470,7 @@ def test_pages_without_end_end(reading: Server, ehr: FhirServer) -> None:
     ehr.behaviours["observations"] = always_another
     answer = reading.call(call_without(ehr, "observations"))
     assert answer.status_code == 412
-    assert "observations (only a page of it came)" in answer.text
+    assert "observations (only one page was received)" in answer.text
     assert ehr.keys_asked().count("observations") == 20 * OBSERVED
 
 

@@ -1,1 +1,1 @@
-"""One FHIR ``AuditEvent`` for each call, read, draft order and feedback, in files that show when they were changed."""
+"""The audit journal: one FHIR ``AuditEvent`` for each call, read, order and feedback, in tamper-evident files."""

@@ -1,15 +1,15 @@
-"""The chain: each line holds the hash of the line before it, so that no line can change or go unnoticed.
+"""The hash chain of an audit file. Each line holds the hash of the line before, so that changes are noticed.
 
-A file is NDJSON, one line for each event::
+A file is NDJSON, with one line for each event::
 
     {"seq":1,"previous":"<64 hex>","hash":"<64 hex>","event":{...}}
 
-``hash`` goes over ``seq``, ``previous`` and the bytes of the event exactly as they stand there. The first line, seq 0,
-is the file's genesis: a random chain id, when it was begun, and which hash. Beside the file stands its head,
-``<file>.head``: how far the chain had come when it was last written, which shows when the end was cut off.
+``hash`` covers ``seq``, ``previous`` and the exact bytes of the event. The first line, with seq 0, is the genesis: a
+random chain id, the time of creation and the hash algorithm. The head file beside it, ``<file>.head``, holds the end
+of the chain at the last write. It shows whether the end was cut off.
 
-With a key the hash is HMAC-SHA-256, and only who has the key can make a chain. Without one it is SHA-256: changes by
-accident or by hand show, but somebody who writes the whole file anew goes unnoticed, unless a head was noted elsewhere.
+With a key the hash is HMAC-SHA-256, and a chain can only be made with the key. Without a key it is SHA-256: accidental
+and manual changes are noticed, but not a complete rewrite of the file, unless a hash was noted elsewhere.
 """
 
 from __future__ import annotations
@@ -47,30 +47,30 @@ class Hasher:
 
     @classmethod
     def of(cls, hash_key: str | None) -> Hasher:
-        """Under a key of its own, derived from the site's, so that neither tells anything about the other."""
+        """Build with a key derived from the site's key, so that neither key reveals the other."""
         return cls(None if hash_key is None else hmac.digest(hash_key.encode(), b"knee-cds audit chain", "sha256"))
 
     @property
     def algorithm(self) -> str:
-        """As the genesis says it."""
+        """Name of the algorithm, as written in the genesis."""
         return PLAIN if self._key is None else KEYED
 
     @property
     def keyed(self) -> bool:
-        """Whether only who has the key can make a chain."""
+        """Whether a chain can only be made with the key."""
         return self._key is not None
 
     @property
     def key_check(self) -> str:
-        """Tells a wrong key from a changed file; empty without a key."""
+        """A hash that shows whether a file was made with this key; empty without a key."""
         return self._of(b"key check")[:16] if self.keyed else ""
 
     def line(self, seq: int, previous: str, event: bytes) -> str:
-        """Hash of a line."""
+        """Return the hash of a line."""
         return self._of(b"line:%d:%s:%s" % (seq, previous.encode(), event))
 
     def seal(self, seq: int, head: str, size: int) -> str:
-        """Hash of a head file: without the key nobody can make one for a shorter chain."""
+        """Return the hash of a head file. Without the key it cannot be made for a shorter chain."""
         return self._of(b"head:%d:%s:%d" % (seq, head.encode(), size))
 
     def _of(self, text: bytes) -> str:
@@ -81,7 +81,7 @@ class Hasher:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One line, taken apart. ``event``: its bytes as they stand in the file."""
+    """One parsed line of a chain. ``event``: its exact bytes in the file."""
 
     seq: int
     previous: str
@@ -90,25 +90,25 @@ class Link:
 
     @classmethod
     def parse(cls, line: bytes) -> Link | None:
-        """None if ``line`` (with its line break) is none of ours."""
-        found = _LINE.fullmatch(line)
-        if found is None:
+        """Parse ``line``, including its line break. None if it is not a line of a chain."""
+        match = _LINE.fullmatch(line)
+        if match is None:
             return None
-        seq, previous, hashed, event = found.groups()
+        seq, previous, hashed, event = match.groups()
         return cls(int(seq), previous.decode(), hashed.decode(), event)
 
     @classmethod
     def after(cls, previous: Link | None, event: bytes, hasher: Hasher) -> Link:
-        """The next link; ``previous`` is None for the genesis."""
+        """Return the next link. ``previous``: None for the genesis."""
         seq, before = (0, START) if previous is None else (previous.seq + 1, previous.hash)
         return cls(seq, before, hasher.line(seq, before, event), event)
 
     def is_whole(self, hasher: Hasher) -> bool:
-        """Whether its hash is the one of what it holds."""
+        """Return whether the hash matches the content."""
         return hmac.compare_digest(self.hash, hasher.line(self.seq, self.previous, self.event))
 
     def follows(self, previous: Link | None) -> bool:
-        """Whether it is the one after ``previous``, or a genesis after None."""
+        """Return whether this is the link after ``previous``, or a genesis if ``previous`` is None."""
         if previous is None:
             return self.seq == 0 and self.previous == START
         return self.seq == previous.seq + 1 and self.previous == previous.hash
@@ -120,7 +120,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a chain has come: the last line's seq and hash, and the bytes up to its end."""
+    """The end of a chain: seq and hash of the last line, and the size up to its end in bytes."""
 
     seq: int
     hash: str
@@ -129,27 +129,27 @@ class Head:
 
     @classmethod
     def at(cls, link: Link, size: int, hasher: Hasher) -> Head:
-        """The head of a chain that ends with ``link``."""
+        """Return the head of a chain that ends with ``link``."""
         return cls(link.seq, link.hash, size, hasher.seal(link.seq, link.hash, size))
 
     @classmethod
     def read(cls, path: Path) -> Head | None:
-        """None if there is none, or what is there is no head.
+        """Read a head file. None if it does not exist or is not valid.
 
         Raises:
-            OSError: it is there and cannot be read.
+            OSError: the file exists but cannot be read.
         """
         try:
-            found = _HEAD.fullmatch(path.read_bytes())
+            match = _HEAD.fullmatch(path.read_bytes())
         except FileNotFoundError:
             return None
-        if found is None:
+        if match is None:
             return None
-        seq, hashed, size, seal = found.groups()
+        seq, hashed, size, seal = match.groups()
         return cls(int(seq), hashed.decode(), int(size), seal.decode())
 
     def is_sealed(self, hasher: Hasher) -> bool:
-        """Whether it was made with this key."""
+        """Return whether the head was made with this key."""
         return hmac.compare_digest(self.seal, hasher.seal(self.seq, self.hash, self.size))
 
     def __bytes__(self) -> bytes:
@@ -158,26 +158,26 @@ class Head:
 
 
 def head_of(path: Path) -> Path:
-    """The head beside a chain's file."""
+    """Return the path of the head file beside a chain's file."""
     return path.with_name(f"{path.name}.head")
 
 
 def genesis(hasher: Hasher, now: datetime) -> Link:
-    """The first line of a new chain."""
-    said = {
+    """Return the first line of a new chain."""
+    content = {
         "format": FORMAT,
         "chain": secrets.token_hex(16),
         "begun": now.astimezone(UTC).isoformat(timespec="milliseconds"),
         "hash": hasher.algorithm,
         "keyCheck": hasher.key_check,
     }
-    return Link.after(None, orjson.dumps(said), hasher)
+    return Link.after(None, orjson.dumps(content), hasher)
 
 
-def said_by(first: Link) -> Mapping[str, Any] | None:
-    """What a genesis says; None if ``first`` is none."""
+def genesis_content(first: Link) -> Mapping[str, Any] | None:
+    """Return the content of a genesis; None if ``first`` is not a genesis."""
     try:
-        said = orjson.loads(first.event)
+        content = orjson.loads(first.event)
     except orjson.JSONDecodeError:
         return None
-    return said if isinstance(said, dict) and said.get("format") == FORMAT else None
+    return content if isinstance(content, dict) and content.get("format") == FORMAT else None

@@ -1,4 +1,4 @@
-"""One chain's file, held by one process: claimed, mended after a crash, and written in groups that are on disk."""
+"""The file of one chain, used by one process: claims it, repairs it after a crash, and writes groups of events."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ log = get_log()
 
 MAX_FILES = 1000
 _NO_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
-"""What stands there is none of ours: a folder, a link, somebody else's."""
-_UNSAID = ".new"
+"""Errors for a path that is not our file: a folder, a link, or a file of another user."""
+_UNREPORTED = ".new"
 _ENVELOPE_BYTES = 300
 MAX_EVENT_BYTES = MAX_LINE_BYTES - _ENVELOPE_BYTES
 
 
 class ChainFile:
-    """A file that is locked for this process, with the chain's end known. Not for use by several threads at once."""
+    """A file that is locked for this process, with the known end of its chain. Not safe for several threads."""
 
     def __init__(self, path: Path, file: IO[bytes], hasher: Hasher, last: Link | None, size: int) -> None:
-        """For ``claim``."""
+        """Use ``claim`` instead."""
         self.path = path
         self._file = file
         self._hasher = hasher
@@ -43,12 +43,12 @@ class ChainFile:
 
     @classmethod
     def claim(cls, folder: Path, hasher: Hasher) -> ChainFile:
-        """The first ``audit-<n>.ndjson`` in ``folder`` that nobody holds and that can be gone on with.
+        """Claim the first ``audit-<n>.ndjson`` in ``folder`` that is free and can be continued, or create one.
 
-        A file that is not whole, or of another key, is left as it is: to go on with it would cover what was done.
+        A file that is damaged or has another key is left unchanged: continuing it would hide what happened.
 
         Raises:
-            OSError: no file can be had or written.
+            OSError: no file can be claimed or written.
         """
         folder.mkdir(exist_ok=True)
         denied: OSError | None = None
@@ -64,7 +64,7 @@ class ChainFile:
             if file is None:
                 continue
             try:
-                claimed = cls._taken_up(path, file, hasher)
+                claimed = cls._continued(path, file, hasher)
             except BaseException:
                 file.close()
                 raise
@@ -77,14 +77,14 @@ class ChainFile:
     def last(self) -> Link:
         """The chain's last line."""
         if self._last is None:
-            raise RuntimeError("a file that was claimed has its first line")
+            raise RuntimeError("a claimed file must have a first line")
         return self._last
 
     def append(self, group: Sequence[bytes]) -> None:
-        """Write events; on return they are on disk.
+        """Write events and wait until they are on disk.
 
         Raises:
-            OSError: they are not, and the chain is where it was; or the file is no longer the one in the folder.
+            OSError: the events were not written and the chain is unchanged, or the file in the folder was replaced.
         """
         self.look()
         links: list[Link] = []
@@ -95,17 +95,17 @@ class ChainFile:
         self._write(links)
 
     def look(self) -> None:
-        """Whether the file is still in its folder: what is written to a removed file is gone.
+        """Check that the file is still in its folder. Events written to a removed file would be lost.
 
         Raises:
-            OSError: it is not.
+            OSError: the file was removed or replaced.
         """
-        there, ours = os.stat(self.path), os.fstat(self._file.fileno())
-        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+        in_folder, ours = os.stat(self.path), os.fstat(self._file.fileno())
+        if (in_folder.st_dev, in_folder.st_ino) != (ours.st_dev, ours.st_ino):
             raise FileNotFoundError(f"{self.path.name} was replaced")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file and release its lock."""
         self._file.close()
 
     def _write(self, links: Sequence[Link]) -> None:
@@ -118,19 +118,19 @@ class ChainFile:
             os.fsync(number)
             _put(head_of(self.path), bytes(Head.at(links[-1], size, self._hasher)))
         except OSError:
-            self._back()
+            self._remove_partial_write()
             raise
         self._last, self._size = links[-1], size
 
-    def _back(self) -> None:
-        """Take away what was half written: the whole group is written again later."""
+    def _remove_partial_write(self) -> None:
+        """Remove a partly written group. The whole group is written again later."""
         with suppress(OSError):  # if even that fails, the next claim finds a torn end
             if os.fstat(self._file.fileno()).st_size > self._size:
                 os.ftruncate(self._file.fileno(), self._size)
 
     @classmethod
-    def _taken_up(cls, path: Path, file: IO[bytes], hasher: Hasher) -> ChainFile | None:
-        """None if the chain is not one to go on with."""
+    def _continued(cls, path: Path, file: IO[bytes], hasher: Hasher) -> ChainFile | None:
+        """Begin or continue the chain; None if it is damaged or has another key."""
         head = Head.read(head_of(path))
         size = os.fstat(file.fileno()).st_size
         if size == 0 and not head_of(path).exists():
@@ -142,13 +142,13 @@ class ChainFile:
         if head is None or last is None:
             log.error("audit_file_not_whole", file=path.name)
             return None
-        found = cls(path, file, hasher, last, head.size)
-        found._go_to_the_end()
-        found._mend(size)
-        return found
+        chain = cls(path, file, hasher, last, head.size)
+        chain._go_to_the_end()
+        chain._repair(size)
+        return chain
 
     def _go_to_the_end(self) -> None:
-        """Past the lines that a crash left without their head."""
+        """Read the valid lines after the head, which a crash can leave behind."""
         self._file.seek(self._size)
         while line := self._file.readline(MAX_LINE_BYTES):
             link = Link.parse(line)
@@ -156,20 +156,21 @@ class ChainFile:
                 return
             self._last, self._size = link, self._size + len(line)
 
-    def _mend(self, size: int) -> None:
-        """Move what a crash left torn to a file of its own, and say so in the chain.
+    def _repair(self, size: int) -> None:
+        """Move an incomplete end to its own file and record this in the chain.
 
-        The file keeps ``.new`` in its name until that is said: a disk that fails in between hides nothing.
+        The new file keeps ``.new`` in its name until the record is written, so that nothing is hidden if the disk
+        fails in between.
         """
         if size > self._size:
             self._copy_aside()
             os.ftruncate(self._file.fileno(), self._size)
-        for waiting in sorted(self.path.parent.glob(f"{self.path.name}.torn-*{_UNSAID}")):
+        for waiting in sorted(self.path.parent.glob(f"{self.path.name}.torn-*{_UNREPORTED}")):
             aside = waiting.with_suffix("")
             with waiting.open("rb") as copy:
                 digest = hashlib.file_digest(copy, "sha256").hexdigest()
-            said = events.torn(datetime.now(UTC), file=aside.name, size=waiting.stat().st_size, digest=digest)
-            self._write([Link.after(self._last, orjson.dumps(said), self._hasher)])
+            event = events.torn(datetime.now(UTC), file=aside.name, size=waiting.stat().st_size, digest=digest)
+            self._write([Link.after(self._last, orjson.dumps(event), self._hasher)])
             os.replace(waiting, aside)
             log.warning("audit_torn_end", file=self.path.name, place=aside.name)
 
@@ -178,7 +179,7 @@ class ChainFile:
         while list(self.path.parent.glob(f"{self.path.name}.torn-{number}*")):
             number += 1
         self._file.seek(self._size)
-        with self.path.with_name(f"{self.path.name}.torn-{number}{_UNSAID}").open("xb") as copy:
+        with self.path.with_name(f"{self.path.name}.torn-{number}{_UNREPORTED}").open("xb") as copy:
             shutil.copyfileobj(self._file, copy)
             copy.flush()
             os.fsync(copy.fileno())
@@ -186,7 +187,7 @@ class ChainFile:
 
 
 def _locked(path: Path) -> IO[bytes] | None:
-    """Open for appending; None if somebody else holds it."""
+    """Open a file for appending and lock it; None if another process holds the lock."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     number = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
     file = os.fdopen(number, "r+b")
@@ -199,7 +200,7 @@ def _locked(path: Path) -> IO[bytes] | None:
 
 
 def _line_of(file: IO[bytes], head: Head, hasher: Hasher) -> Link | None:
-    """The line that the head names; None if it is not there."""
+    """Return the line that the head names; None if it is not in the file."""
     start = max(0, head.size - MAX_LINE_BYTES)
     text = os.pread(file.fileno(), head.size - start, start)
     if len(text) != head.size - start:
@@ -211,7 +212,7 @@ def _line_of(file: IO[bytes], head: Head, hasher: Hasher) -> Link | None:
 
 
 def _put(path: Path, text: bytes) -> None:
-    """Replace a small file as one step."""
+    """Replace a small file atomically."""
     new = path.with_name(f"{path.name}.new")
     number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, stat.S_IRUSR | stat.S_IWUSR)
     try:

@@ -1,9 +1,9 @@
-"""The codes of an ``AuditEvent``; each stands here only because code and display were read together in a source.
+"""The codes of an ``AuditEvent``. Code and display of each were read together in a source.
 
 Sources: [A] github.com/IHE/ITI.BasicAudit, input/fsh: PatientQuery, PatientRead, PatientCreate and their examples.
 [B] hl7.org/fhir/R4B: codesystem-audit-event-outcome, codesystem-audit-event-action.
 [C] the package oops_fhir, FHIRRestfulInteractions 4.0.1.
-The profiles and their rules are BALP 1.1.4's, github.com/IHE/publications, ITI/BALP/1.1.4.
+The profiles and their rules are from BALP 1.1.4, github.com/IHE/publications, ITI/BALP/1.1.4.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cds_service.rendering.terminology import BASE
 
 OWN = f"{BASE}/CodeSystem/audit-event"
 KEYED_HASH = f"{BASE}/NamingSystem/keyed-hash"
-"""System of every identifier that is a keyed hash."""
+"""System of identifiers that are keyed hashes."""
 URIS = "urn:ietf:rfc:3986"
 
 _PROFILES = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
@@ -55,7 +55,7 @@ IP_ADDRESS, URI_ADDRESS = "2", "5"
 SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = "0", "4", "8"
 CREATE_ACTION, READ_ACTION, EXECUTE = "C", "R", "E"
 
-# Our own, for what no standard code names.
+# Our own codes, for events without a standard code.
 HOOK_CALL: Final = _coding(OWN, "hook-call", "CDS Hooks call")
 DRAFT_ORDER: Final = _coding(OWN, "draft-order", "Draft order proposed, not placed")
 SIGNED_ORDER: Final = _coding(OWN, "signed-order", "Order signed on the order page")
@@ -65,4 +65,4 @@ JOURNAL: Final = _coding(OWN, "journal", "The audit journal itself")
 LOST: Final = _coding(OWN, "lost", "Events were lost")
 TORN: Final = _coding(OWN, "torn", "A torn end of the file was moved aside")
 INSTANCE: Final = _coding(OWN, "hook-instance", "Hook instance")
-"""Type of the entity that ties the events of one call together; a type of its own, as BALP's slices go by type."""
+"""Type of the entity that links the events of one call. It has its own type, because BALP slices entities by type."""

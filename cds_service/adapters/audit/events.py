@@ -1,9 +1,9 @@
-"""What happened, as FHIR R4 ``AuditEvent`` resources in the shape of IHE's Basic Audit Log Patterns (BALP).
+"""Builds FHIR R4 ``AuditEvent`` resources in the form of IHE's Basic Audit Log Patterns (BALP).
 
-A FHIR read that went well is a BALP PatientQuery or PatientRead and says so in ``meta.profile``. BALP has no pattern
-for a hook call, a draft that is only proposed, or feedback: those follow its agents and entities and claim no profile.
-Patients are keyed hashes everywhere. Where BALP wants the raw query, ours has the placeholder of the prefetch template
-in place of the patient's id.
+A successful FHIR read is a BALP PatientQuery or PatientRead and names the profile in ``meta.profile``. BALP has no
+pattern for a hook call, a proposed draft or feedback: those use the same agents and entities but claim no profile.
+Patients are always keyed hashes. BALP asks for the raw query; ours has the placeholder of the prefetch template in
+place of the patient's id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ _REFUSED = frozenset({"refused", "limited", "not_found", "not_allowed", "no_toke
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who called. ``client``: its name in the clients file. ``issuer``: of its token. ``address``: IP, if known."""
+    """The sender of a call.
+
+    Attributes:
+        client: its name in the clients file.
+        issuer: issuer of its token, if it sent one.
+        address: its IP address, if known.
+    """
 
     client: str
     issuer: str | None = None
@@ -38,7 +44,7 @@ class Call:
 
     Attributes:
         service: public base URL of this service.
-        requester: None where the call was too malformed to tell, and for feedback, which names nobody.
+        requester: None if the call was too malformed to read it, and for feedback, which names no user.
         instance_key: keyed hash of the hookInstance.
     """
 
@@ -51,7 +57,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What the answer was made with."""
+    """Versions of the service and content that made the response, and the pathway."""
 
     service: str
     content: str
@@ -60,7 +66,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class CardDisposition:
-    """A card and what became of it: ``shown``, ``quiet``, ``reminder`` or ``silent``."""
+    """A card and its disposition. ``fate``: ``shown``, ``quiet``, ``reminder`` or ``silent``."""
 
     uuid: str
     rule: str
@@ -69,7 +75,7 @@ class CardDisposition:
 
 @dataclass(frozen=True, slots=True)
 class HookCall:
-    """A hook call that was answered. ``status``: HTTP. ``why``: a short code of our own if it failed, never a text."""
+    """A hook call and its response. ``status``: of HTTP. ``why``: one of our codes if it failed, never free text."""
 
     call: Call
     status: int
@@ -80,9 +86,13 @@ class HookCall:
 
 @dataclass(frozen=True, slots=True)
 class FhirRead:
-    """A prefetch key read from a FHIR server. ``server``: its configured base URL.
+    """A prefetch key that was read from a FHIR server.
 
-    ``asked``: the template of the key. ``why``: as in ``Part.why``.
+    Attributes:
+        server: the configured base URL.
+        key: the prefetch key.
+        asked: the query template of the key.
+        why: as in ``Part.why``.
     """
 
     call: Call
@@ -94,7 +104,7 @@ class FhirRead:
 
 @dataclass(frozen=True, slots=True)
 class DraftOrder:
-    """A suggestion with a draft ServiceRequest that went out with a card. ``order``: our name of it."""
+    """A suggestion with a draft ServiceRequest that was sent with a card. ``order``: key of our order."""
 
     call: Call
     card: str
@@ -104,8 +114,14 @@ class DraftOrder:
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """An order that a clinician has signed on the order page. ``server``: where it was sent. ``fate``: as in
-    ``Placing.fate``. ``uuid``: its identifier."""
+    """An order that a clinician signed on the order page.
+
+    Attributes:
+        server: base URL of the FHIR server that it was sent to.
+        uuid: its identifier.
+        order: key of our order.
+        fate: as in ``Placing.fate``.
+    """
 
     call: Call
     server: str
@@ -126,7 +142,7 @@ class SavedAssessment:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One statement on a card. ``outcome``: ``accepted`` or ``overridden``; the comment is never part of it."""
+    """Feedback on one card. ``outcome``: ``accepted`` or ``overridden``. The comment is never included."""
 
     call: Call
     card: str
@@ -134,75 +150,79 @@ class Feedback:
     status: int = 200
 
 
-def hook_call(one: HookCall) -> Event:
-    """Agents as in a BALP query: the EHR asks, this service answers, the user receives."""
-    call = one.call
+def hook_call(hook: HookCall) -> Event:
+    """Return the event of a hook call, with agents as in a BALP query: the EHR, this service and the user."""
+    call = hook.call
     content = {
-        "what": {"identifier": {"value": one.versions.content}, "display": "clinical content"},
+        "what": {"identifier": {"value": hook.versions.content}, "display": "clinical content"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
-        "detail": _detail(service=one.versions.service, pathway=one.versions.pathway),
+        "detail": _detail(service=hook.versions.service, pathway=hook.versions.pathway),
     }
     return _event(
         call,
         [codes.OPERATION, codes.HOOK_CALL],
-        outcome=_outcome(one.status),
-        said=_said(one.status, one.why),
+        outcome=_outcome(hook.status),
+        description=_status_words(hook.status, hook.why),
         agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE), *_user(call)],
-        entities=[content, *(_card(card.uuid, rule=card.rule, fate=card.fate) for card in one.cards)],
+        entities=[content, *(_card(card.uuid, rule=card.rule, fate=card.fate) for card in hook.cards)],
     )
 
 
-def fhir_read(one: FhirRead) -> Event:
-    """BALP PatientRead for what is read by its id, PatientQuery for what is searched."""
-    call = one.call
-    server = {"who": {"display": one.server}, "requestor": False, "network": _network(one.server)}
-    if "?" not in one.asked:
+def fhir_read(read: FhirRead) -> Event:
+    """Return the event of a FHIR read: BALP PatientRead for a read by id, PatientQuery for a search."""
+    call = read.call
+    server = {"who": {"display": read.server}, "requestor": False, "network": _network(read.server)}
+    if "?" not in read.asked:
         profile, subtype, action = codes.PATIENT_READ, codes.READ, codes.READ_ACTION
         ours, theirs = codes.DESTINATION_ROLE, codes.SOURCE_ROLE
-        what = _patient(call) if one.key == PATIENT else {"display": "the encounter of the call"}
+        what = _patient(call) if read.key == PATIENT else {"display": "the encounter of the call"}
         entity: Event = {"what": what, "role": codes.DOMAIN_RESOURCE}
     else:
-        # In a search the query is what flows: BALP has its sender as the source.
+        # In a search the query is transferred, so BALP makes its sender the source.
         profile, subtype, action = codes.PATIENT_QUERY, codes.SEARCH_TYPE, codes.EXECUTE
         ours, theirs = codes.SOURCE_ROLE, codes.DESTINATION_ROLE
-        entity = {"role": codes.QUERY, "query": b64encode(_http(one).encode()).decode()}
+        entity = {"role": codes.QUERY, "query": b64encode(_http(read).encode()).decode()}
     event = _event(
         call,
         [subtype],
         action=action,
-        outcome=_read_outcome(one.why),
-        said=one.why,
+        outcome=_read_outcome(read.why),
+        description=read.why,
         agents=[_us(call, ours), {"type": _concept(theirs), **server}, *_user(call)],
-        entities=[{"type": codes.SYSTEM_OBJECT, **entity, "description": _in_short(one)}],
+        entities=[{"type": codes.SYSTEM_OBJECT, **entity, "description": _in_short(read)}],
     )
-    if not one.why and call.requester is not None:  # the profiles are for what went well, and ask for a patient
+    if not read.why and call.requester is not None:  # the profiles are for successful reads and require a patient
         event["meta"] = {"profile": [profile]}
     return event
 
 
-def _http(one: FhirRead) -> str:
-    """The request, in the words of BALP."""
-    address, _, query = one.asked.partition("?")
+def _http(read: FhirRead) -> str:
+    """Return the HTTP request in the form that BALP asks for."""
+    address, _, query = read.asked.partition("?")
     if len(query) > LONGEST_ADDRESS:
-        return f"POST {one.server}/{address}/_search\n\n{query}"
-    return f"GET {one.server}/{one.asked}"
+        return f"POST {read.server}/{address}/_search\n\n{query}"
+    return f"GET {read.server}/{read.asked}"
 
 
-def _in_short(one: FhirRead) -> str:
-    asked = one.asked if len(one.asked) <= LONGEST_ADDRESS else f"{one.asked[:100]}..."
-    return f"prefetch key {one.key}: {asked}"
+def _in_short(read: FhirRead) -> str:
+    asked = read.asked if len(read.asked) <= LONGEST_ADDRESS else f"{read.asked[:100]}..."
+    return f"prefetch key {read.key}: {asked}"
 
 
-def draft_order(one: DraftOrder) -> Event:
-    """As BALP PatientCreate, but for its ``create``: nothing was placed, and no search for creates may find it."""
-    call = one.call
+def draft_order(proposed: DraftOrder) -> Event:
+    """Return the event of a draft order. Like BALP PatientCreate, but without ``create``: no order was placed."""
+    call = proposed.call
     draft = {
-        "what": {"type": "ServiceRequest", "identifier": _uuid(one.suggestion), "display": "draft in a suggestion"},
+        "what": {
+            "type": "ServiceRequest",
+            "identifier": _uuid(proposed.suggestion),
+            "display": "draft in a suggestion",
+        },
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
         "description": "draft ServiceRequest, proposed with a card; not placed",
-        "detail": _detail(order=one.order, card=one.card),
+        "detail": _detail(order=proposed.order, card=proposed.card),
     }
     return _event(
         call,
@@ -218,7 +238,7 @@ def signed_order(one: SignedOrder) -> Event:
         "what": {"type": "ServiceRequest", "identifier": _uuid(one.uuid), "display": "signed order"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
-        "detail": _detail(order=one.order, fate=one.fate),
+        "detail": _detail(order=signed.order, fate=signed.fate),
     }
     return _created(one.call, one.server, one.fate, codes.SIGNED_ORDER, entity)
 
@@ -248,21 +268,21 @@ def _created(call: Call, address: str, fate: str, code: codes.Coding, entity: Ev
     )
 
 
-def feedback(one: Feedback) -> Event:
-    """What the EHR told us about a card."""
-    call = one.call
+def feedback(statement: Feedback) -> Event:
+    """Return the event of feedback on a card."""
+    call = statement.call
     return _event(
         call,
         [codes.OPERATION, codes.FEEDBACK],
-        outcome=_outcome(one.status),
-        said=_said(one.status, ""),
+        outcome=_outcome(statement.status),
+        description=_status_words(statement.status, ""),
         agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE)],
-        entities=[_card(one.card, outcome=one.outcome)],
+        entities=[_card(statement.card, outcome=statement.outcome)],
     )
 
 
 def lost(when: datetime, count: int, since: datetime, until: datetime) -> Event:
-    """The journal itself: ``count`` events could not be kept."""
+    """Return the event that ``count`` events of the journal were lost."""
     return {
         **_of_journal(when, codes.LOST, codes.SERIOUS_FAILURE, _detail(lost=str(count))),
         "period": {"start": _instant(since), "end": _instant(until)},
@@ -270,9 +290,9 @@ def lost(when: datetime, count: int, since: datetime, until: datetime) -> Event:
 
 
 def torn(when: datetime, *, file: str, size: int, digest: str) -> Event:
-    """The journal itself: a crash left ``size`` bytes at the end that are no whole line; they are in ``file`` now."""
-    found = _detail(file=file, bytes=str(size), sha256=digest)
-    return _of_journal(when, codes.TORN, codes.MINOR_FAILURE, found)
+    """Return the event that a crash left an incomplete line of ``size`` bytes, which was moved to ``file``."""
+    detail = _detail(file=file, bytes=str(size), sha256=digest)
+    return _of_journal(when, codes.TORN, codes.MINOR_FAILURE, detail)
 
 
 def _of_journal(when: datetime, subtype: codes.Coding, outcome: str, detail: list[Event]) -> Event:
@@ -298,7 +318,7 @@ def _event(
     entities: Sequence[Event],
     action: str = codes.EXECUTE,
     outcome: str = codes.SUCCESS,
-    said: str = "",
+    description: str = "",
 ) -> Event:
     about: list[Event] = []
     if call.requester is not None:
@@ -316,7 +336,7 @@ def _event(
         "source": {"observer": {"display": call.service}, "type": [codes.APPLICATION_SERVER]},
         "entity": [*about, *entities],
     }
-    return {**event, "outcomeDesc": said} if said else event
+    return {**event, "outcomeDesc": description} if description else event
 
 
 def _us(call: Call, role: codes.Coding) -> Event:
@@ -345,9 +365,9 @@ def _patient(call: Call) -> Event:
     return {"type": "Patient", "identifier": _hashed(call.requester.patient_key)}
 
 
-def _card(uuid: str, **said: str) -> Event:
+def _card(uuid: str, **detail: str) -> Event:
     what = {"identifier": _uuid(uuid), "display": "card"}
-    return {"what": what, "type": codes.SYSTEM_OBJECT, "role": codes.REPORT, "detail": _detail(**said)}
+    return {"what": what, "type": codes.SYSTEM_OBJECT, "role": codes.REPORT, "detail": _detail(**detail)}
 
 
 def _hashed(value: str) -> Event:
@@ -384,7 +404,7 @@ def _outcome(status: int) -> str:
     return codes.MINOR_FAILURE if status < 500 else codes.SERIOUS_FAILURE
 
 
-def _said(status: int, why: str) -> str:
+def _status_words(status: int, why: str) -> str:
     return f"HTTP {status}" + (f": {why}" if why else "")
 
 

@@ -1,4 +1,4 @@
-"""The journal: events are handed over and forgotten by the call; one thread writes them, in groups that are on disk."""
+"""The audit journal. Calls hand over their events without waiting; one thread writes them to disk in groups."""
 
 from __future__ import annotations
 
@@ -32,13 +32,16 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class JournalState:
-    """How the journal is doing.
+    """The state of the journal.
 
     Attributes:
-        since: when the disk failed; None while it serves.
+        since: when the disk failed; None while it works.
         error: the kind of failure (``ENOSPC``), never its text.
-        waiting: events not on disk yet. lost: events given up since the start. written: on disk since the start.
-        file, seq, head: the file's name, and its last line's number and hash; note the hash elsewhere now and then.
+        waiting: number of events that are not on disk yet.
+        lost: number of events lost since the start.
+        written: number of events written since the start.
+        file: name of the file.
+        seq, head: number and hash of its last line. Note the hash in another place from time to time.
     """
 
     status: Literal["off", "starting", "up", "down"] = "starting"
@@ -54,7 +57,7 @@ class JournalState:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Events that were lost and are not yet said to be."""
+    """Lost events that are not yet recorded in the journal."""
 
     count: int
     since: datetime
@@ -62,23 +65,23 @@ class _Gap:
 
 
 class NoJournal:
-    """No folder is set: nothing is kept."""
+    """A journal that keeps nothing, for a site without an audit folder."""
 
     state = JournalState(status="off")
     keeps = False
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
-    def record(self, found: Sequence[Mapping[str, Any]]) -> None:
-        """Forget them."""
+    def record(self, new_events: Sequence[Mapping[str, Any]]) -> None:
+        """Discard the events."""
 
     def close(self, seconds: float = 5.0) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
 class Journal:
-    """Events on their way to the disk. Never blocks or fails a call; what is lost is counted and said in the chain."""
+    """Writes events to disk. Never blocks or fails a call. Lost events are counted and recorded in the chain."""
 
     keeps = True
 
@@ -96,30 +99,30 @@ class Journal:
 
     @property
     def state(self) -> JournalState:
-        """A copy as of now."""
+        """A copy of the current state."""
         with self._work:
             return replace(self._state, waiting=len(self._queue))
 
     def start(self) -> None:
-        """Open the file in the background. Once is enough, and the first event does it too."""
+        """Open the file in the background. The first event does this too; further calls have no effect."""
         with self._work:
             if self._thread is None and not self._stopping:
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
 
-    def record(self, found: Sequence[Mapping[str, Any]]) -> None:
-        """Hand over events, which must not be changed afterwards. When too many wait, the new ones are lost."""
-        if not found:
+    def record(self, new_events: Sequence[Mapping[str, Any]]) -> None:
+        """Hand over events, which must not be changed afterwards. If too many wait, the new ones are lost."""
+        if not new_events:
             return
         self.start()
         with self._work:
             room = 0 if self._stopping else MAX_WAITING - len(self._queue)
-            self._queue.extend(islice(found, max(0, room)))
-            self._lose(len(found) - max(0, room))
+            self._queue.extend(islice(new_events, max(0, room)))
+            self._lose(len(new_events) - max(0, room))
             self._work.notify_all()
 
     def close(self, seconds: float = 5.0) -> None:
-        """Write what waits, if the disk lets us, and stop."""
+        """Write the waiting events if the disk works, and stop. ``seconds``: the longest time to wait."""
         with self._work:
             self._stopping = True
             self._work.notify_all()
@@ -134,19 +137,19 @@ class Journal:
             try:
                 file = ChainFile.claim(self._folder, self._hasher)
                 try:
-                    self._came_up(file)
+                    self._set_up(file)
                     self._serve(file)
                 finally:
                     file.close()
-            except Exception as error:  # noqa: BLE001 - whatever keeps the disk away, the service goes on
-                self._went_down(error)
+            except Exception as error:  # noqa: BLE001 - no disk error may stop the service
+                self._set_down(error)
                 if self._pause():
                     return
             else:
                 return
 
     def _serve(self, file: ChainFile) -> None:
-        """Write groups until stopped; what could not be written waits for the next try."""
+        """Write groups until stopped. Events that could not be written wait for the next attempt."""
         while True:
             with self._work:
                 self._work.wait_for(lambda: self._queue or self._gap or self._stopping, timeout=_LOOK_EVERY)
@@ -166,9 +169,9 @@ class Journal:
 
     def _write(self, file: ChainFile, group: Sequence[Mapping[str, Any]], gap: _Gap | None) -> None:
         texts = [text for event in group if (text := _text(event)) is not None]
-        said = [] if gap is None else [orjson.dumps(events.lost(datetime.now(UTC), gap.count, gap.since, gap.until))]
-        if texts or said:
-            file.append([*said, *texts])
+        lost = [] if gap is None else [orjson.dumps(events.lost(datetime.now(UTC), gap.count, gap.since, gap.until))]
+        if texts or lost:
+            file.append([*lost, *texts])
         self._due = time.monotonic() + _MIN_SECONDS
         with self._work:
             for _ in group:
@@ -192,7 +195,7 @@ class Journal:
             log.error("audit_loses_events")
         self._state = replace(self._state, lost=self._state.lost + count)
 
-    def _went_down(self, error: Exception) -> None:
+    def _set_down(self, error: Exception) -> None:
         kind = _kind(error)
         with self._work:
             was_down = self._state.status == "down"
@@ -201,7 +204,7 @@ class Journal:
         if not was_down:
             log.error("audit_down", error=kind)
 
-    def _came_up(self, file: ChainFile) -> None:
+    def _set_up(self, file: ChainFile) -> None:
         link = file.last
         with self._work:
             was_down = self._state.status == "down"
@@ -212,7 +215,7 @@ class Journal:
             log.warning("audit_up_again", waiting=waiting)
 
     def _pause(self) -> bool:
-        """Wait before the next attempt, longer each time; true if the service stops meanwhile."""
+        """Wait before the next attempt, longer each time. Return true if the service stops in the meantime."""
         seconds = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
         self._failures += 1
         with self._work:
@@ -220,7 +223,7 @@ class Journal:
 
 
 def journal_of(settings: Settings) -> Journal | NoJournal:
-    """The journal as a site has set it up; not yet started."""
+    """Return the journal for a site's settings. It is not started yet."""
     if settings.audit_folder is None:
         return NoJournal()
     key = settings.hash_key
@@ -228,7 +231,7 @@ def journal_of(settings: Settings) -> Journal | NoJournal:
 
 
 def _text(event: Mapping[str, Any]) -> bytes | None:
-    """None for what cannot be written, so that one bad event takes no other with it."""
+    """Return an event as JSON; None if it cannot be written, so that one bad event does not block the others."""
     try:
         text = orjson.dumps(event)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Is a chain whole? Read line by line, so that size does not matter; every finding in plain words."""
+"""Verifies an audit chain. It is read line by line, so that large files need little memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from cds_service.adapters.audit.chain import KEYED, MAX_LINE_BYTES, Hasher, Head, Link, head_of, said_by
+from cds_service.adapters.audit.chain import KEYED, MAX_LINE_BYTES, Hasher, Head, Link, genesis_content, head_of
 
 MAX_FINDINGS = 100
 
@@ -17,7 +17,7 @@ Kind = Literal["changed", "missing", "order", "unreadable", "torn", "truncated",
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong. ``line``: counted from 1; None where it is about the whole file."""
+    """A problem in a chain. ``line``: line number from 1; None if it is about the whole file."""
 
     kind: Kind
     line: int | None
@@ -26,13 +26,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a file is worth.
+    """The result of verifying a file.
 
     Attributes:
-        findings: the first ``MAX_FINDINGS`` of them. count: of all of them.
-        seq, hash: of the last line that could be read; -1 and empty if none could.
-        keyed: whether only who has the key could have made it.
-        seen: those of the expected heads that are in the chain.
+        lines: number of lines.
+        seq, hash: of the last readable line; -1 and empty if there is none.
+        keyed: the chain can only be made with the key.
+        findings: the first ``MAX_FINDINGS`` problems.
+        count: number of all problems.
+        seen: the expected hashes that are in the chain.
     """
 
     lines: int
@@ -45,28 +47,30 @@ class Verdict:
 
     @property
     def whole(self) -> bool:
-        """Nothing is wrong."""
+        """Whether there are no problems."""
         return not self.count
 
 
 def verify(path: Path, hasher: Hasher, expected: Collection[str] = ()) -> Verdict:
-    """Read the chain in ``path`` with its head beside it.
+    """Verify the chain in ``path`` and the head file beside it.
 
     Args:
-        path: the file.
+        path: the file of the chain.
         hasher: with the site's key, if it has one.
-        expected: hashes noted earlier; one that is in this chain is ``seen``.
+        expected: hashes noted earlier. Those that are in this chain are returned in ``seen``.
 
     Raises:
         OSError: the file cannot be read.
     """
-    # The head first: a chain that is being written may go on meanwhile, but never go back.
+    # Read the head first: a chain that is being written may grow in the meantime, but never shrink.
     head = Head.read(head_of(path))
     with path.open("rb") as file:
         return _Reading(hasher, head, frozenset(expected)).read(file)
 
 
 class _Reading:
+    """One pass over a chain."""
+
     def __init__(self, hasher: Hasher, head: Head | None, expected: frozenset[str]) -> None:
         self._given = hasher
         self._hasher = hasher
@@ -94,21 +98,21 @@ class _Reading:
         return Verdict(self._lines, seq, hashed, self._hasher.keyed, findings, self._count, frozenset(self._seen))
 
     def _begin(self, line: bytes) -> bool:
-        """Take the hash that the genesis names; false if no line can be judged."""
+        """Use the hash algorithm that the genesis names; false if the lines cannot be verified with this key."""
         link = Link.parse(line)
-        said = None if link is None else said_by(link)
-        if said is None:
+        content = None if link is None else genesis_content(link)
+        if content is None:
             self._find("genesis", "the first line is not the beginning of an audit file")
             return True
-        keyed = said.get("hash") == KEYED
+        keyed = content.get("hash") == KEYED
         if keyed and not self._given.keyed:
             self._find("key", "this file was made with a key; set KNEE_CDS_HASH_KEY to the site's key")
             return False
-        if keyed and said.get("keyCheck") != self._given.key_check:
+        if keyed and content.get("keyCheck") != self._given.key_check:
             self._find("key", "this file was made with another key, or its first line was changed")
             return False
         if not keyed and self._given.keyed:
-            # Else whoever changes a file could write it anew without the key.
+            # Otherwise an attacker could replace a keyed file by one without a key.
             self._find("key", "a key is set, but this file was made without one: anybody could have made it")
             self._hasher = Hasher(None)
         return True
@@ -117,11 +121,11 @@ class _Reading:
         self._size += len(line)
         if not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
             if not _is_being_written(file):
-                self._find("torn", f"the last line breaks off after {len(line)} bytes")
+                self._find("torn", f"the last line is cut off after {len(line)} bytes")
             return
         link = Link.parse(line)
         if link is None:
-            self._find("unreadable", "not a line of an audit file, or changed so that it is none any more")
+            self._find("unreadable", "this is not a valid line of an audit file")
             return
         if not link.is_whole(self._hasher):
             self._find("changed", f"event {link.seq} does not match its hash: the line was changed")
@@ -140,29 +144,29 @@ class _Reading:
             which = f"event {due} is" if link.seq == due + 1 else f"events {due} to {link.seq - 1} are"
             self._find("missing", f"{which} missing before this line")
         elif link.seq < due:
-            self._find("order", f"event {link.seq} stands where event {due} should: inserted, repeated or moved")
+            self._find("order", f"event {link.seq} is in the place of event {due}: it was inserted, repeated or moved")
         else:
-            self._find("order", f"event {link.seq} does not belong to the line before it")
+            self._find("order", f"event {link.seq} does not follow the line before it")
 
     def _end(self) -> None:
         head, last = self._head, self._last
         if head is None:
-            words = "the head file is missing or changed: whether the end was cut off cannot be told"
-            self._find_at_large("head", words)
+            words = "the head file is missing or was changed, so it is unknown whether the end was cut off"
+            self._find_in_file("head", words)
         elif not head.is_sealed(self._hasher):
-            self._find_at_large("head", "the head file was changed, or made with another key")
+            self._find_in_file("head", "the head file was changed, or made with another key")
         elif last is None or last.seq < head.seq:
-            there = "holds nothing" if last is None else f"ends with event {last.seq}"
-            self._find_at_large("truncated", f"the end is missing: the head names event {head.seq}, the file {there}")
+            end = "is empty" if last is None else f"ends with event {last.seq}"
+            self._find_in_file("truncated", f"the end is missing: the head names event {head.seq}, but the file {end}")
         elif not self._met_head:
-            self._find_at_large("head", f"event {head.seq} is not where and what the head file says")
+            self._find_in_file("head", f"event {head.seq} does not match the head file")
 
     def _find(self, kind: Kind, words: str) -> None:
-        """About the line being read."""
+        """Add a problem of the current line."""
         self._note(Finding(kind, self._lines, words))
 
-    def _find_at_large(self, kind: Kind, words: str) -> None:
-        """About the whole file."""
+    def _find_in_file(self, kind: Kind, words: str) -> None:
+        """Add a problem of the whole file."""
         self._note(Finding(kind, None, words))
 
     def _note(self, finding: Finding) -> None:
@@ -172,7 +176,7 @@ class _Reading:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Every line with its break; one that is longer than any of ours comes cut, without it."""
+    """Yield every line with its line break. A line that is too long is cut and has no line break."""
     while line := file.readline(MAX_LINE_BYTES):
         yield line
         while line and not line.endswith(b"\n"):
@@ -180,7 +184,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _is_being_written(file: IO[bytes]) -> bool:
-    """A service that runs holds the lock; what it has begun to write is nothing torn yet."""
+    """Return whether a running service holds the lock. Then an incomplete last line is still being written."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,1 +1,1 @@
-"""The EHRs that call: what each understands, and what a site has chosen for it."""
+"""The clients: the EHRs that call this service, what each supports, and the settings for each."""

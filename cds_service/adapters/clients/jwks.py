@@ -1,4 +1,4 @@
-"""Public keys as clients publish them: JWK Sets (RFC 7517), and which algorithm each key is good for."""
+"""Public keys of clients: reads JWK Sets (RFC 7517) and checks which algorithm may be used with each key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cds_service.base.errors import ContentError, Problem
 from cds_service.base.files import read_text
 
 CLIENTS = "list of clients"
-"""What a mistake in it is said to be in."""
+"""Name of the clients file and its key files in error messages."""
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
@@ -27,13 +27,13 @@ PublicKey = ECKey | RSAKey
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A public key and the one algorithm it says it is for, if it says so."""
+    """A public key. ``algorithm``: the only algorithm for it, if it names one."""
 
     public: PublicKey
     algorithm: str | None
 
     def fits(self, algorithm: str) -> bool:
-        """Whether ``algorithm`` may be used with this key."""
+        """Return whether ``algorithm`` may be used with this key."""
         if self.algorithm is not None and self.algorithm != algorithm:
             return False
         if algorithm in _CURVES:
@@ -42,33 +42,33 @@ class Key:
 
 
 Keys = Mapping[str, tuple[Key, ...]]
-"""Key id -> the keys that carry it; more than one only if the client breaks its promise of unique ids."""
+"""Key id -> the keys with this id. There is more than one only if the client does not keep its ids unique."""
 
 
 def read_keys(jwk_set: Any) -> tuple[Keys, tuple[str, ...]]:
-    """The usable keys of a JWK Set (RFC 7517), and why others are not, in words without key material.
+    """Return the usable keys of a JWK Set (RFC 7517), and why others are rejected, without key material.
 
     Raises:
-        ValueError: it is no JWK Set at all.
+        ValueError: ``jwk_set`` is not a JWK Set, or it has too many keys.
     """
     listed = jwk_set.get("keys") if isinstance(jwk_set, dict) else None
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
-        raise ValueError("is no JWK Set")
-    found: dict[str, tuple[Key, ...]] = {}
-    refused: list[str] = []
-    for number, one in enumerate(listed):
+        raise ValueError("is not a JWK Set")
+    keys: dict[str, tuple[Key, ...]] = {}
+    rejected: list[str] = []
+    for number, jwk in enumerate(listed):
         try:
-            kid, key = _key(one)
+            kid, key = _key(jwk)
         except ValueError as error:
-            refused.append(f"keys[{number}] {error}")
+            rejected.append(f"keys[{number}] {error}")
         else:
-            found[kid] = (*found.get(kid, ()), key)
-    return found, tuple(refused)
+            keys[kid] = (*keys.get(kid, ()), key)
+    return keys, tuple(rejected)
 
 
 def _key(jwk: Any) -> tuple[str, Key]:
     if not isinstance(jwk, dict):
-        raise ValueError("is no JWK")
+        raise ValueError("is not a JWK")
     kid, algorithm = jwk.get("kid"), jwk.get("alg")
     if not isinstance(kid, str) or not 0 < len(kid) <= 500:
         raise ValueError("has no kid")
@@ -78,11 +78,11 @@ def _key(jwk: Any) -> tuple[str, Key]:
     if jwk.get("use", "sig") != "sig" or not isinstance(uses, list) or "verify" not in uses:
         raise ValueError("is not for signatures")
     if algorithm is not None and not isinstance(algorithm, str):
-        raise ValueError("has an alg that is no text")
+        raise ValueError("has an alg that is not a string")
     if jwk.get("kty") not in ("EC", "RSA"):
-        raise ValueError("is neither an EC nor an RSA key")
+        raise ValueError("must be an EC or RSA key")
     if jwk["kty"] == "RSA" and (bits := _modulus_bits(jwk.get("n"))) < MIN_RSA_BITS:
-        raise ValueError(f"is an RSA key of {bits} bits; at least {MIN_RSA_BITS} are needed")
+        raise ValueError(f"is an RSA key of {bits} bits, but must have at least {MIN_RSA_BITS}")
     try:
         public: PublicKey = ECKey.import_key(jwk) if jwk["kty"] == "EC" else RSAKey.import_key(jwk)
         public.get_op_key("verify")
@@ -92,7 +92,7 @@ def _key(jwk: Any) -> tuple[str, Key]:
 
 
 def _modulus_bits(modulus: Any) -> int:
-    """Seen before the library sees the key; 0 for what is no number in Base64."""
+    """Return the size of an RSA key before the library parses it; 0 if ``modulus`` is not a Base64 number."""
     try:
         return int.from_bytes(urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))).bit_length()
     except (ValueError, TypeError):
@@ -100,16 +100,16 @@ def _modulus_bits(modulus: Any) -> int:
 
 
 def read_key_file(path: Path, file: str, place: str) -> Keys:
-    """The keys of a JWK Set on disk.
+    """Return the keys of a JWK Set file. ``file`` and ``place``: the setting that names it, for error messages.
 
     Raises:
-        ContentError: it cannot be read or holds no usable key. ``file`` and ``place``: who names it.
+        ContentError: the file cannot be read, or a key in it is not usable, or it has no key.
     """
     text = read_text(path, f"see {place} in {file}") or ""
     try:
-        keys, refused = read_keys(orjson.loads(text))
+        keys, rejected = read_keys(orjson.loads(text))
     except ValueError as error:
-        raise ContentError((Problem(str(path), "", f"is no JWK Set: {error}"),), CLIENTS) from error
-    if refused or not keys:
-        raise ContentError(tuple(Problem(str(path), "", words) for words in refused or ("holds no key",)), CLIENTS)
+        raise ContentError((Problem(str(path), "", f"is not a JWK Set: {error}"),), CLIENTS) from error
+    if rejected or not keys:
+        raise ContentError(tuple(Problem(str(path), "", words) for words in rejected or ("holds no key",)), CLIENTS)
     return keys

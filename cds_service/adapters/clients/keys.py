@@ -1,4 +1,4 @@
-"""The clients' public keys: fetched in the background, kept while a key server is down, never awaited by a call."""
+"""The public keys of the clients. They are fetched in the background, so that no call waits for a key server."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = get_log()
 
 REFRESH_SECONDS = 600.0
 UNKNOWN_KID_SECONDS = 60.0
-"""A key that is not there yet is asked for at most this often, whoever makes up key ids."""
+"""Seconds between fetches for unknown key ids, so that made-up ids cannot cause many fetches."""
 STALE_SECONDS = 24 * 3600.0
-"""How long keys count while their server is down; then a withdrawn key could be in use for ever."""
+"""How long keys are used while their server is down. Without a limit, a withdrawn key could be used for ever."""
 FETCH_SECONDS = 5.0
 MAX_BYTES = 262_144
 _PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
@@ -28,7 +28,7 @@ _PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 
 @dataclass(slots=True)
 class _Source:
-    """One JWK Set address and what is known of it. Times are monotonic seconds."""
+    """One JWK Set address, its keys and the state of fetching. Times are monotonic seconds."""
 
     url: str
     client: str
@@ -42,7 +42,13 @@ class _Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """For health and metrics. ``keys``: how many count now; ``why``: a code if the last fetch failed."""
+    """The state of a source, for health and metrics.
+
+    Attributes:
+        client: name of the client.
+        keys: number of usable keys.
+        why: a code if the last fetch failed; else empty.
+    """
 
     client: str
     keys: int
@@ -50,7 +56,7 @@ class SourceState:
 
 
 class KeyRing:
-    """The keys of all clients. Look-ups are dictionary reads; a thread of its own fetches."""
+    """The keys of all clients. Look-ups never block; a background thread fetches the keys."""
 
     def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
         self._transport = transport
@@ -63,7 +69,7 @@ class KeyRing:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> KeyRing:
-        """The ring of a site, still without clients."""
+        """Build the key ring of a site, without clients."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         return cls(
             Transport(
@@ -77,7 +83,7 @@ class KeyRing:
         )
 
     def serve(self, clients: Clients) -> None:
-        """From now on the keys of these clients; what is known already is kept."""
+        """Use the keys of these clients from now on. Keys that were fetched before are kept."""
         with self._work:
             self._files = files = clients.key_files
             known, self._sources = self._sources, {}
@@ -92,9 +98,12 @@ class KeyRing:
             self._work.notify_all()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until every address has been tried once, for the start of the service only; false if time ran out."""
+        """Wait until every address was tried once. Return false if it takes longer. Use it only at the start."""
         with self._work:
-            return self._work.wait_for(lambda: all(one.tried is not None for one in self._sources.values()), seconds)
+            return self._work.wait_for(self._all_tried, seconds)
+
+    def _all_tried(self) -> bool:
+        return all(source.tried is not None for source in self._sources.values())
 
     def close(self) -> None:
         """Stop fetching."""
@@ -104,27 +113,27 @@ class KeyRing:
         self._transport.close()
 
     def find(self, client: str, rules: TokenRules, kid: str) -> tuple[Key, ...]:
-        """The client's keys with this id. Without one, the address is asked again soon, in the background."""
+        """Return the client's keys with this id. If there is none, the key set is fetched again in the background."""
         if client in self._files:
             return self._files[client].get(kid, ())
         source = self._sources.get(rules.jwks_url or "")
         if source is None:
             return ()
-        found = source.keys.get(kid, ())
-        if not found:
-            self._ask_again(source)
-        return found
+        keys = source.keys.get(kid, ())
+        if not keys:
+            self._fetch_soon(source)
+        return keys
 
     @property
     def states(self) -> Sequence[SourceState]:
-        """How each address is doing."""
+        """The state of each key set address."""
         with self._work:
             return [
-                SourceState(one.client, sum(len(keys) for keys in one.keys.values()), one.why)
-                for one in self._sources.values()
+                SourceState(source.client, sum(len(keys) for keys in source.keys.values()), source.why)
+                for source in self._sources.values()
             ]
 
-    def _ask_again(self, source: _Source) -> None:
+    def _fetch_soon(self, source: _Source) -> None:
         with self._work:
             last = source.tried
             if last is not None and source.due > (soon := last + UNKNOWN_KID_SECONDS):
@@ -137,9 +146,9 @@ class KeyRing:
                 if self._stopping:
                     return
                 now = self._clock()
-                due = [one for one in self._sources.values() if one.due <= now]
+                due = [source for source in self._sources.values() if source.due <= now]
                 if not due:
-                    soonest = min((one.due for one in self._sources.values()), default=now + REFRESH_SECONDS)
+                    soonest = min((source.due for source in self._sources.values()), default=now + REFRESH_SECONDS)
                     self._work.wait(max(0.0, soonest - now))
                     continue
             for source in due:
@@ -154,7 +163,7 @@ class KeyRing:
             keys, refused, why = {}, (), error.why
         except ValueError:
             keys, refused, why = {}, (), "no_jwk_set"
-        except Exception as error:  # noqa: BLE001 - whatever a key server sends, the others are still to be asked
+        except Exception as error:  # noqa: BLE001 - one bad key server must not stop fetching from the others
             keys, refused, why = {}, (), type(error).__name__
         with self._work:
             was, now = source.why, self._clock()
@@ -173,7 +182,7 @@ class KeyRing:
             log.warning("keys_fetched_again", client=source.client, keys=len(keys))
 
     def _failed(self, source: _Source, why: str, now: float) -> None:
-        """Keep the keys there are, for a while; call with the lock held."""
+        """Keep the present keys until they are too old. Call with the lock held."""
         source.why = why
         source.due = now + _PAUSES[min(source.failures, len(_PAUSES) - 1)]
         source.failures += 1

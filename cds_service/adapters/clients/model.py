@@ -1,4 +1,4 @@
-"""What a profile and a client say. Loaded from TOML once, strict and frozen."""
+"""Data models of profiles and clients, loaded once from TOML. They are strict and frozen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _is_address(value: str) -> str:
 
 
 def _is_secure_address(value: str) -> str:
-    """Tokens go there: plain HTTP only on this machine."""
+    """Reject plain HTTP to other machines, because tokens are sent to this address."""
     address = Address.parse(value)
     if address.scheme != "https" and not is_loopback(address.host):
         raise ValueError("must be https")
@@ -39,7 +39,7 @@ def _is_origin(value: str) -> str:
 
 
 class Profile(_Strict):
-    """What a kind of EHR understands. ``docs`` for each key stand in the shipped profiles themselves."""
+    """What a kind of EHR supports. The shipped profile ``generic.toml`` explains each key."""
 
     title: str = Field(min_length=1)
     selection_behavior: Literal["any", "at-most-one"]
@@ -55,7 +55,7 @@ class Profile(_Strict):
 
 
 class SiteOrder(_Strict):
-    """A site's own code for one of our orders; ``left`` and ``right`` where it has one for each leg."""
+    """A site's own code for one of our orders. ``left`` and ``right``: its codes for one leg, if it has them."""
 
     code: str = Field(min_length=1)
     display: Annotated[str, Field(min_length=1), AfterValidator(plain)]
@@ -68,15 +68,16 @@ Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256
 
 
 class TokenRules(_Strict):
-    """How a client proves who it is: the JWT that goes with each of its calls (CDS Hooks 2.0, Trusting CDS Clients).
+    """How a client authenticates: the JWT that it sends with each call (CDS Hooks 2.0, Trusting CDS Clients).
 
     Attributes:
-        issuer: the token's ``iss``, to the letter. subject, tenant: its ``sub`` and ``tenant``, where they tell
-            clients of one issuer apart.
-        jwks_url: its JWK Set. A token's ``jku`` may name this address and no other.
-        jwks_file: a file with the JWK Set instead; then ``jwks_url`` is never called, and a ``jku`` is not looked at.
-        audience: values of ``aud`` to accept; without any, the public address that is called.
-        longest_seconds: most time from ``iat`` to ``exp``.
+        issuer: the exact ``iss`` of its tokens.
+        subject, tenant: ``sub`` and ``tenant`` of its tokens, if they distinguish clients of one issuer.
+        jwks_url: address of its JWK Set. The ``jku`` of a token must be this address.
+        jwks_file: a file with the JWK Set. Then ``jwks_url`` is never called, and a ``jku`` is ignored.
+        audience: accepted values of ``aud``; if empty, the public address that is called.
+        algorithms: accepted signature algorithms.
+        longest_seconds: longest allowed time from ``iat`` to ``exp``.
     """
 
     issuer: str = Field(min_length=1, max_length=500)
@@ -91,7 +92,7 @@ class TokenRules(_Strict):
     @field_validator("jwks_url")
     @classmethod
     def plain_https(cls, value: str | None) -> str | None:
-        """Keys over plain HTTP could be anybody's, but for this machine's own."""
+        """Reject plain HTTP to other machines: the keys could be forged on the way."""
         if value is None:
             return None
         address = Address.parse(value)
@@ -101,14 +102,14 @@ class TokenRules(_Strict):
 
     @model_validator(mode="after")
     def some_keys(self) -> TokenRules:
-        """Keys come from somewhere."""
+        """Reject rules without a source of keys."""
         if self.jwks_url is None and self.jwks_file is None:
             raise ValueError("needs jwks_url or jwks_file")
         return self
 
 
 class Limits(_Strict):
-    """A client's share, per process. ``calls_per_minute`` and ``at_once`` of hook calls and feedback together."""
+    """Limits for a client in each process. Hook calls and feedback are counted together."""
 
     calls_per_minute: int | None = Field(default=None, ge=1)
     at_once: int | None = Field(default=None, ge=1)
@@ -130,18 +131,18 @@ SCOPES = (
     "patient/ServiceRequest.rs",
     "patient/ServiceRequest.c",
 )
-"""What the order page asks for: the launch, who orders, the chart as the cards read it, and to create one order."""
+"""Scopes of the order page: the launch, the user, the parts of the chart that cards need, and creating an order."""
 
 
 class Smart(_Strict):
     """How this client's EHR launches the order page (SMART App Launch 2, EHR launch).
 
     Attributes:
-        iss: the FHIR base URL that its launches name; without it, the first of ``fhir_servers``.
-        client_id: ours, as the EHR has registered it.
-        key_file: file with our private JWK; without it, this is a public client.
-        algorithm: what we sign with.
-        scopes: what is asked for; for an EHR that spells them differently.
+        client_id: our client id, as registered in the EHR.
+        iss: the FHIR base URL that its launches name; None for the first of ``fhir_servers``.
+        key_file: file with our private JWK; None for a public client.
+        algorithm: the algorithm of our signatures.
+        scopes: the requested scopes, for an EHR that spells them differently.
     """
 
     client_id: str = Field(min_length=1, max_length=500)
@@ -152,17 +153,20 @@ class Smart(_Strict):
 
 
 class Client(_Strict):
-    """A site: how its EHR is spoken to, and what it has switched off.
+    """The settings for one client.
 
     Attributes:
-        token: how it proves who it is; without it, it is only let in where callers need no token.
-        fhir_servers: base URLs that are read for it, and by which its calls are known where callers need no token.
-        language: of what its clinicians read; the content has a file of messages for it.
-        silent: everything runs and is recorded, nothing is shown.
-        switched_off: rules and causes that make no card here, and ``gap`` or ``unread``.
-        link_hosts: hosts a link may lead to; empty: all that this service is set up with.
-        orders: our orders by name -> the site's own codes.
-        smart: how its EHR launches the order page; without it, links lead to a page with the text to copy.
+        profile: name of the profile of its EHR.
+        token: how it authenticates. Without it, the client is accepted only if callers need no token.
+        limits: limits for its calls.
+        fhir_servers: base URLs of FHIR servers that may be read for it. If callers need no token, they also identify
+            the client.
+        language: the language of its cards. The content must have texts in this language.
+        silent: all cards are made and recorded, but none is sent.
+        switched_off: rules and causes for which no card is sent, and also ``gap`` or ``unread``.
+        link_hosts: hosts that links may lead to; empty for all.
+        orders: the site's own codes by the key of our order.
+        smart: how its EHR launches the order page. Without it, links lead to a page with a text to copy.
         frame_ancestors: origins of its EHR's pages that may show the order page in a frame.
     """
 
@@ -180,7 +184,7 @@ class Client(_Strict):
 
 
 class ClientsFile(_Strict):
-    """A site's clients file: ``[default]``, one ``[client.name]`` each, and profiles of its own."""
+    """A site's clients file: ``[default]``, a ``[client.name]`` for each client, and the site's own profiles."""
 
     default: Client = Client()
     client: Mapping[str, Client] = {}
@@ -189,7 +193,7 @@ class ClientsFile(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The client that calls, with its profile."""
+    """A client with its name and profile."""
 
     name: str
     client: Client
@@ -197,23 +201,23 @@ class Caller:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Its FHIR servers."""
+        """The addresses of its FHIR servers."""
         return tuple(Address.parse(url) for url in self.client.fhir_servers)
 
     @property
     def iss(self) -> str | None:
-        """The FHIR base URL with which its EHR launches the order page, if it does."""
+        """The FHIR base URL with which its EHR launches the order page; None if it does not launch the page."""
         if self.client.smart is None:
             return None
         return self.client.smart.iss or next(iter(self.client.fhir_servers), None)
 
     @property
     def supported_orders(self) -> frozenset[str] | None:
-        """The only orders this EHR can take as a suggestion; None if it can take all."""
+        """The orders that this EHR accepts as a suggestion; None if it accepts all."""
         return frozenset(self.client.orders) if self.profile.own_order_codes == "required" else None
 
     def order_coding(self, order: str, side: str) -> Coding | None:
-        """The site's own code for one of our orders, if it has one."""
+        """Return the site's own code for one of our orders; None if it has none."""
         own = self.client.orders.get(order)
         if own is None:
             return None
@@ -223,7 +227,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """All clients. ``find`` tells them apart by the FHIR server they name, where they need not prove who they are."""
+    """All clients. If callers need no token, ``find`` identifies a client by the FHIR server of its call."""
 
     everyone: tuple[Caller, ...]
     known: tuple[tuple[Address, Caller], ...]
@@ -232,44 +236,47 @@ class Clients:
 
     @property
     def default(self) -> Caller:
-        """The one for calls of no known client."""
+        """The client for calls that match no other client."""
         return self.everyone[0]
 
     @property
     def with_tokens(self) -> tuple[Caller, ...]:
-        """Those that can prove who they are."""
+        """The clients that can authenticate with a token."""
         return tuple(caller for caller in self.everyone if caller.client.token is not None)
 
     def named(self, name: str) -> Caller | None:
-        """The client of that name."""
-        return next((one for one in self.everyone if one.name == name), None)
+        """Return the client with this name; None if there is none."""
+        return next((caller for caller in self.everyone if caller.name == name), None)
 
     @property
     def frame_ancestors(self) -> frozenset[str]:
         """Origins of all EHRs that may show pages without patients in a frame."""
-        return frozenset(origin for one in self.everyone for origin in one.client.frame_ancestors)
+        return frozenset(origin for caller in self.everyone for origin in caller.client.frame_ancestors)
 
     def launched_from(self, iss: str) -> Caller | None:
-        """The client whose EHR launches the order page with this ``iss``; compared by its parts, as a whole."""
+        """Return the client whose EHR launches the order page with this ``iss``; None if there is none."""
         try:
             address = Address.parse(iss)
         except ValueError:
             return None
-        return next((one for one in self.everyone if one.iss is not None and Address.parse(one.iss) == address), None)
+        for caller in self.everyone:
+            if caller.iss is not None and Address.parse(caller.iss) == address:
+                return caller
+        return None
 
     def find(self, fhir_server: str | None) -> Caller:
-        """The client whose server this is; the default for unknown ones and for calls that name none."""
+        """Return the client with this FHIR server; the default client if the server is unknown or not named."""
         try:
             address = Address.parse(fhir_server) if fhir_server else None
         except ValueError:
             return self.default
         if address is None:
             return self.default
-        found = [(base, caller) for base, caller in self.known if base.covers(address)]
-        return max(found, key=lambda one: len(one[0].path))[1] if found else self.default
+        matches = [(base, caller) for base, caller in self.known if base.covers(address)]
+        return max(matches, key=lambda match: len(match[0].path))[1] if matches else self.default
 
 
 def known_keys() -> list[str]:
-    """Every key that a clients file or a profile may use."""
+    """Return every key that a clients file or a profile may use."""
     kinds: tuple[type[Any], ...] = (Profile, SiteOrder, Client, ClientsFile, TokenRules, Limits, Smart)
     return sorted({name for kind in kinds for name in kind.model_fields})

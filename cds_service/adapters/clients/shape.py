@@ -1,4 +1,4 @@
-"""Cards as one client's EHR understands them. What is lost for an EHR is written out, never dropped in silence."""
+"""Adapts cards to the EHR of one client: links, buttons, codes and format of the detail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTENT_TYPE = "com.epic.cdshooks.card.detail.content-type"
 
 
 def shape(cards: Sequence[Card], caller: Caller) -> tuple[Card, ...]:
-    """The same cards in the client's dialect."""
+    """Return the cards in the form that the client's EHR supports."""
     return tuple(_shaped(card, caller) for card in cards)
 
 
@@ -34,7 +34,7 @@ def _shaped(card: Card, caller: Caller) -> Card:
 
 
 def plain(detail: str) -> str:
-    """Our own Markdown, which is bold, lists and code spans only, as plain text."""
+    """Return our own Markdown as plain text. It has only bold text, lists and code spans."""
     return detail.replace("**", "").replace("`", "")
 
 

@@ -1,4 +1,4 @@
-"""Our own private keys, with which we prove to an EHR who we are (private_key_jwt), and how they are published."""
+"""Our private keys, which authenticate this service to an EHR (private_key_jwt), and their public form."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from cds_service.base.files import read_text
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key and the one algorithm it is used with."""
+    """A private key and the only algorithm that it is used with."""
 
     private: ECKey | RSAKey
     kid: str
     algorithm: str
 
     def public(self) -> dict[str, Any]:
-        """As others may see it."""
+        """Return the public JWK of the key."""
         return {**self.private.as_dict(private=False), "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
     def token(self, issuer: str, audience: str, now: datetime) -> str:
-        """A token as CDS Hooks clients send it, good for a minute."""
+        """Return a token as CDS Hooks clients send it, valid for one minute."""
         began = int(now.timestamp())
         claims = {"iss": issuer, "aud": audience, "iat": began, "exp": began + 60, "jti": str(uuid4())}
         header = {"alg": self.algorithm, "typ": "JWT", "kid": self.kid}
@@ -39,17 +39,17 @@ class SigningKey:
 
 
 def read_signing_key(path: Path, file: str, place: str, algorithm: str) -> SigningKey:
-    """The private JWK at ``path``. ``file`` and ``place``: who names it.
+    """Return the private JWK at ``path``. ``file`` and ``place``: the setting that names it, for error messages.
 
     Raises:
-        ContentError: it cannot be read, or does not fit ``algorithm``.
+        ContentError: the file cannot be read, or the key does not fit ``algorithm``.
     """
     text = read_text(path, f"see {place}.key_file in {file}") or ""
     try:
         return _key(orjson.loads(text), algorithm)
     except (JoseError, ValueError, TypeError, KeyError) as error:
         words = str(error) if type(error) is ValueError else "cannot be read"
-        raise ContentError((Problem(str(path), "", f"is no private JWK for {algorithm}: {words}"),)) from error
+        raise ContentError((Problem(str(path), "", f"is not a private JWK for {algorithm}: {words}"),)) from error
 
 
 def _key(jwk: Any, algorithm: str) -> SigningKey:
@@ -60,7 +60,7 @@ def _key(jwk: Any, algorithm: str) -> SigningKey:
         raise ValueError("has no kid")
     wanted = "EC" if algorithm == "ES384" else "RSA"
     if jwk.get("kty") != wanted:
-        raise ValueError(f"is no {wanted} key")
+        raise ValueError(f"is not an {wanted} key")
     key: ECKey | RSAKey = ECKey.import_key(jwk) if wanted == "EC" else RSAKey.import_key(jwk)
     if isinstance(key, ECKey) and key.curve_name != "P-384":
         raise ValueError("is not on the curve P-384")

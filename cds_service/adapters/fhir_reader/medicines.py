@@ -1,4 +1,4 @@
-"""Medications that the chart refers to and does not bring: which of them this server may be asked for."""
+"""Finds the Medications that the chart refers to but does not contain, and that this server can be asked for."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from cds_service.clinical.reading.whose import place_of_server
 from cds_service.protocol.prefetch import Prefetched
 
 MAX_MEDICINES = 40
-"""Most Medications that are read for one call; the others stay unknown, and are named as such."""
+"""Limit for Medications that are read in one call. The others stay unknown and are reported as such."""
 _MEDICATIONS = "medications"
 _KIND = "Medication"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def lacking_medicines(entries: Sequence[ChartEntry], base: Address) -> tuple[str, ...]:
-    """The ids of the Medications of the server at ``base`` that ``entries`` need and do not hold, each once."""
-    here = {name for entry in entries if entry.kind == _KIND for name in _names(entry)}
+    """Return the ids of Medications on the server at ``base`` that ``entries`` refer to but do not hold, each once."""
+    contained = {name for entry in entries if entry.kind == _KIND for name in _names(entry)}
     wanted = dict.fromkeys(
         identity
         for entry in entries
         if entry.kind in TAKEN and entry.head is not None and entry.head.medicationReference is not None
         for reference, identity in _readable(entry, base)
-        if reference not in here and f"{_KIND}/{identity}" not in here
+        if reference not in contained and f"{_KIND}/{identity}" not in contained
     )
     return tuple(wanted)
 
 
 def medicine_in(answer: Any, identity: str, base: Address) -> ChartEntry | None:
-    """The Medication of this id, if that is what the server has answered."""
+    """Return the Medication with this id from a response; None if the response is something else."""
     entry = ChartEntry(answer, f"{base}/{_KIND}/{identity}")
     return entry if entry.kind == _KIND and entry.identity == identity else None
 
 
-def with_medicines(prefetched: Prefetched, found: Iterable[ChartEntry]) -> Prefetched:
-    """``prefetched`` with Medications beside the rows that refer to them. They make no part whole or empty."""
-    entries = tuple(found)
+def with_medicines(prefetched: Prefetched, medicines: Iterable[ChartEntry]) -> Prefetched:
+    """Return ``prefetched`` with the Medications added to the medicines. The states of the parts do not change."""
+    entries = tuple(medicines)
     if not entries:
         return prefetched
     parts = [part for part in prefetched.parts if part.key == _MEDICATIONS]
@@ -54,7 +54,7 @@ def _names(entry: ChartEntry) -> tuple[str, ...]:
 
 
 def _readable(entry: ChartEntry, base: Address) -> list[tuple[str, str]]:
-    """(reference, id) of the Medication, if it can be read from this server and what refers to it counts."""
+    """Return (reference, id) of the Medication if it is on this server and the medicine may be taken; else empty."""
     raw = entry.resource
     pointer = raw.get("medicationReference")
     reference = pointer.get("reference") if isinstance(pointer, dict) else None
@@ -69,5 +69,5 @@ def _readable(entry: ChartEntry, base: Address) -> list[tuple[str, str]]:
 
 
 def _is_at(server: str, base: Address) -> bool:
-    """Whether ``server``, as a reference names it, is the one at ``base``; a relative reference names none."""
+    """Return whether the server in a reference is the one at ``base``. A relative reference (empty) is too."""
     return not server or place_of_server(server) == place_of_server(str(base))

@@ -1,4 +1,4 @@
-"""The missing parts of a chart, read all at once. The token goes to that server and nowhere else."""
+"""Reads the missing parts of a chart from the FHIR server in parallel. The token is sent only to that server."""
 
 from __future__ import annotations
 
@@ -29,20 +29,25 @@ from cds_service.protocol.searchset import PAGE, Matches
 MAX_PAGES = 20
 _THREADS = 640
 _PER_CALL = 0.9
-"""Share of the deadline that a single call may take."""
+"""Fraction of the deadline that a single request may take."""
 _CLEARING = 0.15
-"""Share of the deadline added, at most, for reading what the sockets already hold when time is up."""
+"""Fraction of the deadline that may be added for reading data that has already arrived when time is up."""
 _NO_FORMS = frozenset({"refused", "not_found", "server_error"})
-"""How servers answer that do not take a search as a form."""
+"""Codes for the responses of servers that do not accept a search as a form."""
 _TOKEN = re.compile(r"[!-~]+")
-"""What an access token may be made of (RFC 6749, A.12), and nothing that would end the header."""
+"""Characters of an access token (RFC 6749, A.12). Line breaks are not among them, so it cannot end the header."""
 
 
 @dataclass(eq=False)
 class _Reading:
-    """One key being read.
+    """The reading of one key.
 
-    ``query``: relative to the FHIR base. ``why``: None while it lasts, then the code of what went wrong, or empty.
+    Attributes:
+        part: the key and its entries before reading.
+        line: the time limit.
+        query: relative to the FHIR base.
+        pages: the pages received so far.
+        why: None while reading; then a code for what went wrong, or empty if nothing did.
     """
 
     part: Part
@@ -52,19 +57,19 @@ class _Reading:
     why: str | None = None
 
     def result(self, why: str) -> Part:
-        """What came in time; ``why`` says what kept it from being whole, empty if it is."""
+        """Return the part with everything that arrived in time. ``why``: why it is incomplete; empty if complete."""
         pages = list(self.pages)
         entries = (*self.part.entries, *(entry for page in pages for entry in page.entries))
-        found = replace(self.part, entries=entries, why=why, was_read=bool(pages))
+        part = replace(self.part, entries=entries, why=why, was_read=bool(pages))
         if not why:
-            return replace(found, state=KeyState.PRESENT if found.has_resources else KeyState.EMPTY)
+            return replace(part, state=KeyState.PRESENT if part.has_resources else KeyState.EMPTY)
         unanswered = KeyState.MISSING if why in ("timeout", "busy") else KeyState.FAILED
-        return replace(found, state=KeyState.TRUNCATED if found.has_some else unanswered)
+        return replace(part, state=KeyState.TRUNCATED if part.has_some else unanswered)
 
 
 @dataclass(eq=False)
 class _MedicineReading:
-    """One Medication being read. ``found``: None if it did not come."""
+    """The reading of one Medication. ``found``: None until it was read."""
 
     identity: str
     line: Deadline
@@ -72,22 +77,22 @@ class _MedicineReading:
 
 
 class _Together:
-    """Several reads of one call: the call is woken once, when the last has ended."""
+    """Several reads of one call. The call is woken once, when the last read has ended."""
 
     def __init__(self, running: Sequence[Future[None]]) -> None:
         self._left = len(running)
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self.all_ended: asyncio.Future[None] = self._loop.create_future()
-        for one in running:
-            one.add_done_callback(self._one_ended)
+        for task in running:
+            task.add_done_callback(self._one_ended)
 
     def _one_ended(self, _: Future[None]) -> None:
         with self._lock:
             self._left -= 1
             if self._left:
                 return
-        with suppress(RuntimeError):  # the loop may be closed by now
+        with suppress(RuntimeError):  # the event loop may be closed already
             self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
@@ -95,13 +100,13 @@ class _Together:
             self.all_ended.set_result(None)
 
     async def wait(self, seconds: float) -> bool:
-        """Whether all have ended by then."""
+        """Wait for all reads, at most ``seconds``. Return whether all have ended."""
         await asyncio.wait([self.all_ended], timeout=max(0.0, seconds))
         return self.all_ended.done()
 
 
 class FhirReader:
-    """Reads what the prefetch lacks. One for the whole process; safe to use from many calls at once."""
+    """Reads the missing parts of prefetched charts. One for the whole process; safe to use from many calls at once."""
 
     def __init__(
         self,
@@ -111,15 +116,21 @@ class FhirReader:
         ca_bundle: str | None = None,
         networks: Networks = Networks(),
         limits: JsonLimits = ANSWER_LIMITS,
-        took: Callable[[float], None] = lambda _: None,
+        report_wait: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """``allowed``: base URLs. ``deadline``: seconds for one call, all keys and pages together.
+        """Create the reader; nothing is connected yet.
 
-        ``limits``: of each answer. ``took``: told how many seconds a call has waited, each time a server was asked.
+        Args:
+            allowed: base URLs of the FHIR servers that may be read.
+            deadline: seconds for one call, all keys and pages together.
+            ca_bundle: file of CA certificates; None for the default ones.
+            networks: networks that may be connected to.
+            limits: limits for the JSON of each response.
+            report_wait: called with the seconds that a call waited for a FHIR server.
         """
         self._allowed = tuple(Address.parse(url) for url in allowed)
         self._deadline = deadline
-        self._took = took
+        self._report_wait = report_wait
         self._transport = Transport(
             size=_THREADS,
             per_call=deadline * _PER_CALL,
@@ -130,8 +141,8 @@ class FhirReader:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir")
 
     @classmethod
-    def from_settings(cls, settings: Settings, took: Callable[[float], None] = lambda _: None) -> FhirReader:
-        """The reader as a site has set it up."""
+    def from_settings(cls, settings: Settings, report_wait: Callable[[float], None] = lambda _: None) -> FhirReader:
+        """Build the reader for a site's settings."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         own = (settings.sandbox_fhir_root,) if settings.sandbox else ()
         return cls(
@@ -140,17 +151,17 @@ class FhirReader:
             ca_bundle=bundle,
             networks=Networks.of(settings.private_networks),
             limits=JsonLimits(settings.max_json_depth, settings.max_entries),
-            took=took,
+            report_wait=report_wait,
         )
 
     @classmethod
     def for_launches(cls, settings: Settings, deadline: float) -> FhirReader:
-        """A reader for the order page, whose user waits: only servers that have launched it are read."""
+        """Build a reader for the order page. It reads only the server that launched the page. ``deadline``: seconds."""
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         return cls((), deadline=deadline, ca_bundle=bundle, networks=Networks.of(settings.private_networks))
 
     def close(self) -> None:
-        """Give up the connections; reads in flight end by themselves."""
+        """Close all connections. Reads that are still running end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
 
@@ -164,12 +175,18 @@ class FhirReader:
         launched_from: Address | None = None,
         today: date | None = None,
     ) -> Prefetched:
-        """``prefetched`` with its missing and truncated parts read, as far as that is allowed and in time.
+        """Read the missing and truncated parts, as far as this is allowed and possible in time.
 
-        ``without_token``: the server is an open sandbox and may be read although no token was given.
-        ``own``: the servers of the client that has proved who it is; no other is read for it.
-        ``launched_from``: the server that has launched our own page and given its token for it.
-        ``today``: where windows of time end; else the day of the clock (UTC).
+        Args:
+            request: the hook call, with FHIR server and token.
+            prefetched: the chart as sent.
+            without_token: the server is an open sandbox and may be read without a token.
+            own: FHIR servers of the authenticated client. Only these are read for it; None for no such limit.
+            launched_from: the server that launched our order page and granted its token.
+            today: end of time windows; None for the present day in UTC.
+
+        Returns:
+            ``prefetched`` with the parts that could be read. Unread parts have a code in ``why``.
         """
         wanted = prefetched.to_read
         if request.fhirServer is None:
@@ -185,51 +202,51 @@ class FhirReader:
         began = time.monotonic()
         deadline = began + self._deadline
         asking = _Asking(prefetched.plan, request, today or datetime.now(UTC).date())
-        parts, found = await asyncio.gather(
+        parts, medications = await asyncio.gather(
             self._read_parts(wanted, asking, base, token, deadline),
             self._read_medicines(medicines[:MAX_MEDICINES], base, token, deadline),
         )
-        complete = with_medicines(prefetched.with_parts(parts), found)
-        # What came just now may refer to more: they are read in what is left of the same time.
-        more = [one for one in lacking_medicines(complete.entries, base) if one not in medicines]
+        complete = with_medicines(prefetched.with_parts(parts), medications)
+        # The new rows may refer to more Medications. Read them in the rest of the same time.
+        more = [identity for identity in lacking_medicines(complete.entries, base) if identity not in medicines]
         left = max(0, MAX_MEDICINES - len(medicines))
         complete = with_medicines(complete, await self._read_medicines(more[:left], base, token, deadline))
-        self._took(time.monotonic() - began)
+        self._report_wait(time.monotonic() - began)
         return complete
 
     async def _read_parts(
         self, wanted: Sequence[Part], asking: _Asking, base: Address, token: str | None, deadline: float
     ) -> list[Part]:
-        """The parts that there is something to ask for."""
-        asked = ((part, asking.query(part)) for part in wanted)
-        readings = [_Reading(part, Deadline(deadline), query) for part, query in asked if query is not None]
-        running = [self._threads.submit(self._read, one, base, token) for one in readings]
-        await self._wait(running, [one.line for one in readings], deadline)
+        """Read the parts for which there is a query."""
+        queries = ((part, asking.query(part)) for part in wanted)
+        readings = [_Reading(part, Deadline(deadline), query) for part, query in queries if query is not None]
+        running = [self._threads.submit(self._read, reading, base, token) for reading in readings]
+        await self._wait(running, [reading.line for reading in readings], deadline)
         patient = asking.request.context.patientId
-        return [_finished(task, one, patient) for task, one in zip(running, readings, strict=True)]
+        return [_finished(task, reading, patient) for task, reading in zip(running, readings, strict=True)]
 
     async def _read_medicines(
         self, identities: Sequence[str], base: Address, token: str | None, deadline: float
     ) -> list[ChartEntry]:
-        """The Medications that come in time. One that does not stays unknown: whoever refers to it is named."""
+        """Return the Medications that can be read in time. The others stay unknown, and rows with them are reported."""
         if time.monotonic() >= deadline:
             return []
-        readings = [_MedicineReading(one, Deadline(deadline)) for one in identities]
-        running = [self._threads.submit(self._fetch, one, base, token) for one in readings]
-        await self._wait(running, [one.line for one in readings], deadline)
+        readings = [_MedicineReading(identity, Deadline(deadline)) for identity in identities]
+        running = [self._threads.submit(self._fetch, reading, base, token) for reading in readings]
+        await self._wait(running, [reading.line for reading in readings], deadline)
         for task in running:
             if task.done() and not task.cancelled():
-                task.result()  # a fault of ours must not pass for a missing medicine
-        return [one.found for one in readings if one.found is not None]
+                task.result()  # raises our own errors, which must not look like a missing medicine
+        return [reading.found for reading in readings if reading.found is not None]
 
     async def _wait(self, running: Sequence[Future[None]], lines: Sequence[Deadline], deadline: float) -> None:
-        """Until all have ended, at most until ``deadline`` and what it takes to clear up."""
+        """Wait until all reads have ended, at most until ``deadline`` plus the time to cut them off."""
         if not running:
             return
         together = _Together(running)
         try:
             in_time = await together.wait(deadline - time.monotonic())
-        finally:  # also when the call is given up: no read may outlive it
+        finally:  # also if the call is cancelled: no read may outlive it
             for task, line in zip(running, lines, strict=True):
                 if not task.done() and not task.cancel():
                     line.cut()
@@ -237,18 +254,19 @@ class FhirReader:
             await together.wait(self._deadline * _CLEARING)
 
     def _fetch(self, reading: _MedicineReading, base: Address, token: str | None) -> None:
-        """Read one Medication."""
+        """Read one Medication into ``reading``."""
         with suppress(NoAnswer):
             answer = self._transport.get(f"{base}/Medication/{reading.identity}", token, reading.line)
             reading.found = medicine_in(answer, reading.identity, base)
 
     def _base(self, url: str, own: Sequence[Address] | None) -> Address | None:
+        """Return the address of the server if it may be read; else None."""
         try:
-            found = Address.parse(url)
+            address = Address.parse(url)
         except ValueError:
             return None
-        listed = any(allowed.covers(found) for allowed in self._allowed)
-        return found if listed and (own is None or any(one.covers(found) for one in own)) else None
+        listed = any(allowed.covers(address) for allowed in self._allowed)
+        return address if listed and (own is None or any(server.covers(address) for server in own)) else None
 
     def _read(self, reading: _Reading, base: Address, token: str | None) -> None:
         """Read every page of one key."""
@@ -258,12 +276,15 @@ class FhirReader:
             reading.why = error.why
 
     def _pages(self, reading: _Reading, base: Address, token: str | None) -> str:
-        """Read on from where the prefetch ends, else from the start. What keeps it from being whole; empty if it is."""
+        """Read all pages, from the end of the prefetched page or from the start.
+
+        Returns a code for why the result is incomplete; empty if it is complete.
+        """
         part = reading.part
         url = f"{base}/{reading.query}"
         matches, total, flaw = Matches(part.matches.named), part.total or 0, ""
-        if part.why == PAGE and (onward := _onward(base, url, part.next_page)):
-            url, matches = onward, part.matches
+        if part.why == PAGE and (rest := _next_address(base, url, part.next_page)):
+            url, matches = rest, part.matches
         seen: set[str] = set()
         while len(seen) < MAX_PAGES:
             seen.add(url)
@@ -276,14 +297,14 @@ class FhirReader:
             flaw = flaw or (page.why if page.why != PAGE else "")
             if page.next_page is None:
                 return flaw or (PAGE if total > len(matches) else "")
-            following = _onward(base, url, page.next_page)
+            following = _next_address(base, url, page.next_page)
             if following is None or following in seen:
                 break
             url = following
         return flaw or PAGE
 
     def _answer(self, url: str, token: str | None, line: Deadline) -> Any:
-        """What ``url`` answers. A long query goes as a form, and in the address after all where forms are not taken."""
+        """Return the JSON at ``url``. A long query is sent as a form, or in the URL if the server rejects forms."""
         address, _, query = url.partition("?")
         if len(query) <= LONGEST_ADDRESS:
             return self._transport.get(url, token, line)
@@ -297,20 +318,20 @@ class FhirReader:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """What is asked for a key of this call."""
+    """Builds the queries for one call."""
 
     plan: Plan
     request: HookRequest
     today: date
 
     def query(self, part: Part) -> str | None:
-        """None if the call does not say what to ask for."""
+        """Return the query for a key; None if the call lacks an id that the query needs."""
         context = self.request.context
         return self.plan.search(part.key).asked(context.patientId, context.encounterId, self.today)
 
 
-def _onward(base: Address, here: str, url: str | None) -> str | None:
-    """The next page's address, if there is one and it lies on the server that may be read."""
+def _next_address(base: Address, here: str, url: str | None) -> str | None:
+    """Return the address of the next page; None if there is none or it is not on the server that may be read."""
     try:
         return below(base, urljoin(here, url)) if url else None
     except ValueError:
@@ -318,17 +339,18 @@ def _onward(base: Address, here: str, url: str | None) -> str | None:
 
 
 def _refusal(request: HookRequest, base: Address | None, *, without_token: bool) -> str:
-    """Why the server may not be read; empty if it may."""
+    """Return a code for why the server must not be read; empty if it may be read."""
     if base is None:
         return "not_allowed"
     if request.fhirAuthorization is not None and not may_carry_secrets(str(base)):
         return PLAIN_HTTP
-    lent = request.fhirAuthorization
-    if lent is None:
+    authorization = request.fhirAuthorization
+    if authorization is None:
         return "" if without_token else "no_token"
-    if not _TOKEN.fullmatch(lent.access_token):
+    if not _TOKEN.fullmatch(authorization.access_token):
         return "no_token"
-    if lent.patient is not None and lent.patient.removeprefix("Patient/") != request.context.patientId:
+    patient = authorization.patient
+    if patient is not None and patient.removeprefix("Patient/") != request.context.patientId:
         return "token_of_another_patient"
     return ""
 
@@ -338,11 +360,11 @@ def _unread(part: Part, refusal: str) -> str:
 
 
 def _finished(task: Future[None], reading: _Reading, patient: str) -> Part:
-    """The part as it stands now."""
+    """Return the part with the result of its reading."""
     if task.cancelled():
         return reading.result("busy")
     if task.done():
-        task.result()  # a fault of ours must not pass for a missing part
+        task.result()  # raises our own errors, which must not look like a missing part
     return _of_this_patient(reading.result("timeout" if reading.why is None else reading.why), patient)
 
 

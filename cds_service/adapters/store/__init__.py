@@ -1,4 +1,4 @@
-"""The card register and the feedback on it: what was shown, and what clinicians did with it.
+"""The card log: the cards that were shown and the feedback of clinicians on them.
 
-A database holds both: SQLite in a file, or PostgreSQL by URL. It never delays or fails a card.
+They are kept in a database: a SQLite file or PostgreSQL. The database never delays or fails a card.
 """

@@ -1,4 +1,4 @@
-"""What clinicians did with the cards: CDS Hooks 2.0 feedback, and the dialect that Epic sends."""
+"""Reads feedback on cards: CDS Hooks 2.0, and the variant that Epic sends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_NAME = 200
 MAX_ITEMS = 5_000
 MAX_REASONS = 20
 MAX_ACCEPTED = 50
-"""Far more than a card has buttons."""
+"""Limit for accepted suggestions in one item, far above the number of buttons on a card."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INSTANT = re.compile(
@@ -32,27 +32,27 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _text(value: Any) -> Any:
-    """NUL and half characters cannot be stored everywhere; their place is kept."""
+    """Replace NUL and surrogate characters, which some databases cannot store."""
     return _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _instant(value: Any) -> datetime:
-    """RFC 3339 with its offset, to UTC. Digits beyond the microsecond are cut off."""
-    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    """Convert an RFC 3339 time with an offset to UTC. Digits beyond microseconds are cut off."""
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError("must be a date and time with an offset, such as 2026-03-16T14:02:00Z")
-    day, clock, fraction, offset = found.groups()
+    day, clock, fraction, offset = match.groups()
     zone = "+00:00" if offset in "Zz" else offset
     leap = clock.endswith(":60")
     try:
         moment = datetime.fromisoformat(f"{day}T{clock[:-2] + '59' if leap else clock}{zone}")
         return moment.replace(microsecond=int((fraction or "")[:6].ljust(6, "0"))).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("is no date and time that can be") from None
+        raise ValueError("is not a possible date and time") from None
 
 
 def _name(value: Any) -> Any:
-    """UUIDs are the same in capitals."""
+    """Return UUIDs in lower case, because they are the same in capitals."""
     value = _text(value)
     return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
 
@@ -70,7 +70,7 @@ class _Accepted(_Received):
 
 
 class _Reason(_Received):
-    """A Coding; the client may use reasons of its own."""
+    """The Coding of an override reason. Clients may use their own reasons."""
 
     code: Annotated[_Text, Field(min_length=1, max_length=1_000)]
     system: Annotated[_Text, Field(max_length=1_000)] | None = None
@@ -78,7 +78,7 @@ class _Reason(_Received):
 
 
 class _Override(_Received):
-    """Why a card was overridden. Epic's category and display are taken where no reason of ours was picked."""
+    """Why a card was overridden. Epic's category and display are used if there is no CDS Hooks reason."""
 
     reason: _Reason | None = None
     userComment: Annotated[_Text, Field(max_length=LONGEST_COMMENT)] | None = None
@@ -86,15 +86,15 @@ class _Override(_Received):
     @model_validator(mode="before")
     @classmethod
     def epic(cls, value: Any) -> Any:
-        """``extension`` of Epic's acknowledgement reasons -> a reason."""
+        """Convert the ``extension`` of Epic's acknowledgement reasons to a reason."""
         if not isinstance(value, dict) or value.get("reason") is not None:
             return value
         extension = value.get("extension")
-        told = extension if isinstance(extension, dict) else {}
-        category = told.get(f"{_EPIC}reasonCategory")
+        fields = extension if isinstance(extension, dict) else {}
+        category = fields.get(f"{_EPIC}reasonCategory")
         if category is None:
             return value
-        display = told.get(f"{_EPIC}reasonDisplay") or told.get(f"{_EPIC}reasonTitle")
+        display = fields.get(f"{_EPIC}reasonDisplay") or fields.get(f"{_EPIC}reasonTitle")
         reason = {"code": str(category), "system": f"{_EPIC}reasonCategory", "display": display}
         return {**value, "reason": reason}
 
@@ -103,11 +103,11 @@ _ACCEPTED_WHAT: dict[str, Any] = {
     "if": {"properties": {"outcome": {"const": "accepted"}}},
     "then": {"properties": {"acceptedSuggestions": {"minItems": 1}}, "required": ["acceptedSuggestions"]},
 }
-"""``Item.accepted_what`` for readers of our OpenAPI document."""
+"""The rule of ``Item.accepted_what`` as JSON Schema, for our OpenAPI document."""
 
 
 class Item(_Received):
-    """One statement about one card."""
+    """One feedback statement about one card."""
 
     model_config = ConfigDict(json_schema_extra=_ACCEPTED_WHAT)
 
@@ -121,47 +121,49 @@ class Item(_Received):
     @model_validator(mode="before")
     @classmethod
     def one_or_many(cls, value: Any) -> Any:
-        """Epic sends one object as ``overrideReasons``; absent and null are the same here."""
+        """Accept one object as ``overrideReasons``, which Epic sends, and treat null like an absent field."""
         if not isinstance(value, dict):
             return value
-        given = {key: inner for key, inner in value.items() if inner is not None}
-        if isinstance(given.get("overrideReasons"), dict):
-            given["overrideReasons"] = (given["overrideReasons"],)
-        return given
+        fields = {key: inner for key, inner in value.items() if inner is not None}
+        if isinstance(fields.get("overrideReasons"), dict):
+            fields["overrideReasons"] = (fields["overrideReasons"],)
+        return fields
 
     @model_validator(mode="after")
     def accepted_what(self) -> Item:
-        """An accepted card names what was accepted."""
+        """Reject an accepted card without accepted suggestions."""
         if self.outcome == "accepted" and not self.acceptedSuggestions:
             raise ValueError("acceptedSuggestions must name at least one suggestion")
         return self
 
     @model_validator(mode="after")
     def comment_of_one_length(self) -> Item:
-        """However many reasons it is spread over."""
+        """Reject comments that are too long, counted together over all reasons."""
         if len(self.comment or "") > LONGEST_COMMENT:
             raise ValueError(f"its comments may have at most {LONGEST_COMMENT} characters together")
         return self
 
     @property
-    def said(self) -> tuple[_Override, ...]:
-        """Why the card was overridden; nothing if it was accepted."""
-        given = (self.overrideReason, *self.overrideReasons)
-        return tuple(one for one in given if one) if self.outcome == "overridden" else ()
+    def overrides(self) -> tuple[_Override, ...]:
+        """Why the card was overridden; empty if it was accepted."""
+        overrides = (self.overrideReason, *self.overrideReasons)
+        return tuple(override for override in overrides if override) if self.outcome == "overridden" else ()
 
     @property
     def comment(self) -> str | None:
-        """All comments, each once."""
-        return "\n".join(dict.fromkeys(one.userComment for one in self.said if one.userComment)) or None
+        """All comments, each once; None if there are none."""
+        comments = (override.userComment for override in self.overrides)
+        return "\n".join(dict.fromkeys(comment for comment in comments if comment)) or None
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A feedback call as understood.
+    """A feedback call that was read.
 
     Attributes:
+        rows: the valid items.
         places: the index of each of ``rows`` in the call.
-        wrong: for each item that is not understood, its index and what is wrong with it.
+        wrong: a message for each mistake, with the index of its item.
     """
 
     rows: tuple[FeedbackRow, ...]
@@ -170,7 +172,10 @@ class Feedback:
 
 
 def understand(body: Any, service: str, now: datetime, client: str | None = None) -> Feedback:
-    """The items of a feedback call, the lawful ones as rows. ``client``: who has proved to have sent it.
+    """Read the items of a feedback call.
+
+    ``service``: id of the service that the call is for. ``client``: the authenticated client; None if callers need
+    not authenticate.
 
     Raises:
         UnusableInput: there is no array ``feedback``, or it is too long.
@@ -179,7 +184,7 @@ def understand(body: Any, service: str, now: datetime, client: str | None = None
     if not isinstance(items, list):
         raise UnusableInput("The request is not CDS Hooks feedback: feedback must be an array")
     if len(items) > MAX_ITEMS:
-        raise UnusableInput(f"at most {MAX_ITEMS} items of feedback in one call")
+        raise UnusableInput(f"a call may hold at most {MAX_ITEMS} items of feedback")
     rows: list[FeedbackRow] = []
     places: list[int] = []
     wrong: list[str] = []
@@ -189,7 +194,8 @@ def understand(body: Any, service: str, now: datetime, client: str | None = None
             places.append(index)
         except ValidationError as error:
             wrong += [
-                f"feedback[{index}]{_place(one['loc'])}: {words(one['type'], one['msg'])}" for one in _mistakes(error)
+                f"feedback[{index}]{_place(mistake['loc'])}: {words(mistake['type'], mistake['msg'])}"
+                for mistake in _mistakes(error)
             ]
     return Feedback(tuple(rows), tuple(places), tuple(wrong))
 
@@ -204,14 +210,14 @@ def _place(loc: Sequence[str | int]) -> str:
 
 def _row(item: Item, service: str, now: datetime, client: str | None) -> FeedbackRow:
     overridden = item.outcome == "overridden"
-    reason = next((one.reason for one in item.said if one.reason), None)
+    reason = next((override.reason for override in item.overrides if override.reason), None)
     row = FeedbackRow(
         id="",
         card=item.card,
         outcome=item.outcome,
         outcome_at=item.outcomeTimestamp,
         received_at=now,
-        accepted=() if overridden else tuple(sorted({one.id for one in item.acceptedSuggestions})),
+        accepted=() if overridden else tuple(sorted({suggestion.id for suggestion in item.acceptedSuggestions})),
         reason_system=reason.system if reason else None,
         reason_code=reason.code if reason else None,
         reason_display=reason.display if reason else None,
@@ -222,8 +228,8 @@ def _row(item: Item, service: str, now: datetime, client: str | None) -> Feedbac
 
 
 def _identity(row: FeedbackRow, service: str) -> str:
-    """The same for the same statement: everything that was said, without the moment of receiving it."""
-    said = (row.card, row.outcome, row.outcome_at.isoformat(), row.accepted)
+    """Return a hash of the statement, without the time of receipt: a repeated statement has the same hash."""
+    what = (row.card, row.outcome, row.outcome_at.isoformat(), row.accepted)
     why = (row.reason_system, row.reason_code, row.reason_display, row.comment)
     who = (row.client,) if row.client is not None else ()
-    return hashlib.sha256(orjson.dumps((service, said, why, *who))).hexdigest()
+    return hashlib.sha256(orjson.dumps((service, what, why, *who))).hexdigest()

@@ -1,7 +1,7 @@
-"""Each token is good for one use: remembered here, and in the database for all processes and replicas.
+"""Allows each token to be used only once. Used tokens are kept in memory and in the database for all processes.
 
-While the database is down each process remembers for itself: a card about data that the caller itself brought is less
-harm than no card. Feedback needs the database anyway and is refused.
+While the database is down, each process only knows the tokens it has seen itself. A repeated call for a card on the
+caller's own data does less harm than no card. Feedback needs the database anyway and is rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = get_log()
 
 MAX_REMEMBERED = 200_000
 SHARED_SECONDS = 0.25
-"""How long a call waits for the database to say whether a token was used elsewhere."""
+"""How long a call waits for the database to check whether another process has seen the token."""
 MAX_ASKED = 10_000
 _REMEMBERED_BYTES = 16
 _GROUP = 500
@@ -34,19 +34,21 @@ _TRY_AGAIN_SECONDS = 1.0
 
 
 @dataclass(eq=False, slots=True)
-class _Asked:
+class _Query:
+    """A token that the database is asked about. ``fresh``: whether it was never used before."""
+
     use: TokenUse
     fresh: Future[bool] = field(default_factory=Future)
 
 
 class Nonces:
-    """One for the whole process. A thread of its own asks the database, for all calls that wait at once."""
+    """The used tokens of the whole process. Its own thread asks the database about the tokens of all waiting calls."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._memory: set[bytes] = set()
         self._by_expiry: list[tuple[float, bytes]] = []
-        self._asked: deque[_Asked] = deque()
+        self._asked: deque[_Query] = deque()
         self._work = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -55,22 +57,25 @@ class Nonces:
 
     @property
     def alone(self) -> bool:
-        """Whether other processes do not know of the tokens used here, because the database is down."""
+        """Whether used tokens are not shared with other processes, because the database is down."""
         return self._alone
 
     async def first_use(self, client: str, jti: str, expires: float, now: float) -> bool:
-        """Whether the token was never used before; from now on it was. Times in seconds since 1970."""
+        """Mark a token as used and return whether this was its first use.
+
+        ``expires``, ``now``: seconds since 1970. ``jti``: id of the token, unique for the client.
+        """
         mark = hashlib.sha256(f"{len(client)}:{client}{jti}".encode("utf-8", "surrogatepass")).hexdigest()
         if not self._remember(bytes.fromhex(mark)[:_REMEMBERED_BYTES], expires, now):
             return False
-        asked = _Asked(TokenUse(mark, datetime.fromtimestamp(expires, UTC)))
-        self._ask(asked)
+        query = _Query(TokenUse(mark, datetime.fromtimestamp(expires, UTC)))
+        self._ask(query)
         if self._alone and time.monotonic() < self._try_again:
-            return True  # still marked in the database, should it be back; but not waited for
+            return True  # do not wait for the database, but mark the token there if it is back
         try:
-            fresh = await asyncio.wait_for(asyncio.wrap_future(asked.fresh), SHARED_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever keeps the database away
-            self._lonely(type(error).__name__)
+            fresh = await asyncio.wait_for(asyncio.wrap_future(query.fresh), SHARED_SECONDS)
+        except Exception as error:  # noqa: BLE001 - no database error may fail the call
+            self._set_alone(type(error).__name__)
             return True
         if self._alone:
             self._alone = False
@@ -86,7 +91,7 @@ class Nonces:
             self._thread.join(2)
 
     def _remember(self, mark: bytes, expires: float, now: float) -> bool:
-        """In the event loop only, so without a lock."""
+        """Mark a token in memory; false if it was marked before. Needs no lock: only the event loop calls it."""
         while self._by_expiry and (self._by_expiry[0][0] <= now or len(self._by_expiry) > MAX_REMEMBERED):
             self._memory.discard(heapq.heappop(self._by_expiry)[1])
         if mark in self._memory:
@@ -95,12 +100,12 @@ class Nonces:
         heapq.heappush(self._by_expiry, (expires, mark))
         return True
 
-    def _ask(self, asked: _Asked) -> None:
+    def _ask(self, query: _Query) -> None:
         with self._work:
             if self._thread is None and not self._stopping:
                 self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
                 self._thread.start()
-            self._asked.append(asked)
+            self._asked.append(query)
             if len(self._asked) > MAX_ASKED:
                 self._asked.popleft()
             self._work.notify()
@@ -112,23 +117,23 @@ class Nonces:
                 if self._stopping:
                     return
                 group = [self._asked.popleft() for _ in range(min(_GROUP, len(self._asked)))]
-            self._answer([one for one in group if not one.fresh.done()])
+            self._answer([query for query in group if not query.fresh.done()])
 
-    def _answer(self, group: Sequence[_Asked]) -> None:
+    def _answer(self, group: Sequence[_Query]) -> None:
         if not group:
             return
         try:
-            fresh = self._store.claim([one.use for one in group])
-        except Exception as error:  # noqa: BLE001 - each call must hear of it
-            for one in group:
+            fresh = self._store.claim([query.use for query in group])
+        except Exception as error:  # noqa: BLE001 - every waiting call must get the error
+            for query in group:
                 with suppress(InvalidStateError):
-                    one.fresh.set_exception(error)
+                    query.fresh.set_exception(error)
         else:
-            for one in group:
+            for query in group:
                 with suppress(InvalidStateError):
-                    one.fresh.set_result(one.use.token in fresh)
+                    query.fresh.set_result(query.use.token in fresh)
 
-    def _lonely(self, error: str) -> None:
+    def _set_alone(self, error: str) -> None:
         self._try_again = time.monotonic() + _TRY_AGAIN_SECONDS
         if not self._alone:
             self._alone = True

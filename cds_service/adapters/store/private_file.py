@@ -1,4 +1,4 @@
-"""The file of SQLite, readable by the service's own user alone, whatever the process's umask is."""
+"""Keeps the SQLite file readable only by the service's own user, independent of the umask of the process."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ log = get_log()
 MODE = 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _BESIDE = ("-wal", "-shm", "-journal")
-"""SQLite gives the files beside a database the mode of the database itself, when it makes them."""
+"""Files beside the database. SQLite creates them with the mode of the database file."""
 
 
 def keep_private(path: Path) -> None:
-    """Make the file if there is none, and take it and those beside it away from everybody else.
+    """Create the file if it does not exist, and remove the rights of other users on it and the files beside it.
 
-    Where that cannot be done, the log says so; whether there can be a database at all, SQLite says itself.
+    Failures are logged. If the file cannot be created at all, SQLite reports it.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     except FileExistsError:
-        for one in (path, *(path.with_name(path.name + ending) for ending in _BESIDE)):
-            _tighten(one)
+        for file in (path, *(path.with_name(path.name + ending) for ending in _BESIDE)):
+            _tighten(file)
     except OSError:
         return
     else:
-        os.fchmod(handle, MODE)  # a umask may have taken away what the service itself needs
+        os.fchmod(handle, MODE)  # the umask may have removed rights that the service itself needs
         os.close(handle)
 
 
 def _tighten(path: Path) -> None:
     try:
-        was = path.stat().st_mode
-        if not stat.S_ISREG(was) or not was & _OTHERS:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) or not mode & _OTHERS:
             return
         path.chmod(MODE)
     except FileNotFoundError:
@@ -44,4 +44,4 @@ def _tighten(path: Path) -> None:
     except OSError as error:
         log.error("database_file_open_to_others", file=path.name, error=type(error).__name__)
     else:
-        log.warning("database_file_tightened", file=path.name, was=f"{stat.S_IMODE(was):04o}")
+        log.warning("database_file_tightened", file=path.name, was=f"{stat.S_IMODE(mode):04o}")

@@ -1,7 +1,7 @@
-"""How much feedback a client may leave that no card of the register explains: on unknown cards, or much on one card.
+"""Limits the feedback of a client on unknown cards, and repeated feedback on one card.
 
-Such feedback is kept, since a card may have been lost while the database was away; but a sender at fault, or an
-attacker with a client's key, must not fill the disk with it.
+Feedback on unknown cards is kept, because a card may have been lost while the database was down. But a faulty client,
+or an attacker with a client's key, must not be able to fill the disk.
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ from cds_service.adapters.store import tables as t
 from cds_service.adapters.store.rows import FeedbackRow
 
 MAX_ON_ONE_CARD = 20
-"""Statements on a known card that count for nothing: its readers change their minds, and answer reminders."""
+"""Statements on a known card that do not use the quota: readers change their minds and answer reminders."""
 _AT_ONCE = 1_000
 _FRAME_BYTES = 100
-"""What a row takes besides its texts: moments and the database's own."""
+"""Approximate size of a row without its texts: times and database overhead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """``rows`` and ``bytes``: most of a client in one day of UTC."""
+    """Limits for one client on one UTC day: number of rows and bytes."""
 
     rows: int
     bytes: int
 
 
 _Day = tuple[str, str]
-"""A client (empty where callers need not prove who they are) and a day."""
+"""A client (empty if callers need not authenticate) and a day."""
 
 
 def beyond(connection: Connection, rows: Sequence[FeedbackRow], quota: Quota, begin_day: Executable) -> frozenset[str]:
-    """Ids of ``rows`` that the quota has no room for; what it has room for is counted as used.
+    """Return the ids of ``rows`` that exceed the quota, and count the others as used.
 
-    A repeat of a statement that is there already takes no room. Called within the transaction that writes the rest.
-    ``begin_day``: inserts a row into ``feedback_quota`` unless there is one.
+    A repeated statement does not use the quota. Call this in the transaction that writes the accepted rows.
+    ``begin_day``: statement that inserts a row into ``feedback_quota`` if there is none.
     """
-    there = _there(connection, rows)
+    known = _stored_ids(connection, rows)
     spare = _spare(connection, rows)
     waiting: dict[_Day, list[FeedbackRow]] = {}
     for row in rows:
-        if row.id in there:
+        if row.id in known:
             continue
-        there.add(row.id)
+        known.add(row.id)
         owner = (row.client, row.card)
         if spare[owner] > 0:
             spare[owner] -= 1
         else:
             waiting.setdefault(_day(row), []).append(row)
-    left: set[str] = set()
-    for day in sorted(waiting):  # in one order in every process, so that none waits for another in a circle
-        left |= _take(connection, day, waiting[day], quota, begin_day)
-    return frozenset(left)
+    rejected: set[str] = set()
+    for day in sorted(waiting):  # the same order in every process prevents deadlocks
+        rejected |= _use_quota(connection, day, waiting[day], quota, begin_day)
+    return frozenset(rejected)
 
 
 def size(row: FeedbackRow) -> int:
-    """Bytes that ``row`` takes in the database, about."""
+    """Return the approximate size of ``row`` in the database, in bytes."""
     texts = (row.id, row.card, row.outcome, row.reason_system, row.reason_code, row.reason_display, row.comment)
     accepted = len(orjson.dumps(list(row.accepted)))
     return _FRAME_BYTES + accepted + sum(len(text.encode("utf-8", "replace")) for text in texts if text)
@@ -79,52 +79,55 @@ def _chunks(values: set[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _there(connection: Connection, rows: Sequence[FeedbackRow]) -> set[str]:
-    """Ids of ``rows`` that are in the database."""
-    found: set[str] = set()
+def _stored_ids(connection: Connection, rows: Sequence[FeedbackRow]) -> set[str]:
+    """Return the ids of ``rows`` that are already in the database."""
+    ids: set[str] = set()
     for chunk in _chunks({row.id for row in rows}):
-        found.update(connection.execute(select(t.feedback.c.id).where(t.feedback.c.id.in_(chunk))).scalars())
-    return found
+        ids.update(connection.execute(select(t.feedback.c.id).where(t.feedback.c.id.in_(chunk))).scalars())
+    return ids
 
 
 def _spare(connection: Connection, rows: Sequence[FeedbackRow]) -> Counter[tuple[str | None, str]]:
-    """Client and card -> how many more statements on it count for nothing; 0 for a card that is not the client's."""
+    """Return how many more statements on each card do not use the quota, by client and card.
+
+    It is 0 for a card of another client.
+    """
     owners: dict[str, str] = {}
-    said: Counter[str] = Counter()
+    statements: Counter[str] = Counter()
     for chunk in _chunks({row.card for row in rows}):
         known = select(t.cards.c.uuid, t.cards.c.client).where(t.cards.c.uuid.in_(chunk))
         owners.update((uuid, client) for uuid, client in connection.execute(known))
         on_them = t.feedback.c.card.in_(chunk)
         counted = select(t.feedback.c.card, func.count()).where(on_them).group_by(t.feedback.c.card)
         for card, count in connection.execute(counted):
-            said[card] = count
-    found: Counter[tuple[str | None, str]] = Counter()
+            statements[card] = count
+    spare: Counter[tuple[str | None, str]] = Counter()
     for row in rows:
         owner = owners.get(row.card)
         if owner is not None and row.client in (None, owner):
-            found[row.client, row.card] = MAX_ON_ONE_CARD - said[row.card]
-    return found
+            spare[row.client, row.card] = MAX_ON_ONE_CARD - statements[row.card]
+    return spare
 
 
-def _take(
+def _use_quota(
     connection: Connection,
     day: _Day,
     rows: Sequence[FeedbackRow],
     quota: Quota,
     begin_day: Executable,
 ) -> set[str]:
-    """Use up the quota of one client and day in the order of ``rows``; the ids for which there is no room."""
+    """Count ``rows`` in their order against the quota of one client and day. Return the ids that exceed it."""
     used = t.feedback_quota
     here = (used.c.client == day[0]) & (used.c.day == day[1])
     fresh: dict[str, Any] = {"client": day[0], "day": day[1], "rows": 0, "bytes": 0}
     connection.execute(begin_day, fresh)
     count, total = connection.execute(select(used.c.rows, used.c.bytes).where(here).with_for_update()).one()
-    left: set[str] = set()
+    rejected: set[str] = set()
     for row in rows:
         needed = size(row)
         if count < quota.rows and total + needed <= quota.bytes:
             count, total = count + 1, total + needed
         else:
-            left.add(row.id)
+            rejected.add(row.id)
     connection.execute(update(used).where(here).values(rows=count, bytes=total))
-    return left
+    return rejected

@@ -1,4 +1,4 @@
-"""What the register tells: every statement for export, and counts per rule, indicator and content version."""
+"""Reports from the card log: an export of all feedback, and counts by rule, indicator and content version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNANSWERED = "unanswered"
 
 @dataclass(slots=True)
 class Line:
-    """One line of the report. ``overridden``: reason -> count; ``no reason given`` where none was."""
+    """One line of the report. ``overridden``: number of cards by reason, or by ``no reason given``."""
 
     rule: str
     indicator: str
@@ -33,13 +33,13 @@ class Line:
 
     @property
     def unanswered(self) -> int:
-        """Shown, and never heard of again."""
+        """Number of shown cards without feedback."""
         return self.shown - self.accepted - sum(self.overridden.values())
 
 
 @dataclass(slots=True)
 class Week:
-    """What became of the cards of one rule that were shown in one week. ``monday``: its first day, of UTC."""
+    """Counts for the cards of one rule that were shown in one week. ``monday``: its first day, in UTC."""
 
     monday: date
     shown: int = 0
@@ -49,7 +49,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All lines, how much feedback there is on cards that are not in the register, and the weeks of each rule.
+    """The counts of the report.
 
     ``weeks``: rule -> every week from its first card to the last card of any rule.
     ``assessments``: what came of the assessment page.
@@ -62,51 +62,51 @@ class Report:
 
 
 def exported(store: Store) -> Iterator[dict[str, Any]]:
-    """Every feedback statement with the fields that 45 CFR 170.315(b)(11)(ii)(C) asks for, the oldest first.
+    """Yield every feedback statement, the oldest first, with the fields of 45 CFR 170.315(b)(11)(ii)(C).
 
-    intervention, action, feedback, user, date, location; what is not known is absent.
+    The fields are intervention, action, feedback, user, date and location. Unknown values are left out.
     """
     wanted = (
         select(feedback, cards).join(cards, on_own_card(), isouter=True).order_by(feedback.c.received_at, feedback.c.id)
     )
     for row in store.stream(wanted):
-        said = row._mapping
-        orders = orjson.loads(said[cards.c.suggestions] or "{}")
-        accepted = orjson.loads(said[feedback.c.accepted])
+        values = row._mapping
+        orders = orjson.loads(values[cards.c.suggestions] or "{}")
+        accepted = orjson.loads(values[feedback.c.accepted])
         line = {
             "intervention": _without_none(
                 {
                     "service": POSTERIOR_KNEE_PAIN.id,
-                    "card": said[feedback.c.card],
-                    "rule": said[cards.c.rule],
-                    "topic": said[cards.c.topic],
-                    "pathway": said[cards.c.pathway],
-                    "contentVersion": said[cards.c.content_version],
-                    "indicator": said[cards.c.indicator],
-                    "leg": said[cards.c.leg],
-                    "shown": _moment(said[cards.c.shown_at]),
-                    "known": said[cards.c.uuid] is not None,
+                    "card": values[feedback.c.card],
+                    "rule": values[cards.c.rule],
+                    "topic": values[cards.c.topic],
+                    "pathway": values[cards.c.pathway],
+                    "contentVersion": values[cards.c.content_version],
+                    "indicator": values[cards.c.indicator],
+                    "leg": values[cards.c.leg],
+                    "shown": _moment(values[cards.c.shown_at]),
+                    "known": values[cards.c.uuid] is not None,
                 }
             ),
             "action": _without_none(
                 {
-                    "outcome": said[feedback.c.outcome],
+                    "outcome": values[feedback.c.outcome],
                     "acceptedSuggestions": accepted or None,
-                    "acceptedOrders": [orders[one] for one in accepted if one in orders] or None,
+                    "acceptedOrders": [orders[suggestion] for suggestion in accepted if suggestion in orders] or None,
                 }
             ),
             "feedback": _without_none(
                 {
-                    "reasonSystem": said[feedback.c.reason_system],
-                    "reasonCode": said[feedback.c.reason_code],
-                    "reasonDisplay": said[feedback.c.reason_display],
-                    "comment": said[feedback.c.comment],
+                    "reasonSystem": values[feedback.c.reason_system],
+                    "reasonCode": values[feedback.c.reason_code],
+                    "reasonDisplay": values[feedback.c.reason_display],
+                    "comment": values[feedback.c.comment],
                 }
             ),
-            "user": said[cards.c.user],
-            "date": _moment(said[feedback.c.outcome_at]),
-            "received": _moment(said[feedback.c.received_at]),
-            "location": said[cards.c.client],
+            "user": values[cards.c.user],
+            "date": _moment(values[feedback.c.outcome_at]),
+            "received": _moment(values[feedback.c.received_at]),
+            "location": values[cards.c.client],
         }
         yield _without_none(line)
 
@@ -120,13 +120,13 @@ def _moment(value: Any) -> str | None:
 
 
 def report(store: Store) -> Report:
-    """Counts, without what the canary was shown.
+    """Return the counts, without the cards of the canary.
 
-    The latest statement on a card counts; a card answered twice is one card.
+    Only the latest statement on a card counts, so a card that was answered twice is counted once.
     """
-    found: dict[tuple[str, str, str], Line] = {}
+    lines: dict[tuple[str, str, str], Line] = {}
     for rule, indicator, version, was_shown, count in store.stream(_shown()):
-        line = found.setdefault((rule, indicator, version), Line(rule, indicator, version))
+        line = lines.setdefault((rule, indicator, version), Line(rule, indicator, version))
         line.shown += count if was_shown else 0
         line.silent += 0 if was_shown else count
     unknown = 0
@@ -134,7 +134,7 @@ def report(store: Store) -> Report:
         if rule is None:
             unknown += count
             continue
-        line = found[rule, indicator, version]
+        line = lines[rule, indicator, version]
         if outcome == "accepted":
             line.accepted += count
         else:
@@ -144,12 +144,12 @@ def report(store: Store) -> Report:
 
 
 def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:
-    found: dict[str, dict[date, Week]] = {}
+    by_rule: dict[str, dict[date, Week]] = {}
 
     def week(rule: str, day: Any) -> Week:
         shown_on = date.fromisoformat(str(day))
         monday = shown_on - timedelta(days=shown_on.weekday())
-        return found.setdefault(rule, {}).setdefault(monday, Week(monday))
+        return by_rule.setdefault(rule, {}).setdefault(monday, Week(monday))
 
     day = func.date(cards.c.shown_at)
     mine = (cards.c.user != CANARY_USER, cards.c.shown)
@@ -164,13 +164,13 @@ def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:
         .where(latest.c.place == 1, *mine)
         .group_by(cards.c.rule, day, latest.c.outcome)
     ):
-        one = week(rule, when)
+        shown_week = week(rule, when)
         if outcome == "accepted":
-            one.accepted += count
+            shown_week.accepted += count
         else:
-            one.overridden += count
-    last = max((monday for weeks in found.values() for monday in weeks), default=date.min)
-    return {rule: tuple(_without_holes(weeks, last)) for rule, weeks in sorted(found.items())}
+            shown_week.overridden += count
+    last = max((monday for weeks in by_rule.values() for monday in weeks), default=date.min)
+    return {rule: tuple(_without_holes(weeks, last)) for rule, weeks in sorted(by_rule.items())}
 
 
 def _without_holes(weeks: Mapping[date, Week], last: date) -> Iterator[Week]:
@@ -186,7 +186,7 @@ def _shown() -> Select[Any]:
 
 
 def _latest() -> tuple[Any, Any]:
-    """The statements with their place, 1 for the latest on a card, and how they join their card."""
+    """Return the statements with their place (1 for the latest on a card), and the condition that joins their card."""
     order = (feedback.c.outcome_at.desc(), feedback.c.received_at.desc(), feedback.c.id)
     latest = select(
         feedback.c.card,

@@ -1,4 +1,4 @@
-"""One card shown and one piece of feedback, as the register keeps them."""
+"""The rows of the card log as data classes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """A card that went out, or in silent mode would have.
+    """A card that was sent, or would have been sent without silent mode.
 
     Attributes:
-        suggestions: suggestion uuid -> our order.
+        suggestions: suggestion uuid -> key of our order.
         shown: false in silent mode.
-        user: a professional's reference; a keyed hash for anybody else.
-        fingerprint: keyed hash of the facts behind the card; None if an answer to it keeps nothing quiet.
-        quiet_until: when the hashes have served.
+        user: the reference of a professional; a keyed hash for any other user.
+        fingerprint: keyed hash of the facts behind the card; None if an answer does not suppress it.
+        quiet_until: when the hashes are no longer needed and are cleared.
     """
 
     uuid: str
@@ -40,9 +40,11 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRow:
-    """What a clinician did with a card. ``id`` is the same for the same statement, however often it is sent.
+    """What a clinician did with a card.
 
-    ``client``: who sent it, None where callers need not prove who they are.
+    Attributes:
+        id: hash of the statement. It stays the same if the statement is sent again.
+        client: the client that sent it; None if callers need not authenticate.
     """
 
     id: str
@@ -60,11 +62,12 @@ class FeedbackRow:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A card of this patient that this user has answered, still within its window.
+    """A card of a patient that a user has answered, while the answer is still in effect.
 
     Attributes:
-        outcome: ``accepted`` or ``overridden``. orders: ours that were accepted, as far as the register knows them.
-        quiet_until: when the window ends.
+        outcome: ``accepted`` or ``overridden``.
+        orders: keys of our orders that were accepted, as far as they are known.
+        quiet_until: when the answer loses its effect.
     """
 
     topic: str
@@ -78,7 +81,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class TokenUse:
-    """A token as it is remembered: ``token`` is the SHA-256 of its client and id, in hexadecimal digits."""
+    """A used token. ``token``: SHA-256 of its client and id, in hexadecimal digits."""
 
     token: str
     expires_at: datetime

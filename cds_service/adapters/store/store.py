@@ -1,4 +1,4 @@
-"""The database: opening, migrating, writing and reading. Everything here blocks; the writer and readers are threads."""
+"""The database: opens, migrates, writes and reads. All functions block; the writer and the readers are threads."""
 
 from __future__ import annotations
 
@@ -45,39 +45,39 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 DatabaseError = SQLAlchemyError
-"""What any call of a ``Store`` raises when the database cannot serve it."""
+"""The error that every method of ``Store`` raises when the database fails."""
 
 _BUSY_SECONDS = 5
 _STATEMENT_MS = 5_000
 _STEP = 2_000
 _LOCK = 7_105_324_481
-"""PostgreSQL advisory lock under which the tables are migrated: any number, the same in every process."""
+"""Number of the PostgreSQL advisory lock for migrations. Any number works if all processes use the same."""
 
 NEWEST = "head"
 _VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String(32)))
-"""Where Alembic keeps the revision that the tables have."""
+"""The table in which Alembic keeps the revision of the tables."""
 
 
 def newest_revision() -> str:
-    """The revision of the last migration: the number that its file's name begins with."""
+    """Return the revision of the last migration, which is the number in its file name."""
     return max(path.stem for path in (MIGRATIONS / "versions").glob("v*.py"))[1:].partition("_")[0]
 
 
 class Store:
-    """One database with the register's tables."""
+    """The database with the tables of the card log."""
 
     def __init__(self, engine: Engine, quick: Engine) -> None:
-        """``quick``: the same database, where a power cut may cost the last moment, for what a call waits for."""
+        """``quick``: the same database, but faster: the last writes may be lost in a power cut. For waiting calls."""
         self.engine = engine
         self._quick = quick
         self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """The store at ``url``; nothing is connected yet.
+        """Return the store at ``url``, without connecting.
 
         Raises:
-            WrongSetting: the URL is not one of SQLite or PostgreSQL.
+            WrongSetting: the URL is not a SQLite or PostgreSQL URL.
         """
         try:
             parsed = make_url(url)
@@ -91,28 +91,28 @@ class Store:
         raise WrongSetting("KNEE_CDS_DATABASE_URL must be sqlite:///a-file or postgresql://a-server/a-database")
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close all connections."""
         self.engine.dispose()
         self._quick.dispose()
 
     def migrate(self, revision: str = NEWEST) -> None:
-        """Bring the tables to ``revision``; processes that start together do it one after the other."""
+        """Upgrade the tables to ``revision``. Processes that start at the same time do this one after the other."""
         if revision == NEWEST and self._is_newest():
             return
-        from alembic import command  # takes as long to load as all else here, and is seldom needed
+        from alembic import command  # slow to import and rarely needed
 
         with self._migrating() as config:
             command.upgrade(config, revision)
 
     def _is_newest(self) -> bool:
-        """Whether the tables are there as this version of the service has them."""
+        """Return whether the tables have the revision of this version of the service."""
         with self.engine.connect() as connection:
             if not inspect(connection).has_table(_VERSIONS.name):
                 return False
             return list(connection.scalars(select(_VERSIONS.c.version_num))) == [newest_revision()]
 
     def downgrade(self, revision: str) -> None:
-        """Take the tables back to ``revision``; ``base`` removes them.
+        """Downgrade the tables to ``revision``; ``base`` removes them.
 
         Raises:
             WrongSetting: there is no such revision.
@@ -124,7 +124,7 @@ class Store:
             try:
                 command.downgrade(config, revision)
             except CommandError as error:
-                raise WrongSetting(f"the database cannot go back to {revision!r}: {error}") from error
+                raise WrongSetting(f"the database cannot be downgraded to {revision!r}: {error}") from error
 
     @contextmanager
     def _migrating(self) -> Iterator[Config]:
@@ -140,68 +140,71 @@ class Store:
 
     @property
     def file(self) -> Path | None:
-        """The file of SQLite; None for a server."""
+        """The SQLite file; None for PostgreSQL."""
         return Path(self.engine.url.database or "") if self.engine.dialect.name == "sqlite" else None
 
     def look(self) -> None:
-        """Whether the database is still there.
+        """Check that the database is still available.
 
         Raises:
-            DatabaseError: it is not. FileNotFoundError: the file of SQLite is gone, so that writing would be in vain.
+            DatabaseError: the database does not answer.
+            FileNotFoundError: the SQLite file was removed, so that writes would be lost.
         """
         if self.file is not None and not self.file.exists():
             self.close()
-            raise FileNotFoundError("the database file is gone")
+            raise FileNotFoundError("the database file was removed")
         with self._reading() as connection:
             connection.execute(select(1))
 
     def add(
         self, cards: Sequence[CardRow], feedback: Sequence[FeedbackRow], quota: Quota | None = None
     ) -> frozenset[str]:
-        """Keep all of it, in one transaction that is on disk when this returns. What is there already stays.
+        """Write cards and feedback in one transaction, which is on disk on return. Existing rows are not changed.
 
-        Returns the ids of the feedback that ``quota`` had no room for, which is not kept.
+        Returns the ids of feedback that was not kept because it exceeds ``quota``.
         """
-        left: frozenset[str] = frozenset()
+        rejected: frozenset[str] = frozenset()
         with self.engine.begin() as connection:
             if cards:
                 rows = [{**asdict(row), "suggestions": _json(dict(row.suggestions))} for row in cards]
                 connection.execute(self._insert(t.cards).on_conflict_do_nothing(), rows)
             if feedback and quota is not None:
-                left = beyond(connection, feedback, quota, self._insert(t.feedback_quota).on_conflict_do_nothing())
-            rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in feedback if row.id not in left]
+                begin_day = self._insert(t.feedback_quota).on_conflict_do_nothing()
+                rejected = beyond(connection, feedback, quota, begin_day)
+            accepted = [row for row in feedback if row.id not in rejected]
+            rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in accepted]
             if rows:
                 connection.execute(self._insert(t.feedback).on_conflict_do_nothing(), rows)
-        return left
+        return rejected
 
     def claim(self, uses: Sequence[TokenUse]) -> set[str]:
-        """Mark tokens as used; returns those that nobody had used before."""
-        rows = [{"token": one.token, "expires_at": one.expires_at} for one in uses]
+        """Mark tokens as used. Return those that were not used before."""
+        rows = [{"token": use.token, "expires_at": use.expires_at} for use in uses]
         claimed = self._insert(t.tokens).values(rows).on_conflict_do_nothing().returning(t.tokens.c.token)
         with self._quick.begin() as connection:
             return set(connection.execute(claimed).scalars())
 
     def answered(self, client: str, patient_key: str, user_key: str, now: datetime) -> list[Answered]:
-        """What this user has answered for this patient and still keeps quiet."""
-        asked = {"client": client, "patient": patient_key, "user": user_key, "now": now}
+        """Return the cards that the user has answered for the patient, while the answers are still in effect."""
+        parameters = {"client": client, "patient": patient_key, "user": user_key, "now": now}
         with self._reading() as connection:
-            return [_answered(*row) for row in connection.execute(_ANSWERED, asked)]
+            return [_answered(*row) for row in connection.execute(_ANSWERED, parameters)]
 
     def launch(self, key: str) -> tuple[str, int] | None:
-        """The sealed state of a launch of the order page, and its version."""
+        """Return the sealed state and the version of a launch of the order page; None if there is no such launch."""
         with self._reading() as connection:
-            found = connection.execute(select(t.launches.c.state, t.launches.c.version).where(t.launches.c.id == key))
-            row = found.one_or_none()
+            result = connection.execute(select(t.launches.c.state, t.launches.c.version).where(t.launches.c.id == key))
+            row = result.one_or_none()
         return (row.state, row.version) if row else None
 
     def begin_launch(self, key: str, state: str, expires: datetime) -> None:
-        """Keep the state of a new launch."""
+        """Store the sealed state of a new launch."""
         row = {"id": key, "state": state, "version": 0, "expires_at": expires}
         with self.engine.begin() as connection:
             connection.execute(self._insert(t.launches), row)
 
     def continue_launch(self, key: str, state: str, version: int, expires: datetime) -> bool:
-        """Exchange the state, if nobody else has since ``version`` was read; whether it was exchanged."""
+        """Replace the state if it was not changed since ``version`` was read. Return whether it was replaced."""
         here = (t.launches.c.id == key) & (t.launches.c.version == version)
         with self.engine.begin() as connection:
             done = connection.execute(
@@ -210,7 +213,10 @@ class Store:
             return done.rowcount == 1
 
     def forget(self, now: datetime) -> int:
-        """Clear the hashes of cards whose window has ended, and what has expired; returns of how many cards."""
+        """Clear the hashes of cards that need them no longer, and delete expired rows of other tables.
+
+        Returns the number of cleared cards.
+        """
         nothing = {"patient_key": None, "user_key": None, "encounter_key": None, "fingerprint": None}
         ended = update(t.cards).where(t.cards.c.quiet_until <= now).values(**nothing, quiet_until=None)
         with self.engine.begin() as connection:
@@ -221,10 +227,10 @@ class Store:
             return connection.execute(ended).rowcount
 
     def purge(self, before: datetime, now: datetime) -> Iterator[tuple[int, int]]:
-        """Delete what is older than ``before``, some thousand rows at a time: (cards, feedback) of each step.
+        """Delete rows older than ``before`` in steps of some thousand rows. Yields (cards, feedback) of each step.
 
-        Feedback goes by when it was received. A card stays as long as feedback on it does, and as long as an answer
-        to it keeps it quiet, so that no statement is left without its card.
+        The age of feedback is counted from its receipt. A card is kept as long as there is feedback on it, and as long
+        as an answer to it is in effect.
         """
         old_feedback = select(t.feedback.c.id).where(t.feedback.c.received_at < before)
         answered = select(1).where(t.feedback.c.card == t.cards.c.uuid).exists()
@@ -237,7 +243,7 @@ class Store:
         yield from ((count, 0) for count in self._in_steps(t.cards.c.uuid, old_cards))
 
     def _in_steps(self, key: Column[str], chosen: Select[tuple[str]]) -> Iterator[int]:
-        """Each step is a transaction of its own: the service's writer waits for one step, never for all."""
+        """Delete in steps, each in its own transaction, so that the service's writer never waits for all steps."""
         while True:
             with self.engine.begin() as connection:
                 done = connection.execute(delete(key.table).where(key.in_(chosen.limit(_STEP)))).rowcount
@@ -251,7 +257,7 @@ class Store:
             yield connection
 
     def stream(self, statement: Select[Any]) -> Iterator[Any]:
-        """The rows of ``statement`` in batches, so that millions of them need no memory."""
+        """Yield the rows of ``statement``, read in batches, so that millions of rows need little memory."""
         with (
             self._reading() as connection,
             connection.execution_options(yield_per=1000).execute(statement) as result,
@@ -292,14 +298,14 @@ def _answered(
     outcome: str,
     accepted: str,
 ) -> Answered:
-    """A row of ``_ANSWERED``, its accepted suggestions as our orders, in the card's own order."""
+    """Convert a row of ``_ANSWERED``. The accepted suggestions become our orders, in the order of the card."""
     chosen = orjson.loads(accepted)
-    known = tuple(order for one, order in orjson.loads(suggestions).items() if one in chosen)
+    known = tuple(order for suggestion, order in orjson.loads(suggestions).items() if suggestion in chosen)
     return Answered(topic, fingerprint, encounter_key, outcome_at, outcome, known, quiet_until)
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether the database or its driver refused the data rather than failed: other rows may still get in."""
+    """Return whether the database or its driver rejected the data but works. Then other rows can still be written."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError | IntegrityError)
     return isinstance(error, StatementError | ValueError | TypeError)
@@ -318,13 +324,13 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, schema changes included
+        connection.isolation_level = None  # we begin transactions ourselves, including those for schema changes
         for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A writer that starts as a reader could fail half-way instead of waiting its turn.
+        # A writer that starts as a reader could fail halfway instead of waiting for the lock.
         reads = connection.get_execution_options().get("only_reads")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 

@@ -1,4 +1,4 @@
-"""The tables. No patient data: patient, user and encounter are keyed hashes, cleared when their window has ended."""
+"""The database tables. They hold no patient data: patient, user and encounter are keyed hashes, cleared in time."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ metadata = MetaData()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment with its zone in Python, UTC in every database, also in SQLite, which knows no zones."""
+    """A time with a zone in Python, stored as UTC in every database. SQLite stores it without a zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC; without a zone for SQLite."""
+        """Convert to UTC; without a zone for SQLite."""
         if value is None:
             return None
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's own
-        """Always with UTC as its zone."""
+        """Return the value with UTC as its zone."""
         if value is None:
             return None
         moment: datetime = value
@@ -83,7 +83,7 @@ feedback = Table(
     Column("reason_code", Text),
     Column("reason_display", Text),
     Column("comment", Text),
-    Column("client", Text),  # who sent it, if callers prove who they are
+    Column("client", Text),  # who sent it, if callers authenticate
     Index("feedback_card", "card"),
     Index("feedback_received_at", "received_at"),
 )
@@ -111,7 +111,7 @@ launches = Table(
 feedback_quota = Table(
     "feedback_quota",
     metadata,
-    Column("client", Text, primary_key=True),  # empty where callers need not prove who they are
+    Column("client", Text, primary_key=True),  # empty if callers need not authenticate
     Column("day", String(10), primary_key=True),  # of UTC, ISO 8601
     Column("rows", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
@@ -131,6 +131,6 @@ assessment_counts = Table(
 
 
 def on_own_card() -> ColumnElement[bool]:
-    """Whether a row of ``feedback`` is about a row of ``card``: nobody answers the cards of another client."""
+    """Return the SQL condition that a row of ``feedback`` is about a row of ``card`` of the same client."""
     own = (feedback.c.client == cards.c.client) | feedback.c.client.is_(None)
     return (feedback.c.card == cards.c.uuid) & own

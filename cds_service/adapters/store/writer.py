@@ -1,7 +1,7 @@
-"""The card_log: one thread writes, in groups, so that neither a card nor an EHR waits for a disk of its own.
+"""The card log. One thread writes to the database in groups, so that no call waits for its own disk write.
 
-Cards are handed over and forgotten by the call; they wait for the database, up to a limit. Feedback is answered only
-when it is on disk.
+Calls hand over their cards without waiting. A limited number of cards waits for the database. Feedback is confirmed
+only when it is on disk.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class CardLogState:
-    """How the register is doing.
+    """The state of the card log.
 
     Attributes:
-        since: when the database failed; None while it serves.
+        since: when the database failed; None while it works.
         error: the kind of failure, never its text.
-        waiting: cards not written yet. lost: cards given up, for want of room or because the database refused them.
+        waiting: number of cards that are not written yet.
+        lost: number of cards that were dropped, because too many waited or the database rejected them.
+        cards, feedback: number of cards and feedback items written since the start.
     """
 
     status: Literal["starting", "up", "down"] = "starting"
@@ -60,17 +62,17 @@ class CardLogState:
 
 @dataclass(eq=False, slots=True)
 class _Sent:
-    """One feedback call that waits for its answer."""
+    """A feedback call that waits for its confirmation. ``done``: ids of the rows that were not kept."""
 
     rows: tuple[FeedbackRow, ...]
     done: Future[frozenset[str]] = field(default_factory=Future)
 
 
 class CardLog:
-    """Cards and feedback on their way to the database, and the look-up of what was answered."""
+    """Writes cards and feedback to the database and looks up answered cards."""
 
     def __init__(self, store: Store, quota: Quota | None = None) -> None:
-        """``quota``: of feedback that no card explains, for each client and day; without one it has no bound."""
+        """``quota``: limit for feedback on unknown cards, for each client and day; None for no limit."""
         self.store = store
         self._quota = quota
         self._cards: deque[CardRow] = deque()
@@ -86,19 +88,19 @@ class CardLog:
 
     @property
     def state(self) -> CardLogState:
-        """A copy as of now."""
+        """A copy of the current state."""
         with self._work:
             return self._with(waiting=len(self._cards))
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the database has been tried; false if that takes longer."""
+        """Wait until the first attempt to connect has ended. Return false if it takes longer than ``seconds``."""
         with self._work:
             return self._work.wait_for(lambda: self._state.status != "starting" or self._stopping, seconds)
 
     def start(self) -> None:
-        """Connect and migrate in the background; a database that is down does not stop the service.
+        """Connect and migrate in the background. The service also runs while the database is down.
 
-        Once is enough, and the first card or feedback does it too, for servers that announce no start.
+        The first card or feedback does this too, for servers without a start event. Further calls have no effect.
         """
         with self._work:
             if self._thread is None and not self._stopping:
@@ -106,7 +108,7 @@ class CardLog:
                 self._thread.start()
 
     def close(self, seconds: float = 5.0) -> None:
-        """Write what waits, if the database lets us, and stop."""
+        """Write the waiting cards if the database works, and stop. ``seconds``: the longest time to wait."""
         with self._work:
             self._stopping = True
             self._work.notify_all()
@@ -119,7 +121,7 @@ class CardLog:
         self.store.close()
 
     def record(self, cards: Sequence[CardRow]) -> None:
-        """Hand over cards; never blocks and never fails. The oldest give way when too many wait."""
+        """Hand over cards. Never blocks or fails. If too many wait, the oldest are dropped."""
         if not cards:
             return
         self.start()
@@ -129,11 +131,11 @@ class CardLog:
             self._work.notify_all()
 
     async def keep(self, rows: Sequence[FeedbackRow]) -> frozenset[str]:
-        """Returns when ``rows`` are on disk; the ids of those that are not, because the client's quota is used up.
+        """Wait until ``rows`` are on disk. Return the ids of rows that were not kept because they exceed the quota.
 
         Raises:
-            StoreDown: they are not, after ``FEEDBACK_SECONDS`` at most.
-            UnusableInput: the database refuses one of them.
+            StoreDown: the rows could not be written within ``FEEDBACK_SECONDS``.
+            UnusableInput: the database rejects one of the rows.
         """
         if not rows:
             return frozenset()
@@ -141,19 +143,19 @@ class CardLog:
         self.start()
         with self._work:
             if self._state.status == "down" or self._stopping or len(self._calls) >= MAX_WAITING_CALLS:
-                raise StoreDown("feedback cannot be kept now")
+                raise StoreDown("feedback cannot be stored now")
             self._calls.append(sent)
             self._work.notify_all()
         try:
             return await asyncio.wait_for(asyncio.wrap_future(sent.done), FEEDBACK_SECONDS)
         except TimeoutError:
-            raise StoreDown("feedback could not be kept in time") from None
+            raise StoreDown("feedback could not be stored in time") from None
 
     async def answered(self, requester: Requester, now: datetime) -> list[Answered]:
-        """What the requester has answered and still keeps quiet.
+        """Return the cards that the requester has answered, while the answers are still in effect.
 
         Raises:
-            StoreDown: the database does not answer within ``LOOK_UP_SECONDS``, or fails in whatever way.
+            StoreDown: the database fails or does not answer within ``LOOK_UP_SECONDS``.
         """
         with self._work:
             if self._look_ups >= _MAX_LOOK_UPS or self._state.status != "up" or self._stopping:
@@ -161,13 +163,13 @@ class CardLog:
             self._look_ups += 1
         arguments = (requester.client, requester.patient_key, requester.user_key, now)
         running = self._readers.submit(self.store.answered, *arguments)
-        running.add_done_callback(lambda _: self._looked_up())
+        running.add_done_callback(lambda _: self._end_look_up())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(running), LOOK_UP_SECONDS)
         except Exception as error:
             raise StoreDown("answered cards could not be looked up in time") from error
 
-    def _looked_up(self) -> None:
+    def _end_look_up(self) -> None:
         with self._work:
             self._look_ups -= 1
 
@@ -175,21 +177,21 @@ class CardLog:
         while True:
             try:
                 self.store.migrate()
-                self._came_up()
+                self._set_up()
                 self._serve()
-            except Exception as error:  # noqa: BLE001 - whatever keeps the database away, the service goes on
-                self._went_down(error)
+            except Exception as error:  # noqa: BLE001 - no database error may stop the service
+                self._set_down(error)
                 if self._pause():
                     return
             else:
                 return
 
     def _serve(self) -> None:
-        """Write groups until stopped; what could not be written waits for the next try."""
+        """Write groups until stopped. Cards that could not be written wait for the next attempt."""
         while True:
             with self._work:
                 self._work.wait_for(lambda: self._cards or self._calls or self._stopping, timeout=_LOOK_EVERY)
-                # Nobody waits for cards: they gather for a moment. Feedback takes those before it along.
+                # No call waits for cards, so collect them for a moment. Feedback is written at once, with these cards.
                 self._work.wait_for(self._is_worth_it, timeout=_GATHER_SECONDS)
                 cards = [self._cards.popleft() for _ in range(min(_GROUP, len(self._cards)))]
                 calls = [self._calls.popleft() for _ in range(min(_GROUP, len(self._calls)))]
@@ -220,7 +222,7 @@ class CardLog:
             _resolve(call, left)
 
     def _write_singly(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
-        """One bad row must not take the others with it."""
+        """Write each card and call in its own transaction, so that one bad row does not block the others."""
         for card in cards:
             try:
                 self.store.add([card], ())
@@ -239,7 +241,7 @@ class CardLog:
                 if not is_refusal(error):
                     raise
                 log.error("feedback_refused_by_database", error=type(error).__name__)
-                _resolve(call, UnusableInput("the feedback holds something that cannot be kept"))
+                _resolve(call, UnusableInput("the feedback holds a value that cannot be stored"))
 
     def _forget(self) -> None:
         if time.monotonic() - self._forgot >= _FORGET_EVERY:
@@ -253,7 +255,7 @@ class CardLog:
             waiting = [*calls, *self._calls]
             self._calls.clear()
         for call in waiting:
-            _resolve(call, StoreDown("feedback cannot be kept now"))
+            _resolve(call, StoreDown("feedback cannot be stored now"))
 
     def _drop_the_oldest(self) -> None:
         """Call with the lock held."""
@@ -271,7 +273,7 @@ class CardLog:
         with self._work:
             self._state = self._with(lost=self._state.lost + cards)
 
-    def _went_down(self, error: Exception) -> None:
+    def _set_down(self, error: Exception) -> None:
         with self._work:
             was_down = self._state.status == "down"
             since = self._state.since or datetime.now(UTC)
@@ -281,7 +283,7 @@ class CardLog:
         if not was_down:
             log.error("database_down", error=type(error).__name__)
 
-    def _came_up(self) -> None:
+    def _set_up(self) -> None:
         with self._work:
             was_down = self._state.status == "down"
             self._state = self._with(status="up", since=None, error="")
@@ -291,7 +293,7 @@ class CardLog:
             log.warning("database_up_again", waiting=waiting)
 
     def _pause(self) -> bool:
-        """Wait before the next attempt, longer each time; true if the service stops meanwhile."""
+        """Wait before the next attempt, longer each time. Return true if the service stops in the meantime."""
         seconds = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
         self._failures += 1
         with self._work:
@@ -301,10 +303,10 @@ class CardLog:
         return replace(self._state, **changes)  # type: ignore[arg-type]
 
 
-def _resolve(call: _Sent, found: frozenset[str] | Exception) -> None:
-    """Answer a call, unless it has given up waiting. ``found``: ids of what was not kept."""
+def _resolve(call: _Sent, result: frozenset[str] | Exception) -> None:
+    """Complete a waiting call, unless it has given up. ``result``: ids of the rows that were not kept, or an error."""
     with suppress(InvalidStateError):
-        if isinstance(found, Exception):
-            call.done.set_exception(found)
+        if isinstance(result, Exception):
+            call.done.set_exception(result)
         else:
-            call.done.set_result(found)
+            call.done.set_result(result)

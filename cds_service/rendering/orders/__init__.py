@@ -1,1 +1,1 @@
-"""Draft orders: what a card suggests, the form of the order page, FHIR requests."""
+"""Orders: the draft orders of a card, the form of the order page, and the FHIR ServiceRequests."""

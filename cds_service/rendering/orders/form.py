@@ -1,4 +1,4 @@
-"""The order as a clinician fills it in: what is preset, what is missing, its text, and the resource it becomes."""
+"""The form of the order page: preset values, missing fields, the order as text, and the signed ServiceRequest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST_SENT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class OrderForm:
-    """The fields as typed. ``side`` is empty until somebody states it."""
+    """The fields as typed by the clinician. ``side`` is empty until it is stated."""
 
     service: str
     priority: str
@@ -40,7 +40,7 @@ class OrderForm:
 
     @classmethod
     def preset(cls, content: Content, draft: OrderDraft) -> OrderForm:
-        """What the chart says; the side and the anticoagulant only if it says them (unknown is not absent)."""
+        """Return the form filled from the chart. Side and anticoagulant are preset only if the chart states them."""
         return cls(
             service=draft.orders[0],
             priority=draft.priority,
@@ -54,34 +54,34 @@ class OrderForm:
 
     @classmethod
     def read(cls, sent: Mapping[str, str]) -> OrderForm:
-        """As sent by a browser, without what no text may hold."""
-        return cls(**{one.name: _clean(sent.get(one.name, "")) for one in fields(cls)})
+        """Read the form as sent by a browser, without characters that do not print."""
+        return cls(**{field.name: _clean(sent.get(field.name, "")) for field in fields(cls)})
 
     def mistakes(self, content: Content) -> dict[str, str]:
-        """Field -> what is wrong with it; empty if the order can go out."""
-        found: dict[str, str] = {}
+        """Return what is wrong, by field; empty if the order can be sent."""
+        wrong: dict[str, str] = {}
         template, texts = content.orders.get(self.service), content.texts.form.mistakes
         if template is None:
-            found["service"] = texts.service.fill()
+            wrong["service"] = texts.service.fill()
         if self.priority not in PRIORITIES:
-            found["priority"] = texts.priority.fill()
+            wrong["priority"] = texts.priority.fill()
         if (template is None or template.sided) and self.side not in SIDES:
-            found["side"] = texts.side.fill()
+            wrong["side"] = texts.side.fill()
         if not self.indication:
-            found["indication"] = texts.indication.fill()
+            wrong["indication"] = texts.indication.fill()
         if self.anticoagulant not in ANTICOAGULANT:
-            found["anticoagulant"] = texts.anticoagulant.fill()
+            wrong["anticoagulant"] = texts.anticoagulant.fill()
         for name, most in _LONGEST.items():
             if len(str(getattr(self, name))) > most:
-                found[name] = texts.too_long.fill(most=most)
-        return found
+                wrong[name] = texts.too_long.fill(most=most)
+        return wrong
 
     def as_dict(self) -> dict[str, str]:
-        """Field -> value."""
+        """Return the values by field."""
         return asdict(self)
 
     def text(self, content: Content, patient: str) -> str:
-        """The order to copy into any order entry. ``patient``: who it is for, where this page knows it."""
+        """Return the order as text for any order entry. ``patient``: the patient in words; empty if unknown."""
         template, texts = content.orders.get(self.service), content.texts.form
         lines = [texts.service.fill(service=template.title if template else texts.not_chosen.fill())]
         if patient:
@@ -103,23 +103,23 @@ class OrderForm:
         return "\n".join(lines)
 
     def _anticoagulant(self, content: Content) -> str:
-        """In words; what is none of the choices is not known."""
+        """Return the anticoagulant answer in words. Any value that is not a choice counts as unknown."""
         choices = anticoagulants(content)
         return choices.get(self.anticoagulant, choices["unknown"])
 
 
 def priorities(content: Content) -> dict[str, str]:
-    """Priority -> its words, the most urgent first."""
+    """Return the words of each priority, the most urgent first."""
     return _choices(content.texts.form.priorities, PRIORITIES)
 
 
 def sides(content: Content) -> dict[str, str]:
-    """Side -> its words."""
+    """Return the words of each side."""
     return _choices(content.texts.form.sides, SIDES)
 
 
 def anticoagulants(content: Content) -> dict[str, str]:
-    """Whether an anticoagulant is taken -> its words."""
+    """Return the words of each answer to the question about anticoagulants."""
     return _choices(content.texts.form.anticoagulants, ANTICOAGULANT)
 
 
@@ -129,8 +129,8 @@ def _choices(texts: BaseModel, names: Sequence[str]) -> dict[str, str]:
 
 
 def _clean(text: str) -> str:
-    """The clinician's own words, on one line: only what does not print is taken out."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text[:_LONGEST_SENT]).split())
+    """Return the clinician's text on one line, without characters that do not print."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text[:_LONGEST_SENT]).split())
 
 
 def service_request(
@@ -142,12 +142,13 @@ def service_request(
     order: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The signed order. ``form`` has no mistakes; ``order``: its uuid, the same however often it is sent.
+    """Return the signed order as a ServiceRequest.
 
+    ``form``: must have no mistakes. ``order``: the uuid of the order, which stays the same if it is sent again.
     ``site_code``: the site's own code for the service, if it has one.
 
     Raises:
-        ValueError: it would be no valid FHIR.
+        ValueError: the result is not valid FHIR.
     """
     template, texts = content.orders[form.service], content.texts.form
     side = Side(form.side) if template.sided else Side.UNKNOWN

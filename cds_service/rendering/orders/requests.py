@@ -1,4 +1,4 @@
-"""Draft orders: a template, a leg and the facts behind it become a ServiceRequest a clinician can sign."""
+"""Builds ServiceRequests from an order template, a leg and the facts behind the order."""
 
 from __future__ import annotations
 
@@ -33,12 +33,19 @@ _PLACER = {"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "P
 _AS_REASON = ("Observation", "Condition")
 _MAX_REFERENCES = 12
 _WHO_ORDERS = ("Practitioner/", "PractitionerRole/")
-"""Patients and their relatives may open a chart too; they order nothing."""
+"""Users who may place orders. Patients and relatives may open a chart too, but cannot order."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderReason:
-    """Why an order is drafted: the cause, the facts, and a note in our words (no chart text, and without the leg)."""
+    """Why an order is drafted.
+
+    Attributes:
+        cause: key of the suspected cause.
+        words: the reason in a few words.
+        facts: the facts behind it.
+        note: the facts in our words, without text of the chart and without the leg.
+    """
 
     cause: str
     words: str
@@ -48,7 +55,7 @@ class OrderReason:
 
 
 def suggest(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> Suggestion:
-    """A button that creates the draft order ``key`` for one leg."""
+    """Return a button that creates the draft order ``key`` for one leg."""
     template, texts = content.orders[key], content.texts.order
     resource = draft(content, key, side, reason, context, today)
     title = with_side(content, template, template.title, side)
@@ -64,17 +71,17 @@ def suggest(content: Content, key: str, side: Side, reason: OrderReason, context
 
 
 def with_side(content: Content, template: OrderTemplate, title: str, side: Side) -> str:
-    """``title``, with the leg where the order is for one."""
+    """Return ``title``, with the leg if the order is for one leg."""
     if not template.sided:
         return title
     return content.texts.order.with_side.fill(title=title, side=Wording(content, date.min).side(side))
 
 
 def prove_templates(content: Content) -> None:
-    """Draft every order for every leg and every cause once, and validate it: what is no FHIR stops the start.
+    """Draft and validate every order for every leg and cause, so that the service does not start with a bad template.
 
     Raises:
-        ContentError: a template does not make a valid ServiceRequest.
+        ContentError: a draft is not a valid ServiceRequest.
     """
     context = Context(userId="Practitioner/proof", patientId="proof", encounterId="proof")
     fact = Fact(next(iter(content.findings)), Status.PRESENT, Side.LEFT, None, None, "Observation/proof")
@@ -87,13 +94,13 @@ def prove_templates(content: Content) -> None:
             ServiceRequest.model_validate(draft(content, key, side, reason, context, date(2026, 1, 1)))
         except ValidationError as error:
             wrong = "; ".join(str(mistake["msg"]) for mistake in error.errors())
-            problems.append(Problem(f"orders/{key}.toml", cause, f"makes no valid ServiceRequest: {wrong}"))
+            problems.append(Problem(f"orders/{key}.toml", cause, f"does not make a valid ServiceRequest: {wrong}"))
     if problems:
         raise ContentError(tuple(problems))
 
 
 def draft(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> dict[str, Any]:
-    """The ServiceRequest: draft and proposal, so that only the clinician can make it an order."""
+    """Return a ServiceRequest with status draft and intent proposal: only the clinician can make it an order."""
     template = content.orders[key]
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
@@ -118,7 +125,7 @@ def draft(content: Content, key: str, side: Side, reason: OrderReason, context: 
 
 
 def _when(template: OrderTemplate, reason: OrderReason, today: date) -> dict[str, str]:
-    """From today; until when, if it is not routine."""
+    """Return the period of the order: it starts today, and ends unless the order is routine."""
     if reason.priority == "routine" and not template.same_day:
         return {"start": today.isoformat()}
     in_two_weeks = reason.priority == "urgent" and not template.same_day
@@ -127,7 +134,7 @@ def _when(template: OrderTemplate, reason: OrderReason, today: date) -> dict[str
 
 
 def _note(content: Content, side: Side, reason: OrderReason) -> str:
-    """What is recorded, with the leg that is meant, also where the service itself has none."""
+    """Return the note with the leg in front, also for a service that is not for one leg."""
     return content.texts.order.side_and_note.fill(side=Wording(content, date.min).side(side), note=reason.note)
 
 
@@ -141,13 +148,13 @@ def signed_order(
     order: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The ServiceRequest that a clinician has signed. ``signed.note``: all that it says besides its codes.
+    """Return the ServiceRequest that a clinician has signed.
 
-    ``context``: whose it is and who signs. ``own_code``: the site's. ``order``: its uuid, which makes it one order
-    however often it is sent.
+    ``signed.note``: the whole text of the order. ``context``: the patient and the user who signs. ``own_code``: the
+    site's code for the service. ``order``: the uuid of the order, which makes repeated sending harmless.
 
     Raises:
-        ValueError: it would be no valid FHIR.
+        ValueError: the result is not valid FHIR.
     """
     reason = OrderReason(signed.cause, signed.words, (), signed.note, signed.priority)
     resource = draft(content, key, side, reason, context, now.date())
@@ -188,27 +195,28 @@ def _reason_code(content: Content, reason: OrderReason) -> dict[str, Any]:
     if not reason.cause:
         return concept
     entries = content.findings[SUSPECTED_DVT].codes if reason.cause == DVT else content.causes[reason.cause].codes
-    exact = next((e for e in entries if e.relation == "exact" and e.side is None and e.system == "snomed"), None)
+    snomed = (entry for entry in entries if entry.system == "snomed")
+    exact = next((entry for entry in snomed if entry.relation == "exact" and entry.side is None), None)
     if exact:
         concept["coding"] = [{"system": URI[exact.system], "code": exact.code, "display": exact.display}]
     return concept
 
 
 def _references(known: Sequence[str]) -> dict[str, list[dict[str, str]]]:
-    """Observations and conditions are reasons; all else supports. Empty lists are left out."""
+    """Split references: Observations and Conditions are reasons, others supporting information. Omit empty lists."""
     reasons = [{"reference": name} for name in known if name.startswith(_AS_REASON)]
     supporting = [{"reference": name} for name in known if not name.startswith(_AS_REASON)]
-    found = {"reasonReference": reasons, "supportingInfo": supporting}
-    return {name: listed for name, listed in found.items() if listed}
+    both = {"reasonReference": reasons, "supportingInfo": supporting}
+    return {name: listed for name, listed in both.items() if listed}
 
 
 def already_placed(
     content: Content, key: str, leg: LegAssessment, cause: str, today: date, newest: date | None
 ) -> PlacedOrder | None:
-    """An order of the same service that stands for the same leg.
+    """Return an existing order of the same service for the same leg; None if there is none.
 
-    A completed one counts for a month, and only if it was placed when the newest fact was known. An order for
-    another or an unnamed leg does not count, and a service that serves many purposes counts only with our reason.
+    A completed order counts for a month, and only if it was placed on or after the day of the newest fact. An order
+    for another leg or without a leg does not count. A service with many purposes counts only with our reason.
     """
     template = content.orders[key]
     for placed in leg.orders:
@@ -230,14 +238,14 @@ def _same_reason(cause: str, placed: PlacedOrder) -> bool:
 
 
 def _is_of_these_days(content: Content, placed: PlacedOrder, today: date) -> bool:
-    """A same-day order that has stood for weeks is forgotten, not in hand."""
+    """Return whether a same-day order is recent. One that has been active for weeks was probably forgotten."""
     return placed.when is not None and (today - placed.when.day).days <= content.pathway.test_valid.days
 
 
 def _same_leg(template: OrderTemplate, placed: PlacedOrder, side: Side) -> bool:
     if not template.sided or side is Side.UNKNOWN:
         return True
-    # A referral for suspected DVT rarely names the leg; its reason names the problem.
+    # A referral for suspected DVT rarely names the leg, but its reason names the problem.
     return placed.side in (side, Side.BOTH) or (template.needs_reason and placed.side is Side.UNKNOWN)
 
 
@@ -249,19 +257,19 @@ def _still_answers(content: Content, placed: PlacedOrder, today: date, newest: d
 
 
 def placed_sentence(wording: Wording, placed: Iterable[PlacedOrder], *, active_only: bool = False) -> str:
-    """The orders that stand, in a sentence; empty if there are none. ``active_only``: those being carried out."""
-    words = [placed_words(wording, one) for one in placed if one.active or not active_only]
+    """Return the existing orders as a sentence; empty if there are none. ``active_only``: leave out completed ones."""
+    words = [placed_words(wording, order) for order in placed if order.active or not active_only]
     return capital("; ".join(words)) + "." if words else ""
 
 
 def placed_words(wording: Wording, placed: PlacedOrder) -> str:
-    """``leg vein duplex ultrasound already ordered 14 Mar``."""
+    """Return an existing order in words: ``leg vein duplex ultrasound already ordered 14 Mar``."""
     message = wording.texts.order.done if placed.completed else wording.texts.order.placed
     return message.fill(title=wording.content.orders[placed.order].title, day=wording.day(placed.when))
 
 
 def order_link(content: Content, proposed: OrderDraft, base_url: str, site_template: str | None) -> Link:
-    """Link to the site's order entry, or to this service's own page for the order. No patient data in it."""
+    """Return a link to the site's order entry, or to this service's order page. The URL holds no patient data."""
     key, side = proposed.orders[0], proposed.side
     title = with_side(content, content.orders[key], content.orders[key].title, side)
     label = content.texts.order.link.fill(title=title)
@@ -272,6 +280,6 @@ def order_link(content: Content, proposed: OrderDraft, base_url: str, site_templ
 
 
 def references(facts: Iterable[Fact]) -> tuple[str, ...]:
-    """The resources behind ``facts`` as ``Type/id``, each once; those of no known kind are left out."""
+    """Return the resources behind ``facts`` as ``Type/id``, each once. Other resource types are left out."""
     names = dict.fromkeys(fact.source.split("#")[0] for fact in facts)
     return tuple(name for name in names if _SOURCE.fullmatch(name))[:_MAX_REFERENCES]

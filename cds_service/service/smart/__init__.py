@@ -1,1 +1,1 @@
-"""The order page as a SMART app: the launch from an EHR, what it keeps, and what it reads and writes there."""
+"""The order page as a SMART app: launch from an EHR, stored launches, and reads and writes on its FHIR server."""

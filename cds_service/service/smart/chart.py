@@ -1,4 +1,4 @@
-"""The chart behind a launch, read anew with the EHR's token, and the order it asks for now."""
+"""Reads the chart of a launch with the EHR's token, and returns the order that it needs now."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _NOBODY = "Practitioner/not-told"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the page shows of the chart.
+    """What the order page shows about the chart.
 
     Attributes:
-        draft: the order that the card proposed, as the chart stands now.
-        basis: ``card`` if the chart still asks for it; ``chart`` if the page was opened without a card and the chart
-            asks for this; ``changed`` if it asks for this instead of what the card proposed; ``none`` if it asks for
-            no urgent order; ``unread`` if it could not be judged.
-        parts: of the chart, as they came.
+        draft: the proposed order, from the present chart.
+        basis: ``card`` if the chart still needs the order of the card; ``chart`` if the page was opened without a card
+            and the chart needs this order; ``changed`` if the chart needs this order instead of that of the card;
+            ``none`` if it needs no urgent order; ``unread`` if it could not be assessed.
+        parts: the parts of the chart.
         same: orders of the same services in the last seven days, in words.
         record: what the chart says, without the answers of the assessment page; None if it could not be judged.
     """
@@ -53,12 +53,12 @@ class Reading:
 
     @property
     def incomplete(self) -> tuple[str, ...]:
-        """Parts of the chart that did not come whole, in words."""
+        """Incomplete parts of the chart, in words."""
         return tuple(part.words for part in self.parts.incomplete)
 
 
 def context_of(launch: Launch) -> Context:
-    """Whose chart it is and who reads it."""
+    """Return the patient, encounter and user of a launch."""
     return Context(userId=launch.user or _NOBODY, patientId=launch.patient, encounterId=launch.encounter or None)
 
 
@@ -118,7 +118,7 @@ def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft
         return _bare(service, launch), "none"
     if launch.wanted is None:
         return drafts[0], "chart"
-    same = next((one for one in drafts if one.rule == launch.wanted["rule"]), None)
+    same = next((draft for draft in drafts if draft.rule == launch.wanted["rule"]), None)
     return (same, "card") if same else (drafts[0], "changed")
 
 
@@ -129,7 +129,7 @@ def _bare(service: Service, launch: Launch) -> OrderDraft:
 
 
 def _same_orders(service: Service, assessment: Assessment, draft: OrderDraft, now: datetime) -> Iterator[str]:
-    """Whatever their side and reason: the clinician judges whether they are the same."""
+    """Yield recent orders of the same services, with any side and reason. The clinician decides if they match."""
     since = now.date() - timedelta(days=SAME_ORDER_DAYS)
     for placed in assessment.record.orders:
         if placed.order in draft.orders and (placed.when is None or placed.when.day >= since):
@@ -142,21 +142,21 @@ def _order_words(service: Service, placed: PlacedOrder, now: datetime) -> str:
 
 
 def patient_words(patient: Mapping[str, Any]) -> str:
-    """Name, birth date, sex and record number, as far as the Patient has them."""
+    """Return name, birth date, sex and record number, as far as the Patient has them."""
     parts = [_name(patient.get("name")), _born(patient), _word(patient.get("gender")), _number(patient)]
     return ", ".join(part for part in parts if part)
 
 
 def _name(names: Any) -> str:
-    listed = [one for one in names if isinstance(one, dict)] if isinstance(names, list) else []
+    listed = [name for name in names if isinstance(name, dict)] if isinstance(names, list) else []
     listed.sort(
-        key=lambda one: ("official", "usual").index(one["use"]) if one.get("use") in ("official", "usual") else 2
+        key=lambda name: ("official", "usual").index(name["use"]) if name.get("use") in ("official", "usual") else 2
     )
-    for one in listed:
-        if text := _word(one.get("text")):
+    for name in listed:
+        if text := _word(name.get("text")):
             return text
-        given = one.get("given")
-        words = [*(given if isinstance(given, Sequence) and not isinstance(given, str) else ()), one.get("family")]
+        given = name.get("given")
+        words = [*(given if isinstance(given, Sequence) and not isinstance(given, str) else ()), name.get("family")]
         if full := " ".join(word for word in map(_word, words) if word):
             return full
     return ""
@@ -168,16 +168,16 @@ def _born(patient: Mapping[str, Any]) -> str:
 
 
 def _number(patient: Mapping[str, Any]) -> str:
-    """The medical record number (type ``MR``), else the first identifier."""
+    """Return the medical record number (type ``MR``), else the first identifier."""
     listed = patient.get("identifier")
-    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    found.sort(key=lambda one: '"MR"' not in str(one.get("type")).replace("'", '"'))
-    value = next((word for one in found if (word := _word(one.get("value")))), "")
+    identifiers = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    identifiers.sort(key=lambda identifier: '"MR"' not in str(identifier.get("type")).replace("'", '"'))
+    value = next((word for identifier in identifiers if (word := _word(identifier.get("value")))), "")
     return f"number {value}" if value else ""
 
 
 def _word(value: Any) -> str:
-    """A text of the chart on one line, without what does not print; empty for anything else."""
+    """Return a text of the chart on one line, without characters that do not print; empty if it is not a text."""
     if not isinstance(value, str):
         return ""
-    return " ".join("".join(one if one.isprintable() else " " for one in value[:120]).split())
+    return " ".join("".join(char if char.isprintable() else " " for char in value[:120]).split())

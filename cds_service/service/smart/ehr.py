@@ -33,7 +33,7 @@ Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What the server says is wrong. ``element``: of the ServiceRequest, such as ``code``; empty if it names none."""
+    """An error that the server reports. ``element``: of the ServiceRequest, such as ``code``; empty if not named."""
 
     words: str
     element: str = ""
@@ -44,9 +44,9 @@ class Placing:
     """What became of what was sent.
 
     Attributes:
-        fate: ``unsure`` when it may have been placed and cannot be looked up; ``not_sent`` when it surely was not.
-        order: ``id`` and ``status`` as the server has it, when it has it.
-        issues: the server's own words, to be shown as text.
+        fate: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if it was certainly not sent.
+        order: ``id`` and ``status`` on the server; None if the server does not have it.
+        issues: the errors in the server's words. Show them only as text.
     """
 
     fate: Fate
@@ -55,7 +55,7 @@ class Placing:
 
 
 class EhrRefused(Exception):
-    """The EHR's server did not let us read. ``why``: ``expired``, ``forbidden``, ``no_answer`` or ``other_patient``."""
+    """The EHR's server could not be read. ``why``: ``expired``, ``forbidden``, ``no_answer`` or ``other_patient``."""
 
     def __init__(self, why: Literal["expired", "forbidden", "no_answer", "other_patient"]) -> None:
         self.why = why
@@ -64,7 +64,7 @@ class EhrRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ehr:
-    """One launch's FHIR server. Every method blocks."""
+    """The FHIR server of one launch. Every method blocks."""
 
     transport: Transport
     launch: Launch
@@ -76,27 +76,31 @@ class Ehr:
         return f"urn:uuid:{self.launch.order if self.kind == 'ServiceRequest' else self.launch.assessment}"
 
     def patient(self) -> dict[str, Any]:
-        """The Patient of the launch.
+        """Return the Patient of the launch.
 
         Raises:
-            EhrRefused: it could not be read, or another one came.
+            EhrRefused: it could not be read, or the server returned another patient.
         """
-        found = self._read(f"Patient/{self.launch.patient}")
-        if found.get("resourceType") != "Patient" or found.get("id") != self.launch.patient:
+        patient = self._read(f"Patient/{self.launch.patient}")
+        if patient.get("resourceType") != "Patient" or patient.get("id") != self.launch.patient:
             raise EhrRefused("other_patient")
-        return found
+        return patient
 
     def encounter_fits(self) -> bool:
-        """Whether the encounter of the launch is this patient's, as far as it can be read."""
+        """Return whether the encounter of the launch belongs to the patient. True if it cannot be read.
+
+        Raises:
+            EhrRefused: the token has expired.
+        """
         if not self.launch.encounter:
             return True
         try:
-            found = self._read(f"Encounter/{self.launch.encounter}")
+            encounter = self._read(f"Encounter/{self.launch.encounter}")
         except EhrRefused as error:
             if error.why == "expired":
                 raise
             return True
-        subject = found.get("subject")
+        subject = encounter.get("subject")
         reference = subject.get("reference") if isinstance(subject, dict) else None
         if not isinstance(reference, str):
             return True
@@ -113,12 +117,12 @@ class Ehr:
         if not self.allowed:
             return False
         try:
-            found = self._read("metadata")
+            statement = self._read("metadata")
         except EhrRefused:
             return False
         return any(
             interaction.get("code") == "create"
-            for rest in _dicts(found.get("rest"))
+            for rest in _dicts(statement.get("rest"))
             for resource in _dicts(rest.get("resource"))
             if resource.get("type") == self.kind
             for interaction in _dicts(resource.get("interaction"))
@@ -128,13 +132,13 @@ class Ehr:
         """What this launch created, if the server has it.
 
         Raises:
-            EhrRefused: it cannot be told.
+            EhrRefused: the server cannot be searched.
         """
         mark = quote(f"{IDENTIFIER_SYSTEM}|{self.mark}", safe="")
         found = self._read(f"{self.kind}?identifier={mark}")
         if found.get("resourceType") != "Bundle":
             raise EhrRefused("forbidden")
-        for entry in _dicts(found.get("entry")):
+        for entry in _dicts(bundle.get("entry")):
             if order := self._ours(entry.get("resource")):
                 return order
         return None
@@ -142,8 +146,8 @@ class Ehr:
     def place(self, resource: Mapping[str, Any]) -> Placing:
         """Create it, unless the server has it already. Sent at most once."""
         try:
-            if there := self.find():
-                return Placing("placed", there)
+            if existing := self.find():
+                return Placing("placed", existing)
         except EhrRefused as error:
             if error.why == "expired":
                 return Placing("expired")
@@ -158,9 +162,10 @@ class Ehr:
             reply = self._exchange("POST", self.kind, headers, orjson.dumps(resource))
         except NoAnswer as error:
             return Placing("not_sent") if error.why in ("unreachable", "forbidden_address") else self._looked_up()
-        return self._meaning(reply)
+        return self._placing(reply)
 
-    def _meaning(self, reply: Reply) -> Placing:
+    def _placing(self, reply: Reply) -> Placing:
+        """Return what the response to the write means."""
         issues = tuple(_issues(reply.value))
         if reply.status in (200, 201):
             order = self._ours(reply.value)
@@ -177,18 +182,18 @@ class Ehr:
         return looked_up
 
     def _looked_up(self, issues: tuple[Issue, ...] = ()) -> Placing:
-        """After a write of which it is not certain what became."""
+        """Look up the order after a write with an uncertain result."""
         try:
-            there = self.find()
+            existing = self.find()
         except EhrRefused:
             return Placing("unsure", issues=issues)
-        return Placing("placed", there, issues) if there else Placing("unsure", issues=issues)
+        return Placing("placed", existing, issues) if existing else Placing("unsure", issues=issues)
 
     def _ours(self, resource: Any) -> Mapping[str, str] | None:
         """Id and status, if ``resource`` is what this launch created for this patient."""
         if not isinstance(resource, dict) or resource.get("resourceType") != self.kind:
             return None
-        marks = {one.get("value") for one in _dicts(resource.get("identifier"))}
+        identifiers = {identifier.get("value") for identifier in _dicts(resource.get("identifier"))}
         subject = resource.get("subject")
         reference = subject.get("reference") if isinstance(subject, dict) else ""
         identity, status = resource.get("id"), resource.get("status")
@@ -220,19 +225,20 @@ class Ehr:
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    """The objects in what should be a list of them."""
-    yield from (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict))
+    """Yield the objects of a list; nothing if ``value`` is not a list."""
+    yield from (item for item in (value if isinstance(value, list) else ()) if isinstance(item, dict))
 
 
 def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
-    """The words of an OperationOutcome."""
+    """Yield the issues of an OperationOutcome."""
     if value is None or value.get("resourceType") != "OperationOutcome":
         return
-    for one in list(_dicts(value.get("issue")))[:_MAX_ISSUES]:
-        details = one.get("details")
-        text = one.get("diagnostics") or (details.get("text") if isinstance(details, dict) else None) or one.get("code")
-        places = one.get("expression")
-        where = next((one for one in places if isinstance(one, str)), "") if isinstance(places, list) else ""
+    for issue in list(_dicts(value.get("issue")))[:_MAX_ISSUES]:
+        details = issue.get("details")
+        detail_text = details.get("text") if isinstance(details, dict) else None
+        text = issue.get("diagnostics") or detail_text or issue.get("code")
+        places = issue.get("expression")
+        where = next((place for place in places if isinstance(place, str)), "") if isinstance(places, list) else ""
         if isinstance(text, str):
-            named = _ELEMENT.match(where)
-            yield Issue(text[:_LONGEST_ISSUE], named[1] if named else "")
+            element = _ELEMENT.match(where)
+            yield Issue(text[:_LONGEST_ISSUE], element[1] if element else "")

@@ -1,4 +1,4 @@
-"""Launches of the order page: kept sealed in the database, opened only by the browser that began them."""
+"""Launches of the order page. They are stored sealed, and only the browser that began a launch can open it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cds_service.base.errors import StoreDown
 
 _PURPOSE = "launch"
 TO_SIGN_IN = 600
-"""Seconds from the launch to the EHR's answer."""
+"""Longest time from the launch to the EHR's response, in seconds."""
 
 
 class LaunchFailed(Exception):
-    """A launch that leads to no order page. ``why``: a code; the page has the words. ``said``: the EHR's error code."""
+    """A launch failed. ``why``: a code, for which the page has a text. ``said``: the EHR's error code."""
 
     def __init__(self, why: str, said: str = "") -> None:
         self.why = why
@@ -29,9 +29,15 @@ class LaunchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One launch: first what the answer of the EHR is checked against, then what it granted.
+    """One launch: the values that the EHR's response is checked against, and later what the EHR granted.
 
     Attributes:
+        client: name of the client.
+        iss: FHIR base URL of the EHR.
+        verifier: PKCE code verifier.
+        nonce: nonce for the id token.
+        token_url, jwks_url, issuer: from the EHR's SMART configuration; ``jwks_url`` and ``issuer`` may be empty.
+        order: uuid of the only order that this launch may place.
         token: the EHR's access token; empty until it is granted.
         expires: when the token ends, seconds since 1970.
         user: ``Practitioner/id`` or ``PractitionerRole/id`` in the EHR; empty if it did not say.
@@ -75,47 +81,47 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """``id`` stands in addresses; ``secret`` only in a cookie of the browser that began the launch."""
+    """The key to a launch. ``id`` is in URLs, ``secret`` only in a cookie of the browser that began the launch."""
 
     id: str
     secret: str
 
     @classmethod
     def new(cls) -> Ticket:
-        """128 and 256 random bits."""
+        """Return a random ticket: an id of 128 bits and a secret of 256 bits."""
         return cls(secrets.token_urlsafe(16), secrets.token_urlsafe(32))
 
     @property
     def row(self) -> str:
-        """Where the launch stands in the database."""
+        """The id of the launch in the database."""
         return hashlib.sha256(self.id.encode()).hexdigest()
 
     def form_key(self) -> str:
-        """In every form of the page: another site cannot know it."""
+        """Return the key for the forms of the page, which another site cannot know."""
         return hmac.new(self.secret.encode(), b"form", hashlib.sha256).hexdigest()
 
     def is_form_key(self, sent: str) -> bool:
-        """Whether a form came from our own page."""
+        """Return whether a form was sent from our own page."""
         return hmac.compare_digest(self.form_key().encode(), sent.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A launch as it is in the database now."""
+    """A launch as it was read from the database, with its version."""
 
     launch: Launch
     version: int
 
 
 class Launches:
-    """Keeps launches. Every method blocks."""
+    """Stores launches. Every method blocks."""
 
     def __init__(self, store: Store, seal: Seal) -> None:
         self._store = store
         self._seal = seal
 
     def begin(self, ticket: Ticket, launch: Launch, now: datetime) -> None:
-        """Keep a new launch.
+        """Store a new launch.
 
         Raises:
             StoreDown: the database is down.
@@ -124,32 +130,35 @@ class Launches:
         try:
             self._store.begin_launch(ticket.row, self._closed(ticket, launch, until), _moment(until))
         except (DatabaseError, OSError) as error:
-            raise StoreDown("launch not kept") from error
+            raise StoreDown("the launch could not be stored") from error
 
     def open(self, ticket: Ticket, now: datetime) -> Opened:
-        """The launch of this browser.
+        """Return the launch of this browser.
 
         Raises:
-            LaunchFailed: there is none (any more), or another browser began it.
+            LaunchFailed: the launch has expired or does not exist, or another browser began it.
             StoreDown: the database is down.
         """
         try:
-            found = self._store.launch(ticket.row)
+            row = self._store.launch(ticket.row)
         except (DatabaseError, OSError) as error:
-            raise StoreDown("launch not read") from error
-        if found is None:
+            raise StoreDown("the launch could not be read") from error
+        if row is None:
             raise LaunchFailed("over")
+        state, version = row
         try:
-            value = self._seal.open(_PURPOSE, found[0], now.timestamp(), ticket.secret)
+            value = self._seal.open(_PURPOSE, state, now.timestamp(), ticket.secret)
         except NotSealed as error:
             raise LaunchFailed("over" if error.late else "other_browser") from error
         try:
-            return Opened(Launch(**value), found[1])
-        except TypeError as error:  # kept by another version of this service
+            return Opened(Launch(**value), version)
+        except TypeError as error:  # stored by another version of this service
             raise LaunchFailed("over") from error
 
     def change(self, ticket: Ticket, opened: Opened, *, until: float, **changes: Any) -> Opened | None:
-        """The launch with ``changes``; None if somebody else has changed it since it was opened.
+        """Store the launch with ``changes`` and return it; None if it was changed since it was opened.
+
+        ``until``: new end of the launch, in seconds since 1970.
 
         Raises:
             StoreDown: the database is down.
@@ -159,7 +168,7 @@ class Launches:
         try:
             done = self._store.continue_launch(ticket.row, state, opened.version, _moment(until))
         except (DatabaseError, OSError) as error:
-            raise StoreDown("launch not kept") from error
+            raise StoreDown("the launch could not be stored") from error
         return Opened(launch, opened.version + 1) if done else None
 
     def _closed(self, ticket: Ticket, launch: Launch, until: float) -> str:

@@ -1,4 +1,4 @@
-"""What an EHR's OAuth error code means for whoever reads the page, and for whoever sets the client up."""
+"""Maps OAuth error codes of an EHR to launch failures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _WRONG_SETUP: Final = frozenset(
         "unauthorized_client", "unsupported_grant_type", "unsupported_response_type",
     }
 )  # fmt: skip
-"""RFC 6749 (4.1.2.1 and 5.2), RFC 8707 and OpenID Connect Core (3.1.2.6): what no second try can change."""
+"""Errors that another attempt cannot solve: RFC 6749 (4.1.2.1 and 5.2), RFC 8707, OpenID Connect Core (3.1.2.6)."""
 UNLISTED: Final = "unlisted"
 
 
 def refused(code: str) -> LaunchFailed:
-    """The failure behind an error code. Only codes of the standards are named: others may hold anything."""
+    """Return the failure for an error code. Only codes of the standards are kept, because others may be any text."""
     if code in _WRONG_SETUP:
         return LaunchFailed("not_set_up", code)
     if code in _TEMPORARY:

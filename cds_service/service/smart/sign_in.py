@@ -1,6 +1,6 @@
-"""SMART App Launch 2, EHR launch: from the EHR's call to an access token for one patient.
+"""SMART App Launch 2, EHR launch: from the EHR's launch to an access token for one patient.
 
-The protocol is Authlib's; every connection is our own transport's. Tokens never leave this side.
+Authlib implements the protocol, and all connections use our own transport. Tokens are never sent to the browser.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cds_service.service.smart.launches import Launch, LaunchFailed
 from cds_service.service.smart.refusals import refused
 
 SECONDS = 8.0
-"""For everything that one step asks of an EHR."""
+"""Time limit for one request to an EHR."""
 _LONGEST = 4_000
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _USER = re.compile(r"(?:.*/)?((?:Practitioner|PractitionerRole)/[A-Za-z0-9\-.]{1,64})")
@@ -45,7 +45,7 @@ _SHORT_LIFE, _LONG_LIFE = 300, 3600
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What the EHR's answer holds. ``context``: our appContext, if it came back."""
+    """What the EHR granted. ``context``: our appContext, if the EHR returned it; else empty."""
 
     token: str
     expires: float
@@ -60,30 +60,38 @@ class Granted:
 def begin(
     transport: Transport, caller: Caller, iss: str, launch: str, redirect_uri: str, state: str, page: Page
 ) -> tuple[str, Launch]:
-    """Where to send the browser, and the launch to keep. ``iss``: as configured. ``state``: its id.
+    """Return the URL to send the browser to, and the launch to store.
+
+    Args:
+        transport: for requests to the EHR.
+        caller: the client whose EHR launches the page.
+        iss: the FHIR base URL, as configured.
+        launch: the launch id from the EHR.
+        redirect_uri: our address for the EHR's response.
+        state: id of the ticket.
 
     Raises:
-        LaunchFailed: the EHR cannot be asked, or does not do what is needed.
+        LaunchFailed: the EHR does not answer, or does not support what is needed.
     """
     smart = _smart(caller)
     if not 0 < len(launch) <= _LONGEST:
         raise LaunchFailed("no_launch")
-    found = _configuration(transport, iss)
+    configuration = _configuration(transport, iss)
     begun = Launch(
         client=caller.name,
         iss=iss,
         verifier=secrets.token_urlsafe(48),
         nonce=secrets.token_urlsafe(16),
-        token_url=_endpoint(found, "token_endpoint"),
-        jwks_url=_endpoint(found, "jwks_uri") if found.get("jwks_uri") else "",
-        issuer=str(found.get("issuer") or ""),
+        token_url=_endpoint(configuration, "token_endpoint"),
+        jwks_url=_endpoint(configuration, "jwks_uri") if configuration.get("jwks_uri") else "",
+        issuer=str(configuration.get("issuer") or ""),
         order=str(uuid4()),
         assessment=str(uuid4()),
         page=page,
     )
     session = _session(smart, redirect_uri)
     url, _ = session.create_authorization_url(
-        _endpoint(found, "authorization_endpoint"),
+        _endpoint(configuration, "authorization_endpoint"),
         state=state,
         code_verifier=begun.verifier,
         aud=iss,
@@ -102,10 +110,10 @@ def finish(
     redirect_uri: str,
     now: datetime,
 ) -> Granted:
-    """Exchange the code for a token and check what came with it.
+    """Exchange the code for a token and check the response.
 
     Raises:
-        LaunchFailed: the EHR refused, did not answer, or answered what must not be trusted.
+        LaunchFailed: the EHR refused or did not answer, or its response cannot be trusted.
     """
     if not 0 < len(code) <= _LONGEST:
         raise LaunchFailed("refused")
@@ -171,16 +179,16 @@ def _configuration(transport: Transport, iss: str) -> dict[str, Any]:
     return reply.value
 
 
-def _endpoint(found: Mapping[str, Any], name: str) -> str:
-    """An address that the EHR's own configuration names: secrets go there, so never over plain HTTP."""
-    url = found.get(name)
+def _endpoint(configuration: Mapping[str, Any], name: str) -> str:
+    """Return an endpoint from the EHR's configuration. Secrets are sent there, so plain HTTP is rejected."""
+    url = configuration.get(name)
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         Address.parse(f"{parts.scheme}://{parts.netloc}")
         if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
             raise ValueError("must be https")
         if parts.fragment or "state" in parse_qs(parts.query) or not str(url).isascii() or not str(url).isprintable():
-            raise ValueError("is no endpoint")
+            raise ValueError("is not an endpoint")
     except ValueError as error:
         raise LaunchFailed("no_smart") from error
     return str(url) if parts.path else f"{url}/"
@@ -210,10 +218,10 @@ def _granted(transport: Transport, caller: Caller, begun: Launch, answer: Mappin
 
 
 def _user(transport: Transport, caller: Caller, begun: Launch, id_token: Any, now: datetime) -> str:
-    """Who signed in, as the EHR's signed id token says; empty if it sent none.
+    """Return the user in the EHR's signed id token; empty if the EHR sent none.
 
     Raises:
-        LaunchFailed: the id token is not to be trusted, or names somebody who places no orders.
+        LaunchFailed: the id token cannot be trusted, or the user is not a clinician.
     """
     if id_token is None:
         return ""
@@ -232,10 +240,10 @@ def _user(transport: Transport, caller: Caller, begun: Launch, id_token: Any, no
     named = claims.get("fhirUser") or claims.get("profile")
     if named is None:
         return ""
-    found = _USER.fullmatch(named) if isinstance(named, str) else None
-    if found is None:
+    match = _USER.fullmatch(named) if isinstance(named, str) else None
+    if match is None:
         raise LaunchFailed("no_clinician")
-    return found[1]
+    return match[1]
 
 
 def _ehr_keys(transport: Transport, begun: Launch) -> Keys:
@@ -251,11 +259,11 @@ def _ehr_keys(transport: Transport, begun: Launch) -> Keys:
 
 
 def _key_for(id_token: Any, keys: Keys) -> Any:
-    """The one key that the header names; a set of one key needs no name."""
+    """Return the key that the header names. Without a key id, the set must hold only one fitting key."""
     header = jws.extract_compact(id_token.encode()).headers()
     kid = header.get("kid")
-    found = keys.get(kid, ()) if isinstance(kid, str) else [one for group in keys.values() for one in group]
-    fitting = [one.public for one in found if one.fits(str(header.get("alg")))]
+    candidates = keys.get(kid, ()) if isinstance(kid, str) else [key for group in keys.values() for key in group]
+    fitting = [key.public for key in candidates if key.fits(str(header.get("alg")))]
     if len(fitting) != 1:
-        raise ValueError("no key fits")
+        raise ValueError("there is not exactly one fitting key")
     return fitting[0]

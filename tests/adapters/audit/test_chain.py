@@ -16,7 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.audit.chain import MAX_LINE_BYTES, START, Hasher, Head, Link, genesis, head_of, said_by
+from cds_service.adapters.audit.chain import (
+    MAX_LINE_BYTES,
+    START,
+    Hasher,
+    Head,
+    Link,
+    genesis,
+    genesis_content,
+    head_of,
+)
 from cds_service.adapters.audit.chain_file import MAX_EVENT_BYTES, ChainFile
 from cds_service.adapters.audit.verify import MAX_FINDINGS, Verdict, verify
 
@@ -58,7 +67,7 @@ def test_a_chain_is_whole_and_says_how_it_was_made(tmp_path: Path, hasher: Hashe
     assert (verdict.lines, verdict.seq, verdict.keyed) == (7, 6, hasher.keyed)
     first = Link.parse(lines(path)[0])
     assert first is not None
-    said = said_by(first)
+    said = genesis_content(first)
     assert said is not None
     assert (said["hash"], len(said["chain"])) == (hasher.algorithm, 32)
     assert datetime.fromisoformat(said["begun"]).tzinfo is not None

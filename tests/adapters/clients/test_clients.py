@@ -172,9 +172,9 @@ def test_links_only_to_the_hosts_a_site_allows(tmp_path: Path) -> None:
 
 MISTAKES = {
     '[default]\nprofil = "epic"': "default.profil: unknown key `profil` (did you mean `profile`?)",
-    '[default]\nprofile = "epik"': "default.profile: `epik` is no profile (there are epic, generic, sandbox)",
-    '[default]\nswitched_off = ["RF99"]': "default.switched_off: `RF99` is no rule or cause",
-    '[client.a.orders.duplex]\ncode = "1"\ndisplay = "x"\nsystem = "abc"': "client.a.orders: `duplex` is no order",
+    '[default]\nprofile = "epik"': "default.profile: `epik` is not a profile (there are epic, generic, sandbox)",
+    '[default]\nswitched_off = ["RF99"]': "default.switched_off: `RF99` is not a rule or cause",
+    '[client.a.orders.duplex]\ncode = "1"\ndisplay = "x"\nsystem = "abc"': "client.a.orders: `duplex` is not an order",
     '[client.a.orders.d_dimer]\ncode = "1"\ndisplay = "x"': "client.a.orders.d_dimer: the key `system` is missing",
     '[client.a.orders.d_dimer]\ndisplay = "x"': "client.a.orders.d_dimer.code: the key `code` is missing",
     '[client.a]\nfhir_servers = ["ehr.example"]': "client.a.fhir_servers.0: is not an absolute http or https URL",
@@ -182,7 +182,7 @@ MISTAKES = {
     '[client.a]\nfhir_servers = ["https://e.example"]\n[client.b]\nfhir_servers = ["https://E.example:443/"]': (
         "client: https://e.example is listed 2 times"
     ),
-    '[default]\nlink_hosts = ["other.example"]': "default.link_hosts: leaves out 127.0.0.1, to which",
+    '[default]\nlink_hosts = ["other.example"]': "default.link_hosts: leaves out 127.0.0.1, the host of",
     '[profile.own]\ntitle = "x"': "profile.own.selection_behavior: the key `selection_behavior` is missing",
     "[default": "is not valid TOML",
 }
@@ -207,7 +207,7 @@ def test_check_names_the_clients_and_what_is_off(
     assert "  few: Plain text, one choice, no links, SWITCHED OFF: RF01, bakers_cyst" in said
     monkeypatch.setenv("KNEE_CDS_CLIENTS", str(written(tmp_path, '[default]\nprofile = "epik"')))
     assert main(["check"]) == 2
-    assert "`epik` is no profile" in capsys.readouterr().err
+    assert "`epik` is not a profile" in capsys.readouterr().err
     monkeypatch.setenv("KNEE_CDS_CLIENTS", str(tmp_path / "none.toml"))
     assert main(["check"]) == 2
 

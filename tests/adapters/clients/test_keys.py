@@ -74,7 +74,7 @@ def test_which_keys_do_not(name: str) -> None:
 
 @pytest.mark.parametrize("value", [None, [], {}, {"keys": {}}, {"keys": [OLD.public()] * 101}, "keys"])
 def test_what_is_no_set(value: Any) -> None:
-    with pytest.raises(ValueError, match="no JWK Set"):
+    with pytest.raises(ValueError, match="not a JWK Set"):
         read_keys(value)
 
 
@@ -247,7 +247,7 @@ def test_two_clients_are_never_meant_by_one_token(tmp_path: Path, content: Conte
 def test_a_key_file_must_be_right(tmp_path: Path, content: Content) -> None:
     file = tmp_path / "clients.toml"
     file.write_text('[client.north.token]\nissuer = "i"\njwks_file = "k.json"\n')
-    for text, said in (("no", "no JWK Set"), ('{"keys": []}', "holds no key"), ('{"keys": [{}]}', "no kid")):
+    for text, said in (("no", "not a JWK Set"), ('{"keys": []}', "holds no key"), ('{"keys": [{}]}', "no kid")):
         (tmp_path / "k.json").write_text(text)
         with pytest.raises(ContentError, match=said):
             load_clients(Settings(clients=file), content)
@@ -258,5 +258,5 @@ def test_clients_may_come_from_the_environment(content: Content, tmp_path: Path)
     assert [one.name for one in load_clients(Settings(clients_toml=text), content).with_tokens] == ["north"]
     file = tmp_path / "clients.toml"
     file.write_text(text)
-    with pytest.raises(ContentError, match="set one"):
+    with pytest.raises(ContentError, match="set only one"):
         load_clients(Settings(clients_toml=text, clients=file), content)

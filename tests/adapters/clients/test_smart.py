@@ -73,7 +73,7 @@ def test_mistakes(text: str, words: str) -> None:
 
 
 def test_links_cannot_lead_to_two_places() -> None:
-    with pytest.raises(ContentError, match="leads links elsewhere"):
+    with pytest.raises(ContentError, match="leads links to another page"):
         loaded(f"[client.north]\n{EHR}{SMART}", order_url="https://orders.example/{order}")
 
 
@@ -83,8 +83,8 @@ def test_links_cannot_lead_to_two_places() -> None:
         ({**ECKey.generate_key("P-384").as_dict(private=False), "kid": "a"}, "ES384", "holds no private key"),
         (ECKey.generate_key("P-384").as_dict(private=True) | {"kid": ""}, "ES384", "has no kid"),
         ({**ECKey.generate_key("P-256").as_dict(private=True), "kid": "a"}, "ES384", "P-384"),
-        ({**ECKey.generate_key("P-384").as_dict(private=True), "kid": "a"}, "RS384", "is no RSA key"),
-        ({**RSAKey.generate_key(2048).as_dict(private=True), "kid": "a"}, "ES384", "is no EC key"),
+        ({**ECKey.generate_key("P-384").as_dict(private=True), "kid": "a"}, "RS384", "is not an RSA key"),
+        ({**RSAKey.generate_key(2048).as_dict(private=True), "kid": "a"}, "ES384", "is not an EC key"),
         ({**OctKey.generate_key(256).as_dict(private=True), "kid": "a"}, "ES384", "holds no private key"),
         ({"kty": "EC", "crv": "P-384", "d": "x", "kid": "a"}, "ES384", "cannot be read"),
         ([], "ES384", "holds no private key"),

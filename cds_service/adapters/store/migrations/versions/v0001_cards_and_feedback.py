@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Both tables, empty."""
+    """Create both tables."""
     op.create_table(
         "card",
         sa.Column("uuid", sa.String(36), primary_key=True),
@@ -54,6 +54,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to nothing: everything registered is lost."""
+    """Drop both tables with all their data."""
     op.drop_table("feedback")
     op.drop_table("card")

@@ -1,4 +1,4 @@
-"""Tokens that were used, so that no replica takes one twice; and which client sent a piece of feedback."""
+"""Used tokens, so that no replica accepts a token twice, and the client that sent each piece of feedback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """A table, and a column that is empty for feedback from before and from callers without a token."""
+    """Add a table and a column. The column is empty for older feedback and for callers without a token."""
     op.create_table(
         "token_use",
         sa.Column("token", sa.String(64), primary_key=True),
@@ -23,6 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Used tokens are forgotten: let no service run on the older tables until the newest has expired."""
+    """Drop the used tokens. Do not start a service on the older tables until the newest token has expired."""
     op.drop_column("feedback", "client")
     op.drop_table("token_use")

@@ -1,4 +1,4 @@
-"""Launches of the order page: which patient and order, and the EHR's token, sealed for one browser."""
+"""Launches of the order page: patient, order and the EHR's token, sealed for one browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """A table that empties itself: rows live as long as a token of the EHR."""
+    """Create the table. The service deletes rows when the token of the EHR has expired."""
     op.create_table(
         "launch",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -24,5 +24,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Order pages that are open have to be launched again."""
+    """Drop the table. Open order pages must be launched again."""
     op.drop_table("launch")

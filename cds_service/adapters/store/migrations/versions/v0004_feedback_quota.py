@@ -1,4 +1,4 @@
-"""How much of its daily quota of feedback on unknown cards each client has used."""
+"""The used part of each client's daily quota for feedback on unknown cards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """A table with one row a client and day; the service deletes those of past days."""
+    """Create a table with one row for each client and day. The service deletes rows of past days."""
     op.create_table(
         "feedback_quota",
         sa.Column("client", sa.Text, primary_key=True),
@@ -23,5 +23,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What was used today is forgotten."""
+    """Drop the table. Every client gets its full quota again."""
     op.drop_table("feedback_quota")
