@@ -270,7 +270,7 @@ def cause_card(call: Call, leg: LegAssessment, ranked: RankedCause) -> Card:
             part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
             dvt_question(call, leg),
             part(texts.lead.consider.fill(), Item(cause.card.next_steps[0], 2)),
-            cause_part(call, one, 0, ""),
+            cause_part(call, ranked, 0, ""),
             part("", Item(cause.card.why, 6), Item(_sentence(placed), 1)),
             part(texts.lead.avoid.fill(), *(Item(step, 5) for step in cause.card.avoid)),
             safety_net(call),

@@ -232,26 +232,26 @@ def draft_order(proposed: DraftOrder) -> Event:
     )
 
 
-def signed_order(one: SignedOrder) -> Event:
+def signed_order(signed: SignedOrder) -> Event:
     """As BALP PatientCreate: this service is the source, the EHR's server the destination. Also when it failed."""
     entity = {
-        "what": {"type": "ServiceRequest", "identifier": _uuid(one.uuid), "display": "signed order"},
+        "what": {"type": "ServiceRequest", "identifier": _uuid(signed.uuid), "display": "signed order"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
         "detail": _detail(order=signed.order, fate=signed.fate),
     }
-    return _created(one.call, one.server, one.fate, codes.SIGNED_ORDER, entity)
+    return _created(signed.call, signed.server, signed.fate, codes.SIGNED_ORDER, entity)
 
 
-def saved_assessment(one: SavedAssessment) -> Event:
+def saved_assessment(saved: SavedAssessment) -> Event:
     """As for a signed order; what was answered is in the EHR and not here."""
     entity = {
-        "what": {"type": "Observation", "identifier": _uuid(one.uuid), "display": "saved assessment"},
+        "what": {"type": "Observation", "identifier": _uuid(saved.uuid), "display": "saved assessment"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
-        "detail": _detail(fate=one.fate),
+        "detail": _detail(fate=saved.fate),
     }
-    return _created(one.call, one.server, one.fate, codes.SAVED_ASSESSMENT, entity)
+    return _created(saved.call, saved.server, saved.fate, codes.SAVED_ASSESSMENT, entity)
 
 
 def _created(call: Call, address: str, fate: str, code: codes.Coding, entity: Event) -> Event:
@@ -262,7 +262,7 @@ def _created(call: Call, address: str, fate: str, code: codes.Coding, entity: Ev
         [codes.CREATE, code],
         action=codes.CREATE_ACTION,
         outcome=outcome,
-        said="" if fate == "placed" else fate,
+        description="" if fate == "placed" else fate,
         agents=[_us(call, codes.SOURCE_ROLE), {"type": _concept(codes.DESTINATION_ROLE), **server}, *_user(call)],
         entities=[entity],
     )

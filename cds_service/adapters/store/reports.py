@@ -140,7 +140,7 @@ def report(store: Store) -> Report:
         else:
             why = reason or "no reason given"
             line.overridden[why] = line.overridden.get(why, 0) + count
-    return Report(tuple(found[key] for key in sorted(found)), unknown, _weeks(store), uses(store))
+    return Report(tuple(lines[key] for key in sorted(lines)), unknown, _weeks(store), uses(store))
 
 
 def _weeks(store: Store) -> dict[str, tuple[Week, ...]]:

@@ -135,8 +135,8 @@ class Ehr:
             EhrRefused: the server cannot be searched.
         """
         mark = quote(f"{IDENTIFIER_SYSTEM}|{self.mark}", safe="")
-        found = self._read(f"{self.kind}?identifier={mark}")
-        if found.get("resourceType") != "Bundle":
+        bundle = self._read(f"{self.kind}?identifier={mark}")
+        if bundle.get("resourceType") != "Bundle":
             raise EhrRefused("forbidden")
         for entry in _dicts(bundle.get("entry")):
             if order := self._ours(entry.get("resource")):
@@ -197,7 +197,7 @@ class Ehr:
         subject = resource.get("subject")
         reference = subject.get("reference") if isinstance(subject, dict) else ""
         identity, status = resource.get("id"), resource.get("status")
-        if self.mark not in marks or not isinstance(identity, str):
+        if self.mark not in identifiers or not isinstance(identity, str):
             return None
         if not str(reference).endswith(f"Patient/{self.launch.patient}") or not _ID.fullmatch(identity):
             return None
