@@ -1,4 +1,4 @@
-"""The page for an address that leads nowhere."""
+"""Answers for HTTP errors, with a page for an unknown address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACCEPT = {"Vary": "Accept"}
 
 
 def add_missing_page(app: FastAPI, pages: Pages, *, sandbox: bool) -> None:
-    """Refusals of the framework and of the routes: an OperationOutcome, and for a person's missing page, a page."""
+    """Answer HTTP errors with an OperationOutcome, and a 404 in a browser with a page."""
 
     @app.exception_handler(HTTPException)
     async def known(request: Request, error: HTTPException) -> Response:

@@ -1,4 +1,4 @@
-"""How well a figure is supported, in words."""
+"""Words for how well a figure is supported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One object for each evidence page, read by its template and sent as JSON."""
+"""The data of an evidence page, for its template and as JSON."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ OTHERS = tuple(_OTHERS)
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """A condition to read aloud: ``words`` is a finding, or ``parts`` are all or any of several."""
+    """A condition in words: either one finding (``words``), or all or any of several ``parts``."""
 
     words: str = ""
     kind: Literal["all", "any", ""] = ""
@@ -67,7 +67,7 @@ class Logic:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What opens a suspicion of DVT (evidence C.5), by name: the local signs, and the major risks."""
+    """Names of the findings that raise a suspicion of DVT (evidence C.5): local signs and major risks."""
 
     signs: tuple[str, ...]
     risks: tuple[str, ...]
@@ -75,7 +75,7 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything about one rule or cause; parts that do not apply are empty."""
+    """The evidence of one rule or cause. Parts that do not apply are empty."""
 
     key: str
     kind: Literal["red_flag", "cause", "reading"]
@@ -106,8 +106,8 @@ class Evidence:
         return f"reviewed by {self.reviewed_by}" if self.reviewed_by else NOT_REVIEWED
 
     def as_json(self, content: Content) -> dict[str, Any]:
-        """For programs: the same, with the version and the use it is meant for."""
-        found: dict[str, Any] = {
+        """Return the same data as JSON, with the version and the intended use."""
+        common: dict[str, Any] = {
             "key": self.key,
             "kind": self.kind,
             "title": self.title,
@@ -115,33 +115,33 @@ class Evidence:
             "review": {"by": self.reviewed_by or None, "state": self.review_words, "due": self.review_due or None},
             "version": {"service": __version__, "content": content.version},
             "use": use_json(content.about),
-            "attributes": [{"number": one.number, "name": one.name, "value": one.value} for one in self.attributes],
-            "numbers": [one.as_json() for one in self.numbers],
-            "accuracy": [one.model_dump() for one in self.accuracy],
-            "sources": [asdict(one) for one in self.sources],
+            "attributes": [{"number": row.number, "name": row.name, "value": row.value} for row in self.attributes],
+            "numbers": [number.as_json() for number in self.numbers],
+            "accuracy": [measured.model_dump() for measured in self.accuracy],
+            "sources": [asdict(source) for source in self.sources],
         }
-        more = {
+        optional = {
             "urgency": self.urgency,
             "indicator": self.indicator,
             "when": _logic_json(self.logic) if self.logic else None,
             "suspicion": asdict(self.suspicion) if self.suspicion else None,
             "do": list(self.do),
             "avoid": list(self.avoid),
-            "weights": [one.as_json() for one in self.weights],
+            "weights": [weight.as_json() for weight in self.weights],
             "pathway": self.pathway.model_dump(mode="json") if self.pathway else None,
             "examples": list(self.examples),
         }
-        return found | {name: value for name, value in more.items() if value}
+        return common | {name: value for name, value in optional.items() if value}
 
 
 def use_json(about: About) -> dict[str, Any]:
-    """What it is for and what not."""
+    """Return the intended use of the content, and what it is not for."""
     names = ("purpose", "users", "population", "setting", "inputs", "not_for", "regulation", "validation")
     return {name: getattr(about, name) for name in names}
 
 
 def evidence_of(content: Content, key: str) -> Evidence | None:
-    """The evidence behind a rule, a cause, or a card about the reading itself; None for anything else."""
+    """Return the evidence of a rule, a cause or a card about the reading itself; None for an unknown key."""
     if key in content.red_flags:
         return _red_flag(content, key, content.red_flags[key])
     if key in content.causes:
@@ -154,7 +154,7 @@ def evidence_of(content: Content, key: str) -> Evidence | None:
 
 
 def _pathway(content: Content) -> Pathway:
-    """With the scores of each band in its words."""
+    """Return the pathway with the scores of each Wells band in words."""
     return content.pathway.model_copy(update={"bands": bands_of(content)})
 
 
@@ -166,7 +166,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
     if pathway:
         numbers += _windows(pathway)
         cited += [pathway.source, *(number.source for number in numbers)]
-    accuracy = tuple(one for one in content.about.accuracy if one.about == flag.cause)
+    accuracy = tuple(measured for measured in content.about.accuracy if measured.about == flag.cause)
     cited += [measured.source for measured in accuracy]
     sources = sources_of(content, cited)
     read = findings_of(content, flag.when) | {key for key in flag.sooner_terms() if key in content.findings}
@@ -180,7 +180,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
         indicator=flag.indicator,
         reviewed_by=cause.review.by,
         review_due=cause.review.due.isoformat(),
-        attributes=attributes(content, read, [one.text for one in sources]),
+        attributes=attributes(content, read, [source.text for source in sources]),
         sources=sources,
         numbers=tuple(numbers),
         accuracy=accuracy,
@@ -196,8 +196,8 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
     prior = Number("Before any finding (prior)", f"{cause.prior.value:g}", cause.prior.source, cause.prior.status)
     rows = tuple(weight_rows(content, cause))
     ratios = [number for row in rows for number in (row.present, row.absent) if number]
-    accuracy = tuple(one for one in content.about.accuracy if one.about == key)
-    actions = [content.actions[one] for one in cause.card.actions]
+    accuracy = tuple(measured for measured in content.about.accuracy if measured.about == key)
+    actions = [content.actions[name] for name in cause.card.actions]
     cited = [prior.source, *(ratio.source for ratio in ratios), *(measured.source for measured in accuracy)]
     cited += [action.source for action in actions]
     sources = sources_of(content, cited)
@@ -213,7 +213,7 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         indicator="",
         reviewed_by=cause.review.by,
         review_due=cause.review.due.isoformat(),
-        attributes=attributes(content, read, [one.text for one in sources]),
+        attributes=attributes(content, read, [source.text for source in sources]),
         sources=sources,
         numbers=(prior,),
         accuracy=accuracy,
@@ -225,7 +225,9 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         tell_patient=cause.card.tell_patient,
         review_patient=cause.card.review,
         guideline=cause.card.guideline,
-        care=tuple((one.title, one.text, _source_words(content, one.source, one.status)) for one in actions),
+        care=tuple(
+            (action.title, action.text, _source_words(content, action.source, action.status)) for action in actions
+        ),
     )
 
 
@@ -236,13 +238,13 @@ def _source_words(content: Content, key: str, status: Any) -> str:
 def _suspicion(content: Content) -> Suspicion:
     named = content.findings.values()
     return Suspicion(
-        tuple(one.name for one in named if one.dvt.local_sign),
-        tuple(one.name for one in named if one.dvt.risk == "major"),
+        tuple(finding.name for finding in named if finding.dvt.local_sign),
+        tuple(finding.name for finding in named if finding.dvt.risk == "major"),
     )
 
 
 def _windows(pathway: Pathway) -> list[Number]:
-    """The spans of the pathway: expert choices unless they say otherwise."""
+    """Return the time windows of the pathway; each figure has its own source and status."""
     named: tuple[tuple[str, Figure], ...] = (
         ("A local sign counts in full", pathway.fresh_sign),
         ("An unresolved sign still counts", pathway.stale_sign),
@@ -252,11 +254,11 @@ def _windows(pathway: Pathway) -> list[Number]:
         ("A repeat scan is due from", pathway.repeat_scan_after),
         ("A repeat scan is due until", pathway.repeat_scan_before),
     )
-    return [Number(what, f"{one.days} days", one.source, one.status) for what, one in named]
+    return [Number(what, f"{figure.days} days", figure.source, figure.status) for what, figure in named]
 
 
 def logic_of(content: Content, when: Condition) -> Logic:
-    """A condition in words; an unknown finding satisfies none of it."""
+    """Return a condition in words. A finding of unknown state satisfies no part of a condition."""
     kind: Literal["all", "any"] = "all" if when.all else "any"
     parts = tuple(
         Logic(words=VIRTUAL_WORDS.get(part) or content.findings[part].name)

@@ -1,4 +1,4 @@
-"""``/evidence``: for people as HTML, for programs as JSON at the same address with ``.json``."""
+"""``/evidence``: HTML pages, and JSON at the same paths with ``.json``."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from cds_service.web.pages.layout import Pages
 
 
 def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> None:
-    """The index, the explorer, what is open for a clinician, and a page for each rule and cause."""
+    """Add the index, the explorer, the open questions, and a page for each rule and cause."""
 
     @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())
     async def index() -> Response:
         content = running.service.content
-        causes = sorted(content.causes.items(), key=lambda one: one[1].title.lower())
+        causes = sorted(content.causes.items(), key=lambda item: item[1].title.lower())
         return pages.page(
             "evidence_index.html",
             content=content,
             causes=causes,
             rules=sorted(content.red_flags.items()),
-            others=[_known(content, key) for key in OTHERS],
+            others=[_evidence(content, key) for key in OTHERS],
             words=INDICATOR_WORDS,
             code_lists=code_lists(content),
         )
@@ -41,9 +41,9 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
     async def index_json() -> Response:
         content = running.service.content
         keys = {"rules": content.red_flags, "causes": content.causes}
-        addresses = {name: {key: f"/evidence/{key}.json" for key in sorted(found)} for name, found in keys.items()}
+        addresses = {name: {key: f"/evidence/{key}.json" for key in sorted(names)} for name, names in keys.items()}
         version = {"service": __version__, "content": content.version}
-        lists = [asdict(one) for one in code_lists(content)]
+        lists = [asdict(table) for table in code_lists(content)]
         return json_response({"use": use_json(content.about), "version": version, **addresses, "code_lists": lists})
 
     @app.get(
@@ -57,13 +57,13 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
     )
     async def still_open() -> Response:
         content, text = running.service.content, running.open_points
-        # The page says for which content it was written; a site may have changed its copy since.
+        # The text names the content that it was written for; a site may have changed its content since.
         return pages.page("open.html", text=text, content=content, current=f"content {content.version} " in text)
 
     @app.get("/evidence/{key}.json", summary="The evidence behind a rule or cause, as JSON", responses=errors(404))
     async def one_json(key: str) -> Response:
         content = running.service.content
-        return json_response(_known(content, key).as_json(content))
+        return json_response(_evidence(content, key).as_json(content))
 
     @app.get(
         "/evidence/{key}",
@@ -73,18 +73,17 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
     )
     async def one(key: str, language: str = ENGLISH) -> Response:
         content = running.service.languages.get(language, running.service.content)
-        found = _known(content, key)
         return pages.page(
             "evidence.html",
-            one=found,
+            one=_evidence(content, key),
             content=content,
             words=INDICATOR_WORDS,
             source=lambda name: source_view(content, name),
         )
 
 
-def _known(content: Content, key: str) -> Evidence:
-    found = evidence_of(content, key)
-    if found is None:
+def _evidence(content: Content, key: str) -> Evidence:
+    evidence = evidence_of(content, key)
+    if evidence is None:
         raise HTTPException(404, "no such rule or cause")
-    return found
+    return evidence

@@ -1,4 +1,4 @@
-"""Citations as a reader sees them: text, year, address, and how far each was read."""
+"""Citations and code tables as the pages show them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHORT = 48
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A citation. ``years``: as stated; empty if none is. ``read``: how far it was, when the content was written."""
+    """A citation. ``years``: as stated, empty if none is. ``read``: how much of it the authors of the content read."""
 
     key: str
     text: str
@@ -29,7 +29,7 @@ class SourceView:
 
     @property
     def short(self) -> str:
-        """``Hayashi D et al (2010)``: enough to find it in the list of sources."""
+        """Return a short form such as ``Hayashi D et al (2010)``, enough to find it in the list of sources."""
         start = self.text.split(". ")[0].split(", ")[0]
         return f"{cut(start, _SHORT)} ({self.year_words})"
 
@@ -40,7 +40,7 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number with where it comes from and how far that goes."""
+    """A number with its source and how well the source supports it."""
 
     what: str
     value: str
@@ -56,22 +56,22 @@ class Number:
 
 
 def source_view(content: Content, key: str) -> SourceView:
-    """One citation."""
+    """Return the view of one citation."""
     citation = content.citations[key]
-    # The year may stand in the text, else in the name that the content gives the source.
+    # If the text has no year, look in the key of the source.
     years = _YEAR.findall(citation.text) or _YEAR.findall(re.sub(r"[a-z_]+", " ", key))
     read = _READ_WORDS[citation.read] + (f": {citation.what}" if citation.what else "")
     return SourceView(key, citation.text, tuple(dict.fromkeys(years)), citation.url, read)
 
 
 def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:
-    """The citations named by ``keys``, each once, in that order; expert choices are no source."""
+    """Return the citations named by ``keys``, each once and in that order. Expert choices are left out."""
     return tuple(source_view(content, key) for key in dict.fromkeys(keys) if key != EXPERT)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeListView:
-    """A code table as a reader sees it: ``sources`` with how many rows were seen there, the most first."""
+    """A code table. ``sources``: each source and the number of rows seen in it, the largest number first."""
 
     name: str
     rows: int
@@ -80,13 +80,13 @@ class CodeListView:
 
 
 def code_lists(content: Content) -> tuple[CodeListView, ...]:
-    """Every code table by name."""
+    """Return every code table, sorted by name."""
     return tuple(
         CodeListView(
             name,
             len(table.rows),
             tuple(sorted({row.system for row in table.rows})),
-            tuple(sorted(table.sources.items(), key=lambda one: (-one[1], one[0]))),
+            tuple(sorted(table.sources.items(), key=lambda item: (-item[1], item[0]))),
         )
         for name, table in sorted(content.tables.items())
     )

@@ -1,4 +1,4 @@
-"""How findings bear on a cause: each weight with its status, and with what was read for it."""
+"""The weights of findings for a cause, each with its status and the studies behind it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURED_WORDS: dict[Measured, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The evidence behind a weight: how much, in whom, which intervals, and how the ratios follow from it."""
+    """The evidence behind a weight: studies, population, intervals, and how the ratios were derived."""
 
     studies: str
     population: str
@@ -32,7 +32,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class WeightRow:
-    """How a finding bears on a cause. Ratios above 1 speak for it; ``confirms``: the finding settles it."""
+    """The weight of a finding for a cause. Ratios above 1 support it; ``confirms``: the finding proves the cause."""
 
     finding: str
     name: str
@@ -42,7 +42,7 @@ class WeightRow:
     read: Read | None
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the row as JSON."""
         return {
             "finding": self.finding,
             "name": self.name,
@@ -54,7 +54,7 @@ class WeightRow:
 
 
 def weight_rows(content: Content, cause: Cause) -> Iterator[WeightRow]:
-    """Every weight of ``cause``, in the order of its file."""
+    """Yield every weight of ``cause``, in the order of its file."""
     for weight in cause.supports:
         name = content.findings[weight.finding].name
         present = None
@@ -71,8 +71,10 @@ def _read(weight: Weight) -> Read | None:
     return Read(words, weight.population, tuple(map(_interval_words, weight.ci)), weight.basis)
 
 
-def _interval_words(one: Interval) -> str:
-    """``if present 1.48 to 2.19``, ``sensitivity 81 (73 to 87) percent``."""
-    percent = " percent" if one.of in ("sensitivity", "specificity") else ""
-    span = f"{one.low:g} to {one.high:g}"
-    return f"{MEASURED_WORDS[one.of]} {span if one.value is None else f'{one.value:g} ({span})'}{percent}"
+def _interval_words(interval: Interval) -> str:
+    """Return words such as ``if present 1.48 to 2.19`` or ``sensitivity 81 (73 to 87) percent``."""
+    percent = " percent" if interval.of in ("sensitivity", "specificity") else ""
+    span = f"{interval.low:g} to {interval.high:g}"
+    return (
+        f"{MEASURED_WORDS[interval.of]} {span if interval.value is None else f'{interval.value:g} ({span})'}{percent}"
+    )

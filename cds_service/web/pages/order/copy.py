@@ -1,4 +1,4 @@
-"""The order as a text to copy, behind a plain link: nothing is placed from here, and no patient is named."""
+"""The order as a text to copy, behind a plain link. It places no order and names no patient."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def plain_text(text: str) -> Response:
-    """The order's text by itself, for the page's own script."""
+    """Return the order as plain text, for the page's script."""
     return PlainTextResponse(text, headers=_PLAIN)
 
 
 def add_copy_pages(
     app: FastAPI, running: CurrentService, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
 ) -> None:
-    """``GET`` and ``POST /orders/{order}``; the POST works out the text and keeps nothing."""
+    """Add ``GET`` and ``POST /orders/{order}``. The POST builds the text from the form and stores nothing."""
 
     @app.get(
         "/orders/{order}",
@@ -41,42 +41,42 @@ def add_copy_pages(
         responses=errors(404),
     )
     async def show(order: str, draft: str = "") -> Response:
-        _known(order)
-        proposed = _opened(draft)
+        _check_order(order)
+        proposed = _unsealed_draft(draft)
         note = "expired_link" if draft and proposed is None else "text_only"
         proposed = proposed or OrderDraft.bare(running.service.content, order)
-        return _page(order, proposed, OrderForm.preset(_words(proposed), proposed), note, draft)
+        return _page(order, proposed, OrderForm.preset(_content(proposed), proposed), note, draft)
 
     @app.post("/orders/{order}", response_class=HTMLResponse, include_in_schema=False)
     async def work_out(order: str, request: Request, draft: str = "") -> Response:
-        _known(order)
+        _check_order(order)
         sent = await read_form(request)
         form = OrderForm.read(sent)
-        # What was typed is worth more than the facts of a link that is over.
-        proposed = _opened(draft) or OrderDraft.bare(running.service.content, order)
+        # If the link has expired, keep what the clinician typed.
+        proposed = _unsealed_draft(draft) or OrderDraft.bare(running.service.content, order)
         if sent.get("action") == "text":
-            return plain_text(form.text(_words(proposed), ""))
+            return plain_text(form.text(_content(proposed), ""))
         return _page(order, proposed, form, "text_only", draft)
 
-    def _known(order: str) -> None:
+    def _check_order(order: str) -> None:
         if order not in running.service.content.orders:
             raise HTTPException(404, "no such order")
 
-    def _opened(sealed: str) -> OrderDraft | None:
+    def _unsealed_draft(sealed: str) -> OrderDraft | None:
         try:
-            found = links.text(sealed, clock())
+            draft = links.text(sealed, clock())
         except NotSealed:
             return None
         # The content may have changed since the card was shown.
-        return found if all(key in running.service.content.orders for key in found.orders) else None
+        return draft if all(key in running.service.content.orders for key in draft.orders) else None
 
-    def _words(proposed: OrderDraft) -> Content:
-        """The content in the language of the card that the link stood on."""
+    def _content(proposed: OrderDraft) -> Content:
+        """Return the content in the language of the card with the link."""
         return running.service.languages.get(proposed.language, running.service.content)
 
     def _page(order: str, proposed: OrderDraft, form: OrderForm, note: str, draft: str) -> Response:
         service = running.service
         action = f"/orders/{order}" + (f"?{urlencode({'draft': draft})}" if draft else "")
-        content = _words(proposed)
+        content = _content(proposed)
         view = OrderView(content, proposed, form, getattr(content.texts.page.order, note), action)
         return pages.page("order.html", view=view, framed_by=service.clients.frame_ancestors, forms=True)

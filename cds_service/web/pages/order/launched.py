@@ -1,4 +1,4 @@
-"""The routes of the order page as a SMART app, and what they say when a launch fails."""
+"""The routes of the SMART order page, and its error page."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cds_service.web.pages.order.signing_in import callback, launch
 log = get_log()
 
 _STATUS = {"unknown_ehr": 403, "other_patient": 403, "other_browser": 403, "no_answer": 502, "busy": 503, "down": 503}
-_ONCE = 2_000
-"""Most characters of a parameter that an EHR gives once."""
+_MAX_PARAMETER = 2_000
+"""Most characters kept of a parameter from the EHR."""
 
 
 def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
-    """``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
+    """Add ``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and ``/.well-known/jwks.json``."""
 
     @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
-        # Clients may share a key.
-        signing = {one.kid: one.public() for one in given.running.service.clients.signing.values()}
+        # By key id, because clients may share a key.
+        signing = {key.kid: key.public() for key in given.running.service.clients.signing.values()}
         return json_response({"keys": list(signing.values())})
 
     @app.get("/orders/launch", include_in_schema=False)
@@ -38,27 +38,27 @@ def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
 
     @app.get("/orders/callback", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
-        return await answered(callback(given, request, state, code, error[:_ONCE]))
+        return await answered(callback(given, request, state, code, error[:_MAX_PARAMETER]))
 
     @app.get("/orders/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
-        return await answered(_shown(launch_id, request))
+        return await answered(_show(launch_id, request))
 
     @app.post("/orders/launched/{launch_id}", include_in_schema=False)
     async def act(launch_id: str, request: Request) -> Response:
-        return await answered(_acted(launch_id, request))
+        return await answered(_act(launch_id, request))
 
     async def _launch(iss: str, handle: str) -> Response:
-        return await launch(given, iss[:_ONCE], handle)
+        return await launch(given, iss[:_MAX_PARAMETER], handle)
 
-    async def _shown(launch_id: str, request: Request) -> Response:
+    async def _show(launch_id: str, request: Request) -> Response:
         return await (await OrderPage.of(given, request, launch_id)).show()
 
-    async def _acted(launch_id: str, request: Request) -> Response:
+    async def _act(launch_id: str, request: Request) -> Response:
         return await (await OrderPage.of(given, request, launch_id)).act(request)
 
     async def answered(work: Awaitable[Response]) -> Response:
-        """A page also when it fails: the reader has to know that nothing was ordered."""
+        """Answer a failure with a page too, so that the reader knows that nothing was ordered."""
         said = cause = ""
         try:
             return await work

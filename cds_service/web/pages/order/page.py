@@ -1,4 +1,4 @@
-"""The order page of a launch: what it shows of the chart as it is now, and what becomes of "Sign and send"."""
+"""The order page of a SMART launch: what it shows of the present chart, and "Sign and send"."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from cds_service.web.pages.order.view import OrderView
 log = get_log()
 
 SENDING_SECONDS = 60
-"""After this, whoever was sending has ended, one way or another."""
+"""After this time a request that was sending an order has ended, with or without success."""
 _AFTERWARDS = 600
-"""How long a page whose token has ended can still be looked at."""
+"""How long a page can still be viewed after its token has expired."""
 _FIELDS = {
     "code": "service",
     "category": "service",
@@ -37,13 +37,13 @@ _FIELDS = {
     "reasonCode": "indication",
     "note": "note",
 }
-"""Where the page asks for what an element of the ServiceRequest says."""
+"""Element of the ServiceRequest -> the form field for it."""
 _STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "same_order": 409, "exists": 409, "other_patient": 403}
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """One request to one launch's page."""
+    """One HTTP request to the page of one launch."""
 
     given: Dependencies
     ticket: Ticket
@@ -52,10 +52,11 @@ class OrderPage:
 
     @classmethod
     async def of(cls, given: Dependencies, request: Request, launch: str) -> OrderPage:
-        """The page of this browser's launch.
+        """Return the page of this browser's launch.
 
         Raises:
-            LaunchFailed: there is none. StoreDown: the database is down.
+            LaunchFailed: this browser has no such launch.
+            StoreDown: the database is down.
         """
         return await cls._read(given, ticket_of(request, launch, https=given.https))
 
@@ -68,53 +69,53 @@ class OrderPage:
 
     @property
     def launch(self) -> Launch:
-        """As it was when this request came."""
+        """The launch as it was at the start of this request."""
         return self.opened.launch
 
     @property
     def content(self) -> Content:
-        """In the language of the client."""
+        """The content in the language of the client."""
         return self.given.running.service.words_for(self.caller)
 
     def _notice(self, key: str) -> Notice:
-        found: Notice = getattr(self.content.texts.page.order, key)
-        return found
+        notice: Notice = getattr(self.content.texts.page.order, key)
+        return notice
 
     async def show(self) -> Response:
-        """The page as things stand."""
+        """Return the page for the present stage of the launch."""
         if self.launch.stage == "placed":
             return self._placed(self.launch.placed or {})
         if self.launch.stage == "sending":
             if self.given.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
                 return self._being_sent()
-            return await self._looked_for(None)
+            return await self._search_order(None)
         if self.launch.stage == "unsure":
-            return await self._looked_for(None)
-        return self._drawn(await self._view())
+            return await self._search_order(None)
+        return self._rendered(await self._view())
 
     async def act(self, request: Request) -> Response:
-        """A form of the page: its text, sending, or looking for the order."""
+        """Handle a form of the page: return the order's text, send the order, or search for it in the EHR."""
         sent = await read_form(request)
         form = OrderForm.read(sent)
         if sent.get("action") == "text":
             return plain_text(form.text(self.content, self.launch.patient_words))
         if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
-            return self._drawn(await self._view(), form, "form_key")
+            return self._rendered(await self._view(), form, "form_key")
         if self.launch.stage == "unsure":
-            return await self._looked_for(form)  # whatever was pressed: nothing is sent before this is known
+            return await self._search_order(form)  # send nothing before it is known whether the order exists
         if self.launch.stage != "open":
             return await self.show()
         if mistakes := form.mistakes(self.content):
-            return self._drawn(replace(await self._view(), mistakes=mistakes), form, "mistakes")
+            return self._rendered(replace(await self._view(), mistakes=mistakes), form, "mistakes")
         return await self._send(form, again=sent.get("again") == "yes")
 
     # What is shown.
 
     async def _view(self) -> OrderView:
-        """From the chart as it is now; without it, what can be said all the same."""
+        """Return the view from the present chart, or a view without the chart if the EHR does not answer."""
         ehr = Ehr(self.given.transport, self.launch)
         try:
-            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.accepts_orders()))
+            patient, accepts = await self.given.threads.do(lambda: (ehr.patient(), ehr.accepts_orders()))
         except EhrRefused as error:
             return self._without_chart(error.why)
         words = patient_words(patient)
@@ -122,12 +123,12 @@ class OrderPage:
             await self._keep(stage=self.launch.stage, patient_words=words)
         content = self.content
         reading = await self._reading()
-        may = takes and bool(self.launch.user)
-        note = "can_place" if may else ("not_taken" if self.launch.user else "nobody")
+        may_send = accepts and bool(self.launch.user)
+        note = "can_place" if may_send else ("not_taken" if self.launch.user else "nobody")
         return replace(
             self._frame(reading.draft, OrderForm.preset(content, reading.draft), note),
             patient=words,
-            may_send=may,
+            may_send=may_send,
             basis=reading.basis,
             incomplete=reading.incomplete,
             same=reading.same,
@@ -160,8 +161,8 @@ class OrderPage:
             encounter=self.launch.encounter,
         )
 
-    def _drawn(self, view: OrderView, form: OrderForm | None = None, note: str = "") -> Response:
-        """``form``: what was typed, instead of what is preset."""
+    def _rendered(self, view: OrderView, form: OrderForm | None = None, note: str = "") -> Response:
+        """Render the view. ``form``: the clinician's entries, which replace the preset ones."""
         view = replace(view, form=form or view.form, note=self._notice(note) if note else view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
@@ -183,14 +184,14 @@ class OrderPage:
     # What is done.
 
     async def _send(self, form: OrderForm, *, again: bool) -> Response:
-        """Whoever changes the stage first sends; a second press finds the order being sent, or placed."""
+        """Send the order. Only the request that changes the stage first sends; a second press shows the result."""
         sending = await self._keep(stage="sending", sent_at=self.given.clock().timestamp())
         if sending is None:
             return await (await self._read(self.given, self.ticket)).show()
         try:
             note, placing, reading = await sending._attempt(form, again=again)
         except BaseException:
-            await sending._keep(stage="unsure")  # a fault of ours, perhaps after it was sent
+            await sending._keep(stage="unsure")  # the error may have happened after the order was sent
             raise
         placed = dict(placing.order) if placing and placing.order else None
         if placing is not None:
@@ -200,27 +201,31 @@ class OrderPage:
             stage = note if note in ("placed", "unsure") else "open"
             await sending._keep(stage=stage, placed=placed)
         except StoreDown:
-            log.error("order_not_noted", client=self.caller.name)  # what became of it is told all the same
+            log.error("order_not_noted", client=self.caller.name)  # the page still shows the outcome
         if note == "placed":
             return self._placed(placed or {})
         issues = placing.issues if placing else ()
-        told = {_FIELDS[one.element]: f"The EHR says: {one.words}" for one in issues if one.element in _FIELDS}
+        mistakes = {
+            _FIELDS[issue.element]: f"The EHR says: {issue.words}" for issue in issues if issue.element in _FIELDS
+        }
         view = self._of_reading(reading, note) if reading else self._without_chart(note)
-        view = replace(view, issues=tuple(one.words for one in issues), mistakes=told)
+        view = replace(view, issues=tuple(issue.words for issue in issues), mistakes=mistakes)
         view = replace(view, ask_again=note == "same_order", check=note == "unsure")
-        return self._drawn(view, form, note)
+        return self._rendered(view, form, note)
 
     async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:
-        """What to say, what became of the order, and the chart as it was read for it."""
+        """Try to place the order. Returns the key of the notice, the outcome, and the chart as it was read for it."""
         given, launch = self.given, self.launch
         if not launch.user:
             return "nobody", None, None
         ehr = Ehr(given.transport, launch)
         try:
-            takes, fits, _ = await given.threads.do(lambda: (ehr.accepts_orders(), ehr.encounter_fits(), ehr.patient()))
+            accepts, fits, _ = await given.threads.do(
+                lambda: (ehr.accepts_orders(), ehr.encounter_fits(), ehr.patient())
+            )
         except EhrRefused as error:
             return error.why, None, None
-        if not fits or not takes:
+        if not fits or not accepts:
             return "not_taken" if fits else "other_patient", None, None
         reading = await self._reading()
         if reading.same and not again:
@@ -241,28 +246,28 @@ class OrderPage:
     def _of_reading(self, reading: Reading, note: str) -> OrderView:
         form = OrderForm.preset(self.content, reading.draft)
         view = self._frame(reading.draft, form, note)
-        may = note in ("same_order", "invalid", "not_sent")
-        return replace(view, may_send=may, basis=reading.basis, incomplete=reading.incomplete, same=reading.same)
+        may_send = note in ("same_order", "invalid", "not_sent")
+        return replace(view, may_send=may_send, basis=reading.basis, incomplete=reading.incomplete, same=reading.same)
 
-    async def _looked_for(self, form: OrderForm | None) -> Response:
-        """Ask the EHR for the order of this launch, after it was not certain what became of it."""
+    async def _search_order(self, form: OrderForm | None) -> Response:
+        """Search the EHR for the order of this launch, when it is not known whether it was placed."""
         ehr = Ehr(self.given.transport, self.launch)
         try:
-            found = await self.given.threads.do(ehr.find)
+            order = await self.given.threads.do(ehr.find)
         except EhrRefused as error:
             note = "expired" if error.why == "expired" else "unsure"
             view = self._without_chart(error.why)
-            return self._drawn(replace(view, check=note == "unsure"), form, note)
-        if found:
-            await self._keep(stage="placed", placed=dict(found))
-            return self._placed(found)
+            return self._rendered(replace(view, check=note == "unsure"), form, note)
+        if order:
+            await self._keep(stage="placed", placed=dict(order))
+            return self._placed(order)
         kept = await self._keep(stage="open")
         if kept is None:
             return await (await self._read(self.given, self.ticket)).show()
-        return self._drawn(await kept._view(), form, "not_found")
+        return self._rendered(await kept._view(), form, "not_found")
 
     async def _keep(self, **changes: object) -> OrderPage | None:
-        """The page of the changed launch; None if another request was first."""
+        """Change the stored launch. Returns its page, or None if another request changed it first."""
         until = max(self.launch.expires, self.given.clock().timestamp()) + _AFTERWARDS
         opened = await self.given.threads.do(
             lambda: self.given.launches.change(self.ticket, self.opened, until=until, **changes)
