@@ -1,4 +1,4 @@
-"""``knee-cds preview``: the cards that a rule or cause gives for its example patients, while its words are edited."""
+"""``knee-cds preview``: show the cards of a rule or cause for its example patients, while its words are edited."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _COLOURS = {"critical": "bold red", "warning": "bold yellow", "info": "bold blue
 
 
 def run(settings: Settings, key: str, language: str) -> None:
-    """Print every card that names ``key`` for each example patient that has to show it.
+    """Print the cards of each example patient that must show ``key``.
 
     Raises:
         UnusableInput: there is no such rule or cause, or no folder of examples.
-        ContentError: the content is wrong.
+        ContentError: the content has errors.
     """
     service = Service.from_settings(settings).speaking(settings, language)
     folder = settings.cards.resolve().parent / EXAMPLES
@@ -45,7 +45,7 @@ def run(settings: Settings, key: str, language: str) -> None:
 
 
 def _patients(content: Content, folder: Path, key: str) -> Iterator[str]:
-    """Examples in which the rule has to fire, or that the cause names."""
+    """Yield the examples in which the rule must fire, or that the cause names."""
     if key in content.causes:
         yield from content.causes[key].examples.shown
     elif key in content.red_flags:
@@ -53,7 +53,7 @@ def _patients(content: Content, folder: Path, key: str) -> Iterator[str]:
     else:
         known = (*content.red_flags, *content.causes)
         near = difflib.get_close_matches(key, known, 1)
-        raise UnusableInput(f"`{key}` is no rule or cause." + (f" Did you mean `{near[0]}`?" if near else ""))
+        raise UnusableInput(f"There is no rule or cause `{key}`." + (f" Did you mean `{near[0]}`?" if near else ""))
 
 
 def _show(out: Console, name: str, card: Card) -> None:
