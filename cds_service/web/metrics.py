@@ -89,7 +89,7 @@ class Metrics:
         )
         for outcome in OUTCOMES:  # start at 0, so that an alert on a falling rate works before the first call
             self.calls.labels(outcome)
-        for fate in ("delivered", "reminder", "silent"):
+        for fate in ("shown", "reminder", "silent"):
             self.cards.labels(DVT_RULE, "critical", fate)
         for state in RowState:
             self.rows.labels(state.value)
