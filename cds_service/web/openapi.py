@@ -30,7 +30,7 @@ _DESCRIPTION = (
 )
 _RETRY = {"Retry-After": {"description": "Seconds until it may be sent again.", "schema": {"type": "string"}}}
 _ERRORS = {
-    400: "Malformed: what of the request is wrong, without its content.",
+    400: "Malformed. The words name the wrong fields, without their values.",
     404: "There is nothing of that name.",
     408: "The body did not arrive in time.",
     412: "Nothing to judge by: which prefetch keys could not be had, and why.",
