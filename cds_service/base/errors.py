@@ -55,10 +55,10 @@ Refusal = Literal[
 
 
 class Unauthorized(KneeCdsError):
-    """The caller is nobody known (HTTP 401, without a word). ``reason``: a code for the log."""
+    """The caller is unknown (HTTP 401, without a body). ``reason``: a code for the log."""
 
     def __init__(self, reason: Refusal, **about: str) -> None:
-        """``about``: what of the token may be logged: issuer, tenant, jti, the value ``sent`` that is wrong."""
+        """``about``: values of the token that may be logged: issuer, tenant, jti, and the wrong value as ``sent``."""
         self.reason = reason
         self.about = about
         super().__init__(reason)

@@ -25,7 +25,7 @@ class OneChart:
 
     @property
     def context(self) -> Context:
-        """Whose chart it is, and who has opened it."""
+        """The patient of the chart, and the user who opened it."""
         return self.request.context
 
     @property
@@ -66,7 +66,7 @@ def opening(user: str, patient: str, encounter: str | None, fhir_server: str | N
 
 
 def patients_of(entries: Sequence[ChartEntry]) -> set[str]:
-    """Whose chart it is: the ids of its Patients, or of those that its resources point to."""
+    """Return the ids of the chart's Patients, or of the patients that its resources reference."""
     patients = [entry for entry in entries if entry.kind == "Patient"]
     return {patient_name(entry) for entry in patients} - {""} or _subjects(entries)
 

@@ -37,7 +37,7 @@ class Part:
     Attributes:
         lead: how it begins; empty for a paragraph that needs no heading.
         between: what stands between two items, and ``end`` after the last one.
-        more: says how many items were left out; without it they are left out without a word.
+        more: text for the number of items left out; without it the number is not mentioned.
         grouped: the words for items that share something; each distinct ``of`` is then said once.
     """
 

@@ -143,7 +143,7 @@ def _alike(file: str, found: ClientsFile) -> Iterator[Problem]:
 
 
 def _links_nowhere(file: str, everyone: Mapping[str, Client], settings: Settings) -> Iterator[Problem]:
-    """An urgent card without its link to the referral order is no wish but a slip."""
+    """Reject a ``link_hosts`` list that would drop the referral link from urgent cards."""
     host = urlsplit(settings.order_url or settings.base_url).hostname
     for key, client in everyone.items():
         if client.link_hosts and host not in client.link_hosts:

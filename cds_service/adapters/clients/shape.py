@@ -1,4 +1,4 @@
-"""Cards as one client's EHR understands them. What is lost for an EHR is written out, never dropped in silence."""
+"""Adapt cards to one client's EHR. Anything that an EHR cannot show is written into the text instead of dropped."""
 
 from __future__ import annotations
 

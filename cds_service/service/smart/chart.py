@@ -53,7 +53,7 @@ class Reading:
 
 
 def context_of(launch: Launch) -> Context:
-    """Whose chart it is and who reads it."""
+    """The patient of the chart and the user who reads it."""
     return Context(userId=launch.user or _NOBODY, patientId=launch.patient, encounterId=launch.encounter or None)
 
 
