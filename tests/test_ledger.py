@@ -1,4 +1,4 @@
-"""The ledger: every row is accounted for, and none that became unintelligible takes a card away in silence."""
+"""The ledger: every row is accounted for, and no row that became unintelligible removes a card unreported."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def silent_about(before: tuple[Card, ...], after: tuple[Card, ...]) -> str:
     if not (lost or lowered):
         return ""
     words = " ".join(f"{card.summary} {card.detail}" for card in after)
-    return "" if any(said in words for said in SAYS_WHY) else f"{sorted(lost) or lowered} lost without a word"
+    return "" if any(said in words for said in SAYS_WHY) else f"{sorted(lost) or lowered} lost unreported"
 
 
 def check_cards(name: str) -> int:

@@ -1,1 +1,1 @@
-"""The command line: serve, evaluate, check, examples, terminology."""
+"""The command line ``knee-cds``: one module per command."""

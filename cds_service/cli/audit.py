@@ -1,4 +1,4 @@
-"""``knee-cds audit verify``: is every line of the journal there, unchanged and in its place?"""
+"""``knee-cds audit verify``: check that every line of the journal is present, unchanged and in order."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def verify(paths: Sequence[Path], heads: Sequence[str], settings: Settings) -> bool:
-    """Whether all is whole; says on standard output what is not: file, line and what.
+    """Check the journal and print what is wrong: file, line and kind. Returns whether the journal is complete.
 
     Args:
-        paths: files and folders; none: the folder that is set.
-        heads: hashes of lines, noted earlier; each must be in one of the files.
-        settings: for the folder and the key.
+        paths: files and folders; if empty, the folder in the settings.
+        heads: hashes of lines that were noted earlier; each must be in one of the files.
+        settings: names the folder and the key.
 
     Raises:
-        WrongSetting: nothing is named, or what is named is not there.
+        WrongSetting: no path is given, or a path does not exist.
     """
     if not paths and settings.audit_folder is None:
-        raise WrongSetting("Name a folder or a file, or set KNEE_CDS_AUDIT_FOLDER")
+        raise WrongSetting("Give a folder or a file, or set KNEE_CDS_AUDIT_FOLDER")
     chosen = list(paths) or [path for path in (settings.audit_folder,) if path]
     for path in chosen:
         if not path.exists():
@@ -39,50 +39,50 @@ def verify(paths: Sequence[Path], heads: Sequence[str], settings: Settings) -> b
         raise WrongSetting("--head takes the hash of a line: 64 hexadecimal digits")
     key = settings.hash_key
     hasher = Hasher.of(key.get_secret_value() if key else None)
-    looked = _Looking(hasher, heads)
+    check = _Check(hasher, heads)
     for path in chosen:
         if path.is_dir():
-            looked.at_folder(path)
+            check.check_folder(path)
         else:
-            looked.at_file(path)
-    return looked.is_whole()
+            check.check_file(path)
+    return check.is_whole()
 
 
-class _Looking:
+class _Check:
     def __init__(self, hasher: Hasher, heads: Sequence[str]) -> None:
         self._hasher = hasher
         self._wanted = list(dict.fromkeys(heads))
         self._seen: set[str] = set()
         self._whole = True
 
-    def at_folder(self, folder: Path) -> None:
-        there = sorted(set(_numbers(folder)))
-        if not there:
-            self._wrong(f"{folder}: holds no audit file")
+    def check_folder(self, folder: Path) -> None:
+        numbers = sorted(set(_numbers(folder)))
+        if not numbers:
+            self._report(f"{folder}: holds no audit file")
         before = 0
-        for number in there:
+        for number in numbers:
             if number > before + 1:
                 which = f"audit-{before + 1}.ndjson" + (f" to audit-{number - 1}.ndjson" if number > before + 2 else "")
-                self._wrong(f"{folder}: missing: {which}")
+                self._report(f"{folder}: missing: {which}")
             path = folder / f"audit-{number}.ndjson"
             if path.exists():
-                self.at_file(path)
+                self.check_file(path)
             else:
-                self._wrong(f"{path}: missing: only its head is there")
+                self._report(f"{path}: missing: only its head is there")
             before = number
 
-    def at_file(self, path: Path) -> None:
+    def check_file(self, path: Path) -> None:
         try:
             verdict = verify_file(path, self._hasher, self._wanted)
         except OSError as error:
-            self._wrong(f"{path}: cannot be read: {error.strerror}")
+            self._report(f"{path}: cannot be read: {error.strerror}")
             return
         self._seen |= verdict.seen
-        for one in verdict.findings:
-            where = f"{path}:{one.line}" if one.line is not None else f"{path}"
-            self._wrong(f"{where}: {one.kind}: {one.words}")
+        for finding in verdict.findings:
+            where = f"{path}:{finding.line}" if finding.line is not None else f"{path}"
+            self._report(f"{where}: {finding.kind}: {finding.words}")
         if verdict.count > len(verdict.findings):
-            self._wrong(f"{path}: and {verdict.count - len(verdict.findings)} more")
+            self._report(f"{path}: and {verdict.count - len(verdict.findings)} more")
         if verdict.whole:
             how = "keyed" if verdict.keyed else "without a key"
             _say(f"{path}: whole, {verdict.lines} lines, {how}; head {verdict.hash}")
@@ -90,10 +90,10 @@ class _Looking:
     def is_whole(self) -> bool:
         for head in self._wanted:
             if head not in self._seen:
-                self._wrong(f"head {head} is in none of the files: the end was cut off, or it is another chain")
+                self._report(f"head {head} is in none of the files: the end was cut off, or it is another chain")
         return self._whole
 
-    def _wrong(self, words: str) -> None:
+    def _report(self, words: str) -> None:
         self._whole = False
         _say(words)
 

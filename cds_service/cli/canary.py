@@ -1,4 +1,4 @@
-"""``knee-cds canary URL``: calls a running service for an invented patient with a DVT to suspect, and fails loudly."""
+"""``knee-cds canary URL``: call a running service for an invented patient with a suspected DVT and check its answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.canary import canary_call, expected, mistakes
 from cds_service.service.evaluate import Service
 
-_GIVEN_UP = 10.0
+_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Canary:
     Attributes:
         url: base URL of the service, as EHRs call it.
         within: seconds that the answer may take.
-        issuer, key_file: of the canary's own client, where callers must bring a token; both or neither.
-        fhir_server: names the canary's client where they need none.
-        ca_bundle: CA certificates for ``url``; without it the public ones.
+        issuer, key_file: of the canary's own client, if callers must send a token; both or neither.
+        fhir_server: identifies the canary's client if callers need no token.
+        ca_bundle: CA certificates for ``url``; by default the public ones.
     """
 
     url: str
@@ -45,36 +45,37 @@ class Canary:
 
     @staticmethod
     def at(base: str) -> str:
-        """The hook below a base URL."""
+        """Return the URL of the hook below a base URL."""
         return base.rstrip("/") + POSTERIOR_KNEE_PAIN.path
 
     def key(self) -> SigningKey | None:
-        """Its private key.
+        """Return the canary's private key, or None if it has no token.
 
         Raises:
-            WrongSetting: an issuer without a key, or the other way round. ContentError: the key cannot be used.
+            WrongSetting: only one of issuer and key is given.
+            ContentError: the key cannot be used.
         """
         if (self.issuer is None) != (self.key_file is None):
-            raise WrongSetting("--issuer and --key belong together")
+            raise WrongSetting("Give both --issuer and --key, or neither")
         return read_signing_key(self.key_file, "the command", "--key", "ES384") if self.key_file else None
 
 
 def run(canary: Canary, settings: Settings, textfile: Path | None) -> bool:
-    """Call once; whether all was well. Says on standard output what was not.
+    """Call the service once and print what is wrong. Returns whether the answer was as expected.
 
-    ``settings``: the site's, for the content by which the answer is judged, for the day that it is there, and for the
-    public URL that tokens are made out to, so that each replica can be called by an address of its own.
-    ``textfile``: where the outcome goes for Prometheus' node exporter.
+    ``settings``: the site's. They give the content for the expected answer, the site's date, and the public URL for the
+    token's audience, so that each replica can be called at its own address.
+    ``textfile``: file for the outcome, in the format of Prometheus' node exporter.
     """
     key, service = canary.key(), Service.from_settings(settings)
     audience = canary.at(settings.base_url if settings.public_url else canary.url)
     clock = site_clock(settings.zone)
     now = clock()
     wrong, seconds = _call(canary, key, audience, service, now)
-    if wrong and clock().date() != now.date():  # midnight came between the two judgements
+    if wrong and clock().date() != now.date():  # the date changed between the two judgements
         wrong, seconds = _call(canary, key, audience, service, clock())
     if textfile is not None:
-        _write(textfile, well=not wrong, seconds=seconds)
+        _write(textfile, ok=not wrong, seconds=seconds)
     console = Console()
     for line in wrong:
         console.print(Text(f"WRONG: {line}", style="bold red"), soft_wrap=True)
@@ -94,7 +95,7 @@ def _call(
             canary.at(canary.url),
             json=call,
             headers=headers,
-            timeout=_GIVEN_UP,
+            timeout=_TIMEOUT_SECONDS,
             allow_redirects=False,
             verify=str(canary.ca_bundle) if canary.ca_bundle else True,
         )
@@ -116,14 +117,14 @@ def _json(answer: requests.Response) -> Any:
         return None
 
 
-def _write(path: Path, *, well: bool, seconds: float) -> None:
-    """Whole or not at all: the exporter may read at any moment."""
+def _write(path: Path, *, ok: bool, seconds: float) -> None:
+    """Write the file atomically, because the exporter may read it at any moment."""
     lines = (
-        ("knee_cds_canary_ok", "Whether the canary's urgent card came as expected.", float(well)),
+        ("knee_cds_canary_ok", "Whether the canary's urgent card came as expected.", float(ok)),
         ("knee_cds_canary_seconds", "Time of the canary's call.", round(seconds, 4)),
         ("knee_cds_canary_timestamp_seconds", "When the canary called.", round(time.time(), 1)),
     )
     text = "".join(f"# HELP {name} {words}\n# TYPE {name} gauge\n{name} {value}\n" for name, words, value in lines)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""``knee-cds check``: is the content in order, what differs from what was signed or from another folder."""
+"""``knee-cds check``: check the content, and compare it with the signed values or with another folder."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PATHWAYS: tuple[str, ...] = get_args(Settings.model_fields["pathway"].annotation
 
 
 def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
-    """Check the content for every pathway, and say what a signer or a reviewer wants to know.
+    """Check the content for every pathway and print a summary.
 
-    ``against``: another content folder to compare with. ``sign``: keep the values of today as the signed ones.
+    ``against``: another content folder to compare with. ``sign``: save the present values as the signed ones.
 
     Raises:
-        ContentError: with every mistake.
+        ContentError: with every error found.
     """
     out = Console()
     examples = settings.cards.resolve().parent / EXAMPLES
@@ -45,7 +45,7 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
     out.print(Text("Content", style="bold"))
     contents = [_checked(settings, pathway, out) for pathway in PATHWAYS]
     languages = [
-        _in_languages(settings, pathway, found, out) for pathway, found in zip(PATHWAYS, contents, strict=True)
+        _in_languages(settings, pathway, content, out) for pathway, content in zip(PATHWAYS, contents, strict=True)
     ]
     if has_examples:
         _check_examples(contents[0], examples)
@@ -53,9 +53,9 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
         out.print(Text(f"The example patients are not checked: there is no folder {examples}."), soft_wrap=True)
     out.print(Text("Clients", style="bold"))
     _clients(settings, contents[0], out)
-    for found, translated in zip(contents, languages, strict=True):
+    for content, translated in zip(contents, languages, strict=True):
         if has_examples:
-            _check_cards(Service(found, load_clients(settings, found), _ANY_URL), translated, examples)
+            _check_cards(Service(content, load_clients(settings, content), _ANY_URL), translated, examples)
     if sign:
         _sign(settings.cards, out)
     _warn(settings.cards)
@@ -74,28 +74,29 @@ def _checked(settings: Settings, pathway: str, out: Console) -> Content:
 
 
 def _in_languages(settings: Settings, pathway: str, content: Content, out: Console) -> dict[str, Content]:
-    """The content in every language that it has, by the language.
+    """Return the content in each of its languages, by language.
 
     Raises:
-        ContentError: one is not complete, or says other numbers.
+        ContentError: a translation is incomplete or has other numbers.
     """
     files = content_files(settings)
-    found = {one: in_language(content, pathway, files, one) for one in languages_in(files)}
-    for name, translated in found.items():
+    translations = {language: in_language(content, pathway, files, language) for language in languages_in(files)}
+    for name, translated in translations.items():
         prove_templates(translated)
         language = translated.texts.language
-        said = f"reviewed by {language.reviewed}" if language.reviewed else "not reviewed by a clinician"
-        said = f"drafted by machine, {said}" if language.drafted == "machine" else said
+        state = f"reviewed by {language.reviewed}" if language.reviewed else "not reviewed by a clinician"
+        state = f"drafted by machine, {state}" if language.drafted == "machine" else state
         if name != ENGLISH:
-            out.print(Text(f"  {pathway}, {language.name}: complete; {said}."), soft_wrap=True)
-    return found
+            out.print(Text(f"  {pathway}, {language.name}: complete; {state}."), soft_wrap=True)
+
+    return translations
 
 
 def _check_cards(service: Service, languages: Mapping[str, Content], folder: Path) -> None:
-    """Every card of every example patient keeps to its limits, in every language.
+    """Check the length of every card of every example patient, in every language.
 
     Raises:
-        ContentError: with each that does not.
+        ContentError: with each card that is too long.
     """
     now = datetime.combine(reference_day(folder), time(12), UTC)
     problems = []
@@ -113,21 +114,26 @@ def _check_cards(service: Service, languages: Mapping[str, Content], folder: Pat
 
 
 def _check_examples(content: Content, folder: Path) -> None:
-    """Causes name patients that prove them, and stories name causes and rules: both must be there.
+    """Check the examples that causes name, and the causes and rules that stories name.
 
     Raises:
-        ContentError: with every name that is not.
+        ContentError: with every unknown name.
     """
-    told = stories(folder)
+    known_stories = stories(folder)
     patients = {path.stem for path in folder.glob("*.json")}
     problems = [
-        Problem(f"causes/{key}.toml", f"examples.{place}", f"no example patient is called `{name}`", _near(name, told))
+        Problem(
+            f"causes/{key}.toml",
+            f"examples.{place}",
+            f"no example patient is called `{name}`",
+            _near(name, known_stories),
+        )
         for key, cause in content.causes.items()
         for place, names in (("shown", cause.examples.shown), ("not_shown", cause.examples.not_shown))
         for name in names
-        if name not in told
+        if name not in known_stories
     ]
-    for name, story in told.items():
+    for name, story in known_stories.items():
         file = f"{EXAMPLES}/{STORIES}"
         if name not in patients:
             problems.append(Problem(file, name, f"there is no {EXAMPLES}/{name}.json"))
@@ -148,14 +154,14 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _clients(settings: Settings, content: Content, out: Console) -> None:
     for caller in load_clients(settings, content).everyone:
         switched_off = ", ".join(sorted(caller.client.switched_off))
-        said = f"  {caller.name}: {caller.profile.title}"
-        said += ", SILENT: nothing is shown" if caller.client.silent else ""
-        said += f", SWITCHED OFF: {switched_off}" if switched_off else ""
+        line = f"  {caller.name}: {caller.profile.title}"
+        line += ", SILENT: nothing is shown" if caller.client.silent else ""
+        line += f", SWITCHED OFF: {switched_off}" if switched_off else ""
         if caller.client.token is not None:
-            said += f"; known by the tokens of {caller.client.token.issuer}"
+            line += f"; known by the tokens of {caller.client.token.issuer}"
         elif settings.auth == "required":
-            said += "; CANNOT CALL: it has no token"
-        out.print(Text(said), soft_wrap=True)
+            line += "; CANNOT CALL: it has no token"
+        out.print(Text(line), soft_wrap=True)
 
 
 def _sign(folder: Path, out: Console) -> None:
@@ -165,7 +171,7 @@ def _sign(folder: Path, out: Console) -> None:
 
 
 def _warn(folder: Path) -> None:
-    """A changed value that was read in its source is no mistake, but somebody has to look it up again."""
+    """Warn about changed values that are marked as seen: somebody must look them up in their source again."""
     out = Console(stderr=True)
     for warning in warnings(parsed(read_texts(folder))):
         out.print(Text(f"Warning: {warning}"), style="yellow", soft_wrap=True)
@@ -173,8 +179,8 @@ def _warn(folder: Path) -> None:
 
 def _compare(old: Path, new: Path, out: Console) -> None:
     before, after = (parsed(read_texts(folder, ".toml", ".tsv")) for folder in (old, new))
-    found = list(differences(before, after))
-    seen = sum(one.is_seen for one in found)
-    out.print(Text(f"{len(found)} difference(s) from {old}, {seen} in what was read in its source."), soft_wrap=True)
-    for one in found:
-        out.print(Text(f"- {'SEEN ' if one.is_seen else ''}{one}"), soft_wrap=True)
+    changed = list(differences(before, after))
+    seen = sum(difference.is_seen for difference in changed)
+    out.print(Text(f"{len(changed)} difference(s) from {old}, {seen} in what was read in its source."), soft_wrap=True)
+    for difference in changed:
+        out.print(Text(f"- {'SEEN ' if difference.is_seen else ''}{difference}"), soft_wrap=True)

@@ -1,7 +1,7 @@
-"""``knee-cds codes``: the codes, units and systems of a site's charts that look like ours and are not mapped.
+"""``knee-cds codes``: list codes, units and systems in a site's charts that look like ours but are not mapped.
 
-What the words of a code name is a proposal, never a mapping: each entry is written out as a comment, and counts only
-after a person has read it and taken the ``#`` away.
+The display text of a code only gives a proposal. Each entry is written as a comment, and takes effect only after a
+person has checked it and removed the ``#``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SUFFIXES = (".json", ".ndjson", ".jsonl")
 
 
 def survey(content: Content, paths: Iterable[Path]) -> Survey:
-    """All charts of some files and folders (``.json``, ``.ndjson``), read one document after the other."""
+    """Survey all charts in files and folders (``.json``, ``.ndjson``, ``.jsonl``), one document at a time."""
     found = Survey(content)
     for file in _files(paths):
         with file.open("rb") as stream:
@@ -30,41 +30,45 @@ def survey(content: Content, paths: Iterable[Path]) -> Survey:
 
 
 def write(found: Survey, out: IO[str]) -> None:
-    """The survey as a local codes file with every entry still a comment, most frequent first."""
+    """Write the survey as a local codes file. Every entry is a comment, the most frequent code first."""
     out.write(
         f"# {found.resources} resources. Codes that look like ours and are not mapped, most frequent first.\n"
-        "# Nothing counts yet: words are a hint, not a proof. Read each entry, correct `finding`, add `side` where\n"
-        "# the code itself names the leg, and take the # away; `same_as` takes the place of `finding`. Then:\n"
+        "# No entry has an effect yet: words are a hint, not a proof. Check each entry, correct `finding`, add `side`\n"
+        "# if the code itself names the leg, and remove the #. `same_as` may be used instead of `finding`. Then run:\n"
         "# KNEE_CDS_LOCAL_CODES=this-file knee-cds check\n"
     )
-    for name in _most(found.counts):
-        if (one := found.unmapped.get(name)) is None:
+    for name in _by_frequency(found.counts):
+        if (code := found.unmapped.get(name)) is None:
             continue
         count = found.counts[name]
-        out.write(f"\n# {count} x {_plain(one.display) or 'without words'} (by {one.by})\n")
-        out.writelines(_entry(found.content, one))
-    _table(out, "Units that a measure does not take", (f"{key}: {unit}" for key, unit in _most(found.units)))
-    _table(out, "Systems that are not known", (f"{found.systems[one]} x {one}" for one in _most(found.systems)))
+        out.write(f"\n# {count} x {_plain(code.display) or 'without words'} (by {code.by})\n")
+        out.writelines(_entry(found.content, code))
+    _table(out, "Units that a measure does not take", (f"{key}: {unit}" for key, unit in _by_frequency(found.units)))
+    _table(
+        out,
+        "Systems that are not known",
+        (f"{found.systems[system]} x {system}" for system in _by_frequency(found.systems)),
+    )
 
 
-def _entry(content: Content, one: Unmapped) -> Iterator[str]:
-    findings = [key for key in one.keys if key in content.findings]
-    others = [key for key in one.keys if key not in content.findings]
+def _entry(content: Content, code: Unmapped) -> Iterator[str]:
+    findings = [key for key in code.keys if key in content.findings]
+    others = [key for key in code.keys if key not in content.findings]
     if others:
-        yield f"# May mean {', '.join(others)}: no finding, so name the standard code that it stands for.\n"
-    yield f"# [[code]]\n# system = {_quoted(one.system)}\n# code = {_quoted(one.code)}\n"
+        yield f"# May mean {', '.join(others)}: no finding, so name the standard code with the same meaning.\n"
+    yield f"# [[code]]\n# system = {_quoted(code.system)}\n# code = {_quoted(code.code)}\n"
     if others:
         yield '# same_as = { system = "http://snomed.info/sct", code = "" }\n'
     if findings or not others:
-        proposed = "" if others or one.by == BY_CATEGORY else _proposed(content, findings, one.display)
+        proposed = "" if others or code.by == BY_CATEGORY else _proposed(content, findings, code.display)
         more = "" if proposed or not findings else f"  # one of {', '.join(findings)}, if any"
         yield f'# finding = "{proposed}"{more}\n'
 
 
 def _proposed(content: Content, findings: list[str], words: str) -> str:
-    """The finding of just this name, or the only one; empty if a person has to choose."""
-    said = words.strip().lower()
-    named = [key for key in findings if content.findings[key].name.lower() == said or key == said.replace(" ", "_")]
+    """Return the finding with exactly this name, or the only one; empty if a person must choose."""
+    text = words.strip().lower()
+    named = [key for key in findings if content.findings[key].name.lower() == text or key == text.replace(" ", "_")]
     return next(iter(named or findings), "") if named or len(findings) == 1 else ""
 
 
@@ -75,23 +79,23 @@ def _table(out: IO[str], title: str, rows: Iterable[str]) -> None:
         out.writelines(listed)
 
 
-def _most(counted: Counter[Any]) -> Iterator[Any]:
-    return (one for one, _ in counted.most_common())
+def _by_frequency(counted: Counter[Any]) -> Iterator[Any]:
+    return (key for key, _ in counted.most_common())
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() in _SUFFIXES)
+            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES)
         else:
             yield path
 
 
 def _quoted(text: str) -> str:
-    """A TOML string."""
+    """Return ``text`` as a TOML string."""
     return json.dumps(text, ensure_ascii=True)
 
 
 def _plain(text: str) -> str:
-    """On one line and without what could end a comment."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text[:200]).split())
+    """Return ``text`` on one line, without characters that could end a comment."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text[:200]).split())

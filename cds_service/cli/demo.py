@@ -1,4 +1,4 @@
-"""``knee-cds demo``: the service with its sandbox on this machine, for invented patients, with nothing to set up."""
+"""``knee-cds demo``: run the service with its sandbox on this machine, for invented patients, without any setup."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cds_service.base.settings import Settings
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until stopped; what the environment says besides holds too."""
-    from cds_service.cli.serve import serve  # the web floor is loaded only when it is served
+    """Serve until stopped. Other settings from the environment still apply."""
+    from cds_service.cli.serve import serve  # imported late: only this command needs the web package
 
-    given = {} if options.port is None else {"port": options.port}
-    settings = Settings(host="127.0.0.1", auth="open", sandbox=True, workers=1, log_style="text", **given)
+    overrides = {} if options.port is None else {"port": options.port}
+    settings = Settings(host="127.0.0.1", auth="open", sandbox=True, workers=1, log_style="text", **overrides)
     if "database_url" in settings.model_fields_set:
         return serve(settings)
-    # The server ends by the signal that stopped it, which would leave the folder behind.
+    # On SIGTERM the server would end without removing the folder, so exit normally.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with TemporaryDirectory(prefix="knee-cds-demo-") as folder:
         file = SecretStr(f"sqlite:///{Path(folder) / 'demo.db'}")

@@ -1,4 +1,4 @@
-"""``knee-cds evaluate``: charts in, cards or JSON lines out, one at a time."""
+"""``knee-cds evaluate``: judge charts one at a time and print cards or JSON lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from cds_service.service.evaluate import Service, load_content
 
 @dataclass
 class Tally:
-    """How many inputs were judged, unusable, or led to an urgent card."""
+    """Counts of inputs that were judged, were unusable, or led to an urgent card."""
 
     judged: int = 0
     unusable: int = 0
@@ -41,7 +41,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to judge and show: as of ``now``, as JSON lines, with all reasons, with links that lead somewhere."""
+    """How to judge and print. ``now``: time of the judgement. ``with_links``: print the links of cards."""
 
     now: datetime
     as_json: bool
@@ -51,7 +51,7 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a document stands. ``file``: empty if there is only one."""
+    """The place of a document. ``file``: empty if there is only one file."""
 
     number: int
     file: str = ""
@@ -66,10 +66,11 @@ class _Place:
 
 
 def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
-    """Judge every document of all files ``names``: files, folders of ``.json`` and ``.ndjson``, ``-``: standard input.
+    """Judge every document in ``names``: files, folders of ``.json`` and ``.ndjson``, or ``-`` for standard input.
 
     Raises:
-        UnusableInput, OSError: the only file is empty or cannot be read. One of several is counted as unusable.
+        UnusableInput, OSError: the only file is empty or cannot be read. If there are several files, such a file is
+            counted as unusable.
     """
     files = list(_files(names))
     service = Service.from_settings(settings)
@@ -81,7 +82,7 @@ def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
         try:
             _file(service, name, how, tally, of_several=True)
         except (UnusableInput, OSError) as error:
-            _say_unusable(error, _Place(0, name), f"{name} cannot be judged", how, tally)
+            _report_unusable(error, _Place(0, name), f"{name} cannot be judged", how, tally)
     return tally
 
 
@@ -90,10 +91,10 @@ def _files(names: Sequence[str]) -> Iterator[str]:
         if name == "-" or not Path(name).is_dir():
             yield name
             continue
-        found = sorted(one for one in Path(name).rglob("*") if one.suffix in (".json", ".ndjson") and one.is_file())
-        if not found:
+        files = sorted(path for path in Path(name).rglob("*") if path.suffix in (".json", ".ndjson") and path.is_file())
+        if not files:
             raise UnusableInput(f"there is no .json or .ndjson file in {name}")
-        yield from map(str, found)
+        yield from map(str, files)
 
 
 def _file(service: Service, name: str, how: How, tally: Tally, *, of_several: bool) -> None:
@@ -103,7 +104,7 @@ def _file(service: Service, name: str, how: How, tally: Tally, *, of_several: bo
     with _opened(name) as stream, _progress(name, as_json=how.as_json) as progress:
         task = progress.add_task("charts", total=None) if progress else None
         for number, document in enumerate(documents(stream), start=1):
-            _one(service, document, _Place(number, name if of_several else ""), how, tally)
+            _document(service, document, _Place(number, name if of_several else ""), how, tally)
             if progress and task is not None:
                 progress.advance(task)
     if tally.judged + tally.unusable == before:
@@ -115,18 +116,18 @@ def _opened(name: str) -> Any:
 
 
 def _progress(name: str, *, as_json: bool) -> Any:
-    """A progress bar on a terminal, for streams of JSON lines only."""
+    """Return a progress bar, only on a terminal and for streams of JSON lines."""
     if not (as_json and sys.stderr.isatty()) or name.endswith(".json"):
         return nullcontext(None)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _one(service: Service, document: bytes, place: _Place, how: How, tally: Tally) -> None:
+def _document(service: Service, document: bytes, place: _Place, how: How, tally: Tally) -> None:
     try:
         cards, assessment = judge(service, document, how.now)
     except (UnusableInput, TooLarge, NothingToJudgeBy, ValidationError) as error:
-        _say_unusable(error, place, f"{place.words} cannot be judged", how, tally)
+        _report_unusable(error, place, f"{place.words} cannot be judged", how, tally)
         return
     tally.judged += 1
     tally.urgent += bool(assessment.urgent)
@@ -142,17 +143,17 @@ def _one(service: Service, document: bytes, place: _Place, how: How, tally: Tall
         explain(console, service.content, assessment)
 
 
-def _say_unusable(error: Exception, place: _Place, lead: str, how: How, tally: Tally) -> None:
+def _report_unusable(error: Exception, place: _Place, lead: str, how: How, tally: Tally) -> None:
     tally.unusable += 1
-    said = in_words(error)
+    reason = in_words(error)
     if how.as_json:
-        _write({**place.keys, "error": said, "input": place.number})
+        _write({**place.keys, "error": reason, "input": place.number})
     else:
-        Console(stderr=True).print(Text(f"{lead}: {said}"), style="red", soft_wrap=True)
+        Console(stderr=True).print(Text(f"{lead}: {reason}"), style="red", soft_wrap=True)
 
 
 def judge(service: Service, document: bytes, now: datetime) -> tuple[tuple[Card, ...], Assessment]:
-    """Cards, checked as those that a client gets, and assessment of one document.
+    """Return the cards of one document, sanitized as for a client, and its assessment.
 
     Raises:
         UnusableInput, TooLarge, NothingToJudgeBy, pydantic.ValidationError: the document cannot be judged.
@@ -169,10 +170,10 @@ def _write(line: dict[str, Any]) -> None:
 
 
 def write_terminology(settings: Settings, folder: Path) -> int:
-    """The code system and value sets as files; returns how many."""
+    """Write the code system and value sets as files. Returns the number of files."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = resources(load_content(settings))
-    for resource in found:
+    written = resources(load_content(settings))
+    for resource in written:
         name = f"{resource['resourceType']}-{resource['id']}.json"
         (folder / name).write_bytes(orjson.dumps(resource, option=orjson.OPT_INDENT_2) + b"\n")
-    return len(found)
+    return len(written)

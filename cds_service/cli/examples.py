@@ -1,4 +1,4 @@
-"""``knee-cds examples``: the invented patients as files, dated around today."""
+"""``knee-cds examples``: write the invented patients as files, dated around today."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cds_service.service.examples import bundles
 
 
 def write(target: Path, today: date) -> int:
-    """Write all examples moved to ``today`` into ``target``; returns how many."""
+    """Write all examples into ``target``, with dates moved to ``today``. Returns their number."""
     target.mkdir(parents=True, exist_ok=True)
     count = 0
     for name, bundle in bundles(shipped("fhir_examples"), today):

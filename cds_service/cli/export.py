@@ -1,4 +1,4 @@
-"""``knee-cds export fhir``: the content as FHIR resources and as a package that FHIR tools load."""
+"""``knee-cds export fhir``: write the content as FHIR resources and as a package for FHIR tools."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _BLOCK = 512
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Write one file a resource, and the package."""
-    found = knowledge(load_content(settings))
+    """Write one file per resource, and the package."""
+    resources = knowledge(load_content(settings))
     options.folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{one['resourceType']}-{one['id']}.json": _pretty(one) for one in found}
+    files = {f"{resource['resourceType']}-{resource['id']}.json": _pretty(resource) for resource in resources}
     for name, content in files.items():
         (options.folder / name).write_bytes(content)
-    (options.folder / "package.tgz").write_bytes(package(found, files))
+    (options.folder / "package.tgz").write_bytes(package(resources, files))
     Console().print(Text(f"{len(files)} resources and package.tgz written to {options.folder}."))
     return 0
 
@@ -36,8 +36,8 @@ def _pretty(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def package(found: Sequence[Resource], files: Mapping[str, bytes]) -> bytes:
-    """The npm-style package of FHIR: a manifest, an index, and every file below ``package/``."""
+def package(resources: Sequence[Resource], files: Mapping[str, bytes]) -> bytes:
+    """Return the FHIR package (npm style): a manifest, an index, and every file below ``package/``."""
     manifest = {
         "name": PACKAGE,
         "version": __version__,
@@ -54,8 +54,11 @@ def package(found: Sequence[Resource], files: Mapping[str, bytes]) -> bytes:
     index = {
         "index-version": 1,
         "files": [
-            {"filename": name, **{key: one[key] for key in ("resourceType", "id", "url", "version") if key in one}}
-            for name, one in zip(files, found, strict=True)
+            {
+                "filename": name,
+                **{key: resource[key] for key in ("resourceType", "id", "url", "version") if key in resource},
+            }
+            for name, resource in zip(files, resources, strict=True)
         ],
     }
     inside = {"package.json": _pretty(manifest), ".index.json": _pretty(index), **files}
@@ -64,7 +67,7 @@ def package(found: Sequence[Resource], files: Mapping[str, bytes]) -> bytes:
 
 
 def _member(name: str, content: bytes) -> bytes:
-    """One file of a tar archive (POSIX ustar), without owner or time, so that the same files give the same bytes."""
+    """Return one member of a tar archive (POSIX ustar). It has no owner or time, so equal input gives equal bytes."""
     fields = (
         name.encode().ljust(100, b"\0"),
         b"0000644\0" + b"0000000\0" * 2,

@@ -1,4 +1,4 @@
-"""``knee-cds feedback``: the statements as NDJSON or CSV, and what became of the cards of each rule."""
+"""``knee-cds feedback``: export feedback as NDJSON or CSV, and report the outcome of cards by rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(store: Store, out: IO[bytes], kind: Literal["ndjson", "csv"]) -> int:
-    """Write every statement to ``out``; returns how many."""
+    """Write every feedback item to ``out``. Returns their number."""
     count = 0
     lines = _csv if kind == "csv" else _ndjson
     for text in lines(exported(store)):
@@ -40,15 +40,15 @@ def export(store: Store, out: IO[bytes], kind: Literal["ndjson", "csv"]) -> int:
     return count - 1 if kind == "csv" else count
 
 
-def _ndjson(found: Iterator[Mapping[str, Any]]) -> Iterator[bytes]:
-    for one in found:
-        yield orjson.dumps(one) + b"\n"
+def _ndjson(items: Iterator[Mapping[str, Any]]) -> Iterator[bytes]:
+    for item in items:
+        yield orjson.dumps(item) + b"\n"
 
 
-def _csv(found: Iterator[Mapping[str, Any]]) -> Iterator[bytes]:
+def _csv(items: Iterator[Mapping[str, Any]]) -> Iterator[bytes]:
     yield _row(COLUMNS)
-    for one in found:
-        yield _row([_cell(one, column) for column in COLUMNS])
+    for item in items:
+        yield _row([_cell(item, column) for column in COLUMNS])
 
 
 def _row(cells: Any) -> bytes:
@@ -57,9 +57,9 @@ def _row(cells: Any) -> bytes:
     return text.getvalue().encode()
 
 
-def _cell(one: Mapping[str, Any], column: str) -> str:
-    """A spreadsheet must not take what somebody typed for a formula."""
-    value: Any = one
+def _cell(item: Mapping[str, Any], column: str) -> str:
+    """Return the text of a cell, with a leading apostrophe if a spreadsheet would read it as a formula."""
+    value: Any = item
     for part in column.split("."):
         value = value.get(part, "") if isinstance(value, Mapping) else ""
     text = " ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -67,7 +67,7 @@ def _cell(one: Mapping[str, Any], column: str) -> str:
 
 
 def show(store: Store, html: Path | None, titles: Mapping[str, str]) -> None:
-    """The report on the terminal, and as a page if ``html`` names one. ``titles``: of rules and causes."""
+    """Print the report, and write it as a page to ``html`` if given. ``titles``: rule or cause -> title."""
     found = report(store)
     console = Console()
     if found.lines:
@@ -86,11 +86,11 @@ def show(store: Store, html: Path | None, titles: Mapping[str, str]) -> None:
 
 
 def _reasons(found: Report) -> Iterator[str]:
-    """Why cards were overridden, one line for each line of the table that has reasons."""
-    for one in found.lines:
-        if one.overridden:
-            reasons = ", ".join(f"{why}: {count}" for why, count in sorted(one.overridden.items()))
-            yield f"Overridden, {one.rule} {one.indicator} ({one.content_version}): {reasons}"
+    """Yield the override reasons, one line for each table row that has some."""
+    for line in found.lines:
+        if line.overridden:
+            reasons = ", ".join(f"{why}: {count}" for why, count in sorted(line.overridden.items()))
+            yield f"Overridden, {line.rule} {line.indicator} ({line.content_version}): {reasons}"
 
 
 def _use(use: Use, titles: Mapping[str, str]) -> str:
@@ -100,13 +100,13 @@ def _use(use: Use, titles: Mapping[str, str]) -> str:
 
 
 def _table(found: Report) -> Table:
-    """For a terminal of 80 columns: the reasons stand below it."""
+    """Return the table, for a terminal of 80 columns. The reasons are printed below it."""
     table = Table(title="What became of the cards", box=SIMPLE, pad_edge=False)
     table.add_column("rule", overflow="fold")
     table.add_column("indicator")
     for heading in ("shown", "accepted", "overridden", "unanswered", "silent"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in found.lines:
-        counts = (one.shown, one.accepted, sum(one.overridden.values()), one.unanswered, one.silent)
-        table.add_row(*map(Text, (f"{one.rule}\n  {one.content_version}", one.indicator, *map(str, counts))))
+    for line in found.lines:
+        counts = (line.shown, line.accepted, sum(line.overridden.values()), line.unanswered, line.silent)
+        table.add_row(*map(Text, (f"{line.rule}\n  {line.content_version}", line.indicator, *map(str, counts))))
     return table

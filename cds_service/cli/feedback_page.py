@@ -1,4 +1,4 @@
-"""The feedback report as one page that needs nothing else, in the style of the other pages."""
+"""The feedback report as one self-contained HTML page, in the style of the other pages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from cds_service.adapters.store.reports import Line, Report, Week
 from cds_service.web.pages.layout import Pages
 
 _SPAN = 4
-"""Weeks that a trend compares with as many before."""
+"""A trend compares this many weeks with the same number before them."""
 _ENOUGH = 10
-"""Fewest cards on each side of a trend: of less, one answer would make it."""
+"""Fewest cards on each side of a trend; with fewer, a single answer would change it."""
 _BAR, _WEEK, _HEIGHT = 370, 12, 40
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table, and its bar: ``pieces`` are kind, start, width and count."""
+    """One line of the table with its bar. ``pieces``: kind, start, width and count of each segment."""
 
     rule: str
     title: str
@@ -29,13 +29,13 @@ class Row:
 
     @property
     def rate(self) -> str:
-        """How many of the cards shown were accepted."""
+        """The share of the cards shown that were accepted."""
         return rate_words(self.line.accepted, self.line.shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The weeks of a rule: ``bars`` are place, height of the shown and height of the accepted, in the picture."""
+    """The weeks of a rule. ``bars``: x, height of the cards shown and height of the cards accepted."""
 
     rule: str
     title: str
@@ -46,7 +46,7 @@ class Trend:
 
 
 def page(found: Report, titles: Mapping[str, str]) -> str:
-    """The whole page. ``titles``: of rules and causes; a rule that is gone keeps its key."""
+    """Return the page. ``titles``: rule or cause -> title; a rule that no longer exists is shown by its key."""
     pages = Pages()
     return pages.text(
         "feedback_report.html",
@@ -58,13 +58,13 @@ def page(found: Report, titles: Mapping[str, str]) -> str:
         rate=rate_words,
         bar_width=_BAR,
         height=_HEIGHT,
-        # Our own file, and the only way to send the page as one file.
+        # Our own files, included so that the page is a single file.
         style=Markup(pages.files["house.css"].body.decode() + pages.files["report.css"].body.decode()),  # noqa: S704  # nosec B704
     )
 
 
 def rate_words(accepted: int, shown: int) -> str:
-    """``25 %``; a dash where nothing was shown."""
+    """Return a share such as ``25 %``; a dash if no card was shown."""
     return f"{round(100 * accepted / shown)} %" if shown else "-"
 
 
@@ -93,10 +93,10 @@ def _trend(rule: str, title: str, weeks: tuple[Week, ...]) -> Trend:
 
 def _trend_words(weeks: Sequence[Week]) -> str:
     late, early = weeks[-_SPAN:], weeks[-2 * _SPAN : -_SPAN]
-    sums = [(sum(one.accepted for one in part), sum(one.shown for one in part)) for part in (early, late)]
+    sums = [(sum(week.accepted for week in part), sum(week.shown for week in part)) for part in (early, late)]
     if any(shown < _ENOUGH for _, shown in sums):
         return f"too few cards to tell: a trend needs {_ENOUGH} in the last {_SPAN} weeks and in the {_SPAN} before"
     before, now = (accepted / shown for accepted, shown in sums)
-    way = "level" if round(100 * before) == round(100 * now) else "up" if now > before else "down"
+    direction = "level" if round(100 * before) == round(100 * now) else "up" if now > before else "down"
     earlier, later = (rate_words(*part) for part in sums)
-    return f"{way}: {earlier} accepted in the {_SPAN} weeks before, {later} in the last {_SPAN}"
+    return f"{direction}: {earlier} accepted in the {_SPAN} weeks before, {later} in the last {_SPAN}"

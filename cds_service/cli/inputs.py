@@ -1,4 +1,4 @@
-"""What ``evaluate`` reads: one Bundle, one CDS Hooks request, or an NDJSON stream of either, in constant memory."""
+"""Read the input of ``evaluate``: a Bundle, a CDS Hooks request, or an NDJSON stream of either."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from cds_service.protocol.prefetch import gather
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.code_survey import LIMITS
 
-_NOBODY = "Practitioner/command-line"
+_USER = "Practitioner/command-line"
 
 
 def documents(stream: IO[bytes]) -> Iterator[bytes]:
-    """The JSON documents of ``stream``: its lines if the first line is a whole document, else all of it as one."""
+    """Yield the JSON documents of ``stream``: each line, if the first line is a whole document; else all of it as one.
+
+    Lines are read one at a time, so the memory does not grow with the stream.
+    """
     first = next((line for line in stream if line.strip()), b"")
     if not first:
         return
@@ -38,17 +41,17 @@ def documents(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def understand(document: bytes) -> OneChart:
-    """One document as an input.
+    """Parse one document.
 
     Raises:
-        TooLarge: longer strings or more in it than any chart has.
-        UnusableInput: not JSON with one meaning, not one patient's Bundle, not a hook request.
-        pydantic.ValidationError: a hook request with wrong fields.
+        TooLarge: it has longer strings or more entries than any chart.
+        UnusableInput: it is not valid JSON without repeated keys, or not one patient's Bundle or a hook request.
+        pydantic.ValidationError: it is a hook request with wrong fields.
     """
     value = parse(document, LIMITS)
     if isinstance(value, dict) and "hook" in value:
         request = HookRequest.model_validate({"hook": POSTERIOR_KNEE_PAIN.hook, **value})
         return OneChart(request, gather(request.prefetch))
     if isinstance(value, dict) and value.get("resourceType") == "Bundle":
-        return one_chart(value, _NOBODY)
+        return one_chart(value, _USER)
     raise UnusableInput("neither a FHIR Bundle nor a CDS Hooks request")

@@ -17,13 +17,16 @@ from cds_service.cli import replay_options
 if TYPE_CHECKING:
     from cds_service.base.settings import Settings
 
-# What a command needs is loaded by that command: each is started anew for every call, and most need little.
+# Commands import what they need themselves, so that each starts quickly.
 
 OK, SOME_UNUSABLE, WRONG_USE, URGENT_FOUND = 0, 1, 2, 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0 (done), 1 (input unusable, changed), 2 (wrong use or content), 10 (urgent)."""
+    """Run a command and return its exit code.
+
+    0: done. 1: some input is unusable, or a check failed. 2: wrong use, settings or content. 10: an urgent card.
+    """
     options = _parser().parse_args(arguments)
     from pydantic import ValidationError
     from rich.console import Console
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = PREFIX + "_".join(str(part) for part in mistake["loc"]).upper()
             console.print(Text(f"{name}: {words(mistake['type'], mistake['msg'])}"), style="red")
         return WRONG_USE
-    except BrokenPipeError:  # the reader of our output has had enough
+    except BrokenPipeError:  # the reader has closed the pipe
         sys.stdout = None
         return OK
     except OSError as error:
@@ -69,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_serving(commands: Any) -> None:
-    """Commands that run the service, and look after it."""
+    """Add the commands that run and monitor the service."""
     serve = commands.add_parser(
         "serve",
         help="run the CDS Hooks service",
@@ -79,35 +82,37 @@ def _add_serving(commands: Any) -> None:
     serve.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT")
     serve.set_defaults(run=_serve)
 
-    shown = commands.add_parser(
+    demo = commands.add_parser(
         "demo",
         help="try it: the sandbox on this machine, and a call to paste",
         description="Run the service on 127.0.0.1 with its sandbox, for invented patients only, until it is stopped. "
         "The database is in a temporary folder that is removed at the end, unless KNEE_CDS_DATABASE_URL names one.",
     )
-    shown.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT, or 8000")
-    shown.set_defaults(run=_demo, needs_no_settings=True)
+    demo.add_argument("--port", type=int, metavar="NUMBER", help="to listen on; else KNEE_CDS_PORT, or 8000")
+    demo.set_defaults(run=_demo, needs_no_settings=True)
 
-    bird = commands.add_parser("canary", help="call a running service for an invented patient; 1 if the card is wrong")
-    bird.add_argument("url", help="base URL of the service, as EHRs call it")
-    bird.add_argument("--within", type=float, default=2.0, metavar="SECONDS", help="that the answer may take (2)")
-    bird.add_argument("--issuer", help="of the canary's own client, if callers must bring a token")
-    bird.add_argument("--key", type=Path, metavar="FILE", help="its private JWK (ES384) with a kid")
-    bird.add_argument("--fhir-server", metavar="URL", help="names the canary's client if callers need no token")
-    bird.add_argument("--ca-bundle", type=Path, metavar="FILE", help="CA certificates, PEM; else the public ones")
-    bird.add_argument("--textfile", type=Path, metavar="FILE", help="write the outcome for Prometheus' node exporter")
-    bird.set_defaults(run=_canary)
+    canary = commands.add_parser(
+        "canary", help="call a running service for an invented patient; exit with 1 if the card is wrong"
+    )
+    canary.add_argument("url", help="base URL of the service, as EHRs call it")
+    canary.add_argument("--within", type=float, default=2.0, metavar="SECONDS", help="longest time for the answer (2)")
+    canary.add_argument("--issuer", help="issuer of the canary's own client, if callers must send a token")
+    canary.add_argument("--key", type=Path, metavar="FILE", help="the canary's private JWK (ES384) with a kid")
+    canary.add_argument("--fhir-server", metavar="URL", help="identifies the canary's client if callers need no token")
+    canary.add_argument("--ca-bundle", type=Path, metavar="FILE", help="CA certificates, PEM; else the public ones")
+    canary.add_argument("--textfile", type=Path, metavar="FILE", help="write the outcome for Prometheus' node exporter")
+    canary.set_defaults(run=_canary)
 
-    every = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
-    every.set_defaults(run=_settings, needs_no_settings=True)
+    settings = commands.add_parser("settings", help="every setting, as the table in deploy/SETTINGS.md")
+    settings.set_defaults(run=_settings, needs_no_settings=True)
 
 
 def _add_judging(commands: Any) -> None:
-    """Commands that judge charts."""
+    """Add the commands that judge charts."""
     judge = commands.add_parser("evaluate", help="judge Bundles, NDJSON of Bundles or hook requests")
     judge.add_argument("files", nargs="+", metavar="FILE", help="files, folders of them, or - for standard input")
     judge.add_argument("--json", action="store_true", help="one JSON line per input")
-    judge.add_argument("--explain", action="store_true", help="the whole reasoning")
+    judge.add_argument("--explain", action="store_true", help="print the whole reasoning")
     judge.add_argument(
         "--now",
         type=datetime.fromisoformat,
@@ -127,28 +132,26 @@ def _add_judging(commands: Any) -> None:
 
     replay_options.add_parser(commands).set_defaults(run=_replay)
 
-    own = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
-    own.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
-    own.set_defaults(run=_codes)
+    codes = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
+    codes.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
+    codes.set_defaults(run=_codes)
 
 
 def _add_content(commands: Any) -> None:
-    """Commands that read, check and export the content."""
-    content = commands.add_parser("check", help="say in plain words what is wrong with the content")
-    what_for = content.add_mutually_exclusive_group()
-    what_for.add_argument(
-        "--against", type=Path, metavar="FOLDER", help="list all that differs from this other content"
-    )
-    what_for.add_argument("--sign", action="store_true", help="keep the values marked as seen as the signed ones")
+    """Add the commands that read, check and export the content."""
+    content = commands.add_parser("check", help="check the content and list its errors")
+    mode = content.add_mutually_exclusive_group()
+    mode.add_argument("--against", type=Path, metavar="FOLDER", help="list the differences from this other content")
+    mode.add_argument("--sign", action="store_true", help="save the values marked as seen as the signed ones")
     content.set_defaults(run=_check)
 
-    shown = commands.add_parser("preview", help="the cards that a rule or cause gives for its example patients")
-    shown.add_argument("key", help="a rule or cause; knee-cds serve lists them at /evidence")
-    shown.add_argument("--language", default="en", help="of the cards (default: en)")
-    shown.set_defaults(run=_preview)
+    preview = commands.add_parser("preview", help="show the cards of a rule or cause for its example patients")
+    preview.add_argument("key", help="a rule or cause; knee-cds serve lists them at /evidence")
+    preview.add_argument("--language", default="en", help="language of the cards (default: en)")
+    preview.set_defaults(run=_preview)
 
-    still_open = commands.add_parser("review", help="write what a clinician has to decide and sign into cards/OPEN.md")
-    still_open.set_defaults(run=_review)
+    review = commands.add_parser("review", help="write the open questions for a clinician into cards/OPEN.md")
+    review.set_defaults(run=_review)
 
     terms = commands.add_parser("terminology", help="write the code system and value sets into a folder")
     terms.add_argument("folder", type=Path)
@@ -166,32 +169,30 @@ def _add_content(commands: Any) -> None:
 
 
 def _add_examples(commands: Any) -> None:
-    """Commands that write invented patients and calls."""
+    """Add the commands that write invented patients and calls."""
     patients = commands.add_parser("examples", help="write the invented patients, moved to today, into a folder")
     patients.add_argument("folder", type=Path)
     patients.set_defaults(run=_examples)
 
     calls = commands.add_parser("samples", help="write ready requests, their answers and collections into a folder")
     calls.add_argument("folder", type=Path)
-    calls.add_argument(
-        "--day", type=date.fromisoformat, metavar="DATE", help="that the charts are dated around; else today"
-    )
+    calls.add_argument("--day", type=date.fromisoformat, metavar="DATE", help="date of the charts; by default today")
     calls.set_defaults(run=_samples)
 
 
 def _add_register(commands: Any) -> None:
-    """Commands on what the service has kept."""
-    answers = commands.add_parser("feedback", help="what clinicians did with the cards")
+    """Add the commands on the database and the audit journal."""
+    answers = commands.add_parser("feedback", help="clinicians' feedback on the cards")
     what = answers.add_subparsers(required=True, metavar="WHAT")
-    everything = what.add_parser("export", help="every statement, as NDJSON or CSV")
-    everything.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
-    everything.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
-    everything.set_defaults(run=_feedback_export)
-    numbers = what.add_parser("report", help="shown, accepted, overridden and unanswered by rule")
-    numbers.add_argument("--html", type=Path, default=None, metavar="FILE", help="write a page with a plot too")
-    numbers.set_defaults(run=_feedback_report)
+    export = what.add_parser("export", help="export every feedback item as NDJSON or CSV")
+    export.add_argument("--format", choices=("ndjson", "csv"), default="ndjson")
+    export.add_argument("--output", type=Path, default=None, metavar="FILE", help="instead of standard output")
+    export.set_defaults(run=_feedback_export)
+    report = what.add_parser("report", help="shown, accepted, overridden and unanswered by rule")
+    report.add_argument("--html", type=Path, default=None, metavar="FILE", help="write a page with a plot too")
+    report.set_defaults(run=_feedback_report)
 
-    database = commands.add_parser("database", help="bring the database to another state of its tables")
+    database = commands.add_parser("database", help="migrate the tables of the database")
     way = database.add_subparsers(required=True, metavar="WAY")
     upgrade = way.add_parser("upgrade", help="to the newest; knee-cds serve does the same")
     upgrade.set_defaults(run=_database, down=None)
@@ -199,15 +200,21 @@ def _add_register(commands: Any) -> None:
     downgrade.add_argument("down", metavar="REVISION")
     downgrade.set_defaults(run=_database)
 
-    purge = commands.add_parser("purge", help="delete cards and feedback that are older than the site keeps them")
+    purge = commands.add_parser("purge", help="delete cards and feedback older than some days")
     purge.add_argument("--older-than", type=int, required=True, metavar="DAYS", help="30 or more")
     purge.set_defaults(run=_purge)
 
     journal = commands.add_parser("audit", help="the audit journal")
     act = journal.add_subparsers(required=True, metavar="ACT")
-    verify = act.add_parser("verify", help="is every line there, unchanged and in its place?")
+    verify = act.add_parser("verify", help="check that every line is present, unchanged and in order")
     verify.add_argument("paths", nargs="*", type=Path, metavar="FOLDER_OR_FILE", help="else KNEE_CDS_AUDIT_FOLDER")
-    verify.add_argument("--head", action="append", default=[], metavar="HASH", help="must be there; may be repeated")
+    verify.add_argument(
+        "--head",
+        action="append",
+        default=[],
+        metavar="HASH",
+        help="hash of a line that must be present; may be repeated",
+    )
     verify.set_defaults(run=_audit_verify)
 
 
@@ -215,10 +222,10 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.base.settings import Settings
     from cds_service.cli.serve import serve
 
-    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
-    if given:
-        # Through the environment, which the workers of several processes read too.
-        os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()})
+    overrides = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
+    if overrides:
+        # Set them in the environment, because worker processes read it.
+        os.environ.update({f"{PREFIX}{name.upper()}": str(value) for name, value in overrides.items()})
         settings = Settings()
     return serve(settings)
 
@@ -300,18 +307,18 @@ def _codes(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.cli import codes
     from cds_service.service.evaluate import load_content
 
-    found = codes.survey(load_content(settings), options.charts)
-    codes.write(found, sys.stdout)
-    if found.unusable:
-        Console(stderr=True).print(Text(f"{found.unusable} document(s) are no FHIR JSON and were passed over."))
-    return SOME_UNUSABLE if found.unusable else OK
+    survey = codes.survey(load_content(settings), options.charts)
+    codes.write(survey, sys.stdout)
+    if survey.unusable:
+        Console(stderr=True).print(Text(f"{survey.unusable} document(s) are not FHIR JSON and were skipped."))
+    return SOME_UNUSABLE if survey.unusable else OK
 
 
 def _replay(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.cli import replay
 
-    found = replay.run(options, settings)
-    return SOME_UNUSABLE if found["patients_not_judged"] or found["input"]["not_grouped_rows"] else OK
+    report = replay.run(options, settings)
+    return SOME_UNUSABLE if report["patients_not_judged"] or report["input"]["not_grouped_rows"] else OK
 
 
 def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""The words of ``OPEN.md``: what a clinician has to decide and sign, short and in order."""
+"""The text of ``OPEN.md``: the points that a clinician has to decide and sign."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ _LONG_VALUE = 40
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """Everything that was tried. ``decided``: (decision, number of the alternative) -> what changes."""
+    """The results of all alternatives.
+
+    Attributes:
+        examples: number of example patients.
+        decided: (decision, number of the alternative) -> examples whose cards change.
+        left_out: each figure chosen without a study, and the examples whose cards change without it.
+    """
 
     examples: int
     decided: Mapping[tuple[str, int], list[Changed]]
@@ -44,19 +50,19 @@ def page(content: Content, tried: Tried, standing: Mapping[tuple[str, str], Any]
 
 
 def _head(content: Content, tried: Tried) -> Iterator[str]:
-    matter = sum(any(one.heads_differ for one in changed) for _, changed in tried.left_out)
+    matter = sum(any(example.heads_differ for example in changed) for _, changed in tried.left_out)
     yield "# Open for a clinician"
     yield ""
     yield (
         f"Written by `knee-cds review` from content {content.version} ({content.pathway.title}) and {tried.examples} "
-        "invented patients; never edited by hand. **No clinician has signed any of it.**"
+        "invented patients; do not edit. **No clinician has signed any of it.**"
     )
     yield ""
-    yield f"1. Decide the {len(content.decisions)} points of part 1; the most dangerous stand first."
-    yield f"2. Look at the {matter} figures of part 2 that change a headline, and through the rest."
-    yield "3. Where you choose otherwise, change the value at the place that is named, then run `knee-cds check`,"
-    yield "   `knee-cds review` and `make test`. What needs another rule goes to the developers."
-    yield "   An alternative that changes no card may still matter: no example depends on it, that is all it says."
+    yield f"1. Decide the {len(content.decisions)} points of part 1; the most dangerous come first."
+    yield f"2. Check the {matter} figures of part 2 that change a headline, and read through the rest."
+    yield "3. If you choose otherwise, change the value at the place named, then run `knee-cds check`,"
+    yield "   `knee-cds review` and `make test`. If a choice needs another rule, ask the developers."
+    yield "   An alternative that changes no card of the examples may still change cards of other patients."
     yield "4. Sign: your name and role under `[review]`, `by`, of each cause that you have read."
 
 
@@ -78,15 +84,15 @@ def _decisions(content: Content, tried: Tried, standing: Mapping[tuple[str, str]
 
 
 def _decision(
-    content: Content, key: str, one: Decision, tried: Tried, standing: Mapping[tuple[str, str], Any]
+    content: Content, key: str, decision: Decision, tried: Tried, standing: Mapping[tuple[str, str], Any]
 ) -> Iterator[str]:
-    yield f"- **Now:** {one.stands}"
-    values = [f"`{at.place}` = {_value(standing[at.file, at.place])} in `{at.file}`" for at in one.at]
+    yield f"- **Now:** {decision.stands}"
+    values = [f"`{at.place}` = {_value(standing[at.file, at.place])} in `{at.file}`" for at in decision.at]
     if values:
         yield f"- **Set by:** {'; '.join(values)}"
-    source = "no publication" if one.source == EXPERT else content.citations[one.source].text
-    yield f"- **Why:** {one.reason} ({source}; {one.status})"
-    for place, alternative in enumerate(one.alternatives):
+    source = "no publication" if decision.source == EXPERT else content.citations[decision.source].text
+    yield f"- **Why:** {decision.reason} ({source}; {decision.status})"
+    for place, alternative in enumerate(decision.alternatives):
         yield f"- **Instead:** {_sentence(alternative.words)} {_effect(alternative, tried, key, place)}"
     yield "- **Decision and name:**"
 
@@ -98,18 +104,21 @@ def _effect(alternative: Alternative, tried: Tried, key: str, place: int) -> str
 
 
 def effect_words(changed: Sequence[Changed], total: int) -> str:
-    """What differs in the cards of the examples: levels by name, headlines by name, the rest counted."""
+    """Return in words which cards change: examples with other levels or headlines by name, the rest as a number."""
     if not changed:
         return f"Changes no card of the {total} examples."
-    levels = [one for one in changed if one.levels_differ]
-    heads = [one for one in changed if one.heads_differ and not one.levels_differ]
+    levels = [example for example in changed if example.levels_differ]
+    heads = [example for example in changed if example.heads_differ and not example.levels_differ]
     rest = len(changed) - len(levels) - len(heads)
     parts = [f"Changes the cards of {len(changed)} of {total} examples."]
     if levels:
-        named = [f"{one.name} ({_levels(one.before.levels)} becomes {_levels(one.after.levels)})" for one in levels]
+        named = [
+            f"{example.name} ({_levels(example.before.levels)} becomes {_levels(example.after.levels)})"
+            for example in levels
+        ]
         parts.append(f"Other level in {len(levels)}: {_few(named)}.")
     if heads:
-        parts.append(f"Other headline in {len(heads)}: {_few([one.name for one in heads])}.")
+        parts.append(f"Other headline in {len(heads)}: {_few([example.name for example in heads])}.")
     if rest:
         parts.append(f"Other text below the headline in {rest}.")
     return " ".join(parts)
@@ -119,9 +128,9 @@ def _figures(content: Content, tried: Tried) -> Iterator[str]:
     yield ""
     yield "## Part 2: figures without a study"
     yield ""
-    yield "The alternative to each is to leave it out (a ratio of 1). A ratio of 1 says nothing and is not listed."
+    yield "The alternative to each is to leave it out (a ratio of 1). Ratios of 1 have no effect and are not listed."
     yield ""
-    yield "### Without which a headline of an example would differ"
+    yield "### Figures that change a headline of an example"
     yield ""
     decisive = [(one, changed) for one, changed in tried.left_out if any(each.heads_differ for each in changed)]
     decisive.sort(key=lambda pair: (-sum(one.levels_differ for one in pair[1]), -len(pair[1])))
@@ -129,7 +138,7 @@ def _figures(content: Content, tried: Tried) -> Iterator[str]:
         title = content.causes[one.cause].title
         yield f"- **{title}**: {_named(content, one)}. {_without(changed)}"
     yield ""
-    yield "### Without which at most the text below a headline would"
+    yield "### Figures that change at most the text below a headline"
     yield ""
     for cause, title in sorted(
         ((key, one.title) for key, one in content.causes.items()), key=lambda one: one[1].lower()
@@ -169,14 +178,14 @@ def _considered(content: Content) -> Iterator[str]:
 
 
 def _without(changed: Sequence[Changed]) -> str:
-    levels = [one.name for one in changed if one.levels_differ]
-    heads = [one.name for one in changed if one.heads_differ and not one.levels_differ]
+    levels = [example.name for example in changed if example.levels_differ]
+    heads = [example.name for example in changed if example.heads_differ and not example.levels_differ]
     parts = [f"other level: {_few(levels)}"] if levels else []
     return "; ".join([*parts, *([f"other headline: {_few(heads)}"] if heads else [])]).capitalize() + "."
 
 
-def _named(content: Content, one: Chosen) -> str:
-    return f"{content.findings[one.weight.finding].name}, {one.words()}"
+def _named(content: Content, chosen: Chosen) -> str:
+    return f"{content.findings[chosen.weight.finding].name}, {chosen.words()}"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""``knee-cds preview``: the cards that a rule or cause gives for its example patients, while its words are edited."""
+"""``knee-cds preview``: show the cards of a rule or cause for its example patients, while its words are edited."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _COLOURS = {"critical": "bold red", "warning": "bold yellow", "info": "bold blue
 
 
 def run(settings: Settings, key: str, language: str) -> None:
-    """Print every card that names ``key`` for each example patient that has to show it.
+    """Print the cards of each example patient that must show ``key``.
 
     Raises:
         UnusableInput: there is no such rule or cause, or no folder of examples.
-        ContentError: the content is wrong.
+        ContentError: the content has errors.
     """
     service = Service.from_settings(settings).speaking(settings, language)
     folder = settings.cards.resolve().parent / EXAMPLES

@@ -1,4 +1,4 @@
-"""The commands that work on the register: ``feedback``, ``database`` and ``purge``."""
+"""The commands that use the database: ``feedback``, ``database`` and ``purge``."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from cds_service.cli import feedback
 from cds_service.service.evaluate import load_content
 
 MIN_DAYS = 30
-"""Fewer days are a slip of the hand rather than a retention."""
+"""Shortest retention. A smaller number is more likely a typing error."""
 
 
 def feedback_export(options: argparse.Namespace, settings: Settings) -> None:
-    """Every statement, into a file or to standard output."""
+    """Write every feedback item to a file or to standard output."""
     with _card_log(settings) as store, _output(options.output) as out:
         feedback.export(store, out, options.format)
 
 
 def feedback_report(options: argparse.Namespace, settings: Settings) -> None:
-    """Shown, accepted, overridden and unanswered by rule."""
+    """Report the cards shown, accepted, overridden and unanswered, by rule."""
     with _card_log(settings) as store:
         feedback.show(store, options.html, _titles(settings) if options.html else {})
 
@@ -48,17 +48,17 @@ def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:
 
 
 def database(options: argparse.Namespace, settings: Settings) -> None:
-    """The tables to another state."""
+    """Migrate the tables to the newest revision, or back to an older one."""
     with _store(settings) as store:
         if options.down is None:
             store.migrate()
         else:
             store.downgrade(options.down)
-    Console().print(Text("The database is as asked."))
+    Console().print(Text("The database has been migrated."))
 
 
 def purge(options: argparse.Namespace, settings: Settings) -> None:
-    """Delete what is older than the site keeps it."""
+    """Delete cards and feedback that are older than the given number of days."""
     if options.older_than < MIN_DAYS:
         raise WrongSetting(f"--older-than takes {MIN_DAYS} days or more")
     now = datetime.now(UTC)
@@ -71,26 +71,26 @@ def purge(options: argparse.Namespace, settings: Settings) -> None:
 
 @contextmanager
 def _card_log(settings: Settings) -> Iterator[Store]:
-    """A register that is there already: to read in the wrong folder must not look like an empty one."""
+    """Open an existing database. A missing file is an error, because an empty report would hide a wrong path."""
     with _store(settings) as store:
         if store.file is not None and not store.file.exists():
-            raise StoreDown(f"There is no database {store.file} yet; see KNEE_CDS_DATABASE_URL")
+            raise StoreDown(f"The database {store.file} does not exist; check KNEE_CDS_DATABASE_URL")
         store.migrate()
         yield store
 
 
 @contextmanager
 def _store(settings: Settings) -> Iterator[Store]:
-    """The database, not yet connected.
+    """Open the database; it is not connected yet.
 
     Raises:
-        StoreDown: it cannot be reached or used.
+        StoreDown: the database cannot be reached or used.
     """
     store = Store.open(settings.database_url.get_secret_value())
     try:
         yield store
     except DatabaseError as error:
-        # The text of the error may hold the address with its password.
-        raise StoreDown(f"The database cannot be used ({type(error).__name__}); see KNEE_CDS_DATABASE_URL") from error
+        # The text of the error may contain the address with its password.
+        raise StoreDown(f"The database cannot be used ({type(error).__name__}); check KNEE_CDS_DATABASE_URL") from error
     finally:
         store.close()

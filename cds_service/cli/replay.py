@@ -1,4 +1,4 @@
-"""``knee-cds replay``: what would the cards have been for a whole population?"""
+"""``knee-cds replay``: judge the past charts of a whole population."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = {"scan": "reading the input", "judge_bucket": "judging charts"}
 
 
 def run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Run and say in a few words what was found.
+    """Run the replay, print a summary, and return the report.
 
     Raises:
         WrongSetting: an option cannot be used, or the extra ``replay`` is not installed.
@@ -40,9 +40,9 @@ def run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
                 tasks[kind] = bar.add_task(_WORDS.get(kind, kind), total=total)
             bar.update(tasks[kind], completed=done, total=total)
 
-        found = whole.replay(options, settings, progress)
-    _say(found, options)
-    return found
+        report = whole.replay(options, settings, progress)
+    _print_summary(report, options)
+    return report
 
 
 def _options(given: argparse.Namespace, settings: Settings) -> Options:
@@ -64,21 +64,21 @@ def _options(given: argparse.Namespace, settings: Settings) -> Options:
     )
 
 
-def _say(found: dict[str, Any], options: Options) -> None:
+def _print_summary(report: dict[str, Any], options: Options) -> None:
     console = Console()
-    rate = found["trigger_rate"]
+    rate = report["trigger_rate"]
     share = "none" if rate["value"] is None else f"{rate['value']:.2%} ({rate['low']:.2%} to {rate['high']:.2%})"
     lines = [
-        f"{found['patients']:,} patients, {found['openings']:,} openings; with a card: {share}.",
-        f"{found['run']['charts_per_second']:,} charts/s. Report: {options.out / 'report.html'}",
+        f"{report['patients']:,} patients, {report['openings']:,} openings; with a card: {share}.",
+        f"{report['run']['charts_per_second']:,} charts/s. Report: {options.out / 'report.html'}",
     ]
-    unused = found["input"]["not_grouped_rows"]
+    unused = report["input"]["not_grouped_rows"]
     if unused:
         lines.append(f"{unused:,} row(s) belong to no chart: see {options.out / 'not_grouped.ndjson'}")
-    failed = sum(one["patients"] for one in found["patients_not_judged"])
+    failed = sum(row["patients"] for row in report["patients_not_judged"])
     if failed:
         lines.append(f"{failed:,} patient(s) could not be judged: see the report for why")
-    if "changes" in found:
-        lines.append(found["changes"]["verdict"])
+    if "changes" in report:
+        lines.append(report["changes"]["verdict"])
     for line in lines:
         console.print(Text(line), soft_wrap=True)

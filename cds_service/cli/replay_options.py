@@ -1,4 +1,4 @@
-"""The options of ``knee-cds replay``, apart from what it needs to run: every command reads them."""
+"""The options of ``knee-cds replay``. This module imports little, because every command loads it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _DAYS = re.compile(r"(\d{1,4})d")
 
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
-    """The command with its options."""
+    """Add the command with its options and return its parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "replay",
-        help="what would it have shown? Every chart of an export, at each opening",
+        help="show which cards past charts would have had, at each opening",
         description=(
             "Judge a FHIR Bulk Data export (NDJSON, also gzip), a folder of Bundles, or charts that an earlier run has "
-            "kept. Writes Parquet of verdicts, report.json and report.html. A run that was stopped is continued by the "
-            "same command."
+            "kept. Writes verdicts as Parquet, report.json and report.html. To continue a stopped run, use the same "
+            "command."
         ),
     )
     parser.add_argument("input", metavar="INPUT", help="a file or folder, or an address such as s3://bucket/export")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for verdicts and report")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for verdicts and report")
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--at", type=datetime.fromisoformat, metavar="DATE", help="judge each chart once, as of this day")
     when.add_argument(
@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         default="encounter",
         help="encounter or encounter-end: judge when each visit begins, or ends (encounter)",
     )
-    when.add_argument("--every", type=_days, metavar="DAYS", help="judge every so many days, such as 90d")
+    when.add_argument("--every", type=_days, metavar="DAYS", help="judge at intervals of this many days, such as 90d")
     parser.add_argument("--since", type=datetime.fromisoformat, metavar="DATE", help="leave out earlier openings")
     parser.add_argument(
         "--against", type=Path, metavar="FOLDER", help="compare with other content, or with an earlier run's folder"
@@ -55,5 +55,5 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def _days(text: str) -> int:
     match = _DAYS.fullmatch(text)
     if match is None or int(match[1]) < 1:
-        raise argparse.ArgumentTypeError("takes days, such as 90d")
+        raise argparse.ArgumentTypeError("give a number of days, such as 90d")
     return int(match[1])

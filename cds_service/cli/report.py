@@ -1,4 +1,4 @@
-"""An assessment as JSON for scripts, with the keys of the content."""
+"""An assessment as JSON, with the keys of the content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cds_service.rendering.card import Card
 
 
 def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:
-    """Cards and assessment of one chart."""
+    """Return the cards and the assessment of one chart."""
     return {
         "patient": assessment.patient.id,
         "cards": [card.message().model_dump(mode="json", exclude_none=True) for card in cards],
@@ -27,11 +27,11 @@ def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:
                 }
                 for flag in assessment.urgent
             ],
-            "differential": [_cause(one) for one in assessment.differential],
+            "differential": [_cause(cause) for cause in assessment.differential],
             "dvt": _dvt(assessment),
             "unread": [
-                {"source": one.source, "kind": one.kind.value, "reason": one.reason, "about": list(one.keys)}
-                for one in assessment.record.unread
+                {"source": row.source, "kind": row.kind.value, "reason": row.reason, "about": list(row.keys)}
+                for row in assessment.record.unread
             ],
             "rows": {state.value: assessment.record.rows(state) for state in RowState},
             "silent_because": assessment.silent_because or None,
@@ -39,19 +39,19 @@ def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:
     }
 
 
-def _cause(one: RankedCause) -> dict[str, Any]:
+def _cause(cause: RankedCause) -> dict[str, Any]:
     return {
-        "cause": one.cause,
-        "side": one.side.value,
-        "band": one.band,
-        "for": [part.finding for part in one.for_it],
-        "against": [part.finding for part in one.against_it],
-        "missing": list(one.missing),
+        "cause": cause.cause,
+        "side": cause.side.value,
+        "band": cause.band,
+        "for": [part.finding for part in cause.for_it],
+        "against": [part.finding for part in cause.against_it],
+        "missing": list(cause.missing),
     }
 
 
 def _dvt(assessment: Assessment) -> dict[str, Any]:
-    """The worst leg's DVT state; nulls where no leg was judged or the Wells score does not apply."""
+    """Return the DVT state of the most urgent leg; nulls if no leg was judged or the Wells score does not apply."""
     leg = next((leg for leg in assessment.legs if leg.dvt.suspected), None)
     leg = leg or next(iter(assessment.legs), None)
     if leg is None:
@@ -67,21 +67,26 @@ def _dvt(assessment: Assessment) -> dict[str, Any]:
 
 
 def explained(assessment: Assessment) -> dict[str, Any]:
-    """The whole reasoning: facts, what was not read, every number."""
+    """Return the whole reasoning: facts, rows not read, and every number."""
     return {
         "content_version": assessment.content_version,
         "facts": [fact_row(fact) for fact in assessment.record.facts],
         "diagnoses": [
-            {"cause": one.cause, "state": one.state.value, "side": one.side.value, "source": one.source}
-            for one in assessment.record.diagnoses
+            {
+                "cause": diagnosis.cause,
+                "state": diagnosis.state.value,
+                "side": diagnosis.side.value,
+                "source": diagnosis.source,
+            }
+            for diagnosis in assessment.record.diagnoses
         ],
         "orders": [
-            {"order": one.order, "side": one.side.value, "completed": one.completed, "source": one.source}
-            for one in assessment.record.orders
+            {"order": order.order, "side": order.side.value, "completed": order.completed, "source": order.source}
+            for order in assessment.record.orders
         ],
         "stops": [
-            {"finding": one.key, "substance": one.substance or None, "date": one.when.text if one.when else None}
-            for one in assessment.record.stops
+            {"finding": stop.key, "substance": stop.substance or None, "date": stop.when.text if stop.when else None}
+            for stop in assessment.record.stops
         ],
         "ledger": [
             {"state": line.state.value, "resource": line.resource, "reason": line.reason, "count": line.count}
@@ -94,7 +99,7 @@ def explained(assessment: Assessment) -> dict[str, Any]:
 
 
 def fact_row(fact: Fact) -> dict[str, Any]:
-    """One fact as plain values."""
+    """Return a fact as plain values."""
     return {
         "finding": fact.key,
         "status": fact.status.value,
@@ -128,20 +133,20 @@ def _leg(leg: LegAssessment) -> dict[str, Any]:
             {"rule": flag.rule, "facts": [fact.key for fact in flag.facts], "speed": flag.speed}
             for flag in leg.red_flags
         ],
-        "differential": [numbers(one) for one in leg.differential],
+        "differential": [numbers(cause) for cause in leg.differential],
         "ask_next": leg.ask_next,
         "treated": list(leg.treated_causes),
     }
 
 
-def numbers(one: RankedCause) -> dict[str, Any]:
-    """Prior, sum and posterior of one cause with every contribution."""
+def numbers(cause: RankedCause) -> dict[str, Any]:
+    """Return prior, sum and posterior of one cause, with every contribution."""
     return {
-        "cause": one.cause,
-        "band": one.band,
-        "prior": one.prior,
-        "sum_log_lr": round(one.sum_log_lr, 4),
-        "posterior": round(one.posterior, 4),
+        "cause": cause.cause,
+        "band": cause.band,
+        "prior": cause.prior,
+        "sum_log_lr": round(cause.sum_log_lr, 4),
+        "posterior": round(cause.posterior, 4),
         "contributions": [
             {
                 "finding": part.finding,
@@ -149,6 +154,6 @@ def numbers(one: RankedCause) -> dict[str, Any]:
                 "log_lr": None if math.isinf(part.log_lr) else round(part.log_lr, 4),
                 "counted": part.counted,
             }
-            for part in one.contributions
+            for part in cause.contributions
         ],
     }

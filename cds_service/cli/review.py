@@ -1,4 +1,4 @@
-"""``knee-cds review``: what is open for a clinician, with what each choice would change, into ``OPEN.md``."""
+"""``knee-cds review``: write ``OPEN.md``, the open questions for a clinician and the effect of each choice."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from cds_service.service.examples import EXAMPLES
 
 
 def run(settings: Settings) -> None:
-    """Write the page into the folder of the content.
+    """Write the page into the content folder.
 
     Raises:
-        ContentError: the content, or the content with an alternative, is wrong.
-        WrongSetting: there are no example patients beside the content.
+        ContentError: the content, or the content with an alternative, has errors.
+        WrongSetting: there are no example patients next to the content.
     """
     path = settings.cards / OPEN_PAGE
     path.write_text(written(settings), encoding="utf-8")
-    Console().print(Text(f"What is open for a clinician stands in {path}."), soft_wrap=True)
+    Console().print(Text(f"The open questions for a clinician are written to {path}."), soft_wrap=True)
 
 
 def written(settings: Settings) -> str:
-    """The page for the content as it is; raises as ``run`` does."""
+    """Return the page for the present content. Raises as ``run`` does."""
     folder = settings.cards.resolve().parent / EXAMPLES
     if not folder.is_dir():
-        raise WrongSetting(f"The example patients are needed to try alternatives: there is no folder {folder}.")
-    # A site's own codes and clients are no part of what the project's clinicians decide.
+        raise WrongSetting(f"Trying alternatives needs the example patients, but there is no folder {folder}.")
+    # Ignore a site's own codes and clients: the project's clinicians do not decide about them.
     service = Service.from_settings(
         settings.model_copy(update={"local_codes": None, "clients": None, "card_layout": "differential"})
     )
@@ -44,7 +44,9 @@ def written(settings: Settings) -> str:
     examples = Examples(service, folder)
     files = parsed(read_texts(settings.cards))
     standing = {
-        (at.file, at.place): value_at(files[at.file], at.place) for one in content.decisions.values() for at in one.at
+        (at.file, at.place): value_at(files[at.file], at.place)
+        for decision in content.decisions.values()
+        for at in decision.at
     }
     return page(content, Tried(len(examples), _decided(settings, content, examples), _left_out(examples)), standing)
 
@@ -58,8 +60,8 @@ def _decided(settings: Settings, content: Content, examples: Examples) -> dict[t
 
     return {
         (key, place): tried(alternative)
-        for key, one in content.decisions.items()
-        for place, alternative in enumerate(one.alternatives)
+        for key, decision in content.decisions.items()
+        for place, alternative in enumerate(decision.alternatives)
         if alternative.can_be_tried
     }
 
@@ -68,11 +70,11 @@ def _left_out(examples: Examples) -> list[tuple[Chosen, list[Changed]]]:
     content = examples.service.content
     return [
         (
-            one,
+            chosen,
             examples.by_weights(
-                without(content, one.cause, one.weight.finding, dict.fromkeys(one.sides, 1.0)),
-                frozenset({one.weight.finding}),
+                without(content, chosen.cause, chosen.weight.finding, dict.fromkeys(chosen.sides, 1.0)),
+                frozenset({chosen.weight.finding}),
             ),
         )
-        for one in chosen_weights(content)
+        for chosen in chosen_weights(content)
     ]

@@ -1,4 +1,4 @@
-"""``knee-cds safety``: the safety case as a page, made from the file in which its hazards stand."""
+"""``knee-cds safety``: write the safety case as a page, from its file of hazards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RISK: dict[Likelihood, tuple[int, ...]] = {
     "low": (1, 2, 2, 3, 4),
     "very low": (1, 1, 2, 2, 3),
 }
-"""Risk by likelihood and severity, the least severe first: a proposal, for a safety officer to replace."""
+"""Risk by likelihood and severity, the least severe first. A proposal that a safety officer may replace."""
 
 
 class _Strict(BaseModel):
@@ -31,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class Control(_Strict):
-    """What keeps a hazard away. ``where``: its file; ``tests``: ``file::test`` that fail when it is taken out."""
+    """A measure against a hazard. ``where``: its file. ``tests``: each ``file::test`` that fails without it."""
 
     what: str = Field(min_length=1)
     where: str = Field(min_length=1)
@@ -70,15 +70,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read(path: Path) -> SafetyCase:
-    """The safety case of a file.
+    """Read the safety case from a file.
 
     Raises:
-        ContentError: with every mistake of the file.
+        ContentError: with every error in the file.
     """
     try:
         data = tomllib.loads(read_text(path, "the safety case") or "")
     except tomllib.TOMLDecodeError as error:
-        raise ContentError((Problem(str(path), "", f"is no TOML: {error}"),), "safety case") from error
+        raise ContentError((Problem(str(path), "", f"is not TOML: {error}"),), "safety case") from error
     keys = [name for kind in (SafetyCase, Hazard, Control) for name in kind.model_fields]
     found, problems = validated(SafetyCase, str(path), data, prefix="", keys=keys, manual="the head of the file")
     if found is None:
@@ -87,13 +87,13 @@ def read(path: Path) -> SafetyCase:
 
 
 def risk(severity: Severity, likelihood: Likelihood) -> int:
-    """1 to 5, where 5 is the highest."""
+    """Return the risk, 1 to 5, where 5 is the highest."""
     return _RISK[likelihood][get_args(Severity).index(severity)]
 
 
 _HEAD = """# Safety case
 
-Made by `knee-cds safety deploy/safety/hazards.toml`; do not edit. In the form that DCB0129 and ISO 14971 ask for. **No
+Made by `knee-cds safety deploy/safety/hazards.toml`; do not edit. It has the form of DCB0129 and ISO 14971. **No
 clinical safety officer has seen or signed it**: severity, likelihood and the matrix are proposals of engineers, and
 nothing here says that the service is safe to use on patients.
 
@@ -106,7 +106,7 @@ Risk is 1 to 5, 5 the highest, from severity and likelihood:
 
 
 def page(case: SafetyCase) -> str:
-    """The whole page, in Markdown."""
+    """Return the page in Markdown."""
     parts = [
         _HEAD,
         _section("Intended use", case.intended_use),
@@ -114,14 +114,14 @@ def page(case: SafetyCase) -> str:
         _LOG,
         _matrix(),
         _overview(case.hazard),
-        *(_hazard(one) for one in case.hazard),
+        *(_hazard(hazard) for hazard in case.hazard),
         _section("Release checklist", case.release, box="[ ] "),
     ]
     return "".join(parts).rstrip() + "\n"
 
 
 def _section(title: str, lines: tuple[str, ...], box: str = "") -> str:
-    return f"## {title}\n\n" + "".join(f"* {box}{one}\n" for one in lines) + "\n"
+    return f"## {title}\n\n" + "".join(f"* {box}{line}\n" for line in lines) + "\n"
 
 
 def _matrix() -> str:
@@ -131,26 +131,25 @@ def _matrix() -> str:
 
 def _overview(hazards: tuple[Hazard, ...]) -> str:
     rows = "".join(
-        f"| {one.id} | {one.hazard} | {risk(one.severity, one.likelihood)} "
-        f"| {risk(one.residual_severity, one.residual_likelihood)} |\n"
-        for one in hazards
+        f"| {hazard.id} | {hazard.hazard} | {risk(hazard.severity, hazard.likelihood)} "
+        f"| {risk(hazard.residual_severity, hazard.residual_likelihood)} |\n"
+        for hazard in hazards
     )
     return f"| | hazard | risk before | residual risk |\n|---|---|---|---|\n{rows}\n"
 
 
-def _hazard(one: Hazard) -> str:
-    before = f"{one.severity}, {one.likelihood}: {risk(one.severity, one.likelihood)}"
-    after = (
-        f"{one.residual_severity}, {one.residual_likelihood}: {risk(one.residual_severity, one.residual_likelihood)}"
-    )
-    rows = [("cause", one.cause), ("effect", one.effect), ("severity, likelihood: risk before", before)]
-    for number, control in enumerate(one.control, 1):
+def _hazard(hazard: Hazard) -> str:
+    before = f"{hazard.severity}, {hazard.likelihood}: {risk(hazard.severity, hazard.likelihood)}"
+    residual = risk(hazard.residual_severity, hazard.residual_likelihood)
+    after = f"{hazard.residual_severity}, {hazard.residual_likelihood}: {residual}"
+    rows = [("cause", hazard.cause), ("effect", hazard.effect), ("severity, likelihood: risk before", before)]
+    for number, control in enumerate(hazard.control, 1):
         tests = "<br>".join(f"`{name}`" for name in control.tests)
         rows += [
             (f"control {number}", f"{control.what} (`{control.where}`)"),
             ("proved by", tests),
             ("taken out", control.tried or "not tried"),
         ]
-    rows.append(("residual: severity, likelihood: risk", f"{after}. {one.residual_why}".rstrip()))
-    table = "".join(f"| {name} | {told} |\n" for name, told in rows)
-    return f"### {one.id}: {one.hazard}\n\n| | |\n|---|---|\n{table}\n"
+    rows.append(("residual: severity, likelihood: risk", f"{after}. {hazard.residual_why}".rstrip()))
+    table = "".join(f"| {name} | {value} |\n" for name, value in rows)
+    return f"### {hazard.id}: {hazard.hazard}\n\n| | |\n|---|---|\n{table}\n"

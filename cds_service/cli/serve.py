@@ -1,4 +1,4 @@
-"""``knee-cds serve``: the web service, with a note of what to open and a request to paste."""
+"""``knee-cds serve``: run the web service, and print its addresses and a request to paste."""
 
 from __future__ import annotations
 
@@ -33,25 +33,26 @@ DEMO_PATIENT = "dvt-likely"
 MAX_FILES = 65_536
 READY_SECONDS = 20
 SWITCH_SECONDS = 0.0005
-"""How long the thread that writes to the database may keep Python to itself; ten times that is Python's default."""
+"""Longest time that another thread may hold Python's interpreter lock. A tenth of the default, so that the database
+thread does not delay calls."""
 
 
 def serve(settings: Settings) -> int:
-    """Run until stopped. Wrong content stops the start."""
+    """Serve until stopped. Errors in the content prevent the start."""
     set_up(settings.log_level, settings.log_style)
     sys.setswitchinterval(SWITCH_SECONDS)
     _allow_files()
     if settings.workers == 1:
         app = create_app(settings)
-        _welcome(settings)
+        _announce(settings)
         uvicorn.Server(server_config(app, settings)).run()
         return 0
     if settings.hash_key is None:
-        # All workers must make the same hashes; for more than this start the site sets a key of its own.
+        # All workers need the same key. To keep it over restarts, a site sets KNEE_CDS_HASH_KEY.
         os.environ["KNEE_CDS_HASH_KEY"] = secrets.token_urlsafe(32)
         settings = Settings()
-    create_app(settings)  # so that wrong content is told once, here, and not by every worker
-    _welcome(settings)
+    create_app(settings)  # report errors in the content once here, not in every worker
+    _announce(settings)
     config = server_config(
         "cds_service.cli.serve:worker",
         settings,
@@ -64,14 +65,14 @@ def serve(settings: Settings) -> int:
 
 
 def _allow_files() -> None:
-    """As many open files as the system lets us have: each connection is one, and the usual 1,024 are few."""
+    """Raise the limit of open files as far as the system allows. Each connection needs one, and 1,024 are too few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def worker() -> FastAPI:
-    """The application of one of several processes, set up from the environment like the first."""
+    """Create the application in a worker process, from the same environment."""
     settings = Settings()
     set_up(settings.log_level, settings.log_style)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -82,8 +83,8 @@ def worker() -> FastAPI:
         sys.exit(1)
 
 
-def _welcome(settings: Settings) -> None:
-    """Says loudly who may call: on the terminal, and in the log, where it is looked for later."""
+def _announce(settings: Settings) -> None:
+    """Print and log the addresses and whether callers need a token."""
     console = Console()
     base = settings.base_url
     console.print(Text(f"Posterior knee CDS on {base}", style="bold"))
@@ -106,10 +107,10 @@ def _welcome(settings: Settings) -> None:
 
 
 def _demo_request(today: date) -> Path | None:
-    """The demo patient as a request, dated around ``today``, in the temporary folder."""
-    found = dict(bundles(shipped("fhir_examples"), today))
-    if DEMO_PATIENT not in found:
+    """Write the demo patient's request, dated around ``today``, to the temporary folder. None if it is not shipped."""
+    examples = dict(bundles(shipped("fhir_examples"), today))
+    if DEMO_PATIENT not in examples:
         return None
     path = Path(gettempdir()) / "knee-cds-demo-request.json"
-    path.write_bytes(orjson.dumps(as_request(found[DEMO_PATIENT], str(uuid4()))))
+    path.write_bytes(orjson.dumps(as_request(examples[DEMO_PATIENT], str(uuid4()))))
     return path

@@ -1,4 +1,4 @@
-"""``knee-cds settings``: every setting as a Markdown table, made from the settings themselves."""
+"""``knee-cds settings``: write every setting as a Markdown table, from the ``Settings`` class."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ command with a message that names the setting.
 
 
 def page() -> str:
-    """The whole reference."""
+    """Return the page."""
     return _HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
 
 
@@ -40,10 +40,10 @@ def _row(name: str, field: FieldInfo) -> str:
 def _values(field: FieldInfo) -> str:
     kind = field.annotation
     if get_origin(kind) is Literal:
-        return ", ".join(f"`{one}`" for one in get_args(kind))
+        return ", ".join(f"`{value}`" for value in get_args(kind))
     if kind is bool:
         return "`true`, `false`"
-    choices = [one for one in get_args(kind) if one is not NoneType]
+    choices = [choice for choice in get_args(kind) if choice is not NoneType]
     plain = kind if kind in _KINDS else get_origin(kind) if get_origin(kind) in _KINDS else choices[0]
     return _KINDS[plain] + "".join(_limits(field))
 
@@ -51,9 +51,9 @@ def _values(field: FieldInfo) -> str:
 def _limits(field: FieldInfo) -> list[str]:
     words = {Ge: ", at least {}", Le: ", at most {}", MinLen: ", {} characters or more"}
     return [
-        words[type(one)].format(getattr(one, {Ge: "ge", Le: "le", MinLen: "min_length"}[type(one)]))
-        for one in field.metadata
-        if type(one) in words
+        words[type(limit)].format(getattr(limit, {Ge: "ge", Le: "le", MinLen: "min_length"}[type(limit)]))
+        for limit in field.metadata
+        if type(limit) in words
     ]
 
 

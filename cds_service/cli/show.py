@@ -1,4 +1,4 @@
-"""An assessment for a reader at a terminal."""
+"""Print an assessment on a terminal."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue"}
 
 
 def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card], *, with_links: bool = True) -> None:
-    """The cards as boxes; the reason when there is none. ``with_links``: the addresses on them lead somewhere."""
+    """Print the cards as boxes, or the reason why there is none. ``with_links``: print the links too."""
     if not cards:
         console.print(Text(f"No card: {assessment.silent_because or 'nothing to show'}."))
-        _hint_at_its_day(console, assessment)
+        _hint_at_date(console, assessment)
     for card in cards:
         parts: list[Markdown | Text] = [Text(card.summary, style="bold"), Text(), Markdown(card.detail)]
         parts += [Text(f"[ {suggestion.label} ]", style="bold") for suggestion in card.suggestions]
@@ -35,8 +35,8 @@ def show_cards(console: Console, assessment: Assessment, cards: Sequence[Card], 
         console.print(Panel(Group(*parts), title=title, title_align="left", border_style=_COLOURS[card.indicator]))
 
 
-def _hint_at_its_day(console: Console, assessment: Assessment) -> None:
-    """A chart kept in a file grows old: all of it is history when it is judged as of today."""
+def _hint_at_date(console: Console, assessment: Assessment) -> None:
+    """Print a hint to use ``--now`` if the newest finding is old, because today the whole chart is history."""
     days = [fact.when.day for fact in assessment.record.facts if fact.when]
     if days and (assessment.today - max(days)).days > _LONG_AGO:
         latest = max(days).isoformat()
@@ -44,7 +44,7 @@ def _hint_at_its_day(console: Console, assessment: Assessment) -> None:
 
 
 def explain(console: Console, content: Content, assessment: Assessment) -> None:
-    """Facts read and not read, then each rule and number, leg by leg."""
+    """Print the facts read and not read, then each rule and number, leg by leg."""
     _facts(console, content, assessment)
     for leg in assessment.legs:
         _leg(console, content, leg)
@@ -59,8 +59,9 @@ def _facts(console: Console, content: Content, assessment: Assessment) -> None:
         status = fact.status.value + (" (provisional)" if fact.provisional else "")
         table.add_row(content.name(fact.key), status, fact.side.value, when, Text(fact.source))
     console.print(table)
-    for one in assessment.record.diagnoses:
-        console.print(Text(f"Diagnosis: {content.name(one.cause)}, {one.state.value}, {one.side.value} ({one.source})"))
+    for known in assessment.record.diagnoses:
+        words = f"{content.name(known.cause)}, {known.state.value}, {known.side.value} ({known.source})"
+        console.print(Text(f"Diagnosis: {words}"))
     for placed in assessment.record.orders:
         console.print(Text(f"Order: {placed.order}, {placed.side.value} ({placed.source})"))
     for unread in assessment.record.unread:
@@ -75,7 +76,7 @@ def _facts(console: Console, content: Content, assessment: Assessment) -> None:
 
 
 def _ledger(console: Console, assessment: Assessment) -> None:
-    """Every row that came, by what became of it."""
+    """Print how many rows were read, set aside or not understood, with the reasons."""
     table = Table("Rows", "State", "Resource", "Reason", title="Ledger", title_justify="left")
     for line in assessment.record.ledger:
         table.add_row(str(line.count), line.state.value.replace("_", " "), line.resource, line.reason)
@@ -90,8 +91,8 @@ def _leg(console: Console, content: Content, leg: LegAssessment) -> None:
         state = Text(f"{rule} {flag.card.title}: {'FIRES on ' + facts if rule in fired else 'not satisfied'}")
         console.print(state, style="bold red" if rule in fired else "dim")
     _dvt(console, leg)
-    for one in leg.differential:
-        _cause(console, content, one)
+    for cause in leg.differential:
+        _cause(console, content, cause)
     if leg.ask_next:
         console.print(Text(f"Ask or examine next: {content.name(leg.ask_next)}"))
 
@@ -107,17 +108,18 @@ def _dvt(console: Console, leg: LegAssessment) -> None:
     console.print(Text(f"  likelihood sum, for explanation only: {_line(leg.dvt_explained)}"))
 
 
-def _cause(console: Console, content: Content, one: RankedCause) -> None:
-    console.print(Text(f"{content.name(one.cause)}: {one.band}; {_line(one)}"))
+def _cause(console: Console, content: Content, cause: RankedCause) -> None:
+    console.print(Text(f"{content.name(cause.cause)}: {cause.band}; {_line(cause)}"))
 
 
-def _line(one: RankedCause) -> str:
+def _line(cause: RankedCause) -> str:
     parts = [
         ("NOT " if part.fact.status is Status.ABSENT else "")
         + part.finding
         + (" confirms" if math.isinf(part.log_lr) else f" {part.log_lr:+.2f}")
-        for part in one.contributions
+        for part in cause.contributions
         if part.counted
     ]
-    head = f"prior {one.prior:.4g} sum {one.sum_log_lr:+.2f} (x{math.exp(one.sum_log_lr):.1f}) post {one.posterior:.2f}"
+    ratio = math.exp(cause.sum_log_lr)
+    head = f"prior {cause.prior:.4g} sum {cause.sum_log_lr:+.2f} (x{ratio:.1f}) post {cause.posterior:.2f}"
     return head + (" | " + ", ".join(parts) if parts else "")

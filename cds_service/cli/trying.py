@@ -1,4 +1,4 @@
-"""What another choice would change: the example patients judged by it, beside what they get today."""
+"""Try other choices on the example patients and compare their cards with those of the present content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cds_service.service.examples import reference_day
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The cards of one example: level and headline of each, and all that they say."""
+    """The cards of one example. ``heads``: level and headline of each card. ``whole``: all texts of each card."""
 
     heads: tuple[tuple[str, str], ...]
     whole: tuple[tuple[str, ...], ...]
@@ -31,7 +31,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An example whose cards differ."""
+    """An example whose cards change."""
 
     name: str
     before: Shown
@@ -39,12 +39,12 @@ class Changed:
 
     @property
     def levels_differ(self) -> bool:
-        """Whether a card comes, goes, or is more or less urgent."""
+        """Whether a card is added or removed, or its urgency changes."""
         return self.before.levels != self.after.levels
 
     @property
     def heads_differ(self) -> bool:
-        """Whether a headline is another one."""
+        """Whether a headline changes."""
         return self.before.heads != self.after.heads
 
 
@@ -58,7 +58,7 @@ class _Example:
 
 
 class Examples:
-    """All examples as they are judged today."""
+    """All examples with their present cards."""
 
     def __init__(self, service: Service, folder: Path) -> None:
         self.service = service
@@ -70,40 +70,46 @@ class Examples:
         return len(self._all)
 
     def by_content(self, content: Content) -> list[Changed]:
-        """What changes when everything is read and judged by ``content``."""
+        """Return the examples whose cards change if ``content`` is used to read and judge them."""
         service = replace(self.service, content=content)
         return _differing(
-            (one, _shown(service.answer(one.given.request, one.given.prefetched, self._now).cards)) for one in self._all
+            (example, _shown(service.answer(example.given.request, example.given.prefetched, self._now).cards))
+            for example in self._all
         )
 
     def by_weights(self, content: Content, findings: frozenset[str]) -> list[Changed]:
-        """What changes when ``content`` only weighs ``findings`` otherwise: the charts are not read anew."""
+        """Return the examples whose cards change if ``content`` has other weights of ``findings`` only.
+
+        The charts are not read again.
+        """
         service = replace(self.service, content=content)
         return _differing(
-            (one, _shown(self._again(service, one))) for one in self._all if not findings.isdisjoint(one.findings)
+            (example, _shown(self._again(service, example)))
+            for example in self._all
+            if not findings.isdisjoint(example.findings)
         )
 
     def _judged(self, path: Path) -> _Example:
         given = understand(path.read_bytes())
         answer = self.service.answer(given.request, given.prefetched, self._now)
         assessment = answer.assessment
-        found = {fact.key for fact in assessment.record.facts}
-        found |= {part.finding for one in assessment.differential for part in one.contributions}
-        found |= {age.finding for age in self.service.content.reasoning.ages}
-        return _Example(path.stem, given, assessment.record, frozenset(found), _shown(answer.cards))
+        findings = {fact.key for fact in assessment.record.facts}
+        findings |= {part.finding for cause in assessment.differential for part in cause.contributions}
+        findings |= {age.finding for age in self.service.content.reasoning.ages}
+        return _Example(path.stem, given, assessment.record, frozenset(findings), _shown(answer.cards))
 
-    def _again(self, service: Service, one: _Example) -> tuple[Card, ...]:
-        assessment = assess(service.content, one.record, self.day)
-        return service.cards(assessment, one.given.request.context, self._now, one.given.prefetched.incomplete)
+    def _again(self, service: Service, example: _Example) -> tuple[Card, ...]:
+        assessment = assess(service.content, example.record, self.day)
+        return service.cards(assessment, example.given.request.context, self._now, example.given.prefetched.incomplete)
 
 
 def _differing(judged: Iterator[tuple[_Example, Shown]]) -> list[Changed]:
-    return [Changed(one.name, one.shown, after) for one, after in judged if one.shown != after]
+    return [Changed(example.name, example.shown, after) for example, after in judged if example.shown != after]
 
 
 def _shown(cards: tuple[Card, ...]) -> Shown:
     heads = tuple((card.indicator, card.summary) for card in cards)
-    offered = [tuple(one.label for one in card.suggestions) for card in cards]
+    offered = [tuple(suggestion.label for suggestion in card.suggestions) for card in cards]
     return Shown(
         heads,
         tuple(
@@ -114,8 +120,10 @@ def _shown(cards: tuple[Card, ...]) -> Shown:
 
 
 def without(content: Content, cause: str, finding: str, sides: Mapping[str, float]) -> Content:
-    """``content`` with other ratios of one finding for one cause. ``sides``: ``lr_present``, ``lr_absent``."""
+    """Return ``content`` with other ratios of one finding for one cause. ``sides``: ``lr_present``, ``lr_absent``."""
     changed = content.causes[cause]
-    supports = tuple(one.model_copy(update=dict(sides)) if one.finding == finding else one for one in changed.supports)
+    supports = tuple(
+        weight.model_copy(update=dict(sides)) if weight.finding == finding else weight for weight in changed.supports
+    )
     causes = {**content.causes, cause: changed.model_copy(update={"supports": supports})}
     return replace(content, causes=causes)

@@ -186,7 +186,7 @@ class Assessment:
     """The judgement of one chart on one day.
 
     ``silent_because``: in our words, why there is nothing to show; empty when there is.
-    ``doubts``: what of the chart was not understood, by what it may hide.
+    ``doubts``: the rows that were not understood, by what they may hide.
     """
 
     patient: Patient

@@ -1,4 +1,4 @@
-"""What of a chart was not understood, by what it may hide. Unknown is not absent: this keeps suspicions open.
+"""Rows of a chart that were not understood, by what they may hide. Unknown is not absent: this keeps suspicions open.
 
 A row whose own date or category shows that it cannot be about the present complaint hides nothing: an old fever, a
 heart rate. What cannot be told to be harmless is taken to be what matters most.
@@ -164,7 +164,7 @@ def _may_be_of(words: Side, read: Side) -> bool:
 
 
 class _Looking:
-    """What one row may be, by what of it can be seen."""
+    """What one row may mean, judged by its readable parts."""
 
     def __init__(self, content: Content, today: date) -> None:
         self._content = content

@@ -46,7 +46,7 @@ class Leg:
         side: RIGHT, LEFT, or UNKNOWN when the chart never says which leg hurts.
         alone: this is the only symptomatic leg, so that what has no side and would close a suspicion is about it.
         facts: all facts of the record, derived ones included.
-        doubts: what of the chart was not understood.
+        doubts: the rows that were not understood.
     """
 
     content: Content

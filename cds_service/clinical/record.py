@@ -297,7 +297,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """Whose chart it is."""
+    """The patient of the chart."""
 
     id: str
     birth: When | None = None

@@ -1,1 +1,1 @@
-"""What the cards would have been, for a whole population, at each opening of each chart."""
+"""Replay: judge the past charts of a whole population, at each opening of each chart."""

@@ -1,7 +1,7 @@
-"""A chart as it was known at a moment: without what was written down later, and with what had not ended yet.
+"""Reconstruct a chart as it was known at a moment: without later entries, and with the problems not yet ended.
 
-A date without a time counts from the start of its day, so that what was written during a visit is there when the
-chart is opened that day. What says no date at all is there always: leaving it out would hide more than it shows.
+A date without a time counts from the start of its day, so that entries written during a visit are part of the chart
+opened that day. Entries without any date are always included, because leaving them out would hide more.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from cds_service.clinical.reading import ChartEntry
 from cds_service.replay.chart import StagedEntry, moment
 
 _GOING_ON = {"Encounter": "in-progress", "MedicationStatement": "active", "Procedure": "in-progress"}
-"""The status before the end, where FHIR has one word for it."""
+"""Resource type -> status before the end, for types with only one such status."""
 _OVER = frozenset({"finished", "completed", "stopped"})
 _ACTIVE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]}
 _PERIODS = ("period", "effectivePeriod", "performedPeriod")
 
 
 def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEntry]:
-    """The entries that were there at ``now``, as they were then."""
+    """Yield the entries that existed at ``now``, in the state that they had then."""
     for entry in entries:
         if entry.known is not None and entry.known > now:
             continue
@@ -32,22 +32,22 @@ def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEnt
 
 
 def _before_its_end(resource: Any, now: datetime) -> Any:
-    """The resource without an end that was still to come."""
+    """Return the resource without an end that lies after ``now``."""
     if not isinstance(resource, dict):
         return resource
-    found = dict(resource)
-    if _is_later(found.get("abatementDateTime"), now):
-        del found["abatementDateTime"]
-        found["clinicalStatus"] = _ACTIVE
-    if _is_later(found.get("deceasedDateTime"), now):
-        del found["deceasedDateTime"]
+    earlier = dict(resource)
+    if _is_later(earlier.get("abatementDateTime"), now):
+        del earlier["abatementDateTime"]
+        earlier["clinicalStatus"] = _ACTIVE
+    if _is_later(earlier.get("deceasedDateTime"), now):
+        del earlier["deceasedDateTime"]
     for name in _PERIODS:
-        period = found.get(name)
+        period = earlier.get(name)
         if isinstance(period, dict) and _is_later(period.get("end"), now):
-            found[name] = {key: value for key, value in period.items() if key != "end"}
-            if found.get("status") in _OVER and found.get("resourceType") in _GOING_ON:
-                found["status"] = _GOING_ON[found["resourceType"]]
-    return found
+            earlier[name] = {key: value for key, value in period.items() if key != "end"}
+            if earlier.get("status") in _OVER and earlier.get("resourceType") in _GOING_ON:
+                earlier["status"] = _GOING_ON[earlier["resourceType"]]
+    return earlier
 
 
 def _is_later(text: Any, now: datetime) -> bool:

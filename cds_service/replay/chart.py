@@ -1,4 +1,4 @@
-"""The rows of one chart as entries, parsed only as far as they are asked; and when each was written down."""
+"""The rows of one chart as entries, parsed only as far as needed, with the time when each was recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cds_service.replay.rows import Row
 from cds_service.service.code_survey import LIMITS
 
 _RECORDED = ("issued", "recordedDate", "authoredOn", "dateAsserted", "authored")
-"""When it was written down."""
+"""Elements that hold the time of recording."""
 _HAPPENED = (
     "effectiveDateTime", "effectiveInstant", "performedDateTime", "onsetDateTime", "occurrenceDateTime",
     "whenHandedOver", "whenPrepared", "started", "created",
@@ -28,7 +28,7 @@ _began = attrgetter(*_BEGAN)
 
 
 class Dated(Struct, gc=False):
-    """Every element that can tell when a resource came into the chart, in any shape."""
+    """The elements that may show when a resource was added to the chart. Their types are not checked."""
 
     issued: Any = None
     recordedDate: Any = None
@@ -53,13 +53,13 @@ class Dated(Struct, gc=False):
     deceasedDateTime: Any = None
 
     def moments(self) -> Iterable[Any]:
-        """The dates that may tell when it was known, the best first."""
-        yield from (one for one in _moments(self) if one is not None)
-        yield from (one.get("start") for one in _began(self) if isinstance(one, dict))
+        """Yield the dates that may show when the resource was known, the most reliable first."""
+        yield from (date for date in _moments(self) if date is not None)
+        yield from (period.get("start") for period in _began(self) if isinstance(period, dict))
 
     def ends(self) -> Iterable[Any]:
-        """The dates at which what it says has ended."""
-        yield from (one for one in (self.abatementDateTime, self.deceasedDateTime) if one is not None)
+        """Yield the dates on which the resource's statement ended."""
+        yield from (date for date in (self.abatementDateTime, self.deceasedDateTime) if date is not None)
         for period in (self.period, self.effectivePeriod, self.performedPeriod):
             if isinstance(period, dict):
                 yield period.get("end")
@@ -70,12 +70,12 @@ _dated = msgspec.json.Decoder(Dated)
 
 
 class StagedEntry(ChartEntry):
-    """An entry of which only the head and the dates have been read."""
+    """An entry of which only the head and the dates are parsed at first."""
 
     __slots__ = ("_raw", "dates", "ended", "flaw", "known")
 
     def __init__(self, row: Row, now: datetime) -> None:
-        """``now``: in whose time zone a date without one is."""
+        """``now``: its time zone is used for dates without one."""
         self.full_url = row.full_url
         self.flaw = row.flaw
         self._resource = None
@@ -87,9 +87,9 @@ class StagedEntry(ChartEntry):
             self.head = None
             self.dates = _dates_of(row.resource)
         zone = now.tzinfo
-        self.known = next((at for one in self.dates.moments() if (at := moment(one, zone)) is not None), None)
-        """When it was written down, else when it was so; None if it does not say."""
-        self.ended = [at for one in self.dates.ends() if (at := moment(one, zone)) is not None]
+        self.known = next((at for date in self.dates.moments() if (at := moment(date, zone)) is not None), None)
+        """When it was recorded, else when it happened; None if it has no date."""
+        self.ended = [at for date in self.dates.ends() if (at := moment(date, zone)) is not None]
 
     @property
     def resource(self) -> Any:
@@ -100,7 +100,7 @@ class StagedEntry(ChartEntry):
 
 
 def _dates_of(resource: bytes) -> Dated:
-    """The dates of what has not FHIR's shape, as far as there are some."""
+    """Return the dates of a resource that is not valid FHIR, or an empty ``Dated``."""
     try:
         return _dated.decode(resource)
     except msgspec.DecodeError:
@@ -108,7 +108,7 @@ def _dates_of(resource: bytes) -> Dated:
 
 
 def moment(text: Any, zone: Any) -> datetime | None:
-    """A FHIR date as the first moment that it can mean; None for what is none."""
+    """Return the earliest moment of a FHIR date; None if ``text`` is not a date."""
     if not isinstance(text, str):
         return None
     if len(text) in (4, 7):

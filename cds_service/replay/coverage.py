@@ -1,6 +1,7 @@
-"""The codes, systems and units of all rows, counted as ``knee-cds codes`` does, but each different row looked at once.
+"""Count codes, systems and units of all rows, as ``knee-cds codes`` does.
 
-Charts repeat the same few thousand codes, so rows are counted by the bytes of their coded parts.
+Charts repeat the same few thousand codes. Rows are therefore counted by the bytes of their coded parts, and each
+distinct combination is examined once.
 """
 
 from __future__ import annotations
@@ -51,52 +52,52 @@ _NAMES = (
 
 
 class Coverage:
-    """What the rows taken so far hold."""
+    """Counts the codes, systems and units of the rows taken so far."""
 
     def __init__(self, content: Content) -> None:
         self._survey = Survey(content)
         self._waiting: Counter[tuple[_Parts, ...]] = Counter()
 
     def take(self, resource: bytes) -> None:
-        """One resource."""
+        """Count one resource."""
         try:
-            found = _coded.decode(resource)
+            coded = _coded.decode(resource)
         except msgspec.DecodeError:
             self._survey.take(resource)
             return
-        parts = (_parts(found), *((b"", *_parts(one)) for one in found.component or ()))
+        parts = (_parts(coded), *((b"", *_parts(component)) for component in coded.component or ()))
         self._waiting[parts] += 1
         if len(self._waiting) > _MAX_WAITING:
-            self._look()
+            self._examine()
 
     def survey(self) -> Survey:
-        """Everything counted."""
-        self._look()
+        """Return everything counted."""
+        self._examine()
         return self._survey
 
-    def _look(self) -> None:
+    def _examine(self) -> None:
         for (own, *components), times in self._waiting.items():
             resource = _rebuilt(_NAMES, own)
             if components:
-                resource["component"] = [_rebuilt(_NAMES[:2], one[1:]) for one in components]
+                resource["component"] = [_rebuilt(_NAMES[:2], component[1:]) for component in components]
             self._survey.look_at(resource, times)
         self._waiting.clear()
 
 
-def _parts(found: _Coded | _Component) -> _Parts:
-    concepts: tuple[Raw, ...] = (found.code, found.valueCodeableConcept)
-    if isinstance(found, _Coded):
-        concepts += (found.medicationCodeableConcept, found.bodySite, found.reasonCode, found.conclusionCode)
-        concepts += (found.contained,)
-    unit = found.valueQuantity
+def _parts(coded: _Coded | _Component) -> _Parts:
+    concepts: tuple[Raw, ...] = (coded.code, coded.valueCodeableConcept)
+    if isinstance(coded, _Coded):
+        concepts += (coded.medicationCodeableConcept, coded.bodySite, coded.reasonCode, coded.conclusionCode)
+        concepts += (coded.contained,)
+    unit = coded.valueQuantity
     measured = (bytes(unit.code) or b"null", bytes(unit.unit) or b"null") if unit is not None else (b"", b"")
     return (*map(bytes, concepts), *measured)
 
 
 def _rebuilt(names: tuple[str, ...], parts: _Parts) -> dict[str, Any]:
-    """A resource with nothing but its coded parts."""
-    found = {name: orjson.loads(part) for name, part in zip(names, parts, strict=False) if part}
+    """Return a resource with only its coded parts."""
+    resource = {name: orjson.loads(part) for name, part in zip(names, parts, strict=False) if part}
     code, unit = parts[len(names) :]
     if code or unit:
-        found["valueQuantity"] = {"code": orjson.loads(code), "unit": orjson.loads(unit)}
-    return found
+        resource["valueQuantity"] = {"code": orjson.loads(code), "unit": orjson.loads(unit)}
+    return resource

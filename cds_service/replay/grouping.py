@@ -1,4 +1,4 @@
-"""Rows grouped by patient with DuckDB, which sorts on disk what does not fit into the memory that it is given."""
+"""Group rows by patient with DuckDB, which sorts on disk if the rows do not fit into its memory limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cds_service.replay.staging import DRUGS, bucket_folder
 
 _COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server"
 _OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # nosec B608 - our own words only
-# A drug is part of the chart of everybody whose rows refer to it; one that is there already is not brought twice.
+# A Medication is added once to the chart of each patient whose rows refer to it.
 _WITH_DRUGS = f"""
     WITH own AS MATERIALIZED ({_OWN}),
          wanted AS (SELECT DISTINCT patient, medication FROM own WHERE medication <> ''),
@@ -26,11 +26,11 @@ _WITH_DRUGS = f"""
     FROM wanted JOIN drugs ON drugs.id = wanted.medication
 """  # nosec B608 - our own words only
 _AT_ONCE = 500
-"""Rows that are fetched together."""
+"""Number of rows fetched at a time."""
 
 
 def charts(staged: Path, bucket: int, scratch: Path, megabytes: int) -> Iterator[tuple[str, list[Row]]]:
-    """The charts of one bucket, one patient after the other. ``megabytes``: that DuckDB may use before it spills."""
+    """Yield the charts of one bucket, one patient at a time. ``megabytes``: memory limit of DuckDB."""
     rows = str(bucket_folder(staged, bucket) / "*.parquet")
     drugs = str(bucket_folder(staged, DRUGS) / "*.parquet")
     if not any(bucket_folder(staged, bucket).glob("*.parquet")):
@@ -38,9 +38,9 @@ def charts(staged: Path, bucket: int, scratch: Path, megabytes: int) -> Iterator
     has_drugs = any(bucket_folder(staged, DRUGS).glob("*.parquet"))
     with _connection(scratch, megabytes) as connection:
         query, values = (_WITH_DRUGS, {"rows": rows, "drugs": drugs}) if has_drugs else (_OWN, {"rows": rows})
-        found = connection.execute(f"{query} ORDER BY patient, place", values)
-        for patient, some in groupby(_fetched(found), key=itemgetter(0)):
-            yield patient, [Row(*one[:-1]) for one in some]
+        result = connection.execute(f"{query} ORDER BY patient, place", values)
+        for patient, rows_of_patient in groupby(_fetched(result), key=itemgetter(0)):
+            yield patient, [Row(*values[:-1]) for values in rows_of_patient]
 
 
 def _connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
@@ -56,6 +56,8 @@ def _connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, int]]:
-    while some := found.fetchmany(_AT_ONCE):
-        yield from some
+def _fetched(
+    result: duckdb.DuckDBPyConnection,
+) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, int]]:
+    while batch := result.fetchmany(_AT_ONCE):
+        yield from batch

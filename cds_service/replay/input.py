@@ -1,4 +1,4 @@
-"""Where the rows come from: files on disk or in an object store, cut into pieces of work."""
+"""The input: files on disk or in an object store, cut into pieces of work."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import fsspec
 from cds_service.base.errors import UnusableInput
 
 PIECE = 128 * 1024 * 1024
-"""Bytes of a file of lines that one piece of work holds."""
+"""Size in bytes of one piece of a file of lines."""
 _SMALL = PIECE // 4
-"""Bytes of small files that are read together."""
+"""Total size in bytes of small files that are read together."""
 _LINES, _WHOLE, _CHARTS = (".ndjson", ".jsonl"), (".json",), (".parquet",)
 BROKEN = (EOFError, zlib.error, OSError)
-"""What reading a damaged file raises."""
+"""Exceptions raised by reading a damaged file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,10 +28,10 @@ class Piece:
     """A file, or a part of one.
 
     Attributes:
-        number: of the piece in the run.
-        file: number of the file.
-        kind: what its name says it holds: ``lines``, ``document`` or ``charts`` (Parquet of an earlier run).
-        start, end: the part, in bytes; of what cannot be cut, all of it.
+        number: number of the piece in the run.
+        file: number of the file in the run.
+        kind: by the file's name: ``lines``, ``document`` or ``charts`` (Parquet of an earlier run).
+        start, end: the part in bytes; 0 and -1 for a whole file.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pieces that are read together: one large one, or many small files."""
+    """Pieces that are read together: one large piece, or many small files."""
 
     number: int
     pieces: tuple[Piece, ...]
@@ -53,7 +53,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The input of a run. ``names``: of the files, below its folder. ``sizes``: in bytes."""
+    """The input of a run. ``names``: file names relative to its folder. ``sizes``: in bytes."""
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
@@ -61,7 +61,7 @@ class Found:
 
     @property
     def batches(self) -> tuple[Batch, ...]:
-        """All pieces, in their order."""
+        """All pieces in order, grouped into batches."""
         together: list[list[Piece]] = []
         held = 0
         for piece in self.pieces:
@@ -75,15 +75,15 @@ class Found:
 
     @property
     def mark(self) -> str:
-        """Changes when the files do."""
+        """A text that changes if the files change."""
         return "\n".join(f"{name} {size}" for name, size in zip(self.names, self.sizes, strict=True))
 
 
 def find(source: str, piece: int = PIECE) -> Found:
-    """Every file of ``source`` that can hold charts, in the order of their names.
+    """Find every file of ``source`` that can hold charts, in the order of their names.
 
     Raises:
-        UnusableInput: there is none.
+        UnusableInput: there is no such file.
     """
     files = sorted(_remote(source) if _is_remote(source) else _local(Path(source)))
     if not files:
@@ -101,7 +101,7 @@ def find(source: str, piece: int = PIECE) -> Found:
 
 @contextmanager
 def opened(piece: Piece) -> Iterator[IO[bytes]]:
-    """The file of ``piece``, unpacked, at its beginning."""
+    """Open the file of ``piece`` at its beginning, and decompress it if needed."""
     remote = _is_remote(piece.address)
     with fsspec.open(piece.address, "rb") if remote else Path(piece.address).open("rb") as raw:
         if piece.name.endswith(".gz"):
@@ -127,9 +127,9 @@ def _local(path: Path) -> Iterator[tuple[str, str, int]]:
         return
     if not path.is_dir():
         raise UnusableInput(f"there is no file or folder {path}")
-    for one in path.rglob("*"):
-        if _kind(one.name) and one.is_file():
-            yield one.relative_to(path).as_posix(), str(one), one.stat().st_size
+    for file in path.rglob("*"):
+        if _kind(file.name) and file.is_file():
+            yield file.relative_to(path).as_posix(), str(file), file.stat().st_size
 
 
 def _remote(source: str) -> Iterator[tuple[str, str, int]]:

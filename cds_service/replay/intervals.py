@@ -1,4 +1,4 @@
-"""A share with its 95 % interval (Wilson 1927): it holds for few openings and for shares near none."""
+"""Shares with their 95 % interval (Wilson 1927), which is valid for small numbers and for shares near 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _Z = 1.959964
 
 
 def wilson(some: int, of: int) -> tuple[float, float]:
-    """Lower and upper bound of the share ``some`` / ``of``; of nothing, everything is possible."""
+    """Return lower and upper bound of the share ``some`` / ``of``; 0 and 1 if ``of`` is 0."""
     if of <= 0:
         return 0.0, 1.0
     share = some / of
@@ -21,7 +21,7 @@ def wilson(some: int, of: int) -> tuple[float, float]:
 
 
 def rate(some: int, of: int) -> dict[str, Any]:
-    """A share for the report; no value where there is nothing to be a share of."""
+    """Return a share for the report; its values are None if ``of`` is 0."""
     low, high = wilson(some, of)
     return {
         "value": round(some / of, 6) if of else None,
@@ -33,9 +33,9 @@ def rate(some: int, of: int) -> dict[str, Any]:
 
 
 def per_1000(some: int, of: int) -> dict[str, Any]:
-    """The same per 1,000."""
-    found = rate(some, of)
+    """Return a share as ``rate`` does, but per 1,000."""
+    share = rate(some, of)
     return {
         key: round(value * 1000, 3) if value is not None and key in ("value", "low", "high") else value
-        for key, value in found.items()
+        for key, value in share.items()
     }

@@ -1,4 +1,4 @@
-"""One patient: every opening of the chart, judged by the same code as a call of the service."""
+"""Judge every opening of one patient's chart, with the same code as a call of the service."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from cds_service.replay.verdicts import Opened, ShownCard
 from cds_service.service.evaluate import Service
 
 MAX_ROWS = 100_000
-"""Of one chart. More is no patient but a fault of the export, and would not fit into memory."""
+"""Most rows of one chart. More rows are a fault of the export and would not fit into memory."""
 _USER = "Practitioner/replay"
 _BANDS = ((18, "0-17"), (45, "18-44"), (65, "45-64"), (80, "65-79"), (200, "80 and over"))
 _ASKED = {kind for _, kinds in SEARCHED.values() for kind in kinds} | {"Medication"}
@@ -43,7 +43,7 @@ _WELLS_ITEMS = 9
 
 @dataclass(slots=True)
 class Judged:
-    """What became of one chart. ``before``: the cards of the content that is compared with."""
+    """The results of one chart. ``openings_before`` and ``cards_before``: with the content to compare with."""
 
     openings: list[Opened] = field(default_factory=list)
     cards: list[ShownCard] = field(default_factory=list)
@@ -53,8 +53,8 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class _Whose:
-    """A patient, and the server that the rows of an export say it is on: the one that the EHR's call would name."""
+class _Subject:
+    """A patient, with pseudonym. ``server``: FHIR server in the export's references, which an EHR's call would name."""
 
     patient: str
     pseudonym: str
@@ -62,7 +62,7 @@ class _Whose:
 
 
 class Judge:
-    """Judges charts; one for each process."""
+    """Judges charts. One instance per process."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class Judge:
         seconds: float,
         before: Service | None = None,
     ) -> None:
-        """``now``: when the run began. ``before``: another content to judge the same openings by.
+        """``now``: start of the run. ``before``: service with another content, to judge the same openings.
 
-        ``seconds``: of computing that the service gives one call.
+        ``seconds``: computing time that the service allows for one call.
         """
         self._service = service
         self._before = before
@@ -85,69 +85,71 @@ class Judge:
         self._seconds = seconds
 
     def chart(self, patient: str, rows: Sequence[Row]) -> Judged:
-        """Every opening of one chart. Whatever is wrong with it is counted: it never ends the run."""
+        """Judge every opening of one chart. Errors in the chart are counted and do not end the run."""
         try:
             return self._chart(patient, rows)
         except (UnusableInput, TooLarge) as error:
             return _failed(str(error))
         except ValidationError as error:
             return _failed(field_errors(error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one chart must not lose all the others
+        except Exception as error:  # noqa: BLE001 - a bug in one chart must not end the run
             return _failed(f"fault of the service: {type(error).__name__}")
 
     def _chart(self, patient: str, rows: Sequence[Row]) -> Judged:
         if len(rows) > MAX_ROWS:
             return _failed(f"has more than {MAX_ROWS} rows")
-        found = Judged()
-        found.tally.add("patients")
+        judged = Judged()
+        judged.tally.add("patients")
         entries = [StagedEntry(row, self._now) for row in rows]
         if self._options.chart == "asked":
-            entries = [one for one in entries if one.kind in _ASKED]
-        if not any(one.kind == "Patient" for one in entries):
-            found.tally.add("patients_without_details")
-        found.tally.add("undated_rows", times=sum(one.known is None and one.kind != "Patient" for one in entries))
+            entries = [entry for entry in entries if entry.kind in _ASKED]
+        if not any(entry.kind == "Patient" for entry in entries):
+            judged.tally.add("patients_without_details")
+        judged.tally.add(
+            "undated_rows", times=sum(entry.known is None and entry.kind != "Patient" for entry in entries)
+        )
         openings = openings_of(entries, self._options, self._now)
         if not openings:
-            found.tally.add("patients_without_opening")
-            return found
+            judged.tally.add("patients_without_opening")
+            return judged
         servers = {row.server for row in rows} - {""}
-        whose = _Whose(patient, self._keyed.of("patient", patient), servers.pop() if len(servers) == 1 else None)
+        subject = _Subject(patient, self._keyed.of("patient", patient), servers.pop() if len(servers) == 1 else None)
         why = next((entry.flaw for entry in entries if entry.flaw), "")
         last: Assessment | None = None
         for opening in openings:
             known = self._known(entries, opening)
-            opened, cards, last = self._opened(self._service, whose, opening, known, why)
-            found.openings.append(opened)
-            found.cards += cards
+            opened, cards, last = self._judge_opening(self._service, subject, opening, known, why)
+            judged.openings.append(opened)
+            judged.cards += cards
             if self._before is not None:
-                before, cards, _ = self._opened(self._before, whose, opening, known, why)
-                found.openings_before.append(before)
-                found.cards_before += cards
+                before, cards, _ = self._judge_opening(self._before, subject, opening, known, why)
+                judged.openings_before.append(before)
+                judged.cards_before += cards
         if last is not None:
-            _count_last(last, found.tally)
-        with suppress(TooCostly):  # then what followed stays unknown
-            self._label(whose, entries, found.openings, last)
-        return found
+            _count_last(last, judged.tally)
+        with suppress(TooCostly):  # then the labels stay unknown
+            self._label(subject, entries, judged.openings, last)
+        return judged
 
     def _known(self, entries: Sequence[StagedEntry], opening: Opening) -> tuple[ChartEntry, ...]:
         known = known_at(entries, opening.at)
         if self._options.chart == "asked":
-            return tuple(one for one in known if one.kind != "Encounter" or one.identity == opening.encounter)
+            return tuple(entry for entry in known if entry.kind != "Encounter" or entry.identity == opening.encounter)
         return tuple(known)
 
-    def _opened(
-        self, service: Service, whose: _Whose, opening: Opening, known: tuple[ChartEntry, ...], why: str
+    def _judge_opening(
+        self, service: Service, subject: _Subject, opening: Opening, known: tuple[ChartEntry, ...], why: str
     ) -> tuple[Opened, list[ShownCard], Assessment | None]:
         opened = Opened(
-            patient=whose.pseudonym,
-            opening=self._keyed.of("opening", whose.patient, opening.key),
+            patient=subject.pseudonym,
+            opening=self._keyed.of("opening", subject.patient, opening.key),
             at=opening.at,
             encounter_class=opening.kind,
             site=opening.site,
             practitioner=self._keyed.of("practitioner", opening.practitioner) if opening.practitioner else "",
             rows=len(known),
         )
-        request = opening_call(_USER, whose.patient, opening.encounter, whose.server)
+        request = opening_call(_USER, subject.patient, opening.encounter, subject.server)
         began = perf_counter()
         try:
             answer = service.answer(request, whole_chart(known, why), opening.at, budget=Budget(self._seconds))
@@ -163,29 +165,29 @@ class Judge:
         of = self._keyed.of
         for number, card in enumerate(cards, start=1):
             basis = of("basis", *card.basis)
-            # The version of the content stands on every card, and is no change of what a card says.
+            # Every card names the version of the content, which does not count as a change of the card.
             words = of("words", card.summary, card.detail.replace(version, ""))
             yield ShownCard(
                 opened.patient, opened.opening, opened.at, number, card.rule, card.indicator, card.leg, basis, words
             )
 
     def _label(
-        self, whose: _Whose, entries: Sequence[StagedEntry], openings: Sequence[Opened], at_last: Assessment | None
+        self, subject: _Subject, entries: Sequence[StagedEntry], openings: Sequence[Opened], at_last: Assessment | None
     ) -> None:
-        """What is known at the end of the chart tells what followed each opening. ``at_last``: of the last opening."""
-        end = max((one.known for one in entries if one.known is not None), default=openings[-1].at)
+        """Label each opening by what the chart shows at its end. ``at_last``: assessment of the last opening."""
+        end = max((entry.known for entry in entries if entry.known is not None), default=openings[-1].at)
         if at_last is not None and end <= openings[-1].at:
             record = at_last.record
         else:
             now = max(end, openings[-1].at)
             check = Budget(self._seconds).check
             record = read_record(
-                self._service.content, whose.patient, entries, now, fhir_server=whose.server, check=check
+                self._service.content, subject.patient, entries, now, fhir_server=subject.server, check=check
             )
         events = events_of(record, openings[-1].at)
-        for one in openings:
-            one.after_30_days = label(events, one.at, end, 30)
-            one.after_90_days = label(events, one.at, end, 90)
+        for opening in openings:
+            opening.after_30_days = label(events, opening.at, end, 30)
+            opening.after_90_days = label(events, opening.at, end, 90)
 
 
 def _fill(opened: Opened, assessment: Assessment, cards: Sequence[Card]) -> None:
@@ -193,12 +195,14 @@ def _fill(opened: Opened, assessment: Assessment, cards: Sequence[Card]) -> None
     opened.age_band = next((band for below, band in _BANDS if age < below), "") if age is not None else ""
     opened.sex = assessment.patient.sex or ""
     opened.cards = len(cards)
-    opened.worst = next((one for one in ("critical", "warning", "info") if one in {c.indicator for c in cards}), "")
+    opened.worst = next(
+        (level for level in ("critical", "warning", "info") if level in {c.indicator for c in cards}), ""
+    )
     opened.dvt_card = any(card.rule == DVT_RULE for card in cards)
     opened.complaint = bool(assessment.legs)
     if not cards:
         opened.silent_because = assessment.silent_because or "nothing to show"
-    leg = next((one for one in assessment.legs if one.dvt.suspected), next(iter(assessment.legs), None))
+    leg = next((leg for leg in assessment.legs if leg.dvt.suspected), next(iter(assessment.legs), None))
     if leg is not None and leg.dvt.wells is not None:
         missing = leg.dvt.wells.not_recorded
         opened.wells_recorded = _WELLS_ITEMS - len(missing)
@@ -206,7 +210,7 @@ def _fill(opened: Opened, assessment: Assessment, cards: Sequence[Card]) -> None
 
 
 def _count_last(assessment: Assessment, tally: Tally) -> None:
-    """What the chart held when it was opened last: each row and finding counts once for a patient."""
+    """Count the rows and findings of the last opening, so that each counts once per patient."""
     for line in assessment.record.ledger:
         tally.add("rows", line.state.value, line.count)
         if line.state is RowState.NOT_UNDERSTOOD:
@@ -216,7 +220,7 @@ def _count_last(assessment: Assessment, tally: Tally) -> None:
 
 
 def _failed(reason: str) -> Judged:
-    found = Judged()
-    found.tally.add("patients")
-    found.tally.add("patients_not_judged", reason)
-    return found
+    judged = Judged()
+    judged.tally.add("patients")
+    judged.tally.add("patients_not_judged", reason)
+    return judged

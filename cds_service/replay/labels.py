@@ -1,6 +1,6 @@
-"""What became known later: a clot coded or an anticoagulant started after an opening. Labels, not the truth.
+"""Label openings by later records: a clot coded, or an anticoagulant started, after the opening.
 
-A clot that was missed is coded late, elsewhere or never, and an anticoagulant may be for something else.
+Labels are not the truth: a missed clot is coded late, elsewhere or never, and an anticoagulant may have another reason.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _Event = tuple[str, datetime]
 
 
 def events_of(record: Record, now: datetime) -> list[_Event]:
-    """When a DVT or PE was first coded, and when each anticoagulant on record began."""
-    found = [
-        (CLOT, one.when)
-        for one in record.diagnoses
-        if one.cause in (DVT, PULMONARY_EMBOLISM) and one.state is not DiagnosisState.REFUTED
+    """Return the dates of coded DVT and PE and of the start of each anticoagulant, in order."""
+    events = [
+        (CLOT, diagnosis.when)
+        for diagnosis in record.diagnoses
+        if diagnosis.cause in (DVT, PULMONARY_EMBOLISM) and diagnosis.state is not DiagnosisState.REFUTED
     ]
-    found += [
+    events += [
         (MEDICINE, fact.when) for fact in record.facts if fact.key == ANTICOAGULANT and fact.status is Status.PRESENT
     ]
-    return sorted(((kind, _start(when, now)) for kind, when in found if when is not None), key=lambda one: one[1])
+    return sorted(((kind, _start(when, now)) for kind, when in events if when is not None), key=lambda event: event[1])
 
 
 def _start(when: When, now: datetime) -> datetime:
@@ -35,9 +35,9 @@ def _start(when: When, now: datetime) -> datetime:
 
 
 def label(events: Sequence[_Event], at: datetime, last: datetime, days: int) -> str:
-    """What followed an opening within ``days``. ``last``: the latest that is known of the patient.
+    """Return the label of an opening at ``at`` for the next ``days``. ``last``: date of the patient's latest record.
 
-    An opening for whose patient a clot or an anticoagulant was on record before tells nothing.
+    An opening after a recorded clot or anticoagulant gets no label of its own (``KNOWN``).
     """
     if any(event < at for _, event in events):
         return KNOWN

@@ -1,4 +1,4 @@
-"""The documents of a piece of work, each with its place; what breaks off is told as such."""
+"""Read the documents of a piece of work, each with its line. A damaged file gives a document with a ``flaw``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import orjson
 from cds_service.replay.input import BROKEN, Piece, opened
 
 LONGEST = 64 * 2**20
-"""Bytes of one line or one Bundle. A larger one is no patient's, and would take many times that in memory."""
+"""Most bytes of one line or one Bundle. A larger one is not one patient's, and would need many times that in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Some bytes that should be JSON. ``line``: within its piece, from 1. ``flaw``: why there are no more."""
+    """Bytes that should be JSON. ``line``: number in its piece, from 1. ``flaw``: why the text is missing."""
 
     line: int
     text: bytes
@@ -25,14 +25,14 @@ class Document:
 
 @dataclass(slots=True)
 class Reading:
-    """The documents of a piece. ``lines``: how many lines there were, empty ones too; known when all are read."""
+    """The documents of a piece. ``lines``: number of lines read so far, including empty ones."""
 
     piece: Piece
     lines: int = 0
 
     def __iter__(self) -> Iterator[Document]:
         try:
-            yield from self._lines() if self.piece.kind == "lines" else self._document()
+            yield from self._lines() if self.piece.kind == "lines" else self._whole_file()
         except BROKEN as error:
             flaw = "the file cannot be read further" if self.lines else "the file cannot be read"
             yield Document(self.lines + 1, b"", f"{flaw} ({type(error).__name__})")
@@ -42,7 +42,7 @@ class Reading:
         with opened(self.piece) as stream:
             at = 0
             if start:
-                # The line that the piece begins within belongs to the piece before.
+                # The first, partial line belongs to the piece before.
                 stream.seek(start - 1)
                 at = start - 1 + _next(stream)[1]
             while end < 0 or at < end:
@@ -50,15 +50,15 @@ class Reading:
                 if not size:
                     return
                 at += size
-                yield from self._told(line)
+                yield from self._document_of(line)
 
-    def _document(self) -> Iterator[Document]:
-        """All of it as one, unless its first line is a whole document: then it is a file of lines by another name."""
+    def _whole_file(self) -> Iterator[Document]:
+        """Read the file as one document; or as lines, if its first line is a whole document."""
         with opened(self.piece) as stream:
             line, size = _next(stream)
             if line is not None and _is_whole(line):
                 while size:
-                    yield from self._told(line)
+                    yield from self._document_of(line)
                     line, size = _next(stream)
                 return
             whole = None if line is None else line + stream.read(LONGEST + 1)
@@ -66,9 +66,9 @@ class Reading:
                 self.lines += 1
                 yield Document(1, b"", "the file is empty")
             else:
-                yield from self._told(whole if whole is not None and len(whole) <= LONGEST else None)
+                yield from self._document_of(whole if whole is not None and len(whole) <= LONGEST else None)
 
-    def _told(self, text: bytes | None) -> Iterator[Document]:
+    def _document_of(self, text: bytes | None) -> Iterator[Document]:
         self.lines += 1
         if text is None:
             yield Document(self.lines, b"", f"is larger than {LONGEST // 2**20} MB")
@@ -77,7 +77,7 @@ class Reading:
 
 
 def _next(stream: IO[bytes]) -> tuple[bytes | None, int]:
-    """The next line and its size; None for one that is too long to be held."""
+    """Return the next line and its size; None instead of a line longer than ``LONGEST``."""
     line = stream.readline(LONGEST + 1)
     size = len(line)
     if size <= LONGEST:

@@ -1,4 +1,4 @@
-"""The moments at which a chart would have been opened."""
+"""Find the moments at which a chart would have been opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_OPENED = NEVER_HAPPENED | {"planned"}
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One moment. ``key``: names it within the chart. The rest is of the encounter, as far as there is one."""
+    """One opening. ``key``: identifies it within the chart. The other fields are from its encounter, if it has one."""
 
     at: datetime
     key: str
@@ -27,14 +27,14 @@ class Opening:
 
 
 def openings_of(entries: Sequence[StagedEntry], options: Options, now: datetime) -> list[Opening]:
-    """The openings of one chart, in their order. ``now``: none is later; in whose time zone dates without one are."""
+    """Return the openings of one chart up to ``now``, in order. Dates without a time zone have the zone of ``now``."""
     if options.at is not None:
         return [Opening(options.at, options.at.isoformat())]
-    found = _every(entries, options.every) if options.every is not None else _encounters(entries, options, now)
+    openings = _every(entries, options.every) if options.every is not None else _encounters(entries, options, now)
     since = options.since
     return sorted(
-        (one for one in found if one.at <= now and (since is None or one.at >= since)),
-        key=lambda one: (one.at, one.key),
+        (opening for opening in openings if opening.at <= now and (since is None or opening.at >= since)),
+        key=lambda opening: (opening.at, opening.key),
     )
 
 
@@ -59,7 +59,7 @@ def _encounters(entries: Sequence[StagedEntry], options: Options, now: datetime)
         text = (period.get(edge) or period.get("start")) if isinstance(period, dict) else None
         at = moment(text, now.tzinfo)
         if edge == "end" and at is not None and isinstance(text, str) and "T" not in text:
-            at += timedelta(days=1, microseconds=-1)  # the end of a day is its last moment
+            at += timedelta(days=1, microseconds=-1)  # a day ends with its last microsecond
         key = entry.identity or f"entry {number}"
         if at is None or resource.get("status") in _NOT_OPENED or key in seen:
             continue
@@ -68,24 +68,24 @@ def _encounters(entries: Sequence[StagedEntry], options: Options, now: datetime)
 
 
 def _kind(encounter: dict[str, Any]) -> str:
-    found = encounter.get("class")
-    code = found.get("code") if isinstance(found, dict) else None
+    coding = encounter.get("class")
+    code = coding.get("code") if isinstance(coding, dict) else None
     return code if isinstance(code, str) else ""
 
 
 def _site(encounter: dict[str, Any]) -> str:
-    found = encounter.get("serviceProvider")
-    if not isinstance(found, dict):
+    provider = encounter.get("serviceProvider")
+    if not isinstance(provider, dict):
         return ""
-    name = found.get("display") or found.get("reference")
+    name = provider.get("display") or provider.get("reference")
     return name if isinstance(name, str) else ""
 
 
 def _practitioner(encounter: dict[str, Any]) -> str:
-    taking_part = encounter.get("participant")
-    for one in taking_part if isinstance(taking_part, list) else ():
-        who = one.get("individual") if isinstance(one, dict) else None
-        name = who.get("reference") if isinstance(who, dict) else None
+    participants = encounter.get("participant")
+    for participant in participants if isinstance(participants, list) else ():
+        individual = participant.get("individual") if isinstance(participant, dict) else None
+        name = individual.get("reference") if isinstance(individual, dict) else None
         if isinstance(name, str):
             return name
     return ""

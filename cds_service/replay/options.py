@@ -1,4 +1,4 @@
-"""What a run is asked to do."""
+"""The options of a run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Moment = Literal["encounter", "encounter-end"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """A run.
+    """The options of a run.
 
     Attributes:
-        source: a file or folder, or an address that fsspec knows.
-        out: where the verdicts and the report go.
+        source: a file or folder, or an address that fsspec supports.
+        out: folder for the verdicts and the report.
         at: judge every chart once, as of this moment.
         each: judge at the start, or the end, of each encounter.
-        every: judge every so many days, from the first to the last dated row of a chart.
-        since: openings before this moment are left out.
+        every: judge at intervals of this many days, from the first to the last dated row of a chart.
+        since: leave out openings before this moment.
         against: another content folder, or the folder of an earlier run, to compare with.
         chart: ``asked`` leaves out what the service does not ask an EHR for.
         keep_charts: leave the grouped charts in ``out`` as input for later runs. They hold patient data.
@@ -42,7 +42,7 @@ class Options:
 
     @property
     def openings(self) -> str:
-        """Which moments are judged, in words."""
+        """The moments that are judged, in words."""
         since = f", since {self.since.date().isoformat()}" if self.since else ""
         if self.at is not None:
             return f"each chart once, at {self.at.isoformat(timespec='minutes')}"
@@ -51,6 +51,6 @@ class Options:
         return f"at the {'start' if self.each == 'encounter' else 'end'} of each encounter{since}"
 
     def mark(self, *more: str) -> str:
-        """Changes with all that the verdicts depend on, so that a run is continued only as the same run."""
-        said = [self.source, str(self.at), self.each, str(self.every), str(self.since), str(self.against), self.chart]
-        return hashlib.sha256("\n".join([*said, *more]).encode()).hexdigest()
+        """Return a hash of everything that the verdicts depend on. Only a run with the same hash is continued."""
+        parts = [self.source, str(self.at), self.each, str(self.every), str(self.since), str(self.against), self.chart]
+        return hashlib.sha256("\n".join([*parts, *more]).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""``report.html``: one page that needs nothing else, without script, in the style of the service's own pages."""
+"""``report.html``: one self-contained page without scripts, in the style of the service's own pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from cds_service.replay.sections import sections
 
-# The colours of the house's sheet; a page that is mailed around has to bring them along.
+# The colours of the service's stylesheet, copied because the page must work as a single file.
 _STYLE = """
 :root { color-scheme: light dark; --ground: #f6f7f8; --sheet: #fff; --ink: #17212a; --quiet: #4d5a66; --line: #d3dae0;
   --edge: #76838f; --accent: #17566b; --critical: #a3121f; --warning: #7c4700; --info: #17566b; --info-tint: #e9f3f6;
@@ -53,22 +53,22 @@ svg text.strong { font-weight: 650; } svg .grid { stroke: var(--line); } svg .in
 """
 
 
-def page(found: dict[str, Any]) -> str:
-    """The whole page of a report."""
-    body = "\n".join(sections(found))
+def page(report: dict[str, Any]) -> str:
+    """Return the page of a report."""
+    body = "\n".join(sections(report))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>What the cards would have been</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>What the cards would have been</h1>\n{_lead(found)}\n{body}\n</main>\n</body>\n</html>\n"
+        f"<h1>What the cards would have been</h1>\n{_lead(report)}\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
-def _lead(found: dict[str, Any]) -> str:
-    run = found["run"]
+def _lead(report: dict[str, Any]) -> str:
+    run = report["run"]
     return (
-        f"<p>{found['patients']:,} patients, {found['openings']:,} openings of their charts, judged "
-        f"{escape(found['openings_judged'])}. Content <code>{escape(found['content'][:12])}</code>, version "
+        f"<p>{report['patients']:,} patients, {report['openings']:,} openings of their charts, judged "
+        f"{escape(report['openings_judged'])}. Content <code>{escape(report['content'][:12])}</code>, version "
         f"{escape(run['version'])}, {escape(run['began'][:10])}. Nobody has seen these cards.</p>"
     )

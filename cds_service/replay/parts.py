@@ -1,4 +1,4 @@
-"""Parts of the report's page: a section, a table, a share in words."""
+"""Parts of the report page: sections, tables and shares."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ def section(title: str, body: str) -> str:
 
 
 def percent(rate: dict[str, Any]) -> str:
-    """``6.71 %``; a dash where there is nothing to be a share of."""
+    """Return a share such as ``6.71 %``; a dash if it has no value."""
     return "-" if rate["value"] is None else f"{rate['value'] * 100:.2f} %"
 
 
 def interval(rate: dict[str, Any], times: float = 100, unit: str = " %") -> str:
-    """``6.21 to 7.24 %``."""
+    """Return an interval such as ``6.21 to 7.24 %``; a dash if there is none."""
     return "-" if rate["value"] is None else f"{rate['low'] * times:.2f} to {rate['high'] * times:.2f}{unit}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a column of numbers stands to the right."""
+    """Return an HTML table. Columns of numbers are aligned to the right."""
     rows = list(rows)
     is_number = [all(row[i][:1].isdigit() or row[i] == "-" for row in rows) and i > 0 for i in range(len(heads))]
-    side = [' class="n"' if one else "" for one in is_number]
+    side = [' class="n"' if numeric else "" for numeric in is_number]
     first = "".join(f'<th scope="col"{side[i]}>{escape(head)}</th>' for i, head in enumerate(heads))
     body = "".join(
         "<tr>"

@@ -1,4 +1,4 @@
-"""Plots as static SVG: no script, a title and a description for each, colours from the house's sheet."""
+"""Plots as static SVG: without scripts, each with a title and a description, in the colours of the stylesheet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORDS = re.compile(r"[a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A line of a bar plot. ``low`` and ``high``: of its interval, if it has one. ``kind``: its colour's name."""
+    """A bar of a bar plot. ``low`` and ``high``: its interval, if any. ``kind``: CSS class of its colour."""
 
     label: str
     value: float
@@ -26,7 +26,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A point in time with parts that lie on each other, by the name of their colour."""
+    """A stacked column for a point in time. ``parts``: CSS class of the colour and value of each part."""
 
     label: str
     parts: tuple[tuple[str, int], ...]
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A share at a point in time with its interval; no value where there was nothing to measure."""
+    """A share at a point in time, with its interval; None if there was nothing to measure."""
 
     label: str
     value: float | None
@@ -43,82 +43,86 @@ class Dot:
 
 
 def bars(title: str, lines: Sequence[Bar], labels: int = 330) -> str:
-    """Horizontal bars, the numbers beside them."""
-    most = max([*(max(one.value, one.high or 0) for one in lines), 1e-9])
+    """Return a plot of horizontal bars with their numbers."""
+    most = max([*(max(bar.value, bar.high or 0) for bar in lines), 1e-9])
     room = _WIDTH - labels - 170
     parts = []
-    for number, one in enumerate(lines):
+    for number, bar in enumerate(lines):
         top = number * _ROW + 4
         middle = top + 9
-        width = max(1.0, one.value / most * room) if one.value else 0.0
+        width = max(1.0, bar.value / most * room) if bar.value else 0.0
         parts.append(
-            f'<text x="{labels - 10}" y="{top + 14}" text-anchor="end">{escape(_cut(one.label, labels))}</text>'
+            f'<text x="{labels - 10}" y="{top + 14}" text-anchor="end">{escape(_cut(bar.label, labels))}</text>'
         )
-        parts.append(f'<rect class="{one.kind}" x="{labels}" y="{top}" width="{width:.1f}" height="18" rx="2"/>')
+        parts.append(f'<rect class="{bar.kind}" x="{labels}" y="{top}" width="{width:.1f}" height="18" rx="2"/>')
         end = width
-        if one.low is not None and one.high is not None:
-            left, right = (labels + edge / most * room for edge in (one.low, one.high))
+        if bar.low is not None and bar.high is not None:
+            left, right = (labels + edge / most * room for edge in (bar.low, bar.high))
             ends = "".join(f"M{edge:.1f} {top + 4}v10" for edge in (left, right))
             parts.append(f'<path class="interval" d="M{left:.1f} {middle}H{right:.1f}{ends}"/>')
             end = right - labels
-        parts.append(f'<text class="quiet" x="{labels + end + 8:.1f}" y="{top + 14}">{escape(one.words)}</text>')
-    return _svg(title, "; ".join(f"{one.label}: {one.words}" for one in lines), parts, len(lines) * _ROW + 4)
+        parts.append(f'<text class="quiet" x="{labels + end + 8:.1f}" y="{top + 14}">{escape(bar.words)}</text>')
+    return _svg(title, "; ".join(f"{bar.label}: {bar.words}" for bar in lines), parts, len(lines) * _ROW + 4)
 
 
 def columns(title: str, points: Sequence[Column], unit: str) -> str:
-    """Stacked columns over time."""
+    """Return a plot of stacked columns over time."""
     height, left, bottom = 230, 52, 190
-    most = max([*(sum(value for _, value in one.parts) for one in points), 1])
+    most = max([*(sum(value for _, value in point.parts) for point in points), 1])
     ticks = _ticks(most)
     room = _WIDTH - left - 8
     step = room / max(1, len(points))
     parts = _grid(ticks, ticks[-1], left, bottom, 14)
-    for number, one in enumerate(points):
+    for number, point in enumerate(points):
         x = left + number * step
         y = float(bottom)
-        for kind, value in one.parts:
+        for kind, value in point.parts:
             tall = value / ticks[-1] * (bottom - 14)
             y -= tall
             if value:
                 parts.append(
                     f'<rect class="{kind}" x="{x + step * 0.12:.1f}" y="{y:.1f}" width="{step * 0.76:.1f}" '
-                    f'height="{tall:.1f}"><title>{escape(one.label)}: {value} {kind}</title></rect>'
+                    f'height="{tall:.1f}"><title>{escape(point.label)}: {value} {kind}</title></rect>'
                 )
-    parts += _labels([one.label for one in points], left, step, bottom)
-    said = (
+    parts += _labels([point.label for point in points], left, step, bottom)
+    description = (
         f"{len(points)} weeks from {points[0].label} to {points[-1].label}; at most {most} {unit}" if points else unit
     )
-    return _svg(title, said, parts, height)
+    return _svg(title, description, parts, height)
 
 
 def dots(title: str, points: Sequence[Dot], kind: str) -> str:
-    """Shares over time with their intervals, as per cent."""
+    """Return a plot of shares over time with their intervals, in per cent."""
     height, left, bottom = 200, 52, 160
-    ticks = _ticks(100 * max([*((one.high or 0) for one in points), 0.001]))
+    ticks = _ticks(100 * max([*((point.high or 0) for point in points), 0.001]))
     room = _WIDTH - left - 8
     step = room / max(1, len(points))
     parts = _grid(ticks, ticks[-1], left, bottom, 14, "%")
     line: list[str] = []
-    for number, one in enumerate(points):
-        if one.value is None or one.low is None or one.high is None:
+    for number, point in enumerate(points):
+        if point.value is None or point.low is None or point.high is None:
             continue
         x = left + (number + 0.5) * step
-        y, low, high = (bottom - 100 * value / ticks[-1] * (bottom - 14) for value in (one.value, one.low, one.high))
+        y, low, high = (
+            bottom - 100 * value / ticks[-1] * (bottom - 14) for value in (point.value, point.low, point.high)
+        )
         parts.append(f'<path class="interval" d="M{x:.1f} {low:.1f}V{high:.1f}"/>')
         parts.append(
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4">'
-            f"<title>{escape(one.label)}: {one.value:.2%}</title></circle>"
+            f"<title>{escape(point.label)}: {point.value:.2%}</title></circle>"
         )
         line.append(f"{x:.1f} {y:.1f}")
     if len(line) > 1:
         parts.insert(len(ticks) * 2, f'<path class="line {kind}-line" d="M{"L".join(line)}"/>')
-    parts += _labels([one.label for one in points], left, step, bottom)
-    said = "; ".join(f"{one.label}: {'none' if one.value is None else f'{one.value:.2%}'}" for one in points)
-    return _svg(title, said, parts, height)
+    parts += _labels([point.label for point in points], left, step, bottom)
+    description = "; ".join(
+        f"{point.label}: {'none' if point.value is None else f'{point.value:.2%}'}" for point in points
+    )
+    return _svg(title, description, parts, height)
 
 
 def funnel(title: str, steps: Sequence[tuple[str, int]]) -> str:
-    """From many to few: each step with its count and its share of the first."""
+    """Return a funnel plot: each step with its count and its share of the first step."""
     first = max(1, steps[0][1]) if steps else 1
     room, labels = _WIDTH - 300 - 190, 300
     parts = []
@@ -154,7 +158,7 @@ def _grid(ticks: Sequence[float], most: float, left: int, bottom: int, top: int,
 
 
 def _labels(labels: Sequence[str], left: int, step: float, bottom: int) -> list[str]:
-    """As many as there is room for."""
+    """Return as many labels as there is room for."""
     each = max(1, -(-len(labels) * 90 // (_WIDTH - left)))
     return [
         f'<text class="quiet" x="{left + (number + 0.5) * step:.1f}" y="{bottom + 20}" '
@@ -165,7 +169,7 @@ def _labels(labels: Sequence[str], left: int, step: float, bottom: int) -> list[
 
 
 def _ticks(most: float) -> list[float]:
-    """Round numbers from zero to at least ``most``."""
+    """Return round numbers from zero to at least ``most``."""
     size = 10.0 ** (len(str(int(most))) - 1) if most >= 1 else 0.1
     step = next((size * part for part in (0.25, 0.5, 1, 2, 2.5) if size * part * 5 >= most), size * 2.5)
     ticks = [0.0]
@@ -175,6 +179,6 @@ def _ticks(most: float) -> list[float]:
 
 
 def _cut(text: str, labels: int) -> str:
-    """As much of a label as there is room for."""
+    """Return a label, shortened to the room that there is."""
     most = labels // 7
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

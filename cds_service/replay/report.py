@@ -1,4 +1,4 @@
-"""The report of a run: ``report.json``, and what ``report.html`` is drawn from."""
+"""The report of a run: the data of ``report.json`` and ``report.html``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cds_service.service.code_survey import Survey
 NOT_GROUPED = "not_grouped.ndjson"
 _MAX_CODES = 200
 _FEWEST = 5
-"""Rows with a code before its words are repeated: those of a rare one may have been written about one person."""
+"""Fewest rows with a code for its words to be printed: the words of a rare code may describe one person."""
 _OTHER_CARDS = {
     "gap": "DVT cannot be excluded: part of the chart is missing",
     "unread": "Not judged: entries that were not understood",
@@ -46,7 +46,7 @@ LABEL_LIMITS = (
 
 
 def compared(done: Done) -> dict[str, Any] | None:
-    """What another content, or an earlier run, had shown otherwise; None if nothing was to be compared.
+    """Return the differences from another content or an earlier run; None if no comparison was requested.
 
     Raises:
         WrongSetting: the earlier run has no opening in common with this one.
@@ -63,33 +63,33 @@ def compared(done: Done) -> dict[str, Any] | None:
 
 
 def report(done: Done) -> dict[str, Any]:
-    """Everything that the report says."""
+    """Return the whole report, as written to ``report.json``."""
     scanned, judged = _gathered(done)
     tally = Tally()
-    for one in judged:
-        tally.merge(Tally(one["tally"]))
+    for part in judged:
+        tally.merge(Tally(part["tally"]))
     scratch = done.folders.work / "scratch-report"
-    with numbers.verdicts(done.folders.verdicts, scratch, _zone(done)) as found:
-        totals = numbers.totals(found)
+    with numbers.verdicts(done.folders.verdicts, scratch, _zone(done)) as results:
+        totals = numbers.totals(results)
         openings = totals["openings"]
         return {
             "trigger_rate": rate(totals["openings_with_card"], openings),
             "completion_rate": rate(totals["completed"], totals["openings_with_dvt_card"]),
-            "by_month": numbers.by_month(found),
-            "by_week": numbers.by_week(found),
+            "by_month": numbers.by_month(results),
+            "by_week": numbers.by_week(results),
             "patients": tally.total("patients"),
             "patients_without_opening": tally.total("patients_without_opening"),
             "patients_without_details": tally.total("patients_without_details"),
             "patients_not_judged": _listed(tally, "patients_not_judged", "reason", "patients"),
             **totals,
-            "cards_per_1000": _titled(done.service.content, numbers.by_rule(found, openings)),
-            "cards_per_1000_by_indicator": numbers.by_indicator(found, openings),
-            "by": numbers.breakdowns(found),
-            "clinician_days": numbers.clinician_days(found),
-            "wells": numbers.wells(found),
-            "silent_because": numbers.silent(found),
-            "not_answered": numbers.not_answered(found),
-            "after_openings": {str(days): numbers.followed(found, days) for days in (30, 90)},
+            "cards_per_1000": _titled(done.service.content, numbers.by_rule(results, openings)),
+            "cards_per_1000_by_indicator": numbers.by_indicator(results, openings),
+            "by": numbers.breakdowns(results),
+            "clinician_days": numbers.clinician_days(results),
+            "wells": numbers.wells(results),
+            "silent_because": numbers.silent(results),
+            "not_answered": numbers.not_answered(results),
+            "after_openings": {str(days): numbers.followed(results, days) for days in (30, 90)},
             "label_limits": LABEL_LIMITS,
             "never_recorded": _never_recorded(done.service.content, tally),
             "not_understood": _not_understood(tally),
@@ -97,7 +97,7 @@ def report(done: Done) -> dict[str, Any]:
             "undated_rows": tally.total("undated_rows"),
             "coverage": _coverage(done, scanned),
             "input": _input(done, scanned),
-            "milliseconds": numbers.milliseconds(found),
+            "milliseconds": numbers.milliseconds(results),
             "content": done.plan.content,
             "openings_judged": done.options.openings,
             "chart": done.options.chart,
@@ -107,14 +107,14 @@ def report(done: Done) -> dict[str, Any]:
 
 
 def _titled(content: Content, rules: dict[str, Any]) -> dict[str, Any]:
-    """Each with its name for a reader."""
+    """Add the title of each rule or cause."""
     titles = {rule: flag.card.title for rule, flag in content.red_flags.items()}
-    titles |= {cause: one.title for cause, one in content.causes.items()} | _OTHER_CARDS
-    return {rule: {"title": titles.get(rule, rule), **one} for rule, one in rules.items()}
+    titles |= {key: cause.title for key, cause in content.causes.items()} | _OTHER_CARDS
+    return {rule: {"title": titles.get(rule, rule), **numbers} for rule, numbers in rules.items()}
 
 
 def write_json(value: Any, path: Path) -> None:
-    """A readable file."""
+    """Write ``value`` as indented JSON."""
     path.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
 
 
@@ -123,7 +123,7 @@ def _zone(done: Done) -> str:
 
 
 def _gathered(done: Done) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    scanned = [read_json(done.folders.scanned(one.number)) for one in done.found.batches]
+    scanned = [read_json(done.folders.scanned(batch.number)) for batch in done.found.batches]
     judged = [read_json(done.folders.judged(bucket)) for bucket in range(done.plan.buckets)]
     return scanned, judged
 
@@ -133,7 +133,7 @@ def _listed(tally: Tally, name: str, what: str, count: str) -> list[dict[str, An
 
 
 def _never_recorded(content: Content, tally: Tally) -> list[dict[str, str]]:
-    """Findings of which no chart says anything, neither that they are there nor that they are not."""
+    """Return the findings that no chart states as present or absent."""
     seen = tally.of("findings")
     return [
         {"finding": key, "name": finding.name} for key, finding in sorted(content.findings.items()) if key not in seen
@@ -141,30 +141,30 @@ def _never_recorded(content: Content, tally: Tally) -> list[dict[str, str]]:
 
 
 def _not_understood(tally: Tally) -> list[dict[str, Any]]:
-    found = []
+    reasons = []
     for text, rows in by_count(tally.of("not_understood")):
         kind, _, reason = text.partition("\t")
-        found.append({"type": kind, "reason": reason, "rows": rows})
-    return found
+        reasons.append({"type": kind, "reason": reason, "rows": rows})
+    return reasons
 
 
 def _coverage(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
-    """As ``knee-cds codes`` finds it, most frequent first."""
+    """Return unmapped codes, units and systems as ``knee-cds codes`` finds them, the most frequent first."""
     survey = Survey(done.service.content)
-    for one in scanned:
-        survey.merge(Survey.from_json(done.service.content, one["survey"]))
+    for part in scanned:
+        survey.merge(Survey.from_json(done.service.content, part["survey"]))
     codes: list[dict[str, Any]] = [
         {
             "system": name[0],
             "code": name[1],
-            "display": found.display if survey.counts[name] >= _FEWEST else "",
-            "may_mean": list(found.keys),
-            "seen_by": found.by,
+            "display": code.display if survey.counts[name] >= _FEWEST else "",
+            "may_mean": list(code.keys),
+            "seen_by": code.by,
             "rows": survey.counts[name],
         }
-        for name, found in survey.unmapped.items()
+        for name, code in survey.unmapped.items()
     ]
-    codes.sort(key=lambda one: (-one["rows"], one["system"], one["code"]))
+    codes.sort(key=lambda row: (-row["rows"], row["system"], row["code"]))
     return {
         "resources": survey.resources,
         "codes": codes[:_MAX_CODES],
@@ -176,8 +176,8 @@ def _coverage(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _input(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
     tally = Tally()
-    for one in scanned:
-        tally.merge(Tally(one["tally"]))
+    for part in scanned:
+        tally.merge(Tally(part["tally"]))
     not_grouped = []
     for text, rows in by_count(tally.of("not_grouped")):
         kind, _, reason = text.partition("\t")
@@ -202,9 +202,9 @@ def _input(done: Done, scanned: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _run(done: Done, scanned: list[dict[str, Any]], judged: list[dict[str, Any]], openings: int) -> dict[str, Any]:
-    """``core_seconds`` are those of all attempts that came to an end; ``seconds`` of this one."""
-    reading, judging = (sum(one["seconds"] for one in some) for some in (scanned, judged))
-    peaks = [one["peak_megabytes"] for one in (*scanned, *judged)]
+    """Return data on the run. ``core_seconds``: of all completed work, also earlier attempts; ``seconds``: this run."""
+    reading, judging = (sum(part["seconds"] for part in parts) for parts in (scanned, judged))
+    peaks = [part["peak_megabytes"] for part in (*scanned, *judged)]
     return {
         "engine": done.options.engine,
         "workers": done.options.workers,
@@ -219,17 +219,17 @@ def _run(done: Done, scanned: list[dict[str, Any]], judged: list[dict[str, Any]]
 
 
 def places_not_grouped(done: Done) -> Iterator[bytes]:
-    """Each line that belongs to no chart: its file, its line and why. Nothing of what stands in it."""
+    """Yield each line that belongs to no chart, with file, line number and reason, but without its contents."""
     before: dict[int, int] = {}
     at_file: dict[int, int] = {}
     pieces = {piece.number: piece for piece in done.found.pieces}
-    scanned = [read_json(done.folders.scanned(one.number)) for one in done.found.batches]
-    lines = {int(number): count for one in scanned for number, count in one["lines"].items()}
+    scanned = [read_json(done.folders.scanned(batch.number)) for batch in done.found.batches]
+    lines = {int(number): count for part in scanned for number, count in part["lines"].items()}
     for number, piece in sorted(pieces.items()):
         before[number] = at_file.get(piece.file, 0)
         at_file[piece.file] = before[number] + lines.get(number, 0)
-    for one in scanned:
-        for place in one["places"]:
+    for part in scanned:
+        for place in part["places"]:
             piece = pieces[place["piece"]]
             line = {
                 "file": piece.name,
@@ -241,7 +241,7 @@ def places_not_grouped(done: Done) -> Iterator[bytes]:
 
 
 def write_places(done: Done) -> Path:
-    """``not_grouped.ndjson``."""
+    """Write ``not_grouped.ndjson`` and return its path."""
     path = done.options.out / NOT_GROUPED
     with path.open("wb") as out:
         out.writelines(places_not_grouped(done))

@@ -1,4 +1,4 @@
-"""A document as rows, each with the patient whose chart it belongs to, or why it belongs to none."""
+"""Split a document into rows, each with its patient or with the reason why it belongs to no chart."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from cds_service.protocol.searchset import read_searchset
 from cds_service.service.code_survey import LIMITS
 
 NOT_JSON = "is not JSON"
-NO_RESOURCE = "is no FHIR resource"
+NO_RESOURCE = "is not a FHIR resource"
 NO_PATIENT = "names no patient"
 _OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
-"""Types of which each resource is somebody's; others may be nobody's: an organisation, a drug, a device."""
+"""Types whose resources always belong to a patient. Others may not: organisations, medications, devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A resource as it came.
+    """A resource of the input.
 
     Attributes:
-        patient: whose chart it belongs to; empty if it is nobody's.
+        patient: id of the patient; empty if it belongs to no patient.
         medication: id of the Medication that it refers to, in another row.
-        flaw: a code for what keeps the Bundle that it came in from being whole.
-        server: the server that a row of an export says its patient is on; rows of Bundles say so themselves.
+        flaw: a code for why its Bundle is incomplete; empty if the Bundle is complete.
+        server: FHIR server in the patient reference of an export's row; empty for rows of Bundles.
     """
 
     patient: str
@@ -47,14 +47,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class NotGrouped:
-    """What belongs to no chart, and why."""
+    """A row that belongs to no chart, with the reason."""
 
     reason: str
     kind: str = ""
 
 
 class _Owned(Struct, gc=False):
-    """What tells whose a resource is. Any shape: what is wrong is for the reader of the chart to name."""
+    """The elements that identify the patient. Their types are not checked here; the chart reader reports errors."""
 
     resource_type: Any = field(default=None, name="resourceType")
     id: Any = None
@@ -70,7 +70,7 @@ _owned = msgspec.json.Decoder(_Owned)
 
 
 def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
-    """The rows of one document: a resource, or a Bundle of them."""
+    """Yield the rows of one document: a resource, or a Bundle of resources."""
     try:
         if not text.isascii():
             text.decode()
@@ -99,25 +99,25 @@ def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "",
 
 
 def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
-    """In a Bundle of one patient every row is part of that chart; else each row is looked at for itself."""
+    """Yield the rows of a Bundle. If it names one patient, all rows are that patient's; else each row names its own."""
     try:
         bundle = parse(text, LIMITS)
     except (UnusableInput, TooLarge) as error:
         yield NotGrouped(str(error))
         return
-    found = read_searchset(bundle)
-    if not found.entries:
+    searchset = read_searchset(bundle)
+    if not searchset.entries:
         yield NotGrouped("is a Bundle without entries")
         return
-    names = patients_of(found.entries)
-    flaw = found.failed or found.flaw
-    one = names.pop() if len(names) == 1 else None
-    for entry in found.entries:
+    names = patients_of(searchset.entries)
+    flaw = searchset.failed or searchset.flaw
+    patient = names.pop() if len(names) == 1 else None
+    for entry in searchset.entries:
         resource = entry.resource
         row = orjson.dumps(resource)
-        if one is not None:
+        if patient is not None:
             head = _owned.decode(row) if isinstance(resource, dict) else _Owned()
-            yield Row(one, entry.kind or "", entry.identity or "", row, entry.full_url, _medication(head), flaw)
+            yield Row(patient, entry.kind or "", entry.identity or "", row, entry.full_url, _medication(head), flaw)
         elif entry.kind is None:
             yield NotGrouped(NO_RESOURCE)
         else:
@@ -125,26 +125,28 @@ def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
 
 
 def _patient(head: _Owned) -> str:
-    """The patient that a resource names, in the element that its type has for that; empty if none."""
-    for one in (head.subject, head.patient, head.for_):
-        if name := _named(one):
+    """Return the patient that a resource names in its subject, patient, for or participant; empty if none."""
+    for reference in (head.subject, head.patient, head.for_):
+        if name := _patient_id(reference):
             return name
-    taking_part = head.participant if isinstance(head.participant, list) else ()
-    names = {_named(one.get("actor")) for one in taking_part if isinstance(one, dict)} - {""}
+    participants = head.participant if isinstance(head.participant, list) else ()
+    names = {_patient_id(participant.get("actor")) for participant in participants if isinstance(participant, dict)} - {
+        ""
+    }
     return names.pop() if len(names) == 1 else ""
 
 
 def _server(head: _Owned) -> str:
-    """``https://ehr/fhir`` of ``https://ehr/fhir/Patient/1``; empty for a relative reference."""
-    for one in (head.subject, head.patient, head.for_):
-        text = one.get("reference") if isinstance(one, dict) else None
+    """Return ``https://ehr/fhir`` of a reference ``https://ehr/fhir/Patient/1``; empty for a relative reference."""
+    for reference in (head.subject, head.patient, head.for_):
+        text = reference.get("reference") if isinstance(reference, dict) else None
         if isinstance(text, str) and "://" in text:
             return text.rpartition("/Patient/")[0]
     return ""
 
 
-def _named(reference: Any) -> str:
-    """``1`` for ``Patient/1``, ``https://ehr/fhir/Patient/1/_history/2`` and, of a UUID, ``urn:uuid:1``."""
+def _patient_id(reference: Any) -> str:
+    """Return ``1`` for ``Patient/1``, ``https://ehr/fhir/Patient/1/_history/2`` and ``urn:uuid:1``."""
     text = reference.get("reference") if isinstance(reference, dict) else None
     if not isinstance(text, str):
         return ""

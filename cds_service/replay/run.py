@@ -1,4 +1,4 @@
-"""A whole run: stage the input, judge each bucket of patients, write the report. What is done is not done again."""
+"""Run a replay: stage the input, then judge each bucket of patients. A continued run skips finished parts."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from cds_service.replay.work import Folders, Parts, Services, Worker, services_o
 from cds_service.service.evaluate import Service
 
 Progress = Callable[[str, int, int, int], None]
-"""Told what is being done, how many pieces of it are done, of how many, and how many rows or openings were new."""
+"""Called with the kind of work, parts done, parts in total, and the number of new rows or openings."""
 _BUCKET = 48 * 1024 * 1024
-"""Bytes of the input for each bucket."""
+"""Bytes of input per bucket."""
 _MAX_BUCKETS = 256
 _PACKED = 10
-"""How much larger JSON is than the same packed with gzip."""
+"""Estimated size of JSON relative to its gzip file."""
 _MEGABYTES = 384
-"""That DuckDB may use in all workers together; the rest of a gigabyte is Python's."""
+"""DuckDB's memory in all workers together, so that a run needs about one gigabyte including Python."""
 
 
 class ReplayStopped(KneeCdsError):
@@ -43,7 +43,7 @@ class ReplayStopped(KneeCdsError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is fixed when a run begins, so that it can be continued."""
+    """The values that are fixed at the start of a run, so that it can be continued."""
 
     mark: str
     buckets: int
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A run whose openings are all judged."""
+    """A run that has judged all openings."""
 
     options: Options
     plan: Plan
@@ -66,12 +66,12 @@ class Done:
 
 
 def judge_all(options: Options, settings: Settings, progress: Progress, services: Services | None = None) -> Done:
-    """Everything but the report. ``services``: as ``services_of`` gives them, if they are there already.
+    """Stage and judge everything. ``services``: the result of ``services_of``, if already made.
 
     Raises:
-        UnusableInput: there is nothing to read.
-        WrongSetting: the folder holds another run.
-        ContentError: the content, or the one to compare with, is wrong.
+        UnusableInput: the input has no readable file.
+        WrongSetting: the output folder holds another run.
+        ContentError: the content, or the content to compare with, has errors.
         ReplayStopped: a worker process died.
     """
     began = perf_counter()
@@ -85,16 +85,16 @@ def judge_all(options: Options, settings: Settings, progress: Progress, services
         _on_spark(found, folders, parts)
         return Done(options, plan, found, folders, services[0], perf_counter() - began)
     with _workers(options.workers, parts, services) as each:
-        to_scan = [one for one in found.batches if not folders.scanned(one.number).exists()]
+        to_scan = [batch for batch in found.batches if not folders.scanned(batch.number).exists()]
         _all(each, "scan", to_scan, len(found.batches), progress)
-        to_judge = [one for one in range(plan.buckets) if not folders.judged(one).exists()]
+        to_judge = [bucket for bucket in range(plan.buckets) if not folders.judged(bucket).exists()]
         _all(each, "judge_bucket", to_judge, plan.buckets, progress)
     return Done(options, plan, found, folders, services[0], perf_counter() - began)
 
 
 def _on_spark(found: Found, folders: Folders, parts: Parts) -> None:
     try:
-        from cds_service.replay import spark  # known only where it is asked for
+        from cds_service.replay import spark  # imported late: needs the extra `spark`
     except ModuleNotFoundError as error:
         raise WrongSetting(f"{error.name} is not installed: pip install 'posterior-knee-cds[spark]'") from error
     try:
@@ -104,7 +104,7 @@ def _on_spark(found: Found, folders: Folders, parts: Parts) -> None:
 
 
 def finish(done: Done) -> None:
-    """Delete what holds patient data, or keep the grouped charts where that was asked for."""
+    """Delete the files with patient data, but keep the grouped charts if the options ask for them."""
     if done.options.keep_charts:
         charts = done.folders.staged.replace(done.options.out / "charts")
         charts.chmod(0o700)
@@ -120,7 +120,7 @@ def _plan(options: Options, settings: Settings, found: Found, services: Services
         kept = orjson.loads(path.read_bytes())
         if kept["mark"] != mark:
             raise WrongSetting(
-                f"{options.out} holds an unfinished replay of other input, options or content; "
+                f"{options.out} holds an unfinished replay with other input, options or content; "
                 "delete it or choose another folder"
             )
         now = datetime.fromisoformat(kept["now"]).astimezone(settings.zone)
@@ -144,31 +144,31 @@ def _plan(options: Options, settings: Settings, found: Found, services: Services
 
 _Each = Callable[[str, Sequence[Any]], Iterable[int]]
 
-_DIED = "a worker process died, perhaps for want of memory; the same command continues the run"
+_DIED = "a worker process died, perhaps from lack of memory; repeat the command to continue the run"
 _worker: list[Worker] = []
-"""The worker of this process; empty in the one that only waits for others."""
+"""The worker of this process; empty in the main process of several."""
 
 
 @contextmanager
 def _workers(count: int, parts: Parts, services: Services) -> Iterator[_Each]:
-    """Something that does one kind of work for each of several things, in whatever order they are ready."""
+    """Yield a function that does one kind of work on several things and yields the results as they are ready."""
     if count == 1:
         worker = Worker(parts, services)
-        yield lambda kind, things: (getattr(worker, kind)(one) for one in things)
+        yield lambda kind, things: (getattr(worker, kind)(thing) for thing in things)
         return
-    # Not forked: threads of DuckDB and Arrow do not survive that.
+    # Do not fork: the threads of DuckDB and Arrow would not survive.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, context, _begin, (parts,)) as pool:
 
         def each(kind: str, things: Sequence[Any]) -> Iterator[int]:
-            waiting: list[Future[int]] = [pool.submit(_do, kind, one) for one in things]
+            waiting: list[Future[int]] = [pool.submit(_do, kind, thing) for thing in things]
             try:
-                yield from (one.result() for one in as_completed(waiting))
+                yield from (future.result() for future in as_completed(waiting))
             except BrokenProcessPool as error:
                 raise ReplayStopped(_DIED) from error
             finally:
-                for one in waiting:
-                    one.cancel()
+                for future in waiting:
+                    future.cancel()
 
         yield each
 
@@ -191,5 +191,5 @@ def _all(each: _Each, kind: str, things: Sequence[Any], total: int, progress: Pr
 
 
 def read_json(path: Path) -> Any:
-    """A file that a worker has written."""
+    """Read a JSON file that a worker has written."""
     return orjson.loads(path.read_bytes())

@@ -1,4 +1,4 @@
-"""What pieces of the input hold: their rows, counted, and what belongs to no chart, named by its place."""
+"""Scan pieces of the input: count their rows, and list the places of rows that belong to no chart."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cds_service.replay.staging import earlier_charts
 from cds_service.replay.tally import Tally
 
 _MAX_NAMED = 50_000
-"""Of one batch; a file that holds no FHIR at all must not fill the memory with its lines. All are counted."""
+"""Most places listed per batch, to limit the memory for a file without any FHIR. Further ones are only counted."""
 
 
 class Scan:
-    """Reads pieces one after the other."""
+    """Reads pieces and counts what they hold."""
 
     def __init__(self, content: Content) -> None:
         self._coverage = Coverage(content)
@@ -27,7 +27,7 @@ class Scan:
         self._places: list[dict[str, Any]] = []
 
     def rows(self, piece: Piece) -> Iterator[tuple[Row, int]]:
-        """The rows that are somebody's, or a drug, each with its place in the whole input."""
+        """Yield the rows that belong to a patient, and Medications, each with its place in the whole input."""
         number = 0
         for row in earlier_charts(piece) if piece.kind == "charts" else self._read(piece):
             self._tally.add("types", row.kind)
@@ -41,7 +41,7 @@ class Scan:
                 self._tally.add("of_nobody", row.kind)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything counted so far. ``lines``: by the number of the piece."""
+        """Return everything counted so far. ``lines``: number of lines by number of the piece."""
         return {
             "lines": self._lines,
             "tally": self._tally.as_json(),
@@ -49,19 +49,19 @@ class Scan:
             "places": self._places,
         }
 
-    def _name(self, piece: Piece, line: int, one: NotGrouped) -> None:
+    def _note_place(self, piece: Piece, line: int, row: NotGrouped) -> None:
         if len(self._places) < _MAX_NAMED:
-            self._places.append({"piece": piece.number, "line": line, "type": one.kind, "reason": one.reason})
+            self._places.append({"piece": piece.number, "line": line, "type": row.kind, "reason": row.reason})
         else:
             self._tally.add("not_named")
 
     def _read(self, piece: Piece) -> Iterator[Row]:
         reading = Reading(piece)
         for document in reading:
-            for one in [NotGrouped(document.flaw)] if document.flaw else rows_of(document.text):
-                if isinstance(one, Row):
-                    yield one
+            for row in [NotGrouped(document.flaw)] if document.flaw else rows_of(document.text):
+                if isinstance(row, Row):
+                    yield row
                 else:
-                    self._tally.add("not_grouped", f"{one.kind}\t{one.reason}")
-                    self._name(piece, document.line, one)
+                    self._tally.add("not_grouped", f"{row.kind}\t{row.reason}")
+                    self._note_place(piece, document.line, row)
         self._lines[str(piece.number)] = reading.lines

@@ -1,4 +1,4 @@
-"""The sections of the report's page, in the order in which a medical director would ask."""
+"""The sections of the report page, the most important for a medical director first."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _NAMES = {
 }
 
 
-def sections(found: dict[str, Any]) -> Iterator[str]:
-    """Each section as HTML."""
-    yield _first(found)
-    if "changes" in found:
-        yield _changes(found["changes"])
-    yield _months(found)
-    yield section("From openings to cards", _funnel(found))
-    yield section("Alert burden by week", _weeks(found))
-    yield section("Cards per 1,000 openings", _rules(found))
-    yield section("Who gets cards", "".join(_breakdown(name, rows) for name, rows in found["by"].items()))
-    yield section("Wells score: what is recorded where it is needed", _wells(found))
-    yield section("What became known later", _followed(found))
-    yield section("Why openings stayed silent", _silent(found))
-    yield section("What is not understood", coverage(found))
-    yield section("Findings that no chart records", never(found))
-    yield section("Input and run", given(found))
-    yield section("Limits", f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in found['limits'])}</ul>")
+def sections(report: dict[str, Any]) -> Iterator[str]:
+    """Yield each section as HTML."""
+    yield _first(report)
+    if "changes" in report:
+        yield _changes(report["changes"])
+    yield _months(report)
+    yield section("From openings to cards", _funnel(report))
+    yield section("Alert burden by week", _weeks(report))
+    yield section("Cards per 1,000 openings", _rules(report))
+    yield section("Who gets cards", "".join(_breakdown(name, rows) for name, rows in report["by"].items()))
+    yield section("Wells score: what is recorded where it is needed", _wells(report))
+    yield section("What became known later", _followed(report))
+    yield section("Why openings stayed silent", _silent(report))
+    yield section("What is not understood", coverage(report))
+    yield section("Findings that no chart records", never(report))
+    yield section("Input and run", given(report))
+    yield section("Limits", f"<ul>{''.join(f'<li>{escape(limit)}</li>' for limit in report['limits'])}</ul>")
 
 
-def _first(found: dict[str, Any]) -> str:
-    trigger, complete = found["trigger_rate"], found["completion_rate"]
+def _first(report: dict[str, Any]) -> str:
+    trigger, complete = report["trigger_rate"], report["completion_rate"]
     return (
         '<div class="figures">'
         f'<div class="figure"><p>Trigger rate: openings with a card</p><b>{percent(trigger)}</b>'
@@ -50,41 +50,43 @@ def _first(found: dict[str, Any]) -> str:
     )
 
 
-def _months(found: dict[str, Any]) -> str:
-    months = found["by_month"]
+def _months(report: dict[str, Any]) -> str:
+    months = report["by_month"]
     parts = []
     for name, title, kind in (
         ("trigger_rate", "Trigger rate by month", "accent"),
         ("completion_rate", "Completion rate by month", "warning"),
     ):
-        points = [Dot(one["month"], one[name]["value"], one[name]["low"], one[name]["high"]) for one in months]
+        points = [
+            Dot(month["month"], month[name]["value"], month[name]["low"], month[name]["high"]) for month in months
+        ]
         parts.append(f"<h3>{title}</h3>{dots(title, points, kind)}")
     rows = [
         (
-            one["month"],
-            f"{one['openings']:,}",
-            percent(one["trigger_rate"]),
-            interval(one["trigger_rate"]),
-            f"{one['completion_rate']['of']:,}",
-            percent(one["completion_rate"]),
+            month["month"],
+            f"{month['openings']:,}",
+            percent(month["trigger_rate"]),
+            interval(month["trigger_rate"]),
+            f"{month['completion_rate']['of']:,}",
+            percent(month["completion_rate"]),
         )
-        for one in months
+        for month in months
     ]
     heads = ("Month", "Openings", "Trigger rate", "95 % interval", "DVT cards", "Completion rate")
     return section("Trigger and completion rate by month", "".join(parts) + folded("The same as a table", heads, rows))
 
 
-def _funnel(found: dict[str, Any]) -> str:
+def _funnel(report: dict[str, Any]) -> str:
     steps = (
-        ("Openings", found["openings"]),
-        ("with a current complaint of knee, calf or leg", found["openings_with_complaint"]),
-        ("with a card", found["openings_with_card"]),
-        ("with an urgent card", found["openings_with_urgent_card"]),
-        ("with the DVT card", found["openings_with_dvt_card"]),
+        ("Openings", report["openings"]),
+        ("with a current complaint of knee, calf or leg", report["openings_with_complaint"]),
+        ("with a card", report["openings_with_card"]),
+        ("with an urgent card", report["openings_with_urgent_card"]),
+        ("with the DVT card", report["openings_with_dvt_card"]),
     )
-    refused = found["openings_not_answered"]
+    refused = report["openings_not_answered"]
     more = f"<p>At {refused:,} openings the service would have refused to answer, saying why.</p>" if refused else ""
-    return funnel("From openings to cards", steps) + more + _clinicians(found["clinician_days"])
+    return funnel("From openings to cards", steps) + more + _clinicians(report["clinician_days"])
 
 
 def _clinicians(days: dict[str, Any] | None) -> str:
@@ -97,12 +99,12 @@ def _clinicians(days: dict[str, Any] | None) -> str:
     )
 
 
-def _weeks(found: dict[str, Any]) -> str:
-    weeks = found["by_week"]
+def _weeks(report: dict[str, Any]) -> str:
+    weeks = report["by_week"]
     kinds = ("critical", "warning", "info")
-    points = [Column(one["week"], tuple((kind, one[kind]) for kind in kinds)) for one in weeks]
+    points = [Column(week["week"], tuple((kind, week[kind]) for kind in kinds)) for week in weeks]
     key = "".join(f'<span class="{kind}"></span>{kind}' for kind in kinds)
-    rows = [(one["week"], f"{one['openings']:,}", *(f"{one[kind]:,}" for kind in kinds)) for one in weeks]
+    rows = [(week["week"], f"{week['openings']:,}", *(f"{week[kind]:,}" for kind in kinds)) for week in weeks]
     return (
         f'<p class="key">{key}: openings by the most urgent card shown</p>'
         + columns("Openings with a card by week", points, "openings with a card")
@@ -110,34 +112,34 @@ def _weeks(found: dict[str, Any]) -> str:
     )
 
 
-def _rules(found: dict[str, Any]) -> str:
-    rules = list(found["cards_per_1000"].items())
+def _rules(report: dict[str, Any]) -> str:
+    rules = list(report["cards_per_1000"].items())
     lines = [
         Bar(
-            f"{one['title']} ({rule})" if rule.startswith("RF") else one["title"],
-            one["value"] or 0.0,
-            f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})",
-            max(one["by_indicator"], key=lambda kind: one["by_indicator"][kind]),
-            one["low"],
-            one["high"],
+            f"{card['title']} ({rule})" if rule.startswith("RF") else card["title"],
+            card["value"] or 0.0,
+            f"{card['value']:.2f} ({card['low']:.2f} to {card['high']:.2f})",
+            max(card["by_indicator"], key=lambda kind: card["by_indicator"][kind]),
+            card["low"],
+            card["high"],
         )
-        for rule, one in rules[:_MAX_BARS]
+        for rule, card in rules[:_MAX_BARS]
     ]
     if not lines:
         return "<p>No card at all.</p>"
     rows = [
         (
-            one["title"],
+            card["title"],
             rule,
-            f"{one['cards']:,}",
-            *(f"{one['by_indicator'][k]:,}" for k in ("critical", "warning", "info")),
+            f"{card['cards']:,}",
+            *(f"{card['by_indicator'][k]:,}" for k in ("critical", "warning", "info")),
         )
-        for rule, one in rules
+        for rule, card in rules
     ]
     indicators = "; ".join(
-        f"{name} {one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-        for name, one in found["cards_per_1000_by_indicator"].items()
-        if one["value"] is not None
+        f"{name} {card['value']:.2f} ({card['low']:.2f} to {card['high']:.2f})"
+        for name, card in report["cards_per_1000_by_indicator"].items()
+        if card["value"] is not None
     )
     return (
         f"<p>Openings per 1,000 with the card, with 95 % intervals; coloured by the usual urgency. By urgency: "
@@ -151,28 +153,28 @@ def _breakdown(name: str, rows: Sequence[dict[str, Any]]) -> str:
     heads = (_NAMES[name], "Openings", "With a card", "95 % interval", "With the DVT card", "95 % interval")
     cells = [
         (
-            one["name"],
-            f"{one['openings']:,}",
-            percent(one["with_card"]),
-            interval(one["with_card"]),
-            percent(one["with_dvt_card"]),
-            interval(one["with_dvt_card"]),
+            row["name"],
+            f"{row['openings']:,}",
+            percent(row["with_card"]),
+            interval(row["with_card"]),
+            percent(row["with_dvt_card"]),
+            interval(row["with_dvt_card"]),
         )
-        for one in rows
+        for row in rows
     ]
     return table(heads, cells)
 
 
-def _wells(found: dict[str, Any]) -> str:
-    wells = found["wells"]
+def _wells(report: dict[str, Any]) -> str:
+    wells = report["wells"]
     if not wells["openings"]:
         return "<p>No opening with a DVT card for which the score applies.</p>"
     of = wells["openings"]
     lines = [
-        Bar(one["item"], one["openings"], f"{one['openings']:,} ({one['openings'] / of:.0%})")
-        for one in wells["missing"]
+        Bar(row["item"], row["openings"], f"{row['openings']:,} ({row['openings'] / of:.0%})")
+        for row in wells["missing"]
     ]
-    recorded = ", ".join(f"{one['items']} of 9: {one['openings']:,}" for one in wells["recorded"])
+    recorded = ", ".join(f"{row['items']} of 9: {row['openings']:,}" for row in wells["recorded"])
     return (
         f"<p>Items 1 to 9 of the score that the chart does not answer, at {of:,} openings with a DVT card.</p>"
         + bars("Wells items that are not recorded", lines)
@@ -180,12 +182,12 @@ def _wells(found: dict[str, Any]) -> str:
     )
 
 
-def _followed(found: dict[str, Any]) -> str:
+def _followed(report: dict[str, Any]) -> str:
     heads = ("Within", "Sensitivity", "95 % interval", "Positive predictive value", "95 % interval", "Alerts per hit")
     rows = []
-    for days, one in found["after_openings"].items():
-        needed = one["number_needed_to_alert"]
-        sensitivity, value = one["sensitivity"], one["positive_predictive_value"]
+    for days, figures in report["after_openings"].items():
+        needed = figures["number_needed_to_alert"]
+        sensitivity, value = figures["sensitivity"], figures["positive_predictive_value"]
         rows.append(
             (
                 f"{days} days",
@@ -196,32 +198,32 @@ def _followed(found: dict[str, Any]) -> str:
                 "-" if needed is None else f"{needed:g}",
             )
         )
-    note = "".join(f"<p>{escape(one)}</p>" for one in found["label_limits"])
+    note = "".join(f"<p>{escape(limit)}</p>" for limit in report["label_limits"])
     return f'<div class="note">{note}</div>{table(heads, rows)}'
 
 
-def _silent(found: dict[str, Any]) -> str:
-    rows = found["silent_because"]
-    quiet = sum(one["openings"] for one in rows) or 1
+def _silent(report: dict[str, Any]) -> str:
+    rows = report["silent_because"]
+    quiet = sum(row["openings"] for row in rows) or 1
     lines = [
-        Bar(one["reason"], one["openings"], f"{one['openings']:,} ({one['openings'] / quiet:.1%})") for one in rows
+        Bar(row["reason"], row["openings"], f"{row['openings']:,} ({row['openings'] / quiet:.1%})") for row in rows
     ]
-    refused = [(one["reason"], f"{one['openings']:,}") for one in found["not_answered"]]
+    refused = [(row["reason"], f"{row['openings']:,}") for row in report["not_answered"]]
     more = f"<h3>Openings that would have been refused</h3>{table(('Why', 'Openings'), refused)}" if refused else ""
     return bars("Why openings stayed silent", lines, 500) + more
 
 
 def _changes(changes: dict[str, Any]) -> str:
-    rows = [(one["kind"], f"{one['cards']:,}", f"{one['openings']:,}") for one in changes["kinds"]]
+    rows = [(kind["kind"], f"{kind['cards']:,}", f"{kind['openings']:,}") for kind in changes["kinds"]]
     body = f'<div class="note"><p><strong>{escape(changes["verdict"])}</strong></p></div>'
     body += f"<p>Before: content <code>{escape(changes['content_before'][:12])}</code>.</p>"
     body += table(("What changes", "Cards", "Openings"), rows) if rows else ""
-    for one in changes["kinds"]:
+    for kind in changes["kinds"]:
         examples = [
-            (e["rule"], e["day"], _side(e["before"]), _side(e["after"]), e["patient"][:12]) for e in one["examples"]
+            (e["rule"], e["day"], _side(e["before"]), _side(e["after"]), e["patient"][:12]) for e in kind["examples"]
         ]
         heads = ("Rule", "Day", "Before", "After", "Patient")
-        body += folded(f"Examples: {one['kind']}", heads, examples)
+        body += folded(f"Examples: {kind['kind']}", heads, examples)
     return section("Before and after", body)
 
 

@@ -1,6 +1,6 @@
-"""The same run on Apache Spark: its shuffle groups the rows, and the same workers read and judge them.
+"""Run a replay on Apache Spark: Spark groups the rows, and the same workers read and judge them.
 
-Every executor needs this package and must reach the input and the folder of the run under the same addresses.
+Every executor needs this package and must reach the input and the output folder at the same addresses.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ _ROWS = (
     "server string, place bigint"
 )
 _AT_ONCE = 2_000
-"""Rows that are handed to Spark together."""
+"""Number of rows passed to Spark at a time."""
 _workers: dict[tuple[str, datetime], Worker] = {}
-"""The worker of this process, by its run."""
+"""The worker of this process, by run."""
 
 
 class SparkFailed(Exception):
-    """The job ended with an error of Spark."""
+    """The Spark job failed."""
 
 
 def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
-    """Scan, group and judge, on as many cores of this machine as there are workers, or where ``spark-submit`` says.
+    """Scan, group and judge, on this machine with one core per worker, or on the cluster of ``spark-submit``.
 
     Raises:
-        SparkFailed: the job did not end well; a second one judges only what is left.
+        SparkFailed: the job failed. Running it again continues with the remaining charts.
     """
     builder = SparkSession.builder.appName("knee-cds replay").config("spark.sql.shuffle.partitions", parts.buckets)
     for name, value in _OURS.items():
         builder = builder.config(name, value)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # nobody else, such as spark-submit, has said where to run
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # spark-submit has not set where to run
         builder = builder.config("spark.master", f"local[{parts.options.workers}]")
     try:
         session = builder.getOrCreate()
@@ -59,12 +59,12 @@ def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
     except PySparkImportError as error:
         raise SparkFailed(f"Spark lacks a package: {error}") from error
     except PySparkException as error:
-        raise SparkFailed(f"Spark: {type(error).__name__}; the same command continues the run") from error
+        raise SparkFailed(f"Spark: {type(error).__name__}; repeat the command to continue the run") from error
     finally:
         session.stop()
     worker = _worker(parts)
     for bucket in range(parts.buckets):
-        if not folders.judged(bucket).exists():  # Spark runs nothing for a bucket without patients
+        if not folders.judged(bucket).exists():  # Spark runs no task for a bucket without patients
             worker.judge_charts(bucket, ())
 
 
@@ -77,12 +77,12 @@ _OURS = {
 
 
 def _scan(session: SparkSession, found: Found, parts: Parts) -> DataFrame:
-    """The rows of all batches; each batch is one task."""
+    """Return the rows of all batches; each batch is one task."""
     batches = found.batches
 
     def rows(numbers: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         worker = _worker(parts)
-        for number in (one for some in numbers for one in some.column(0).to_pylist()):
+        for number in (value for batch in numbers for value in batch.column(0).to_pylist()):
             waiting: list[tuple[Row, int]] = []
             for row in worker.rows(batches[number]):
                 waiting.append(row)
@@ -92,35 +92,37 @@ def _scan(session: SparkSession, found: Found, parts: Parts) -> DataFrame:
             if waiting:
                 yield from table_of(waiting).to_batches()
 
-    numbers = session.createDataFrame([(one.number,) for one in batches], "number int")
+    numbers = session.createDataFrame([(batch.number,) for batch in batches], "number int")
     return numbers.repartition(len(batches), "number").mapInArrow(rows, _ROWS)
 
 
 def _judge(rows: DataFrame, parts: Parts) -> None:
-    """Every chart, in as many partitions as there are buckets; a patient's rows come one after the other."""
+    """Judge every chart. Each bucket is one partition, sorted so that a patient's rows are adjacent."""
     own = rows.where("patient <> ''")
     wanted = own.where("medication <> ''").select("patient", f.col("medication").alias("wanted")).distinct()
     drugs = rows.where("patient = ''").drop("patient").join(wanted, f.col("id") == f.col("wanted"))
     charts = own.unionByName(drugs.withColumn("medication", f.lit("")).select(*ROWS.names))
 
-    def judged(some: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def judged(record_batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
         bucket = context.partitionId() if context is not None else 0
-        openings = _worker(parts).judge_charts(bucket, _charts(some))
+        openings = _worker(parts).judge_charts(bucket, _charts(record_batches))
         yield pa.RecordBatch.from_pydict({"openings": pa.array([openings], pa.int64())})
 
     by_patient = charts.repartition(parts.buckets, "patient").sortWithinPartitions("patient", "place")
     by_patient.mapInArrow(judged, "openings bigint").collect()
 
 
-def _charts(some: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[Row]]]:
-    rows = (row for batch in some for row in zip(*(one.to_pylist() for one in batch.columns), strict=True))
+def _charts(record_batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, list[Row]]]:
+    rows = (
+        row for batch in record_batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
     for patient, own in groupby(rows, key=itemgetter(0)):
-        yield patient, [Row(*one[:-1]) for one in own]
+        yield patient, [Row(*values[:-1]) for values in own]
 
 
 def _worker(parts: Parts) -> Worker:
-    """One in each process: reading the content takes longer than judging many charts."""
+    """Return this process's worker. It is kept, because loading the content takes longer than judging many charts."""
     run = (parts.key, parts.now)
     if run not in _workers:
         _workers[run] = Worker(parts)

@@ -1,4 +1,4 @@
-"""Rows of the input in buckets of patients, on disk: what is held in memory does not grow with the input."""
+"""Store the rows of the input on disk in buckets of patients, so that the memory does not grow with the input."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ ROWS = pa.schema(
     ]
 )
 DRUGS = "drugs"
-"""The folder of Medications: they are nobody's, and any chart may refer to them."""
+"""The folder of Medications, which belong to no patient and may be used by any chart."""
 _HELD = 32 * 1024 * 1024
-"""Bytes that wait to be written."""
+"""Most bytes that wait to be written."""
 _MAX_GROUPS = 64
-"""Parts of a file: what Parquet keeps in memory of an open file grows with them."""
+"""Most row groups of a file, because Parquet's memory for an open file grows with them."""
 
 
 def bucket_of(patient: str, buckets: int) -> int:
-    """The bucket of a patient: the same in every run."""
+    """Return the bucket of a patient, which is the same in every run."""
     return crc32(patient.encode("utf-8", "surrogatepass")) % buckets
 
 
 def bucket_folder(staged: Path, bucket: int | str) -> Path:
-    """Where the rows of one bucket are."""
+    """Return the folder of a bucket's rows."""
     return staged / f"bucket-{bucket:05d}" if isinstance(bucket, int) else staged / bucket
 
 
 class Staging:
-    """Takes the rows of one batch."""
+    """Writes the rows of one batch."""
 
     def __init__(self, staged: Path, batch: Batch, buckets: int) -> None:
         self._staged = staged
@@ -58,7 +58,7 @@ class Staging:
         self._groups = 0
 
     def take(self, row: Row, place: int) -> None:
-        """Keep a row. One that is nobody's is a drug."""
+        """Store a row. A row without a patient is a Medication."""
         bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
         self._waiting.setdefault(bucket, []).append((row, place))
         self._held += len(row.resource) + 400
@@ -66,12 +66,12 @@ class Staging:
             self._write()
 
     def finish(self) -> None:
-        """Write what is still held."""
+        """Write the rows that are still in memory."""
         self._write()
         self._close()
 
     def _write(self) -> None:
-        for bucket, rows in sorted(self._waiting.items(), key=lambda one: str(one[0])):
+        for bucket, rows in sorted(self._waiting.items(), key=lambda item: str(item[0])):
             self._writer(bucket).write_table(table_of(rows))
         self._waiting.clear()
         self._held = 0
@@ -96,7 +96,7 @@ class Staging:
 
 
 def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
-    """Rows with their places in the input."""
+    """Return rows with their places in the input as an Arrow table."""
     columns = [
         (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, row.server, place)
         for row, place in rows
@@ -106,18 +106,18 @@ def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
 
 
 def unstage(staged: Path, batch: Batch) -> None:
-    """Take away what an earlier attempt has left of a batch."""
+    """Delete the files that an earlier attempt has left for a batch."""
     for path in staged.glob(f"*/{batch.number:05d}-*.parquet"):
         path.unlink()
 
 
 def forget(staged: Path) -> None:
-    """Delete all rows. They hold patient data and are needed no longer."""
+    """Delete all rows, which hold patient data."""
     shutil.rmtree(staged, ignore_errors=True)
 
 
 def earlier_charts(piece: Piece) -> Iterator[Row]:
-    """The rows that an earlier run has kept."""
+    """Yield the rows that an earlier run has kept."""
     with opened(piece) as stream:
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=1000, columns=ROWS.names[:-1]):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):

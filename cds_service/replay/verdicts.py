@@ -1,4 +1,4 @@
-"""What is kept of each opening and each card, as Parquet: keyed pseudonyms, no name, no text of a chart."""
+"""The stored results of each opening and card, as Parquet: with keyed pseudonyms, without names or chart texts."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ CARDS = pa.schema(
 
 @dataclass(slots=True)
 class Opened:
-    """One opening of one chart. ``worst``: the most urgent indicator shown; empty without a card.
+    """One opening of one chart.
 
     Attributes:
         complaint: a complaint of the knee, calf or leg is current.
-        wells_recorded: of Wells items 1 to 9 for the leg that is worst; None where the score does not apply.
+        worst: the most urgent indicator shown; empty without a card.
+        wells_recorded: number of Wells items 1 to 9 recorded for the most urgent leg; None if the score does not apply.
         not_answered: why the service would have refused to answer; empty if it answered.
     """
 
@@ -88,7 +89,7 @@ class Opened:
 class ShownCard:
     """One card of an opening.
 
-    ``basis`` changes with the facts that it rests on, ``words`` with what it says; neither can be read back.
+    ``basis`` is a hash of the facts behind the card, ``words`` a hash of its text; neither can be reversed.
     """
 
     patient: str
@@ -103,10 +104,10 @@ class ShownCard:
 
 
 class VerdictFiles:
-    """Writes openings and cards of one piece of work. They are there whole or not at all."""
+    """Writes the openings and cards of one part of the work. The files appear only when complete."""
 
     def __init__(self, folder: Path, name: str, schemas: Mapping[str, pa.Schema] | None = None) -> None:
-        """``schemas``: by the folder below ``folder`` that each kind of row goes to."""
+        """``schemas``: by subfolder of ``folder``, one for each kind of row."""
         self._schemas = dict(schemas or {"openings": OPENINGS, "cards": CARDS})
         self._waiting: dict[str, list[dict[str, Any]]] = {kind: [] for kind in self._schemas}
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -116,15 +117,15 @@ class VerdictFiles:
             self._writers[kind] = pq.ParquetWriter(_unfinished(path), self._schemas[kind], compression="zstd")
 
     def add(self, kind: str, rows: Iterable[Any]) -> None:
-        """Some dataclasses whose fields are the columns of that kind."""
+        """Add rows: dataclasses whose fields are the columns of that kind."""
         waiting = self._waiting[kind]
         names = self._schemas[kind].names
-        waiting.extend({name: getattr(one, name) for name in names} for one in rows)
+        waiting.extend({name: getattr(row, name) for name in names} for row in rows)
         if len(waiting) >= 20_000:
             self._write(kind)
 
     def finish(self) -> None:
-        """Close the files and give them their names."""
+        """Close the files and rename them to their final names."""
         for kind, writer in self._writers.items():
             self._write(kind)
             writer.close()

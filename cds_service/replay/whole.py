@@ -1,4 +1,4 @@
-"""A run from the input to the report."""
+"""Run a whole replay, from the input to the report."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cds_service.replay.work import Services
 def replay(
     options: Options, settings: Settings, progress: Progress = lambda *_: None, services: Services | None = None
 ) -> dict[str, Any]:
-    """Judge everything and write the report; what the report says. ``services``: as for ``judge_all``.
+    """Judge everything, write the report and return its data. ``services``: as for ``judge_all``.
 
     Raises:
         UnusableInput, WrongSetting, ContentError, ReplayStopped: as ``judge_all`` says.
     """
     done = judge_all(options, settings, progress, services)
-    found = report(done)
+    report_data = report(done)
     if (changed := compared(done)) is not None:
-        found["changes"] = changed
+        report_data["changes"] = changed
     write_places(done)
-    (options.out / "report.html").write_text(page(found), encoding="utf-8")
-    write_json(found, options.out / "report.json")
+    (options.out / "report.html").write_text(page(report_data), encoding="utf-8")
+    write_json(report_data, options.out / "report.json")
     finish(done)
-    return found
+    return report_data

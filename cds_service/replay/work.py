@@ -1,4 +1,4 @@
-"""The two kinds of work, each of which is there whole or not at all: a piece of the input, and a bucket of patients."""
+"""The two kinds of work: scan a batch of the input, judge a bucket of patients. Results appear only when complete."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BEFORE = {"openings_before": OPENINGS, "cards_before": CARDS}
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where a run keeps what. ``work`` holds patient data until the run has ended."""
+    """The folders of a run. ``work`` holds patient data until the run has ended."""
 
     out: Path
 
@@ -51,17 +51,17 @@ class Folders:
         return self.out / "verdicts"
 
     def scanned(self, batch: int) -> Path:
-        """What a batch of the input held; there once all of it is staged."""
+        """The results of a batch of the input. The file exists once the batch is staged."""
         return self.work / "scanned" / f"{batch:05d}.json"
 
     def judged(self, bucket: int) -> Path:
-        """What the charts of a bucket held; there once all of them are judged."""
+        """The results of a bucket's charts. The file exists once all of them are judged."""
         return self.work / "judged" / f"{bucket:05d}.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a worker is made of, in whichever process. ``megabytes``: that DuckDB may use there."""
+    """The values from which a worker is made in any process. ``megabytes``: DuckDB's memory limit there."""
 
     settings: Settings
     options: Options
@@ -72,10 +72,10 @@ class Parts:
 
 
 class Worker:
-    """What one process needs; made once in each."""
+    """Does the work of one process. One instance per process."""
 
     def __init__(self, parts: Parts, services: Services | None = None) -> None:
-        """``services``: if they are there already."""
+        """``services``: if already made."""
         self._folders = Folders(parts.options.out)
         self._buckets = parts.buckets
         self._megabytes = parts.megabytes
@@ -84,13 +84,13 @@ class Worker:
         self.judge = Judge(
             service, parts.options, KeyedHash(parts.key), parts.now, parts.settings.judging_ms / 1000, before
         )
-        # The content stays for as long as the process: the collector need not walk it again for every few charts.
+        # The content lives as long as the process, so the garbage collector can skip it.
         gc.collect()
         gc.freeze()
         self._schemas = {"openings": OPENINGS, "cards": CARDS, **(BEFORE if before is not None else {})}
 
     def scan(self, batch: Batch) -> int:
-        """Stage the rows of a batch of the input; how many there were."""
+        """Stage the rows of a batch of the input. Returns their number."""
         unstage(self._folders.staged, batch)
         staging = Staging(self._folders.staged, batch, self._buckets)
         rows = 0
@@ -100,9 +100,9 @@ class Worker:
         return rows
 
     def rows(self, batch: Batch, at_end: Callable[[], None] = lambda: None) -> Iterator[tuple[Row, int]]:
-        """The rows of a batch that are somebody's, or a drug, with their places; at the end, what it held is kept.
+        """Yield the patients' rows and Medications of a batch, with their places, then write the batch's results.
 
-        ``at_end``: called before that.
+        ``at_end``: called before the results are written.
         """
         began = process_time()
         scan = Scan(self._content)
@@ -112,31 +112,31 @@ class Worker:
         _write(self._folders.scanned(batch.number), {**scan.as_json(), **_cost(began)})
 
     def judge_bucket(self, bucket: int) -> int:
-        """Judge every chart of a bucket; how many openings there were."""
+        """Judge every chart of a bucket. Returns the number of openings."""
         scratch = self._folders.work / f"scratch-{os.getpid()}"
         return self.judge_charts(bucket, charts(self._folders.staged, bucket, scratch, self._megabytes))
 
-    def judge_charts(self, bucket: int, some: Iterable[tuple[str, list[Row]]]) -> int:
-        """Judge charts and keep the verdicts as those of this bucket; how many openings there were."""
+    def judge_charts(self, bucket: int, patient_rows: Iterable[tuple[str, list[Row]]]) -> int:
+        """Judge charts and store the verdicts as those of this bucket. Returns the number of openings."""
         began = process_time()
         files = VerdictFiles(self._folders.verdicts, f"{bucket:05d}", self._schemas)
         tally, openings = Tally(), 0
-        for patient, rows in some:
-            found = self.judge.chart(patient, rows)
-            tally.merge(found.tally)
-            openings += len(found.openings)
+        for patient, rows in patient_rows:
+            judged = self.judge.chart(patient, rows)
+            tally.merge(judged.tally)
+            openings += len(judged.openings)
             for kind in self._schemas:
-                files.add(kind, getattr(found, kind))
+                files.add(kind, getattr(judged, kind))
         files.finish()
         _write(self._folders.judged(bucket), {"openings": openings, "tally": tally.as_json(), **_cost(began)})
         return openings
 
 
 def services_of(settings: Settings, options: Options) -> Services:
-    """The service, and the one with the content to compare with, unless that is the folder of an earlier run.
+    """Return the service, and a second one if another content is to be compared (None for an earlier run).
 
     Raises:
-        ContentError: the content is wrong, or the folder to compare with holds neither.
+        ContentError: the content has errors, or the folder to compare with is neither content nor an earlier run.
     """
     folder = options.against
     if folder is None or (folder / "report.json").is_file():
@@ -149,17 +149,17 @@ def services_of(settings: Settings, options: Options) -> Services:
 
 
 def peak_megabytes() -> float:
-    """The most memory that this process has had so far."""
+    """Return the peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _cost(began: float) -> dict[str, float]:
-    """In seconds of computing: how busy the machine is otherwise does not count."""
+    """Return the cost so far. ``seconds``: CPU time, so that other load on the machine does not count."""
     return {"seconds": process_time() - began, "peak_megabytes": peak_megabytes()}
 
 
 def _write(path: Path, value: Any) -> None:
-    """A file that is there whole or not at all."""
+    """Write a JSON file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_bytes(orjson.dumps(value))

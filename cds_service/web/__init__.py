@@ -1,1 +1,1 @@
-"""The web floor: routes, limits, pages. Knows FastAPI; nothing below it does."""
+"""The HTTP layer: routes, limits and pages. No lower package imports FastAPI."""

@@ -1,4 +1,4 @@
-"""The routes: the table of contents of the service."""
+"""Build the FastAPI application from the settings: its parts, its routes and its error answers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _transport(settings: Settings) -> Transport:
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
-    """The application. ``clock`` gives the moment a call is judged at; only tests pass one."""
+    """Build the application. ``clock`` returns the time at which a call is judged; only tests pass one."""
     clock = in_zone(clock, settings.zone) if clock else site_clock(settings.zone)
     service = Service.from_settings(settings)
     store = Store.open(settings.database_url.get_secret_value())
@@ -122,7 +122,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         if sandbox is not None:
             await asyncio.to_thread(sandbox.load)
         if authenticator.required:
-            # The only time that anybody waits for a key server or for the database.
+            # Only here, at the start, does the service wait for key servers and the database.
             await asyncio.to_thread(keys.wait, START_SECONDS)
             await asyncio.to_thread(card_log.wait, START_SECONDS)
         yield
@@ -176,7 +176,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
             allow_headers=("Authorization", "Content-Type"),
             max_age=3600,
         )
-    # The content and the FHIR models live as long as the process: the collector need not walk them at every pass.
+    # The content and the FHIR models live as long as the process, so the garbage collector can skip them.
     gc.collect()
     gc.freeze()
     return app
@@ -189,46 +189,46 @@ def _add_terminology(app: FastAPI, running: CurrentService) -> None:
 
     @app.get("/fhir/ValueSet/{key}", summary="The codes that mean a finding", responses=errors(404))
     async def one_finding(key: str) -> Response:
-        found = value_set(running.service.content, key)
-        if found is None:
+        codes = value_set(running.service.content, key)
+        if codes is None:
             raise HTTPException(404, "no such finding")
-        return json_response(found)
+        return json_response(codes)
 
 
 def _add_error_answers(app: FastAPI, metrics: Metrics) -> None:
-    """Every foreseen failure is an OperationOutcome; the unforeseen ones are answered by ``ErrorMiddleware``."""
+    """Answer every known error with an OperationOutcome; ``ErrorMiddleware`` answers the unknown ones."""
 
     @app.exception_handler(UnusableInput)
-    async def unusable(_: Request, error: UnusableInput) -> Response:
+    async def unusable_input(_: Request, error: UnusableInput) -> Response:
         return outcome(400, str(error))
 
     @app.exception_handler(NothingToJudgeBy)
-    async def nothing(_: Request, error: NothingToJudgeBy) -> Response:
+    async def nothing_to_judge_by(_: Request, error: NothingToJudgeBy) -> Response:
         return outcome(412, str(error))
 
     @app.exception_handler(WrongMediaType)
-    async def media(_: Request, error: WrongMediaType) -> Response:
+    async def wrong_media_type(_: Request, error: WrongMediaType) -> Response:
         return outcome(415, str(error))
 
     @app.exception_handler(TooLarge)
-    async def large(_: Request, error: TooLarge) -> Response:
+    async def too_large(_: Request, error: TooLarge) -> Response:
         return outcome(413, str(error))
 
     @app.exception_handler(TooCostly)
-    async def costly(_: Request, error: TooCostly) -> Response:
+    async def too_costly(_: Request, error: TooCostly) -> Response:
         metrics.count_refusal("judging_time")
         return outcome(413, str(error), code="too-costly")
 
     @app.exception_handler(TooSlow)
-    async def slow(_: Request, error: TooSlow) -> Response:
+    async def too_slow(_: Request, error: TooSlow) -> Response:
         return outcome(408, str(error))
 
     @app.exception_handler(TooMuch)
-    async def much(_: Request, error: TooMuch) -> Response:
+    async def too_much(_: Request, error: TooMuch) -> Response:
         metrics.count_refusal(error.reason)
         return outcome(error.status, str(error), {"Retry-After": str(error.seconds)})
 
     @app.exception_handler(Unauthorized)
-    async def nobody(_: Request, __: Unauthorized) -> Response:
-        # Without a body: whoever guesses at tokens shall not learn what was wrong with one.
+    async def unauthorized(_: Request, __: Unauthorized) -> Response:
+        # No body: someone who guesses at tokens must not learn why one was refused.
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})

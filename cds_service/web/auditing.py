@@ -1,4 +1,4 @@
-"""From calls to audit events: who asked what of whom, with what outcome, and never what was in the chart."""
+"""Write audit events for calls: who asked for what, and with what outcome. Chart contents are never included."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cds_service.service.smart.chart import context_of
 from cds_service.service.smart.launches import Launch
 from cds_service.web.body import TooSlow, WrongMediaType
 
-NOBODY = "default"
+ANONYMOUS = "default"
 _STATUS: dict[type[KneeCdsError], int] = {
     UnusableInput: 400,
     TooSlow: 408,
@@ -36,11 +36,11 @@ _NOT_ASKED = frozenset(
         *("page", "subset", "not_understood", "operation_outcome"),
     }
 )
-"""Reasons of parts for which no FHIR server was asked."""
+"""``Part.why`` codes of prefetch keys for which no FHIR server was asked."""
 
 
 class Auditing:
-    """One for the whole process; hands over and forgets."""
+    """Hands audit events to the journal. One instance per process."""
 
     def __init__(self, settings: Settings, journal: Journal | NoJournal, keyed: KeyedHash) -> None:
         self._journal = journal
@@ -49,7 +49,7 @@ class Auditing:
         self._pathway = settings.pathway
 
     def call(self, now: datetime, caller: Caller, request: HookRequest) -> events.Call:
-        """The frame that all events of one hook call share."""
+        """Return the data that all events of one hook call share."""
         return events.Call(
             when=now,
             service=self._service,
@@ -59,23 +59,23 @@ class Auditing:
         )
 
     def answered(self, call: events.Call, content: str, delivered: Delivered) -> None:
-        """A hook call with its cards, and each draft order that went out with one."""
+        """Record an answered hook call with its cards, and each draft order sent with a card."""
         if not self._journal.keeps:
             return
         dispositions = [events.CardDisposition(card.uuid, card.rule, fate) for card, fate in delivered.dispositions]
         versions = events.Versions(__version__, content, self._pathway)
-        found = [events.hook_call(events.HookCall(call, 200, versions, dispositions))]
-        found += [
+        records = [events.hook_call(events.HookCall(call, 200, versions, dispositions))]
+        records += [
             events.draft_order(events.DraftOrder(call, card.uuid, suggestion.uuid, suggestion.order))
             for card in delivered.cards
             for suggestion in card.suggestions
         ]
-        self._journal.record(found)
+        self._journal.record(records)
 
     def failed(
         self, now: datetime, caller: Caller | None, request: HookRequest | None, content: str, error: Exception
     ) -> None:
-        """A hook call that ended without an answer, by its kind only. Who is refused at the entrance is in the log."""
+        """Record a hook call that failed, with the type of its error only. Refused tokens are logged, not audited."""
         if caller is not None and request is not None:
             call = self.call(now, caller, request)
         else:
@@ -85,17 +85,19 @@ class Auditing:
         self._journal.record([events.hook_call(events.HookCall(call, status, versions, why=type(error).__name__))])
 
     def read(self, call: events.Call, server: str | None, sent: Prefetched, prefetched: Prefetched) -> None:
-        """Every prefetch key for which the FHIR server was asked."""
+        """Record every prefetch key for which the FHIR server was asked."""
         wanted = {part.key for part in sent.to_read}
-        asked = [one for one in prefetched.pieces if one.key in wanted and (one.was_read or one.why not in _NOT_ASKED)]
+        asked = [
+            part for part in prefetched.pieces if part.key in wanted and (part.was_read or part.why not in _NOT_ASKED)
+        ]
         if asked and server is not None:
             base = str(Address.parse(server))
             plan = prefetched.plan
-            reads = [events.FhirRead(call, base, one.key, plan.search(one.key).template, one.why) for one in asked]
-            self._journal.record([events.fhir_read(one) for one in reads])
+            reads = [events.FhirRead(call, base, part.key, plan.search(part.key).template, part.why) for part in asked]
+            self._journal.record([events.fhir_read(read) for read in reads])
 
     def order(self, now: datetime, caller: Caller, launch: Launch, order: str, fate: str) -> None:
-        """An order signed on the order page, whatever became of it."""
+        """Record an order signed on the order page, with its outcome (``fate``)."""
         server = str(Address.parse(launch.iss))
         signed = events.SignedOrder(self._launch(now, caller, launch), server, launch.order, order, fate)
         self._journal.record([events.signed_order(signed)])
@@ -107,7 +109,7 @@ class Auditing:
         self._journal.record([events.saved_assessment(saved)])
 
     def chart(self, now: datetime, caller: Caller, launch: Launch, parts: Prefetched) -> None:
-        """A chart read for the order page, key by key."""
+        """Record a chart read for the order page, one event per prefetch key."""
         self.read(self._launch(now, caller, launch), launch.iss, gather(None, parts.plan), parts)
 
     def _launch(self, now: datetime, caller: Caller, launch: Launch) -> events.Call:
@@ -115,12 +117,12 @@ class Auditing:
         return events.Call(now, self._service, _sender(caller), requester)
 
     def feedback(self, now: datetime, proved: Caller | None, rows: Sequence[FeedbackRow], status: int) -> None:
-        """Every statement, whether it could be kept (200) or not (503)."""
+        """Record every feedback item with the status of its answer: 200 kept, 429 over the quota, 503 not kept."""
         call = events.Call(now, self._service, _sender(proved))
-        self._journal.record([events.feedback(events.Feedback(call, one.card, one.outcome, status)) for one in rows])
+        self._journal.record([events.feedback(events.Feedback(call, row.card, row.outcome, status)) for row in rows])
 
 
 def _sender(caller: Caller | None) -> events.Sender:
     if caller is None:
-        return events.Sender(NOBODY)
+        return events.Sender(ANONYMOUS)
     return events.Sender(caller.name, caller.client.token.issuer if caller.client.token else None)

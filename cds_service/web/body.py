@@ -1,4 +1,4 @@
-"""Reading a request body: type, size and shape first, then strict JSON."""
+"""Read a request body: check its type, size and encoding first, then parse it as strict JSON."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class TooSlow(KneeCdsError):
 
 
 LARGE_BYTES = 256_000
-"""What takes apart and judges in a few milliseconds is done at once; a thread would cost more than it spares."""
+"""Bodies up to this size are parsed and judged on the event loop, which takes a few milliseconds. A thread would
+cost more time than it saves."""
 _FREE_BYTES = 1_000_000
 _BUFFERED_BODIES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """``bytes``: of one body. ``json``: of what it holds. ``seconds``: until all of it is there."""
+    """``bytes``: size of one body. ``json``: its depth and entries. ``seconds``: time until it has arrived."""
 
     bytes: int
     json: JsonLimits
@@ -42,14 +43,14 @@ class BodyLimits:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """``value``: the JSON. ``is_large``: work on it belongs into a thread, so that other calls go on meanwhile."""
+    """``value``: the parsed JSON. ``is_large``: process it in a thread, so that it does not block other calls."""
 
     value: Any
     is_large: bool
 
 
 class Bodies:
-    """Reads bodies within limits; one for the whole process, which it keeps from holding too many large ones."""
+    """Reads bodies within limits and bounds the memory of all large bodies together. One instance per process."""
 
     def __init__(self, limits: BodyLimits) -> None:
         self._limits = limits
@@ -57,7 +58,7 @@ class Bodies:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Bodies:
-        """With the limits of a site."""
+        """Return a reader with the limits of the site's settings."""
         return cls(
             BodyLimits(
                 settings.max_body_bytes,
@@ -67,13 +68,13 @@ class Bodies:
         )
 
     async def read(self, request: Request, most_bytes: int | None = None, parse: Parse = parse) -> Body:
-        """The body as JSON. ``most_bytes``: instead of the site's limit. ``parse``: how it is taken apart.
+        """Return the body as JSON. ``most_bytes`` replaces the site's limit; ``parse`` replaces the JSON parser.
 
         Raises:
             WrongMediaType: the content type is not JSON in UTF-8, or it is compressed.
-            TooLarge: more bytes or entries than allowed, however they are announced.
-            TooSlow: it is not all there in time.
-            TooMuch: other bodies fill the memory that is set aside for them.
+            TooLarge: more bytes or entries than allowed, with or without a Content-Length.
+            TooSlow: it did not arrive in time.
+            TooMuch: other large bodies fill the memory that is set aside for bodies.
             UnusableInput: not RFC 8259 JSON, nested too deep, or with a key twice.
         """
         limit = most_bytes or self._limits.bytes
@@ -93,12 +94,18 @@ class Bodies:
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._limits.seconds:g} s") from None
         except ClientDisconnect:
-            raise UnusableInput("the body broke off") from None
+            raise UnusableInput("the connection closed before the whole body was sent") from None
         finally:
             self._buffered -= held
 
     def _hold(self, held: int, size: int) -> int:
-        """Count what is in memory; small bodies always find room, however many large ones are on their way."""
+        """Count the bytes of a body in memory. The first ``_FREE_BYTES`` are free, so small bodies always fit.
+
+        Returns the bytes counted for this body so far.
+
+        Raises:
+            TooMuch: the large bodies in memory together exceed the limit.
+        """
         needed = max(0, size - _FREE_BYTES)
         if self._buffered + needed - held > _BUFFERED_BODIES * self._limits.bytes:
             raise TooMuch(503, "buffers", 1)

@@ -1,4 +1,4 @@
-"""What the routes answer from: the content and clients as last loaded, exchanged whole when they are loaded anew."""
+"""The content and clients that the routes use. A reload replaces them all at once."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ log = get_log()
 
 
 class CurrentService:
-    """The service of this moment. A call takes ``service`` once, so that it is judged by one content throughout."""
+    """Holds the current service. A call reads ``service`` once, so that one version of the content judges all of it."""
 
     def __init__(self, settings: Settings, service: Service, authenticator: Authenticator) -> None:
         self.service = service
         self.refused_at: datetime | None = None
         self.open_points = _open_points(settings)
-        """What is open for a clinician, in Markdown; empty if nobody has written it."""
+        """The page of questions for a clinician (``OPEN.md``), in Markdown; empty if there is none."""
         self._settings = settings
         self._authenticator = authenticator
         self._reloads: set[asyncio.Task[bool]] = set()
 
     async def reload(self) -> bool:
-        """Load the content and the clients file anew; if anything is wrong with them, all stays as it was."""
+        """Reload the content and the clients file. Returns False, and keeps the old ones, if either has an error."""
         try:
             fresh = await asyncio.to_thread(Service.from_settings, self._settings)
             open_points = await asyncio.to_thread(_open_points, self._settings)
@@ -42,8 +42,8 @@ class CurrentService:
             log.error(
                 "reload_refused", error=type(error).__name__, count=len(problems), content=self.service.content.version
             )
-            for one in problems[:20]:
-                log.error("reload_problem", file=one.file, place=one.place, message=one.message)
+            for problem in problems[:20]:
+                log.error("reload_problem", file=problem.file, place=problem.place, message=problem.message)
             return False
         was, self.service = self.service.content.version, fresh
         self.refused_at, self.open_points = None, open_points
@@ -51,7 +51,7 @@ class CurrentService:
         return True
 
     def reload_on_hangup(self) -> None:
-        """``kill -HUP`` reloads, unless a person started the service: then it ends with its terminal."""
+        """Reload on SIGHUP, unless the service runs in a terminal: then SIGHUP ends it, as usual."""
         if sys.stdin is not None and sys.stdin.isatty():
             return
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread, or no such signal

@@ -1,5 +1,6 @@
-"""The last line of defence: an unforeseen fault becomes a 500 with an OperationOutcome, and nothing of the chart
-reaches the log. Outermost, because the framework's own handler would log the exception's text."""
+"""Turn an unexpected exception into a 500 with an OperationOutcome, and keep chart data out of the log.
+
+It wraps the framework's own handler, which would log the exception's text."""
 
 from __future__ import annotations
 
@@ -15,15 +16,15 @@ WORDS = "The service failed on this request; no judgement was made. This is not 
 
 
 class ErrorMiddleware:
-    """ASGI middleware that answers for whatever went wrong below it, and counts every answer."""
+    """ASGI middleware that answers unexpected exceptions and counts every answer."""
 
     def __init__(self, app: ASGIApp, count: Callable[[str, int], None]) -> None:
-        """``count``: told the route, as its template without any id, and the status."""
+        """``count(route, status)`` is called for every answer; ``route`` is the path template, without ids."""
         self.app = app
         self.count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the call on; on a fault answer 500 unless the answer has begun."""
+        """Pass the call on. On an exception, answer 500 unless the answer has already started."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -39,14 +40,14 @@ class ErrorMiddleware:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must end as a visible failure
+        except Exception as error:  # noqa: BLE001 - every exception must become a visible failure
             log.error("unforeseen", error=type(error).__name__, place=_place(error))
             if not begun:
                 await outcome(500, WORDS)(scope, receive, watched)
 
 
 def _place(error: BaseException) -> str:
-    """File and line of the fault: unlike its message, they hold no chart data."""
+    """Return file and line of the fault. Unlike its message, they hold no chart data."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

@@ -1,5 +1,8 @@
-"""Feedback over HTTP: 200 when it is on disk, 400 for what is malformed, 429 for what is more on unknown cards than is
-kept in a day, 503 when it has to be sent again. Of one call, what can be kept is kept."""
+"""Receive feedback over HTTP.
+
+200: all items are on disk. 400: some items are malformed. 429: too much feedback today on cards that this service
+does not know. 503: the database is down, send it again. With 400 and 429 the other items of the call are kept.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def add_feedback_routes(
     metrics: Metrics,
     clock: Callable[[], datetime],
 ) -> None:
-    """``POST /cds-services/{id}/feedback``."""
+    """Add ``POST /cds-services/{id}/feedback``."""
 
     known_errors = errors(*BODY_ERRORS, 404, *BUSY, closed=guard.authenticator.required)
 
@@ -58,50 +61,52 @@ def add_feedback_routes(
         sent = understand(body.value, service_id, clock(), proved.name if proved else None)
         async with guard.working(proved or running.service.clients.default, proved):
             try:
-                left = await card_log.keep(sent.rows)
+                over_quota = await card_log.keep(sent.rows)
             except StoreDown:
                 auditing.feedback(clock(), proved, sent.rows, 503)
                 raise
-        now, kept = clock(), [row for row in sent.rows if row.id not in left]
+        now, kept = clock(), [row for row in sent.rows if row.id not in over_quota]
         auditing.feedback(now, proved, kept, 200)
-        auditing.feedback(now, proved, [row for row in sent.rows if row.id in left], 429)
+        auditing.feedback(now, proved, [row for row in sent.rows if row.id in over_quota], 429)
         for row in kept:
             metrics.feedback.labels(row.outcome).inc()
         name = proved.name if proved else None
-        log.info("feedback", client=name, kept=len(kept), wrong=len(sent.wrong), lost=len(left))
-        if left:
+        log.info("feedback", client=name, kept=len(kept), wrong=len(sent.wrong), lost=len(over_quota))
+        if over_quota:
             metrics.count_refusal("feedback_quota")
-            return outcome(429, _complaint(sent, left), {"Retry-After": str(_seconds_of_day_left(now))})
+            return outcome(429, _rejection_text(sent, over_quota), {"Retry-After": str(_seconds_of_day_left(now))})
         if sent.wrong:
-            raise UnusableInput(_complaint(sent))
+            raise UnusableInput(_rejection_text(sent))
         return json_response({"extension": {EXTENSION: {"received": len(kept)}}})
 
     @app.exception_handler(StoreDown)
-    async def later(_: Request, error: StoreDown) -> Response:
+    async def store_down(_: Request, error: StoreDown) -> Response:
         return outcome(503, f"{error}; send it again", {"Retry-After": _RETRY_SECONDS})
 
 
-def _complaint(sent: Feedback, left: frozenset[str] = frozenset()) -> str:
-    """Which items were not kept and why. ``left``: ids of those over the quota."""
-    over = [f"feedback[{place}]" for place, row in zip(sent.places, sent.rows, strict=True) if row.id in left]
-    said = []
-    if over:
-        said.append(f"{_some(over, ', ')}: not kept, too much feedback today on cards that this service does not know.")
+def _rejection_text(sent: Feedback, over_quota: frozenset[str] = frozenset()) -> str:
+    """Return which items were not kept and why. ``over_quota``: ids of the rows over the quota."""
+    rejected = [f"feedback[{place}]" for place, row in zip(sent.places, sent.rows, strict=True) if row.id in over_quota]
+    sentences = []
+    if rejected:
+        sentences.append(
+            f"{_first_of(rejected, ', ')}: not kept, too much feedback today on cards that this service does not know."
+        )
     if sent.wrong:
-        said.append(f"{_some(sent.wrong, '; ')}.")
-    kept = len(sent.rows) - len(over)
+        sentences.append(f"{_first_of(sent.wrong, '; ')}.")
+    kept = len(sent.rows) - len(rejected)
     if kept:
-        said.append(f"The other {kept} item{' was' if kept == 1 else 's were'} kept.")
-    return " ".join(said)
+        sentences.append(f"The other {kept} item{' was' if kept == 1 else 's were'} kept.")
+    return " ".join(sentences)
 
 
-def _some(named: Sequence[str], between: str) -> str:
+def _first_of(named: Sequence[str], between: str) -> str:
     more = len(named) - _MAX_NAMED
     return between.join(named[:_MAX_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def _seconds_of_day_left(now: datetime) -> int:
-    """Until the day of UTC ends, for which the quota is."""
+    """Return the seconds until the end of the UTC day, when the quota starts again."""
     here = now.astimezone(UTC)
     tomorrow = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return math.ceil((tomorrow - here).total_seconds())

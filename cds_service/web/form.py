@@ -1,4 +1,4 @@
-"""Reading what an HTML form of our own pages sends: urlencoded, small, and all there in time."""
+"""Read HTML forms of our own pages: urlencoded, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _SECONDS = 10
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Field -> value.
+    """Return field -> value.
 
     Raises:
-        WrongMediaType, TooLarge, TooSlow, UnusableInput: as for JSON bodies; a field that comes twice is unusable.
+        WrongMediaType, TooLarge, TooSlow, UnusableInput: as for JSON bodies; a repeated field is unusable.
     """
     pairs = await read_form_pairs(request)
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise UnusableInput("the form holds a field twice")
-    return found
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise UnusableInput("the form has a field twice")
+    return fields
 
 
 async def read_form_pairs(request: Request) -> list[tuple[str, str]]:
-    """Fields and values in their order; raises as ``read_form`` does, but takes a field that comes twice."""
+    """Return fields and values in their order. Raises as ``read_form`` does, but accepts a repeated field."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise WrongMediaType("send a form of this service")
     body = bytearray()
@@ -44,7 +44,7 @@ async def read_form_pairs(request: Request) -> list[tuple[str, str]]:
     except TimeoutError:
         raise TooSlow("the form did not arrive in time") from None
     except ClientDisconnect:
-        raise UnusableInput("the form broke off") from None
+        raise UnusableInput("the connection closed before the whole form was sent") from None
     try:
         return parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body), errors="strict",
@@ -55,9 +55,9 @@ async def read_form_pairs(request: Request) -> list[tuple[str, str]]:
 
 
 def is_from_here(request: Request) -> bool:
-    """Whether a browser sent this from one of our own pages, as far as it says; programs say nothing.
+    """Whether the request was sent from one of our own pages, by its headers. Programs, which send none, are accepted.
 
-    Behind a proxy the scheme is another one than here, so only the host is compared.
+    Only the host is compared, because the scheme differs behind a proxy.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
@@ -66,10 +66,10 @@ def is_from_here(request: Request) -> bool:
 
 
 def check_same_origin(request: Request) -> None:
-    """Refuse what a browser says another site has sent.
+    """Refuse a request that a browser marks as sent from another site.
 
     Raises:
         HTTPException: 403.
     """
     if not is_from_here(request):
-        raise HTTPException(403, "this is taken from our own pages only")
+        raise HTTPException(403, "this address accepts forms of this service's own pages only")

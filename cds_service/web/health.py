@@ -1,4 +1,4 @@
-"""Health: alive, and what works and what does not, without anything that a stranger must not know."""
+"""Health routes: whether the process runs, and the state of its parts, without any confidential details."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_health_routes(
     nonces: Nonces,
     journal: Journal | NoJournal,
 ) -> None:
-    """``GET /health/live`` and ``GET /health/ready``."""
+    """Add ``GET /health/live`` and ``GET /health/ready``."""
 
     @app.get("/health/live", summary="Whether the process runs", responses=errors())
     async def live() -> Response:
@@ -35,8 +35,8 @@ def add_health_routes(
 
     @app.get("/health/ready", summary="Whether it can judge", responses=errors())
     async def ready() -> Response:
-        # Ready even while the database is down: cards do not need it.
-        told: dict[str, Any] = {
+        # Ready even while the database is down: cards do not need the database.
+        report: dict[str, Any] = {
             "status": "ready",
             "version": __version__,
             "content": running.service.content.version,
@@ -44,30 +44,31 @@ def add_health_routes(
             "database": _database(card_log),
         }
         if journal.state.status != "off":
-            told["audit"] = _audit(journal)
+            report["audit"] = _audit(journal)
         if keys.states:
-            told["keys"] = {"servers": len(keys.states), "failing": sum(bool(one.why) for one in keys.states)}
+            report["keys"] = {"servers": len(keys.states), "failing": sum(bool(server.why) for server in keys.states)}
         if nonces.alone:
-            told["tokens"] = "not shared with other processes"
+            report["tokens"] = "not shared with other processes"
         if running.refused_at:
-            told["reload"] = {"refused": running.refused_at.isoformat(timespec="seconds")}
-        return json_response(told)
+            report["reload"] = {"refused": running.refused_at.isoformat(timespec="seconds")}
+        return json_response(report)
 
 
 def _audit(journal: Journal | NoJournal) -> dict[str, Any]:
-    """``head``: the hash of the last line, to be noted elsewhere now and then (``knee-cds audit verify --head``)."""
+    """Return the journal's state. ``head``: hash of the last line; keep a copy elsewhere for
+    ``knee-cds audit verify --head``."""
     state = journal.state
-    told: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
+    report: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
     if state.head:
-        told |= {"file": state.file, "head": state.head}
+        report |= {"file": state.file, "head": state.head}
     if state.since:
-        told |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
-    return told
+        report |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
+    return report
 
 
 def _database(card_log: CardLog) -> dict[str, Any]:
     state = card_log.state
-    told: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
+    report: dict[str, Any] = {"status": state.status, "waiting": state.waiting, "lost": state.lost}
     if state.since:
-        told |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
-    return told
+        report |= {"since": state.since.isoformat(timespec="seconds"), "error": state.error}
+    return report

@@ -1,4 +1,4 @@
-"""The hook over HTTP: discovery, and the call that reads like its steps."""
+"""The CDS Hooks routes: discovery, and the hook call step by step."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def add_hook_routes(
     server_timing: bool,
     judging_seconds: float,
 ) -> None:
-    """``GET /cds-services`` and ``POST /cds-services/{id}``.
+    """Add ``GET /cds-services`` and ``POST /cds-services/{id}``.
 
-    ``server_timing``: answers tell where the time went. ``judging_seconds``: most computing time of a call.
+    ``server_timing``: send a ``Server-Timing`` header. ``judging_seconds``: most computing time of one call.
     """
 
     closed = guard.authenticator.required
@@ -96,8 +96,8 @@ def add_hook_routes(
         caller, hook_request = proved, None
         try:
             budget = Budget(judging_seconds)
-            body = await guard.read(request, proved, partial(_take_apart, budget))
-            hook_request = _understood(body.value, called)
+            body = await guard.read(request, proved, partial(_parse_body, budget))
+            hook_request = _parse_request(body.value, called)
             stages.end("parse")
             caller = proved or service.clients.find(hook_request.fhirServer)
             audited = auditing.call(now, caller, hook_request)
@@ -105,7 +105,7 @@ def add_hook_routes(
                 gathering = (budget, hook_request.prefetch, service.plan(caller))
                 sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
                 sent.check_patient(hook_request.context.patientId)
-                own = proved.addresses if proved else None  # whoever has proved who it is has its own servers read
+                own = proved.addresses if proved else None  # a client with a token: only its own FHIR servers
                 prefetched = await reader.complete(
                     hook_request, sent, without_token=caller.profile.open_fhir, own=own, today=now.date()
                 )
@@ -134,8 +134,8 @@ def add_hook_routes(
     app.include_router(router)
 
 
-def _take_apart(budget: Budget, body: bytearray, limits: JsonLimits) -> Any:
-    """The body as JSON; what of it is read later takes its time from the same budget."""
+def _parse_body(budget: Budget, body: bytearray, limits: JsonLimits) -> Any:
+    """Parse the body as JSON. Parts that are parsed later use the same time budget."""
     with budget.working():
         return read_call_body(body, replace(limits, budget=budget))
 
@@ -158,8 +158,11 @@ def _judge(
         return service.answer(request, prefetched, now, caller, stages, budget)
 
 
-def _understood(body: Any, called: HookService) -> HookRequest:
-    """The body as a request. Only here is a validation error the sender's: anywhere else it is a fault of ours."""
+def _parse_request(body: Any, called: HookService) -> HookRequest:
+    """Validate the body as a hook request.
+
+    Only here is a validation error the sender's fault (``UnusableInput``); anywhere else it is a bug of this service.
+    """
     try:
         request = HookRequest.model_validate(body)
     except ValidationError as error:
@@ -170,7 +173,7 @@ def _understood(body: Any, called: HookService) -> HookRequest:
 
 
 def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seconds: float) -> None:
-    """One line a call, without patient data: rules, counts, timing."""
+    """Log one line per call, without patient data: rules, counts, timing."""
     assessment = answer.assessment
     record = assessment.record
     log.info(
@@ -187,5 +190,5 @@ def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seco
         content=assessment.content_version,
         ms=round(seconds * 1000, 1),
     )
-    for one in record.unread[:20]:
-        log.warning("unread", kind=one.kind.value, reason=one.reason, about=",".join(one.keys))
+    for unread in record.unread[:20]:
+        log.warning("unread", kind=unread.kind.value, reason=unread.reason, about=",".join(unread.keys))

@@ -1,4 +1,4 @@
-"""JSON answers, serialised once and without escapes that a client would have to undo."""
+"""JSON answers in UTF-8."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from fastapi.responses import Response
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """``body`` as RFC 8259 JSON."""
+    """Return ``body`` serialised as RFC 8259 JSON."""
     return Response(orjson.dumps(body), status, headers, "application/json")

@@ -1,4 +1,4 @@
-"""Counters for monitoring, in Prometheus' text format. Labels are our own words: no patient, user or free text."""
+"""Counters for monitoring, in Prometheus' text format. No label holds a patient, a user or free text."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from cds_service.web.openapi import errors
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 
 OUTCOMES = ("urgent", "cards", "quiet", "silent_mode", "nothing", "lacking", "refused", "fault")
-"""How a hook call can end: with an urgent card; with others; with all of them answered before; in silent mode; with
-nothing to say; without enough of the chart (412); refused for what was sent, or by whom; with a fault of ours."""
+"""How a hook call can end: with an urgent card; with other cards; with all cards answered before; in silent mode; with
+no card; without enough of the chart (412); refused for its body or its token; with an error of this service."""
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -87,9 +87,9 @@ class Metrics:
         self.refused = Counter(
             "knee_cds_refused", "Calls refused for their token or their number.", ["reason"], registry=self.registry
         )
-        for outcome in OUTCOMES:  # from the start at 0: whoever watches for a fall must not wait for a first
+        for outcome in OUTCOMES:  # start at 0, so that an alert on a falling rate works before the first call
             self.calls.labels(outcome)
-        for fate in ("delivered", "reminder", "silent"):
+        for fate in ("shown", "reminder", "silent"):
             self.cards.labels(DVT_RULE, "critical", fate)
         for state in RowState:
             self.rows.labels(state.value)
@@ -100,21 +100,21 @@ class Metrics:
         self.registry.register(_JournalState(journal))
 
     def count_answer(self, route: str, status: int) -> None:
-        """Any answer at all."""
+        """Count an HTTP answer of any route."""
         self.answers.labels(route, str(status)).inc()
 
     def count_refusal(self, reason: str) -> None:
-        """A call that was not let in."""
+        """Count a refused call."""
         self.refused.labels(reason).inc()
 
     def count_lacking(self, prefetched: Prefetched) -> None:
-        """The parts of a chart that did not come whole, also of calls that end in 412."""
+        """Count the incomplete parts of a chart, also for calls that end in 412."""
         for part in prefetched.incomplete:
             self.lacking.labels(part.key, part.why).inc()
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """While a hook call is worked on; counts how it ended, if it failed."""
+        """Count the calls in flight and, on an exception, how the call ended."""
         with self.in_flight.track_inprogress():
             try:
                 yield
@@ -129,7 +129,7 @@ class Metrics:
                 raise
 
     def count_call(self, request: HookRequest, assessment: Assessment, delivered: Delivered, stages: Stages) -> None:
-        """An answered call. The canary's only counts as such: it must not pass for cards that fire."""
+        """Count an answered call. Canary calls have their own counter, so that they do not look like real cards."""
         if is_canary(request):
             self.canaries.inc()
             return
@@ -146,8 +146,8 @@ class Metrics:
             self.stages.labels(stage).observe(seconds)
         for card, fate in delivered.dispositions:
             self.cards.labels(card.rule, card.indicator, fate).inc()
-        for one in delivered.unsafe_parts:
-            self.unsafe_parts.labels(one.rule, one.kind).inc()
+        for part in delivered.unsafe_parts:
+            self.unsafe_parts.labels(part.rule, part.kind).inc()
 
 
 def _outcome(delivered: Delivered) -> str:
@@ -161,15 +161,15 @@ def _outcome(delivered: Delivered) -> str:
 
 
 class ContentState(Collector):
-    """Which content and which release judge: replicas that differ are a fault of deployment."""
+    """Versions of the content and of the release. Replicas must not differ in them."""
 
     def __init__(self, content: Callable[[], Content], pathway: str) -> None:
-        """``content``: as last loaded."""
+        """``content``: returns the content that was last loaded."""
         self._content = content
         self._pathway = pathway
 
     def collect(self) -> Iterator[Metric]:
-        """Always 1; what matters is in the labels."""
+        """Yield two gauges of value 1 whose labels hold the versions."""
         content = GaugeMetricFamily("knee_cds_content_info", "The content.", labels=["version", "pathway"])
         content.add_metric([self._content().version, self._pathway], 1)
         yield content
@@ -183,7 +183,7 @@ class _CardLogCollector(Collector):
         self._card_log = card_log
 
     def collect(self) -> Iterator[Metric]:
-        """The register's state as of now."""
+        """Yield the present state of the card log."""
         state = self._card_log.state
         yield GaugeMetricFamily("knee_cds_database_up", "Whether the database serves.", float(state.status == "up"))
         yield GaugeMetricFamily("knee_cds_cards_waiting", "Cards not yet in the database.", state.waiting)
@@ -197,12 +197,12 @@ class _EntranceState(Collector):
         self._nonces = nonces
 
     def collect(self) -> Iterator[Metric]:
-        """Keys and tokens as of now."""
-        found = GaugeMetricFamily("knee_cds_keys", "Keys of a client's key server that count.", labels=["client"])
-        for one in self._keys.states:
-            found.add_metric([one.client], one.keys)
-        yield found
-        failing = sum(bool(one.why) for one in self._keys.states)
+        """Yield the present state of client keys and of the shared list of used tokens."""
+        keys = GaugeMetricFamily("knee_cds_keys", "Keys of a client's key server that count.", labels=["client"])
+        for server in self._keys.states:
+            keys.add_metric([server.client], server.keys)
+        yield keys
+        failing = sum(bool(server.why) for server in self._keys.states)
         yield GaugeMetricFamily("knee_cds_key_servers_failing", "Key servers whose last answer was no use.", failing)
         shared = float(not self._nonces.alone)
         yield GaugeMetricFamily("knee_cds_tokens_shared", "Whether all processes know which tokens are used.", shared)
@@ -213,7 +213,7 @@ class _JournalState(Collector):
         self._journal = journal
 
     def collect(self) -> Iterator[Metric]:
-        """The audit journal as of now; nothing if there is none."""
+        """Yield the present state of the audit journal; nothing if there is no journal."""
         state = self._journal.state
         if state.status == "off":
             return
@@ -226,7 +226,7 @@ class _JournalState(Collector):
 
 
 def add_metrics_route(app: FastAPI, metrics: Metrics) -> None:
-    """``GET /metrics``."""
+    """Add ``GET /metrics``."""
 
     @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse, responses=errors())
     async def read() -> Response:

@@ -1,6 +1,7 @@
-"""The OpenAPI document of this service at ``/openapi.json``: what each route takes and how it may answer.
+"""The OpenAPI document at ``/openapi.json``: the inputs and the possible answers of each route.
 
-Bodies are read raw, so that the limits come first. The framework does not see their models; here they are told.
+Routes read the raw body so that its limits are checked first. FastAPI therefore does not know the models of the bodies;
+this module adds them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _DESCRIPTION = (
 )
 _RETRY = {"Retry-After": {"description": "Seconds until it may be sent again.", "schema": {"type": "string"}}}
 _ERRORS = {
-    400: "Malformed: what of the request is wrong, without its content.",
+    400: "Malformed. The words name the wrong fields, without their values.",
     404: "There is nothing of that name.",
     408: "The body did not arrive in time.",
     412: "Nothing to judge by: which prefetch keys could not be had, and why.",
@@ -40,16 +41,16 @@ _ERRORS = {
     503: "The service is too busy or cannot keep what was sent; to be sent again.",
 }
 BODY_ERRORS = (400, 408, 413, 415)
-"""What reading a body may end in."""
+"""Statuses of a body that cannot be read."""
 BUSY = (429, 503)
-"""What asking for too much may end in."""
+"""Statuses of a call over a rate or load limit."""
 
 ServiceId = Annotated[str, Path(json_schema_extra={"enum": [service.id for service in SERVICES]})]
-"""The id in a path. Others are answered too: with 404."""
+"""The service id in a path. Other ids are answered with 404."""
 
 
 class Issue(BaseModel):
-    """What went wrong, in words that never repeat what was sent."""
+    """What went wrong. The words never repeat what was sent."""
 
     severity: Literal["error"]
     code: str
@@ -57,7 +58,7 @@ class Issue(BaseModel):
 
 
 class OperationOutcome(BaseModel):
-    """Every error but 401."""
+    """The body of every error except 401."""
 
     resourceType: Literal["OperationOutcome"]
     issue: list[Issue] = Field(min_length=1, max_length=1)
@@ -88,30 +89,30 @@ class FeedbackCall(BaseModel):
 
 
 class FeedbackReceived(BaseModel):
-    """How many statements of a feedback call are on disk."""
+    """How many items of a feedback call are on disk."""
 
     extension: dict[str, dict[str, int]]
 
 
 _MODELS: tuple[type[BaseModel], ...] = (HookRequest, FeedbackCall, OperationOutcome)
-"""Those that the framework does not see."""
+"""Models of bodies that FastAPI does not know."""
 
 
 def errors(*statuses: int, closed: bool = False) -> dict[int | str, dict[str, Any]]:
-    """For ``responses`` of a route: these errors and 500. ``closed``: callers must bring a token, else a bare 401."""
-    found: dict[int | str, dict[str, Any]] = {
+    """Return the ``responses`` of a route: these errors and 500. ``closed``: it needs a token, so add 401."""
+    responses: dict[int | str, dict[str, Any]] = {
         status: {"description": _ERRORS[status], **_json(OperationOutcome)} for status in sorted({*statuses, 500})
     }
     for status in {*BUSY} & {*statuses}:
-        found[status]["headers"] = _RETRY
+        responses[status]["headers"] = _RETRY
     if closed:
         challenge = {"WWW-Authenticate": {"schema": {"type": "string"}}}
-        found[401] = {"description": "No token of a known client; without a body.", "headers": challenge}
-    return found
+        responses[401] = {"description": "No token of a known client; without a body.", "headers": challenge}
+    return responses
 
 
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """For ``openapi_extra`` of a route: it reads a JSON body of this model, one of ``_MODELS``."""
+    """Return the ``openapi_extra`` of a route that reads a JSON body of ``model``, one of ``_MODELS``."""
     return {"requestBody": {"required": True, **_json(model)}}
 
 
@@ -120,10 +121,10 @@ def _json(model: type[BaseModel]) -> dict[str, Any]:
 
 
 class Documented(FastAPI):
-    """An application whose document knows the raw bodies too. The page about it is our own (``/docs``)."""
+    """A FastAPI application whose document includes the raw bodies. ``/docs`` is our own page about it."""
 
     def __init__(self, **more: Any) -> None:
-        """``more``: as for FastAPI."""
+        """``more``: keyword arguments of ``FastAPI``."""
         super().__init__(
             **more,
             description=_DESCRIPTION,
@@ -134,7 +135,7 @@ class Documented(FastAPI):
         )
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """Return the document; it is built once."""
         if self.openapi_schema is None:
             self.openapi_schema = _completed(super().openapi())
         return self.openapi_schema
@@ -142,11 +143,11 @@ class Documented(FastAPI):
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
-    _, unseen = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
-    schemas |= unseen["$defs"]
+    _, raw_bodies = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
+    schemas |= raw_bodies["$defs"]
     for path in document["paths"].values():
         for operation in path.values():
-            # The framework announces a check of parameters that are plain texts here and cannot fail it.
+            # FastAPI documents a check of parameters; ours are plain texts, which always pass it.
             operation["responses"].pop("422", None)
             if "401" in operation["responses"]:
                 operation["security"] = [{"bearer": []}]

@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: the status of row H and an OperationOutcome that never repeats what was sent."""
+"""Errors as HTTP answers: a status and an OperationOutcome that never repeats what was sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODES = {
 
 
 def outcome(status: int, words: str, headers: dict[str, str] | None = None, *, code: str = "") -> Response:
-    """An OperationOutcome with one issue. ``code``: of FHIR's issue types, else the one that goes with the status."""
+    """Return an OperationOutcome with one issue. ``code``: a FHIR issue type; by default the one for the status."""
     body: dict[str, Any] = {
         "resourceType": "OperationOutcome",
         "issue": [{"severity": "error", "code": code or _CODES.get(status, "exception"), "diagnostics": words}],
@@ -33,5 +33,5 @@ def outcome(status: int, words: str, headers: dict[str, str] | None = None, *, c
 
 
 def in_words(error: ValidationError) -> str:
-    """Which fields of a request are wrong, without their values."""
+    """Return which fields of a request are wrong, without their values."""
     return f"The request is not a patient-view call: {field_errors(error)}"

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 
 class DirectRoute(APIRoute):
-    """Calls its endpoint at once: dependencies and models, of which it has none, cost as much as a judgement."""
+    """Calls its endpoint directly. FastAPI's handling of dependencies and models takes as long as judging a chart."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint = cast("Callable[..., Awaitable[Response]]", self.endpoint)

@@ -1,7 +1,7 @@
-"""Ready requests with their answers, for whoever connects an EHR: as a list, as files, and for two HTTP clients.
+"""Sample requests with their answers, for people who connect an EHR: as a list, as files, and for HTTP clients.
 
-Every sample is what the service makes of it, not a text that somebody keeps. Only what is new in every call (uuids, the
-sealed part of a link) or with every content (its version) is replaced.
+The answers are made by the service itself. Only values that change with every call (uuids, the sealed part of a link)
+or with every content (its version) are replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BASE_URL = "http://127.0.0.1:8000"
 CALL = POSTERIOR_KNEE_PAIN.path
 FEEDBACK = f"{CALL}/feedback"
 VERSION = "content-version"
-"""What stands for the version of the content, which changes whenever anybody edits it."""
+"""Placeholder for the version of the content, which changes with every edit."""
 _PATIENTS = {
     "dvt-likely": "A suspected DVT: an urgent card with a link and draft orders",
     "dvt-pregnant": "A suspected DVT in pregnancy",
@@ -62,7 +62,7 @@ _OUTCOMES: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One ``POST`` and its answer."""
+    """One ``POST`` request and its answer."""
 
     name: str
     title: str
@@ -72,36 +72,37 @@ class Sample:
     answer: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """For ``GET /samples``."""
+        """Return the sample as ``GET /samples`` lists it."""
         return {"method": "POST", **asdict(self)}
 
 
 def samples(service: Service, now: datetime) -> list[Sample]:
-    """All of them, dated around ``now``, as a client of the standard profile gets them."""
-    found = dict(bundles(shipped("fhir_examples"), now.date()))
+    """Return all samples, dated around ``now``, as a client with the standard profile gets them."""
+    examples = dict(bundles(shipped("fhir_examples"), now.date()))
     calls = [
-        _judged(service, now, name, title, as_request(found[name], _uuid(name, 0))) for name, title in _PATIENTS.items()
+        _sample(service, now, name, title, as_request(examples[name], _uuid(name, 0)))
+        for name, title in _PATIENTS.items()
     ]
-    bare = as_request(found["dvt-likely"], _uuid("nothing-to-judge-by", 0))
+    bare = as_request(examples["dvt-likely"], _uuid("nothing-to-judge-by", 0))
     bare["prefetch"] = {"patient": bare["prefetch"]["patient"]}
-    unnamed = as_request(found["dvt-likely"], _uuid("no-patient", 0))
+    unnamed = as_request(examples["dvt-likely"], _uuid("no-patient", 0))
     unnamed["context"] = {"userId": unnamed["context"]["userId"]}
     calls.append(
-        _judged(service, now, "nothing-to-judge-by", "412: only the patient came, and no server to read from", bare)
+        _sample(service, now, "nothing-to-judge-by", "412: only the patient came, and no server to read from", bare)
     )
-    calls.append(_judged(service, now, "no-patient", "400: the call names no patient", unnamed))
+    calls.append(_sample(service, now, "no-patient", "400: the call names no patient", unnamed))
     return [*calls, *_feedback(calls[0], now)]
 
 
-def _judged(service: Service, now: datetime, name: str, title: str, body: dict[str, Any]) -> Sample:
+def _sample(service: Service, now: datetime, name: str, title: str, body: dict[str, Any]) -> Sample:
     try:
         request = HookRequest.model_validate(body)
         caller = service.clients.default
         answer = service.answer(request, gather(request.prefetch, service.plan(caller)), now, caller)
     except ValidationError as error:
-        return Sample(name, title, CALL, body, 400, _told(400, in_words(error)))
+        return Sample(name, title, CALL, body, 400, _outcome_body(400, in_words(error)))
     except NothingToJudgeBy as error:
-        return Sample(name, title, CALL, body, 412, _told(412, str(error)))
+        return Sample(name, title, CALL, body, 412, _outcome_body(412, str(error)))
     sent = orjson.dumps(response(shape(answer.cards, caller), answer.response_extension).as_json())
     out = orjson.loads(sent.replace(service.content.version.encode(), VERSION.encode()))
     for number, holder in enumerate(_with_uuid(out["cards"]), 1):
@@ -109,15 +110,15 @@ def _judged(service: Service, now: datetime, name: str, title: str, body: dict[s
     return Sample(name, title, CALL, body, 200, out)
 
 
-def _told(status: int, words: str) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(bytes(outcome(status, words).body))
-    return found
+def _outcome_body(status: int, words: str) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(bytes(outcome(status, words).body))
+    return body
 
 
 def _feedback(urgent: Sample, now: datetime) -> Iterator[Sample]:
     card = urgent.answer["cards"][0]
-    for name, (title, said) in _OUTCOMES.items():
-        item = {"card": card["uuid"], **said, "outcomeTimestamp": now.isoformat(timespec="seconds")}
+    for name, (title, feedback) in _OUTCOMES.items():
+        item = {"card": card["uuid"], **feedback, "outcomeTimestamp": now.isoformat(timespec="seconds")}
         if "acceptedSuggestions" in item:
             item["acceptedSuggestions"] = [{"id": card["suggestions"][0]["uuid"]}]
         kept = {"extension": {"com.posterior-knee-cds.feedback": {"received": 1}}}
@@ -140,14 +141,14 @@ def _uuid(name: str, number: int) -> str:
 
 
 def files(given: Sequence[Sample], now: datetime) -> dict[str, bytes]:
-    """File name -> content: requests, answers, a Postman collection (Bruno imports it) and an ``.http`` file."""
-    found: dict[str, bytes] = {"README.md": _readme(given, now).encode()}
-    for one in given:
-        found[f"{one.name}.request.json"] = _pretty(one.body)
-        found[f"{one.name}.response.json"] = _pretty(one.answer)
-    found["posterior-knee.postman_collection.json"] = _pretty(_collection(given))
-    found["samples.http"] = _http(given).encode()
-    return found
+    """Return file name -> content: requests, answers, a Postman collection (Bruno imports it) and an ``.http`` file."""
+    contents: dict[str, bytes] = {"README.md": _readme(given, now).encode()}
+    for sample in given:
+        contents[f"{sample.name}.request.json"] = _pretty(sample.body)
+        contents[f"{sample.name}.response.json"] = _pretty(sample.answer)
+    contents["posterior-knee.postman_collection.json"] = _pretty(_collection(given))
+    contents["samples.http"] = _http(given).encode()
+    return contents
 
 
 def _pretty(value: Any) -> bytes:
@@ -156,26 +157,26 @@ def _pretty(value: Any) -> bytes:
 
 _README = """# Sample requests
 
-Made by `knee-cds samples DIR`; do not edit. Invented patients, dated around {day}: a service that runs today
-takes older signs as over, so write them for today with that command, or take them from `GET /samples` of a
-sandbox (`knee-cds demo`). `--day` dates them around another day.
+Made by `knee-cds samples DIR`; do not edit. The patients are invented and dated around {day}. On a later day the
+service treats these signs as over: write the samples for today with that command (`--day` dates them around another
+day), or take them from `GET /samples` of a sandbox (`knee-cds demo`).
 
 | request | path | answer | what it shows |
 |---|---|---|---|
 {rows}
 
-New in every call are the uuids of cards and suggestions and, in a link, `draft`; the version of the content is
-written as `{version}`. All else is answered as it stands here. `samples.http` is for the HTTP clients of VS Code
-and JetBrains, `posterior-knee.postman_collection.json` for Postman; Bruno imports it. Both send to `{base}`,
-where `knee-cds demo` listens; a site that asks for tokens needs one in the `Authorization` header.
+The uuids of cards and suggestions and the `draft` in a link are new in every call; the version of the content is
+written as `{version}`. Everything else is answered exactly as printed. `samples.http` is for the HTTP clients of VS
+Code and JetBrains, `posterior-knee.postman_collection.json` for Postman and Bruno. Both send to `{base}`, where
+`knee-cds demo` listens. A site that requires tokens needs one in the `Authorization` header.
 """
 
 
 def _readme(given: Sequence[Sample], now: datetime) -> str:
     rows = (
-        f"| [{one.name}]({one.name}.request.json) | `{one.path}` | [{one.status}]({one.name}.response.json) "
-        f"| {one.title} |"
-        for one in given
+        f"| [{sample.name}]({sample.name}.request.json) | `{sample.path}` "
+        f"| [{sample.status}]({sample.name}.response.json) | {sample.title} |"
+        for sample in given
     )
     return _README.format(day=now.date(), rows="\n".join(rows), version=VERSION, base=BASE_URL)
 
@@ -183,15 +184,15 @@ def _readme(given: Sequence[Sample], now: datetime) -> str:
 def _http(given: Sequence[Sample]) -> str:
     blocks = [f"@base = {BASE_URL}\n", "### Discovery\nGET {{base}}/cds-services\n"]
     blocks += [
-        f"### {one.title} ({one.status})\nPOST {{{{base}}}}{one.path}\nContent-Type: application/json\n\n"
-        f"< ./{one.name}.request.json\n"
-        for one in given
+        f"### {sample.title} ({sample.status})\nPOST {{{{base}}}}{sample.path}\nContent-Type: application/json\n\n"
+        f"< ./{sample.name}.request.json\n"
+        for sample in given
     ]
     return "\n".join(blocks)
 
 
 def _collection(given: Sequence[Sample]) -> dict[str, Any]:
-    """Postman's format, version 2.1. Each request checks the status that it is answered with."""
+    """Return a collection in Postman's format 2.1. Each request checks the status of its answer."""
     return {
         "info": {
             "_postman_id": _uuid("collection", 0),
@@ -201,26 +202,26 @@ def _collection(given: Sequence[Sample]) -> dict[str, Any]:
         "variable": [{"key": "base", "value": BASE_URL}],
         "item": [
             {"name": "Discovery", "request": {"method": "GET", "header": [], "url": _url("/cds-services")}},
-            *(_item(one) for one in given),
+            *(_item(sample) for sample in given),
         ],
     }
 
 
-def _item(one: Sample) -> dict[str, Any]:
-    check = f'pm.test("answers {one.status}", () => pm.response.to.have.status({one.status}));'
+def _item(sample: Sample) -> dict[str, Any]:
+    check = f'pm.test("answers {sample.status}", () => pm.response.to.have.status({sample.status}));'
     return {
-        "name": one.name,
+        "name": sample.name,
         "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": [check]}}],
         "request": {
             "method": "POST",
-            "description": one.title,
+            "description": sample.title,
             "header": [{"key": "Content-Type", "value": "application/json"}],
             "body": {
                 "mode": "raw",
-                "raw": orjson.dumps(one.body, option=orjson.OPT_INDENT_2).decode(),
+                "raw": orjson.dumps(sample.body, option=orjson.OPT_INDENT_2).decode(),
                 "options": {"raw": {"language": "json"}},
             },
-            "url": _url(one.path),
+            "url": _url(sample.path),
         },
     }
 

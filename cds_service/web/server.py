@@ -1,4 +1,4 @@
-"""The HTTP server with its limits."""
+"""Configuration of the HTTP server, with its limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BACKLOG = 2048
 
 
 def server_config(app: Any, settings: Settings, **more: Any) -> GuardedConfig:
-    """How uvicorn serves ``app``, an application or what makes one by name."""
+    """Return uvicorn's configuration for ``app``: an application, or the import path of a factory."""
     return GuardedConfig(
         app,
         ConnectionLimits(settings.max_header_bytes, settings.read_seconds, settings.max_connections),

@@ -1,5 +1,8 @@
-"""Traces for OpenTelemetry: one span a hook call, one within it for each stage. Nothing of the chart, the request's
-headers or its sender goes into them; the caller's ``traceparent`` (W3C Trace Context) is taken up."""
+"""OpenTelemetry traces: one span per hook call, with one child span per stage.
+
+Spans hold nothing of the chart, the headers or the sender. A span continues the caller's ``traceparent`` (W3C Trace
+Context).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _NANO = 1_000_000_000
 
 
 class TracedCall:
-    """A call whose span is open."""
+    """A hook call in progress and its open span."""
 
     __slots__ = ("_span", "_tracing")
 
@@ -30,25 +33,25 @@ class TracedCall:
         self._span = span
 
     def answered(self, stages: Stages, cards: int) -> None:
-        """The call was answered with so many cards."""
+        """Record the number of cards and the stages of an answered call."""
         self._span.set_attribute("knee_cds.cards", cards)
         self._tracing.add_stages(self._span, stages)
 
 
 class NoTracing:
-    """Where no traces are wanted."""
+    """Stands in for ``Tracing`` if a site wants no traces."""
 
     @contextmanager
     def calling(self, headers: Mapping[str, str]) -> Iterator[None]:  # noqa: ARG002 - as of Tracing
-        """Nothing."""
+        """Yield None."""
         yield None
 
     def close(self) -> None:
-        """Nothing to send."""
+        """Do nothing."""
 
 
 class Tracing:
-    """Makes spans and sends them in batches from a thread of its own; a collector that is away delays no call."""
+    """Makes spans and sends them in batches from its own thread, so a slow or missing collector delays no call."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -59,7 +62,7 @@ class Tracing:
 
     @classmethod
     def to(cls, url: str) -> Tracing:
-        """To the collector at ``url`` (OTLP over HTTP, the whole address, such as ``http://collector:4318/v1/traces``).
+        """Send traces to ``url`` (OTLP over HTTP, the full address, such as ``http://collector:4318/v1/traces``).
 
         Raises:
             WrongSetting: the packages for it are not installed.
@@ -70,7 +73,9 @@ class Tracing:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ImportError as error:
-            raise WrongSetting("KNEE_CDS_TRACING_URL needs the package's extra `tracing`") from error
+            raise WrongSetting(
+                "KNEE_CDS_TRACING_URL needs the package's extra `tracing`: install it, or unset the variable"
+            ) from error
         resource = Resource({"service.name": "knee-cds", "service.version": __version__})
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5)))
@@ -78,7 +83,7 @@ class Tracing:
 
     @contextmanager
     def calling(self, headers: Mapping[str, str]) -> Iterator[TracedCall]:
-        """While a call is worked on; of a failure only its kind is told."""
+        """Open a span for a call. For an exception it records only the type."""
         from opentelemetry.trace import SpanKind, StatusCode
 
         parent = self._parents.extract({name: headers[name] for name in ("traceparent",) if name in headers})
@@ -93,7 +98,7 @@ class Tracing:
             span.end()
 
     def add_stages(self, span: Span, stages: Stages) -> None:
-        """The stages that have ended, as spans one after the other up to now."""
+        """Add the finished stages as spans, one after the other, ending now."""
         from opentelemetry.trace import set_span_in_context
 
         began = time.time_ns() - round(stages.total * _NANO)
@@ -104,14 +109,14 @@ class Tracing:
             began = ended
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send the spans that are still waiting."""
         self._provider.shutdown()
 
 
 def tracing_of(settings: Settings) -> Tracing | NoTracing:
-    """As the site has set it up.
+    """Return the tracing that the site has configured.
 
     Raises:
-        WrongSetting: traces are wanted, and the packages for them are not installed.
+        WrongSetting: traces are configured, but the packages for them are not installed.
     """
     return Tracing.to(str(settings.tracing_url)) if settings.tracing_url else NoTracing()

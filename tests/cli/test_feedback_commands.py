@@ -241,5 +241,5 @@ def test_reading_in_the_wrong_folder_makes_no_empty_register(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KNEE_CDS_DATABASE_URL", raising=False)
     assert main(["feedback", "report"]) == 2
-    assert "There is no database knee-cds.db yet" in capsys.readouterr().err
+    assert "The database knee-cds.db does not exist" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

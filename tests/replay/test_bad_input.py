@@ -58,7 +58,7 @@ def test_each_bad_line_is_named(tmp_path: Path) -> None:
     assert places(tmp_path / "out") == [
         ("Observation.ndjson", 2, "", "is not JSON"),
         ("Observation.ndjson", 4, "Observation", "names no patient"),
-        ("Observation.ndjson", 5, "", "is no FHIR resource"),
+        ("Observation.ndjson", 5, "", "is not a FHIR resource"),
         ("latin.ndjson", 1, "", "is not JSON"),
     ]
     assert report["input"]["not_grouped_rows"] == 4

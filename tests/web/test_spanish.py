@@ -39,7 +39,7 @@ def spanish() -> Iterator[Server]:
 
 
 def same(card: Card) -> tuple[Any, ...]:
-    """What of a card is no words."""
+    """The parts of a card that are not words."""
     orders = [(one.order, one.side) for one in card.suggestions or ()]
     return card.indicator, card.rule, card.leg, card.basis, card.source.topic.code, orders, len(card.links or ())
 

@@ -577,7 +577,7 @@ class Reasoning(ContentModel):
 
 
 class Accuracy(ContentModel):
-    """Something measured. ``about``: the cause whose recognition it is about."""
+    """A measured accuracy. ``about``: the cause that was to be recognised."""
 
     about: Key
     text: PlainText = Field(min_length=10)

@@ -302,7 +302,7 @@ class WhyTexts(ContentModel):
 
 
 class ChartTexts(ContentModel):
-    """What of a chart did not come or was not understood."""
+    """Texts about parts of a chart that were missing or not understood."""
 
     rows: RowTexts
     parts: PartTexts

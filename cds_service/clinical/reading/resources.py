@@ -2,7 +2,7 @@
 
 An element that is wrong but does not bear on the meaning (a stray property, a malformed date) is left out,
 counted and named; an error in anything that does makes the whole resource unread. The wording beside a code is not
-read at all, so a wrong one goes without a word.
+read at all, so a wrong one is not reported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whose a resource is: this patient's, another one's by a reference that resolves elsewhere, or not to be told.
 
 Addresses are compared by their parts. What is neither surely this patient's nor surely another's is UNCLEAR: it
-gives no facts, and it is never dropped without a word.
+gives no facts, and it is always reported.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Pages people look at: drawn here from templates, with nothing from other hosts and no inline script."""
+"""HTML pages, rendered from templates, with nothing from other hosts and no inline script."""

@@ -1,4 +1,4 @@
-"""The API for people: a page drawn from the OpenAPI document, so that the two cannot differ."""
+"""The API page (``/docs``), rendered from the OpenAPI document so that the two cannot differ."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter, or a property of an object. ``model``: the name of the object it holds, if it has one."""
+    """A parameter, or a property of an object. ``model``: name of the object it holds; empty for plain values."""
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One status that an operation may end in."""
+    """One possible answer of an operation."""
 
     status: str
     words: str
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one address. ``closed``: callers must bring a token."""
+    """One method of one path. ``closed``: callers must send a token."""
 
     method: str
     path: str
@@ -62,13 +62,14 @@ class Operation:
 
     @property
     def key(self) -> str:
-        """For links within the page."""
-        return f"{self.method}-{''.join(one if one.isalnum() else '-' for one in self.path).strip('-') or 'first'}"
+        """Return the anchor for links within the page."""
+        path = "".join(letter if letter.isalnum() else "-" for letter in self.path).strip("-")
+        return f"{self.method}-{path or 'first'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An object of JSON, by name."""
+    """A named JSON object."""
 
     name: str
     words: str
@@ -93,42 +94,42 @@ def add_api_page(app: FastAPI, running: CurrentService, pages: Pages) -> None:
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
-    """Every operation, in the order of the document."""
+    """Yield every operation, in the order of the document."""
     for path, methods in document["paths"].items():
-        for method, one in methods.items():
+        for method, operation in methods.items():
             yield Operation(
                 method=method,
                 path=path,
-                summary=one["summary"],
-                closed=bool(one.get("security")),
-                parameters=tuple(_parameter(parameter) for parameter in one.get("parameters", ())),
-                body=_content(one.get("requestBody", {}))[1],
+                summary=operation["summary"],
+                closed=bool(operation.get("security")),
+                parameters=tuple(_parameter(parameter) for parameter in operation.get("parameters", ())),
+                body=_content(operation.get("requestBody", {}))[1],
                 answers=tuple(
                     Answer(status, answer["description"], *_content(answer))
-                    for status, answer in sorted(one["responses"].items())
+                    for status, answer in sorted(operation["responses"].items())
                 ),
             )
 
 
 def models(document: Mapping[str, Any]) -> Iterator[Model]:
-    """Every named object, by name."""
-    for name, schema in sorted(document["components"]["schemas"].items(), key=lambda one: one[0].lstrip("_").lower()):
+    """Yield every named object, sorted by name."""
+    for name, schema in sorted(document["components"]["schemas"].items(), key=lambda item: item[0].lstrip("_").lower()):
         needed = schema.get("required", ())
         fields = tuple(_field(key, value, needed=key in needed) for key, value in schema.get("properties", {}).items())
         yield Model(name, schema.get("description", "").replace("``", ""), fields)
 
 
 def _content(message: Mapping[str, Any]) -> tuple[str, str]:
-    """The media type of a message and the name of its object; both may be empty."""
+    """Return the media type of a message and the name of its object; both may be empty."""
     for media, held in message.get("content", {}).items():
         return media, _kind(held.get("schema", {}))[1]
     return "", ""
 
 
-def _parameter(one: Mapping[str, Any]) -> Field:
-    found = _field(one["name"], one["schema"], needed=bool(one.get("required")))
-    more = "; ".join(part for part in (_PLACES[one["in"]], found.more) if part)
-    return Field(found.name, found.kind, found.model, found.needed, more)
+def _parameter(parameter: Mapping[str, Any]) -> Field:
+    field = _field(parameter["name"], parameter["schema"], needed=bool(parameter.get("required")))
+    more = "; ".join(part for part in (_PLACES[parameter["in"]], field.more) if part)
+    return Field(field.name, field.kind, field.model, field.needed, more)
 
 
 def _field(name: str, schema: Mapping[str, Any], *, needed: bool) -> Field:
@@ -137,11 +138,11 @@ def _field(name: str, schema: Mapping[str, Any], *, needed: bool) -> Field:
 
 
 def _kind(schema: Mapping[str, Any]) -> tuple[str, str]:
-    """The type of a value in words, and the name of the object in it."""
+    """Return the type of a value in words, and the name of the object in it (or an empty string)."""
     if "$ref" in schema:
         return "object", str(schema["$ref"]).rpartition("/")[2]
     if choices := schema.get("anyOf"):
-        kinds = [_kind(one) for one in choices]
+        kinds = [_kind(choice) for choice in choices]
         names = dict.fromkeys(kind for kind, _ in kinds)
         return " or ".join(names), next((model for _, model in kinds if model), "")
     if schema.get("type") == "array":
@@ -151,13 +152,13 @@ def _kind(schema: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _more(schema: Mapping[str, Any]) -> Iterator[str]:
-    """What else binds a value."""
+    """Yield the further constraints of a value, in words."""
     for choice in schema.get("anyOf", ()):
         yield from _more(choice)
     if "const" in schema:
         yield f"always {orjson.dumps(schema['const']).decode()}"
     if "enum" in schema:
-        yield f"one of {', '.join(orjson.dumps(one).decode() for one in schema['enum'])}"
+        yield f"one of {', '.join(orjson.dumps(value).decode() for value in schema['enum'])}"
     for name, words in _LIMITS.items():
         if name in schema:
             yield words.format(schema[name])

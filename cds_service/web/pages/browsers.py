@@ -1,4 +1,4 @@
-"""Who asks: a person with a browser, who gets a page, or a program, which gets JSON."""
+"""Tell a person's browser, which gets a page, from a program, which gets JSON."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ _JSON = ("application/json", "application/fhir+json", "application/*", "*/*")
 
 
 def is_browser(request: Request) -> bool:
-    """Whether the reader wants HTML: it is named in ``Accept``, and no JSON is wanted more."""
+    """Whether the client prefers HTML: ``Accept`` names it with at least the weight of JSON."""
     if request.method not in ("GET", "HEAD") or request.url.path.endswith(".json"):
         return False
-    wanted = _wanted(request.headers.get("accept", ""))
-    html = wanted.get("text/html", 0.0)
-    return html > 0 and html >= max(wanted.get(kind, 0.0) for kind in _JSON)
+    weights = _accept_weights(request.headers.get("accept", ""))
+    html = weights.get("text/html", 0.0)
+    return html > 0 and html >= max(weights.get(kind, 0.0) for kind in _JSON)
 
 
-def _wanted(accept: str) -> dict[str, float]:
-    """Media type -> how much it is wanted, 0 to 1 (RFC 9110, 12.5.1); what cannot be read is not wanted."""
-    found: dict[str, float] = {}
+def _accept_weights(accept: str) -> dict[str, float]:
+    """Return media type -> weight, 0 to 1 (RFC 9110, 12.5.1). An unreadable weight counts as 0."""
+    weights: dict[str, float] = {}
     for part in accept.lower().split(","):
         kind, *parameters = (piece.strip() for piece in part.split(";"))
-        weight = next((one[2:].strip() for one in parameters if one.startswith("q=")), "1")
+        weight = next((parameter[2:].strip() for parameter in parameters if parameter.startswith("q=")), "1")
         try:
-            found[kind] = min(1.0, max(0.0, float(weight)))
+            weights[kind] = min(1.0, max(0.0, float(weight)))
         except ValueError:
-            found[kind] = 0.0
-    return found
+            weights[kind] = 0.0
+    return weights

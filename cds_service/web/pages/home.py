@@ -1,4 +1,4 @@
-"""The first page: what this is, how it looks, and where its parts are."""
+"""The home page: what this service is, a sample card, and links to its parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cds_service.web.pages.layout import Pages
 
 
 def add_home_page(app: FastAPI, settings: Settings, running: CurrentService, pages: Pages) -> None:
-    """``GET /``."""
+    """Add ``GET /``."""
 
     @app.get("/", summary="First page", response_class=HTMLResponse, responses=errors())
     async def home() -> Response:
@@ -27,15 +27,15 @@ def add_home_page(app: FastAPI, settings: Settings, running: CurrentService, pag
             service_id=POSTERIOR_KNEE_PAIN.id,
             sandbox=settings.sandbox,
             reviewed=reviewed_words(content),
-            all_reviewed=all(one.review.by for one in content.causes.values()),
+            all_reviewed=all(cause.review.by for cause in content.causes.values()),
             pictured=content.red_flags[DVT_RULE].card,
             buttons=[content.orders[key].button for key in content.red_flags[DVT_RULE].card.consider[:2]],
         )
 
 
 def reviewed_words(content: Content) -> str:
-    """How much of the content a clinician has signed."""
-    signed = sum(bool(one.review.by) for one in content.causes.values())
+    """Return in words how many causes a clinician has reviewed."""
+    signed = sum(bool(cause.review.by) for cause in content.causes.values())
     if not signed:
         return "Not clinically reviewed"
     return f"{signed} of {len(content.causes)} causes clinically reviewed"

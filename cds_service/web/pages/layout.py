@@ -1,4 +1,4 @@
-"""How a page is drawn and sent: templates that escape everything, our own style and scripts, and a strict policy."""
+"""Render and send pages: templates that escape everything, our own style and scripts, and a strict security policy."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _A_YEAR = "public, max-age=31536000, immutable"
 
 
 def policy(framed_by: Iterable[str] = (), *, forms: bool = False) -> dict[str, str]:
-    """The headers of a page.
+    """Return the security headers of a page.
 
-    ``framed_by``: origins that may show it in a frame; none unless they are named. ``forms``: it may send forms here.
+    ``framed_by``: origins that may show the page in a frame; none by default. ``forms``: the page may send forms here.
     """
     targets = "'self'" if forms else "'none'"
     ancestors = " ".join(sorted(set(framed_by))) or "'none'"
@@ -36,7 +36,7 @@ def policy(framed_by: Iterable[str] = (), *, forms: bool = False) -> dict[str, s
             f"form-action {targets}; base-uri 'none'; frame-ancestors {ancestors}"
         ),
         "X-Content-Type-Options": "nosniff",
-        # Without any referrer, browsers do not say either that a form came from our own page.
+        # With no referrer at all, browsers would not send the Origin header with our forms either.
         "Referrer-Policy": "same-origin" if forms else "no-referrer",
         "Cache-Control": "no-store",
         "Cross-Origin-Opener-Policy": "same-origin",
@@ -45,7 +45,7 @@ def policy(framed_by: Iterable[str] = (), *, forms: bool = False) -> dict[str, s
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file of ``static/``. ``url``: with a mark of its content, so that it may be kept for a year."""
+    """One file of ``static/``. Its ``url`` holds a hash of the content, so browsers may cache it for a year."""
 
     name: str
     body: bytes
@@ -57,19 +57,22 @@ class StaticFile:
 
 
 def ratio_width(ratio: str) -> float:
-    """How long a likelihood ratio is drawn, -50 to 50: the same length for a ratio and its inverse, full at 10."""
+    """Return the length of the bar of a likelihood ratio, -50 to 50.
+
+    A ratio and its inverse have bars of equal length; a ratio of 10 has the full length.
+    """
     return round(max(-50.0, min(50.0, 50 * math.log(float(ratio)) / math.log(10))), 1)
 
 
 class Pages:
-    """Draws templates. One for the whole process; reads its files once."""
+    """Renders templates and holds the static files, which are read once. One instance per process."""
 
     def __init__(self) -> None:
         folder = resources.files("cds_service.web.pages") / "static"
         self.files = {
-            one.name: StaticFile(one.name, one.read_bytes(), _KINDS[one.name.rpartition(".")[2]])
-            for one in folder.iterdir()
-            if one.name.rpartition(".")[2] in _KINDS
+            path.name: StaticFile(path.name, path.read_bytes(), _KINDS[path.name.rpartition(".")[2]])
+            for path in folder.iterdir()
+            if path.name.rpartition(".")[2] in _KINDS
         }
         self._templates = Environment(
             loader=PackageLoader("cds_service.web.pages"),
@@ -103,12 +106,12 @@ class Pages:
 
 
 def add_static_route(app: FastAPI, pages: Pages) -> None:
-    """``GET /static/{name}``."""
+    """Add ``GET /static/{name}``."""
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
-        found = pages.files.get(name)
-        if found is None:
+        file = pages.files.get(name)
+        if file is None:
             raise HTTPException(404, "no such file")
         headers = {"Cache-Control": _A_YEAR, "X-Content-Type-Options": "nosniff"}
-        return Response(found.body, 200, headers, found.kind)
+        return Response(file.body, 200, headers, file.kind)

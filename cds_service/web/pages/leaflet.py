@@ -1,4 +1,4 @@
-"""``/leaflets/{cause}``: a page to print for the patient, from the words that the content has for patients."""
+"""``/leaflets/{cause}``: a page to print for the patient, with the content's words for patients."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cds_service.web.pages.layout import Pages
 
 
 def leaflet_of(content: Content, cause: str) -> str:
-    """The address of the leaflet of a cause; empty if there are no words for patients."""
-    found = content.causes.get(cause)
-    return f"/leaflets/{cause}" if found and found.card.tell_patient else ""
+    """Return the path of a cause's leaflet; empty if the content has no words for patients."""
+    known = content.causes.get(cause)
+    return f"/leaflets/{cause}" if known and known.card.tell_patient else ""
 
 
 def add_leaflets(app: FastAPI, running: CurrentService, pages: Pages) -> None:
-    """One page for each cause that has words for patients."""
+    """Add a page for each cause that has words for patients."""
 
     @app.get(
         "/leaflets/{cause}",

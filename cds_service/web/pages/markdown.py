@@ -1,4 +1,4 @@
-"""The Markdown of cards as HTML, as a careful EHR draws it: no HTML, no images, no links but those of a card."""
+"""Render the Markdown of cards as a careful EHR does: without HTML, images or links in the text."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def _reader() -> MarkdownIt:
 
 
 def as_html(text: str) -> Markup:
-    """``text`` with its bold words, lists, paragraphs and code spans; everything else in it is shown as text."""
+    """Return ``text`` as HTML with bold words, lists, paragraphs and code spans; everything else is shown as text."""
     return Markup(_reader().render(text))  # noqa: S704  # nosec B704 - the reader escapes all text

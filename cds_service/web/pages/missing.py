@@ -1,4 +1,4 @@
-"""The page for an address that leads nowhere."""
+"""Answers for HTTP errors, with a page for an unknown address."""
 
 from __future__ import annotations
 

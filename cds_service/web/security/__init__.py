@@ -1,1 +1,1 @@
-"""Who may call, how much, and how fast: everything that is checked before a call is read."""
+"""Checks before a call is read: the client's token, its rate limits, and limits of the connection."""

@@ -1,4 +1,4 @@
-"""The authenticator: a call is let in by its client's token, or, where a site says so, without one."""
+"""Authenticate calls by the client's token, or let them in without one if the site allows it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = get_log()
 
 
 class Authenticator:
-    """One for the whole process."""
+    """Checks the tokens of calls. One instance per process."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class Authenticator:
         refused: Callable[[str], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """``refused``: told the reason of each refusal, a code.
+        """``refused(reason)`` is called for each refused call; ``reason`` is a code.
 
         Raises:
-            WrongSetting: nobody could ever get in, or everybody could without the site having said so twice.
+            WrongSetting: no client could ever authenticate, or everybody could without the site's second confirmation.
         """
         self._settings = settings
         self._keys = keys
@@ -45,24 +45,24 @@ class Authenticator:
 
     @property
     def required(self) -> bool:
-        """Whether callers must prove who they are."""
+        """Whether callers must send a token."""
         return self._settings.auth == "required"
 
     def use(self, clients: Clients) -> None:
-        """From now on these clients.
+        """Use these clients from now on.
 
         Raises:
-            WrongSetting: they do not go with the settings.
+            WrongSetting: the clients do not fit the settings.
         """
         _check(self._settings, clients)
         self._clients = clients
         self._keys.serve(clients if self.required else Clients(clients.everyone[:1], ()))
 
     async def authenticate(self, request: Request) -> Caller | None:
-        """Who calls; None where nobody needs to prove it. Nothing of the body has been read.
+        """Return the caller that the token proves, or None if the site requires no token. The body is not read.
 
         Raises:
-            Unauthorized: nobody known.
+            Unauthorized: the token is missing, wrong or already used.
         """
         if not self.required:
             return None
@@ -84,11 +84,11 @@ class Authenticator:
 def _check(settings: Settings, clients: Clients) -> None:
     if settings.auth == "required" and not clients.with_tokens:
         raise WrongSetting(
-            "Callers must bring a token (KNEE_CDS_AUTH=required), but no client can: give one a [client.NAME.token] in "
+            "KNEE_CDS_AUTH=required, but no client has a token: add a [client.NAME.token] table to a client in "
             "KNEE_CDS_CLIENTS. To try the service with invented patients on this machine, set KNEE_CDS_AUTH=open."
         )
     if settings.auth == "open" and not is_loopback(settings.host) and not settings.open_on_network:
         raise WrongSetting(
-            f"KNEE_CDS_AUTH=open lets everybody in who reaches {settings.host}. If that is meant, for instance because "
-            "a proxy in front checks who calls, set KNEE_CDS_OPEN_ON_NETWORK=true too."
+            f"KNEE_CDS_AUTH=open lets in everybody who can reach {settings.host}. If this is intended, for instance "
+            "because a proxy in front authenticates callers, set KNEE_CDS_OPEN_ON_NETWORK=true too."
         )

@@ -1,7 +1,7 @@
-"""What uvicorn leaves open: headers without end, senders that never finish, and more connections than can be held.
+"""Limits that uvicorn lacks: size and time of headers, slow or endless senders, and open connections.
 
-uvicorn limits neither the size of headers nor the time they may take, and a client that goes on sending after its
-answer, or never reads it, keeps its connection for as long as it likes. It serves requests that name no host, or two.
+uvicorn does not limit the size of headers or the time they may take. A client that keeps sending after its answer, or
+never reads it, keeps its connection open for ever. uvicorn also accepts requests with no Host header or with two.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ LONGEST_HOST = 261
 """A name of 255 letters, a colon and a port."""
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
 FRAMES_PER_BYTE = 8
-"""A body in chunks of one byte each is six bytes to the byte; extensions and trailers could be any number."""
+"""Most bytes on the wire per byte of body. Chunks of one byte each need six; extensions and trailers could need any
+number."""
 LINGER_SECONDS = 2.0
-"""How long what a client still sends after its answer is taken in, so that it can read the answer."""
+"""How long to accept what a client still sends after its answer, so that the client can read the answer."""
 
 
 def _names_one_host(headers: Sequence[tuple[bytes, bytes]], version: str) -> bool:
-    """Whether the headers (names in lower case) say for which host the request is, and say it once (RFC 9112, 3.2).
+    """Whether the headers (names in lower case) name exactly one valid host (RFC 9112, 3.2).
 
-    Else a proxy could take it for one host and we for another. HTTP/1.0 need not say it.
+    Otherwise a proxy and this service could read different hosts. HTTP/1.0 may omit it.
     """
     hosts = [value.strip(b" \t") for name, value in headers if name == b"host"]
     if not hosts:
@@ -38,40 +39,40 @@ def _names_one_host(headers: Sequence[tuple[bytes, bytes]], version: str) -> boo
     return len(hosts) == 1 and len(hosts[0]) <= LONGEST_HOST and _HOST.fullmatch(hosts[0]) is not None
 
 
-class Waiting:
-    """The connections that have not asked for anything yet, the oldest first; one for the whole process."""
+class OpenConnections:
+    """The open connections, and those without a request in progress, oldest first. One instance per server."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.open = 0
-        self._silent: dict[Any, None] = {}
+        self._idle: dict[Any, None] = {}
 
-    def joins(self, one: GuardedProtocol) -> None:
-        """A new connection. When there are too many, the one that has been silent longest gives way."""
+    def add(self, connection: GuardedProtocol) -> None:
+        """Add a new connection. If there are too many, close the one that has been idle longest."""
         self.open += 1
-        self._silent[one] = None
+        self._idle[connection] = None
         if self.open > self.most:
-            oldest = next(iter(self._silent))
-            self._silent.pop(oldest, None)
-            oldest.give_way()
+            oldest = next(iter(self._idle))
+            self._idle.pop(oldest, None)
+            oldest.make_room()
 
-    def waits(self, one: GuardedProtocol) -> None:
-        """It has its answer and may ask again."""
-        self._silent.setdefault(one, None)
+    def mark_idle(self, connection: GuardedProtocol) -> None:
+        """Mark a connection as idle: its answer is sent and it may send another request."""
+        self._idle.setdefault(connection, None)
 
-    def asks(self, one: GuardedProtocol) -> None:
-        """Its headers are complete."""
-        self._silent.pop(one, None)
+    def mark_busy(self, connection: GuardedProtocol) -> None:
+        """Mark a connection as busy: its headers are complete."""
+        self._idle.pop(connection, None)
 
-    def leaves(self, one: GuardedProtocol) -> None:
-        """It is closed."""
+    def remove(self, connection: GuardedProtocol) -> None:
+        """Remove a closed connection."""
         self.open -= 1
-        self._silent.pop(one, None)
+        self._idle.pop(connection, None)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """``bytes``: of headers. ``seconds``: for them to arrive. ``connections``: open at once."""
+    """``bytes``: size of the headers. ``seconds``: time for them to arrive. ``connections``: open at once."""
 
     bytes: int
     seconds: float
@@ -79,51 +80,51 @@ class ConnectionLimits:
 
 
 class GuardedConfig(uvicorn.Config):
-    """uvicorn's own, with limits that go along into worker processes."""
+    """uvicorn's ``Config`` with our limits, which it also passes to worker processes."""
 
     def __init__(self, app: Any, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(app, http=GuardedProtocol, **options)
         self.limits = limits
 
 
-_waiting: WeakKeyDictionary[ServerState, Waiting] = WeakKeyDictionary()
-"""One for each server of the process; uvicorn makes the protocols itself and gives them only its own state."""
+_open_connections: WeakKeyDictionary[ServerState, OpenConnections] = WeakKeyDictionary()
+"""By uvicorn's server state, the only object that uvicorn passes to the protocols it creates."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's own, with limits."""
+    """uvicorn's HTTP protocol with our limits."""
 
     def __init__(self, config: GuardedConfig, server_state: ServerState, *more: Any, **others: Any) -> None:
         super().__init__(config, server_state, *more, **others)
         self.limits = config.limits
-        self.waiting = _waiting.setdefault(server_state, Waiting(config.limits.connections))
+        self.open_connections = _open_connections.setdefault(server_state, OpenConnections(config.limits.connections))
         self._head_bytes = 0
         self._head_complete = False
         self._message_complete = True
-        self._received = self._body = 0  # bytes of this request, and those of them that are its body
+        self._received = self._body = 0  # bytes of this request, and of its body
         self._timer: TimerHandle | None = None
         self._unread: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self._start_timer(self.limits.seconds)
-        self.waiting.joins(self)
+        self.open_connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         if self._unread is not None:
             self._unread.cancel()
-        self.waiting.leaves(self)
+        self.open_connections.remove(self)
         super().connection_lost(exc)
 
-    def give_way(self) -> None:
-        """Make room for another connection."""
+    def make_room(self) -> None:
+        """Close this connection to make room for another."""
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         between = self._message_complete
         if between and self._timer is None:
-            self._start_timer(self.limits.seconds)  # also for bytes that begin no request
+            self._start_timer(self.limits.seconds)  # also for bytes that are not the start of a request
         if not self._head_complete:
             self._head_bytes += len(data)
         self._received += len(data)
@@ -141,7 +142,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_timer()
         self._head_complete = True
-        self.waiting.asks(self)
+        self.open_connections.mark_busy(self)
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.limits.bytes or len(self.headers) > MAX_HEADERS:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -156,7 +157,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head_complete:  # what follows a body in chunks is nobody's concern, and has no end
+        if not self._head_complete:  # ignore trailers of a chunked body: they have no limit
             super().on_header(name, value)
 
     def on_message_complete(self) -> None:
@@ -165,18 +166,18 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         if self.cycle is not None and self.cycle.response_complete:
             self._stop_timer()
-            self._start_timer(self.limits.seconds)  # uvicorn has no timer now: it ended with the answer
+            self._start_timer(self.limits.seconds)  # uvicorn's own timer ended with the answer
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self.waiting.waits(self)
+        self.open_connections.mark_idle(self)
         early = self.cycle is not None and self.cycle.response_complete and not self._message_complete
         if early and not self.transport.is_closing():
             self._stop_timer()
             self._start_timer(LINGER_SECONDS)
 
     def pause_writing(self) -> None:
-        """The client does not take its answer: it has as long for that as for asking."""
+        """The client does not read its answer: abort after the same time as for headers."""
         super().pause_writing()
         if self._unread is None:
             self._unread = self.loop.call_later(self.limits.seconds, self.transport.abort)
@@ -192,14 +193,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _start_timer(self, seconds: float) -> None:
-        self._timer = self.loop.call_later(seconds, self._time_is_up)
+        self._timer = self.loop.call_later(seconds, self._on_timeout)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _time_is_up(self) -> None:
+    def _on_timeout(self) -> None:
         self._timer = None
         if not self.transport.is_closing():
             self.transport.close()

@@ -1,4 +1,4 @@
-"""What stands between the network and a route: who calls, how much of it, and how many at once."""
+"""The checks between the network and a route: authentication, body limits and rate limits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from cds_service.web.security.rate_limits import RateLimits
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The three in the order in which a call passes them."""
+    """The three checks, in the order in which a call passes them."""
 
     authenticator: Authenticator
     bodies: Bodies
     shares: RateLimits
 
     async def authenticate(self, request: Request) -> Caller | None:
-        """Who calls, before anything of the body is read; None where nobody needs to prove it.
+        """Authenticate a call before its body is read. Returns None if the site requires no token.
 
         Raises:
-            Unauthorized: nobody known. TooMuch: a client that has used up its minute.
+            Unauthorized: the token is missing or wrong.
+            TooMuch: the client has used up its calls of this minute.
         """
         proved = await self.authenticator.authenticate(request)
         if proved is not None:
@@ -35,15 +36,15 @@ class Guard:
         return proved
 
     async def read(self, request: Request, proved: Caller | None, parse: Parse = parse) -> Body:
-        """The body as JSON, within the limits of the client or the site; raises as ``Bodies.read`` does."""
+        """Return the body as JSON, within the limits of the client or the site. Raises as ``Bodies.read`` does."""
         return await self.bodies.read(request, proved.client.limits.body_bytes if proved else None, parse)
 
     @asynccontextmanager
     async def working(self, caller: Caller, proved: Caller | None) -> AsyncIterator[None]:
-        """While the call of ``caller`` is worked on.
+        """Count the call as in progress while the context is open.
 
         Raises:
-            TooMuch: the client or the service has too much in hand.
+            TooMuch: the client or the service has too many calls in progress.
         """
         if proved is None:
             await self.shares.take(caller)

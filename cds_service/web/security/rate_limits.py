@@ -1,4 +1,4 @@
-"""How much each client and all together may ask for: calls a minute, and calls worked on at once."""
+"""Rate limits: calls per minute of each client, and calls in progress of each client and of all together."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from cds_service.adapters.clients.model import Caller
 from cds_service.base.errors import TooMuch
 
 CALLS_PER_MINUTE = 6_000
-"""For a client that has proved who it is and for which the site has set no other share."""
+"""The limit of a client that has a token and no ``calls_per_minute`` of its own."""
 _BUSY_SECONDS = 1
 
 
 class RateLimits:
-    """One for the whole process."""
+    """Counts the calls of all clients. One instance per process."""
 
     def __init__(self, at_once: int) -> None:
-        """``at_once``: most calls worked on, of all clients."""
+        """``at_once``: most calls in progress, of all clients together."""
         self._most = at_once
         self._running: Counter[str] = Counter()
         self._rates = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     @property
     def running(self) -> int:
-        """Calls worked on now."""
+        """Number of calls in progress."""
         return self._running.total()
 
     async def take(self, caller: Caller) -> None:
         """Count a call.
 
         Raises:
-            TooMuch: 429, the client has used up its minute.
+            TooMuch: 429, the client has used up its calls of this minute.
         """
         limits, known = caller.client.limits, caller.client.token is not None
         share = limits.calls_per_minute or (CALLS_PER_MINUTE if known else None)
@@ -47,15 +47,15 @@ class RateLimits:
         item = RateLimitItemPerMinute(share)
         if not await self._rates.hit(item, caller.name):
             stats = await self._rates.get_window_stats(item, caller.name)
-            again = stats.reset_time - time.time()
-            raise TooMuch(429, "rate", min(60, max(1, math.ceil(again))))
+            retry_seconds = stats.reset_time - time.time()
+            raise TooMuch(429, "rate", min(60, max(1, math.ceil(retry_seconds))))
 
     @contextmanager
     def working(self, caller: Caller) -> Iterator[None]:
-        """While a call that has been read is worked on: slow senders take nobody's place.
+        """Count a call as in progress. It starts after the body is read, so slow senders do not block others.
 
         Raises:
-            TooMuch: 429 if the client, 503 if the service has as many in hand as it may.
+            TooMuch: 429 if the client, 503 if the service has reached its limit of calls in progress.
         """
         own = caller.client.limits.at_once
         if own is not None and self._running[caller.name] >= own:

@@ -1,6 +1,6 @@
-"""The check of a client's JWT (CDS Hooks 2.0, Trusting CDS Clients): who calls, proved by the client's own key.
+"""Verify a client's JWT (CDS Hooks 2.0, Trusting CDS Clients) with the client's own key.
 
-Pure but for the look-up of keys. Whatever is wrong, the caller learns nothing; the log gets a code.
+The only side effect is the look-up of keys. A refused caller gets no reason; the log gets a code.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from cds_service.base.errors import Refusal, Unauthorized
 from cds_service.base.strict_json import has_key_twice
 
 LEEWAY_SECONDS = 60
-"""What two clocks may differ."""
+"""Allowed difference between two clocks."""
 LONGEST_TOKEN = 8_192
 LONGEST_CLAIM = 500
 LONGEST_LOGGED = 120
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 FindKeys = Callable[[str, TokenRules, str], tuple[Key, ...]]
-"""Client, its rules and a key id -> the keys."""
+"""Client name, its token rules and a key id -> the keys."""
 
 
 class _Registry(JWSRegistry):
-    """The library's limit for headers is too small for long key addresses."""
+    """Allows longer headers: the library's limit is too small for long key addresses."""
 
     max_header_length = LONGEST_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A client that has proved who it is.
+    """The client that a valid token proves.
 
     Attributes:
-        jti: the token's id, good for one use. expires: until when it must be remembered, seconds since 1970.
+        jti: the token's id, valid for one use.
+        expires: until when the ``jti`` must be remembered, in seconds since 1970.
     """
 
     caller: Caller
@@ -54,17 +55,17 @@ class Identity:
 
 
 def prove(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Identity:
-    """Who calls ``url`` (the public address, without a query) with this ``Authorization`` header at ``now``.
+    """Verify the ``Authorization`` header of a call of ``url`` (the public address, without a query) at ``now``.
 
-    Everything is checked but whether the token was used before.
+    The caller must still check that the token was not used before.
 
     Raises:
-        Unauthorized: with a code for the log.
+        Unauthorized: with a code and details for the log.
     """
     token = _token(authorization)
     header, claimed = _part(token, 0), _part(token, 1)
     about = {name: claimed[name] for name in ("iss", "tenant", "jti") if isinstance(claimed.get(name), str)}
-    told = {{"iss": "issuer"}.get(name, name): value for name, value in about.items()}
+    details = {{"iss": "issuer"}.get(name, name): value for name, value in about.items()}
     try:
         caller, rules = _claimed_client(claimed, clients)
         _check_header(header, rules)
@@ -73,7 +74,7 @@ def prove(authorization: str, url: str, now: float, clients: Clients, find_keys:
         expires = _check_times(claims, now, rules)
         return Identity(caller, rules.issuer, _text(claims, "jti"), expires)
     except Unauthorized as error:
-        raise Unauthorized(error.reason, **told, **error.about) from None
+        raise Unauthorized(error.reason, **details, **error.about) from None
 
 
 def _token(authorization: str) -> str:
@@ -88,23 +89,24 @@ def _token(authorization: str) -> str:
 
 
 def _part(token: str, number: int) -> dict[str, Any]:
-    """Header or claims, not verified yet. With a key twice, two readers could believe two different things."""
+    """Decode header (0) or claims (1), not verified yet. A repeated key is refused: two parsers could read it
+    differently."""
     text = token.split(".")[number]
     try:
         document = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        found = orjson.loads(document)
+        decoded = orjson.loads(document)
     except ValueError:
         raise Unauthorized("no_jwt") from None
-    if not isinstance(found, dict):
+    if not isinstance(decoded, dict):
         raise Unauthorized("no_jwt")
-    if has_key_twice(document, found):
+    if has_key_twice(document, decoded):
         raise Unauthorized("key_twice")
-    return found
+    return decoded
 
 
 def _claimed_client(claims: Mapping[str, Any], clients: Clients) -> tuple[Caller, TokenRules]:
-    """The client that the token says it is; whether it is, its keys will show. The most closely described wins."""
-    found = [
+    """Return the client that the token claims to be; the signature is checked later. The most specific rules win."""
+    matches = [
         (caller, rules)
         for caller in clients.with_tokens
         if (rules := caller.client.token) is not None
@@ -112,9 +114,9 @@ def _claimed_client(claims: Mapping[str, Any], clients: Clients) -> tuple[Caller
         and rules.subject in (None, claims.get("sub"))
         and rules.tenant in (None, claims.get("tenant"))
     ]
-    if not found:
+    if not matches:
         raise Unauthorized("unknown_issuer")
-    return max(found, key=lambda one: (one[1].tenant is not None) + (one[1].subject is not None))
+    return max(matches, key=lambda match: (match[1].tenant is not None) + (match[1].subject is not None))
 
 
 def _check_header(header: Mapping[str, Any], rules: TokenRules) -> None:
@@ -126,19 +128,19 @@ def _check_header(header: Mapping[str, Any], rules: TokenRules) -> None:
         raise Unauthorized("no_kid")
     if "crit" in header or "b64" in header:
         raise Unauthorized("crit")
-    # Compared, never called: the address called is the registry's. Where the keys are a file, it means nothing.
+    # ``jku`` is only compared: keys are always fetched from the registered address. With a key file it is ignored.
     if "jku" in header and rules.jwks_file is None and header["jku"] != rules.jwks_url:
         raise _wrong("jku", header["jku"])
 
 
 def _wrong(reason: Refusal, sent: Any) -> Unauthorized:
-    """A refusal whose log line shows the start of what was sent, for whoever registers the client."""
+    """Return a refusal that logs the start of the value sent, to help the person who registers the client."""
     shown = sent if isinstance(sent, str) else "(none)" if sent is None else f"({type(sent).__name__})"
     return Unauthorized(reason, sent=shown[:LONGEST_LOGGED])
 
 
 def _verified(token: str, header: Mapping[str, Any], rules: TokenRules, keys: tuple[Key, ...]) -> Mapping[str, Any]:
-    """The claims, if one of the keys has signed them."""
+    """Return the claims if one of the keys has signed them."""
     if not keys:
         raise _wrong("unknown_kid", header["kid"])
     fitting = [key for key in keys if key.fits(header["alg"])]
@@ -155,12 +157,12 @@ def _verified(token: str, header: Mapping[str, Any], rules: TokenRules, keys: tu
 
 def _check_audience(audience: Any, allowed: tuple[str, ...]) -> None:
     named = audience if isinstance(audience, list) else [audience]
-    if not any(isinstance(one, str) and one in allowed for one in named):
-        raise _wrong("audience", next((one for one in named if isinstance(one, str)), audience))
+    if not any(isinstance(value, str) and value in allowed for value in named):
+        raise _wrong("audience", next((value for value in named if isinstance(value, str)), audience))
 
 
 def _check_times(claims: Mapping[str, Any], now: float, rules: TokenRules) -> float:
-    """All in seconds since 1970. Returns until when the token could be used again."""
+    """Check the times, all in seconds since 1970. Returns until when the token's id must be remembered."""
     expires, issued = _moment(claims, "exp"), _moment(claims, "iat")
     if expires <= now - LEEWAY_SECONDS:
         raise Unauthorized("expired")

@@ -330,7 +330,7 @@ def test_words_of_problems_name_what_is_there(
 
 @pytest.mark.parametrize("file", [WORDS, "vocabulary/medicine_names.tsv"])
 def test_a_table_of_words_that_is_missing_stops_the_start(texts: dict[str, str], file: str) -> None:
-    """Without it rows would be passed over in silence."""
+    """Without it rows would be skipped unreported."""
     del texts[file]
     with pytest.raises(ContentError) as error:
         load(texts, PATHWAY)

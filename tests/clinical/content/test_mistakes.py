@@ -39,7 +39,7 @@ def change(texts: dict[str, str], file: str, old: str, new: str) -> None:
 def mistakes(texts: Mapping[str, str], local: str | None = None) -> tuple[Problem, ...]:
     with pytest.raises(ContentError) as caught:
         load(texts, PATHWAY, local)
-    assert caught.value.problems, "refused, but without a word why"
+    assert caught.value.problems, "refused, but without a reason"
     for problem in caught.value.problems:
         assert str(problem) in str(caught.value)
     return caught.value.problems

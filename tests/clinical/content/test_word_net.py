@@ -82,7 +82,7 @@ def test_a_problem_with_a_code_and_other_words_is_of_no_concern(content: Content
 
 @pytest.mark.parametrize("text", ["DVT prophylaxis", "Family history of cancer", "Shoulder pain", "Thromboserisiko"])
 def test_words_of_another_matter_raise_no_card_but_are_not_understood(content: Content, text: str) -> None:
-    """A problem in words only may still be anything: it keeps a suspicion open, without a word of what it is."""
+    """A problem in unknown words may be anything: it keeps a suspicion open, and nothing is guessed about it."""
     found = judged(content, problem(text, coded=False))
     (unread,) = found.record.unread
     assert not unread.keys

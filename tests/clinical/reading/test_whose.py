@@ -1,4 +1,4 @@
-"""Whose a row is: this patient's, another's by proof, or not to be told, and then never dropped in silence."""
+"""The subject of a row: this patient, proved to be another one, or unclear; an unclear row is always reported."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_a_chart_that_is_gone_says_so(sandbox: Server) -> None:
     assert "Open the patient again" in page.text
     request = sandbox.get("/sandbox/charts/0123456789abcdef/request")
     assert request.status_code == 404
-    assert "gone" in request.json()["issue"][0]["diagnostics"]
+    assert "no longer open" in request.json()["issue"][0]["diagnostics"]
 
 
 def test_the_longest_untouched_chart_gives_way() -> None:
@@ -626,7 +626,7 @@ def test_switches_move_the_range_and_the_ranking(sandbox: Server) -> None:
         ({"finding": "calf_swelling", "status": "present", "side": "up"}, "side"),
         ({"finding": "calf_swelling", "status": "present", "side": "left", "days": -1}, "days"),
         ({"finding": "calf_swelling", "status": "present", "side": "left", "days": True}, "days"),
-        ({"finding": "age_over_50", "status": "present"}, "follows from"),
+        ({"finding": "age_over_50", "status": "present"}, "is derived from"),
         ({"finding": "homans_or_selftest_positive", "status": "absent", "side": "left"}, "never read"),
         ([], "finding"),
     ],

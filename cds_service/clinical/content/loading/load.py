@@ -279,7 +279,7 @@ class _Loader:
                     self._check_sources(file, value, inner)
 
     def _check_places(self) -> None:
-        """A file that nothing reads would be lost without a word."""
+        """Report files that nothing reads."""
         for name in sorted(self.texts):
             folder, _, below = name.partition("/")
             is_table = folder == code_tables.FOLDER and name.endswith(code_tables.SUFFIX)

@@ -1,1 +1,1 @@
-"""What every rule and cause rests on: words, numbers, sources, who has reviewed it, and what is not known."""
+"""Evidence pages of rules and causes: words, numbers, sources, review, and what is not known."""

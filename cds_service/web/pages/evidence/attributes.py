@@ -19,7 +19,7 @@ from cds_service.clinical.content.names import (
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """``number``: 1 to 13, as the rule counts them. ``parts``: of a value that is several things."""
+    """One attribute. ``number``: 1 to 13, as in the regulation. ``parts``: the items of a value that is a list."""
 
     number: int
     name: str
@@ -51,7 +51,7 @@ def attributes(content: Content, findings: Iterable[str], citations: Iterable[st
 
 
 def findings_of(content: Content, when: Condition) -> frozenset[str]:
-    """Every finding that a condition reads, also through what it takes from the DVT pathway."""
+    """Return every finding that a condition reads, including those it reads through the DVT pathway."""
     terms = set(when.terms())
     found = terms - VIRTUAL_TERMS
     if DVT_SUSPECTED in terms:
@@ -60,13 +60,13 @@ def findings_of(content: Content, when: Condition) -> frozenset[str]:
 
 
 def dvt_findings(content: Content) -> set[str]:
-    """Every finding that the DVT pathway reads."""
+    """Return every finding that the DVT pathway reads."""
     found = {key for key, one in content.findings.items() if one.dvt.local_sign or one.dvt.risk or one.dvt.wells_item}
     return found | {PREGNANCY, POST_PARTUM, SUSPECTED_DVT, SELF_TEST}
 
 
 def with_bases(content: Content, findings: Iterable[str]) -> frozenset[str]:
-    """``findings``, and those from which some of them follow."""
+    """Return ``findings`` together with the findings from which some of them are derived."""
     found = set(findings)
     for derived in content.reasoning.derived:
         if derived.finding in found:
@@ -75,7 +75,7 @@ def with_bases(content: Content, findings: Iterable[str]) -> frozenset[str]:
 
 
 def _birth(content: Content, read: set[str]) -> str:
-    """Used by all: below the adult age other rules apply (evidence C.4)."""
+    """Return how the date of birth is used. All rules use it: they apply to adults only (evidence C.4)."""
     by_age = [age.finding for age in content.reasoning.ages if age.finding in read]
     texts = content.pages.evidence.attributes
     limit = texts.adult_from.fill(years=content.reasoning.adult_from)

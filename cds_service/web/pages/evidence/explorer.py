@@ -1,4 +1,4 @@
-"""All causes against all findings: who weighs what, as a table that stays readable without its colours."""
+"""The table of all causes and findings with their weights, readable without its colours."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.figures import Weight
 
 _STEPS = (10.0, 5.0, 2.0)
-"""Likelihood ratios, or their inverse, from which a weight is very strong, strong, moderate; less is slight."""
+"""Lower limits of a likelihood ratio (or its inverse) for very strong, strong and moderate; less is slight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One weight. ``shade``: ``f4`` (very strong for) to ``f1``, ``a1`` to ``a4`` (against), ``n`` (none)."""
+    """One weight. Shades: ``f4`` (very strong for) to ``f1``, ``a1`` to ``a4`` (very strong against), ``n`` (none)."""
 
     present: str
     absent: str
@@ -25,7 +25,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """A finding and its cell for each cause, in the order of the columns; None where it is not weighed."""
+    """A finding and its cell for each cause, in the order of the columns; None if the cause does not weigh it."""
 
     key: str
     name: str
@@ -34,7 +34,7 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class KindRows:
-    """The findings of one kind."""
+    """The rows of one kind of finding."""
 
     key: str
     words: str
@@ -43,15 +43,17 @@ class KindRows:
 
 @dataclass(frozen=True, slots=True)
 class Explorer:
-    """``causes``: key and title of each column."""
+    """The whole table. ``causes``: key and title of each column."""
 
     causes: tuple[tuple[str, str], ...]
     kinds: tuple[KindRows, ...]
 
 
 def explorer_of(content: Content) -> Explorer:
-    """The whole table: causes by title, findings by kind and name; findings that no cause weighs are left out."""
-    causes = tuple(sorted(((key, one.title) for key, one in content.causes.items()), key=lambda one: one[1].lower()))
+    """Return the table: causes by title, findings by kind and name. Findings that no cause weighs are left out."""
+    causes = tuple(
+        sorted(((key, cause.title) for key, cause in content.causes.items()), key=lambda column: column[1].lower())
+    )
     weights = {(key, weight.finding): weight for key, cause in content.causes.items() for weight in cause.supports}
     kinds = tuple(
         KindRows(kind, words, tuple(_rows(content, kind, [key for key, _ in causes], weights)))
@@ -63,7 +65,7 @@ def explorer_of(content: Content) -> Explorer:
 def _rows(
     content: Content, kind: str, causes: list[str], weights: dict[tuple[str, str], Weight]
 ) -> Iterator[FindingRow]:
-    named = sorted(content.findings.items(), key=lambda one: one[1].name.lower())
+    named = sorted(content.findings.items(), key=lambda item: item[1].name.lower())
     for key, finding in named:
         cells = tuple(_cell(content, weights.get((cause, key))) for cause in causes)
         if finding.kind == kind and any(cells):
@@ -79,7 +81,7 @@ def _cell(content: Content, weight: Weight | None) -> Cell | None:
 
 
 def shade_of(ratio: float) -> str:
-    """The class of a likelihood ratio."""
+    """Return the shade of a likelihood ratio."""
     strength = max(ratio, 1 / ratio)
     if math.isclose(strength, 1.0):
         return "n"

@@ -1,4 +1,4 @@
-"""One object for each evidence page, read by its template and sent as JSON."""
+"""The data of an evidence page, for its template and as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHERS = ("unread", "new_pain", "gap")
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """A condition to read aloud: ``words`` is a finding, or ``parts`` are all or any of several."""
+    """A condition in words: either one finding (``words``), or all or any of several ``parts``."""
 
     words: str = ""
     kind: Literal["all", "any", ""] = ""
@@ -33,7 +33,7 @@ class Logic:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What opens a suspicion of DVT (evidence C.5), by name: the local signs, and the major risks."""
+    """Names of the findings that raise a suspicion of DVT (evidence C.5): local signs and major risks."""
 
     signs: tuple[str, ...]
     risks: tuple[str, ...]
@@ -41,7 +41,7 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything about one rule or cause; parts that do not apply are empty."""
+    """The evidence of one rule or cause. Parts that do not apply are empty."""
 
     key: str
     kind: Literal["red_flag", "cause", "reading"]
@@ -69,8 +69,8 @@ class Evidence:
     care: tuple[tuple[str, str, str], ...] = ()
 
     def as_json(self, content: Content) -> dict[str, Any]:
-        """For programs: the same, with the version and the use it is meant for."""
-        found: dict[str, Any] = {
+        """Return the same data as JSON, with the version and the intended use."""
+        common: dict[str, Any] = {
             "key": self.key,
             "kind": self.kind,
             "title": self.title,
@@ -82,33 +82,33 @@ class Evidence:
             },
             "version": {"service": __version__, "content": content.version},
             "use": use_json(content.about),
-            "attributes": [{"number": one.number, "name": one.name, "value": one.value} for one in self.attributes],
-            "numbers": [one.as_json() for one in self.numbers],
-            "accuracy": [one.model_dump() for one in self.accuracy],
-            "sources": [asdict(one) for one in self.sources],
+            "attributes": [{"number": row.number, "name": row.name, "value": row.value} for row in self.attributes],
+            "numbers": [number.as_json() for number in self.numbers],
+            "accuracy": [measured.model_dump() for measured in self.accuracy],
+            "sources": [asdict(source) for source in self.sources],
         }
-        more = {
+        optional = {
             "urgency": self.urgency,
             "indicator": self.indicator,
             "when": _logic_json(self.logic) if self.logic else None,
             "suspicion": asdict(self.suspicion) if self.suspicion else None,
             "do": list(self.do),
             "avoid": list(self.avoid),
-            "weights": [one.as_json() for one in self.weights],
+            "weights": [weight.as_json() for weight in self.weights],
             "pathway": self.pathway.model_dump(mode="json") if self.pathway else None,
             "examples": list(self.examples),
         }
-        return found | {name: value for name, value in more.items() if value}
+        return common | {name: value for name, value in optional.items() if value}
 
 
 def use_json(about: About) -> dict[str, Any]:
-    """What it is for and what not."""
+    """Return the intended use of the content, and what it is not for."""
     names = ("purpose", "users", "population", "setting", "inputs", "not_for", "regulation", "validation")
     return {name: getattr(about, name) for name in names}
 
 
 def evidence_of(content: Content, key: str) -> Evidence | None:
-    """The evidence behind a rule, a cause, or a card about the reading itself; None for anything else."""
+    """Return the evidence of a rule, a cause or a card about the reading itself; None for an unknown key."""
     if key in content.red_flags:
         return _red_flag(content, key, content.red_flags[key])
     if key in content.causes:
@@ -131,7 +131,7 @@ def _urgency(content: Content, flag: RedFlag) -> str:
 
 
 def _pathway(content: Content) -> Pathway:
-    """With the scores of each band in its words."""
+    """Return the pathway with the scores of each Wells band in words."""
     return content.pathway.model_copy(update={"bands": bands_of(content)})
 
 
@@ -143,7 +143,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
     if pathway:
         numbers += _windows(content, pathway)
         cited += [pathway.source, *(number.source for number in numbers)]
-    accuracy = tuple(one for one in content.about.accuracy if one.about == flag.cause)
+    accuracy = tuple(measured for measured in content.about.accuracy if measured.about == flag.cause)
     cited += [measured.source for measured in accuracy]
     sources = sources_of(content, cited)
     read = findings_of(content, flag.when) | {key for key in flag.sooner_terms() if key in content.findings}
@@ -158,7 +158,7 @@ def _red_flag(content: Content, key: str, flag: RedFlag) -> Evidence:
         reviewed_by=cause.review.by,
         review_words=_review_words(content, cause.review.by),
         review_due=cause.review.due.isoformat(),
-        attributes=attributes(content, read, [one.text for one in sources]),
+        attributes=attributes(content, read, [source.text for source in sources]),
         sources=sources,
         numbers=tuple(numbers),
         accuracy=accuracy,
@@ -174,8 +174,8 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
     prior = Number(content.pages.evidence.known.prior, f"{cause.prior.value:g}", cause.prior.source, cause.prior.status)
     rows = tuple(weight_rows(content, cause))
     ratios = [number for row in rows for number in (row.present, row.absent) if number]
-    accuracy = tuple(one for one in content.about.accuracy if one.about == key)
-    actions = [content.actions[one] for one in cause.card.actions]
+    accuracy = tuple(measured for measured in content.about.accuracy if measured.about == key)
+    actions = [content.actions[name] for name in cause.card.actions]
     cited = [prior.source, *(ratio.source for ratio in ratios), *(measured.source for measured in accuracy)]
     cited += [action.source for action in actions]
     sources = sources_of(content, cited)
@@ -192,7 +192,7 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         reviewed_by=cause.review.by,
         review_words=_review_words(content, cause.review.by),
         review_due=cause.review.due.isoformat(),
-        attributes=attributes(content, read, [one.text for one in sources]),
+        attributes=attributes(content, read, [source.text for source in sources]),
         sources=sources,
         numbers=(prior,),
         accuracy=accuracy,
@@ -204,7 +204,9 @@ def _cause(content: Content, key: str, cause: Cause) -> Evidence:
         tell_patient=cause.card.tell_patient,
         review_patient=cause.card.review,
         guideline=cause.card.guideline,
-        care=tuple((one.title, one.text, _source_words(content, one.source, one.status)) for one in actions),
+        care=tuple(
+            (action.title, action.text, _source_words(content, action.source, action.status)) for action in actions
+        ),
     )
 
 
@@ -216,8 +218,8 @@ def _source_words(content: Content, key: str, status: Any) -> str:
 def _suspicion(content: Content) -> Suspicion:
     named = content.findings.values()
     return Suspicion(
-        tuple(one.name for one in named if one.dvt.local_sign),
-        tuple(one.name for one in named if one.dvt.risk == "major"),
+        tuple(finding.name for finding in named if finding.dvt.local_sign),
+        tuple(finding.name for finding in named if finding.dvt.risk == "major"),
     )
 
 
@@ -237,7 +239,7 @@ def _windows(content: Content, pathway: Pathway) -> list[Number]:
 
 
 def logic_of(content: Content, when: Condition) -> Logic:
-    """A condition in words; an unknown finding satisfies none of it."""
+    """Return a condition in words. A finding of unknown state satisfies no part of a condition."""
     kind: Literal["all", "any"] = "all" if when.all else "any"
     parts = tuple(
         Logic(words=_term(content, part)) if isinstance(part, str) else logic_of(content, part)

@@ -1,4 +1,4 @@
-"""Citations as a reader sees them: text, year, address, and how far each was read."""
+"""Citations and code tables as the pages show them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class SourceView:
 
     @property
     def short(self) -> str:
-        """``Hayashi D et al (2010)``: enough to find it in the list of sources."""
+        """Return a short form such as ``Hayashi D et al (2010)``, enough to find it in the list of sources."""
         start = self.text.split(". ")[0].split(", ")[0]
         return f"{cut(start, _SHORT)} ({self.year_words})"
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number with where it comes from and how far that goes."""
+    """A number with its source and how well the source supports it."""
 
     what: str
     value: str
@@ -67,13 +67,13 @@ def status_words(content: Content, status: FigureStatus) -> str:
 
 
 def sources_of(content: Content, keys: list[str]) -> tuple[SourceView, ...]:
-    """The citations named by ``keys``, each once, in that order; expert choices are no source."""
+    """Return the citations named by ``keys``, each once and in that order. Expert choices are left out."""
     return tuple(source_view(content, key) for key in dict.fromkeys(keys) if key != EXPERT)
 
 
 @dataclass(frozen=True, slots=True)
 class CodeListView:
-    """A code table as a reader sees it: ``sources`` with how many rows were seen there, the most first."""
+    """A code table. ``sources``: each source and the number of rows seen in it, the largest number first."""
 
     name: str
     rows: int
@@ -82,13 +82,13 @@ class CodeListView:
 
 
 def code_lists(content: Content) -> tuple[CodeListView, ...]:
-    """Every code table by name."""
+    """Return every code table, sorted by name."""
     return tuple(
         CodeListView(
             name,
             len(table.rows),
             tuple(sorted({row.system for row in table.rows})),
-            tuple(sorted(table.sources.items(), key=lambda one: (-one[1], one[0]))),
+            tuple(sorted(table.sources.items(), key=lambda item: (-item[1], item[0]))),
         )
         for name, table in sorted(content.tables.items())
     )

@@ -1,4 +1,4 @@
-"""How findings bear on a cause: each weight with its status, and with what was read for it."""
+"""The weights of findings for a cause, each with its status and the studies behind it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cds_service.web.pages.evidence.sources import Number
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The evidence behind a weight: how much, in whom, which intervals, and how the ratios follow from it."""
+    """The evidence behind a weight: studies, population, intervals, and how the ratios were derived."""
 
     studies: str
     population: str
@@ -24,7 +24,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class WeightRow:
-    """How a finding bears on a cause. Ratios above 1 speak for it; ``confirms``: the finding settles it."""
+    """The weight of a finding for a cause. Ratios above 1 support it; ``confirms``: the finding proves the cause."""
 
     finding: str
     name: str
@@ -34,7 +34,7 @@ class WeightRow:
     read: Read | None
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the row as JSON."""
         return {
             "finding": self.finding,
             "name": self.name,
@@ -46,7 +46,7 @@ class WeightRow:
 
 
 def weight_rows(content: Content, cause: Cause) -> Iterator[WeightRow]:
-    """Every weight of ``cause``, in the order of its file."""
+    """Yield every weight of ``cause``, in the order of its file."""
     for weight in cause.supports:
         name = content.findings[weight.finding].name
         present = None

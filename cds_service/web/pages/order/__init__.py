@@ -1,1 +1,1 @@
-"""The referral order behind the link of an urgent card: as a text to copy, or as a SMART app that can place it."""
+"""Pages of the referral order linked from an urgent card: a text to copy, or a SMART app that can place the order."""

@@ -1,4 +1,4 @@
-"""The cookie that ties a launch to the browser that began it; it works inside an EHR's frame and nowhere else."""
+"""The cookie that binds a SMART launch to the browser that started it. It also works in an EHR's frame."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ SECONDS = 4_000
 
 
 def cookie_name(launch: str, *, https: bool) -> str:
-    """One for each launch, so that two patients open at once do not meet. ``__Host-``: nobody else can set it."""
+    """Return the cookie's name, one per launch, so that two open patients stay apart.
+
+    With the ``__Host-`` prefix no other host can set the cookie.
+    """
     return f"{'__Host-' if https else ''}order-{launch}"
 
 
 def give(answer: Response, ticket: Ticket, *, https: bool) -> None:
-    """``Partitioned``: within one EHR's pages only, where browsers refuse other cookies of a frame."""
+    """Set the cookie of ``ticket``. ``Partitioned``: browsers accept it in a frame, for this EHR's pages only."""
     answer.headers.append(
         "Set-Cookie",
         f"{cookie_name(ticket.id, https=https)}={ticket.secret}; Max-Age={SECONDS}; Path=/; Secure; HttpOnly; "
@@ -25,10 +28,10 @@ def give(answer: Response, ticket: Ticket, *, https: bool) -> None:
 
 
 def ticket_of(request: Request, launch: str, *, https: bool) -> Ticket:
-    """The ticket of a request.
+    """Return the ticket in a request's cookie.
 
     Raises:
-        LaunchFailed: this browser has none for that launch.
+        LaunchFailed: the request has no cookie for that launch.
     """
     secret = request.cookies.get(cookie_name(launch, https=https), "")
     if not secret or len(launch) > 64:

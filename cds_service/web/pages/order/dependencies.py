@@ -1,4 +1,4 @@
-"""What the launched pages work with."""
+"""The parts of the service that the SMART order pages use."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 _THREADS = 16
 _MAX_WAITING = 64
 LAUNCHES_PER_MINUTE = 300
-"""For each process; a busy site opens a few."""
+"""Limit per process; a busy site opens a few per minute."""
 
 
 class Threads:
-    """Threads of their own for what blocks, so that a slow EHR holds up nobody else."""
+    """A thread pool for blocking calls, so that a slow EHR does not delay other requests."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="order")
@@ -36,10 +36,10 @@ class Threads:
         self._launches = 0
 
     async def do(self, task: Callable[[], T]) -> T:
-        """The result of ``task``.
+        """Run ``task`` in the pool and return its result.
 
         Raises:
-            LaunchFailed: too much is waiting.
+            LaunchFailed: too many tasks are waiting.
         """
         if self._waiting >= _MAX_WAITING:
             raise LaunchFailed("busy")
@@ -50,10 +50,10 @@ class Threads:
             self._waiting -= 1
 
     def count_launch(self, now: float) -> None:
-        """Anybody can open the launch address: what that costs an EHR and the database is bounded.
+        """Count a launch. The launch address needs no login, so its load on EHRs and the database must be limited.
 
         Raises:
-            LaunchFailed: too many in this minute.
+            LaunchFailed: too many launches in this minute.
         """
         minute = int(now // 60)
         if minute != self._minute:
@@ -63,13 +63,13 @@ class Threads:
             raise LaunchFailed("busy")
 
     def close(self) -> None:
-        """No more of it."""
+        """Shut down the pool and drop waiting tasks."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """One for the whole process."""
+    """The parts that all order pages share. One instance per process."""
 
     running: CurrentService
     pages: Pages
@@ -89,18 +89,18 @@ class Dependencies:
         return self.base_url.startswith("https:")
 
     def caller(self, launch: Launch) -> Caller:
-        """The client of a launch, if it is still set up as it was.
+        """Return the client of a launch.
 
         Raises:
-            LaunchFailed: it is not.
+            LaunchFailed: the client's settings have changed since the launch.
         """
-        found = self.running.service.clients.named(launch.client)
-        if found is None or found.client.smart is None or found.iss != launch.iss:
+        caller = self.running.service.clients.named(launch.client)
+        if caller is None or caller.client.smart is None or caller.iss != launch.iss:
             raise LaunchFailed("unknown_ehr")
-        return found
+        return caller
 
     def close(self) -> None:
-        """Give up threads and connections."""
+        """Close threads and connections."""
         self.threads.close()
         self.transport.close()
         self.reader.close()

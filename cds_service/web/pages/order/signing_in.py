@@ -1,4 +1,4 @@
-"""The EHR launches the page; the browser goes there to sign in and comes back with a code."""
+"""The SMART launch: the browser goes to the EHR to sign in and returns with a code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = get_log()
 
 
 def redirect_uri(given: Dependencies) -> str:
-    """As registered with every EHR."""
+    """Return the redirect address that is registered with every EHR."""
     return f"{given.base_url}/orders/callback"
 
 
@@ -28,7 +28,8 @@ async def launch(given: Dependencies, iss: str, handle: str, page: Page = "order
     """Send the browser to sign in. ``handle``: the EHR's own for this launch.
 
     Raises:
-        LaunchFailed: not from an EHR that is known, or it cannot be asked. StoreDown: the launch cannot be kept.
+        LaunchFailed: the EHR is unknown or does not answer.
+        StoreDown: the launch cannot be stored.
     """
     caller = given.running.service.clients.launched_from(iss)
     if caller is None or caller.iss is None:
@@ -45,10 +46,11 @@ async def launch(given: Dependencies, iss: str, handle: str, page: Page = "order
 
 
 async def callback(given: Dependencies, request: Request, state: str, code: str, error: str) -> Response:
-    """The EHR's answer: the code becomes a token on this side, and never reaches the browser.
+    """Handle the EHR's answer. The server exchanges the code for a token, which never reaches the browser.
 
     Raises:
-        LaunchFailed: it leads to no order page. StoreDown: the database is down.
+        LaunchFailed: the sign-in failed.
+        StoreDown: the database is down.
     """
     ticket = ticket_of(request, state, https=given.https)
     opened = await given.threads.do(lambda: given.launches.open(ticket, given.clock()))
@@ -63,7 +65,7 @@ async def callback(given: Dependencies, request: Request, state: str, code: str,
             given.transport, caller, signing, opened.launch, code, redirect_uri(given), given.clock()
         )
     )
-    wanted = _wanted(given, granted.context, caller, granted.patient)
+    wanted = _proposed_order(given, granted.context, caller, granted.patient)
     changed = await given.threads.do(
         lambda: given.launches.change(
             ticket,
@@ -90,8 +92,12 @@ async def callback(given: Dependencies, request: Request, state: str, code: str,
     return RedirectResponse(f"/{where}/launched/{ticket.id}", 303, policy(caller.client.frame_ancestors))
 
 
-def _wanted(given: Dependencies, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
-    """What the card proposed, if the launch carried it and it is still good; it must be about this patient."""
+def _proposed_order(given: Dependencies, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
+    """Return the order that the card proposed, or None if the launch has no valid one.
+
+    Raises:
+        LaunchFailed: the order is for another patient.
+    """
     if not context:
         return None
     try:

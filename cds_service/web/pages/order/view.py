@@ -1,4 +1,4 @@
-"""What the order page shows, in one object that its template reads."""
+"""The data of the order page, for its template."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from cds_service.web.pages.leaflet import leaflet_of
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """The page.
+    """The data of the page.
 
     Attributes:
-        action: where its form goes.
-        patient: who it is for; empty where this page does not know.
-        banner: whether it has to be said at the top.
-        may_send: whether "Sign and send" is offered.
-        key: proves that the form is ours.
-        same: orders like this one, in words. ask_again: whether they have to be confirmed.
-        issues: the EHR's own words.
-        check: whether to offer to look for the order, instead of sending it.
-        signer, encounter: as the EHR named them.
+        action: address that the form is sent to.
+        patient: name and birth date of the patient; empty if unknown.
+        banner: whether the page must show the patient at the top (SMART ``need_patient_banner``).
+        may_send: whether to show "Sign and send".
+        key: proves that the form was sent from our own page.
+        same: similar orders already in the chart, in words.
+        ask_again: whether the clinician must confirm in view of ``same``.
+        issues: error messages of the EHR.
+        check: whether to offer a search for the order instead of sending it.
+        signer, encounter: references from the EHR.
     """
 
     content: Content
@@ -53,12 +54,12 @@ class OrderView:
 
     @property
     def text(self) -> str:
-        """The order to copy."""
+        """The order as a text to copy."""
         return self.form.text(self.content, self.patient)
 
     @property
     def services(self) -> dict[str, str]:
-        """Order -> its title."""
+        """Order key -> title."""
         return {key: self.content.orders[key].title for key in self.draft.orders}
 
     @property
@@ -75,16 +76,16 @@ class OrderView:
 
     @property
     def reviewed_by(self) -> str:
-        """The clinician who has signed the content behind the card; empty if nobody has."""
+        """The clinician who reviewed the content of the card; empty if not reviewed."""
         cause = self.content.causes.get(self.draft.cause)
         return cause.review.by if cause else ""
 
     @property
     def leaflet(self) -> str:
-        """The address of what the patient may be told; empty if there is nothing."""
+        """The path of the patient leaflet; empty if there is none."""
         return leaflet_of(self.content, self.draft.cause)
 
     @property
     def basis_words(self) -> str:
-        """What to say when the chart does not back the order; empty when it does."""
+        """A notice if the chart does not support the order; empty if it does."""
         return str(getattr(self.content.texts.page.basis, self.basis, ""))

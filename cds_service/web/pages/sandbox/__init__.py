@@ -1,1 +1,1 @@
-"""The sandbox: an invented patient's chart, opened as an EHR would, with cards to answer and facts to change."""
+"""The sandbox: opens an invented patient's chart as an EHR would. Visitors answer cards and change facts."""

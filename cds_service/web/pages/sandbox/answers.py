@@ -1,4 +1,4 @@
-"""What came back from the service, as a careful EHR takes it: only what the standard names, and nothing trusted."""
+"""Parse the service's answer as a careful EHR does: only the fields of CDS Hooks, and trust none of them."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ NOT_JUDGED = "No judgement was made. This is not an all-clear."
 _RANKS = list(BADGES)
 
 
-class _Came(BaseModel):
+class _Received(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Named(_Came):
-    """A code with words: an override reason, a topic."""
+class Named(_Received):
+    """A code with a display text, such as an override reason."""
 
     code: str
     system: str | None = None
     display: str = ""
 
 
-class SuggestionCame(_Came):
+class ReceivedSuggestion(_Received):
     """A suggestion of a card."""
 
     label: str
     uuid: str
 
 
-class LinkCame(_Came):
-    """A link of a card. One that is no plain web address is not drawn."""
+class ReceivedLink(_Received):
+    """A link of a card. It is shown only if its address is a plain web address."""
 
     label: str
     url: str
     type: str = "absolute"
 
 
-class SourceCame(_Came):
-    """Where a card comes from."""
+class ReceivedSource(_Received):
+    """The source of a card."""
 
     label: str
     url: str = ""
@@ -52,39 +52,39 @@ class SourceCame(_Came):
     @field_validator("url")
     @classmethod
     def only_plain(cls, value: str) -> str:
-        """An address that is none is left out."""
+        """Drop an address that is not a plain web address."""
         return value if is_plain_url(value) else ""
 
 
-class CardCame(_Came):
-    """A card as it came."""
+class ReceivedCard(_Received):
+    """A card as received."""
 
     uuid: str = ""
     summary: str = Field(min_length=1)
     detail: str = ""
     indicator: Indicator = "info"
-    source: SourceCame
-    suggestions: tuple[SuggestionCame, ...] = ()
+    source: ReceivedSource
+    suggestions: tuple[ReceivedSuggestion, ...] = ()
     overrideReasons: tuple[Named, ...] = ()
-    links: tuple[LinkCame, ...] = ()
+    links: tuple[ReceivedLink, ...] = ()
 
     @property
     def badge(self) -> str:
-        """Its urgency in words."""
+        """The urgency in words."""
         return BADGES[self.indicator]
 
     @property
-    def drawn_links(self) -> tuple[LinkCame, ...]:
-        """The links that may be drawn."""
-        return tuple(one for one in self.links if is_plain_url(one.url) and one.type == "absolute")
+    def drawn_links(self) -> tuple[ReceivedLink, ...]:
+        """The links that may be shown."""
+        return tuple(link for link in self.links if is_plain_url(link.url) and link.type == "absolute")
 
 
-class _AnswerCame(_Came):
-    cards: tuple[CardCame, ...]
+class _ReceivedAnswer(_Received):
+    cards: tuple[ReceivedCard, ...]
 
 
-class Sent(_Came):
-    """What the page tells of a call it has made. ``status``: 0 if there was no answer."""
+class Sent(_Received):
+    """The page's report of a call it has made. ``status``: HTTP status; 0 if there was no answer."""
 
     status: int = Field(ge=0, le=599)
     ms: float = Field(ge=0, le=600_000)
@@ -94,54 +94,54 @@ class Sent(_Came):
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A call that was made. ``problem``: why there was no judgement; empty if there was one."""
+    """A call, ready to show. ``problem``: why there was no judgement; empty if there was one."""
 
     status: int
     ms: int
     road: str
-    cards: tuple[CardCame, ...] = ()
+    cards: tuple[ReceivedCard, ...] = ()
     problem: str = ""
     unavailable: tuple[str, ...] = ()
     quiet: tuple[str, ...] = ()
 
 
-def understood(body: Any) -> Drawn:
-    """What the page has sent.
+def parse_report(body: Any) -> Drawn:
+    """Parse the page's report of a call.
 
     Raises:
-        UnusableInput: it is not what the page sends.
+        UnusableInput: the body is not such a report.
     """
     try:
         sent = Sent.model_validate(body)
     except ValidationError as error:
-        raise UnusableInput("this is not a call that the page has made") from error
+        raise UnusableInput("the body is not a report of a call: reload the page") from error
     ms = round(sent.ms)
     if sent.status != 200:
         return Drawn(sent.status, ms, sent.road, problem=_problem(sent))
     try:
-        found = _AnswerCame.model_validate(sent.answer)
+        answer = _ReceivedAnswer.model_validate(sent.answer)
     except ValidationError:
         return Drawn(sent.status, ms, sent.road, problem="The answer is not one of CDS Hooks.")
-    told = _told(sent.answer)
-    ranked = sorted(found.cards, key=lambda card: _RANKS.index(card.indicator))
+    extension = _reading_extension(sent.answer)
+    ranked = sorted(answer.cards, key=lambda card: _RANKS.index(card.indicator))
     return Drawn(
         sent.status,
         ms,
         sent.road,
         cards=tuple(ranked),
-        unavailable=_texts(told.get("notAvailable")),
-        quiet=_texts(told.get("quiet")),
+        unavailable=_texts(extension.get("notAvailable")),
+        quiet=_texts(extension.get("quiet")),
     )
 
 
-def _told(answer: Any) -> dict[str, Any]:
+def _reading_extension(answer: Any) -> dict[str, Any]:
     extension = answer.get("extension") if isinstance(answer, dict) else None
-    told = extension.get("com.posterior-knee-cds.reading") if isinstance(extension, dict) else None
-    return told if isinstance(told, dict) else {}
+    reading = extension.get("com.posterior-knee-cds.reading") if isinstance(extension, dict) else None
+    return reading if isinstance(reading, dict) else {}
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
 
 
 def _problem(sent: Sent) -> str:
@@ -150,5 +150,5 @@ def _problem(sent: Sent) -> str:
     issues = sent.answer.get("issue") if isinstance(sent.answer, dict) else None
     first = issues[0] if isinstance(issues, list) and issues else None
     words = first.get("diagnostics") if isinstance(first, dict) else None
-    told = f": {words}" if isinstance(words, str) else "."
-    return f"The service answered with HTTP {sent.status}{told}"
+    reason = f": {words}" if isinstance(words, str) else "."
+    return f"The service answered with HTTP {sent.status}{reason}"

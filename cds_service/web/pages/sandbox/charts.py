@@ -1,4 +1,4 @@
-"""The charts that are open in the sandbox: in memory only, a bounded number, the longest untouched goes first."""
+"""The open charts of the sandbox, in memory only. If there are too many, the least recently used is closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KIND = re.compile(r"[A-Z][A-Za-z]{1,63}")
 
 
 class ChartGone(KneeCdsError):
-    """No such chart is open: another took its place, or the service was started anew (HTTP 404)."""
+    """The chart is not open: it was closed to make room, or the service was restarted (HTTP 404)."""
 
 
 @dataclass(eq=False)
@@ -40,10 +40,11 @@ class Chart:
     """One open chart.
 
     Attributes:
-        token: what its FHIR server asks for.
-        opened: the resources as they were when it was opened. resources: as they are now.
-        told: the verdict of the last answer drawn, so that the next can say what moved.
-        changing: held while facts are changed, since each change rests on the reading before it.
+        token: access token of the chart's FHIR server.
+        opened: the resources when the chart was opened.
+        resources: the resources now.
+        last_verdict: name -> words of the last verdict shown, so that the next can show what has changed.
+        changing: lock held while facts are changed, because each change starts from the reading before it.
     """
 
     title: str
@@ -53,7 +54,7 @@ class Chart:
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     resources: list[Resource] = field(default_factory=list)
-    told: Mapping[str, str] = field(default_factory=dict)
+    last_verdict: Mapping[str, str] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _number: int = 0
 
@@ -62,28 +63,28 @@ class Chart:
 
     @property
     def patient(self) -> Resource:
-        """The Patient; an empty one if the chart has none."""
-        return next((one for one in self.resources if one["resourceType"] == "Patient"), {})
+        """The Patient resource; empty if the chart has none."""
+        return next((resource for resource in self.resources if resource["resourceType"] == "Patient"), {})
 
     def reset(self) -> None:
-        """As it was when it was opened."""
+        """Restore the resources of the time when the chart was opened."""
         self.resources = list(self.opened)
-        self.told = {}
+        self.last_verdict = {}
 
     def new_id(self) -> str:
-        """An id that no resource here has."""
+        """Return an id that no resource of the chart has."""
         self._number += 1
         return f"sandbox-{self._number}"
 
     def judged(self, service: Service, now: datetime, fhir_server: str) -> Assessment:
-        """What ``service`` makes of it."""
-        entries = tuple(ChartEntry(one) for one in self.resources)
+        """Judge the chart with ``service``."""
+        entries = tuple(ChartEntry(resource) for resource in self.resources)
         return service.judge(self.patient_id, entries, now, fhir_server=fhir_server)
 
     def request(self, road: Road, reader: str, fhir_server: str) -> dict[str, Any]:
-        """The call an EHR makes when ``reader`` opens this chart; over ``fhir`` nothing is prefetched."""
-        call = as_request({"entry": [{"resource": one} for one in self.resources]}, str(uuid4()))
-        # A reader of its own for each chart: what one visitor has answered keeps no other visitor's cards quiet.
+        """Return the hook call that an EHR makes when ``reader`` opens this chart. With ``fhir`` it has no prefetch."""
+        call = as_request({"entry": [{"resource": resource} for resource in self.resources]}, str(uuid4()))
+        # A separate user for each chart, so that one visitor's answers do not hide another visitor's cards.
         call["context"] |= {"userId": f"Practitioner/{self.id}-{reader}", "patientId": self.patient_id}
         call["fhirServer"] = fhir_server
         call["fhirAuthorization"] = {
@@ -99,40 +100,48 @@ class Chart:
         return call
 
     def add_order(self, resource: Any, now: datetime) -> Resource:
-        """A draft that a clinician has accepted, put in as it came but for its id and date; still unsigned.
+        """Add a draft order that a clinician has accepted, with a new id and date. It stays unsigned.
 
         Raises:
-            UnusableInput: it is no draft order for this patient, or one too many.
+            UnusableInput: it is not a draft order for this patient, or the chart has too many orders.
         """
         subject = resource.get("subject") if isinstance(resource, dict) else None
-        whose = subject.get("reference") if isinstance(subject, dict) else None
+        patient = subject.get("reference") if isinstance(subject, dict) else None
         if not isinstance(resource, dict) or resource.get("resourceType") != "ServiceRequest":
-            raise UnusableInput("only a ServiceRequest can be put into a sandbox chart")
-        if resource.get("status") != "draft" or whose != f"Patient/{self.patient_id}":
-            raise UnusableInput("only a draft order for this patient can be put into its chart")
-        if sum(1 for one in self.resources if one["resourceType"] == "ServiceRequest") >= MAX_ORDERS:
+            raise UnusableInput("only a ServiceRequest can be added to a sandbox chart")
+        if resource.get("status") != "draft" or patient != f"Patient/{self.patient_id}":
+            raise UnusableInput("only a draft order for this patient can be added to its chart")
+        if sum(resource["resourceType"] == "ServiceRequest" for resource in self.resources) >= MAX_ORDERS:
             raise UnusableInput(f"a sandbox chart holds at most {MAX_ORDERS} orders")
         order = {**resource, "id": self.new_id(), "authoredOn": _instant(now)}
         self.resources.append(order)
         return order
 
     def sign(self, order: str, now: datetime) -> None:
-        """The clinician's signature: from a proposed draft to an order that stands.
+        """Sign a draft: it becomes an active order.
 
         Raises:
-            UnusableInput: there is no such draft.
+            UnusableInput: the chart has no such draft.
         """
-        for number, one in enumerate(self.resources):
-            if one["resourceType"] == "ServiceRequest" and one.get("id") == order and one.get("status") == "draft":
+        for number, resource in enumerate(self.resources):
+            if (
+                resource["resourceType"] == "ServiceRequest"
+                and resource.get("id") == order
+                and resource.get("status") == "draft"
+            ):
                 signed = {"status": "active", "intent": "order", "authoredOn": _instant(now)}
-                self.resources[number] = {**one, **signed}
+                self.resources[number] = {**resource, **signed}
                 return
         raise UnusableInput("there is no such draft order in this chart")
 
     def remove(self, source: str) -> bool:
-        """Take out the resource ``Type/id``; whether it was there. The Patient stays."""
+        """Remove the resource ``Type/id``, unless it is the Patient. Returns whether a resource was removed."""
         kind, _, identity = source.partition("/")
-        left = [one for one in self.resources if (one["resourceType"], one.get("id")) != (kind, identity)]
+        left = [
+            resource
+            for resource in self.resources
+            if (resource["resourceType"], resource.get("id")) != (kind, identity)
+        ]
         if kind == "Patient" or len(left) == len(self.resources):
             return False
         self.resources = left
@@ -144,13 +153,13 @@ def _instant(now: datetime) -> str:
 
 
 class Charts:
-    """All open charts. Used by the one event loop only."""
+    """All open charts. Not thread-safe: used by the event loop only."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[Chart, int]] = {}
 
     def open(self, title: str, story: str, patient_id: str, resources: Sequence[Resource]) -> Chart:
-        """A new chart; others give way if there are too many."""
+        """Open a new chart, and close the least recently used ones if there are too many."""
         chart = Chart(title, story, patient_id, tuple(resources))
         self._open[chart.id] = (chart, len(orjson.dumps(chart.opened)))
         while len(self._open) > MAX_CHARTS or sum(size for _, size in self._open.values()) > MAX_BYTES:
@@ -158,24 +167,25 @@ class Charts:
         return chart
 
     def find(self, identity: str) -> Chart:
-        """The open chart of that id, which is now the last touched.
+        """Return the open chart of that id and mark it as the most recently used.
 
         Raises:
-            ChartGone: there is none.
+            ChartGone: it is not open.
         """
-        found = self._open.pop(identity, None)
-        if found is None:
-            raise ChartGone("this chart is gone: open the patient again at /sandbox")
-        self._open[identity] = found
-        return found[0]
+        entry = self._open.pop(identity, None)
+        if entry is None:
+            raise ChartGone("this chart is no longer open: open the patient again at /sandbox")
+        self._open[identity] = entry
+        return entry[0]
 
 
 def loaded(bundle: Any) -> tuple[str, list[Resource]]:
-    """The patient's id and the resources of a Bundle, taken in as a FHIR server would: every one with an id, and
-    references within the Bundle as ``Type/id``.
+    """Return the patient's id and the resources of a Bundle, as a FHIR server would store them.
+
+    Each resource has an id, and references within the Bundle have the form ``Type/id``.
 
     Raises:
-        UnusableInput: it is no Bundle of one patient's resources.
+        UnusableInput: it is not a Bundle of one patient's resources.
     """
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise UnusableInput("this is not a FHIR Bundle: it has no resourceType Bundle")
@@ -183,28 +193,28 @@ def loaded(bundle: Any) -> tuple[str, list[Resource]]:
     names: dict[str, str] = {}
     taken: list[Resource] = []
     for number, entry in enumerate(whole.entries, start=1):
-        one = entry.resource
-        kind = one.get("resourceType") if isinstance(one, dict) else None
-        if not isinstance(one, dict) or not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        resource = entry.resource
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if not isinstance(resource, dict) or not isinstance(kind, str) or not _KIND.fullmatch(kind):
             raise UnusableInput(f"entry {number} of the Bundle is not a FHIR resource")
-        identity = one.get("id")
+        identity = resource.get("id")
         if not isinstance(identity, str) or not _ID.fullmatch(identity):
             identity = (entry.full_url or "").removeprefix("urn:uuid:")
             identity = identity if _ID.fullmatch(identity) else f"entry-{number}"
         if entry.full_url:
             names[entry.full_url] = f"{kind}/{identity}"
-        taken.append({**one, "id": identity})
-    return whole.context.patientId, [_pointing(one, names) for one in taken]
+        taken.append({**resource, "id": identity})
+    return whole.context.patientId, [_with_references(resource, names) for resource in taken]
 
 
-def _pointing(value: Any, names: Mapping[str, str]) -> Any:
+def _with_references(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        found = {key: _pointing(inner, names) for key, inner in value.items()}
-        reference = found.get("reference")
-        return {**found, "reference": names.get(reference, reference)} if isinstance(reference, str) else found
-    return [_pointing(inner, names) for inner in value] if isinstance(value, list) else value
+        copy = {key: _with_references(inner, names) for key, inner in value.items()}
+        reference = copy.get("reference")
+        return {**copy, "reference": names.get(reference, reference)} if isinstance(reference, str) else copy
+    return [_with_references(inner, names) for inner in value] if isinstance(value, list) else value
 
 
 def of_kind(resources: Sequence[Resource], kind: str) -> Iterator[Resource]:
-    """Those of one resource type."""
-    return (one for one in resources if one["resourceType"] == kind)
+    """Return the resources of one type."""
+    return (resource for resource in resources if resource["resourceType"] == kind)

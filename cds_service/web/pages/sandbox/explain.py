@@ -1,4 +1,4 @@
-"""What the service made of a chart, as pages and pictures need it: the verdict, the facts, and the reasons."""
+"""The assessment of a chart, prepared for the pages: verdict, facts, and reasons."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LEVELS = {"critical": "urgent", "warning": "soon", None: ""}
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """One finding that the chart holds, with every fact about it; the freshest sets the switches."""
+    """One finding in the chart, with every fact about it, the most recent first. The first sets the switches."""
 
     key: str
     name: str
@@ -47,21 +47,21 @@ class FactRow:
 
     @property
     def first(self) -> Fact:
-        """The freshest."""
+        """The most recent fact."""
         return self.facts[0]
 
 
 def fact_rows(content: Content, assessment: Assessment) -> dict[str, list[FactRow]]:
-    """The findings that entries of the chart state, by the title of their kind."""
+    """Return the findings that entries of the chart state, by the title of their kind."""
     by_key: dict[str, list[Fact]] = {}
     for fact in assessment.record.facts:
         by_key.setdefault(fact.key, []).append(fact)
-    found: dict[str, list[FactRow]] = {title: [] for title in KINDS.values()}
-    for key, facts in sorted(by_key.items(), key=lambda one: content.name(one[0])):
+    rows_by_kind: dict[str, list[FactRow]] = {title: [] for title in KINDS.values()}
+    for key, facts in sorted(by_key.items(), key=lambda item: content.name(item[0])):
         finding = content.findings[key]
         facts.sort(key=lambda fact: fact.when.day if fact.when else date.min, reverse=True)
         when = facts[0].when
-        found[KINDS[finding.kind]].append(
+        rows_by_kind[KINDS[finding.kind]].append(
             FactRow(
                 key=key,
                 name=content.name(key),
@@ -73,7 +73,7 @@ def fact_rows(content: Content, assessment: Assessment) -> dict[str, list[FactRo
                 days=(assessment.today - when.day).days if when else None,
             )
         )
-    return {title: rows for title, rows in found.items() if rows}
+    return {title: rows for title, rows in rows_by_kind.items() if rows}
 
 
 def to_add(content: Content) -> dict[str, list[tuple[str, str]]]:
@@ -87,7 +87,7 @@ def to_add(content: Content) -> dict[str, list[tuple[str, str]]]:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A fact that no entry states."""
+    """A derived fact, which no entry states."""
 
     name: str
     status: str
@@ -95,8 +95,8 @@ class Derived:
 
 
 def derived(content: Content, assessment: Assessment) -> list[Derived]:
-    """What follows from age, sex and other facts, each once."""
-    found = {
+    """Return the facts derived from age, sex and other facts, each once."""
+    rows = {
         Derived(
             content.name(fact.key),
             fact.status.value,
@@ -104,12 +104,12 @@ def derived(content: Content, assessment: Assessment) -> list[Derived]:
         )
         for fact in derived_facts(content, assessment)
     }
-    return sorted(found, key=lambda one: one.name)
+    return sorted(rows, key=lambda row: row.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The Wells range on its line, in units of the picture."""
+    """The Wells range on its axis, in units of the picture."""
 
     left: float
     width: float
@@ -118,7 +118,7 @@ class Scale:
 
 
 def scale(wells: Wells, likely_from: int) -> Scale:
-    """Where the range lies between the lowest and the highest score there is."""
+    """Return where the range lies between the lowest and the highest possible score."""
     left, right = _place(wells.least), _place(wells.most)
     ticks = tuple((score, _place(score)) for score in range(_LOWEST, _HIGHEST + 1))
     return Scale(left, right - left, _place(likely_from), ticks)
@@ -130,7 +130,7 @@ def _place(score: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """One finding's weight for or against a cause. ``times``: its likelihood ratio in words."""
+    """The weight of one finding for or against a cause. ``times``: its likelihood ratio in words."""
 
     name: str
     status: str
@@ -141,7 +141,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A piece of a cause's bar: where it begins, how long it is, and which side it is on."""
+    """A segment of a cause's bar. ``x``: its left end. ``side``: ``for`` or ``against``."""
 
     x: float
     width: float
@@ -150,7 +150,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class CauseRow:
-    """One cause of the differential with its picture and the same in words."""
+    """One cause of the differential, with its bar and the same in words."""
 
     key: str
     title: str
@@ -161,53 +161,53 @@ class CauseRow:
 
     @property
     def in_words(self) -> str:
-        """The picture for whoever does not see it."""
-        pro = [one.name for one in self.weights if one.counted and one.speaks_for]
-        con = [one.name for one in self.weights if one.counted and not one.speaks_for]
+        """The text alternative of the bar."""
+        pro = [weight.name for weight in self.weights if weight.counted and weight.speaks_for]
+        con = [weight.name for weight in self.weights if weight.counted and not weight.speaks_for]
         return f"{self.title}: {self.band}. For: {', '.join(pro) or 'nothing'}. Against: {', '.join(con) or 'nothing'}."
 
 
 def causes(content: Content, leg: LegAssessment) -> list[CauseRow]:
-    """The differential of a leg on one common scale."""
-    longest = max((_reach(one) for one in leg.differential), default=1.0)
-    return [_cause(content, one, longest) for one in leg.differential]
+    """Return the differential of a leg, with all bars on one scale."""
+    longest = max((_reach(cause) for cause in leg.differential), default=1.0)
+    return [_cause(content, cause, longest) for cause in leg.differential]
 
 
-def _counted(one: RankedCause, *, speaks_for: bool) -> list[Contribution]:
-    given = one.for_it if speaks_for else one.against_it
-    return [part for part in given if part.counted]
+def _counted(cause: RankedCause, *, speaks_for: bool) -> list[Contribution]:
+    parts = cause.for_it if speaks_for else cause.against_it
+    return [part for part in parts if part.counted]
 
 
-def _reach(one: RankedCause) -> float:
-    """How far the longer half of its bar goes; what confirms fills its half whatever the scale."""
+def _reach(cause: RankedCause) -> float:
+    """Return the length of the longer half of a cause's bar. A confirming finding fills its half on any scale."""
     halves = [
-        sum(abs(part.log_lr) for part in _counted(one, speaks_for=pro) if math.isfinite(part.log_lr))
+        sum(abs(part.log_lr) for part in _counted(cause, speaks_for=pro) if math.isfinite(part.log_lr))
         for pro in (True, False)
     ]
     return max(*halves, 1.0)
 
 
-def _cause(content: Content, one: RankedCause, longest: float) -> CauseRow:
+def _cause(content: Content, cause: RankedCause, longest: float) -> CauseRow:
     return CauseRow(
-        key=one.cause,
-        title=content.name(one.cause),
-        band=one.band,
-        bars=(*_bars(one, longest, speaks_for=True), *_bars(one, longest, speaks_for=False)),
-        weights=tuple(_weight(content, part) for part in (*one.for_it, *one.against_it)),
-        missing=tuple(content.name(key) for key in one.missing[:3]),
+        key=cause.cause,
+        title=content.name(cause.cause),
+        band=cause.band,
+        bars=(*_bars(cause, longest, speaks_for=True), *_bars(cause, longest, speaks_for=False)),
+        weights=tuple(_weight(content, part) for part in (*cause.for_it, *cause.against_it)),
+        missing=tuple(content.name(key) for key in cause.missing[:3]),
     )
 
 
-def _bars(one: RankedCause, longest: float, *, speaks_for: bool) -> list[Bar]:
-    found, reached = [], 0.0
-    for part in _counted(one, speaks_for=speaks_for):
-        wide = _HALF_BAR - reached if math.isinf(part.log_lr) else abs(part.log_lr) / longest * _HALF_BAR
-        wide = min(wide, _HALF_BAR - reached)
-        start = _HALF_BAR + reached if speaks_for else _HALF_BAR - reached - wide
-        if wide > 0:
-            found.append(Bar(round(start, 1), round(max(wide - 1, 0.5), 1), "for" if speaks_for else "against"))
-        reached += wide
-    return found
+def _bars(cause: RankedCause, longest: float, *, speaks_for: bool) -> list[Bar]:
+    bars, reached = [], 0.0
+    for part in _counted(cause, speaks_for=speaks_for):
+        width = _HALF_BAR - reached if math.isinf(part.log_lr) else abs(part.log_lr) / longest * _HALF_BAR
+        width = min(width, _HALF_BAR - reached)
+        start = _HALF_BAR + reached if speaks_for else _HALF_BAR - reached - width
+        if width > 0:
+            bars.append(Bar(round(start, 1), round(max(width - 1, 0.5), 1), "for" if speaks_for else "against"))
+        reached += width
+    return bars
 
 
 def _weight(content: Content, part: Contribution) -> Weight:
@@ -229,7 +229,7 @@ def _times(log_lr: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LegRow:
-    """One leg with everything that was decided about it."""
+    """One leg with its assessment."""
 
     judged: LegAssessment
     scale: Scale | None
@@ -240,12 +240,12 @@ class LegRow:
 
 
 def legs(content: Content, assessment: Assessment) -> list[LegRow]:
-    """Every leg judged, the worse one first."""
-    found = []
+    """Return every judged leg, the more urgent one first."""
+    rows = []
     for leg in assessment.legs:
         rules = rules_read(content, assessment, leg)
         wells = leg.dvt.wells
-        found.append(
+        rows.append(
             LegRow(
                 judged=leg,
                 scale=scale(wells, content.pathway.critical_at) if wells else None,
@@ -255,20 +255,22 @@ def legs(content: Content, assessment: Assessment) -> list[LegRow]:
                 ask_next=content.name(leg.ask_next) if leg.ask_next else "",
             )
         )
-    return found
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One line of the verdict. ``was``: what it said before, where that was something else."""
+class VerdictLine:
+    """One line of the verdict. ``was``: the words before, if they were different."""
 
     name: str
     now: str
     was: str
 
 
-def verdict(content: Content, assessment: Assessment, cards: Sequence[str], before: Mapping[str, str]) -> list[Told]:
-    """The few words that move when facts are changed. ``cards``: indicators; ``before``: the same a call ago."""
+def verdict(
+    content: Content, assessment: Assessment, cards: Sequence[str], before: Mapping[str, str]
+) -> list[VerdictLine]:
+    """Return the verdict in a few words. ``cards``: indicators. ``before``: name -> words of the verdict before."""
     leg = next(iter(assessment.legs), None)
     now = {
         "Cards": _count(cards),
@@ -276,7 +278,10 @@ def verdict(content: Content, assessment: Assessment, cards: Sequence[str], befo
         "Wells": _wells(leg),
         "Leading causes": _leading(content, leg),
     }
-    return [Told(name, words, was if (was := before.get(name, words)) != words else "") for name, words in now.items()]
+    return [
+        VerdictLine(name, words, was if (was := before.get(name, words)) != words else "")
+        for name, words in now.items()
+    ]
 
 
 def _count(cards: Sequence[str]) -> str:
@@ -300,13 +305,13 @@ def _wells(leg: LegAssessment | None) -> str:
 
 
 def _leading(content: Content, leg: LegAssessment | None) -> str:
-    shown = [one for one in leg.differential if one.band != "low"][:_LEADING] if leg else []
-    return "; ".join(f"{content.name(one.cause)} ({one.band})" for one in shown) or "none"
+    shown = [cause for cause in leg.differential if cause.band != "low"][:_LEADING] if leg else []
+    return "; ".join(f"{content.name(cause.cause)} ({cause.band})" for cause in shown) or "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A diagnosis or an order that the chart holds. ``unsigned``: a draft that a clinician still has to sign."""
+    """A diagnosis or an order in the chart. ``unsigned``: a draft that a clinician still has to sign."""
 
     source: str
     words: str
@@ -314,27 +319,29 @@ class Entry:
 
 
 def diagnoses(content: Content, assessment: Assessment) -> list[Entry]:
-    """The coded diagnoses."""
+    """Return the coded diagnoses."""
     return [
-        Entry(source_of(one), f"{content.name(one.cause)}, {one.state.value}, {_where(one.side)}")
-        for one in assessment.record.diagnoses
+        Entry(
+            source_of(diagnosis), f"{content.name(diagnosis.cause)}, {diagnosis.state.value}, {_where(diagnosis.side)}"
+        )
+        for diagnosis in assessment.record.diagnoses
     ]
 
 
 def orders(content: Content, assessment: Assessment, chart: Chart) -> list[Entry]:
-    """The orders that stand, and drafts that nobody has signed."""
-    standing = {source_of(one): one for one in assessment.record.orders}
-    found = []
+    """Return active and completed orders, and unsigned drafts."""
+    standing = {source_of(order): order for order in assessment.record.orders}
+    entries = []
     for resource in of_kind(chart.resources, "ServiceRequest"):
         source = f"ServiceRequest/{resource.get('id')}"
         placed = standing.get(source)
         if resource.get("status") == "draft":
-            found.append(Entry(source, _text(resource), unsigned=True))
+            entries.append(Entry(source, _text(resource), unsigned=True))
         elif placed:
             title = content.orders[placed.order].title
             state = "completed" if placed.completed else "active"
-            found.append(Entry(source, f"{title}, {_where(placed.side)}, {state}"))
-    return found
+            entries.append(Entry(source, f"{title}, {_where(placed.side)}, {state}"))
+    return entries
 
 
 def _text(resource: Mapping[str, Any]) -> str:
@@ -348,7 +355,7 @@ def _where(side: Side) -> str:
 
 
 def terms_missing(rule: RuleRead) -> str:
-    """Counts of the terms of a rule that did not fire: ``0 of 4 present, 3 not recorded``."""
+    """Return counts of the terms of a rule that did not fire, such as ``0 of 4 present, 3 not recorded``."""
     statuses = list(_statuses(rule.when.parts))
     present = statuses.count(Status.PRESENT)
     unknown = statuses.count(Status.UNKNOWN)

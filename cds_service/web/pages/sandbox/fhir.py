@@ -1,4 +1,4 @@
-"""A small FHIR R4 server over resources in memory: read, and search by the parameters that a CDS service uses."""
+"""A small in-memory FHIR R4 server: reads, and searches by the parameters that a CDS service uses."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _BY_KIND: Mapping[str, tuple[str, ...]] = {
     "ServiceRequest": ("_id", "patient", "subject", "code", "category", "status", "intent"),
     "DiagnosticReport": ("_id", "patient", "subject", "code", "category", "status", "date"),
 }
-"""What each kind is searched by: parameters of FHIR R4, and no others, which is what the statement says too."""
+"""Resource type -> its supported search parameters, as the CapabilityStatement lists them."""
 KINDS = tuple(_BY_KIND)
 Query = Sequence[tuple[str, str]]
 _SINCE = re.compile(r"ge\d{4}-\d{2}-\d{2}(T.*)?")
-_TAKEN_QUIETLY = ("_sort", "_format", "_total")
-_MOST = 500
-_USUAL = 50
+_ACCEPTED_WITHOUT_EFFECT = ("_sort", "_format", "_total")
+_MAX_COUNT = 500
+_DEFAULT_COUNT = 50
 
 
-class NotHere(Exception):
-    """Ends a request with an OperationOutcome."""
+class FhirError(Exception):
+    """Answers a request with an OperationOutcome."""
 
     def __init__(self, status: int, code: str, words: str) -> None:
         self.status, self.code, self.words = status, code, words
@@ -41,15 +41,15 @@ class NotHere(Exception):
 
 
 def answer(resources: Sequence[Resource], base: str, path: str, query: Query) -> Response:
-    """What the server at ``base`` says to ``GET {base}/{path}?{query}``, or to the same search by ``POST``."""
+    """Answer ``GET {base}/{path}?{query}``, or the same search by ``POST``."""
     try:
-        return _json(_found(resources, base, path, query))
-    except NotHere as error:
+        return _json(_result(resources, base, path, query))
+    except FhirError as error:
         return refusal(error.status, error.code, error.words)
 
 
 def refusal(status: int, code: str, words: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An OperationOutcome with one error."""
+    """Return an OperationOutcome with one error."""
     return _json(_outcome("error", code, words), status, headers)
 
 
@@ -62,46 +62,47 @@ def _outcome(severity: str, code: str, words: str) -> Resource:
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def _found(resources: Sequence[Resource], base: str, path: str, query: Query) -> Resource:
+def _result(resources: Sequence[Resource], base: str, path: str, query: Query) -> Resource:
     if path == "metadata":
         return _statement(base)
     kind, _, identity = path.partition("/")
     if kind not in KINDS:
-        raise NotHere(404, "not-supported", f"this server holds {', '.join(KINDS)}")
-    here = [one for one in resources if one["resourceType"] == kind]
+        raise FhirError(404, "not-supported", f"this server holds {', '.join(KINDS)}")
+    of_type = [resource for resource in resources if resource["resourceType"] == kind]
     if not identity:
-        return _searched(here, base, kind, query)
-    found = next((one for one in here if one.get("id") == identity), None)
-    if found is None:
-        raise NotHere(404, "not-found", f"there is no {kind} of that id")
-    return found
+        return _search(of_type, base, kind, query)
+    match = next((resource for resource in of_type if resource.get("id") == identity), None)
+    if match is None:
+        raise FhirError(404, "not-found", f"there is no {kind} of that id")
+    return match
 
 
-def _searched(here: Sequence[Resource], base: str, kind: str, query: Query) -> Resource:
+def _search(of_type: Sequence[Resource], base: str, kind: str, query: Query) -> Resource:
     wanted = [(name, value) for name, value in query if name in _BY_KIND[kind]]
-    known = (*_BY_KIND[kind], *_TAKEN_QUIETLY, "_count", "_offset")
+    known = (*_BY_KIND[kind], *_ACCEPTED_WITHOUT_EFFECT, "_count", "_offset")
     ignored = sorted({name for name, _ in query if name not in known})
-    found = [one for one in here if all(_matches(one, name, value) for name, value in wanted)]
+    matches = [resource for resource in of_type if all(_matches(resource, name, value) for name, value in wanted)]
     settings = dict(query)
-    count = min(_whole(settings, "_count", _USUAL), _MOST)
-    start = _whole(settings, "_offset", 0)
-    page = found[start : start + count]
+    count = min(_whole_number(settings, "_count", _DEFAULT_COUNT), _MAX_COUNT)
+    start = _whole_number(settings, "_offset", 0)
+    page = matches[start : start + count]
     links = [{"relation": "self", "url": _address(base, kind, wanted, count, start)}]
-    if start + count < len(found) and count:
+    if start + count < len(matches) and count:
         links.append({"relation": "next", "url": _address(base, kind, wanted, count, start + count)})
     entries = [
-        {"fullUrl": f"{base}/{kind}/{one.get('id')}", "resource": one, "search": {"mode": "match"}} for one in page
+        {"fullUrl": f"{base}/{kind}/{resource.get('id')}", "resource": resource, "search": {"mode": "match"}}
+        for resource in page
     ]
     if ignored:
-        told = _outcome("warning", "not-supported", f"not searched by: {', '.join(ignored)}"[:300])
-        entries.append({"resource": told, "search": {"mode": "outcome"}})
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links, "entry": entries}
+        warning = _outcome("warning", "not-supported", f"not searched by: {', '.join(ignored)}"[:300])
+        entries.append({"resource": warning, "search": {"mode": "outcome"}})
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(matches), "link": links, "entry": entries}
 
 
-def _whole(settings: Mapping[str, str], name: str, otherwise: int) -> int:
+def _whole_number(settings: Mapping[str, str], name: str, otherwise: int) -> int:
     value = settings.get(name, str(otherwise))
     if not value.isdecimal() or len(value) > 6:
-        raise NotHere(400, "invalid", f"{name} must be a whole number")
+        raise FhirError(400, "invalid", f"{name} must be a whole number")
     return int(value)
 
 
@@ -110,19 +111,19 @@ def _address(base: str, kind: str, wanted: Sequence[tuple[str, str]], count: int
     return f"{base}/{kind}?{urlencode([*wanted, ('_count', str(count)), *more], safe=',|/:')}"
 
 
-def _matches(one: Resource, name: str, value: str) -> bool:
+def _matches(resource: Resource, name: str, value: str) -> bool:
     wanted = [part for part in value.split(",") if part]
     if name == "_id":
-        return one.get("id") in wanted
+        return resource.get("id") in wanted
     if name in ("status", "intent"):
-        return one.get(name) in [part.rpartition("|")[2] for part in wanted]
+        return resource.get(name) in [part.rpartition("|")[2] for part in wanted]
     if name == "date":
-        return _is_since(one, value)
+        return _is_since(resource, value)
     if name in ("code", "category"):
-        return any(_is_code(token, part) for token in _codings(one, name) for part in wanted)
-    subject = one.get("subject")
+        return any(_is_code(token, part) for token in _codings(resource, name) for part in wanted)
+    subject = resource.get("subject")
     reference = subject.get("reference") if isinstance(subject, dict) else None
-    own = f"Patient/{one.get('id')}" if one["resourceType"] == "Patient" else reference
+    own = f"Patient/{resource.get('id')}" if resource["resourceType"] == "Patient" else reference
     return own in [part if "/" in part else f"Patient/{part}" for part in wanted]
 
 
@@ -131,8 +132,12 @@ def _is_code(token: tuple[Any, Any], part: str) -> bool:
     return token[1] == code and (not bar or (token[0] or "") == system)
 
 
-def _codings(one: Resource, name: str) -> Iterator[tuple[Any, Any]]:
-    concepts = [one.get("category")] if name == "category" else [one.get("code"), one.get("medicationCodeableConcept")]
+def _codings(resource: Resource, name: str) -> Iterator[tuple[Any, Any]]:
+    concepts = (
+        [resource.get("category")]
+        if name == "category"
+        else [resource.get("code"), resource.get("medicationCodeableConcept")]
+    )
     for several in concepts:
         for concept in several if isinstance(several, list) else [several]:
             codings = concept.get("coding") if isinstance(concept, dict) else None
@@ -141,15 +146,16 @@ def _codings(one: Resource, name: str) -> Iterator[tuple[Any, Any]]:
                     yield coding.get("system"), coding.get("code")
 
 
-def _is_since(one: Resource, value: str) -> bool:
-    """``date=ge...``, the only comparison here: by the first characters, as ISO 8601 sorts. An open period goes on."""
+def _is_since(resource: Resource, value: str) -> bool:
+    """Whether a resource matches ``date=ge...``, the only supported comparison. Dates are compared as ISO 8601 text; a
+    period without an end is still going on."""
     if not _SINCE.fullmatch(value):
-        raise NotHere(400, "not-supported", "date is searched by ge and a whole date, such as ge2026-03-01")
-    period = one.get("effectivePeriod") or one.get("performedPeriod")
+        raise FhirError(400, "not-supported", "date supports only ge and a full date, such as ge2026-03-01")
+    period = resource.get("effectivePeriod") or resource.get("performedPeriod")
     if isinstance(period, dict):
         when = period.get("end", "9999-12-31")
     else:
-        when = one.get("effectiveDateTime") or one.get("performedDateTime")
+        when = resource.get("effectiveDateTime") or resource.get("performedDateTime")
     return isinstance(when, str) and when[:10] >= value[2:12]
 
 
@@ -180,5 +186,5 @@ def _statement(base: str) -> Resource:
 
 def _parameter(name: str) -> dict[str, str]:
     if name == "date":
-        return {"name": name, "type": "date", "documentation": "ge and a whole date, nothing else"}
+        return {"name": name, "type": "date", "documentation": "only ge and a full date"}
     return {"name": name, "type": "reference" if name in ("patient", "subject") else "token"}

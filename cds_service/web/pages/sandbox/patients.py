@@ -1,4 +1,4 @@
-"""The invented patients to choose from: grouped by story, and as charts dated around today."""
+"""The invented patients of the sandbox: grouped by story, with charts dated around today."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FEATURED = (
     "bakers-cyst-typical",
     "other-site-pain",
 )
-"""What a newcomer should see: urgent, in pregnancy, already ordered, another red flag, a differential, and silence."""
+"""Examples for a first visit: urgent, in pregnancy, already ordered, another red flag, a differential, and no card."""
 FIRST = FEATURED[0]
 _FOLDER = shipped("fhir_examples")
 _GROUPS = {
@@ -40,7 +40,7 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One invented patient. ``indicator``: of the most urgent card to expect; ``none`` when silence is right."""
+    """One invented patient. ``indicator``: that of the most urgent expected card; ``none`` if no card is expected."""
 
     name: str
     story: str
@@ -54,24 +54,24 @@ def _stories() -> Mapping[str, Mapping[str, Any]]:
 
 @cache
 def _reference_day() -> date:
-    """Kept, since it stands in a long file that takes longer to read than a patient."""
+    """Cached, because the file that holds it is long."""
     return reference_day(_FOLDER)
 
 
 def featured(content: Content) -> list[Example]:
-    """The few that stand first."""
-    found = _stories()
-    return [_example(content, name, found[name]) for name in FEATURED]
+    """Return the examples that the page shows first."""
+    known = _stories()
+    return [_example(content, name, known[name]) for name in FEATURED]
 
 
 def grouped(content: Content) -> dict[str, list[Example]]:
-    """All of them by the title of their group, suspected DVT first."""
-    found: dict[str, list[Example]] = {title: [] for title in _GROUPS.values()}
+    """Return all examples by the title of their group, suspected DVT first."""
+    groups: dict[str, list[Example]] = {title: [] for title in _GROUPS.values()}
     for name, story in _stories().items():
-        # A group without a title of its own must not take the page away.
+        # A group without a title here must not break the page.
         title = _GROUPS.get(story["group"], story["group"].capitalize())
-        found.setdefault(title, []).append(_example(content, name, story))
-    return found
+        groups.setdefault(title, []).append(_example(content, name, story))
+    return groups
 
 
 def _example(content: Content, name: str, story: Mapping[str, Any]) -> Example:
@@ -86,20 +86,20 @@ def _indicator(content: Content, story: Mapping[str, Any]) -> str:
 
 
 def story_of(name: str) -> str | None:
-    """What example ``name`` is about; None if there is none of that name."""
-    found = _stories().get(name)
-    return found["story"] if found else None
+    """Return the story of example ``name``; None if there is no such example."""
+    example = _stories().get(name)
+    return example["story"] if example else None
 
 
 def resources(name: str, today: date) -> list[dict[str, Any]]:
-    """The resources of an example, dated so that its reference day is ``today``."""
+    """Return the resources of an example, dated so that its reference day is ``today``."""
     days = (today - _reference_day()).days
     bundle = moved(orjson.loads((_FOLDER / f"{name}.json").read_bytes()), days)
     return [entry["resource"] for entry in bundle["entry"]]
 
 
 class Everyone:
-    """All resources of all examples as of one day, read once a day however many ask at the same time."""
+    """The resources of all examples, dated around one day. Thread-safe; the files are read once a day."""
 
     def __init__(self) -> None:
         self._reading = threading.Lock()
@@ -107,9 +107,9 @@ class Everyone:
         self._resources: tuple[dict[str, Any], ...] = ()
 
     def on(self, today: date) -> tuple[dict[str, Any], ...]:
-        """Dated around ``today``."""
+        """Return all resources, dated around ``today``."""
         with self._reading:
             if self._day != today:
-                self._resources = tuple(one for name in _stories() for one in resources(name, today))
+                self._resources = tuple(resource for name in _stories() for resource in resources(name, today))
                 self._day = today
             return self._resources

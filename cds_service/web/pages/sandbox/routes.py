@@ -1,4 +1,4 @@
-"""``/sandbox``: choose a patient, see and answer the cards, change the facts. Only where a site has switched it on."""
+"""``/sandbox``: choose a patient, see and answer the cards, change the facts. Off unless a site enables it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OWN_TITLE = "Your own Bundle"
 
 
 class Sandbox:
-    """What the routes share; one for the whole process. ``fhir_root``: where this service reaches its own sandbox."""
+    """The state that the routes share. One instance per process. ``fhir_root``: base URL of its FHIR servers."""
 
     def __init__(
         self, running: CurrentService, pages: Pages, bodies: Bodies, clock: Callable[[], datetime], fhir_root: str
@@ -49,20 +49,20 @@ class Sandbox:
         self.everyone = patients.Everyone()
 
     def load(self) -> None:
-        """Read the example patients, before the first call has a FHIR server wait for them."""
+        """Read the example patients in advance, so that the first call does not wait for them."""
         self.everyone.on(self.clock().date())
 
     def fhir_server(self, chart: Chart) -> str:
-        """The FHIR base URL of one chart."""
+        """Return the FHIR base URL of one chart."""
         return f"{self.fhir_root}/charts/{chart.id}/fhir"
 
     async def posted(self, request: Request, most_bytes: int = _SMALL_BYTES) -> Any:
-        """The JSON that one of our pages has sent."""
+        """Return the JSON that one of our pages has sent."""
         check_same_origin(request)
         return (await self.bodies.read(request, most_bytes)).value
 
     def not_here(self) -> HTMLResponse:
-        """The page for a chart that is no longer open."""
+        """Return the page for a chart that is no longer open."""
         return self.pages.page("sandbox/gone.html", status=404, content=self.running.service.content)
 
 
@@ -74,7 +74,7 @@ def add_sandbox(
     bodies: Bodies,
     clock: Callable[[], datetime],
 ) -> Sandbox | None:
-    """All routes below ``/sandbox``, if the site has switched it on; what is then to be loaded at the start."""
+    """Add all routes below ``/sandbox`` if the site enables it. Returns the sandbox to load at the start, or None."""
     if not settings.sandbox:
         return None
     sandbox = Sandbox(running, pages, bodies, clock, settings.sandbox_fhir_root)
@@ -88,7 +88,7 @@ def add_sandbox(
     @app.get("/samples", include_in_schema=False)
     async def ready_requests() -> Response:
         made = await to_thread(samples, running.service, clock())
-        return json_response({"samples": [one.as_json() for one in made]})
+        return json_response({"samples": [sample.as_json() for sample in made]})
 
     @app.exception_handler(ChartGone)
     async def gone(_: Request, error: ChartGone) -> Response:
@@ -133,16 +133,16 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
     @app.get(f"{ROOT}/charts/{{identity}}", include_in_schema=False)
     async def chart(identity: str) -> Response:
         try:
-            found = sandbox.charts.find(identity)
+            opened = sandbox.charts.find(identity)
         except ChartGone:
             return sandbox.not_here()
-        found.told = {}
+        opened.last_verdict = {}
         return sandbox.pages.page(
             "sandbox/chart.html",
             forms=True,
             content=sandbox.running.service.content,
-            chart=found,
-            person=person_words(sandbox.running.service.content, found, sandbox.clock()),
+            chart=opened,
+            person=person_words(sandbox.running.service.content, opened, sandbox.clock()),
             readers=_READERS,
             call_path=POSTERIOR_KNEE_PAIN.path,
             to_add=explain.to_add(sandbox.running.service.content),
@@ -150,31 +150,31 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.get(f"{ROOT}/charts/{{identity}}/request", include_in_schema=False)
     async def request_of(identity: str, road: str = "prefetch", reader: str = "1") -> Response:
-        found = sandbox.charts.find(identity)
+        opened = sandbox.charts.find(identity)
         by: Road = "fhir" if road == "fhir" else "prefetch"
-        call = found.request(by, reader if reader in _READERS else "1", sandbox.fhir_server(found))
+        call = opened.request(by, reader if reader in _READERS else "1", sandbox.fhir_server(opened))
         return json_response(call, headers={"Cache-Control": "no-store"})
 
     @app.post(f"{ROOT}/charts/{{identity}}/drawn", include_in_schema=False)
     async def drawn(identity: str, request: Request) -> Response:
-        found = sandbox.charts.find(identity)
-        came = answers.understood(await sandbox.posted(request))
-        return await to_thread(_drawn, sandbox, found, came)
+        opened = sandbox.charts.find(identity)
+        report = answers.parse_report(await sandbox.posted(request))
+        return await to_thread(_drawn, sandbox, opened, report)
 
 
-def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
+def _drawn(sandbox: Sandbox, chart: Chart, report: answers.Drawn) -> HTMLResponse:
     service, now = sandbox.running.service, sandbox.clock()
     content = service.content
     assessment = chart.judged(service, now, sandbox.fhir_server(chart))
-    if came.problem:
-        verdict = [explain.Told("Cards", "no judgement", "")]
+    if report.problem:
+        verdict = [explain.VerdictLine("Cards", "no judgement", "")]
     else:
-        verdict = explain.verdict(content, assessment, [card.indicator for card in came.cards], chart.told)
-        chart.told = {one.name: one.now for one in verdict}
+        verdict = explain.verdict(content, assessment, [card.indicator for card in report.cards], chart.last_verdict)
+        chart.last_verdict = {line.name: line.now for line in verdict}
     return sandbox.pages.page(
         "sandbox/drawn.html",
         chart=chart,
-        came=came,
+        came=report,
         not_judged=answers.NOT_JUDGED,
         assessment=assessment,
         content=content,
@@ -183,10 +183,10 @@ def _drawn(sandbox: Sandbox, chart: Chart, came: answers.Drawn) -> HTMLResponse:
         derived=explain.derived(content, assessment),
         diagnoses=explain.diagnoses(content, assessment),
         orders=explain.orders(content, assessment, chart),
-        legs=() if came.problem else explain.legs(content, assessment),
+        legs=() if report.problem else explain.legs(content, assessment),
         counts=explain.terms_missing,
         sides=switches.SIDES,
-        statements=any(one["resourceType"] == "MedicationStatement" for one in chart.resources),
+        statements=any(resource["resourceType"] == "MedicationStatement" for resource in chart.resources),
         now=now.isoformat(),
         day=Wording(content, assessment.today).day,
     )
@@ -196,7 +196,7 @@ def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
     @app.post(f"{ROOT}/charts/{{identity}}/facts", include_in_schema=False)
     async def switch(identity: str, request: Request) -> Response:
         chart = sandbox.charts.find(identity)
-        wanted = switches.understood(sandbox.running.service.content, await sandbox.posted(request))
+        wanted = switches.parse(sandbox.running.service.content, await sandbox.posted(request))
         async with chart.changing:
             return json_response({"lost": await to_thread(_switched, sandbox, chart, wanted)})
 
@@ -206,7 +206,7 @@ def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
         source = _text(await sandbox.posted(request), "source")
         async with chart.changing:
             if not await to_thread(_removed, sandbox, chart, source):
-                raise UnusableInput("there is no such entry in this chart")
+                raise UnusableInput("this chart has no such entry")
         return json_response({})
 
     @app.post(f"{ROOT}/charts/{{identity}}/reset", include_in_schema=False)
@@ -258,7 +258,7 @@ def _add_fhir(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.post(f"{of_chart}/{{kind}}/_search", include_in_schema=False)
     async def search_chart(identity: str, kind: str, request: Request) -> Response:
-        return _of_chart(sandbox, identity, kind, request, await _asked(request))
+        return _of_chart(sandbox, identity, kind, request, await _search_parameters(request))
 
     @app.get(f"{of_everyone}/{{path:path}}", include_in_schema=False)
     async def read_everyone(path: str, request: Request) -> Response:
@@ -266,14 +266,14 @@ def _add_fhir(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.post(f"{of_everyone}/{{kind}}/_search", include_in_schema=False)
     async def search_everyone(kind: str, request: Request) -> Response:
-        return await _of_everyone(sandbox, kind, await _asked(request))
+        return await _of_everyone(sandbox, kind, await _search_parameters(request))
 
 
 def _of_chart(sandbox: Sandbox, identity: str, path: str, request: Request, query: fhir.Query) -> Response:
     chart = sandbox.charts.find(identity)
-    brought = request.headers.get("authorization", "")
-    if path != "metadata" and not compare_digest(brought.encode(), f"Bearer {chart.token}".encode()):
-        words = "this chart is read with the access token of its hook call"
+    authorization = request.headers.get("authorization", "")
+    if path != "metadata" and not compare_digest(authorization.encode(), f"Bearer {chart.token}".encode()):
+        words = "send the access token of the chart's hook call"
         return fhir.refusal(401, "login", words, {"WWW-Authenticate": "Bearer"})
     return fhir.answer(chart.resources, sandbox.fhir_server(chart), path, query)
 
@@ -283,6 +283,6 @@ async def _of_everyone(sandbox: Sandbox, path: str, query: fhir.Query) -> Respon
     return fhir.answer(resources, f"{sandbox.fhir_root}/fhir", path, query)
 
 
-async def _asked(request: Request) -> fhir.Query:
-    """What a search by ``POST`` asks for: in its address and its form together (FHIR R4, 3.1.1.3)."""
+async def _search_parameters(request: Request) -> fhir.Query:
+    """Return the parameters of a search by ``POST``, from its address and its form together (FHIR R4, 3.1.1.3)."""
     return [*request.query_params.multi_items(), *(await read_form_pairs(request))]

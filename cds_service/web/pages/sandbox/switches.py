@@ -1,5 +1,8 @@
-"""Changing one fact of a chart: what states it goes, what the same entries state besides is stated anew, and the new
-value is written as an Observation with our own code."""
+"""Change one fact of a chart.
+
+The entries that state the fact are removed, the other facts of those entries are restated in new entries, and the new
+value is added as an Observation with our own code.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _WHOLE_DATE = len("2026-03-16")
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A fact as somebody wants it. ``status``: None for not recorded. ``days``: since it was so; None for undated."""
+    """The wanted state of a fact. ``status``: None for not recorded. ``days``: age in days; None for undated."""
 
     finding: str
     status: Status | None
@@ -35,16 +38,16 @@ class Switch:
     days: int | None
 
 
-def understood(content: Content, body: Any) -> Switch:
-    """A switch as the page sends it.
+def parse(content: Content, body: Any) -> Switch:
+    """Parse a switch that the page has sent.
 
     Raises:
-        UnusableInput: it is none, or one that this finding does not have.
+        UnusableInput: it is not a switch, or this finding cannot have that state.
     """
     sent = body if isinstance(body, dict) else {}
     key, status, side, days = (sent.get(name) for name in ("finding", "status", "side", "days"))
     if not isinstance(key, str) or key not in content.findings:
-        raise UnusableInput("finding: there is none of that name")
+        raise UnusableInput("finding: unknown name")
     if status not in ("present", "absent", "not recorded"):
         raise UnusableInput("status: must be present, absent or not recorded")
     if days is not None and (isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= LONGEST_AGO):
@@ -52,62 +55,66 @@ def understood(content: Content, body: Any) -> Switch:
     if status == "not recorded":
         return Switch(key, None, Side.UNKNOWN, None)
     if not can_be_stated(content, key):
-        raise UnusableInput(f"{content.findings[key].name} follows from other facts or has no code of ours")
+        raise UnusableInput(
+            f"{content.findings[key].name} cannot be set: it is derived from other facts or has no own code"
+        )
     if status == "absent" and content.findings[key].absence_ignored:
-        raise UnusableInput(f"the absence of {content.findings[key].name} is never read: it could only mislead")
+        raise UnusableInput(f"the absence of {content.findings[key].name} is never read, so it cannot be set")
     if content.findings[key].side == "body":
         return Switch(key, Status(status), Side.BODY, days)
-    if side not in [one.value for one in SIDES]:
+    if side not in [allowed.value for allowed in SIDES]:
         raise UnusableInput("side: must be left, right, both or unknown")
     return Switch(key, Status(status), Side(side), days)
 
 
 def can_be_stated(content: Content, key: str) -> bool:
-    """Whether a finding can be switched on: not one without a code of ours, nor one that age and sex decide."""
+    """Whether a finding can be set: it has a code of our own and is not decided by age and sex."""
     decided = {age.finding for age in content.reasoning.ages}
     return not content.findings[key].general and key not in decided
 
 
 def apply(content: Content, chart: Chart, record: Record, switch: Switch, today: date) -> None:
-    """Change ``chart``, of which ``record`` is the present reading."""
+    """Apply ``switch`` to ``chart``. ``record``: the present reading of the chart."""
     stating = {_resource(fact.source) for fact in record.facts if fact.key == switch.finding}
-    besides = [fact for fact in record.facts if fact.key != switch.finding and _resource(fact.source) in stating]
+    other_facts = [fact for fact in record.facts if fact.key != switch.finding and _resource(fact.source) in stating]
     for source in stating:
         chart.remove(source)
-    chart.resources += [resource for fact in besides if (resource := _restated(content, chart, fact)) is not None]
+    chart.resources += [resource for fact in other_facts if (resource := _restated(content, chart, fact)) is not None]
     if switch.status is not None:
         chart.resources.append(_observation(chart, switch, today))
 
 
 def lost(content: Content, before: Record, after: Record, switch: Switch) -> list[str]:
-    """What a change took away besides, in words: it stood in the same entry and could not be stated anew."""
-    kept = {(fact.key, fact.status) for fact in after.facts} | {(one.cause, one.state) for one in after.diagnoses}
+    """Return the names of other facts that a change removed: they were in the same entry and no code restates them."""
+    kept = {(fact.key, fact.status) for fact in after.facts} | {
+        (diagnosis.cause, diagnosis.state) for diagnosis in after.diagnoses
+    }
     facts = [f.key for f in before.facts if f.key != switch.finding and (f.key, f.status) not in kept]
-    causes = [one.cause for one in before.diagnoses if (one.cause, one.state) not in kept]
+    causes = [diagnosis.cause for diagnosis in before.diagnoses if (diagnosis.cause, diagnosis.state) not in kept]
     return list(dict.fromkeys(content.name(key) for key in (*facts, *causes)))
 
 
 def remove(content: Content, chart: Chart, record: Record, source: str) -> bool:
-    """Take out an entry; facts in it besides a diagnosis or order stay, stated anew. Whether it was there."""
+    """Remove an entry and restate its facts in new entries. Returns whether the entry existed."""
     if not chart.remove(source):
         return False
-    besides = [fact for fact in record.facts if _resource(fact.source) == source]
-    chart.resources += [resource for fact in besides if (resource := _restated(content, chart, fact)) is not None]
+    other_facts = [fact for fact in record.facts if _resource(fact.source) == source]
+    chart.resources += [resource for fact in other_facts if (resource := _restated(content, chart, fact)) is not None]
     return True
 
 
 def _resource(source: str) -> str:
-    """``Type/id`` of a fact's source, without the number of its component or version."""
+    """Return ``Type/id`` of a fact's source, without the number of its component or version."""
     return source.split("#")[0].split("~")[0]
 
 
-def source_of(one: Fact | Diagnosis | PlacedOrder) -> str:
-    """The entry behind something read, as ``remove`` takes it."""
-    return _resource(one.source)
+def source_of(item: Fact | Diagnosis | PlacedOrder) -> str:
+    """Return the entry behind a fact, diagnosis or order, in the form that ``remove`` expects."""
+    return _resource(item.source)
 
 
 def _observation(chart: Chart, switch: Switch, today: date) -> Resource:
-    return _without_nothing(
+    return _without_none(
         {
             "resourceType": "Observation",
             "id": chart.new_id(),
@@ -122,7 +129,7 @@ def _observation(chart: Chart, switch: Switch, today: date) -> Resource:
 
 
 def _restated(content: Content, chart: Chart, fact: Fact) -> Resource | None:
-    """The same statement in an entry of its own; None where no code says it alone."""
+    """Return the same statement as an entry of its own; None if no code states it alone."""
     code = _code(content, fact.key)
     if code is None or fact.status is Status.UNKNOWN:
         return None
@@ -134,7 +141,7 @@ def _restated(content: Content, chart: Chart, fact: Fact) -> Resource | None:
     }
     if fact.ongoing:
         verification = "refuted" if fact.status is Status.ABSENT else "unconfirmed" if fact.provisional else "confirmed"
-        return _without_nothing(
+        return _without_none(
             {
                 "resourceType": "Condition",
                 **shared,
@@ -147,7 +154,7 @@ def _restated(content: Content, chart: Chart, fact: Fact) -> Resource | None:
         )
     when, noted = fact.clinical, fact.recorded
     whole = noted is not None and len(noted.text) == _WHOLE_DATE
-    return _without_nothing(
+    return _without_none(
         {
             "resourceType": "Observation",
             **shared,
@@ -164,10 +171,10 @@ def _code(content: Content, key: str) -> Resource | None:
     finding = content.findings[key]
     if not finding.general:
         return _own_code(key)
-    for one in finding.codes:
-        says = {use.key for use in content.uses(URI[one.system], one.code)}
-        if one.relation == "exact" and one.side is None and says == {key}:
-            return _concept((URI[one.system], one.code), one.display)
+    for code in finding.codes:
+        says = {use.key for use in content.uses(URI[code.system], code.code)}
+        if code.relation == "exact" and code.side is None and says == {key}:
+            return _concept((URI[code.system], code.code), code.display)
     return None
 
 
@@ -185,10 +192,10 @@ def _concept(code: tuple[str, str], display: str | None = None) -> Resource:
     return {"coding": [{**coding, "display": display} if display else coding]}
 
 
-def _without_nothing(resource: dict[str, Any]) -> Resource:
+def _without_none(resource: dict[str, Any]) -> Resource:
     return {name: value for name, value in resource.items() if value is not None}
 
 
-def removable(found: Iterable[Fact], key: str) -> bool:
-    """Whether entries of the chart state ``key`` themselves, so that it can be taken out."""
-    return any(fact.key == key and "/" in fact.source for fact in found)
+def removable(facts: Iterable[Fact], key: str) -> bool:
+    """Whether entries of the chart state ``key`` directly, so that it can be removed."""
+    return any(fact.key == key and "/" in fact.source for fact in facts)
