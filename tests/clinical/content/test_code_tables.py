@@ -291,7 +291,7 @@ SYSTEMS = "vocabulary/systems.toml"
         ('lender = "icd10cm"', 'lender = "icd10gm"', "icd10.lender", "`icd10gm` is no hierarchy of its own"),
         ('uri = "http://loinc.org"', 'uri = "http://loinc.example"', "loinc.uri", "the code needs `http://loinc.org`"),
         ("[v2-yes-no]", "[v2-yes]", "v2-yes-no", "the code needs the code system `v2-yes-no`"),
-        ('shape = "[A-Z][0-9]{2}"', 'shape = "[A-Z"', "icpc2", "`shape` is no pattern"),
+        ('shape = "[A-Z][0-9]{2}"', 'shape = "[A-Z"', "icpc2", "`shape` is not a valid pattern"),
         ('notation = "loinc"', 'notation = "loink"', "loinc.notation", "'loinc'"),
     ],
 )

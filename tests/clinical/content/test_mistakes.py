@@ -168,7 +168,7 @@ def test_a_broader_code_that_nothing_narrows(texts: dict[str, str]) -> None:
 )
 def test_markup_in_card_text(texts: dict[str, str], text: str) -> None:
     change(texts, CYST, 'why = "', f'why = "{text} ')
-    problem = one(mistakes(texts), CYST, "text for cards holds no")
+    problem = one(mistakes(texts), CYST, "text for cards must not contain")
     assert problem.place == "card.why"
 
 
@@ -283,7 +283,7 @@ def test_all_mistakes_of_all_files_are_reported_together(texts: dict[str, str]) 
         ("vocabulary/measures.toml", ("not valid TOML", "check quotes and brackets")),
         ("findings/mine.toml", ("`fever` is already defined", "keep one of the two")),
         ("causes/cellulitis.toml", ("`narrowed_by`",)),
-        ("causes/fracture.toml", ("text for cards holds no",)),
+        ("causes/fracture.toml", ("text for cards must not contain",)),
         (flag, ("no finding is called `leg_blue_masive`", "did you mean `leg_blue_massive`?")),
     )
     silent = [
