@@ -1,4 +1,4 @@
-"""The clinical floor: what findings, causes, red flags and pathways are, and how a chart is judged.
+"""The clinical layer: findings, causes, red flags and pathways, and the code that assesses a chart.
 
-Knows neither the web nor CDS Hooks, does no input or output, and takes "now" as an argument.
+It does not know about HTTP or CDS Hooks, does no input or output, and takes "now" as an argument.
 """

@@ -1,4 +1,7 @@
-"""The judgement of one chart: gate, red flags, DVT pathway, differential (evidence F.1). Pure: no clock, no files."""
+"""Assess one chart: gate, red flags, DVT pathway, differential (evidence F.1).
+
+Pure: reads no clock and no files.
+"""
 
 from __future__ import annotations
 
@@ -37,23 +40,31 @@ from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
 from cds_service.clinical.record import DiagnosisState, Fact, Record, Side, Status
 
 _PLACES = {"posterior", "swelling", "knee", "knee_sign", "back_of_thigh", "arterial"}
-"""Complaints that lead to a differential."""
+"""Kinds of complaint that lead to a differential."""
 
 
 def assess(content: Content, record: Record, today: date) -> Assessment:
-    """What the chart of ``record`` asks for on the day ``today``."""
+    """Assess the chart in ``record`` as of the day ``today``.
+
+    Without a complaint that opens the gate and without an untreated DVT, the result has no legs, and ``silent_because``
+    gives the reason.
+    """
     age = record.patient.age_on(today)
     under_18 = age is not None and age < content.reasoning.adult_from
     facts = with_derived(content, record, today)
     doubts = doubts_of(content, record, today)
     care_plan = _care_plan(content, facts, today)
-    found = Assessment(record.patient, today, record, (), "", under_18, care_plan, content.version, doubts)
+    assessment = Assessment(record.patient, today, record, (), "", under_18, care_plan, content.version, doubts)
     if record.patient.deceased:
-        return replace(found, silent_because="the patient has died")
+        return replace(assessment, silent_because="the patient has died")
     opened_by = complaints(content, facts, today, content.pathway.complaint.days)
-    untreated = [one for one in record.diagnoses if one.cause == DVT and one.state is DiagnosisState.CURRENT]
+    untreated = [
+        diagnosis
+        for diagnosis in record.diagnoses
+        if diagnosis.cause == DVT and diagnosis.state is DiagnosisState.CURRENT
+    ]
     if not opened_by and not untreated:
-        return replace(found, silent_because=_why_no_complaint(content, record, facts))
+        return replace(assessment, silent_because=_why_no_complaint(content, record, facts))
     sides = symptomatic(content, facts, record.diagnoses, opened_by, today)
     legs = [
         _assess_leg(
@@ -66,29 +77,33 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
         for side in sides
     ]
     legs.sort(key=_worst_first)
-    return replace(found, legs=tuple(legs), silent_because=_why_silent(legs, under_18=under_18))
+    return replace(assessment, legs=tuple(legs), silent_because=_why_silent(legs, under_18=under_18))
 
 
 def _care_plan(content: Content, facts: tuple[Fact, ...], today: date) -> Fact | None:
-    """Palliative care only: the latest dated, final word on it. The one fact that may lower an urgent card (F.5)."""
+    """Return the palliative care plan in force, or None.
+
+    The latest dated and final entry about palliative care decides. This is the only fact that may lower the urgency of
+    a card (evidence F.5).
+    """
     finding = content.findings[CARE_PLAN]
     window = finding.recency.days if finding.recency else None
-    said = [f for f in facts if f.key == CARE_PLAN and f.status is not Status.UNKNOWN and _is_sure(f)]
-    latest = max(said, key=lambda f: (f.when.day if f.when else today, f.status is Status.ABSENT), default=None)
+    statements = [f for f in facts if f.key == CARE_PLAN and f.status is not Status.UNKNOWN and _is_sure(f)]
+    latest = max(statements, key=lambda f: (f.when.day if f.when else today, f.status is Status.ABSENT), default=None)
     if latest is None or latest.status is not Status.PRESENT:
         return None
     return latest if latest.ongoing or in_window(latest, window, today) else None
 
 
 def _is_sure(fact: Fact) -> bool:
-    """Dated, final, not later than now and wholly understood."""
+    """Whether the fact is dated, final, not in the future, and fully understood."""
     return fact.when is not None and not fact.ahead and not fact.provisional and not fact.doubtful
 
 
 def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:
     kinds = {key: finding.complaint for key, finding in content.findings.items()}
-    said = [f for f in facts if kinds[f.key] not in (None, "proximal") and f.status is Status.PRESENT]
-    if said:
+    old_complaints = [f for f in facts if kinds[f.key] not in (None, "proximal") and f.status is Status.PRESENT]
+    if old_complaints:
         return "the complaint of the knee, calf or leg is too old to be current"
     if any(reason == "Condition no longer active" for reason, _ in record.set_aside):
         return "the complaint of the knee, calf or leg is no longer active"
@@ -109,7 +124,7 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
     if places and not care_plan and not any(flag.rule == PAEDIATRIC_RULE for flag in flags):
         ranked, treated = differential.rank(leg, general_knee_pain=general, alike=alike)
     if places == {"arterial"}:
-        ranked = [one for one in ranked if one.diagnosis or _rests_on_artery(leg.content, one)]
+        ranked = [cause for cause in ranked if cause.diagnosis or _rests_on_artery(leg.content, cause)]
     unexplained: tuple[Fact, ...] = ()
     if not (flags or treated or shown_of(ranked) or under_18 or care_plan):
         unexplained = _unexplained(leg, verdict, here)
@@ -131,13 +146,16 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
     )
 
 
-def _rests_on_artery(content: Content, one: RankedCause) -> bool:
-    """Whether calf pain on effort or a cold foot speaks for it: nothing else is complained of."""
-    return any(content.findings[part.finding].complaint == "arterial" for part in one.for_it)
+def _rests_on_artery(content: Content, cause: RankedCause) -> bool:
+    """Whether calf pain on effort or a cold foot supports this cause."""
+    return any(content.findings[contribution.finding].complaint == "arterial" for contribution in cause.for_it)
 
 
 def _unexplained(leg: Leg, verdict: DvtVerdict, here: list[Fact]) -> tuple[Fact, ...]:
-    """Complaints that must not be met with silence: new pain behind the knee or in the calf, calf pain on effort."""
+    """Return the complaints that need an answer although nothing recorded explains them.
+
+    These are new pain behind the knee or in the calf, and calf pain on effort.
+    """
     if verdict.swollen_alike:
         return tuple(fact for fact in verdict.swollen_alike if fact.when is not None)
     if verdict.suspected or verdict.closed_by:
@@ -149,7 +167,7 @@ def _unexplained(leg: Leg, verdict: DvtVerdict, here: list[Fact]) -> tuple[Fact,
 
 
 def _are_alike(opened_by: list[Fact], content: Content) -> bool:
-    """Whether both legs are complained of in the same words."""
+    """Whether the same complaints are recorded for both legs."""
     felt = [fact for fact in opened_by if content.findings[fact.key].kind == "symptom"]
     legs = [{fact.key for fact in felt if fact.side in (side, Side.BOTH)} for side in (Side.RIGHT, Side.LEFT)]
     return bool(legs[0]) and legs[0] == legs[1]
@@ -159,18 +177,18 @@ def _red_flags(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> list[RedFlag
     flags = red_flags.fired(leg, virtual_terms(leg, verdict, under_18=under_18), under_18=under_18)
     if under_18:
         flags = _for_a_child(flags, verdict)
-    # An embolism that is thought of now makes the suspicion one act with it.
+    # If pulmonary embolism is suspected at "now" speed, the DVT suspicion becomes part of the same emergency.
     now = verdict.emergency or any(flag.cause == PULMONARY_EMBOLISM and flag.speed == "now" for flag in flags)
     level = "critical" if now and verdict.suspected else (verdict.level or "warning")
-    found = [
+    verdicts = [
         RedFlagVerdict(f.rule, f.cause, f.side, level, "now" if now else f.speed, f.facts) if f.rule == DVT_RULE else f
         for f in flags
     ]
-    return sorted(found, key=urgency_key)
+    return sorted(verdicts, key=urgency_key)
 
 
 def virtual_terms(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> red_flags.Terms:
-    """The terms of red-flag rules that are not findings."""
+    """Return the terms used in red-flag rules that are not findings, each with whether it holds and its facts."""
     cyst = leg.diagnosis(RUPTURED_CYST)
     scan = leg.present(RUPTURED_CYST_SCAN)
     return {
@@ -183,7 +201,11 @@ def virtual_terms(leg: Leg, verdict: DvtVerdict, *, under_18: bool) -> red_flags
 
 
 def _for_a_child(flags: list[RedFlagVerdict], verdict: DvtVerdict) -> list[RedFlagVerdict]:
-    """No adult DVT pathway under 18: an open suspicion asks for a same-day paediatric discussion (C.4)."""
+    """Replace the adult DVT rule for a patient under 18.
+
+    The adult DVT pathway does not apply. A DVT suspicion leads to a same-day paediatric discussion instead (evidence
+    C.4).
+    """
     others = [flag for flag in flags if flag.rule != DVT_RULE]
     if verdict.suspected and not any(flag.rule == PAEDIATRIC_RULE for flag in others):
         others.append(RedFlagVerdict(PAEDIATRIC_RULE, DVT, verdict.side, "critical", "same_day", verdict.opened_by))
@@ -194,7 +216,7 @@ def _worst_first(leg: LegAssessment) -> tuple[int, int, float, str]:
     first = leg.red_flags[0] if leg.red_flags else None
     severity = 2 if first is None else (0 if any(f.indicator == "critical" for f in leg.red_flags) else 1)
     signs = len(leg.dvt.opened_by)
-    best = max((one.posterior for one in leg.differential), default=0.0)
+    best = max((cause.posterior for cause in leg.differential), default=0.0)
     return (severity, -signs, -best, leg.side.value)
 
 
@@ -212,9 +234,9 @@ def _why_silent(legs: list[LegAssessment], *, under_18: bool) -> str:
 
 
 def shown(leg: LegAssessment) -> list[RankedCause]:
-    """The causes worth a place on a card: at least "possible"."""
+    """Return the causes to show on a card: those at least "possible"."""
     return shown_of(leg.differential)
 
 
 def shown_of(ranked: Iterable[RankedCause]) -> list[RankedCause]:
-    return [one for one in ranked if one.band != "low"]
+    return [cause for cause in ranked if cause.band != "low"]

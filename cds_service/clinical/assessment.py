@@ -1,4 +1,4 @@
-"""The verdicts on one chart. Card text, command-line report and tests read these same objects."""
+"""The result of assessing one chart. Cards, the command-line report and the tests all use these objects."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cds_service.clinical.record import Diagnosis, Fact, Patient, PlacedOrder, R
 
 BandName = Literal["confirmed", "strong fit", "fits", "possible", "low"]
 ClosingKind = Literal["treated", "dismissed", "repeat_scan", "scan_and_d_dimer", "score_and_d_dimer"]
-"""What closes a suspicion of DVT (evidence C.2, C.4, C.6)."""
+"""The reason that closes a suspicion of DVT (evidence C.2, C.4, C.6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class WellsRead:
-    """One Wells item as far as the chart tells. ``fact`` shows or denies it; None if not recorded."""
+    """One Wells item with its status in the chart. ``fact`` shows or denies it; None if not recorded."""
 
     number: int
     name: str
@@ -31,7 +31,7 @@ class WellsRead:
 
 @dataclass(frozen=True, slots=True)
 class Wells:
-    """Two-level Wells score as a range: unrecorded items count 0 in ``least`` and their point in ``most``."""
+    """Two-level Wells score as a range. Unrecorded items count 0 in ``least`` and their points in ``most``."""
 
     items: tuple[WellsRead, ...]
     least: int
@@ -44,18 +44,18 @@ class Wells:
 
     @property
     def not_recorded(self) -> tuple[WellsRead, ...]:
-        """Items 1 to 9 of which the chart says nothing."""
+        """Items 1 to 9 that are not recorded in the chart."""
         return tuple(item for item in self.items if item.number != ASSERTED_ITEM and item.status is Status.UNKNOWN)
 
     @property
     def scored(self) -> tuple[WellsRead, ...]:
-        """Items that the chart shows."""
+        """Items that are present in the chart."""
         return tuple(item for item in self.items if item.status is Status.PRESENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What the reader must know besides: a repeat scan that is due, one scan alone, a refutation without reason."""
+    """Extra information for the clinician: a repeat scan is due, there is only one scan, or a refutation has limits."""
 
     kind: Literal["repeat_scan_due", "one_scan", "refuted"] | RefutationLimit
     days: tuple[date, ...] = ()
@@ -66,21 +66,22 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class DvtVerdict:
-    """Suspicion of DVT in one leg, its level and everything it rests on (evidence C.5 to C.8).
+    """Suspicion of DVT in one leg, its level and the facts behind it (evidence C.5 to C.8).
 
     Attributes:
         opened_by: facts that open the suspicion; empty if none is open.
-        new_pain: pains so new that a major risk would open the suspicion, were one recorded.
-        any_risk_opens: so would one that no Wells item asks for.
+        new_pain: pains recent enough to open the suspicion together with a major risk factor.
+        any_risk_opens: a risk factor outside the Wells score would also open it.
         wells: None where the score does not apply (pregnant, post partum, under 18).
-        closed_by: in our words, what keeps the suspicion closed although signs are there; empty otherwise.
-        not_closed_by: what would have closed it, had everything that could contradict been understood.
-        anticoagulant: a record of one that counts. anticoagulated: it is surely being taken now.
-        swollen_alike: signs of both legs that heart failure, say, explains, so that no suspicion is open.
-        raised_d_dimer: one recent enough to go on to the scan (evidence C.2).
-        scan_only: no D-dimer helps: on an anticoagulant, or the pain began long ago.
-        soft_alone: no more than a soft sign opens it.
-        notes: what the reader must know besides.
+        closed_by: in plain words, why the suspicion is closed although there are signs; empty otherwise.
+        not_closed_by: the reason that would have closed it if everything that could contradict it had been understood.
+        anticoagulant: a record of an anticoagulant that counts.
+        anticoagulated: an anticoagulant is certainly being taken now.
+        swollen_alike: signs in both legs explained by, for example, heart failure, so that no suspicion is open.
+        raised_d_dimer: a raised D-dimer recent enough to go straight to the scan (evidence C.2).
+        scan_only: a D-dimer does not help, because of an anticoagulant or because the pain began long ago.
+        soft_alone: only soft signs open it.
+        notes: extra information for the clinician.
     """
 
     side: Side
@@ -123,9 +124,9 @@ class RedFlagVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one finding adds to the log-odds of a cause (natural logarithm of its likelihood ratio).
+    """The change of a cause's log-odds by one finding (natural logarithm of its likelihood ratio).
 
-    ``counted``: it is the one of its group that enters the sum; related findings count once (F.1 step 5).
+    ``counted``: it is the contribution of its group that enters the sum; related findings count once (F.1 step 5).
     """
 
     finding: str
@@ -136,7 +137,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class RankedCause:
-    """One cause of the differential. ``posterior`` orders and bands it and is never shown as a percentage."""
+    """One cause of the differential. ``posterior`` is used for order and band and is never shown as a percentage."""
 
     cause: str
     side: Side
@@ -150,22 +151,32 @@ class RankedCause:
 
     @property
     def for_it(self) -> tuple[Contribution, ...]:
-        """Facts that speak for the cause, the counted ones first, the strongest first."""
-        return tuple(sorted((one for one in self.contributions if one.log_lr > 0), key=lambda one: not one.counted))
+        """Facts that support the cause, the counted ones first, then the strongest first."""
+        return tuple(
+            sorted(
+                (contribution for contribution in self.contributions if contribution.log_lr > 0),
+                key=lambda contribution: not contribution.counted,
+            )
+        )
 
     @property
     def against_it(self) -> tuple[Contribution, ...]:
-        """Facts that speak against the cause, the counted ones first, the strongest first."""
-        return tuple(sorted((one for one in self.contributions if one.log_lr < 0), key=lambda one: not one.counted))
+        """Facts that speak against the cause, the counted ones first, then the strongest first."""
+        return tuple(
+            sorted(
+                (contribution for contribution in self.contributions if contribution.log_lr < 0),
+                key=lambda contribution: not contribution.counted,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LegAssessment:
-    """Everything found for one leg.
+    """The result for one leg.
 
     Attributes:
-        unexplained: complaints that nothing recorded explains and that must not be met with silence.
-        at_prior: for these, the causes that fit complaint, age and sex best.
+        unexplained: complaints that nothing recorded explains and that still need an answer.
+        at_prior: for these complaints, the causes that best fit complaint, age and sex.
     """
 
     side: Side
@@ -183,7 +194,7 @@ class LegAssessment:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The judgement of one chart on one day.
+    """The result for one chart on one day.
 
     ``silent_because``: in our words, why there is nothing to show; empty when there is.
     ``doubts``: the rows that were not understood, by what they may hide.
@@ -202,8 +213,8 @@ class Assessment:
     @property
     def urgent(self) -> tuple[RedFlagVerdict, ...]:
         """Every red flag of every leg, the most urgent first."""
-        found = [flag for leg in self.legs for flag in leg.red_flags]
-        return tuple(sorted(found, key=urgency_key))
+        flags = [flag for leg in self.legs for flag in leg.red_flags]
+        return tuple(sorted(flags, key=urgency_key))
 
     @property
     def differential(self) -> tuple[RankedCause, ...]:
@@ -216,7 +227,7 @@ _INDICATORS: tuple[Indicator, ...] = ("critical", "warning", "info")
 
 
 def urgency_key(flag: RedFlagVerdict) -> tuple[int, int, bool, str, str]:
-    """Orders urgent verdicts: by indicator and speed; of equals DVT comes first."""
+    """Return the sort key for urgent verdicts: indicator, then speed; among equals, DVT first."""
     return (
         _INDICATORS.index(flag.indicator),
         _SPEEDS.index(flag.speed),

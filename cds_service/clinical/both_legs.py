@@ -1,7 +1,8 @@
-"""Both legs swollen alike in heart failure, or by a medicine that swells legs: information, not a warning.
+"""Detect swelling of both legs that heart failure or a medicine explains: information, not a warning.
 
-This lowers urgency, so it asks for proof: what explains it is dated, final and understood, nothing that could
-contradict it is unread, no leg is worse, and no clotting risk and nothing else that is urgent is recorded.
+This lowers urgency, so it needs proof. The explanation must be dated, final and understood; every entry that could
+contradict it must have been read; neither leg may be worse than the other; and no clotting risk or other urgent finding
+may be recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ _LEGS = (Side.RIGHT, Side.LEFT)
 
 
 def swollen_alike(leg: Leg, signs: Sequence[Fact]) -> bool:
-    """Whether ``signs``, all that open a suspicion, are a swelling of both legs that something recorded explains."""
+    """Whether ``signs`` are only a swelling of both legs that a recorded finding explains.
+
+    ``signs``: all signs that open the suspicion of DVT.
+    """
     findings, doubts = leg.content.findings, leg.doubts
     if not signs or doubts.forbid_closing or doubts.risks or doubts.signs:
         return False
@@ -29,7 +33,7 @@ def swollen_alike(leg: Leg, signs: Sequence[Fact]) -> bool:
 
 
 def _is_proof(leg: Leg, fact: Fact) -> bool:
-    """Dated, final, wholly understood and current: nothing less may lower urgency."""
+    """Whether the fact is present, dated, final, fully understood and current. Only such a fact may lower urgency."""
     if fact.status is not Status.PRESENT or fact.when is None or fact.ahead or fact.provisional or fact.doubtful:
         return False
     return counts_on(leg.content, fact, None, leg.today)
@@ -40,7 +44,7 @@ def _has_risk(leg: Leg) -> bool:
 
 
 def _one_leg_hurts(leg: Leg) -> bool:
-    """Whether a complaint is recorded that is not of both legs, or not surely so."""
+    """Whether a complaint is recorded that does not certainly concern both legs."""
     findings = leg.content.findings
     felt = {fact.key for fact in leg.facts if findings[fact.key].complaint and _is_current(leg, fact)}
     return any(not _is_of_both(leg, key) for key in felt)

@@ -1,4 +1,4 @@
-"""Findings that follow from others: age and sex, treated cancer, one-sided oedema, an old DVT."""
+"""Derive findings from other findings: age and sex, treated cancer, one-sided oedema, an old DVT."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATIENT = "Patient"
 
 
 def with_derived(content: Content, record: Record, today: date) -> tuple[Fact, ...]:
-    """The facts of ``record`` and those that follow from them on ``today``."""
+    """Return the facts of ``record`` together with the facts that follow from them on ``today``."""
     by_age = _age_keys(content)
     facts = [fact for fact in record.facts if fact.key not in by_age]
     facts += _from_age(content, record, today)
@@ -30,18 +30,22 @@ def _age_keys(content: Content) -> set[str]:
 
 
 def _from_age(content: Content, record: Record, today: date) -> list[Fact]:
-    """Only presence is derived: the two age findings overlap, and an absence would count the age twice."""
+    """Return the findings that follow from age and sex.
+
+    Only presence is derived: the age findings overlap, and an absence would count the age twice. Coded age findings are
+    used only if the age is unknown.
+    """
     age = record.patient.age_on(today)
-    found = [
+    facts = [
         Fact(rule.finding, Status.PRESENT, Side.BODY, None, None, _PATIENT, ongoing=True)
         for rule in content.reasoning.ages
         if age is not None and _fits(rule, age, record)
     ]
-    derived = {fact.key for fact in found}
+    derived = {fact.key for fact in facts}
     coded = [
         fact for fact in record.facts if fact.key in _age_keys(content) and age is None and fact.key not in derived
     ]
-    return found + [fact for fact in coded if fact.status is Status.PRESENT]
+    return facts + [fact for fact in coded if fact.status is Status.PRESENT]
 
 
 def _fits(rule: AgeFinding, age: int, record: Record) -> bool:
@@ -58,9 +62,9 @@ def _fits(rule: AgeFinding, age: int, record: Record) -> bool:
 
 
 def _active_cancer(content: Content, record: Record, today: date) -> list[Fact]:
-    """A malignancy that is dated or treated within six months (evidence C.1 item 1)."""
+    """Return active cancer for each malignancy that is dated or treated within six months (evidence C.1 item 1)."""
     window = content.reasoning.cancer_current.days
-    found: list[Fact] = []
+    facts: list[Fact] = []
     for derived in content.reasoning.derived:
         if not derived.all:
             continue
@@ -70,14 +74,15 @@ def _active_cancer(content: Content, record: Record, today: date) -> list[Fact]:
             dates = [when for when in (disease.clinical, disease.recorded) if when]
             dated = [when for when in dates if (today - when.day).days <= window]
             if dated or treated:
-                # The date on which it was last known, so that the finding's own window does not drop it again.
+                # Use the date on which it was last recorded, so that the finding's own window does not exclude it
+                # again.
                 latest = max(dated, key=lambda when: when.day, default=None)
-                found.append(replace(disease, key=derived.finding, clinical=latest, recorded=None))
-    return found
+                facts.append(replace(disease, key=derived.finding, clinical=latest, recorded=None))
+    return facts
 
 
 def _current(content: Content, record: Record, key: str, today: date) -> list[Fact]:
-    """Facts that show ``key`` today."""
+    """Return the facts that show ``key`` today."""
     finding = content.findings[key]
     window = finding.recency.days if finding.recency else None
     return [
@@ -90,11 +95,11 @@ def _current(content: Content, record: Record, key: str, today: date) -> list[Fa
 
 
 def _previous_dvt(content: Content, record: Record, today: date) -> list[Fact]:
-    """A DVT coded longer ago than the present episode can be is a previous one (evidence C.1 item 9)."""
+    """Return a previous DVT for each DVT coded before the present episode can have begun (evidence C.1 item 9)."""
     return [
-        Fact(PREVIOUS_DVT, Status.PRESENT, Side.BODY, one.clinical, one.recorded, one.source)
-        for one in record.diagnoses
-        if one.cause == DVT and one.state is DiagnosisState.CURRENT and _is_old(content, one, today)
+        Fact(PREVIOUS_DVT, Status.PRESENT, Side.BODY, diagnosis.clinical, diagnosis.recorded, diagnosis.source)
+        for diagnosis in record.diagnoses
+        if diagnosis.cause == DVT and diagnosis.state is DiagnosisState.CURRENT and _is_old(content, diagnosis, today)
     ]
 
 
@@ -117,7 +122,7 @@ def _one_leg_only(content: Content, facts: list[Fact], today: date) -> list[Fact
         ]
         legs = {fact.side for fact in shown}
         if Side.BOTH in legs or {Side.RIGHT, Side.LEFT} <= legs:
-            # Both legs: recorded, and not one-sided; the swelling itself stays.
+            # If both legs are swollen, keep the swelling but mark "one leg only" as absent.
             facts = [
                 replace(fact, key=whole) if fact.key == single and fact.status is Status.PRESENT else fact
                 for fact in facts

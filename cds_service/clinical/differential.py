@@ -1,6 +1,7 @@
 """The differential: grouped and capped log likelihood ratios, eligibility and bands (evidence F.1 steps 5 to 9).
 
-Causes coexist, so nothing is normalised across them; nothing is shown as a percentage.
+Several causes can be present at once, so the results are not normalised across causes and are never shown as
+percentages.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from cds_service.clinical.leg import Leg, age_in_days
 from cds_service.clinical.record import Fact, Status
 
 _NO_SUPPORT = frozenset({"demographic", "risk"})
-_SMALL = 1e-9  # ln 2 against ln 2.0
+_SMALL = 1e-9  # absorbs rounding errors between equal weights
 _BANDS: tuple[BandName, ...] = ("confirmed", "strong fit", "fits", "possible", "low")
 _NO_WEIGHT = LogWeight(0.0, 0.0)
 _HARM = {"yes": 0, "mimic": 1, "linked": 1, "no": 2}
 
 
 def rank(leg: Leg, *, general_knee_pain: bool, alike: bool) -> tuple[list[RankedCause], list[str]]:
-    """Every eligible cause in rank order, and the causes left out because they are diagnosed and under treatment.
+    """Return the eligible causes in rank order, and the causes left out because they are diagnosed and treated.
 
     ``general_knee_pain``: the complaint names no place on the knee, so place-specific priors differ (F.1).
-    ``alike``: both legs are complained of alike, so that what is of one leg needs a sign of this one.
+    ``alike``: both legs have the same complaints, so a one-sided cause needs its own sign in this leg.
     """
     age = leg.patient.age_on(leg.today)
     ranked: list[RankedCause] = []
@@ -47,21 +48,21 @@ def rank(leg: Leg, *, general_knee_pain: bool, alike: bool) -> tuple[list[Ranked
         elif scored.band in ("fits", "possible") and _of_this_episode(leg, scored):
             scored = replace(scored, band="strong fit")
         ranked.append(replace(scored, missing=_missing(leg, key)))
-    return sorted(ranked, key=lambda one: _rank_key(leg.content, one)), treated
+    return sorted(ranked, key=lambda cause: _rank_key(leg.content, cause)), treated
 
 
 def _has_own_sign(leg: Leg, scored: RankedCause) -> bool:
-    """Whether something of this leg alone, besides the complaint, speaks for it."""
+    """Whether a finding in this leg only, other than the complaint, supports the cause."""
     return any(
-        one.fact.status is Status.PRESENT
-        and one.fact.side is leg.side
-        and leg.content.findings[one.finding].complaint is None
-        for one in scored.for_it
+        contribution.fact.status is Status.PRESENT
+        and contribution.fact.side is leg.side
+        and leg.content.findings[contribution.finding].complaint is None
+        for contribution in scored.for_it
     )
 
 
 def at_prior(leg: Leg, complaints: Sequence[Fact], *, alike: bool) -> list[RankedCause]:
-    """The causes to think of when nothing recorded points to one: those that fit complaint, age and sex best."""
+    """Return the causes that best fit complaint, age and sex when no recorded finding supports any cause."""
     content, age = leg.content, leg.patient.age_on(leg.today)
     felt = {content.findings[fact.key].candidates or fact.key for fact in complaints}
     keys = {
@@ -78,16 +79,16 @@ def at_prior(leg: Leg, complaints: Sequence[Fact], *, alike: bool) -> list[Ranke
         and not (alike and content.causes[key].one_sided)
     ]
     best: dict[str, RankedCause] = {}
-    ranked = [one for one in ranked if one.posterior >= content.reasoning.at_prior_from]
-    for one in sorted(ranked, key=lambda one: (-one.posterior, one.cause)):
-        best.setdefault(content.causes[one.cause].family, replace(one, missing=_missing(leg, one.cause)))
+    ranked = [cause for cause in ranked if cause.posterior >= content.reasoning.at_prior_from]
+    for cause in sorted(ranked, key=lambda cause: (-cause.posterior, cause.cause)):
+        best.setdefault(content.causes[cause.cause].family, replace(cause, missing=_missing(leg, cause.cause)))
     return list(best.values())[: content.reasoning.benign_shown]
 
 
 def _candidates(leg: Leg) -> list[str]:
-    """Causes that what is recorded could make eligible: most causes of most charts are not among them.
+    """Return the causes that the recorded findings could make eligible, to avoid scoring all of them.
 
-    What supports a cause is summed up here without groups and caps, so never as less than ``_eligible`` will find.
+    The support is summed without groups and caps, so it is never lower than the sum in ``_eligible``.
     """
     findings, weighing = leg.content.findings, leg.content.weighing
     support: dict[str, float] = {}
@@ -97,12 +98,12 @@ def _candidates(leg: Leg) -> list[str]:
                 support[cause] = support.get(cause, 0.0) + max(0.0, weighing.weights[cause][key].present)
     confirming = {cause for key, fact in leg.ranked.items() for cause in weighing.confirmed_by.get(key, ())}
     enough = math.log(leg.content.reasoning.eligible_from) - _SMALL
-    found = {cause for cause, most in support.items() if most >= enough}
-    return sorted(found | confirming | {one.cause for one in leg.diagnoses})
+    supported = {cause for cause, most in support.items() if most >= enough}
+    return sorted(supported | confirming | {diagnosis.cause for diagnosis in leg.diagnoses})
 
 
 def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
-    """One cause, whether eligible or not; what is missing is left to ``rank``."""
+    """Score one cause, whether it is eligible or not. ``missing`` is left empty; ``rank`` fills it in."""
     content = leg.content
     cause = content.causes[key]
     prior = min(cause.prior.value * (cause.prior.knee_pain_factor if general_knee_pain else 1.0), 0.99)
@@ -124,8 +125,8 @@ def score(leg: Leg, key: str, *, general_knee_pain: bool) -> RankedCause:
 
 
 def _contributions(leg: Leg, cause: str) -> tuple[list[Contribution], bool]:
-    """Recorded findings with their log-LR, the strongest first, and whether one of them confirms the cause."""
-    found: list[Contribution] = []
+    """Return the recorded findings with their log-LR, the strongest first, and whether one confirms the cause."""
+    contributions: list[Contribution] = []
     confirmed = False
     weights = leg.content.weighing.weights[cause]
     for finding, fact in leg.ranked.items():
@@ -138,45 +139,46 @@ def _contributions(leg: Leg, cause: str) -> tuple[list[Contribution], bool]:
         else:
             log_lr = 0.0 if weight.confirms else weight.absent
         if abs(log_lr) > _SMALL:
-            found.append(Contribution(finding, log_lr, fact))
-    found.sort(key=lambda one: (-abs(one.log_lr), one.finding))
-    return _mark_counted(leg.content, found), confirmed
+            contributions.append(Contribution(finding, log_lr, fact))
+    contributions.sort(key=lambda contribution: (-abs(contribution.log_lr), contribution.finding))
+    return _mark_counted(leg.content, contributions), confirmed
 
 
 def _mark_counted(content: Content, contributions: list[Contribution]) -> list[Contribution]:
-    """The strongest for and the strongest against in each group enter the sum, the others do not."""
+    """Mark the contributions that enter the sum: the strongest for and the strongest against in each group."""
     seen: set[tuple[str, bool]] = set()
     marked = []
-    for one in contributions:
-        place = (content.findings[one.finding].group, one.log_lr > 0)
-        marked.append(one if place not in seen else replace(one, counted=False))
+    for contribution in contributions:
+        place = (content.findings[contribution.finding].group, contribution.log_lr > 0)
+        marked.append(contribution if place not in seen else replace(contribution, counted=False))
         seen.add(place)
     return marked
 
 
 def _capped_sum(content: Content, contributions: Iterable[Contribution]) -> float:
-    """Per group the largest positive plus the most negative log-LR, capped; then the total, capped (F.1 step 5)."""
+    """Sum the log-LRs: per group the most positive plus the most negative, capped; then cap the total (F.1 step 5)."""
     high: dict[str, float] = {}
     low: dict[str, float] = {}
-    for one in contributions:
-        log_lr = one.log_lr
+    for contribution in contributions:
+        log_lr = contribution.log_lr
         if log_lr == math.inf:
             continue
-        group = content.findings[one.finding].group
+        group = content.findings[contribution.finding].group
         strongest = high if log_lr > 0 else low
         if abs(log_lr) > abs(strongest.get(group, 0.0)):
             strongest[group] = log_lr
     cap = math.log(content.reasoning.group_cap)
     sums = [high.get(group, 0.0) + low.get(group, 0.0) for group in {**high, **low}]
-    total = math.fsum([max(-cap, min(cap, one)) for one in sums])
+    total = math.fsum([max(-cap, min(cap, subtotal)) for subtotal in sums])
     limit = math.log(content.reasoning.total_cap)
     return max(-limit, min(limit, total))
 
 
 def _eligible(content: Content, scored: RankedCause) -> bool:
-    """Support from a present finding that is neither demographic nor a risk, and a positive sum (F.1 step 6).
+    """Whether the cause has enough support and a positive sum (evidence F.1 step 6).
 
-    A diagnosis on record or a confirming scan makes a cause eligible by itself.
+    Support comes from present findings that are not demographic and not risk factors. A diagnosis on record or a
+    confirming scan makes a cause eligible by itself.
     """
     if scored.diagnosis or scored.band == "confirmed":
         return True
@@ -234,7 +236,7 @@ def _rank_key(content: Content, one: RankedCause) -> tuple[int, bool, int, float
 
 
 def _under_treatment(leg: Leg, key: str, cause: Cause) -> bool:
-    """Diagnosed, and one of the orders that treat it is in place for this leg (F.5)."""
+    """Whether one of the orders that treat this cause is already placed for this leg (evidence F.5)."""
     return any(
         placed.order in cause.card.consider
         and leg.is_here(placed.side, unknown_counts=leg.alone)
@@ -244,34 +246,35 @@ def _under_treatment(leg: Leg, key: str, cause: Cause) -> bool:
 
 
 def _missing(leg: Leg, cause: str) -> tuple[str, ...]:
-    """Unrecorded findings that could be asked or examined, the one that would change most first (F.4)."""
+    """Return the unrecorded findings to ask about or examine, the most informative first (evidence F.4)."""
     return tuple(key for key in leg.content.weighing.askable[cause] if leg.status(key) is Status.UNKNOWN)
 
 
 def _rules_out_a_danger(leg: Leg, ranked: Sequence[RankedCause]) -> str | None:
-    """The unrecorded finding whose absence would speak most against a cause that must not be missed and fits little."""
+    """Return the unrecorded finding whose absence would best rule out a dangerous cause with a low fit, or None."""
     content = leg.content
     limit = math.log(content.reasoning.rules_out_from) + _SMALL
-    found = [
-        (content.weighing.weights[one.cause][key].absent, key)
-        for one in ranked
-        if one.band == "low" and content.causes[one.cause].must_not_miss == "yes"
-        for key in one.missing
-        if content.weighing.weights[one.cause][key].absent <= limit
+    options = [
+        (content.weighing.weights[cause.cause][key].absent, key)
+        for cause in ranked
+        if cause.band == "low" and content.causes[cause.cause].must_not_miss == "yes"
+        for key in cause.missing
+        if content.weighing.weights[cause.cause][key].absent <= limit
     ]
-    return min(found)[1] if found else None
+    return min(options)[1] if options else None
 
 
 def ask_next(leg: Leg, shown: Sequence[RankedCause], ranked: Sequence[RankedCause] = ()) -> str | None:
-    """What to ask or examine next: what could rule out a danger in mind, else what would change the ranking most.
+    """Return the finding to ask about or examine next, or None.
 
-    Effect: the widest spread of log-odds that presence or absence would put between any two of those shown.
+    First choice: a finding whose absence could rule out a dangerous cause. Otherwise the finding that would change the
+    ranking most, measured as the widest spread of log-odds between two of the causes in ``shown``.
     """
     if decisive := _rules_out_a_danger(leg, ranked):
         return decisive
-    tables = [leg.content.weighing.weights[one.cause] for one in shown]
+    tables = [leg.content.weighing.weights[cause.cause] for cause in shown]
     best: tuple[float, str] | None = None
-    for key in sorted({key for one in shown for key in one.missing}):
+    for key in sorted({key for cause in shown for key in cause.missing}):
         weights = [table.get(key, _NO_WEIGHT) for table in tables]
         if_present = [0.0 if weight.confirms else weight.present for weight in weights]
         if_absent = [weight.absent for weight in weights]

@@ -1,4 +1,4 @@
-"""Why the rules of one leg fired or not, term by term: for a reader who wants to see the reasoning, not for cards."""
+"""Explain term by term why the rules for one leg fired or not; for reviewing the reasoning, not for cards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VIRTUAL_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TermRead:
-    """One term of a rule as this leg has it. ``fact`` shows or denies it."""
+    """One term of a rule and its status for this leg. ``fact`` shows or denies it."""
 
     name: str
     status: Status
@@ -40,20 +40,20 @@ class TermRead:
 
     @property
     def holds(self) -> bool:
-        """Whether it is satisfied."""
+        """Whether the term is satisfied."""
         return self.status is Status.PRESENT
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRead:
-    """Terms of which all, or any, must hold."""
+    """Terms of which all, or at least one, must hold."""
 
     needs_all: bool
     parts: tuple[TermRead | GroupRead, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether it is satisfied."""
+        """Whether the group is satisfied."""
         each = [part.holds for part in self.parts]
         return all(each) if self.needs_all else any(each)
 
@@ -69,13 +69,13 @@ class RuleRead:
 
 
 def derived_facts(content: Content, assessment: Assessment) -> tuple[Fact, ...]:
-    """Facts that no entry states: they follow from age, sex and other facts."""
+    """Return the facts that no entry states: they follow from age, sex and other facts."""
     read = set(assessment.record.facts)
     return tuple(fact for fact in with_derived(content, assessment.record, assessment.today) if fact not in read)
 
 
 def rules_read(content: Content, assessment: Assessment, judged: LegAssessment) -> tuple[RuleRead, ...]:
-    """Every red-flag rule for one leg, in the order of their names."""
+    """Return every red-flag rule for one leg, sorted by name."""
     record = assessment.record
     facts = with_derived(content, record, assessment.today)
     alone = len(assessment.legs) == 1

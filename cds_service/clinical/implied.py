@@ -1,4 +1,4 @@
-"""Findings that follow from other findings, as the content says (``implied_by``). Only presence follows."""
+"""Derive findings that follow from other findings by the content's ``implied_by``. Only presence is derived."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ from cds_service.clinical.record import Fact, Side, Status
 _Proof = tuple[Fact, ...]
 _NO_LEG = (Side.BODY, Side.UNKNOWN)
 _POOLS = ((Side.RIGHT, Side.BOTH, *_NO_LEG), (Side.LEFT, Side.BOTH, *_NO_LEG), _NO_LEG)
-"""Sides whose facts may go together: those of one leg with what names none."""
+"""Sides whose facts may be combined: the facts of one leg, and facts that name no leg."""
 
 
 def with_implied(content: Content, facts: Iterable[Fact], today: date) -> tuple[Fact, ...]:
-    """``facts`` and what follows from them. A denial takes nothing back: it stands beside as a fact of its own."""
-    found = tuple(facts)
-    shown = {fact.key for fact in found if fact.status is Status.PRESENT}
+    """Return ``facts`` and the facts that follow from them.
+
+    A recorded denial of a derived finding does not remove it; both stay in the result.
+    """
+    result = tuple(facts)
+    shown = {fact.key for fact in result if fact.status is Status.PRESENT}
     for key in content.implied:
         if shown.isdisjoint(content.implied_terms[key]):
             continue
-        following = tuple(_following(content, key, found, today))
-        found += following
+        following = tuple(_following(content, key, result, today))
+        result += following
         shown.update(fact.key for fact in following if fact.status is Status.PRESENT)
-    return found
+    return result
 
 
 def _following(content: Content, key: str, facts: tuple[Fact, ...], today: date) -> Iterator[Fact]:
-    """Each fact about ``key`` that follows, once."""
+    """Return each fact about ``key`` that follows, once."""
     finding = content.findings[key]
     shown = [fact for fact in facts if fact.status is Status.PRESENT]
-    pools = [shown] if finding.side == "body" else [[one for one in shown if one.side in sides] for sides in _POOLS]
+    pools = [shown] if finding.side == "body" else [[fact for fact in shown if fact.side in sides] for sides in _POOLS]
     denials = [fact for fact in facts if fact.key == key and _is_plain_denial(fact)]
     proofs = {
         proof: None
@@ -49,14 +52,14 @@ def _following(content: Content, key: str, facts: tuple[Fact, ...], today: date)
 
 
 def _is_plain_denial(fact: Fact) -> bool:
-    """Dated, final, not later than now and wholly understood: only such a one may take anything away."""
+    """Whether this is a dated, final, fully understood denial that is not in the future. Only such a denial counts."""
     if fact.status is not Status.ABSENT or fact.when is None:
         return False
     return not (fact.ahead or fact.provisional or fact.doubtful)
 
 
 def _answers(denial: Fact, proof: _Proof) -> bool:
-    """Whether ``denial`` is of the same leg and no older than any part of ``proof``."""
+    """Whether ``denial`` is about the same leg and is not older than any part of ``proof``."""
     side = _side(proof)
     if side not in (denial.side, Side.UNKNOWN) and denial.side is not Side.BOTH:
         return False
@@ -66,7 +69,10 @@ def _answers(denial: Fact, proof: _Proof) -> bool:
 def _proofs(
     content: Content, condition: Condition, within: Figure | None, pool: list[Fact], today: date
 ) -> list[_Proof]:
-    """How ``pool`` satisfies ``condition``: by each alternative of ``any``, by the freshest parts of ``all``."""
+    """Return the ways ``pool`` satisfies ``condition``.
+
+    ``any`` gives one proof for each alternative, ``all`` one proof from the latest facts.
+    """
     parts = [_of_part(content, part, within, pool, today) for part in condition.all or condition.any]
     if condition.any:
         return [proof for proofs in parts for proof in proofs]
@@ -86,12 +92,12 @@ def _of_part(
 
 
 def _best_first(fact: Fact) -> tuple[bool, int, str]:
-    """One that names a leg, then the freshest."""
+    """Sort facts that name a leg first, then the latest first."""
     return (fact.side in _NO_LEG, -(fact.when.day.toordinal() if fact.when else 0), fact.source)
 
 
 def _fact(key: str, proof: _Proof, *, on_leg: bool) -> Fact:
-    """It is as new as the newest part, and no surer than the least sure."""
+    """Build the derived fact. It has the date of its newest part and the certainty of its least certain part."""
     newest = max(proof, key=lambda fact: fact.when.day.toordinal() if fact.when else 0)
     return replace(
         newest,

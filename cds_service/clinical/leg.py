@@ -1,4 +1,4 @@
-"""One leg's view of the record: which facts count for it today, three-valued (evidence F.1, F.5)."""
+"""The facts about one leg that count today, with three-valued status (evidence F.1, F.5)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Patient
 
 
 def age_in_days(fact: Fact | Diagnosis | PlacedOrder, today: date) -> int | None:
-    """Days since the clinical (else recorded) date; None if undated."""
+    """Return the days since the clinical date (or the recorded date if there is none); None if undated."""
     return (today - fact.when.day).days if fact.when else None
 
 
 def is_order(fact: Fact) -> bool:
-    """Whether it rests on an order: what was ordered, not what was found."""
+    """Whether the fact comes from an order: it shows what was requested, not what was found."""
     return fact.source.startswith("ServiceRequest/")
 
 
 def in_window(fact: Fact, days: int | None, today: date) -> bool:
-    """Whether ``fact`` is at most ``days`` old. Undated facts are: they may be of today."""
+    """Whether ``fact`` is at most ``days`` old. Undated facts are, because they may be from today."""
     age = age_in_days(fact, today)
     return days is None or age is None or age <= days
 
 
 def counts_on(content: Content, fact: Fact, days: int | None, today: date) -> bool:
-    """Whether ``fact`` is within ``days``, or without them within the window of its finding."""
+    """Whether ``fact`` is recent enough to count.
+
+    The limit is ``days``, or the finding's own window if ``days`` is None. A persisting finding that is ongoing always
+    counts.
+    """
     finding = content.findings[fact.key]
     if finding.persists and fact.ongoing:
         return True
@@ -40,7 +44,7 @@ def counts_on(content: Content, fact: Fact, days: int | None, today: date) -> bo
 
 @dataclass(frozen=True)
 class Leg:
-    """The facts that bear on one leg.
+    """The facts that concern one leg.
 
     Attributes:
         side: RIGHT, LEFT, or UNKNOWN when the chart never says which leg hurts.
@@ -60,7 +64,10 @@ class Leg:
     doubts: Doubts = Doubts()
 
     def is_here(self, side: Side, *, unknown_counts: bool = True) -> bool:
-        """Whether something on ``side`` is about this leg. The explicitly other leg never is."""
+        """Whether something on ``side`` concerns this leg. Something on the other leg never does.
+
+        ``unknown_counts`` is the answer when a side is unknown.
+        """
         if side is Side.UNKNOWN or self.side is Side.UNKNOWN:
             return unknown_counts or side in (Side.BODY, Side.BOTH)
         return side in (self.side, Side.BOTH, Side.BODY)
@@ -76,11 +83,11 @@ class Leg:
         return grouped
 
     def recorded(self) -> Iterator[str]:
-        """Findings with any fact for this leg, in a fixed order."""
+        """The findings with at least one fact for this leg, sorted by key."""
         return iter(sorted(self._by_key))
 
     def all_of(self, key: str) -> list[Fact]:
-        """Every fact about ``key`` for this leg, whatever its age, the freshest first."""
+        """Return every fact about ``key`` for this leg, of any age, the latest first."""
         return self._by_key.get(key, [])
 
     @cached_property
@@ -88,10 +95,10 @@ class Leg:
         return {}
 
     def present(self, key: str, days: int | None = None) -> Fact | None:
-        """The freshest fact that shows ``key`` within its own window, or within ``days`` when given.
+        """Return the latest fact that shows ``key`` within its own window, or within ``days`` if given.
 
-        Undated and provisional facts count, and so do those without a side: this is the safe reading, for red
-        flags and the DVT pathway. A later "absent" does not cancel it (evidence C.8: a sign counts in full).
+        This is the safe reading for red flags and the DVT pathway: undated and provisional facts count, and so do facts
+        without a side. A later "absent" does not cancel it (evidence C.8: a sign counts in full).
         """
         if key not in self._by_key:
             return None
@@ -111,16 +118,16 @@ class Leg:
         return next(counting, None)
 
     def absent(self, key: str) -> Fact | None:
-        """The freshest fact that surely denies ``key``, unless another shows it.
+        """Return the latest fact that certainly denies ``key``, unless another fact shows it.
 
-        Dated, final, and about this leg: what could lower urgency is not read from anything less (evidence F.5).
+        The fact must be dated, final and about this leg, because it could lower urgency (evidence F.5).
         """
         if key not in self._by_key or self.present(key):
             return None
         return next((f for f in self.all_of(key) if f.status is Status.ABSENT and self.is_sure(f)), None)
 
     def is_sure(self, fact: Fact) -> bool:
-        """Whether ``fact`` is dated, final, wholly understood, surely within its window and surely about this leg."""
+        """Whether ``fact`` is dated, final, fully understood, certainly recent enough and certainly about this leg."""
         finding = self.content.findings[fact.key]
         if fact.when is None or fact.ahead or fact.provisional or fact.doubtful:
             return False
@@ -129,7 +136,7 @@ class Leg:
         return finding.recency is None or (self.today - fact.when.earliest).days <= finding.recency.days
 
     def status(self, key: str) -> Status:
-        """The safe reading of ``key`` (see ``present``)."""
+        """Return the status of ``key`` by the safe reading (see ``present``)."""
         if key not in self._by_key:
             return Status.UNKNOWN
         if self.present(key):
@@ -141,8 +148,11 @@ class Leg:
 
     @cached_property
     def ranked(self) -> dict[str, Fact]:
-        """The fact that ranking reads for each finding: dated, final, the latest; on the same day presence wins."""
-        found = {}
+        """The fact that the ranking uses for each finding: dated, final, the latest.
+
+        On the same day, "present" wins over "absent".
+        """
+        latest = {}
         for key, facts in self._by_key.items():
             if self.content.findings[key].presence_stands:
                 facts = sorted(facts, key=lambda fact: fact.status is not Status.PRESENT)
@@ -155,18 +165,24 @@ class Leg:
                     and (fact.when is not None or undated_counts)
                     and self._counts(fact, None)
                 ):
-                    found[key] = fact
+                    latest[key] = fact
                     break
-        return found
+        return latest
 
     def diagnosis(self, cause: str, state: DiagnosisState = DiagnosisState.CURRENT) -> Diagnosis | None:
-        """The latest coded diagnosis of ``cause`` for this leg in ``state``."""
-        found = [
-            one
-            for one in self.diagnoses
-            if one.cause == cause and one.state is state and self.is_here(one.side, unknown_counts=self.alone)
+        """Return the latest coded diagnosis of ``cause`` for this leg in ``state``, or None."""
+        matching = [
+            diagnosis
+            for diagnosis in self.diagnoses
+            if diagnosis.cause == cause
+            and diagnosis.state is state
+            and self.is_here(diagnosis.side, unknown_counts=self.alone)
         ]
-        return max(found, key=lambda one: (one.when.day if one.when else date.min, one.source), default=None)
+        return max(
+            matching,
+            key=lambda diagnosis: (diagnosis.when.day if diagnosis.when else date.min, diagnosis.source),
+            default=None,
+        )
 
 
 def _freshest_first(fact: Fact) -> tuple[int, int, str]:
@@ -175,53 +191,54 @@ def _freshest_first(fact: Fact) -> tuple[int, int, str]:
 
 
 def complaints(content: Content, facts: Iterable[Fact], today: date, days: int) -> list[Fact]:
-    """Facts that open the gate: an active complaint of the knee, its back, the calf or the leg (evidence F.5).
+    """Return the facts that open the gate: active complaints of the knee, calf or leg (evidence F.5).
 
-    Pain counts ``days``; a finding with a longer window of its own counts that long, but for a test of the knee. An
-    active problem counts from when it was last written down: that it began weeks ago does not make it old. Pain of the
-    thigh, groin or buttock is a complaint of the leg only beside what makes a clot there likely.
+    A complaint counts for ``days``, or for the finding's own window if that is longer (this does not apply to a test of
+    the knee). An active problem counts from the day it was last written down, so that an early onset does not make it
+    too old. Pain in the thigh, groin or buttock counts as a leg complaint only together with a finding that makes a
+    proximal clot likely.
     """
-    every = list(facts)
+    all_facts = list(facts)
     proximal = any(
         content.findings[fact.key].dvt.proximal
         and fact.status is Status.PRESENT
         and counts_on(content, fact, None, today)
-        for fact in every
+        for fact in all_facts
     )
-    found = []
-    for fact in every:
+    opening = []
+    for fact in all_facts:
         finding = content.findings[fact.key]
         if finding.complaint is None or fact.status is not Status.PRESENT:
             continue
         if finding.complaint == "proximal" and not proximal:
             continue
         own = finding.recency.days if finding.recency and finding.kind != "test" else days
-        # A suspicion that a clinician has left open counts as long as an unresolved sign does.
+        # A DVT suspicion that a clinician left open counts for as long as an unresolved sign does.
         limit = own if finding.complaint == "by_itself" and not fact.ongoing else max(own, days)
         if in_window(fact, limit, today) or (finding.complaint != "by_itself" and _recorded_within(fact, limit, today)):
-            found.append(fact)
-    return found
+            opening.append(fact)
+    return opening
 
 
 def _recorded_within(fact: Fact, days: int, today: date) -> bool:
-    """Whether it is an active problem that was written down within ``days``."""
+    """Whether this is an active problem that was written down within the last ``days``."""
     return fact.ongoing and fact.recorded is not None and (today - fact.recorded.day).days <= days
 
 
 def symptomatic(
     content: Content, facts: Iterable[Fact], diagnoses: Iterable[Diagnosis], opened_by: Iterable[Fact], today: date
 ) -> list[Side]:
-    """The legs to judge: those complained of, and those with a DVT on record or a positive scan.
+    """Return the legs to assess: those with a complaint, a current DVT diagnosis or a positive scan.
 
-    A complaint without a side is about every leg that has a current sign; without any, about an UNKNOWN leg.
+    A complaint without a side concerns every leg with a current sign. If no leg has one, the result is one UNKNOWN leg.
     """
     opened = list(opened_by)
     named: set[Side] = set()
     for fact in opened:
         named |= _legs(fact.side)
-    for one in diagnoses:
-        if one.cause == DVT and one.state is DiagnosisState.CURRENT:
-            named |= _legs(one.side)
+    for diagnosis in diagnoses:
+        if diagnosis.cause == DVT and diagnosis.state is DiagnosisState.CURRENT:
+            named |= _legs(diagnosis.side)
     if not named or any(not _legs(fact.side) for fact in opened):
         for fact in facts:
             if _is_current_sign(content, fact, today):
@@ -230,7 +247,7 @@ def symptomatic(
 
 
 def _is_current_sign(content: Content, fact: Fact, today: date) -> bool:
-    """A finding of the present episode: what is long past does not say which leg hurts today."""
+    """Whether this is a finding of the present episode. An old finding does not show which leg hurts today."""
     finding = content.findings[fact.key]
     if finding.side != "leg" or fact.status is not Status.PRESENT or finding.recency is None:
         return False

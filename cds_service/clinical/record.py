@@ -1,4 +1,4 @@
-"""What a chart says, after reading and before judging: facts with their sources, and what could not be read."""
+"""What was read from a chart: facts with their sources, and the parts that could not be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 
 class Status(StrEnum):
-    """Three-valued: a missing record is UNKNOWN, never ABSENT (evidence F.1 step 1)."""
+    """Three-valued status. Missing data is UNKNOWN, never ABSENT (evidence F.1 step 1)."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -28,7 +28,7 @@ class Side(StrEnum):
 
     @property
     def words(self) -> str:
-        """For a sentence: ``right leg``, ``both legs``, ``side not recorded``."""
+        """The side as words for a sentence: ``right leg``, ``both legs``, ``side not recorded``."""
         return {"right": "right leg", "left": "left leg", "both": "both legs", "body": "body"}.get(
             self.value, "side not recorded"
         )
@@ -36,14 +36,17 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A day as recorded. ``day`` is the latest and ``earliest`` the first day that an imprecise date can mean.
+    """A recorded date, which may be imprecise.
 
-    Presence counts from the latest day, so that a sign is never too old by imprecision; what could lower urgency
-    counts from the earliest. ``text`` is ISO 8601 as recorded.
+    A month or a year alone can mean any of its days. ``day`` is the latest day it can mean, ``earliest`` the first.
+    Whether a finding counts as present uses ``day``, so that an imprecise date never makes a sign too old. Anything
+    that could lower urgency uses ``earliest``.
 
     Attributes:
-        at: the moment, with its time zone, when a time of day is recorded.
-        ahead: it lies after now, by less than the day that time zones explain. Such a date may raise, never lower.
+        text: the date as recorded, in ISO 8601.
+        at: the exact moment with its time zone, if a time of day is recorded.
+        ahead: the date is in the future, by less than a day, which time zones can explain. Such a date may raise
+            urgency but never lower it.
     """
 
     day: date
@@ -53,15 +56,19 @@ class When:
     ahead: bool = False
 
     def is_surely_after(self, other: When) -> bool:
-        """Whether this is later than ``other``: by the time of day where both have one, else by whole days."""
+        """Whether this is certainly later than ``other``.
+
+        Compares times of day if both have one, otherwise whole days.
+        """
         if self.at is not None and other.at is not None:
             return self.at > other.at
         return self.earliest > other.day
 
     def may_be_after(self, other: When) -> bool:
-        """Whether this may be later than ``other``.
+        """Whether this could be later than ``other``.
 
-        Where only this has a time of day, it may be after anything of its day; otherwise one day is one moment.
+        If only this date has a time of day, it could be later than anything on the same day. If it has none, two dates
+        on the same day count as the same moment.
         """
         if self.at is None:
             return self.day > other.earliest
@@ -70,10 +77,13 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The number behind a fact: ``measure`` of the content, and ``value`` in its base unit.
+    """The number that a finding is based on, in the base unit of the measure.
 
-    Of a measure that compares the legs: by how much this leg is larger. ``comparator``: ``<``, ``<=``, ``>=``, ``>`` or
-    empty.
+    For a measure that compares the legs, ``value`` is how much larger this leg is.
+
+    Attributes:
+        measure: key of the measure in the content.
+        comparator: ``<``, ``<=``, ``>=``, ``>``, or empty.
     """
 
     measure: str
@@ -86,16 +96,17 @@ class Fact:
     """One coded statement in this patient's record.
 
     Attributes:
-        key: a finding of the content.
-        clinical: when it was so (effective, onset, performed); None if not recorded.
+        key: key of the finding in the content.
+        clinical: when it was true (effective, onset, performed); None if not recorded.
         recorded: when it was written down.
         source: ``Type/id`` of the resource, with ``#n`` for the n-th component.
-        ongoing: an active problem or medicine, so that its start does not make it old.
+        ongoing: an active problem or medicine; it does not become too old because it began long ago.
         provisional: preliminary or unconfirmed; used for red flags, not for ranking.
-        doubtful: something in its entry was not understood. It may raise urgency, never lower it.
-        substance: of a medicine, the drug as the content names it; empty for a class of drugs.
-        follows_from: what is recorded and makes it so, where no entry states it as such.
-        measured: the number that shows it, where one does. part: which part of a finding with several its code names.
+        doubtful: part of its entry was not understood. It may raise urgency but never lower it.
+        substance: for a medicine, the drug as named in the content; empty for a drug class.
+        follows_from: the recorded facts it was derived from; empty if an entry states it directly.
+        measured: the number it is based on, if any.
+        part: for a finding with several parts, the part that its code names.
     """
 
     key: str
@@ -114,7 +125,7 @@ class Fact:
 
     @property
     def stated(self) -> tuple[Fact, ...]:
-        """What entries of the chart state: itself, or what it follows from."""
+        """The facts stated in the chart: the facts this one follows from, or the fact itself."""
         return self.follows_from or (self,)
 
     @property
@@ -124,16 +135,19 @@ class Fact:
 
     @property
     def ahead(self) -> bool:
-        """Whether one of its dates lies after now: it may raise urgency, never lower it."""
+        """Whether one of its dates is in the future. Such a fact may raise urgency but never lower it."""
         return any(when is not None and when.ahead for when in (self.clinical, self.recorded))
 
 
 RefutationLimit = Literal["refuted_narrow", "refuted_some_veins", "refuted_other_leg", "refuted_in_part"]
-"""How far a refutation does not reach: it names some veins, or another leg, or not all was examined."""
+"""Why a refutation does not exclude DVT in this whole leg.
+
+It names only some veins or another leg, or not everything was examined.
+"""
 
 
 class DiagnosisState(StrEnum):
-    """Where a coded diagnosis stands."""
+    """Whether a coded diagnosis is current, past or refuted."""
 
     CURRENT = "current"
     PAST = "past"
@@ -145,9 +159,9 @@ class Diagnosis:
     """A cause coded by a clinician.
 
     Attributes:
-        reasoned: the entry holds evidence or a note for its status.
-        limit: why its refutation may not be of the deep veins of this whole leg; None if it is.
-        doubtful: something in the entry was not understood. It may raise urgency, never lower it.
+        reasoned: the entry gives evidence or a note for its status.
+        limit: why its refutation may not cover the deep veins of this whole leg; None if it does.
+        doubtful: part of the entry was not understood. It may raise urgency but never lower it.
     """
 
     cause: str
@@ -167,7 +181,7 @@ class Diagnosis:
 
     @property
     def ahead(self) -> bool:
-        """Whether one of its dates lies after now: it may raise urgency, never lower it."""
+        """Whether one of its dates is in the future. Such a diagnosis may raise urgency but never lower it."""
         return any(when is not None and when.ahead for when in (self.clinical, self.recorded))
 
 
@@ -176,8 +190,8 @@ class PlacedOrder:
     """An order already in the chart.
 
     Attributes:
-        active: it is being carried out; an order that is on hold is neither active nor completed.
-        reasons: causes and findings its reason codes name.
+        active: it is being carried out. An order on hold counts as not active and not completed.
+        reasons: keys of the causes and findings named by its reason codes.
     """
 
     order: str
@@ -191,10 +205,10 @@ class PlacedOrder:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A drug that is recorded as stopped, paused or not taken.
+    """A drug recorded as stopped, paused or not taken.
 
     Attributes:
-        key: the finding that taking it would show.
+        key: the finding that taking the drug would show.
         substance: the drug; empty if only its class is named.
         when: the date of that record.
     """
@@ -206,7 +220,7 @@ class Stop:
 
 
 class RowState(StrEnum):
-    """What became of one row of a chart. Every row that came ends in exactly one of these."""
+    """What happened to one row of a chart. Every row ends in exactly one of these states."""
 
     READ = "read"
     NO_CONCERN = "of_no_concern"
@@ -218,7 +232,10 @@ class RowState(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class LedgerLine:
-    """So many rows of one resource type that ended in one state. ``reason``: in our words, empty if it needs none."""
+    """The number of rows of one resource type that ended in one state.
+
+    ``reason`` explains the state in plain words; empty if no explanation is needed.
+    """
 
     state: RowState
     resource: str
@@ -233,17 +250,18 @@ MEDICINES = frozenset(
 
 
 WITH_REASONS = frozenset({"Encounter", "ServiceRequest", "DiagnosticReport"})
-"""Resource types whose reasons or conclusions say something of the patient, be it in words."""
+"""Resource types whose reasons or conclusions describe the patient, possibly only in words."""
 
 
 DOCUMENTS = frozenset({"CarePlan", "Composition", "DeviceRequest", "DocumentReference", "Goal", "List", "RequestGroup"})
-"""Resource types that hold or list what others say, and are not read. Of these only a DVT is named that no row that
-came is told to be.
+"""Resource types that contain or list other statements. They are not read.
+
+They are only searched for a mention of DVT that no row of the chart accounts for.
 """
 
 
 class UnreadKind(StrEnum):
-    """Why a part of the chart did not become facts."""
+    """Why part of the chart could not be turned into facts."""
 
     INVALID = "invalid"
     VALUE = "value"
@@ -260,19 +278,19 @@ class UnreadKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A part of the chart that was not understood, in our own words and without its content.
+    """A part of the chart that was not understood, described in plain words and without its content.
 
     Attributes:
-        source: ``Type/id`` of the resource, with ``#n`` for the n-th component; ``entry n`` for what is no resource.
-        keys: findings or causes that its codes or words name, as far as they could be seen.
-        anything: nothing in it tells what it is about, so it may be anything that a resource of its type can say.
-        when: its date, as far as it could be seen.
-        categories: FHIR's own categories of an Observation, which tell what it cannot be.
-        measured: it holds a number.
-        past: its own status says that it is over.
-        in_words: it says in words only what it is about, and the words are none of ours.
-        side: of a reason in words, the leg that the words name.
-        digest: changes with what the row says, so that the same entry with another content is news.
+        source: ``Type/id`` of the resource, with ``#n`` for the n-th component; ``entry n`` if it is not a resource.
+        keys: the findings or causes that its codes or words name, as far as they could be recognised.
+        anything: nothing shows what it is about, so it may be anything a resource of its type can contain.
+        when: its date, if it could be read.
+        categories: FHIR categories of an Observation; they show what it cannot be.
+        measured: it contains a number.
+        past: its own status shows that it is over.
+        in_words: it has only words, and none of them is known here.
+        side: for a reason in words, the leg that the words name.
+        digest: changes when the content of the row changes, so that an edited entry counts as new.
     """
 
     source: str
@@ -290,7 +308,7 @@ class Unread:
 
     @property
     def resource(self) -> str:
-        """The resource type; empty for what is no resource."""
+        """The resource type; empty if it is not a resource."""
         kind, slash, _ = self.source.partition("/")
         return kind if slash or kind == "Patient" else ""
 
@@ -314,15 +332,15 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A whole chart as read. Sequences are in a fixed order that does not depend on the order of entries.
+    """A whole chart as read. The order of each sequence does not depend on the order of the entries.
 
     Attributes:
         stops: drugs recorded as stopped or not taken.
-        set_aside: counts, by reason, of what was understood and does not count (entered in error, cancelled ...).
-        ledger: every row that came, by what became of it; the counts add up to ``entries``.
-        not_available: parts of the chart that did not come whole, in words for a clinician.
-        not_whole: the same parts by their keys (``observations``, ``conditions``, ``medications`` ...).
-        others_of_concern: rows of concern that are another patient's.
+        set_aside: how many entries were understood but do not count, by reason (entered in error, cancelled ...).
+        ledger: what happened to each row; the counts add up to ``entries``.
+        not_available: parts of the chart that are missing or incomplete, in words for a clinician.
+        not_whole: the keys of those parts (``observations``, ``conditions``, ``medications`` ...).
+        others_of_concern: the number of relevant rows that belong to another patient.
     """
 
     patient: Patient
@@ -339,7 +357,7 @@ class Record:
     others_of_concern: int = 0
 
     def rows(self, state: RowState, types: Container[str] | None = None) -> int:
-        """How many rows, of the resource ``types`` or of all, ended in ``state``."""
+        """Return how many rows ended in ``state``, of the given resource types or of all."""
         return sum(
             line.count for line in self.ledger if line.state is state and (types is None or line.resource in types)
         )

@@ -1,4 +1,4 @@
-"""Red-flag rules: explicit findings that ask for urgent action before and regardless of any ranking (section D)."""
+"""Red-flag rules: explicit findings that need urgent action regardless of the ranking (evidence section D)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cds_service.clinical.leg import Leg
 from cds_service.clinical.record import Fact
 
 Terms = Mapping[str, tuple[bool, tuple[Fact, ...]]]
-"""Virtual terms: whether each holds, and the facts it rests on."""
+"""Terms that are not findings: for each, whether it holds and the facts that show it."""
 
 
 def fired(leg: Leg, virtual: Terms, *, under_18: bool) -> list[RedFlagVerdict]:
-    """The rules whose condition ``leg`` satisfies. An unknown finding satisfies nothing.
+    """Return the rules that ``leg`` satisfies. An unknown finding satisfies nothing.
 
-    ``virtual`` gives the terms that are not findings. A rule that yields to another one that fires is left out.
+    ``virtual`` holds the terms that are not findings. A rule is left out if a rule it yields to also fires.
     """
     verdicts = []
     shown = leg.shown.union(term for term, (true, _) in virtual.items() if true)
@@ -29,18 +29,18 @@ def fired(leg: Leg, virtual: Terms, *, under_18: bool) -> list[RedFlagVerdict]:
             verdicts.append(
                 RedFlagVerdict(rule, _cause(flag, leg, virtual), leg.side, flag.indicator, speed, _facts(facts))
             )
-    rules = {one.rule for one in verdicts}
-    return [one for one in verdicts if rules.isdisjoint(leg.content.red_flags[one.rule].yields_to)]
+    rules = {verdict.rule for verdict in verdicts}
+    return [verdict for verdict in verdicts if rules.isdisjoint(leg.content.red_flags[verdict.rule].yields_to)]
 
 
 def _facts(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    """What the chart states: of what follows from others, the others, each once."""
+    """Return the facts stated in the chart, each once. A derived fact is replaced by the facts it follows from."""
     return tuple(dict.fromkeys(stated for fact in facts for stated in fact.stated))
 
 
 def _cause(flag: RedFlag, leg: Leg, virtual: Terms) -> str:
-    """What the facts make one fear: the first reason that holds, else the rule's own cause."""
-    return next((one.cause for one in flag.reasons if holds(one.when, leg, virtual)[0]), flag.cause)
+    """Return the feared cause: that of the first reason that holds, otherwise the rule's own cause."""
+    return next((reason.cause for reason in flag.reasons if holds(reason.when, leg, virtual)[0]), flag.cause)
 
 
 def _speed(flag: RedFlag, leg: Leg, virtual: Terms, *, under_18: bool) -> Speed:

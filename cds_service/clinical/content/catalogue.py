@@ -1,4 +1,4 @@
-"""All of the clinical content, with what is looked up in it."""
+"""The whole clinical content and the look-ups on it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from cds_service.clinical.content.weights import Weighing
 
 @dataclass(frozen=True)
 class Content:
-    """The whole clinical content, loaded and cross-checked. ``version`` is a digest of every file."""
+    """The whole clinical content, loaded and cross-checked. ``version`` is a digest of all its files."""
 
     version: str
     findings: Mapping[str, Finding]
@@ -76,64 +76,67 @@ class Content:
     medicine_names: tuple[MedicineName, ...] = ()
     local_codes: tuple[LocalCode, ...] = ()
     translated: tuple[CodeMeaning, ...] = ()
-    """What a site's own codes mean that stand for standard ones."""
+    """The meanings of a site's own codes that stand for standard codes."""
     others: frozenset[tuple[str, str]] = frozenset()
-    """(address, code) of those that stand for a standard code that is none of ours."""
+    """(address, code) of a site's own codes that stand for a standard code not used here."""
 
     def uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        """Everything ``code`` means here; empty for a code of no concern.
+        """Return everything ``code`` means here; empty if the code is not used.
 
-        In a hierarchy a code is looked up by everything it begins with, the longest first for each key.
+        In a hierarchy, a code also has the meanings of the codes it begins with. For each key, the longest one counts.
         """
         return self._index.find(system, code)
 
     def current_uses(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        """``uses``, but none for a late effect of an old injury."""
+        """Return ``uses``, but nothing for a late effect of an old injury."""
         return self._index.find_current(system, code)
 
     @cached_property
     def concerns(self) -> Callable[[str, str], bool]:
-        """Whether a resource with this system and code has to be read."""
+        """Function (system, code): whether a resource with this code must be read."""
         return self._index.concerns
 
     @cached_property
     def may_concern(self) -> Callable[[str], bool]:
-        """Whether there is a system in which a resource with this code has to be read."""
+        """Function (code): whether a resource with this code must be read if its system is one of ours."""
         return self._index.may_concern
 
     def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
-        """Everything ``code`` means in any of our systems, for a code whose system is missing or not known."""
+        """Return everything ``code`` means in any known system, for a code whose system is missing or unknown."""
         return self._index.find_anywhere(code)
 
     def uses_named(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        """``uses``, and what an expression names that is not understood as a whole."""
+        """Return ``uses``, and the meanings of the parts of an expression that is not understood as a whole."""
         return self._index.named(system, code)
 
     def is_whole(self, system: str, code: str) -> bool:
-        """Whether a code of ours says nothing beside what is ours."""
+        """Whether the meaning of a known code is completely covered here."""
         return self._index.is_whole(system, code)
 
     def is_sequela(self, system: str, code: str) -> bool:
-        """Whether the code says that it is a late effect of an old injury."""
+        """Whether the code means a late effect of an old injury."""
         return self._index.is_sequela(system, code)
 
     @cached_property
     def knows_system(self) -> Callable[[str], bool]:
-        """Whether a code of this system can be told to be ours or not; a site's mapped systems are known."""
+        """Function (system): whether it can be decided that a code of this system is used here or not.
+
+        Systems that a site has mapped are known.
+        """
         return self._index.knows_system
 
     @cached_property
     def identifies(self) -> Callable[[str, str], bool]:
-        """Whether a code that is none of ours can be one of its system, so that it tells it is about something else."""
+        """Function (system, code): whether an unused code is valid in its system and so means something else."""
         return self._index.identifies
 
     def is_other(self, system: str, code: str) -> bool:
-        """Whether a site says that its code stands for a standard one that is none of ours."""
+        """Whether a site maps this code to a standard code that is not used here."""
         place = self.systems.code(system, code)
         return (place.system, place.code) in self.others
 
     def is_mapped(self, system: str) -> bool:
-        """Whether a site has mapped codes of this system, so that it knows what is in it."""
+        """Whether a site has mapped codes of this system."""
         return system in self._mapped
 
     @cached_property
@@ -142,27 +145,31 @@ class Content:
 
     @cached_property
     def recogniser(self) -> Recogniser:
-        """The net for what is not understood: our codes in any shape, and the names of findings and causes."""
+        """Searches data that is not understood for known codes in any form, and for names of findings and causes."""
         return Recogniser(self, self.word_net, self.formulary.names)
 
     @cached_property
     def formulary(self) -> Formulary:
-        """What is known of medicines beyond the codes that are ours."""
+        """What is known about medicines beyond the codes used here."""
         return Formulary(self.systems, self.tables.values(), self.medicine_names)
 
     @cached_property
     def word_net(self) -> WordNet:
-        """The net of words: by the rules for problems, and by the names of findings and causes."""
-        rules = (Rule(key, one.named, frozenset(one.unless), one.instead) for key, one in self.problem_words.items())
+        """Recognises findings and causes in words: by the rules for problems, and by their names."""
+        rules = (
+            Rule(key, words.named, frozenset(words.unless), words.instead) for key, words in self.problem_words.items()
+        )
         contexts = {
-            group: Context(frozenset(one.overruled_by), one.spreads, frozenset(one.takes), one.of_medicines)
-            for group, one in self.word_contexts.items()
+            group: Context(
+                frozenset(context.overruled_by), context.spreads, frozenset(context.takes), context.of_medicines
+            )
+            for group, context in self.word_contexts.items()
         }
         names = (name for key, text in self._names() for name in names_in(key, text))
         return WordNet(Vocabulary(self.words), rules, contexts, names)
 
     def lists_all(self, system: str) -> bool:
-        """Whether what our content says of this system is complete, as in a hierarchy, so that words add nothing."""
+        """Whether the content covers this system completely, as in a hierarchy, so that words add nothing."""
         return self._index.lists_all(system)
 
     def _names(self) -> Iterator[tuple[str, str]]:
@@ -171,12 +178,12 @@ class Content:
         for key, cause in self.causes.items():
             yield key, cause.title
         for kind, key, entry in self.entries():
-            # The names of medicines have a table of their own.
+            # The names of medicines are in a separate table.
             if kind in ("finding", "cause") and entry.relation != "broader" and not entry.substance:
                 yield key, entry.display
 
     def entries(self) -> Iterator[tuple[UseKind, str, CodeEntry]]:
-        """Every code entry of the content with what it stands for."""
+        """Yield every code entry of the content with the kind and key it stands for."""
         for key, finding in self.findings.items():
             for entry in finding.codes:
                 yield "finding", key, entry
@@ -197,7 +204,7 @@ class Content:
                 yield "site", key, entry
 
     def order_codes(self) -> Iterator[tuple[str, OrderCode, LegSide | None]]:
-        """Every code that shows an order has been placed, with its leg."""
+        """Yield every code that shows that an order has been placed, with the leg it names."""
         for key, order in self.orders.items():
             for code in (order.code, *order.recognise):
                 yield key, code, code.side
@@ -210,13 +217,13 @@ class Content:
     def _index(self) -> CodeIndex:
         rows = map(
             attrgetter("system", "plain", "plain_to", "use"),
-            chain.from_iterable(one.rows for one in self.tables.values()),
+            chain.from_iterable(table.rows for table in self.tables.values()),
         )
         return CodeIndex(self.systems, self._meanings(), rows, self.others)
 
     def coded(self) -> Iterator[tuple[Code, CodeUse]]:
-        """Every code written out in the content, with what it stands for; a site's own included."""
-        return ((Code(one.address, one.code), one.use) for one in self._meanings())
+        """Yield every code written out in the content with its meaning, including a site's own codes."""
+        return ((Code(meaning.address, meaning.code), meaning.use) for meaning in self._meanings())
 
     def _meanings(self) -> Iterator[CodeMeaning]:
         for kind, key, entry in self.entries():
@@ -244,83 +251,86 @@ class Content:
 
     @cached_property
     def weighing(self) -> Weighing:
-        """The weights of all causes as the differential reads them."""
+        """The weights of all causes in the form used by the differential."""
         return Weighing(self.findings, self.causes)
 
     @cached_property
     def red_flag_terms(self) -> tuple[tuple[str, RedFlag, frozenset[str]], ...]:
-        """Each red-flag rule in order with the terms of which at least one must hold."""
+        """Each red-flag rule, sorted by name, with the terms of which at least one must hold."""
         return tuple((rule, flag, frozenset(flag.when.terms())) for rule, flag in sorted(self.red_flags.items()))
 
     @property
     def dvt_orders(self) -> tuple[str, ...]:
-        """The orders for a suspected DVT that is no emergency, the preferred first."""
+        """The orders for a suspected DVT that is not an emergency, the preferred first."""
         return self.red_flags[DVT_RULE].card.consider
 
     @cached_property
     def looked_back(self) -> Mapping[str, int]:
-        """By finding, for some of those that are measured: the days for which any rule looks back at one."""
+        """For measured findings: the longest time, in days, for which any rule uses a measurement.
+
+        A finding without a limit has no entry.
+        """
         return limits_of(self.findings, self.measures.values(), self.pathway, self.reasoning, self.implies)
 
     @cached_property
     def days_of_code(self) -> Callable[[str, str], int | None]:
-        """The days for which a number with this system and code is looked at; None without a limit."""
+        """Function (system, code): the days for which a number with this code is used; None without a limit."""
 
         def days(system: str, code: str) -> int | None:
-            found = []
+            limits = []
             for use in self.uses_named(system, code):
                 if use.is_of_concern:
                     limit = self.looked_back.get(self.measures[use.key].finding) if use.kind == "measure" else None
                     if limit is None:
                         return None
-                    found.append(limit)
-            return max(found, default=0)
+                    limits.append(limit)
+            return max(limits, default=0)
 
         return lru_cache(maxsize=4_096)(days)
 
     @cached_property
     def kinds_of_unit(self) -> Mapping[str, frozenset[str]]:
-        """By finding the kinds of unit that tell its values apart (``feu``, ``ddu``); empty where there is one kind."""
-        found: dict[str, frozenset[str]] = {}
-        for one in self.measures.values():
-            kinds = frozenset(kind.lower() for kind in one.unit.split()[1:])
-            found[one.finding] = found.get(one.finding, frozenset()) | kinds
-        return found
+        """For each finding, the unit kinds that tell its values apart (``feu``, ``ddu``); empty if only one."""
+        by_finding: dict[str, frozenset[str]] = {}
+        for measure in self.measures.values():
+            kinds = frozenset(kind.lower() for kind in measure.unit.split()[1:])
+            by_finding[measure.finding] = by_finding.get(measure.finding, frozenset()) | kinds
+        return by_finding
 
     @cached_property
     def implied_terms(self) -> Mapping[str, frozenset[str]]:
-        """By finding those that it may follow from in one step."""
+        """For each finding, the findings that it may follow from in one step."""
         return {
-            key: frozenset(term for one in finding.implied_by for term in one.terms())
+            key: frozenset(term for implication in finding.implied_by for term in implication.terms())
             for key, finding in self.findings.items()
         }
 
     @cached_property
     def implied(self) -> tuple[str, ...]:
-        """Findings that follow from others, each after those that it follows from."""
+        """Findings that follow from others, each after the findings that it follows from."""
         follows = {key: sorted(terms) for key, terms in self.implied_terms.items()}
         return tuple(key for key in TopologicalSorter(follows).static_order() if self.findings[key].implied_by)
 
     @cached_property
     def implies(self) -> Mapping[str, frozenset[str]]:
-        """Finding -> all that may follow from it, by one step or several."""
-        found: dict[str, set[str]] = {}
+        """For each finding, everything that may follow from it in one or more steps."""
+        result: dict[str, set[str]] = {}
         for key in reversed(self.implied):
             for term in self.implied_terms[key]:
-                found.setdefault(term, set()).update({key}, found.get(key, ()))
-        return {key: frozenset(all_) for key, all_ in found.items()}
+                result.setdefault(term, set()).update({key}, result.get(key, ()))
+        return {key: frozenset(all_) for key, all_ in result.items()}
 
     @cached_property
     def wells_findings(self) -> frozenset[str]:
-        """Findings that any Wells item reads."""
+        """Findings used by any Wells item."""
         return frozenset(key for item in self.pathway.items for key in item.any)
 
     def closest(self, sites: frozenset[str]) -> frozenset[str]:
-        """Of ``sites``, those that hold none of the others."""
-        return frozenset(one for one in sites if not any(one in self._wider[other] for other in sites - {one}))
+        """Return the sites that contain none of the other ``sites``."""
+        return frozenset(site for site in sites if not any(site in self._wider[other] for other in sites - {site}))
 
     def site_and_wider(self, key: str) -> frozenset[str]:
-        """``key`` and every wider place it lies in."""
+        """Return ``key`` and every wider place that contains it."""
         return self._wider[key]
 
     @cached_property
@@ -331,9 +341,9 @@ class Content:
         return {key: all_of(key) for key in self.sites}
 
     def name(self, key: str) -> str:
-        """Our own words for a finding or a cause."""
+        """Return the display name of a finding or a cause."""
         return self.findings[key].name if key in self.findings else self.causes[key].title
 
     def short(self, key: str) -> str:
-        """The name of a finding or a cause as it stands in the middle of a sentence."""
+        """Return the name of a finding or a cause for use in the middle of a sentence."""
         return self.findings[key].short if key in self.findings else self.causes[key].short

@@ -1,4 +1,4 @@
-"""Figures with what they rest on: the strict base of all content, and the models of a number and its evidence."""
+"""Numbers with their evidence, and the strict base class of all content models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 FigureStatus = Literal["seen", "recalled", "adapted", "expert", "policy", "article"]
 Measured = Literal["lr_present", "lr_absent", "sensitivity", "specificity", "odds_ratio"]
 PlainText = Annotated[str, AfterValidator(plain)]
-"""Shown as it is in places without Markdown: official displays may hold brackets."""
+"""Text shown in places without Markdown, so official displays with brackets are allowed."""
 
 _PERCENT = 100.0
 _RATIOS = ("lr_present", "lr_absent")
@@ -25,7 +25,7 @@ class ContentModel(BaseModel):
 
 
 class Figure(ContentModel):
-    """A number of days, its source and how far it can be trusted."""
+    """A number of days, its source, and how reliable it is."""
 
     days: int = Field(ge=1, le=36_500)
     source: Key
@@ -33,9 +33,9 @@ class Figure(ContentModel):
 
 
 class Interval(ContentModel):
-    """A confidence interval, or the range over several studies, as the source has it.
+    """A confidence interval, or the range over several studies, as given in the source.
 
-    ``value``: the figure of the source that it belongs to, where the weight itself is another one.
+    ``value``: the figure that the interval belongs to, if it is not the weight itself.
     """
 
     of: Measured
@@ -45,18 +45,23 @@ class Interval(ContentModel):
 
     @model_validator(mode="after")
     def possible(self) -> Self:
-        """What is no ratio of the weight names its own value, in percent; the bounds are in order."""
+        """Check that the bounds are in order, and that a figure that is not a likelihood ratio has its own value.
+
+        Sensitivity and specificity are in percent.
+        """
         if self.low >= self.high:
-            raise ValueError(f"the interval of `{self.of}` begins at {self.low:g} and ends at {self.high:g}")
+            raise ValueError(
+                f"the interval of `{self.of}` has `low` {self.low:g}, which is not below `high` {self.high:g}"
+            )
         if self.of not in _RATIOS and self.value is None:
-            raise ValueError(f"the interval of `{self.of}` needs the `value` that it belongs to")
+            raise ValueError(f"the interval of `{self.of}` needs `value`, the figure it belongs to")
         if self.of in ("sensitivity", "specificity") and self.high > _PERCENT:
-            raise ValueError(f"`{self.of}` is in percent")
+            raise ValueError(f"`{self.of}` is in percent: at most 100")
         return self
 
 
 class Studies(ContentModel):
-    """How much evidence was read. ``words``: as the source counts it; the numbers are those that stand in it."""
+    """How much evidence was read. ``words``: as counted in the source; the numbers must appear in it."""
 
     words: PlainText = Field(min_length=3)
     number: int | None = Field(default=None, ge=1)
@@ -64,19 +69,20 @@ class Studies(ContentModel):
 
     @model_validator(mode="after")
     def counted(self) -> Self:
-        """The typed counts repeat the words."""
-        said = {int(count.replace(" ", "")) for count in _COUNT.findall(self.words)}
+        """Check that the counts appear in ``words``."""
+        counts = {int(count.replace(" ", "")) for count in _COUNT.findall(self.words)}
         for key in ("number", "patients"):
             count = getattr(self, key)
-            if count is not None and count not in said:
+            if count is not None and count not in counts:
                 raise ValueError(f"`{key}` is {count}, which is not in `{self.words}`")
         return self
 
 
 class Weight(ContentModel):
-    """How one finding bears on one cause: likelihood ratios with the source and status of each.
+    """How one finding changes the likelihood of one cause: likelihood ratios, each with source and status.
 
-    What was read for them, where something was: in whom, how many, with which intervals, and how the ratios follow.
+    The other fields describe the evidence that was read: the patients, the studies, the intervals, and how the ratios
+    were derived.
     """
 
     finding: Key
@@ -93,46 +99,48 @@ class Weight(ContentModel):
 
     @model_validator(mode="after")
     def either(self) -> Self:
-        """A finding either confirms the cause or carries a likelihood ratio."""
+        """Check that the finding either confirms the cause or has a likelihood ratio."""
         if self.confirms == (self.lr_present is not None):
-            raise ValueError("give either `confirms = true` or `lr_present`")
+            raise ValueError("give exactly one of `confirms = true` and `lr_present`")
         return self
 
     @model_validator(mode="after")
     def intervals_fit(self) -> Self:
-        """Each interval holds the figure that it belongs to; a figure read as it stands has no other one."""
-        names = [one.of for one in self.ci]
+        """Check that each interval contains its figure. A ratio with status "seen" is its own figure."""
+        names = [interval.of for interval in self.ci]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"`ci` has more than one interval of `{repeated[0]}`")
-        for one in self.ci:
-            own = self._own(one.of)
-            if one.of in _RATIOS and one.value is not None and self._status(one.of) == "seen":
-                raise ValueError(f"`{one.of}` was seen as it stands, so its interval has no other `value`")
-            value = one.value if one.value is not None else own
+            raise ValueError(f"`ci` has more than one interval for `{repeated[0]}`")
+        for interval in self.ci:
+            own = self._own(interval.of)
+            if interval.of in _RATIOS and interval.value is not None and self._status(interval.of) == "seen":
+                raise ValueError(f"`{interval.of}` has status `seen`, so remove the interval's own `value`")
+            value = interval.value if interval.value is not None else own
             if value is None:
-                raise ValueError(f"`ci` holds `{one.of}`, which is not given")
-            if not one.low <= value <= one.high:
-                raise ValueError(f"the interval of `{one.of}`, {one.low:g} to {one.high:g}, does not hold {value:g}")
+                raise ValueError(f"`ci` has an interval for `{interval.of}`, which is not given")
+            if not interval.low <= value <= interval.high:
+                raise ValueError(
+                    f"the interval of `{interval.of}` ({interval.low:g} to {interval.high:g}) must contain {value:g}"
+                )
         return self
 
     @model_validator(mode="after")
     def evidence_whole(self) -> Self:
-        """What was counted was counted in somebody."""
+        """Check that studies are given together with their population."""
         if (self.studies is None) != (not self.population):
-            raise ValueError("`studies` and `population` are given together")
+            raise ValueError("`studies` and `population` must be given together")
         if self.ci and self.studies is None:
             raise ValueError("`ci` needs `studies` and `population`")
         return self
 
     @property
     def read_at_source(self) -> bool:
-        """Whether a figure was read where it stands, or made from a study that was read and is described here."""
+        """Whether a figure was read in its source, or derived from a study that was read and is described here."""
         statuses = {self.status_present, self.status_absent}
         return "seen" in statuses or ("adapted" in statuses and self.studies is not None)
 
     @property
     def without_study(self) -> bool:
-        """Whether nothing but an expert's, the article's or a policy's choice stands behind both figures."""
+        """Whether both figures rest only on an expert, the article or a policy choice."""
         return not {self.status_present, self.status_absent} & {"seen", "adapted", "recalled"}
 
     def _own(self, of: Measured) -> float | None:

@@ -1,6 +1,6 @@
-"""The clinical content as strict, frozen models: what the files in ``cards/`` may say.
+"""The clinical content as strict, frozen models: the keys and values allowed in the files of ``cards/``.
 
-``cards/README.md`` explains every key to a clinician; ``loading.py`` reads and cross-checks the files.
+``cards/README.md`` explains every key to a clinician; ``loading/load.py`` reads and cross-checks the files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Indicator = Literal["critical", "warning", "info"]
 Speed = Literal["now", "same_day", "days", "two_weeks"]
 Priority = Literal["routine", "urgent", "asap", "stat"]
 ASSERTED_ITEM = 10
-"""The Wells item that takes points away: another diagnosis at least as likely, which only a clinician asserts."""
+"""The Wells item that subtracts points: another diagnosis is at least as likely. Only a clinician may state it."""
 Complaint = Literal[
     "posterior",
     "swelling",
@@ -41,7 +41,7 @@ FindingKind = Literal["symptom", "sign", "test", "history", "risk", "demographic
 
 def _no_markup(text: str) -> str:
     if any(mark in text for mark in "<>[]`|\n") or "://" in text:
-        raise ValueError("text for cards holds no < > [ ] ` | line breaks or addresses")
+        raise ValueError("text for cards must not contain < > [ ] ` |, line breaks or web addresses")
     return plain(text)
 
 
@@ -53,15 +53,15 @@ def _is_web_address(url: str) -> str:
 
 CardText = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_no_markup)]
 ShortText = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_no_markup)]
-"""A name as it stands in the middle of a sentence on a card."""
+"""A name for use in the middle of a sentence on a card."""
 
 
 ActText = Annotated[str, Field(min_length=1, max_length=90), AfterValidator(_no_markup)]
-"""What to consider, as the end of a summary."""
+"""The action to consider, used at the end of a summary."""
 
 
 class Citation(ContentModel):
-    """A source: guideline, study, page."""
+    """A source: a guideline, a study or a web page."""
 
     text: PlainText = Field(min_length=5)
     url: Annotated[str, AfterValidator(_is_web_address)] = ""
@@ -70,7 +70,7 @@ class Citation(ContentModel):
 
 
 class CodeEntry(ContentModel):
-    """A standard code and what it says here. ICD-10 codes also match everything below them."""
+    """A standard code and its meaning here. An ICD-10 code also matches all codes below it."""
 
     system: SystemName
     code: str
@@ -87,7 +87,7 @@ class CodeEntry(ContentModel):
     part: Key | None = None
 
     def endings(self) -> tuple[tuple[str, LegSide], ...]:
-        """Every ICD ending with the leg it names."""
+        """Return every ICD ending with the leg it names."""
         sides: tuple[tuple[tuple[str, ...], LegSide], ...] = (
             (self.right, "right"),
             (self.left, "left"),
@@ -97,18 +97,20 @@ class CodeEntry(ContentModel):
 
     @model_validator(mode="after")
     def well_formed(self) -> Self:
-        """Shape, check digit, and a broader code must say what narrows it."""
+        """Check the shape and check digit; a broader code must give what narrows it."""
         if wrong := why_malformed(self.system, self.code):
             raise ValueError(f"{self.code}: {wrong}")
         if self.relation == "broader" and not self.narrowed_by:
-            raise ValueError(f"{self.code}: a broader code needs `narrowed_by`, else it never means the finding")
+            raise ValueError(
+                f"{self.code}: a broader code needs `narrowed_by`, otherwise it can never mean the finding"
+            )
         if (self.right or self.left or self.both) and self.system not in ("icd10cm", "icd10"):
             raise ValueError(f"{self.code}: `right`, `left`, `both` are endings of ICD codes; use `side`")
         return self
 
 
 class SystemEntry(ContentModel):
-    """A code system: where it is at home, how it is spelt, and how its codes are written."""
+    """A code system: its address, other spellings of that address, and how its codes are written."""
 
     name: PlainText = Field(min_length=2)
     uri: str = Field(min_length=5)
@@ -130,33 +132,33 @@ class SystemEntry(ContentModel):
 
     @model_validator(mode="after")
     def well_formed(self) -> Self:
-        """Its shape is a pattern, and only a hierarchy can be built on another one."""
+        """Check that the shape is a valid pattern and that only a hierarchy builds on another system."""
         try:
             re.compile(self.shape)
         except re.error as error:
-            raise ValueError(f"`shape` is no pattern: {error}") from error
+            raise ValueError(f"`shape` is not a valid pattern: {error}") from error
         if (self.base or self.lender) and self.notation != "tree":
             raise ValueError('`base` and `lender` need `notation = "tree"`')
         if (self.unlike_base and not self.base) or (self.own and not self.lender):
-            raise ValueError("`unlike_base` belongs to `base`, `own` to `lender`")
+            raise ValueError("`unlike_base` needs `base`, and `own` needs `lender`")
         return self
 
 
 class Condition(ContentModel):
-    """A condition on findings. Exactly one of ``all`` and ``any``; an unknown finding satisfies nothing."""
+    """A condition on findings, with exactly one of ``all`` and ``any``. An unknown finding satisfies nothing."""
 
     all: tuple[Key | Condition, ...] = ()
     any: tuple[Key | Condition, ...] = ()
 
     @model_validator(mode="after")
     def one_kind(self) -> Self:
-        """Exactly one of the two lists."""
+        """Check that exactly one of the two lists is given."""
         if bool(self.all) == bool(self.any):
-            raise ValueError("a condition has either `all` or `any`")
+            raise ValueError("a condition needs exactly one of `all` and `any`")
         return self
 
     def terms(self) -> Iterator[str]:
-        """Every finding or virtual term the condition names."""
+        """Yield every finding or virtual term that the condition names."""
         for part in (*self.all, *self.any):
             if isinstance(part, str):
                 yield part
@@ -165,11 +167,11 @@ class Condition(ContentModel):
 
 
 class Implication(Condition):
-    """Findings from which another one follows.
+    """Findings from which another finding follows.
 
     Attributes:
-        within: how recent each must be; without it, its own window.
-        unless_denied: an examiner's own word that the finding is not there, as new as they are, stands against it.
+        within: how recent each must be; without it, each finding's own window applies.
+        unless_denied: an examiner's denial of the finding that is at least as recent prevents it.
     """
 
     within: Figure | None = None
@@ -179,12 +181,13 @@ class Implication(Condition):
 
 
 class DvtRole(ContentModel):
-    """What a finding does on the DVT pathway.
+    """How a finding is used on the DVT pathway.
 
     Attributes:
-        soft: alone it makes no card critical. process: signs of one process count once.
-        may_be_of_both: in both legs alike, heart failure or a medicine may explain it.
-        proximal: with it, pain of the thigh, groin or buttock is a complaint of the leg.
+        soft: this sign alone does not make a card critical.
+        process: signs of one process count once.
+        may_be_of_both: if both legs have it alike, heart failure or a medicine may explain it.
+        proximal: with this finding, pain of the thigh, groin or buttock is a complaint of the leg.
     """
 
     local_sign: bool = False
@@ -197,7 +200,7 @@ class DvtRole(ContentModel):
 
 
 class Finding(ContentModel):
-    """Something a record can show."""
+    """A finding that a record can show."""
 
     name: CardText
     short: ShortText
@@ -221,7 +224,7 @@ class Finding(ContentModel):
 
 
 class Prior(ContentModel):
-    """Probability before any finding, in an adult whose complaint is pain behind the knee."""
+    """Probability before any finding, for an adult whose complaint is pain behind the knee."""
 
     value: float = Field(gt=0, lt=1)
     knee_pain_factor: float = Field(default=1.0, gt=0, le=2)
@@ -231,7 +234,7 @@ class Prior(ContentModel):
 
 
 class CauseCard(ContentModel):
-    """Words and orders a cause brings to the differential card."""
+    """The words and orders that a cause adds to the differential card."""
 
     why: CardText
     next_steps: tuple[CardText, ...] = Field(min_length=1, max_length=3)
@@ -244,14 +247,14 @@ class CauseCard(ContentModel):
 
 
 class Review(ContentModel):
-    """Which clinician signed the content, and when it is due again."""
+    """The clinician who signed the content, and the date of the next review."""
 
     by: str = ""
     due: date
 
 
 class ExamplePatients(ContentModel):
-    """Invented patients that prove the cause, for and against."""
+    """Invented patients that test the cause: some must show it, others must not."""
 
     shown: tuple[str, ...] = Field(min_length=1)
     not_shown: tuple[str, ...] = ()
@@ -277,7 +280,7 @@ class Cause(ContentModel):
 
 
 class RedFlagCard(ContentModel):
-    """Words and orders of an urgent card."""
+    """The words and orders of an urgent card."""
 
     title: CardText
     summary: CardText
@@ -289,14 +292,14 @@ class RedFlagCard(ContentModel):
 
 
 class Reason(ContentModel):
-    """What is feared when ``when`` holds, if it is another cause than the rule's own."""
+    """The cause to fear when ``when`` holds, if it is not the rule's own cause."""
 
     cause: Key
     when: Condition
 
 
 class RedFlag(ContentModel):
-    """A rule on findings that asks for urgent action before any ranking."""
+    """A rule on findings that asks for urgent action regardless of the ranking."""
 
     cause: Key
     indicator: Literal["critical", "warning"]
@@ -311,7 +314,7 @@ class RedFlag(ContentModel):
     card: RedFlagCard
 
     def sooner_terms(self) -> Iterator[str]:
-        """Every finding that makes it sooner."""
+        """Yield every finding that makes the action more urgent."""
         for part in self.sooner_if:
             if isinstance(part, str):
                 yield part
@@ -320,7 +323,7 @@ class RedFlag(ContentModel):
 
 
 class WellsItem(ContentModel):
-    """One item of the two-level Wells score; present if any of its findings is."""
+    """One item of the two-level Wells score. It is present if any of its findings is."""
 
     number: int = Field(ge=1, le=10)
     name: CardText
@@ -330,7 +333,7 @@ class WellsItem(ContentModel):
 
 
 class Band(ContentModel):
-    """Words for a range of Wells scores."""
+    """The words for a range of Wells scores."""
 
     name: CardText
     score: CardText
@@ -339,7 +342,7 @@ class Band(ContentModel):
 
 
 class RiskOutsideWells(ContentModel):
-    """The clinician's choice whether a risk that the score does not ask for opens a suspicion with new pain alone.
+    """Whether new pain with a risk factor outside the Wells score opens a suspicion; a clinician decides this.
 
     ``unless``: injuries that explain a pain without a sign.
     """
@@ -352,7 +355,7 @@ class RiskOutsideWells(ContentModel):
 
 
 class SwollenAlike(ContentModel):
-    """What explains both legs being swollen alike, so that without any clotting risk it opens no suspicion."""
+    """Findings that explain swelling of both legs, so that without a clotting risk it opens no suspicion."""
 
     explained_by: tuple[Key, ...]
     words: CardText
@@ -361,7 +364,7 @@ class SwollenAlike(ContentModel):
 
 
 class Pathway(ContentModel):
-    """A guideline's steps for suspected DVT."""
+    """The steps of a guideline for suspected DVT."""
 
     title: CardText
     source: Key
@@ -404,7 +407,7 @@ class Pathway(ContentModel):
 
 
 class OrderCode(ContentModel):
-    """A code an order is sent or recognised with."""
+    """A code used to send or to recognise an order."""
 
     system: SystemName
     code: str
@@ -413,14 +416,14 @@ class OrderCode(ContentModel):
 
     @model_validator(mode="after")
     def well_formed(self) -> Self:
-        """Shape and check digit."""
+        """Check the shape and check digit."""
         if wrong := why_malformed(self.system, self.code):
             raise ValueError(f"{self.code}: {wrong}")
         return self
 
 
 class OrderTemplate(ContentModel):
-    """A draft order a card can offer."""
+    """A draft order that a card can offer."""
 
     title: CardText
     button: CardText
@@ -448,7 +451,7 @@ class Action(ContentModel):
 
 
 class Unit(ContentModel):
-    """A unit a measurement may come in: the stored number times ``factor`` (plus ``offset``) is in the base unit."""
+    """A unit that a measurement may have. The base value is the stored number times ``factor`` plus ``offset``."""
 
     ucum: str
     factor: float
@@ -456,7 +459,7 @@ class Unit(ContentModel):
 
 
 class Measure(ContentModel):
-    """How a number becomes a finding."""
+    """How a measured number becomes a finding."""
 
     finding: Key
     codes: tuple[CodeEntry, ...] = Field(min_length=1)
@@ -478,7 +481,7 @@ class Measure(ContentModel):
 
 
 class Answers(ContentModel):
-    """Codes that answer whether a finding is there, and units of numbers that answer none of our questions."""
+    """Codes that answer whether a finding is present, and units of numbers that answer none of our questions."""
 
     other_units: tuple[str, ...]
     present: tuple[CodeEntry, ...]
@@ -487,7 +490,7 @@ class Answers(ContentModel):
 
 
 class BodySite(ContentModel):
-    """A place on the body, and the wider places it lies in."""
+    """A place on the body, and the wider places that contain it."""
 
     name: str
     within: tuple[Key, ...] = ()
@@ -495,7 +498,7 @@ class BodySite(ContentModel):
 
 
 class ProblemWords(ContentModel):
-    """By which groups of words a row may be about a finding or a cause, and which make something else of it."""
+    """The groups of words that name a finding or a cause, and the groups that change the meaning."""
 
     named: tuple[Annotated[tuple[Key, ...], Field(min_length=1)], ...] = ()
     unless: tuple[Key, ...] = ()
@@ -503,14 +506,14 @@ class ProblemWords(ContentModel):
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
-        """An entry that names nothing and excludes nothing was forgotten."""
+        """Check that the entry names or excludes something."""
         if not (self.named or self.unless or self.instead):
             raise ValueError("give `named`, `unless` or `instead`")
         return self
 
 
 class WordContext(ContentModel):
-    """What words around others do: see ``word_net.Context``."""
+    """How words affect the words around them: see ``word_net.Context``."""
 
     overruled_by: tuple[Key, ...] = ()
     spreads: bool = False
@@ -519,7 +522,7 @@ class WordContext(ContentModel):
 
 
 class Derived(ContentModel):
-    """A finding that follows from others."""
+    """A finding derived from other findings."""
 
     finding: Key
     all: tuple[Key, ...] = ()
@@ -529,14 +532,14 @@ class Derived(ContentModel):
 
     @model_validator(mode="after")
     def one_kind(self) -> Self:
-        """Exactly one way to derive it."""
+        """Check that exactly one way to derive it is given."""
         if bool(self.all) == (self.one_leg_only is not None):
-            raise ValueError("give either `all` or `one_leg_only`")
+            raise ValueError("give exactly one of `all` and `one_leg_only`")
         return self
 
 
 class AgeFinding(ContentModel):
-    """A finding that follows from the patient's age and sex."""
+    """A finding derived from the patient's age and sex."""
 
     finding: Key
     older_than: int | None = None
@@ -549,7 +552,7 @@ class AgeFinding(ContentModel):
 
 
 class Reasoning(ContentModel):
-    """The method: caps, bands and limits of section F."""
+    """The method: caps, bands and limits of evidence section F."""
 
     group_cap: float = Field(gt=1)
     total_cap: float = Field(gt=1)
@@ -596,7 +599,7 @@ class Considered(ContentModel):
 
 
 class About(ContentModel):
-    """What the content is for, who made it, and what is known about how right it is. Empty: not used."""
+    """What the content is for, who made it, and what is known about its accuracy. An empty field means "not used"."""
 
     purpose: PlainText = Field(min_length=20)
     users: PlainText = Field(min_length=20)
@@ -622,7 +625,7 @@ class About(ContentModel):
 
 
 class Leaflet(ContentModel):
-    """What every leaflet for a patient says, in plain words."""
+    """The plain-language text that every patient leaflet contains."""
 
     intro: PlainText = Field(min_length=20)
     emergency_title: PlainText = Field(min_length=10)
@@ -632,14 +635,14 @@ class Leaflet(ContentModel):
 
 
 class StandardCode(ContentModel):
-    """A code of a standard system that a site's own code stands for."""
+    """The standard code that a site's own code stands for."""
 
     system: str = Field(min_length=3)
     code: str = Field(min_length=1)
 
 
 class LocalCode(ContentModel):
-    """One of a site's own codes, mapped to a finding or to a standard code."""
+    """A site's own code, mapped to a finding or to a standard code."""
 
     system: str = Field(min_length=3)
     code: str = Field(min_length=1)
@@ -650,11 +653,11 @@ class LocalCode(ContentModel):
 
     @model_validator(mode="after")
     def well_formed(self) -> Self:
-        """It is mapped once, and the side is that of a finding."""
+        """Check that it is mapped exactly once and that only a finding has a side."""
         if (self.finding is None) == (self.same_as is None):
-            raise ValueError(f"{self.code}: needs `finding` or `same_as`, and not both")
+            raise ValueError(f"{self.code}: give exactly one of `finding` and `same_as`")
         if self.side is not None and self.finding is None:
-            raise ValueError(f"{self.code}: `side` goes with `finding`; the standard code names its own side")
+            raise ValueError(f"{self.code}: `side` is only allowed with `finding`; a standard code names its own side")
         return self
 
 

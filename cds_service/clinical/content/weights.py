@@ -1,4 +1,4 @@
-"""The weights of the content as the differential reads them: in logarithms, by cause and finding, made once."""
+"""The weights as the differential uses them: logarithms by cause and finding, computed once."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _EXAMINABLE = frozenset({"symptom", "sign", "test", "history"})
 
 @dataclass(frozen=True, slots=True)
 class LogWeight:
-    """Natural logarithms of the likelihood ratios of one finding for one cause; ``present`` is inf if it confirms."""
+    """Natural logarithms of one finding's likelihood ratios for one cause; ``present`` is inf if it confirms it."""
 
     present: float
     absent: float
 
     @property
     def confirms(self) -> bool:
-        """Whether the finding settles the cause."""
+        """Whether the finding confirms the cause."""
         return self.present == math.inf
 
     @property
     def effect(self) -> float:
-        """The most that an answer can move the log-odds."""
+        """The largest change of the log-odds that an answer can make."""
         return max(abs(self.present), abs(self.absent))
 
 
@@ -35,12 +35,15 @@ class Weighing:
 
     Attributes:
         weights: cause -> finding -> its weight.
-        weighed_in: finding -> the causes that weigh it. confirmed_by: finding -> those that it settles.
-        askable: cause -> findings that could be asked or examined, the one that would change most first (F.4).
+        weighed_in: finding -> the causes that have a weight for it.
+        confirmed_by: finding -> the causes that it confirms.
+        askable: cause -> findings to ask about or examine, the most informative first (evidence F.4).
     """
 
     def __init__(self, findings: Mapping[str, Finding], causes: Mapping[str, Cause]) -> None:
-        self.weights = {key: {one.finding: _in_logs(one) for one in cause.supports} for key, cause in causes.items()}
+        self.weights = {
+            key: {support.finding: _in_logs(support) for support in cause.supports} for key, cause in causes.items()
+        }
         weighed_in: dict[str, list[str]] = {}
         for key, weights in self.weights.items():
             for finding in weights:
@@ -59,9 +62,9 @@ def _in_logs(weight: Weight) -> LogWeight:
 
 
 def _askable(findings: Mapping[str, Finding], weights: Mapping[str, LogWeight]) -> tuple[str, ...]:
-    found = [
+    keys = [
         key
         for key, weight in weights.items()
         if not weight.confirms and findings[key].kind in _EXAMINABLE and not findings[key].absence_ignored
     ]
-    return tuple(sorted(found, key=lambda key: (-weights[key].effect, key)))
+    return tuple(sorted(keys, key=lambda key: (-weights[key].effect, key)))

@@ -1,1 +1,1 @@
-"""The DVT pathway: what opens a suspicion, what closes it, the score and the urgency."""
+"""The DVT pathway: what opens a suspicion, what closes it, the Wells score and the urgency."""

@@ -1,8 +1,8 @@
-"""What closes a suspicion of DVT, and what re-opens it (evidence C.2, C.4, C.6). The one place that lists it.
+"""What closes a suspicion of DVT, and what re-opens it (evidence C.2, C.4, C.6).
 
-Everything here could lower urgency, so it reads only proof: final by FHIR's own status list, wholly understood, of
-this patient and surely of this leg, dated not later than now and later than the newest sign. And it may only be used
-when every row that could contradict it was understood (``doubt``).
+All closing rules are in this module. They could lower urgency, so they accept only proof: a final status, fully
+understood, certainly about this patient and this leg, dated, not in the future, and later than the newest sign. A
+closing may be used only if every row that could contradict it was understood (see ``doubt``).
 """
 
 from __future__ import annotations
@@ -28,46 +28,48 @@ from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Side, S
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What answers the signs recorded up to ``when``."""
+    """A result that answers the signs recorded up to ``when``."""
 
     when: When
     kind: ClosingKind
 
 
 def closing_of(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | None:
-    """The latest thing that closes a suspicion, unless a risk that is newer re-opens it (C.6).
+    """Return the latest result that closes a suspicion, or None if there is none or a newer risk re-opens it (C.6).
 
-    Whether it may be used is another question: see ``Doubts.forbid_closing``.
+    The caller must also check ``Doubts.forbid_closing``.
     """
-    candidates = [one for one in (_treated(leg), _dismissed(leg), _tests(leg, wells, pregnant=pregnant)) if one]
+    candidates = [
+        closing for closing in (_treated(leg), _dismissed(leg), _tests(leg, wells, pregnant=pregnant)) if closing
+    ]
     if not candidates:
         return None
-    latest = max(candidates, key=lambda one: one.when.earliest)
+    latest = max(candidates, key=lambda closing: closing.when.earliest)
     for key in leg.recorded():
         finding = leg.content.findings[key]
         if finding.dvt.risk or finding.complaint in PAIN or key in (PE_SYMPTOMS, CALF_TENDERNESS):
             fact = leg.present(key)
             if fact and fact.clinical and fact.clinical.may_be_after(latest.when):
-                return None  # new or worse symptoms, or a new risk, re-open it; a tender calf may be tender veins
+                return None  # new or worse symptoms or a new risk re-open it; a tender calf may be tender veins
     return latest
 
 
 def _treated(leg: Leg) -> Closing | None:
-    """DVT confirmed and on an anticoagulant: quiet until symptoms are new or worse."""
-    known = [one for one in (leg.diagnosis(DVT), leg.present(SCAN)) if one and _is_proof(one)]
-    latest = max((one.when for one in known if one.when), key=lambda when: when.earliest, default=None)
+    """Return a closing if DVT is confirmed and treated. Only new or worse symptoms re-open it."""
+    known = [proof for proof in (leg.diagnosis(DVT), leg.present(SCAN)) if proof and _is_proof(proof)]
+    latest = max((proof.when for proof in known if proof.when), key=lambda when: when.earliest, default=None)
     if latest is None or not taking_anticoagulant(leg, latest.earliest):
         return None
     return Closing(latest, "treated")
 
 
-def _is_proof(one: Fact | Diagnosis) -> bool:
-    """Dated, not later than now, and with nothing in its entry that was not understood."""
-    return one.when is not None and not one.ahead and not one.doubtful
+def _is_proof(entry: Fact | Diagnosis) -> bool:
+    """Whether the entry is dated, not in the future, and fully understood."""
+    return entry.when is not None and not entry.ahead and not entry.doubtful
 
 
 def _dismissed(leg: Leg) -> Closing | None:
-    """A clinician's refutation with its reason; without one it does not close (C.6)."""
+    """Return a closing if a clinician refuted DVT and gave a reason. Without a reason it does not close (C.6)."""
     refuted = leg.diagnosis(DVT, DiagnosisState.REFUTED)
     when = refuted.recorded or refuted.clinical if refuted else None
     if refuted is None or not refuted.reasoned or refuted.limit or refuted.doubtful or when is None or refuted.ahead:
@@ -76,14 +78,18 @@ def _dismissed(leg: Leg) -> Closing | None:
 
 
 def _tests(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | None:
-    """Scan and D-dimer negative; unlikely score and D-dimer negative; repeat scan negative (C.2, C.4, C.6)."""
+    """Return a closing based on tests (evidence C.2, C.4, C.6).
+
+    Either scan and D-dimer are negative, or the score is "unlikely" and the D-dimer is negative, or a repeat scan is
+    negative.
+    """
     pathway = leg.content.pathway
     scans = _negatives(leg, SCAN)
     d_dimers = _negatives(leg, D_DIMER)
     if leg.present(SCAN, pathway.stale_sign.days):
         return None
     if leg.present(D_DIMER, pathway.test_valid.days):
-        d_dimers = []  # a raised one beside it
+        d_dimers = []  # there is also a raised one
     if _repeated(leg, scans):
         return Closing(scans[0], "repeat_scan")
     if pregnant or leg.present(ANTICOAGULANT):
@@ -96,18 +102,21 @@ def _tests(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | None:
     return None
 
 
-def _days_between(one: When, other: When) -> int:
-    return abs((one.earliest - other.earliest).days)
+def _days_between(first: When, second: When) -> int:
+    return abs((first.earliest - second.earliest).days)
 
 
 def _both(scan: When, d_dimer: When) -> When:
-    """Signs must be older than both; the day between taking the one and having the other is allowed."""
+    """Return the day up to which both tests answer the signs.
+
+    Signs must be older than both tests. The D-dimer may be one day older than the scan.
+    """
     day_after = d_dimer.earliest + timedelta(days=1)
     return scan if scan.earliest <= day_after else When(day_after, day_after.isoformat(), day_after)
 
 
 def _repeated(leg: Leg, scans: list[When]) -> bool:
-    """Two negative scans about a week apart, the first of them after the episode had begun (C.2)."""
+    """Whether there are two negative scans about a week apart, the first after the episode began (C.2)."""
     if len(scans) < 2:
         return False
     pathway = leg.content.pathway
@@ -129,9 +138,9 @@ def _repeated(leg: Leg, scans: list[When]) -> bool:
 
 
 def _negatives(leg: Leg, key: str) -> list[When]:
-    """When negative, final, dated results within the episode were had, the latest first, each day once."""
+    """Return the dates of negative, final results within the episode, the latest first, one per day."""
     limit = leg.content.pathway.stale_sign.days
-    found: dict[date, When] = {}
+    by_day: dict[date, When] = {}
     for fact in leg.all_of(key):
         if (
             fact.status is Status.ABSENT
@@ -142,14 +151,14 @@ def _negatives(leg: Leg, key: str) -> list[When]:
             and (leg.today - fact.when.earliest).days <= limit
             and leg.is_here(fact.side, unknown_counts=leg.side is Side.UNKNOWN)
         ):
-            earlier = found.get(fact.when.earliest)
+            earlier = by_day.get(fact.when.earliest)
             if earlier is None or fact.when.is_surely_after(earlier):
-                found[fact.when.earliest] = fact.when
-    return [found[day] for day in sorted(found, reverse=True)]
+                by_day[fact.when.earliest] = fact.when
+    return [by_day[day] for day in sorted(by_day, reverse=True)]
 
 
 def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[Note, ...]:
-    """What the reader must know of tests and refutations that close nothing."""
+    """Return what the clinician should know about tests and refutations that do not close the suspicion."""
     notes = []
     scans = [when.earliest for when in _negatives(leg, SCAN)]
     if scans and leg.present(D_DIMER):
@@ -166,13 +175,14 @@ def notes_on_tests(leg: Leg, after: int, before: int) -> tuple[Note, ...]:
 
 
 def taking_anticoagulant(leg: Leg, since: date | None) -> bool:
-    """Whether an anticoagulant is surely being taken for a DVT of day ``since``: running, or stated after that day.
+    """Whether the patient certainly takes an anticoagulant for a DVT dated ``since``.
 
-    A course that has ended, or that a later entry denies or stops, treats nothing (see ``reading.courses``).
+    It must be ongoing, or be stated on or after that day. A course that has ended, or that a later entry denies or
+    stops, does not count (see ``reading.courses``).
     """
-    said = [fact for fact in leg.all_of(ANTICOAGULANT) if not fact.provisional]
-    denials = [fact for fact in said if fact.status is Status.ABSENT]
-    return any(_treats(fact, since) and not any(_may_deny(denial, fact) for denial in denials) for fact in said)
+    statements = [fact for fact in leg.all_of(ANTICOAGULANT) if not fact.provisional]
+    denials = [fact for fact in statements if fact.status is Status.ABSENT]
+    return any(_treats(fact, since) and not any(_may_deny(denial, fact) for denial in denials) for fact in statements)
 
 
 def _treats(fact: Fact, since: date | None) -> bool:
@@ -185,7 +195,10 @@ def _treats(fact: Fact, since: date | None) -> bool:
 
 
 def _may_deny(denial: Fact, fact: Fact) -> bool:
-    """Whether ``denial`` may be newer; on one day without times, what was stated and denied is not sure."""
+    """Whether ``denial`` may be newer than ``fact``.
+
+    If both are on the same day without times, the order is unknown and the answer is yes.
+    """
     if denial.when is None or fact.when is None:
         return True
     return not fact.when.is_surely_after(denial.when) and denial.when.day >= fact.when.earliest

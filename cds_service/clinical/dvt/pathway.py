@@ -1,7 +1,7 @@
-"""The DVT pathway: is DVT suspected, how urgent is it, what is not recorded (evidence section C).
+"""The DVT pathway: whether DVT is suspected, how urgent it is, and what is not recorded (evidence section C).
 
-Suspicion comes first and never reads the Wells score; the score never reads our own differential. While a
-suspicion is open the level may go up, never down, on anything but what C.6 names (the floor rule).
+The suspicion is decided first and does not use the Wells score; the score does not use our own differential. While a
+suspicion is open, only what evidence C.6 names may lower its level (the floor rule).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cds_service.clinical.red_flags import holds
 
 
 def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
-    """The verdict on DVT for one leg."""
+    """Return the DVT verdict for one leg."""
     pathway = leg.content.pathway
     pregnant = pregnancy_of(leg)
     wells = wells_of(leg) if adult and pregnant is None else None
@@ -81,13 +81,16 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
 
 
 def closed_words(texts: Texts, kind: ClosingKind) -> str:
-    """What closes a suspicion, in words."""
+    """Return the reason for closing a suspicion, in words for a clinician."""
     message: Message = getattr(texts.dvt.closed, kind)
     return message.fill()
 
 
 def wells_of(leg: Leg) -> Wells:
-    """The score as a range. Item 10 counts only when a clinician asserts it; it is never inferred (C.1)."""
+    """Return the Wells score as a range.
+
+    Item 10 counts only when a clinician states it; it is never inferred (evidence C.1).
+    """
     items = tuple(_read_item(leg, item) for item in leg.content.pathway.items)
     least = sum(item.points for item in items if item.status is Status.PRESENT)
     most = least + sum(item.points for item in items if item.status is Status.UNKNOWN and item.points > 0)
@@ -97,7 +100,7 @@ def wells_of(leg: Leg) -> Wells:
 def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
     present = next((fact for key in item.any if (fact := leg.present(key))), None)
     if present and item.points < 0:
-        # Only an explicit, dated, final assertion about this leg may take points away.
+        # Points are subtracted only for an explicit, dated, final statement about this leg.
         present = next((fact for key in item.any for fact in leg.all_of(key) if _asserts(leg, fact)), None)
         if present is None:
             return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, item.any, item.examine)
@@ -123,7 +126,7 @@ def _level(
     cancer: Fact | None,
     injecting: Fact | None,
 ) -> tuple[Literal["critical", "warning"], str]:
-    """C.6, and C.8 for signs that are only old. The second value says in our words what decided."""
+    """Return the level of an open suspicion and the reason in plain words (evidence C.6; C.8 for old signs only)."""
     critical_at = leg.content.pathway.critical_at
     fresh_keys = {fact.key for fact in opening.fresh}
     if opening.untreated:
@@ -145,13 +148,13 @@ def _level(
         scored = any(item.points > 0 and not _is_soft(leg, item.fact) for item in wells.scored)
         if scored or signs >= 2 or (fresh_keys and _any_risk(leg)):
             return "critical", "Wells score is incomplete and can still reach the likely range"
-    if opening.minor_road and not fresh_keys:
+    if opening.by_minor_risk and not fresh_keys:
         return "warning", "new pain and a risk that the Wells score does not ask for"
     return "warning", "Wells score is low, or one soft sign stands alone"
 
 
 def _signs(leg: Leg, fresh: tuple[Fact, ...]) -> int:
-    """How many signs there are: one entry is one sign, and so is what one process shows."""
+    """Count the signs. Signs from one entry or of one process count once."""
     entries: set[str] = set()
     kinds: set[str] = set()
     for fact in fresh:
@@ -167,7 +170,7 @@ def _is_soft(leg: Leg, fact: Fact | None) -> bool:
 
 
 def _is_long_standing(leg: Leg, opening: Opening) -> bool:
-    """Whether every pain surely began so long ago that no D-dimer helps."""
+    """Whether all pain certainly began too long ago for a D-dimer to help."""
     limit = leg.content.pathway.no_d_dimer_after.days
     pains = [fact for fact in opening.complaints if leg.content.findings[fact.key].kind == "symptom"]
     return bool(pains) and all(fact.when is not None and (leg.today - fact.when.day).days > limit for fact in pains)
@@ -178,6 +181,6 @@ def _any_risk(leg: Leg) -> bool:
 
 
 def _ischaemic(leg: Leg) -> bool:
-    """An ischaemic foot by the red-flag rules for it."""
+    """Whether the red-flag rules for an ischaemic foot hold."""
     rules = [flag for flag in leg.content.red_flags.values() if flag.cause in ISCHAEMIA and flag.speed == "now"]
     return any(holds(flag.when, leg, {})[0] for flag in rules)

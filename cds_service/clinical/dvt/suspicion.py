@@ -1,4 +1,7 @@
-"""What opens a suspicion of DVT in one leg (evidence C.5): signs, risks with new pain, what is stated or on record."""
+"""What opens a suspicion of DVT in one leg (evidence C.5).
+
+Signs, risk factors with new pain, a stated suspicion, or a DVT on record.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,27 @@ _NO_COMPLAINT_OF_THE_LEG = ("by_itself", "red_flags", "knee_sign")
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The roads by which a suspicion is open."""
+    """The facts that open a suspicion of DVT, by the reason for which they do.
+
+    Attributes:
+        complaints: complaints of this leg.
+        new_pain: complaints of pain that are recent enough to count with a risk factor.
+        fresh: recent local signs.
+        stale: older local signs without a recent record of the same sign.
+        by_major_risk: new pain with a risk factor of the Wells score, or with a DVT on record.
+        by_minor_risk: new pain with a risk factor outside the Wells score.
+        self_test: a positive self-test.
+        coded: a suspicion of DVT stated by a clinician.
+        chest: symptoms of pulmonary embolism together with a DVT on record.
+        untreated: a DVT on record without an anticoagulant.
+    """
 
     complaints: tuple[Fact, ...]
     new_pain: tuple[Fact, ...]
     fresh: tuple[Fact, ...]
     stale: tuple[Fact, ...]
-    risk_road: tuple[Fact, ...]
-    minor_road: tuple[Fact, ...]
+    by_major_risk: tuple[Fact, ...]
+    by_minor_risk: tuple[Fact, ...]
     self_test: Fact | None
     coded: Fact | None
     chest: Fact | None
@@ -47,26 +63,26 @@ class Opening:
 
     @property
     def rests_on_signs_only(self) -> bool:
-        """Whether nothing but signs of the leg opens it."""
-        others = (self.risk_road, self.minor_road, self.self_test, self.coded, self.chest, self.untreated)
+        """Whether only signs of the leg open the suspicion."""
+        others = (self.by_major_risk, self.by_minor_risk, self.self_test, self.coded, self.chest, self.untreated)
         return bool(self.fresh or self.stale) and not any(others)
 
     @property
     def _otherwise(self) -> bool:
         others = (self.self_test, self.coded, self.chest, self.untreated)
-        return bool(self.fresh or self.risk_road or self.minor_road or any(others))
+        return bool(self.fresh or self.by_major_risk or self.by_minor_risk or any(others))
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        found = [*self.fresh, *self.stale, *self.risk_road, *self.minor_road]
-        found += [one for one in (self.self_test, self.coded, self.chest) if one]
+        facts = [*self.fresh, *self.stale, *self.by_major_risk, *self.by_minor_risk]
+        facts += [fact for fact in (self.self_test, self.coded, self.chest) if fact]
         if isinstance(self.untreated, Fact):
-            found.append(self.untreated)
-        return tuple(dict.fromkeys(stated for fact in found for stated in fact.stated))
+            facts.append(self.untreated)
+        return tuple(dict.fromkeys(stated for fact in facts for stated in fact.stated))
 
 
 def opening_of(leg: Leg, closing: Closing | None) -> Opening:
-    """C.5, leaving out what ``closing`` answers."""
+    """Return what opens a suspicion (evidence C.5), without the facts that ``closing`` answers."""
     pathway, content = leg.content.pathway, leg.content
 
     def unanswered(fact: Fact) -> bool:
@@ -111,23 +127,23 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
         new_pain=tuple(new_pain),
         fresh=fresh if pains else (),
         stale=stale if pains else (),
-        # A DVT on record, treated or not, is no smaller risk than a previous one.
-        risk_road=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
-        minor_road=_minor_road(leg, new_pain),
+        # A DVT on record, treated or not, is at least as strong a risk factor as a previous DVT.
+        by_major_risk=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
+        by_minor_risk=_minor_risk_facts(leg, new_pain),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
         coded=coded if coded and (closing is None or coded.when is None or _is_newer(coded, closing)) else None,
         chest=chest if chest and unanswered(chest) else None,
         untreated=untreated,
     )
-    # An order for a suspicion states it too; where something else opens it already, it says nothing new.
+    # An order can also state a suspicion. It adds nothing if something else already opens one.
     ordered = _coded_suspicion(leg, in_orders=True)
     if ordered and unanswered(ordered) and (not opening.is_open or opening.only_stale):
         return replace(opening, coded=ordered)
     return opening
 
 
-def _minor_road(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
-    """New pain and a risk that no Wells item asks for."""
+def _minor_risk_facts(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
+    """Return new pain together with risk factors that are not in the Wells score; empty unless both exist."""
     pains = pains_for_any_risk(leg, new_pain)
     findings = leg.content.findings
     keys = [key for key in leg.recorded() if findings[key].dvt.risk == "minor"]
@@ -147,7 +163,7 @@ def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
 
 
 def _hurts_elsewhere(leg: Leg, pains: set[str]) -> bool:
-    """Whether one of ``pains`` is new in the other leg too. What else is wrong with that leg does not matter."""
+    """Whether one of ``pains`` is also new in the other leg. Other problems of that leg do not matter."""
     days = leg.content.pathway.new_pain.days
     felt = (fact for fact in leg.facts if fact.key in pains and fact.status is Status.PRESENT)
     return any(
@@ -162,7 +178,10 @@ def pregnancy_of(leg: Leg) -> Fact | None:
 
 
 def _coded_suspicion(leg: Leg, *, in_orders: bool) -> Fact | None:
-    """A clinician's own suspicion: recent, or still open on the problem list (F.5, C.8)."""
+    """Return a clinician's own suspicion that is recent or still open on the problem list (evidence F.5, C.8).
+
+    ``in_orders`` selects suspicions stated in orders, or those stated elsewhere.
+    """
     finding = leg.content.findings[SUSPECTED_DVT]
     recency, stale = finding.recency, leg.content.pathway.stale_sign.days
     for fact in leg.all_of(SUSPECTED_DVT):
@@ -174,9 +193,9 @@ def _coded_suspicion(leg: Leg, *, in_orders: bool) -> Fact | None:
     return None
 
 
-def _is_newer(one: Diagnosis | Fact, closing: Closing) -> bool:
-    """Whether it may have come, or been written down, after ``closing``."""
-    return any(when.may_be_after(closing.when) for when in (one.clinical, one.recorded) if when)
+def _is_newer(fact: Diagnosis | Fact, closing: Closing) -> bool:
+    """Whether this may have occurred, or been written down, after ``closing``."""
+    return any(when.may_be_after(closing.when) for when in (fact.clinical, fact.recorded) if when)
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:

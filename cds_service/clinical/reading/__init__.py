@@ -1,4 +1,4 @@
-"""FHIR R4 resources -> Record. The only place that knows the shapes in which charts hold a finding."""
+"""Turn FHIR R4 resources into a Record. Only this package knows the FHIR shapes that contain findings."""
 
 from cds_service.clinical.reading.chart import read_record
 from cds_service.clinical.reading.entries import ChartEntry

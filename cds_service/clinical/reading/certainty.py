@@ -1,7 +1,7 @@
-"""How certain a single code of a Condition is: by what it means, and by the marks that German records put on it.
+"""How certain each code of a Condition is: by its meaning, and by the marks in German records.
 
-In ICD-10-GM a diagnosis carries its Diagnosesicherheit on the coding: excluded, suspected, state after, confirmed.
-Codings beside it are translations of the same statement, so one mark holds for all of them.
+In ICD-10-GM a diagnosis has a "Diagnosesicherheit" mark on the coding: excluded, suspected, state after, or confirmed.
+The codings beside it translate the same statement, so one mark applies to all of them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from cds_service.clinical.reading.letters_behind import certainty_behind
 from cds_service.clinical.reading.places import codings, uses_of
 
 _NAME = "diagnosesicherheit"
-"""What the addresses of the extension hold, whoever publishes it."""
+"""Part of the extension's address, whoever publishes it."""
 
 
 class Certainty(StrEnum):
-    """What a code says of the finding it names."""
+    """How certain a code is about the finding it names."""
 
     PRESENT = "present"
     POSSIBLE = "possible"
@@ -44,24 +44,24 @@ _BY_STATUS: Mapping[UseStatus, Certainty] = {
 
 
 def uses_by_certainty(content: Content, concept: Any, whole: Any = None) -> dict[Certainty, tuple[CodeUse, ...]]:
-    """What the codes of ``concept`` mean, by how certain that is; always at least one group, which may be empty.
+    """Group the meanings of the codes of ``concept`` by certainty. There is at least one group, possibly empty.
 
-    ``whole``: the resource it stands in, on which some records put the mark.
+    ``whole``: the resource that contains it; some records put the mark there.
     """
     marked = _marked(content, concept, whole)
-    found: dict[Certainty, list[CodeUse]] = {}
+    groups: dict[Certainty, list[CodeUse]] = {}
     for use in uses_of(content, concept):
         own = _BY_STATUS.get(use.status, Certainty.PRESENT)
-        # "Excluded" of a history is no statement of today: what the code says by itself then stands.
+        # "Excluded" on a history code says nothing about today, so the code's own status applies.
         certainty = marked if own is Certainty.PRESENT else own
-        found.setdefault(certainty, []).append(replace(use, status=""))
-    return {certainty: tuple(uses) for certainty, uses in found.items()} or {marked: ()}
+        groups.setdefault(certainty, []).append(replace(use, status=""))
+    return {certainty: tuple(uses) for certainty, uses in groups.items()} or {marked: ()}
 
 
 def _marked(content: Content, concept: Any, whole: Any) -> Certainty:
-    """The one mark on its codings, itself or ``whole``; PRESENT where there is none, UNKNOWN where it is not clear.
+    """Return the mark on ``concept``, its codings or ``whole``; PRESENT without a mark, UNKNOWN if it is unclear.
 
-    In many records the letters stand behind the code itself: "I80.28 V", "I80.28GL".
+    In many records the letters follow the code itself: "I80.28 V", "I80.28GL".
     """
     codings_in = (concept.coding if concept is not None else None) or ()
     letters = (certainty_behind(content, system, code) for system, code in codings(concept))
@@ -85,7 +85,7 @@ def _letter(extension: Any) -> str:
 
 
 def may_say_more(content: Content, concept: Any) -> str:
-    """Why a concept whose codes are ours may not be understood as a whole; empty if it is."""
+    """Return why a concept with known codes may not be fully understood; empty if it is."""
     ours = [(system, code) for system, code in codings(concept) if content.uses(system, code)]
     if not ours or any(content.is_whole(system, code) for system, code in ours):
         return ""

@@ -1,4 +1,4 @@
-"""A whole chart -> Record: whose rows count, which are of concern, what each one says, and a ledger of them all."""
+"""Read a whole chart into a Record, with a ledger that accounts for every row."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def read_record(
     not_whole: frozenset[str] = frozenset(),
     check: Callable[[], None] = lambda: None,
 ) -> Record:
-    """Everything ``entries`` say about patient ``patient_id`` as of ``now``, whose time zone says which day it is.
+    """Read what ``entries`` say about the patient as of ``now``; its time zone decides which day it is.
 
-    ``not_available``, ``not_whole``: the parts of the chart that did not come whole, in words and by key.
-    ``check``: asked before each row that is read; it may raise to end a call that takes too long.
+    ``not_available``, ``not_whole``: the parts of the chart that are missing or incomplete, in words and by key.
+    ``check``: called before each row is read; it may raise to end a call that takes too long.
 
-    Nothing else raises: what is not understood is in ``unread``, and the ledger holds every row.
+    Nothing else raises. Anything not understood is listed in ``unread``, and the ledger counts every row.
     """
     describing = Describing(content, now)
     ledger = Ledger()
@@ -53,10 +53,12 @@ def read_record(
     return Record(
         patient=patient,
         facts=tuple(sorted(facts, key=_in_order)),
-        diagnoses=tuple(sorted(set(findings.diagnoses), key=lambda one: (one.cause, one.source, repr(one)))),
-        orders=tuple(sorted(set(findings.orders), key=lambda one: (one.order, one.source, repr(one)))),
-        unread=tuple(sorted(unread, key=lambda one: (one.source, one.kind, one.reason, one.keys))),
-        stops=tuple(sorted(set(findings.stops), key=lambda one: (one.source, one.key, one.substance))),
+        diagnoses=tuple(
+            sorted(set(findings.diagnoses), key=lambda diagnosis: (diagnosis.cause, diagnosis.source, repr(diagnosis)))
+        ),
+        orders=tuple(sorted(set(findings.orders), key=lambda order: (order.order, order.source, repr(order)))),
+        unread=tuple(sorted(unread, key=lambda part: (part.source, part.kind, part.reason, part.keys))),
+        stops=tuple(sorted(set(findings.stops), key=lambda stop: (stop.source, stop.key, stop.substance))),
         set_aside=tuple(sorted(Counter(findings.set_aside).items())),
         ledger=ledger.lines(),
         not_available=not_available,
@@ -69,12 +71,12 @@ def read_record(
 def _read_rows(chart: Sorted, rows: Rows, ledger: Ledger, check: Callable[[], None]) -> None:
     for name in sorted(chart.clinical):
         check()
-        one = chart.clinical[name]
-        state, reason = rows.read(name, one.entry.resource)
-        ledger.add(state, one.kind, reason, one.copies)
+        row = chart.clinical[name]
+        state, reason = rows.read(name, row.entry.resource)
+        ledger.add(state, row.kind, reason, row.copies)
 
 
 def _in_order(fact: Fact) -> tuple[str, ...]:
-    """The same order however the entries came."""
+    """Return a sort key that does not depend on the order of the entries."""
     dates = (when.text if when else "" for when in (fact.clinical, fact.recorded))
     return (fact.key, fact.source, fact.status, fact.side, *dates, str(fact.ongoing), str(fact.provisional))

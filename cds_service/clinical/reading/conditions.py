@@ -1,4 +1,4 @@
-"""Conditions: symptoms, risks and diagnoses, with their clinical and verification status."""
+"""Read Conditions: symptoms, risk factors and diagnoses, with their clinical and verification status."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _CURRENT = _BACK | {"active"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What both readings of one Condition share. ``uses``: what those of its codes mean of which all this is so."""
+class _Shared:
+    """What the findings and the diagnoses of one Condition share. ``uses``: the meanings of its codes."""
 
     model: Any
     uses: tuple[CodeUse, ...]
@@ -50,7 +50,7 @@ class _Said:
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
-    """Everything one validated Condition says."""
+    """Read one validated Condition into ``findings``."""
     content = findings.content
     verification = _verification(model, name, findings)
     if verification == ENTERED_IN_ERROR:
@@ -60,7 +60,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     if coded and all(content.is_sequela(system, code) for system, code in coded):
         findings.set_aside.append("Condition is a late effect of an old injury")
         return
-    said = _Said(
+    shared = _Shared(
         model=model,
         uses=(),
         name=name,
@@ -77,24 +77,24 @@ def read(model: Any, name: str, findings: Findings) -> None:
         reason = "says how certain it is in a way that this service does not know"
         findings.report(name, [Trouble(UnreadKind.STATUS, reason, _about(content, model.code))])
     for certainty, uses in by_certainty.items():
-        one = _as_certain(replace(said, uses=uses), certainty)
-        _read_findings(one, findings)
-        _read_diagnoses(one, findings)
+        group = _as_certain(replace(shared, uses=uses), certainty)
+        _read_findings(group, findings)
+        _read_diagnoses(group, findings)
     if reason := may_say_more(content, model.code):
         findings.report(name, [Trouble(UnreadKind.SYSTEM, reason, _about(content, model.code))])
 
 
-def _as_certain(said: _Said, certainty: Certainty) -> _Said:
-    """What its statuses say, and what the codes say themselves: of two, what is less certain counts.
+def _as_certain(shared: _Shared, certainty: Certainty) -> _Shared:
+    """Combine the certainty of the statuses with that of the codes; the less certain one counts.
 
-    A code that is marked as excluded says that it is not there. That is no clinician's reason, so it closes nothing.
+    A code marked as excluded denies the finding. That is not a clinician's reason, so it does not close a suspicion.
     """
     return replace(
-        said,
-        possible=said.possible or certainty in (Certainty.POSSIBLE, Certainty.UNKNOWN),
-        refuted=said.refuted or certainty is Certainty.ABSENT,
-        past=said.past or certainty is Certainty.PAST,
-        reasoned=said.reasoned and certainty is not Certainty.ABSENT,
+        shared,
+        possible=shared.possible or certainty in (Certainty.POSSIBLE, Certainty.UNKNOWN),
+        refuted=shared.refuted or certainty is Certainty.ABSENT,
+        past=shared.past or certainty is Certainty.PAST,
+        reasoned=shared.reasoned and certainty is not Certainty.ABSENT,
     )
 
 
@@ -104,7 +104,7 @@ def _words(concept: Any, system: str) -> frozenset[str]:
 
 
 def _verification(model: Any, name: str, findings: Findings) -> str:
-    """The one verification status. What is not understood or contradicts itself is neither refuted nor an error."""
+    """Return the verification status; "unconfirmed" if it is not understood or contradicts itself."""
     words = _words(model.verificationStatus, VERIFICATION)
     if model.verificationStatus is None:
         return "confirmed"
@@ -116,9 +116,9 @@ def _verification(model: Any, name: str, findings: Findings) -> str:
 
 
 def _is_over(model: Any, name: str, findings: Findings) -> bool:
-    """Whether a status of FHIR's list or a date in the past says so.
+    """Whether a clinical status or a past end date shows that the Condition is over.
 
-    A DVT whose own status still calls it active stays open whatever its date of end says (evidence F.5).
+    A DVT that is still marked as active stays open even if an end date is given (evidence F.5).
     """
     words = _words(model.clinicalStatus, CLINICAL)
     reason = ""
@@ -141,18 +141,18 @@ def _is_over(model: Any, name: str, findings: Findings) -> bool:
 
 
 def _about(content: Content, concept: Any) -> tuple[str, ...]:
-    """The findings and causes that ``concept`` names."""
+    """Return the findings and causes that ``concept`` names."""
     return tuple(sorted({use.key for use in uses_of(content, concept) if use.kind in ("finding", "cause")}))
 
 
 def _asserted(model: Any) -> Any:
-    """US Core's date of assertion, which may be the only date."""
-    dates = (one.valueDateTime for one in model.extension or () if one.url == ASSERTED)
-    return next((one for one in dates if one is not None), None)
+    """Return US Core's asserted date, which may be the only date."""
+    dates = (extension.valueDateTime for extension in model.extension or () if extension.url == ASSERTED)
+    return next((value for value in dates if value is not None), None)
 
 
 def _onset(model: Any, name: str, findings: Findings) -> When | None:
-    """When it began; of what has come back that is not known."""
+    """Return the onset date; None for a recurrence, because its onset is not known."""
     if _words(model.clinicalStatus, CLINICAL) & _BACK:
         return None
     value = model.onsetDateTime
@@ -164,7 +164,7 @@ def _onset(model: Any, name: str, findings: Findings) -> When | None:
 
 
 def _has_abated(model: Any, findings: Findings) -> bool:
-    """Whether a date or an age that the patient has passed says that it is over; one still to come does not."""
+    """Whether an abatement date or age that has passed shows that it is over. A future one does not."""
     period = model.abatementPeriod
     date_given = model.abatementDateTime or (period.end if period is not None else None)
     if date_given is not None:
@@ -181,66 +181,74 @@ def _says_it_abated(model: Any) -> bool:
     return any(getattr(model, name) is not None for name in names)
 
 
-def _read_findings(said: _Said, findings: Findings) -> None:
+def _read_findings(shared: _Shared, findings: Findings) -> None:
     content = findings.content
-    uses = said.uses
-    held = meant(content, uses, said.place, answered=False)
-    findings.report(said.name, lost_place(uses, held, said.place))
-    if said.past:
+    uses = shared.uses
+    held = meant(content, uses, shared.place, answered=False)
+    findings.report(shared.name, lost_place(uses, held, shared.place))
+    if shared.past:
         if any(use.key == PREGNANCY for use in held):
-            ended = findings.when(said.model.abatementDateTime, said.name)
+            ended = findings.when(shared.model.abatementDateTime, shared.name)
             if ended is not None:
-                findings.add([Statement(POST_PARTUM, Status.PRESENT, Side.BODY)], said.name, ended, None)
+                findings.add([Statement(POST_PARTUM, Status.PRESENT, Side.BODY)], shared.name, ended, None)
         current = [use for use in held if content.findings[use.key].past_counts]
         findings.set_aside += ["Condition no longer active"] * (len(current) < len(held))
         held = current
-    status = Status.ABSENT if said.refuted else Status.PRESENT
-    statements, troubles = state(content, held, said.place, status)
-    findings.report(said.name, troubles)
-    if said.possible:
-        # "Possible" is not "present": it may raise urgency, so symptoms and signs keep it for red flags only.
-        kept = [one for one in statements if content.findings[one.key].kind in ("symptom", "sign", "history")]
-        lost = [one for one in statements if one not in kept]
-        findings.report(said.name, possible_only(one.key for one in lost if one.status is Status.PRESENT))
+    status = Status.ABSENT if shared.refuted else Status.PRESENT
+    statements, troubles = state(content, held, shared.place, status)
+    findings.report(shared.name, troubles)
+    if shared.possible:
+        # "Possible" is not "present". It may raise urgency, so possible symptoms and signs count for red flags only.
+        kept = [
+            statement
+            for statement in statements
+            if content.findings[statement.key].kind in ("symptom", "sign", "history")
+        ]
+        dropped = [statement for statement in statements if statement not in kept]
+        findings.report(
+            shared.name, possible_only(statement.key for statement in dropped if statement.status is Status.PRESENT)
+        )
         statements = kept
-    for one in statements:
-        provisional = said.possible and one.key != SUSPECTED_DVT
-        findings.add([one], said.name, said.onset, said.recorded, ongoing=not said.past, provisional=provisional)
+    for statement in statements:
+        provisional = shared.possible and statement.key != SUSPECTED_DVT
+        findings.add(
+            [statement], shared.name, shared.onset, shared.recorded, ongoing=not shared.past, provisional=provisional
+        )
 
 
-def _read_diagnoses(said: _Said, findings: Findings) -> None:
-    content, uses = findings.content, said.uses
-    stands = DiagnosisState.PAST if said.past else DiagnosisState.CURRENT
-    if said.refuted:
-        stands = DiagnosisState.REFUTED
-    possible = said.possible
-    found = diagnosed(uses, said.place)
-    if dvt_of_unstated_place(uses, said.place) and not any(cause == DVT for cause, _ in found):
-        possible = possible or stands is DiagnosisState.CURRENT
-        found.append((DVT, said.place.side_with(None) or Side.UNKNOWN))
-    elif not found and not said.place.elsewhere and any(use.kind == "cause" and use.key == DVT for use in uses):
+def _read_diagnoses(shared: _Shared, findings: Findings) -> None:
+    content, uses = findings.content, shared.uses
+    diagnosis_state = DiagnosisState.PAST if shared.past else DiagnosisState.CURRENT
+    if shared.refuted:
+        diagnosis_state = DiagnosisState.REFUTED
+    possible = shared.possible
+    causes = diagnosed(uses, shared.place)
+    if dvt_of_unstated_place(uses, shared.place) and not any(cause == DVT for cause, _ in causes):
+        possible = possible or diagnosis_state is DiagnosisState.CURRENT
+        causes.append((DVT, shared.place.side_with(None) or Side.UNKNOWN))
+    elif not causes and not shared.place.elsewhere and any(use.kind == "cause" and use.key == DVT for use in uses):
         trouble = Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (DVT,))
-        findings.report(said.name, [trouble])
-    for cause, side in found:
-        findings.report(said.name, lost_side(said.place, side, cause))
-        if contradicts_place(uses, said.place, cause):
+        findings.report(shared.name, [trouble])
+    for cause, side in causes:
+        findings.report(shared.name, lost_side(shared.place, side, cause))
+        if contradicts_place(uses, shared.place, cause):
             reason = "its code and its body site name different legs"
-            findings.report(said.name, [Trouble(UnreadKind.SIDE, reason, (cause,))])
+            findings.report(shared.name, [Trouble(UnreadKind.SIDE, reason, (cause,))])
         findings.diagnose(
             cause,
             side,
-            said.onset,
-            said.recorded,
-            said.name,
-            state=stands,
+            shared.onset,
+            shared.recorded,
+            shared.name,
+            state=diagnosis_state,
             possible=possible,
-            reasoned=said.reasoned,
-            limit=limit_of(content, said.model, uses, side) if cause == DVT and said.refuted else None,
+            reasoned=shared.reasoned,
+            limit=limit_of(content, shared.model, uses, side) if cause == DVT and shared.refuted else None,
         )
 
 
 def _is_reasoned(model: Any) -> bool:
-    """Whether a note says something, or evidence points to something."""
+    """Whether a note has text or the evidence refers to something."""
     if any(_says_something(note.text) for note in model.note or ()):
         return True
     return any(_points_to_something(evidence) for evidence in model.evidence or ())
@@ -248,12 +256,12 @@ def _is_reasoned(model: Any) -> bool:
 
 def _points_to_something(evidence: Any) -> bool:
     concepts = evidence.code or ()
-    coded = any(coding.code or _says_something(coding.display) for one in concepts for coding in one.coding or ())
-    worded = any(_says_something(one.text) for one in concepts)
-    named = any(one.reference or (one.identifier and one.identifier.value) for one in evidence.detail or ())
+    coded = any(coding.code or _says_something(coding.display) for item in concepts for coding in item.coding or ())
+    worded = any(_says_something(item.text) for item in concepts)
+    named = any(item.reference or (item.identifier and item.identifier.value) for item in evidence.detail or ())
     return coded or worded or named
 
 
 def _says_something(text: Any) -> bool:
-    """Whether there is a letter or a digit in it: blanks, invisible characters and dashes say nothing."""
+    """Whether the text has a letter or a digit; blanks, invisible characters and dashes do not count."""
     return any(letter.isalnum() for letter in str(text or ""))

@@ -1,4 +1,4 @@
-"""Courses of a medicine: what a later record says was stopped, or is not taken, is not being taken."""
+"""Courses of medicines: a course that a later record stops or denies is no longer ongoing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cds_service.clinical.record import Fact, Stop
 
 
 def without_ended(facts: Iterable[Fact], stops: Sequence[Stop]) -> set[Fact]:
-    """``facts``, in which the courses that a stop has ended no longer run.
+    """Return ``facts`` with the courses that a stop ended marked as not ongoing.
 
-    A stop ends what was recorded up to its own time: of its own drug, of any drug where it names only the class, and
-    of a class where the drug that is taken is not named. That a course runs has to be proved, that it has ended not.
+    A stop ends what was recorded up to its own time: courses of its drug, of any drug if it names only the class, and
+    of the class if the drug taken is not named. An ongoing course must be proved; its end need not be.
     """
     return {replace(fact, ongoing=False) if _has_ended(fact, stops) else fact for fact in facts}
 

@@ -1,4 +1,4 @@
-"""FHIR dates as ``When``: partial dates mean their latest day, so that imprecision never makes a sign too old."""
+"""Read FHIR dates as ``When``. A partial date means its latest day, so that it never makes a sign too old."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cds_service.clinical.record import When
 
 DAYS_OF_A_YEAR = 365.25
 _LONGEST_COURSE = 366
-"""Days for which a medicine can have been handed over; more is an error of the record."""
+"""The longest supply of a medicine in days; more is an error in the record."""
 _WHOLE_DAY = len("2026-03-16")
 _LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
 
 
 class FutureDate(ValueError):
-    """A date that lies after now: an error of the record."""
+    """A date in the future, which is an error in the record."""
 
 
 def to_when(value: Any, now: datetime) -> When | None:
-    """A FHIR date, dateTime, instant or partial date, as the day it is in the time zone of ``now``.
+    """Return a FHIR date, dateTime, instant or partial date as a day in the time zone of ``now``.
 
     Raises:
-        FutureDate: more than one day after today. One day is left for time zones; such a date is ``ahead``.
+        FutureDate: it is more than one day after today. One day is allowed for time zones; the date is then ``ahead``.
     """
     if value is None:
         return None
@@ -47,9 +47,9 @@ def to_when(value: Any, now: datetime) -> When | None:
 
 
 def _moment(value: Any, now: datetime) -> datetime | None:
-    """The date and time in the zone of ``now``, None where no time of day is given. Without a zone, that of ``now``."""
+    """Return the moment in the zone of ``now`` (also assumed if no zone is given); None without a time of day."""
     if isinstance(value, str) and len(value) > _WHOLE_DAY:
-        # A leap second is no ``datetime``; the second before it is.
+        # ``datetime`` has no leap seconds, so the second before is used.
         try:
             value = datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>:59", value) if ":60" in value else value)
         except ValueError:
@@ -60,11 +60,11 @@ def _moment(value: Any, now: datetime) -> datetime | None:
     try:
         return zoned.astimezone(now.tzinfo or UTC)
     except OverflowError:
-        return zoned  # the first and the last day of the calendar
+        return zoned  # the first or the last day of the calendar
 
 
 def is_past(value: Any, now: datetime) -> bool:
-    """Whether a FHIR date surely lies before or at ``now``: of a partial date its last day."""
+    """Whether a FHIR date is certainly not after ``now``. For a partial date the last day counts."""
     try:
         when = to_when(value, now)
     except FutureDate:
@@ -75,7 +75,7 @@ def is_past(value: Any, now: datetime) -> bool:
 
 
 def day_of(value: Any) -> date | None:
-    """The latest day that a FHIR date or dateTime can mean, wherever it lies; None if there is none."""
+    """Return the latest day that a FHIR date or dateTime can mean, past or future; None if there is none."""
     if isinstance(value, datetime):
         return value.date()
     if value is None or isinstance(value, date):
@@ -87,12 +87,12 @@ def day_of(value: Any) -> date | None:
 
 
 def still_going(start: When | None, now: datetime) -> When | None:
-    """A period without an end: it may reach to now, and began when it says."""
+    """Return a period without an end: it began at ``start`` and may last until now."""
     return When(now.date(), start.text, start.earliest, None, start.ahead) if start else None
 
 
 def _span(text: str) -> tuple[date, date]:
-    """First and last day of ``2026``, ``2026-03`` or a whole date."""
+    """Return the first and last day of ``2026``, ``2026-03`` or a full date."""
     if len(text) == _WHOLE_DAY:
         return date.fromisoformat(text), date.fromisoformat(text)
     year, _, month = text.partition("-")
@@ -103,14 +103,14 @@ def _span(text: str) -> tuple[date, date]:
 
 
 def lasting(when: When | None, days: float, today: date) -> When | None:
-    """What began ``when`` and lasts so many days: until then or today, whichever is sooner."""
+    """Return the span that began at ``when`` and lasts ``days``, but not beyond today."""
     if when is None or not 0 < days <= _LONGEST_COURSE:
         return when
     return replace(when, day=max(when.day, min(when.day + timedelta(days=days), today)), at=None)
 
 
 def years_after(birth: When, years: float, today: date) -> When:
-    """When somebody born on ``birth`` was ``years`` old: any day until the next birthday, and none after ``today``."""
+    """Return when a person born on ``birth`` was ``years`` old: up to the next birthday and not after ``today``."""
     first = birth.earliest + timedelta(days=years * DAYS_OF_A_YEAR)
     last = birth.day + timedelta(days=(years + 1) * DAYS_OF_A_YEAR)
     return When(min(last, today), f"{first.year}", min(first, today))

@@ -1,4 +1,4 @@
-"""Encounters: the reason for the visit, where many records keep the complaint."""
+"""Read Encounters: the reason for the visit, where many records state the complaint."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.clinical.record import Side, Status, When
 
 _STATED = frozenset({"symptom", "sign", "history"})
-"""Kinds of findings that a reason can state: what a visit is for is not a result."""
+"""Kinds of findings that a reason can state; a reason is never a result."""
 _BEGUN = frozenset({"arrived", "triaged", "in-progress", "onleave", "finished"})
-"""Statuses of a visit that has begun. Before it, a birth or an operation that is its reason is still to come."""
+"""Statuses of a visit that has begun. Before that, a birth or operation given as the reason is in the future."""
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
-    """The coded reasons of one validated Encounter. A diagnosis as a reason is a suspicion, not a finding."""
+    """Read the coded reasons of one validated Encounter. A diagnosis as a reason is a suspicion, not a finding."""
     if model.status in NEVER_HAPPENED:
         findings.leave_out("Encounter", model.status)
         return
@@ -45,7 +45,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
 
 
 def _began(model: Any, findings: Findings) -> When | None:
-    """When the visit began; of one still to come nothing is known yet, and the reason for it stands all the same."""
+    """Return when the visit began; None if it is in the future. Its reason still counts."""
     start = model.period.start if model.period is not None else None
     try:
         return to_when(start, findings.now)

@@ -1,4 +1,4 @@
-"""The entries of a chart as they came: parsed, or only their heads until more is asked."""
+"""The entries of a chart: the JSON of each resource with its typed head."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from cds_service.clinical.reading.kinds import kind_of
 
 
 class ChartEntry:
-    """One resource as it came, with the ``fullUrl`` of its Bundle entry if there was one.
+    """One resource with the ``fullUrl`` of its Bundle entry, if there was one.
 
-    ``head`` is None where the resource has not FHIR's shape.
+    ``head`` is None if the resource does not have the shape of FHIR.
     """
 
     __slots__ = ("_resource", "full_url", "head")
@@ -23,19 +23,19 @@ class ChartEntry:
 
     @property
     def resource(self) -> Any:
-        """The JSON of the resource; of what is no resource, whatever came instead."""
+        """The JSON of the resource, or the value that was sent in its place."""
         return self._resource
 
     @property
     def kind(self) -> str | None:
-        """Its resource type, None if it names none."""
+        """Its resource type; None if it names none."""
         if self.head is not None:
             return self.head.resourceType
         return kind_of(self.resource)
 
     @property
     def identity(self) -> str | None:
-        """Its id, None if it has none."""
+        """Its id; None if it has none."""
         if self.head is not None:
             return self.head.id
         resource = self.resource

@@ -1,4 +1,4 @@
-"""What has been read so far: the collector that every resource reader writes to."""
+"""Collects the results of all resource readers."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ STATUSES = frozenset(
         "reflex-order",
     }
 )  # fmt: skip
-"""Every status and intent of FHIR R4 for the resources that are set aside by it."""
+"""Every FHIR R4 status and intent of the resources that may be set aside for it."""
 
 
 _BEFORE_BIRTH = timedelta(days=300)
-"""A chart may hold what was found before birth."""
+"""A chart may contain findings from before birth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Mark:
 
 
 class Findings:
-    """Facts, diagnoses, orders, and what could not be read or does not count."""
+    """The facts, diagnoses and orders, and everything that could not be read or does not count."""
 
     def __init__(self, content: Content, now: datetime, patient: Patient, places: Places) -> None:
         self.content = content
@@ -77,7 +77,7 @@ class Findings:
         self.set_aside: list[str] = []
 
     def mark(self) -> Mark:
-        """Where everything stands now."""
+        """Return the current position of every list."""
         return Mark(
             len(self.facts),
             len(self.diagnoses),
@@ -89,7 +89,7 @@ class Findings:
         )
 
     def state_since(self, mark: Mark) -> tuple[RowState, str]:
-        """What became of the resource read since ``mark``, and why."""
+        """Return the state of the resource read since ``mark``, and the reason."""
         if len(self.unread) > mark.unread or self._contradicts_itself(mark):
             self._doubt_since(mark)
         if len(self.facts) > mark.facts or len(self.diagnoses) > mark.diagnoses or len(self.orders) > mark.orders:
@@ -112,25 +112,27 @@ class Findings:
         return denies and (names or any(one.cause == DVT for one in self.diagnoses[mark.diagnoses :]))
 
     def _doubt_since(self, mark: Mark) -> None:
-        """Whatever comes from a resource that was not wholly understood may raise urgency, never lower it."""
-        self.facts[mark.facts :] = [replace(one, doubtful=True) for one in self.facts[mark.facts :]]
-        self.diagnoses[mark.diagnoses :] = [replace(one, doubtful=True) for one in self.diagnoses[mark.diagnoses :]]
-        self.sided[mark.sided :] = [replace(one, doubtful=True) for one in self.sided[mark.sided :]]
+        """Mark results of a resource that was not fully understood; they may raise urgency but never lower it."""
+        self.facts[mark.facts :] = [replace(fact, doubtful=True) for fact in self.facts[mark.facts :]]
+        self.diagnoses[mark.diagnoses :] = [
+            replace(diagnosis, doubtful=True) for diagnosis in self.diagnoses[mark.diagnoses :]
+        ]
+        self.sided[mark.sided :] = [replace(reading, doubtful=True) for reading in self.sided[mark.sided :]]
 
     def when(self, value: Any, source: str) -> When | None:
-        """``value`` as a day; one in the future or long before the birth is reported and treated as not given."""
+        """Return ``value`` as a date. A date in the future or long before birth is reported, and None is returned."""
         try:
-            found = to_when(value, self.now)
+            when = to_when(value, self.now)
         except FutureDate:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies in the future"))
             return None
-        if found and self.birth and self.birth.earliest - found.day > _BEFORE_BIRTH:
+        if when and self.birth and self.birth.earliest - when.day > _BEFORE_BIRTH:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies long before the birth of the patient"))
             return None
-        return found
+        return when
 
     def at_age(self, years: Any, source: str) -> When | None:
-        """The day at which the patient was so many years old; an age not reached yet is reported, and not given."""
+        """Return when the patient was ``years`` old. An age not yet reached is reported, and None is returned."""
         if years is None or self.birth is None:
             return None
         lived = (self.today - self.birth.earliest).days / DAYS_OF_A_YEAR
@@ -151,23 +153,23 @@ class Findings:
         substance: str = "",
         doubtful: bool = False,
     ) -> None:
-        """Facts of one source."""
+        """Add the facts of one source."""
         self.facts += [
             Fact(
-                said.key,
-                said.status,
-                said.side,
+                statement.key,
+                statement.status,
+                statement.side,
                 clinical,
                 recorded,
                 source,
                 ongoing=ongoing,
                 provisional=provisional,
                 substance=substance,
-                measured=said.measured,
-                part=said.part,
+                measured=statement.measured,
+                part=statement.part,
                 doubtful=doubtful,
             )
-            for said in statements
+            for statement in statements
         ]
 
     def diagnose(
@@ -183,7 +185,7 @@ class Findings:
         reasoned: bool = False,
         limit: RefutationLimit | None = None,
     ) -> None:
-        """A coded diagnosis. A merely possible DVT is a suspicion of DVT; other possible diagnoses do not count."""
+        """Add a coded diagnosis. A possible DVT is a suspicion of DVT; other possible diagnoses do not count."""
         if possible and cause != DVT:
             self.set_aside.append("Diagnosis only possible")
         elif possible:
@@ -196,12 +198,14 @@ class Findings:
             self.diagnoses.append(Diagnosis(cause, state, side, clinical, recorded, source, reasoned, limit=limit))
 
     def leave_out(self, kind: str, *statuses: str | None) -> None:
-        """A resource of which FHIR's own status codes say that it does not count; other words are not repeated."""
-        known = [one if one in STATUSES else "of a status that FHIR does not know" for one in statuses if one]
+        """Set aside a resource whose FHIR status shows that it does not count. Unknown statuses are not repeated."""
+        known = [
+            status if status in STATUSES else "of a status that FHIR does not know" for status in statuses if status
+        ]
         self.set_aside.append(" ".join([kind, *known]))
 
     def report(self, source: str, troubles: Iterable[Trouble]) -> None:
-        """What went wrong in one source, each reason once with all that it is about."""
+        """Report what went wrong in one source, each reason once with all its keys."""
         for trouble in troubles:
             last = self.unread[-1] if self.unread else None
             if last is not None and (last.source, last.kind, last.reason) == (source, trouble.kind, trouble.reason):

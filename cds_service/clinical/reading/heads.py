@@ -1,6 +1,6 @@
-"""The head of a resource: whose it is and what its codes are, typed. All that most resources of a chart are asked.
+"""The typed head of a resource: its owner and its codes, which is all that most resources need.
 
-A resource whose head has not FHIR's shape has none here; it is then looked at whole, and what is wrong is named.
+A resource whose head does not have the shape of FHIR has no head; it is then read whole and its error is named.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "S
 _RESULTS = ("final", "amended", "corrected")
 _DAY = len("2026-03-16")
 _ZONES = timedelta(days=2)
-"""Between the day that is written and the day it is here."""
+"""The largest difference between the written day and the local day."""
 
 _WITHOUT_CODE = frozenset({"Encounter"})
 
@@ -33,7 +33,7 @@ class Coding(Struct, gc=False):
     code: str | None = None
 
     def is_of(self, concerns: Callable[[str, str], bool]) -> bool:
-        """Whether ``concerns`` says so of its code; a system that is missing is empty there."""
+        """Whether ``concerns`` holds for this code; a missing system is passed as empty."""
         return self.code is not None and concerns(self.system or "", self.code)
 
 
@@ -43,7 +43,7 @@ class Concept(Struct, gc=False):
     coding: list[Coding] | None = None
 
     def is_known(self, identifies: Callable[[str, str], bool]) -> bool:
-        """Whether one coding tells what it is about: the codings of a concept are translations of each other."""
+        """Whether any coding identifies the subject; the codings of a concept translate each other."""
         for coding in self.coding or ():
             if coding.code and coding.system is not None and identifies(coding.system, coding.code):
                 return True
@@ -51,7 +51,7 @@ class Concept(Struct, gc=False):
 
 
 class Reference(Struct, gc=False):
-    """Where it points to, and what else names it."""
+    """A reference with the other ways in which it names its target."""
 
     reference: str | None = None
     type: Any = None
@@ -59,20 +59,20 @@ class Reference(Struct, gc=False):
 
 
 class Number(Struct, gc=False):
-    """That a number is given; which one is asked later."""
+    """Shows only that there is a number; its value is read later."""
 
 
 class Component(Struct, gc=False):
-    """One of several codes with a value each."""
+    """One of several codes, each with a value."""
 
     code: Concept | None = None
     valueCodeableConcept: Concept | None = None
 
 
 class Look(Enum):
-    """What the codes of a resource tell at a glance.
+    """The result of a quick look at the codes of a resource.
 
-    OF_CONCERN: it has to be read whole. IDENTIFIED: it is about something else. UNIDENTIFIED: its codes do not tell.
+    OF_CONCERN: it must be read whole. IDENTIFIED: it is about something else. UNIDENTIFIED: its codes do not show it.
     """
 
     OF_CONCERN = "of concern"
@@ -81,27 +81,27 @@ class Look(Enum):
 
 
 class Lookup(Protocol):
-    """What a look needs to know of the content."""
+    """The content look-ups that a quick look needs."""
 
     @property
     def may_concern(self) -> Callable[[str], bool]:
-        """Whether a code is of concern in some system; asked first, since nearly all are not."""
+        """Whether a code is relevant in any system; asked first, because nearly all codes are not."""
 
     @property
     def concerns(self) -> Callable[[str, str], bool]:
-        """Whether a code is of concern in its own system."""
+        """Whether a code is relevant in its own system."""
 
     @property
     def identifies(self) -> Callable[[str, str], bool]:
-        """Whether a code of a system, which is none of ours, tells that it is about something else."""
+        """Whether an unused code of a system shows that the resource is about something else."""
 
     @property
     def days_of_code(self) -> Callable[[str, str], int | None]:
-        """For how many days a number with a code of a system is looked at; None without a limit."""
+        """The days for which a number with this code is used; None without a limit."""
 
 
 class Head(Struct, gc=False):
-    """What is looked at in every resource."""
+    """The elements that are looked at in every resource."""
 
     resourceType: str
     id: str | None = None
@@ -128,9 +128,9 @@ class Head(Struct, gc=False):
     implicitRules: Any = None
 
     def is_too_old(self, lookup: Lookup, born: date, today: date) -> bool:
-        """Whether it is a plain number, of a plain day since ``born``, and older than any rule looks back.
+        """Whether it is a plain number on a plain day since ``born`` that is too old for every rule.
 
-        Only what surely says nothing else: what is odd in any way is read, and what is wrong with it is named.
+        Anything unusual returns False, so that the resource is read and its errors are named.
         """
         if self.valueQuantity is None or self.status not in _RESULTS or self.code is None or self._is_odd():
             return False
@@ -138,25 +138,25 @@ class Head(Struct, gc=False):
         if not isinstance(written, str) or PLAIN_TIME.fullmatch(written) is None:
             return False
         day = date.fromisoformat(written[:_DAY])
-        limits = [lookup.days_of_code(one.system or "", one.code or "") for one in self.code.coding or ()]
-        days = max((one for one in limits if one is not None), default=0)
+        limits = [lookup.days_of_code(coding.system or "", coding.code or "") for coding in self.code.coding or ()]
+        days = max((limit for limit in limits if limit is not None), default=0)
         if not days or None in limits or self._categories_are_of_concern(lookup.concerns):
             return False
         return day >= born and day + timedelta(days=days) + _ZONES < today
 
     def _categories_are_of_concern(self, concerns: Callable[[str, str], bool]) -> bool:
-        return any(coding.is_of(concerns) for one in self._others() for coding in one.coding or ())
+        return any(coding.is_of(concerns) for concept in self._others() for coding in concept.coding or ())
 
     def _is_odd(self) -> bool:
-        """Whether it says more than a number of its code."""
+        """Whether it contains more than a number for its code."""
         more = (
             self.component, self.hasMember, self.contained, self.valueCodeableConcept, self.focus, self.extension,
             self.modifierExtension, self.implicitRules, self.dataAbsentReason,
         )  # fmt: skip
-        return any(one is not None for one in more)
+        return any(element is not None for element in more)
 
     def look(self, lookup: Lookup) -> Look:
-        """Whether the resource has to be looked at whole: for a code of its own, what it holds, or a wrong shape."""
+        """Whether the resource must be read whole: because of a code, of what it contains, or of a wrong shape."""
         if self.contained or self.hasMember is not None or self.medicationReference is not None:
             return Look.OF_CONCERN
         category = self.category
@@ -175,36 +175,36 @@ class Head(Struct, gc=False):
         return Look.IDENTIFIED if self._is_identified(lookup.identifies) else Look.UNIDENTIFIED
 
     def _others(self) -> Iterable[Concept]:
-        """Every concept beside ``code``; most resources have only a category."""
+        """Return every concept beside ``code``; most resources have only a category."""
         category = self.category
-        found: list[Concept] = [] if category is None else category if isinstance(category, list) else [category]
+        concepts: list[Concept] = [] if category is None else category if isinstance(category, list) else [category]
         if self.component or self.reasonCode or self.orderDetail or self.conclusionCode:
-            found = [*found, *self._in_parts(), *(self.reasonCode or ())]
-            found += (*(self.orderDetail or ()), *(self.conclusionCode or ()))
-        for one in (self.valueCodeableConcept, self.medicationCodeableConcept):
-            if one is not None:
-                found = [*found, one]
-        return found
+            concepts = [*concepts, *self._in_parts(), *(self.reasonCode or ())]
+            concepts += (*(self.orderDetail or ()), *(self.conclusionCode or ()))
+        for concept in (self.valueCodeableConcept, self.medicationCodeableConcept):
+            if concept is not None:
+                concepts = [*concepts, concept]
+        return concepts
 
     def _in_parts(self) -> Iterable[Concept]:
         for part in self.component or ():
-            yield from (one for one in (part.code, part.valueCodeableConcept) if one is not None)
+            yield from (concept for concept in (part.code, part.valueCodeableConcept) if concept is not None)
 
     def _is_identified(self, identifies: Callable[[str, str], bool]) -> bool:
-        """Whether the codes tell what it is about, and what it says of it."""
+        """Whether the codes show what it is about and what it states about it."""
         if self.resourceType in WITH_REASONS:
-            said = (*(self.reasonCode or ()), *(self.conclusionCode or ()))
-            if self.conclusion is not None or not all(one.is_known(identifies) for one in said):
+            reasons = (*(self.reasonCode or ()), *(self.conclusionCode or ()))
+            if self.conclusion is not None or not all(reason.is_known(identifies) for reason in reasons):
                 return False
         if self.resourceType in _WITHOUT_CODE:
             return True
         if self.resourceType in MEDICINES:
-            return False  # their codes alone do not tell: see ``medicine``
+            return False  # their codes alone do not identify them: see ``medicine``
         return self.code is not None and self.code.is_known(identifies)
 
 
 def head_of(resource: Any) -> Head | None:
-    """The head of a resource that is parsed already; None if it has not FHIR's shape."""
+    """Return the head of a parsed resource; None if it does not have the shape of FHIR."""
     try:
         return msgspec.convert(resource, Head)
     except msgspec.ValidationError:

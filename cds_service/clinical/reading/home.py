@@ -1,4 +1,4 @@
-"""Which Patient a chart is of and which server it is from: whose its resources are follows from that."""
+"""Find the Patient and the server that a chart belongs to; they decide who owns each resource."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cds_service.clinical.reading.whose import Owners, place_of_server
 def owners_of(
     patient_id: str, entries: Sequence[ChartEntry], fhir_server: str | None
 ) -> tuple[Owners, list[ChartEntry]]:
-    """Who is who, from the Patient resources and the addresses in the chart; and this patient's Patient resources."""
+    """Return the owner rules for this chart, and this patient's Patient resources."""
     patients = [entry for entry in entries if entry.kind == "Patient"]
     mine = _of_this_patient(patients, entries, patient_id, fhir_server)
     own_urls = [entry.full_url for entry in mine if entry.full_url]
@@ -32,36 +32,36 @@ def owners_of(
 def _of_this_patient(
     patients: Sequence[ChartEntry], entries: Sequence[ChartEntry], patient_id: str, fhir_server: str | None
 ) -> list[ChartEntry]:
-    """The Patient resources with this patient's id. In a chart of several servers, only those of the patient's own."""
-    found = [entry for entry in patients if is_the_patient(entry, patient_id)]
-    if len(found) < 2:
-        return found
+    """Return the Patient resources with this patient's id; of several servers, only those of the patient's own."""
+    matching = [entry for entry in patients if is_the_patient(entry, patient_id)]
+    if len(matching) < 2:
+        return matching
     if len({server for entry in entries if (server := server_of(entry))}) < 2:
-        return found
+        return matching
     home = place_of_server(fhir_server) if fhir_server else ""
-    own = [entry for entry in found if server_of(entry) in ("", home)]
-    return own or found[:1]
+    own = [entry for entry in matching if server_of(entry) in ("", home)]
+    return own or matching[:1]
 
 
 def server_of(entry: ChartEntry) -> str:
-    """The server of ``_base_of``, in one spelling."""
+    """Return the entry's server in one normalised spelling; empty if it names none."""
     base = _base_of(entry)
     return place_of_server(base) if base else ""
 
 
 def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
-    """The server that every row names as its own: then the chart is from there. Empty if one names none or another."""
-    found: set[str] = set()
+    """Return the one server that every row names; empty if a row names none or another."""
+    bases: set[str] = set()
     for entry in entries:
         if entry.kind != "Patient" or entry.full_url:
-            found.add(_base_of(entry))
-            if "" in found or len(found) > 1:
+            bases.add(_base_of(entry))
+            if "" in bases or len(bases) > 1:
                 return set()
-    return found
+    return bases
 
 
 def _base_of(entry: ChartEntry) -> str:
-    """The base URL of the server that an entry's ``fullUrl`` names; empty if it names none."""
+    """Return the base URL of the server in an entry's ``fullUrl``; empty if it names none."""
     url = entry.full_url or ""
     ending = f"/{entry.kind}/{entry.identity}"
     return url.removesuffix(ending) if url[:4].lower() == "http" and url.endswith(ending) else ""

@@ -1,4 +1,4 @@
-"""FHIR R4's resource types, by what they can say about the causes of pain behind the knee."""
+"""FHIR R4's resource types, grouped by what they can state about the causes of pain behind the knee."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ READ = frozenset(
         "MedicationAdministration", "MedicationDispense", "ServiceRequest", "DiagnosticReport", "Encounter",
     }
 )  # fmt: skip
-"""Types of which each resource is read."""
+"""Types of which every resource is read."""
 
 TAKEN = MEDICINES - {"Medication"}
-"""Types that say that a medicine is, or is not, taken."""
+"""Types that state that a medicine is or is not taken."""
 
 MAY_SAY_SOMETHING = frozenset(
     {
@@ -23,15 +23,13 @@ MAY_SAY_SOMETHING = frozenset(
         "EpisodeOfCare", "Flag", "ImagingStudy", "QuestionnaireResponse", "RiskAssessment", "Task",
     }
 )  # fmt: skip
-"""Types that can state a finding of the patient, or why something is done, but are not read: a code or name of ours
-in one is named.
-"""
+"""Types that can state a finding or a reason but are not read. A known code or name in one is reported."""
 
 THINGS = frozenset({"Specimen", "Device"})
-"""Types that say in or with what something was measured."""
+"""Types for what something was measured in or with."""
 
 PICTURES = frozenset({"ImagingStudy"})
-"""Types of which a place tells only where the picture was taken."""
+"""Types in which a place only means where the picture was taken."""
 
 
 _OTHERS = """
@@ -57,10 +55,10 @@ TerminologyCapabilities TestReport TestScript ValueSet VerificationResult Vision
 """
 
 ALL = READ | MAY_SAY_SOMETHING | frozenset(_OTHERS.split())
-"""Every resource type of FHIR R4. What calls itself anything else is not understood."""
+"""Every resource type of FHIR R4. Any other type is not understood."""
 
 
 def kind_of(resource: Any) -> str | None:
-    """The resource type that JSON of any shape names, None if it names none."""
+    """Return the resource type that JSON of any shape names; None if it names none."""
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     return kind if isinstance(kind, str) else None

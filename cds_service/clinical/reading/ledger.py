@@ -1,4 +1,4 @@
-"""The ledger of a chart: every row that came, and the one state in which it ended."""
+"""The ledger of a chart: every row with the one state in which it ended."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Ledger:
         self._counts: Counter[tuple[RowState, str, str]] = Counter()
 
     def add(self, state: RowState, resource: str, reason: str = "", count: int = 1) -> None:
-        """``count`` rows of type ``resource`` (empty for what is no resource) have ended in ``state``."""
+        """Count ``count`` rows of type ``resource`` (empty if not a resource) that ended in ``state``."""
         self._counts[state, resource, reason] += count
 
     def lines(self) -> tuple[LedgerLine, ...]:
-        """Everything counted, in a fixed order."""
+        """Return all counts in a fixed order."""
         lines = (LedgerLine(*what, count) for what, count in self._counts.items())
         return tuple(sorted(lines))

@@ -1,4 +1,4 @@
-"""Numbers with units: which finding they show. A unit that is not listed is not understood, never guessed."""
+"""Decide which finding a number with a unit shows. An unlisted unit is not understood and never guessed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cds_service.clinical.record import Fact, Measured, Side, Status, Unread, Un
 _TOLERANCE = 1e-6  # so that 38.1 cm against 35.1 cm is a difference of 3
 _NUMBER = re.compile(r"\s*+(?:(<=|>=|<|>|\u2264|\u2265)\s*+)?([0-9]++(?:[.,][0-9]++)?)\s*+([^0-9\s].*)?")
 _RANGE = re.compile(r"[^A-Za-z\u00b5\u03bc]*+([A-Za-z\u00b5\u03bc]++/.*)")
-"""Numbers, if any, and a unit of something in something."""
+"""Optional numbers, then a unit of the form "something per something"."""
 _AMBIGUOUS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
-"""A thousand and something, or one and a fraction."""
+"""A number that may be thousands or a decimal fraction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A measured value in the measure's base unit. ``comparator`` is one of ``<``, ``<=``, ``>=``, ``>`` or empty."""
+    """A measured value in the measure's base unit. ``comparator``: ``<``, ``<=``, ``>=``, ``>`` or empty."""
 
     value: float
     comparator: str
@@ -30,7 +30,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SidedReading:
-    """One side of a measurement that needs both sides."""
+    """One side of a measurement that compares both sides."""
 
     measure: str
     side: Side
@@ -43,7 +43,7 @@ class SidedReading:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number with a unit that stands in a text, with the elements of a Quantity."""
+    """A number with a unit from a text, with the elements of a Quantity."""
 
     value: float
     comparator: str
@@ -53,11 +53,11 @@ class Number:
 
 
 def number_in(text: str) -> Number | str | None:
-    """The number that ``text`` consists of, in our words why it is not sure, or None where it is no number."""
-    found = _NUMBER.fullmatch(text)
-    if found is None:
+    """Return the number in ``text``, the reason in plain words if it is ambiguous, or None if it is not a number."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         return None
-    comparator, digits, unit = found.groups(default="")
+    comparator, digits, unit = match.groups(default="")
     if _AMBIGUOUS.fullmatch(digits):
         return "its number can be read in two ways"
     sign = {"\u2264": "<=", "\u2265": ">="}.get(comparator, comparator)
@@ -65,9 +65,9 @@ def number_in(text: str) -> Number | str | None:
 
 
 def convert(measure: Measure, part: Any, quantity: Any, kinds: frozenset[str]) -> Reading | str:
-    """``quantity`` of ``part`` in the base unit of ``measure``, or in our words why that cannot be done.
+    """Return ``quantity`` in the base unit of ``measure``, or the reason in plain words why that is not possible.
 
-    ``kinds``: of unit, that tell the values of its finding apart (``Content.kinds_of_unit``).
+    ``kinds``: kinds of unit that distinguish the values of its finding (``Content.kinds_of_unit``).
     """
     if quantity.value is None:
         return "the number is missing"
@@ -75,9 +75,13 @@ def convert(measure: Measure, part: Any, quantity: Any, kinds: frozenset[str]) -
     if isinstance(known, str):
         return known
     ranges = part.referenceRange or ()
-    if kinds and any(names_other_kind(text, measure, kinds) for one in ranges for text in _words_of(one)):
+    if kinds and any(
+        names_other_kind(text, measure, kinds) for reference_range in ranges for text in _words_of(reference_range)
+    ):
         return "the unit of its reference range contradicts its code"
-    if kinds and any(is_in_another_unit(end, quantity, kinds) for one in ranges for end in _ends_of(one)):
+    if kinds and any(
+        is_in_another_unit(end, quantity, kinds) for reference_range in ranges for end in _ends_of(reference_range)
+    ):
         return "its reference range is in another unit"
     if kinds and any(names_other_kind(text, measure, kinds) for text in _words_beside(part)):
         return "the words beside it name a unit that contradicts its code"
@@ -94,18 +98,23 @@ def convert(measure: Measure, part: Any, quantity: Any, kinds: frozenset[str]) -
 
 
 def is_above_own_limit(part: Any, quantity: Any, kinds: frozenset[str]) -> bool:
-    """Whether the number lies above the laboratory's own upper limit in the same unit, whatever the unit is."""
+    """Whether the number is above the laboratory's own upper limit in the same unit, whichever unit that is."""
     limit = _own_limit(part, quantity, kinds) if kinds and quantity.value is not None else None
     return limit is not None and _lies_above(quantity, limit)
 
 
 def _own_limit(part: Any, quantity: Any, kinds: frozenset[str]) -> float | None:
-    """The upper limit of what is normal by the laboratory; None if it gives none, or one for other people only."""
-    for one in part.referenceRange or ():
-        if one.high is None or one.high.value is None or one.appliesTo or getattr(one, "age", None):
+    """Return the laboratory's upper limit of normal; None if there is none or it is only for other people."""
+    for reference_range in part.referenceRange or ():
+        if (
+            reference_range.high is None
+            or reference_range.high.value is None
+            or reference_range.appliesTo
+            or getattr(reference_range, "age", None)
+        ):
             continue
-        if same_unit(one.high, quantity, kinds):
-            return float(one.high.value)
+        if same_unit(reference_range.high, quantity, kinds):
+            return float(reference_range.high.value)
     return None
 
 
@@ -114,29 +123,29 @@ def _lies_above(quantity: Any, limit: float) -> bool:
 
 
 def _words_beside(part: Any) -> Iterable[str]:
-    """The words of its code and of its notes."""
+    """Yield the words of its code and its notes."""
     yield str(part.code.text or "")
     yield from (str(coding.display or "") for coding in part.code.coding or ())
     yield from (str(note.text or "") for note in getattr(part, "note", None) or ())
 
 
-def _words_of(one: Any) -> Iterable[str]:
-    yield str(one.text or "")
-    for end in (one.low, one.high):
+def _words_of(reference_range: Any) -> Iterable[str]:
+    yield str(reference_range.text or "")
+    for end in (reference_range.low, reference_range.high):
         if end is not None:
             yield f"{end.code or ''} {end.unit or ''}"
 
 
-def _ends_of(one: Any) -> Iterable[Any]:
-    """The ends of a reference range, also one that stands in words: "< 500 ng/mL"."""
-    yield from (end for end in (one.low, one.high) if end is not None)
-    found = _RANGE.fullmatch(str(one.text or ""))
-    if found is not None:
-        yield Number(0.0, "", found[1].strip())
+def _ends_of(reference_range: Any) -> Iterable[Any]:
+    """Yield the ends of a reference range, including one given in words: "< 500 ng/mL"."""
+    yield from (end for end in (reference_range.low, reference_range.high) if end is not None)
+    match = _RANGE.fullmatch(str(reference_range.text or ""))
+    if match is not None:
+        yield Number(0.0, "", match[1].strip())
 
 
 def judge(measure: Measure, reading: Reading, age: int | None) -> Status:
-    """Whether the reading shows the finding. A comparator that leaves both open gives UNKNOWN."""
+    """Return whether the reading shows the finding; UNKNOWN if its comparator leaves that open."""
     limit = measure.threshold
     if measure.per_year_over_50 and age is not None and age > 50:
         limit = measure.per_year_over_50 * age
@@ -149,7 +158,7 @@ def judge(measure: Measure, reading: Reading, age: int | None) -> Status:
 
 
 def _certainly_shows(measure: Measure, reading: Reading, limit: float) -> bool | None:
-    """Whether every value that the reading allows shows the finding; None if some do and some do not."""
+    """Whether every value that the reading allows shows the finding; None if only some do."""
     shows = _shows(measure, reading.value, limit)
     if not reading.comparator:
         return shows
@@ -174,7 +183,10 @@ def _shows(measure: Measure, value: float, limit: float) -> bool:
 
 
 def compare_sides(content: Content, readings: Iterable[SidedReading]) -> tuple[list[Fact], list[Unread]]:
-    """Differences between the legs, from readings of the same measure on the same day."""
+    """Return the differences between the legs, and the readings that could not be paired.
+
+    Readings are paired by measure and day.
+    """
     by_day: dict[tuple[str, str], list[SidedReading]] = {}
     for reading in readings:
         when = reading.clinical or reading.recorded

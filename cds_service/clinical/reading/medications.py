@@ -1,4 +1,4 @@
-"""What is taken, from MedicationRequest, MedicationStatement, MedicationAdministration and MedicationDispense."""
+"""Read what is taken from MedicationRequest, -Statement, -Administration and -Dispense."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _NOT_GIVEN: Mapping[str, frozenset[str]] = {
     "MedicationAdministration": frozenset({"not-done"}),
     "MedicationDispense": frozenset({"preparation", "cancelled", "declined"}),
 }
-"""Statuses that say that nothing is, or was, taken by it."""
+"""Statuses that show that nothing is or was taken."""
 _STOPPED: Mapping[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"stopped", "on-hold"}),
-    # Of a statement "completed" says that it is taken no longer; of a request only that it was carried out.
+    # A "completed" statement means that the medicine is no longer taken; a "completed" request was only carried out.
     "MedicationStatement": frozenset({"stopped", "on-hold", "not-taken", "completed"}),
 }
-"""Statuses that end a course. One dose that is not given, or one package that is not handed over, ends none."""
+"""Statuses that end a course. A single dose or package that was not given does not end it."""
 _GIVEN: Mapping[str, frozenset[str]] = {
     "MedicationAdministration": frozenset({"in-progress", "on-hold", "completed", "stopped"}),
     "MedicationDispense": frozenset({"in-progress", "on-hold", "completed", "stopped"}),
 }
-"""Statuses of which some may have been given already."""
+"""Statuses with which some doses may already have been given."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Taking:
-    """What one resource says of taking its medicine.
+    """What one resource states about taking its medicine.
 
     Attributes:
-        status: UNKNOWN if it says nothing of it.
-        running: the course goes on, by this resource's own word.
-        clinical: when it was so.
+        status: UNKNOWN if it states nothing about it.
+        running: the resource itself shows that the course is ongoing.
+        clinical: when it was true.
         recorded: when it was written down.
-        ended: when it was taken for the last time, of a course that has run to its end.
+        ended: the last day it was taken, for a completed course.
     """
 
     status: Status
@@ -57,7 +57,7 @@ class _Taking:
 
 
 def is_not_taken(raw: Mapping[str, Any]) -> bool:
-    """Whether FHIR's own status or intent says that nothing is taken by this resource."""
+    """Whether the status or intent shows that nothing is taken because of this resource."""
     kind = raw["resourceType"]
     if word_of(raw, "status") in _NOT_GIVEN[kind] or raw.get("doNotPerform") is True:
         return True
@@ -65,13 +65,13 @@ def is_not_taken(raw: Mapping[str, Any]) -> bool:
 
 
 def may_end_a_course(raw: Mapping[str, Any]) -> bool:
-    """Whether it says that a medicine is taken no longer: of one that is not identified, any course may be meant."""
+    """Whether it shows that a medicine is no longer taken. If the medicine is unknown, any course may be meant."""
     kind = raw["resourceType"]
     return word_of(raw, "status") in _STOPPED.get(kind, ()) or (kind in _STOPPED and raw.get("doNotPerform") is True)
 
 
 def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse], words: Iterable[str] = ()) -> None:
-    """Everything one validated resource says. ``uses``: what its medicine is; ``words``: how it is called."""
+    """Read one validated resource into ``findings``. ``uses``: the medicine's meanings; ``words``: its names."""
     content = findings.content
     kind = model.get_resource_type()
     routes = [list(codings(route)) for route in _routes(model)]
@@ -79,7 +79,7 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse], wor
     held = meant(content, uses, Place(), answered=False)
     taking = _READERS[kind](model, name, findings)
     if model.status in _STOPPED.get(kind, ()) or (kind == "MedicationRequest" and model.doNotPerform):
-        # When a period began does not tell when it was stopped.
+        # The start of a period does not show when it was stopped.
         began = getattr(model, "effectivePeriod", None) is not None and taking.ended is None
         when = taking.ended or taking.recorded or (None if began else taking.clinical)
         findings.stops += [Stop(use.key, use.substance, when, name) for use in held]
@@ -95,35 +95,35 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse], wor
     findings.report(name, troubles)
     begun = taking.clinical or taking.recorded
     doubtful = taking.running and may_not_treat(content, model, words, begun, findings.today)
-    for said in statements:
-        substance = drugs.get(said.key, "")
+    for statement in statements:
+        substance = drugs.get(statement.key, "")
         findings.add(
-            [said],
+            [statement],
             name,
             taking.clinical,
             taking.recorded,
             ongoing=taking.running,
             substance=substance,
-            doubtful=doubtful and said.key == ANTICOAGULANT,
+            doubtful=doubtful and statement.key == ANTICOAGULANT,
         )
 
 
 def _routes(model: Any) -> Iterator[Any]:
-    """The route of each dosage; None where one has none."""
+    """Yield the route of each dosage; None if it has none."""
     dosages = getattr(model, "dosageInstruction", None) or getattr(model, "dosage", None) or []
-    for one in dosages if isinstance(dosages, list) else [dosages]:
-        yield one.route
+    for dosage in dosages if isinstance(dosages, list) else [dosages]:
+        yield dosage.route
 
 
 def _doses(model: Any) -> Iterator[Any]:
-    """Every dose as a quantity, None where there is none."""
-    for one in getattr(model, "dosageInstruction", None) or ():
-        for part in one.doseAndRate or ():
+    """Yield every dose as a quantity; None if there is none."""
+    for dosage in getattr(model, "dosageInstruction", None) or ():
+        for part in dosage.doseAndRate or ():
             yield from (part.doseQuantity, part.doseRange.high if part.doseRange is not None else None)
     given = getattr(model, "dosage", None) or []
-    for one in given if isinstance(given, list) else [given]:
-        parts = getattr(one, "doseAndRate", None)
-        yield from (part.doseQuantity for part in parts or ()) if hasattr(one, "doseAndRate") else (one.dose,)
+    for dosage in given if isinstance(given, list) else [given]:
+        parts = getattr(dosage, "doseAndRate", None)
+        yield from (part.doseQuantity for part in parts or ()) if hasattr(dosage, "doseAndRate") else (dosage.dose,)
 
 
 def _is_nothing(dose: Any) -> bool:
@@ -131,7 +131,7 @@ def _is_nothing(dose: Any) -> bool:
 
 
 def _leave_out(model: Any, kind: str, name: str, findings: Findings, held: Iterable[CodeUse]) -> None:
-    """Set it aside by its status, unless it is a plan that may be what the patient takes."""
+    """Set the resource aside by its status, unless it is a plan that the patient may be taking."""
     if kind == "MedicationRequest" and _may_be_reported(model):
         keys = tuple(sorted({use.key for use in held}))
         reason = "is a plan that does not say whether the medicine is taken"
@@ -141,7 +141,7 @@ def _leave_out(model: Any, kind: str, name: str, findings: Findings, held: Itera
 
 
 def _may_be_reported(model: Any) -> bool:
-    """Whether it may be what the patient says to take: systems send that as a plan, not all with ``reported``."""
+    """Whether this may be what the patient reports taking. Some systems send that as a plan without ``reported``."""
     unsaid = model.reportedBoolean is None and model.reportedReference is None
     return bool(model.intent == "plan" and model.status == "active" and unsaid and not model.doNotPerform)
 
@@ -163,7 +163,7 @@ def _request(model: Any, name: str, findings: Findings) -> _Taking:
 
 
 def _is_for_other_days(dosages: Sequence[Any], findings: Findings) -> bool:
-    """Whether every dosage is still to begin, or is for single moments that are past or to come."""
+    """Whether every dosage starts later, or is only for single moments that are not today."""
     timings = [dosage.timing for dosage in dosages]
     return bool(timings) and all(timing is not None and _is_not_now(timing, findings) for timing in timings)
 
@@ -178,7 +178,7 @@ def _is_not_now(timing: Any, findings: Findings) -> bool:
 
 
 def _has_run_out(dosages: Sequence[Any], name: str, findings: Findings) -> bool:
-    """Whether every dosage is to be taken up to a day before today."""
+    """Whether every dosage ends before today."""
     repeats = [dosage.timing.repeat if dosage.timing is not None else None for dosage in dosages]
     bounds = [repeat.boundsPeriod if repeat is not None else None for repeat in repeats]
     return bool(bounds) and all(_is_over(period, name, findings) for period in bounds)
@@ -203,7 +203,7 @@ def _statement(model: Any, name: str, findings: Findings) -> _Taking:
 
 
 def _administration(model: Any, name: str, findings: Findings) -> _Taking:
-    """One dose or infusion. That it was given shows no course that goes on."""
+    """Read one dose or infusion. It does not show an ongoing course."""
     period = model.effectivePeriod
     value = model.effectiveDateTime
     if value is None and period is not None:
@@ -212,7 +212,7 @@ def _administration(model: Any, name: str, findings: Findings) -> _Taking:
 
 
 def _dispense(model: Any, name: str, findings: Findings) -> _Taking:
-    """A package, which may be taken for as many days as it was supplied for; it shows no course that goes on."""
+    """Read a package. It may be taken for its days of supply, but it does not show an ongoing course."""
     when = findings.when(model.whenHandedOver or model.whenPrepared, name)
     supply = model.daysSupply
     days = float(supply.value) if supply is not None and supply.value is not None else 0.0
@@ -232,7 +232,7 @@ _READERS: Mapping[str, Callable[[Any, str, Findings], _Taking]] = {
 
 
 def _begins_later(period: Any, findings: Findings) -> bool:
-    """Whether the period is still to come: what nobody takes yet treats nothing."""
+    """Whether the period starts in the future; a medicine that is not yet taken treats nothing."""
     start = period.start if period is not None else None
     try:
         when = to_when(start, findings.now)
@@ -242,7 +242,7 @@ def _begins_later(period: Any, findings: Findings) -> bool:
 
 
 def _is_over(period: Any, name: str, findings: Findings) -> bool:
-    """Whether the period ended before today; an end still to come is no error."""
+    """Whether the period ended before today. An end in the future is not an error."""
     if period is None or period.end is None:
         return False
     end = period.end.date() if hasattr(period.end, "date") else period.end

@@ -1,8 +1,8 @@
-"""The medicine that a request, a statement or a record of giving it names, and whether that identifies it.
+"""Find the medicine that a resource names, and whether its codes and words identify it.
 
-A medicine is identified by a code of ours, by its class (a whole ATC code names its substance), or by a code that is
-none of ours in a system that is known, with words beside it that are no name of ours. Words alone identify nothing: a
-name of ours makes it a possible one of ours, and a bare code that is not listed may be anything.
+A medicine is identified by a known code, by its class (a full ATC code names its substance), or by an unused code of a
+known system with words that are not one of our names. Words alone never identify it: one of our names makes it possibly
+relevant, and an unlisted code without words may be anything.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.whose import Owners, local_name
 
 _DEEPEST = 3
-"""How far the ingredients of ingredients are followed."""
+"""The depth to which ingredients of ingredients are followed."""
 _NOT_HERE = "refers to a medicine that did not come along"
 
 Find = Callable[[str], Mapping[str, Any] | None]
-"""The resource that a reference points to, None if it is not in the chart."""
+"""Returns the resource that a reference points to; None if it is not in the chart."""
 
 
 class Identity(Enum):
-    """What the codes and words of a medicine tell.
+    """What the codes and words of a medicine show.
 
-    OTHER: it is identified, and of no concern here. POSSIBLE: its words or its class may be of concern. UNKNOWN: they
-    do not tell what it is.
+    OTHER: it is identified and irrelevant. POSSIBLE: its words or class may be relevant. UNKNOWN: it is not identified.
     """
 
     OTHER = "other"
@@ -42,11 +41,11 @@ class Medicine:
     """A medicine as it is named.
 
     Attributes:
-        resource: the Medication referred to; None if the medicine is coded inline or did not come along.
-        product: the concept that names the whole product, as JSON; None if there is none.
+        resource: the Medication referred to; None if the medicine is coded inline or is not in the chart.
+        product: the JSON concept that names the whole product; None if there is none.
         ingredients: the concepts of its ingredients.
-        words: words beside the references to it.
-        is_whole: every ingredient came along.
+        words: the words beside the references to it.
+        is_whole: every ingredient is in the chart.
         why: why it cannot be used; empty if it can.
     """
 
@@ -59,11 +58,11 @@ class Medicine:
 
 
 def finder(raw: Mapping[str, Any], named: Mapping[str, ChartEntry], owners: Owners) -> Find:
-    """Finds what a reference in ``raw`` points to: in the resource itself, or one of ``named``, by name or address."""
+    """Return a function that finds the target of a reference in ``raw``: contained in it, or one of ``named``."""
 
     def find(reference: str) -> Mapping[str, Any] | None:
         if reference.startswith("#"):
-            return next((one for one in _contained(raw) if one.get("id") == reference[1:]), None)
+            return next((resource for resource in _contained(raw) if resource.get("id") == reference[1:]), None)
         entry = named.get(reference)
         if entry is None and owners.is_here(reference):
             entry = named.get(local_name(reference))
@@ -73,7 +72,7 @@ def finder(raw: Mapping[str, Any], named: Mapping[str, ChartEntry], owners: Owne
 
 
 def medicine_of(raw: Mapping[str, Any], find: Find) -> Medicine:
-    """The medicine that ``raw`` names, or that it is if it is a Medication."""
+    """Return the medicine that ``raw`` names, or that it is if it is a Medication."""
     if raw.get("resourceType") == "Medication":
         return _medication(raw, (), find)
     pointer = raw.get("medicationReference")
@@ -81,12 +80,12 @@ def medicine_of(raw: Mapping[str, Any], find: Find) -> Medicine:
     if pointer is None:
         return Medicine(product=inline)
     reference, words = _reference(pointer)
-    found = find(reference)
-    if found is None:
+    medication = find(reference)
+    if medication is None:
         return Medicine(product=inline, words=words, why=_NOT_HERE)
-    if found.get("resourceType") != "Medication":
-        return Medicine(found, inline, words=words, why="refers to something that is not a medicine")
-    return _medication(found, words, find)
+    if medication.get("resourceType") != "Medication":
+        return Medicine(medication, inline, words=words, why="refers to something that is not a medicine")
+    return _medication(medication, words, find)
 
 
 def _medication(resource: Mapping[str, Any], words: tuple[str, ...], find: Find) -> Medicine:
@@ -97,24 +96,24 @@ def _medication(resource: Mapping[str, Any], words: tuple[str, ...], find: Find)
 
 
 def _ingredients(resource: Mapping[str, Any], find: Find, depth: int) -> tuple[list[Any], bool]:
-    """The concepts of the ingredients, and whether all of them came along."""
+    """Return the concepts of the ingredients, and whether all of them are in the chart."""
     listed = resource.get("ingredient")
     concepts: list[Any] = []
     is_whole = listed is None or isinstance(listed, list)
-    for one in listed if isinstance(listed, list) else ():
-        if not isinstance(one, Mapping):
+    for ingredient in listed if isinstance(listed, list) else ():
+        if not isinstance(ingredient, Mapping):
             is_whole = False
-        elif one.get("itemReference") is None:
-            concepts.append(one.get("itemCodeableConcept"))
+        elif ingredient.get("itemReference") is None:
+            concepts.append(ingredient.get("itemCodeableConcept"))
         else:
-            reference, words = _reference(one["itemReference"])
+            reference, words = _reference(ingredient["itemReference"])
             concepts.append({"text": " ".join(words)})
-            found = _within(resource, reference) or find(reference)
-            if found is None or depth >= _DEEPEST:
+            inner_resource = _within(resource, reference) or find(reference)
+            if inner_resource is None or depth >= _DEEPEST:
                 is_whole = False
                 continue
-            inner, whole = _ingredients(found, find, depth + 1)
-            concepts += [found.get("code"), *inner]
+            inner, whole = _ingredients(inner_resource, find, depth + 1)
+            concepts += [inner_resource.get("code"), *inner]
             is_whole = is_whole and whole
     return concepts, is_whole
 
@@ -122,16 +121,16 @@ def _ingredients(resource: Mapping[str, Any], find: Find, depth: int) -> tuple[l
 def _within(resource: Mapping[str, Any], reference: str) -> Mapping[str, Any] | None:
     if not reference.startswith("#"):
         return None
-    return next((one for one in _contained(resource) if one.get("id") == reference[1:]), None)
+    return next((resource for resource in _contained(resource) if resource.get("id") == reference[1:]), None)
 
 
 def _contained(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     inside = raw.get("contained")
-    return [one for one in inside if isinstance(one, Mapping)] if isinstance(inside, list) else []
+    return [resource for resource in inside if isinstance(resource, Mapping)] if isinstance(inside, list) else []
 
 
 def _reference(pointer: Any) -> tuple[str, tuple[str, ...]]:
-    """The address and the words of a Reference; both empty if it has none."""
+    """Return the address and the words of a Reference; both are empty if it has none."""
     if not isinstance(pointer, Mapping):
         return "", ()
     reference, display = pointer.get("reference"), pointer.get("display")
@@ -140,18 +139,18 @@ def _reference(pointer: Any) -> tuple[str, tuple[str, ...]]:
 
 
 def uses_of_medicine(content: Content, medicine: Medicine) -> tuple[CodeUse, ...]:
-    """What the codes of the product and its ingredients mean here.
+    """Return the meanings of the codes of the product and its ingredients.
 
-    A product that is listed as none of ours is none of ours, whatever it holds: heparin that only keeps a line open.
+    A product listed as irrelevant is irrelevant whatever it contains, for example heparin that only keeps a line open.
     """
     product = tuple(_uses(content, medicine.product))
     if not product and _is_told_apart(content, medicine.product):
         return ()
-    return (*product, *(use for one in medicine.ingredients for use in _uses(content, one)))
+    return (*product, *(use for ingredient in medicine.ingredients for use in _uses(content, ingredient)))
 
 
 def words_of(medicine: Medicine) -> tuple[str, ...]:
-    """How the product is called."""
+    """Return the names of the product."""
     return (*medicine.words, *_texts(medicine.product))
 
 
@@ -161,15 +160,15 @@ def _uses(content: Content, concept: Any) -> Iterator[CodeUse]:
 
 
 def identify(content: Content, medicine: Medicine) -> Identity:
-    """What is known of a medicine of which no code is ours."""
+    """Classify a medicine that has no known code."""
     product = _identity(content, medicine.product, medicine.words)
     if product is Identity.POSSIBLE or _is_told_apart(content, medicine.product):
         return product
-    ingredients = {_identity(content, one) for one in medicine.ingredients if _says_something(one)}
+    ingredients = {_identity(content, ingredient) for ingredient in medicine.ingredients if _says_something(ingredient)}
     if Identity.POSSIBLE in ingredients:
         return Identity.POSSIBLE
-    is_told = product is Identity.OTHER or (medicine.is_whole and ingredients == {Identity.OTHER})
-    return Identity.OTHER if is_told else Identity.UNKNOWN
+    is_identified = product is Identity.OTHER or (medicine.is_whole and ingredients == {Identity.OTHER})
+    return Identity.OTHER if is_identified else Identity.UNKNOWN
 
 
 def _identity(content: Content, concept: Any, words: Iterable[str] = ()) -> Identity:
@@ -197,18 +196,20 @@ def _says_something(concept: Any) -> bool:
 
 
 def _texts(concept: Any) -> Iterator[str]:
-    """The words of a CodeableConcept in whatever shape."""
+    """Yield the words of a CodeableConcept of any shape."""
     if not isinstance(concept, Mapping):
         return
     listed = concept.get("coding")
-    displays = [one.get("display") for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    displays = (
+        [coding.get("display") for coding in listed if isinstance(coding, Mapping)] if isinstance(listed, list) else []
+    )
     yield from (text for text in (concept.get("text"), *displays) if isinstance(text, str))
 
 
 def _codings(concept: Any) -> Iterator[tuple[str, str]]:
-    """(system, code) of every coding of a CodeableConcept in JSON that has both."""
+    """Yield (system, code) of every coding in a JSON CodeableConcept that has both."""
     listed = concept.get("coding") if isinstance(concept, Mapping) else None
-    for one in listed if isinstance(listed, list) else ():
-        system, code = (one.get("system"), one.get("code")) if isinstance(one, Mapping) else (None, None)
+    for coding in listed if isinstance(listed, list) else ():
+        system, code = (coding.get("system"), coding.get("code")) if isinstance(coding, Mapping) else (None, None)
         if isinstance(system, str) and isinstance(code, str) and system.strip() and code.strip():
             yield system, code

@@ -1,4 +1,4 @@
-"""Observations: coded, boolean, measured, interpreted, in components, as answers to questions, in panels."""
+"""Read Observations: coded, boolean, measured, interpreted, with components, as answers, or in panels."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ _OTHER_VALUES = (
 _OF_A_DEVICE = ("type", "deviceName", "modelNumber", "note")
 _OF_A_SPECIMEN = ("type", "collection", "note")
 _REAL_WORD = re.compile(r"[^\W\d_]{3}")
-"""What the number of a tube does not have."""
+"""Distinguishes words from a specimen number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What an Observation gives to those that it lists as ``hasMember``."""
+    """The place and date that an Observation gives to the members it lists."""
 
     place: Place
     clinical: When | None
 
 
 def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None:
-    """The panel that ``raw`` is; None if it cannot be read."""
+    """Return the panel in ``raw``, or None if it cannot be read."""
     try:
         model = build(raw)[0]
     except Unreadable:
@@ -66,12 +66,12 @@ def panel(raw: Mapping[str, Any], name: str, findings: Findings) -> Panel | None
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What every statement of one Observation shares.
+    """What all statements of one Observation share.
 
     Attributes:
-        without_value: what its code says where no value is given.
-        method: every word on how it was measured, in lower case.
-        specimen: every word on what it was measured in, in lower case; empty if none.
+        without_value: the status that its code states if there is no value.
+        method: all words about how it was measured, in lower case.
+        specimen: all words about what it was measured in, in lower case; empty if none.
     """
 
     findings: Findings
@@ -95,12 +95,13 @@ def read(
     is_whole: bool = True,
     beside: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
-    """Everything one validated Observation says; ``panels`` that list it give side and date when it does not.
+    """Read one validated Observation into ``findings``.
 
-    ``raw``: its JSON, which also holds the extensions of values that are not there.
-    ``members_came``: observations that it lists are rows of their own.
-    ``is_whole``: no element that FHIR does not know was left out: such a one may be a misspelt value.
-    ``beside``: the resources that it refers to as its ``specimen`` and its ``device``, as far as they came.
+    ``raw``: its JSON, which also has the extensions of missing values.
+    ``panels``: the panels that list it; they supply side and date if it has none.
+    ``members_came``: the observations it lists are rows of the chart.
+    ``is_whole``: no unknown element was left out, which might be a misspelt value.
+    ``beside``: its ``specimen`` and ``device``, if the chart contains them.
     """
     if model.status in _NOT_MADE:
         findings.leave_out("Observation", model.status)
@@ -110,10 +111,10 @@ def read(
         findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
     place = findings.places.of(model)
     placed = place != NOWHERE
-    readable = [one for one in panels if one is not None]
+    readable = [panel for panel in panels if panel is not None]
     if not placed:
-        for one in readable:
-            place = place.joined(one.place)
+        for panel in readable:
+            place = place.joined(panel.place)
     place = place.joined(findings.places.of_code(model.code))
     for part in model.component or ():
         if not any(use.kind == "finding" for use in uses_of(content, part.valueCodeableConcept)):
@@ -122,7 +123,7 @@ def read(
     if len(readable) < len(panels) and (clinical is None or not placed):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a panel that lists it is not valid FHIR R4")])
     if clinical is None:
-        dates = [one.clinical for one in readable if one.clinical is not None]
+        dates = [panel.clinical for panel in readable if panel.clinical is not None]
         clinical = min(dates, key=lambda when: when.day, default=None)
     context = _Context(
         findings,
@@ -130,13 +131,13 @@ def read(
         clinical,
         findings.when(model.issued, name),
         model.status in _EARLY,
-        # Without a result yet, or with one that was lost, the code alone states nothing.
+        # Without a result, or with a lost result, the code alone states nothing.
         Status.UNKNOWN if model.status == "registered" or not is_whole else Status.PRESENT,
         _words_on_method(model, beside.get("device")),
         _words_on_specimen(model, beside.get("specimen")),
     )
     if model.hasMember and not (_has_value(model) or model.interpretation):
-        # A panel states nothing by its heading: its members do.
+        # A panel's heading states nothing; its members do.
         context = replace(context, without_value=Status.UNKNOWN)
         if not members_came:
             about = _keys([use for use in uses_of(content, model.code) if use.kind == "finding"])
@@ -153,13 +154,13 @@ def read(
 
 
 def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
-    """A value that is there by its extensions only (why it is absent, say) is no value: its code states nothing."""
+    """Return the context in which a value with only extensions, such as a reason for absence, states nothing."""
     withheld = any(key.startswith(("_value", "_dataAbsent")) for key in raw)
     return replace(context, without_value=Status.UNKNOWN) if withheld else context
 
 
 def _words_on_method(model: Any, device: Mapping[str, Any] | None) -> str:
-    """How it was measured as far as words tell: of the method, the device, the code and its notes."""
+    """Return the words about the method: from the method, the device, the code and its notes."""
     texts = [str(model.device.display or "")] if model.device is not None else []
     for concept in (model.method, model.code):
         if concept is not None:
@@ -169,7 +170,7 @@ def _words_on_method(model: Any, device: Mapping[str, Any] | None) -> str:
 
 
 def _words_on_specimen(model: Any, specimen: Mapping[str, Any] | None) -> str:
-    """What it was measured in as far as words tell."""
+    """Return the words about the specimen."""
     texts = [str(model.specimen.display or "")] if model.specimen is not None else []
     return " ".join((*texts, *_texts_in(specimen, _OF_A_SPECIMEN))).lower()
 
@@ -177,13 +178,13 @@ def _words_on_specimen(model: Any, specimen: Mapping[str, Any] | None) -> str:
 def _texts_in(resource: Mapping[str, Any] | None, names: Iterable[str]) -> Iterator[str]:
     left: list[Any] = [resource.get(name) for name in names] if resource is not None else []
     while left:
-        one = left.pop()
-        if isinstance(one, Mapping):
-            left += (inner for name, inner in one.items() if name not in ("system", "reference"))
-        elif isinstance(one, list):
-            left += one
-        elif isinstance(one, str):
-            yield one
+        node = left.pop()
+        if isinstance(node, Mapping):
+            left += (inner for name, inner in node.items() if name not in ("system", "reference"))
+        elif isinstance(node, list):
+            left += node
+        elif isinstance(node, str):
+            yield node
 
 
 def _effective(model: Any, name: str, findings: Findings) -> When | None:
@@ -199,7 +200,7 @@ def _effective(model: Any, name: str, findings: Findings) -> When | None:
 
 
 def _read_part(context: _Context, part: Any, source: str) -> None:
-    """One code with its value: an Observation or a component."""
+    """Read one code with its value: an Observation or a component."""
     findings, content = context.findings, context.findings.content
     uses = uses_of(content, part.code)
     if kind := pregnancy.timed(uses):
@@ -231,11 +232,11 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
     if measures and not held:
         _read_result(context, part, source, measures)
         return
-    if not measures and not held and (lost := _measured(content, uses)):
-        findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, lost)])
+    if not measures and not held and (about := _measured(content, uses)):
+        findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, about)])
         return
     if not held:
-        if asked and not answered:  # a question of ours that nobody has answered
+        if asked and not answered:  # a known question without an answer
             _add(context, [use for use in asked if use.relation == "question"], Status.UNKNOWN, source)
         return
     status = _status(context, part)
@@ -246,7 +247,7 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
 
 
 def _is_test_for_dvt(content: Content, uses: list[CodeUse]) -> bool:
-    """Whether the code means nothing but a test of the DVT pathway, which says nothing by itself: a duplex scan."""
+    """Whether the code means only a test of the DVT pathway, such as a duplex scan; it states no result."""
     return bool(uses) and all(use.kind == "order" and use.key in content.dvt_orders for use in uses)
 
 
@@ -267,7 +268,7 @@ def _is_there_and_not_there(content: Content, part: Any) -> bool:
 
 
 def _status(context: _Context, part: Any) -> Status | None:
-    """What the value says; None if there is a value that is not understood."""
+    """Return the status that the value states; None if the value is not understood."""
     content = context.findings.content
     if part.dataAbsentReason is not None:
         return Status.UNKNOWN
@@ -284,24 +285,24 @@ def _status(context: _Context, part: Any) -> Status | None:
     elif part.interpretation:
         return _agreed(flags)
     else:
-        return context.without_value  # of a result that was made, the code alone states the finding
-    # Only a flag that is clearly normal goes with a clear "no".
+        return context.without_value  # if a result exists, the code alone states the finding
+    # A clear "no" is accepted only if every flag is clearly normal.
     return None if stated is Status.ABSENT and flags - {Status.ABSENT} else stated
 
 
 def _agreed(flags: set[Status | None]) -> Status | None:
-    """What several flags say together. One that is not understood takes nothing from "high", and leaves no "normal"."""
+    """Combine several flags. An unknown flag does not change "high", but it prevents "normal"."""
     if Status.PRESENT in flags:
         flags = flags - {None}
     return flags.pop() if len(flags) == 1 else None
 
 
 def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
-    """A finding as the value of a question: present. Whether the value named one."""
+    """Read a finding given as the value of a question. Returns whether the value named one."""
     content = context.findings.content
-    every = uses_of(content, part.valueCodeableConcept)
-    uses = [use for use in every if use.kind == "finding"]
-    causes = [use for use in every if use.kind == "cause"]
+    value_uses = uses_of(content, part.valueCodeableConcept)
+    uses = [use for use in value_uses if use.kind == "finding"]
+    causes = [use for use in value_uses if use.kind == "cause"]
     if not uses and not causes:
         return False
     place = context.place.joined(context.findings.places.of_code(part.valueCodeableConcept))
@@ -310,12 +311,12 @@ def _read_value_finding(context: _Context, part: Any, source: str) -> bool:
     _add(here, held, Status.PRESENT, source)
     stated = _state_causes(here, causes, source)
     if not held and not stated and not _is_off_the_leg(content, part, place, causes):
-        context.findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, _keys(every))])
+        context.findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, _keys(value_uses))])
     return True
 
 
 def _is_off_the_leg(content: Content, part: Any, place: Place, causes: list[CodeUse]) -> bool:
-    """Whether a general answer is none of ours: pain elsewhere, or without a place to a question that is understood."""
+    """Whether a general answer is irrelevant: pain elsewhere, or pain without a place under an understood question."""
     if place.stated:
         return place.elsewhere
     asked = (str(part.code.text or ""), *(str(coding.display or "") for coding in part.code.coding or ()))
@@ -325,7 +326,7 @@ def _is_off_the_leg(content: Content, part: Any, place: Place, causes: list[Code
 
 
 def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse], *, answered: bool) -> None:
-    """A diagnosis as the code of an Observation, stated to be there; an answer that is neither yes nor no is told."""
+    """Read a diagnosis coded as an Observation. An answer that is neither yes nor no is reported."""
     causes = [use for use in uses if use.kind == "cause"]
     if not causes:
         return
@@ -337,24 +338,24 @@ def _read_causes(context: _Context, part: Any, source: str, uses: list[CodeUse],
 
 
 def _causes_at(context: _Context, uses: list[CodeUse]) -> tuple[str, ...]:
-    """The causes that ``uses`` name at this place, a DVT also where no place is stated."""
-    found = {cause for cause, _ in diagnosed(uses, context.place)}
+    """Return the causes that ``uses`` name at this place; a DVT also if no place is stated."""
+    causes = {cause for cause, _ in diagnosed(uses, context.place)}
     if dvt_of_unstated_place(uses, context.place):
-        found.add(DVT)
-    return tuple(sorted(found))
+        causes.add(DVT)
+    return tuple(sorted(causes))
 
 
 def _state_causes(context: _Context, causes: list[CodeUse], source: str) -> bool:
-    """Diagnoses by way of an Observation, as for an image report; a preliminary one is a suspicion of DVT."""
-    found = diagnosed(causes, context.place)
-    for key, side in found:
+    """Record diagnoses from an Observation, as for an imaging report. A preliminary DVT is only a suspicion."""
+    causes_with_side = diagnosed(causes, context.place)
+    for key, side in causes_with_side:
         context.findings.report(source, lost_side(context.place, side, key))
         context.findings.diagnose(key, side, context.clinical, context.recorded, source, possible=context.provisional)
-    return bool(found)
+    return bool(causes_with_side)
 
 
 def _measures_at(context: _Context, uses: list[CodeUse]) -> list[tuple[str, Measure]]:
-    """The measures that ``uses`` name at this place."""
+    """Return the measures that ``uses`` name at this place."""
     return [
         (use.key, context.findings.content.measures[use.key])
         for use in uses
@@ -372,9 +373,9 @@ def _read_quantity(
     findings = context.findings
     measures = _measures_at(context, uses)
     if not measures:
-        lost = _measured(findings.content, uses)
-        if lost:
-            findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, lost)])
+        lost_measures = _measured(findings.content, uses)
+        if lost_measures:
+            findings.report(source, [Trouble(UnreadKind.PLACE, _NO_PLACE, lost_measures)])
         elif about := (*_keys(held), *_causes_at(context, uses)):
             findings.report(source, [Trouble(UnreadKind.VALUE, "a number is not an answer to it", about)])
         return
@@ -383,7 +384,10 @@ def _read_quantity(
 
 
 def _read_result(context: _Context, part: Any, source: str, measures: list[tuple[str, Measure]]) -> None:
-    """A measurement that gives no number. "Positive" is heard; "negative" of unknown limits is no proof of absence."""
+    """Read a measurement without a number.
+
+    "Positive" counts. "Negative" does not prove absence, because its limits are unknown.
+    """
     findings = context.findings
     status = _status(replace(context, without_value=Status.UNKNOWN), part)
     for _, measure in measures:
@@ -393,13 +397,13 @@ def _read_result(context: _Context, part: Any, source: str, measures: list[tuple
             continue
         if status is Status.ABSENT:
             findings.set_aside.append("A negative test without a number")
-        heard = Status.PRESENT if status is Status.PRESENT else Status.UNKNOWN
+        accepted = Status.PRESENT if status is Status.PRESENT else Status.UNKNOWN
         side = Side.BODY if findings.content.findings[key].side == "body" else context.place.side_with(None)
-        _record(context, [Statement(key, heard, side or Side.UNKNOWN)], source)
+        _record(context, [Statement(key, accepted, side or Side.UNKNOWN)], source)
 
 
 def _is_low_abnormal(measure: Measure) -> bool:
-    """Whether the finding is a number that is too low, which "high" or "positive" does not say."""
+    """Whether the finding means a number that is too low; "high" or "positive" do not state that."""
     return measure.present_when == "less_than"
 
 
@@ -415,7 +419,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     reading = convert(measure, part, quantity, kinds)
     if isinstance(reading, str):
         findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
-        # A laboratory's own "high" still counts when the number cannot be compared; its "normal" does not.
+        # The laboratory's own "high" still counts if the number cannot be compared; its "normal" does not.
         if _is_flagged(findings.content, part) or is_above_own_limit(part, quantity, kinds):
             _record(context, [Statement(measure.finding, Status.PRESENT, side)], source)
         return
@@ -428,7 +432,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
     status = judge(measure, reading, findings.age)
     flags = {answer_in(findings.content, concept) for concept in part.interpretation or ()}
     if status is Status.ABSENT and Status.PRESENT in flags and not measure.own_limit_counts:
-        # "High" means above that source's own range: it is not our finding, and it does not deny it either.
+        # "High" refers to the laboratory's own range. It neither shows our finding nor denies it.
         _record(context, [Statement(measure.finding, Status.UNKNOWN, side)], source)
     elif status is Status.ABSENT and Status.PRESENT in flags:
         findings.report(source, [Trouble(UnreadKind.VALUE, "number and laboratory flag disagree", (measure.finding,))])
@@ -443,7 +447,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
 
 
 def _excludes_nothing(context: _Context, measure: Measure) -> bool:
-    """Whether it is a kind of test, or of a specimen, of which a number on the other side says nothing."""
+    """Whether this kind of test or specimen cannot exclude the finding."""
     if any(word in context.method for word in measure.weak_methods):
         return True
     is_described = bool(measure.specimens) and _REAL_WORD.search(context.specimen) is not None
@@ -455,7 +459,7 @@ def _is_flag_doubtful(content: Content, part: Any) -> bool:
 
 
 def _is_flagged(content: Content, part: Any) -> bool:
-    """Whether every interpretation calls it high or abnormal."""
+    """Whether every interpretation is "high" or "abnormal"."""
     flags = [answer_in(content, concept) for concept in part.interpretation or ()]
     return bool(flags) and all(flag is Status.PRESENT for flag in flags)
 

@@ -1,4 +1,4 @@
-"""ServiceRequests: what has already been ordered, and the suspicion of DVT that is its reason."""
+"""Read ServiceRequests: what was already ordered, and a suspicion of DVT given as the reason."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cds_service.clinical.record import PlacedOrder, Side, Status, UnreadKind, W
 _PLACED = frozenset({"active", "on-hold", "completed"})
 _STANDING = frozenset({"active", "on-hold"})
 _PLANNED = frozenset({"plan", "directive"})
-"""Intents of what nobody has ordered yet, and whose reason stands all the same. A proposal may be a card's own."""
+"""Intents of something not yet ordered whose reason still counts. A proposal may come from one of our own cards."""
 _ORDERED = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
-    """An order that stands. Drafts, proposals, plans and revoked orders have not been placed."""
+    """Read a placed order into ``findings``. Drafts, proposals, plans and revoked orders were not placed."""
     content = findings.content
     if model.status in _STANDING and model.intent in _PLANNED and not model.doNotPerform:
         _read_suspicion(model, name, findings.places.of(model), findings.when(model.authoredOn, name), findings)
@@ -36,33 +36,36 @@ def read(model: Any, name: str, findings: Findings) -> None:
         for use in uses_of(content, concept)
         if use.kind in ("cause", "finding")
     )
-    found: dict[str, Side] = {}
+    sides: dict[str, Side] = {}
     for concept in concepts:
         for use in uses_of(content, concept):
             if use.kind == "order":
                 side = place.side_with(Side(use.side) if use.side else None) or Side.UNKNOWN
-                if found.get(use.key, Side.UNKNOWN) is Side.UNKNOWN:
-                    found[use.key] = side
-    for order, side in found.items():
+                if sides.get(use.key, Side.UNKNOWN) is Side.UNKNOWN:
+                    sides[use.key] = side
+    for order, side in sides.items():
         findings.orders.append(
             PlacedOrder(order, side, model.status == "active", model.status == "completed", when, name, reasons)
         )
     _read_suspicion(model, name, place, when, findings)
-    if not found.keys().isdisjoint(content.dvt_orders) and not reasons:
-        _tell_unknown_reason(model, name, findings)
+    if not sides.keys().isdisjoint(content.dvt_orders) and not reasons:
+        _report_unknown_reason(model, name, findings)
 
 
-def _tell_unknown_reason(model: Any, name: str, findings: Findings) -> None:
-    """A test for DVT whose reason is in a system that is not known: it may be the suspicion of one."""
+def _report_unknown_reason(model: Any, name: str, findings: Findings) -> None:
+    """Report a test for DVT whose reason is in an unknown coding system; the reason may be a suspicion of DVT."""
     content = findings.content
     listed = [list(codings(concept)) for concept in model.reasonCode or ()]
-    if any(one and not any(content.identifies(system, code) for system, code in one) for one in listed):
+    if any(
+        reason_codings and not any(content.identifies(system, code) for system, code in reason_codings)
+        for reason_codings in listed
+    ):
         reason = "has a reason in a coding system that this service does not know"
         findings.report(name, [Trouble(UnreadKind.SYSTEM, reason, (DVT,))])
 
 
 def _read_suspicion(model: Any, name: str, place: Place, when: When | None, findings: Findings) -> None:
-    """An order whose reason is DVT states that somebody suspected it that day; that it still stands says no more."""
+    """Read a suspicion from an order whose reason is DVT. It counts for that day only, even if the order is open."""
     content = findings.content
     uses = [use for concept in model.reasonCode or () for use in uses_of(content, concept)]
     for use in uses:

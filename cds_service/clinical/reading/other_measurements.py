@@ -1,6 +1,6 @@
-"""Numbers under a code that is not known, whose unit tells that they measure nothing of ours: plain laboratory values.
+"""Recognise numbers under an unknown code whose unit shows that they measure none of our findings.
 
-A hospital's own codes of creatinine or haemoglobin need no mapping: no D-dimer is in mmol/L.
+A hospital's own codes for creatinine or haemoglobin need no mapping: no D-dimer is in mmol/L.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cds_service.clinical.reading.units import is_one_of
 
 
 def is_of_something_else(content: Content, raw: Mapping[str, Any]) -> bool:
-    """Whether ``raw`` is an Observation of numbers in units of none of our findings, and nothing in it names one."""
+    """Whether ``raw`` is an Observation with only such numbers, and nothing in it names a finding."""
     if raw.get("resourceType") != "Observation":
         return False
     parts = raw.get("component") or [raw]
@@ -22,16 +22,16 @@ def is_of_something_else(content: Content, raw: Mapping[str, Any]) -> bool:
         return False
     if not all(_values(part) == ["valueQuantity"] and _is_other(content, part["valueQuantity"]) for part in parts):
         return False
-    found = content.recogniser.recognise(raw)
+    recognised = content.recogniser.recognise(raw)
     texts = [text for part in (raw, *parts) for concept in (part.get("code"), raw.get("bodySite"), raw.get("method"))
              for text in _texts(concept)]  # fmt: skip
     if any(_is_called(content, text) for text in texts):
         return False
-    return not (found.keys or found.at_our_place or any(map(content.word_net.names_the_leg, texts)))
+    return not (recognised.keys or recognised.at_our_place or any(map(content.word_net.names_the_leg, texts)))
 
 
 def _is_called(content: Content, text: str) -> bool:
-    """Whether the words name one of our measurements, in whatever unit."""
+    """Whether the words name one of our measurements, in any unit."""
     words = f" {' '.join(re.findall('[a-z0-9]+', text.lower()))} "
     return any(f" {name} " in words for measure in content.measures.values() for name in measure.called)
 
@@ -47,5 +47,5 @@ def _is_other(content: Content, quantity: Any) -> bool:
 def _texts(concept: Any) -> list[str]:
     if not isinstance(concept, Mapping):
         return []
-    displays = [one.get("display") for one in concept.get("coding") or () if isinstance(one, Mapping)]
+    displays = [coding.get("display") for coding in concept.get("coding") or () if isinstance(coding, Mapping)]
     return [str(text) for text in (concept.get("text"), *displays) if text]

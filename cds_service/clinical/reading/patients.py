@@ -1,4 +1,4 @@
-"""Who the chart is about: the latest Patient resource of this patient."""
+"""Read the patient from the latest Patient resource of this patient."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def read_patient(chart: Sorted, patient_id: str, now: datetime, ledger: Ledger) -> tuple[Patient, list[Unread]]:
-    """The patient, and what was not understood of the Patient resources.
+    """Return the patient, and what was not understood in the Patient resources.
 
-    Of several copies the one updated last counts; of copies that do not say when, the first, which is the one that
-    was asked for.
+    Of several copies, the most recently updated one counts. Among copies without a time, the first one counts, which is
+    the requested one.
     """
     unread: list[Unread] = []
-    found: list[tuple[datetime, int, Any]] = []
+    models: list[tuple[datetime, int, Any]] = []
     for number, entry in enumerate(chart.patients):
         try:
             model, left_out = build(entry.resource)
@@ -32,10 +32,10 @@ def read_patient(chart: Sorted, patient_id: str, now: datetime, ledger: Ledger) 
             continue
         unread += [Unread("Patient", UnreadKind.INVALID, f"left out {name}: not valid") for name in left_out]
         ledger.add(RowState.READ, "Patient")
-        found.append((updated_at(entry.resource) or _LONG_AGO, -number, model))
-    if not found:
+        models.append((updated_at(entry.resource) or _LONG_AGO, -number, model))
+    if not models:
         return Patient(patient_id), unread
-    model = max(found, key=lambda one: one[:2])[2]
+    model = max(models, key=lambda candidate: candidate[:2])[2]
     try:
         birth = to_when(model.birthDate, now)
     except FutureDate:
@@ -45,7 +45,7 @@ def read_patient(chart: Sorted, patient_id: str, now: datetime, ledger: Ledger) 
 
 
 def _has_died(model: Any, now: datetime, unread: list[Unread]) -> bool:
-    """Whether the Patient says so; a date of death that is still to come is no death."""
+    """Whether the Patient is recorded as dead. A date of death in the future does not count."""
     if model.deceasedDateTime is None:
         return model.deceasedBoolean is True
     try:

@@ -1,7 +1,7 @@
-"""Pregnancy by its dates: what an estimated date of delivery or a gestational age says of today.
+"""Derive pregnancy from an estimated date of delivery or a gestational age.
 
-Pregnant until three weeks past the date, then within six weeks after delivery, for which nobody needs to have
-recorded the birth. A gestational age also stands on a newborn's chart, where it says nothing of this patient.
+The patient counts as pregnant until three weeks after the date, then as within six weeks after delivery, even if no
+birth is recorded. A gestational age can also be in a newborn's chart, where it says nothing about this patient.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NOT_KNOWN = "its value is not one this service knows"
 
 
 def timed(uses: Iterable[CodeUse]) -> str:
-    """``due`` or ``weeks`` if the value beside such a code tells when a pregnancy ends; empty if none does."""
+    """Return ``due`` or ``weeks`` if the value beside such a code dates a pregnancy; empty otherwise."""
     return next((use.status for use in uses if use.status in ("due", "weeks")), "")
 
 
 def read(kind: str, part: Any, source: str, findings: Findings, clinical: When | None, *, provisional: bool) -> None:
-    """The value of an Observation or component whose code is ``timed`` as ``kind``."""
+    """Read the value of an Observation or component whose code is ``timed`` as ``kind``."""
     if not _may_be_pregnant(findings):
         findings.set_aside.append("A date of pregnancy that is not about this patient")
         return
@@ -45,20 +45,20 @@ def read(kind: str, part: Any, source: str, findings: Findings, clinical: When |
     if ends - findings.today > _TERM + _OVERDUE:
         findings.report(source, [Trouble(UnreadKind.DATE, "its date of delivery is too far ahead", (PREGNANCY,))])
     elif findings.today <= ends:
-        said = Statement(PREGNANCY, Status.PRESENT, Side.BODY)
-        findings.add([said], source, clinical, None, provisional=provisional)
+        pregnant = Statement(PREGNANCY, Status.PRESENT, Side.BODY)
+        findings.add([pregnant], source, clinical, None, provisional=provisional)
     else:
         born = When(ends, ends.isoformat(), due)
         findings.add([Statement(POST_PARTUM, Status.PRESENT, Side.BODY)], source, born, None, provisional=provisional)
 
 
 def _may_be_pregnant(findings: Findings) -> bool:
-    """Unless sex or age say otherwise."""
+    """Whether sex and age allow a pregnancy."""
     return findings.sex != "male" and (findings.age is None or _YOUNGEST <= findings.age <= _OLDEST)
 
 
 def _due(kind: str, part: Any, clinical: When | None) -> Any:
-    """The estimated day of delivery, None if the value does not give one."""
+    """Return the estimated day of delivery; None if the value does not give one."""
     if kind == "due":
         return day_of(part.valueDateTime)
     quantity = part.valueQuantity

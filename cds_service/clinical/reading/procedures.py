@@ -1,4 +1,4 @@
-"""Procedures: operations, joint replacements, chemotherapy."""
+"""Read Procedures: operations, joint replacements, chemotherapy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cds_service.clinical.record import Status, UnreadKind, When
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
-    """Everything one validated Procedure says. One not done does not mean that none was done."""
+    """Read one validated Procedure into ``findings``. One that was not done does not exclude another."""
     if model.status not in ("completed", "in-progress"):
         findings.leave_out("Procedure", model.status)
         return

@@ -1,4 +1,4 @@
-"""DiagnosticReports: coded conclusions, as of a scan. The results they list are rows of their own."""
+"""Read DiagnosticReports: coded conclusions, for example of a scan. Listed results are separate rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EARLY = frozenset({"registered", "partial", "preliminary", "unknown"})
 
 
 def read(model: Any, name: str, findings: Findings) -> None:
-    """Everything that the conclusion of one validated DiagnosticReport says in codes."""
+    """Read the coded conclusions of one validated DiagnosticReport into ``findings``."""
     if model.status in NEVER_HAPPENED:
         findings.leave_out("DiagnosticReport", model.status)
         return
@@ -25,7 +25,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
     recorded = findings.when(model.issued, name)
     early = model.status in _EARLY
     about = findings.places.of(model).joined(findings.places.of_code(model.code))
-    said = False
+    understood = False
     for concept in model.conclusionCode or ():
         place = about.joined(findings.places.of_code(concept))
         uses = uses_of(content, concept)
@@ -34,7 +34,7 @@ def read(model: Any, name: str, findings: Findings) -> None:
         findings.report(name, [*troubles, *lost_place(uses, held, place)])
         findings.add(statements, name, when, recorded, provisional=early)
         causes = diagnosed([use for use in uses if use.kind == "cause"], place)
-        # A DVT of no stated vein or limb is at least a suspicion (evidence F.3, "Site").
+        # A DVT without a stated vein or limb is at least a suspicion (evidence F.3, "Site").
         unstated = dvt_of_unstated_place(uses, place) and not any(cause == DVT for cause, _ in causes)
         causes += [(DVT, place.side_with(None) or Side.UNKNOWN)] if unstated else []
         for cause, side in causes:
@@ -42,14 +42,14 @@ def read(model: Any, name: str, findings: Findings) -> None:
             findings.report(name, lost_side(place, side, cause))
             if side is Side.UNKNOWN and not place.why_lost(side):
                 findings.report(name, [Trouble(UnreadKind.SIDE, "does not say which leg it is about", (cause,))])
-        said = said or bool(statements or causes)
-    if not said and (model.conclusionCode or model.conclusion or model.presentedForm):
+        understood = understood or bool(statements or causes)
+    if not understood and (model.conclusionCode or model.conclusion or model.presentedForm):
         reason = "its conclusion is not coded in a way that this service knows"
         findings.report(name, [Trouble(UnreadKind.VALUE, reason, _subject_matter(model, findings))])
 
 
 def _subject_matter(model: Any, findings: Findings) -> tuple[str, ...]:
-    """What the report is about: what its code names, or DVT where it is an order of the DVT pathway."""
+    """Return what the report is about: the keys of its code, or DVT if it is an order of the DVT pathway."""
     content = findings.content
     uses = uses_of(content, model.code)
     named = {use.key for use in uses if use.kind in ("finding", "cause")}

@@ -1,4 +1,4 @@
-"""Raw JSON -> validated ``fhir.resources`` models, resource by resource, and only where a code is of concern.
+"""Validate raw JSON into ``fhir.resources`` models, only for resources with a relevant code.
 
 An element that is wrong but does not bear on the meaning (a stray property, a malformed date) is left out,
 counted and named; an error in anything that does makes the whole resource unread. The wording beside a code is not
@@ -30,13 +30,13 @@ _KINDS = frozenset(
 
 @cache
 def _model_of(kind: str) -> Any:
-    """The model of a resource type. The library takes long to load, and charts of ordinary rows do without it."""
+    """Return the model of a resource type. The library is slow to load, and most charts do not need it."""
     from fhir.resources.R4B import get_fhir_model_class
 
     return get_fhir_model_class(kind)
 
 
-# Elements without which a resource would mean something else than was recorded.
+# Elements that change the meaning of the resource; it cannot be read without them.
 _BEARS_ON_MEANING = (
     "resourceType", "id", "status", "code", "subject", "value", "component", "interpretation", "dataAbsentReason",
     "bodySite", "clinicalStatus", "verificationStatus", "abatement", "medication", "doNotPerform", "intent",
@@ -45,7 +45,7 @@ _BEARS_ON_MEANING = (
 )  # fmt: skip
 
 
-# Wordings that go with a code. A unit without a code is read, but a wrong one is no unit either way.
+# Words beside a code. A unit without a code is read, but a malformed one is unusable in any case.
 _WORDS = frozenset({"display", "text", "unit"})
 
 _CONTAINED = ("Medication", "BodyStructure")
@@ -56,18 +56,18 @@ _DATES = frozenset(
 
 
 NOT_OF_FHIR = "an element that FHIR does not know"
-"""How an element is named that was left out because no such one exists: it may be a misspelt one."""
+"""The name reported for an element that FHIR does not define. It may be a misspelt one."""
 
 
 class Unreadable(ValueError):
-    """A resource that cannot be used; the message names the elements, never their content."""
+    """A resource that cannot be used. The message names the elements, never their content."""
 
 
 def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """The validated model of ``raw`` and the elements that had to be left out.
+    """Return the validated model of ``raw`` and the elements that had to be left out.
 
     Raises:
-        Unreadable: an element that bears on the meaning is wrong, or a modifier extension is present.
+        Unreadable: an element that affects the meaning is wrong, or there is a modifier extension.
     """
     kind = raw.get("resourceType")
     if not isinstance(kind, str) or kind not in _KINDS:
@@ -85,9 +85,9 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     wrong = {name for name, value in raw.items() if _is_mistyped(name, value)}
     mistakes: list[tuple[int | str, ...]] = []
     try:
-        found = model.model_validate(raw)
+        validated = model.model_validate(raw)
         if not wrong:
-            return found, odd
+            return validated, odd
     except ValidationError as error:
         mistakes = [mistake["loc"] for mistake in error.errors(include_url=False, include_input=False)]
     except Exception as error:
@@ -106,26 +106,26 @@ def build(raw: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
 
 
 def _is_modified(node: Any) -> bool:
-    """Whether a modifier extension stands anywhere in it: it may turn round whatever it stands in."""
+    """Whether there is a modifier extension at any depth; it may reverse the meaning."""
     if isinstance(node, dict):
         return bool(node.get("modifierExtension")) or any(_is_modified(inner) for inner in node.values())
     return isinstance(node, list) and any(_is_modified(inner) for inner in node)
 
 
 def _is_part_of_it(raw: Mapping[str, Any]) -> bool:
-    """Whether the server has left elements out, as FHIR's own tag says."""
+    """Whether the server left elements out, as marked by FHIR's SUBSETTED tag."""
     meta = raw.get("meta")
     tags = meta.get("tag") if isinstance(meta, dict) else None
     return isinstance(tags, list) and any(isinstance(tag, dict) and tag.get("code") == "SUBSETTED" for tag in tags)
 
 
 def _are_words(loc: Sequence[int | str]) -> bool:
-    """Whether the element at ``loc`` is only the wording of something coded."""
+    """Whether the element at ``loc`` only repeats a code in words."""
     return len(loc) > 1 and loc[-1] in _WORDS and str(loc[0]).startswith(_BEARS_ON_MEANING)
 
 
 def _without_words(raw: Mapping[str, Any], places: Sequence[Sequence[int | str]]) -> Mapping[str, Any]:
-    """``raw`` without the elements at ``places``: no wording, however wrong, may cost a coded sign."""
+    """Return ``raw`` without the elements at ``places``, so that wrong words never make a coded sign unread."""
     if not places:
         return raw
     lighter = copy.deepcopy(dict(raw))
@@ -138,7 +138,7 @@ def _without_words(raw: Mapping[str, Any], places: Sequence[Sequence[int | str]]
 
 
 def _is_mistyped(name: str, value: Any) -> bool:
-    """Whether a truth value or date in it has a JSON type that is not FHIR's: the library reads 0 as no and as 1970."""
+    """Whether a boolean or date has a JSON type that FHIR does not allow; the library reads 0 as false or as 1970."""
     if isinstance(value, dict):
         return any(_is_mistyped(key, inner) for key, inner in value.items())
     if isinstance(value, list):
@@ -151,31 +151,31 @@ def _is_mistyped(name: str, value: Any) -> bool:
 
 
 def _without_strangers(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``raw`` with only those contained resources that are read: the library does not know every R4 type."""
+    """Return ``raw`` with only the contained resources that are read; the library does not know every R4 type."""
     inside = raw.get("contained")
     if not isinstance(inside, list):
         return raw
-    kept = [in_shape_of_r4(one) for one in inside if kind_of(one) in _CONTAINED]
+    kept = [in_shape_of_r4(resource) for resource in inside if kind_of(resource) in _CONTAINED]
     return {**raw, "contained": kept} if kept else {key: value for key, value in raw.items() if key != "contained"}
 
 
 def _holds_what_has_no_kind(raw: Mapping[str, Any]) -> bool:
     inside = raw.get("contained")
-    return isinstance(inside, list) and any(kind_of(one) is None for one in inside)
+    return isinstance(inside, list) and any(kind_of(resource) is None for resource in inside)
 
 
 def _elements(holder: Mapping[str, Any], name: str) -> list[Any]:
-    found = holder.get(name)
-    if found is not None and not isinstance(found, list):
+    items = holder.get(name)
+    if items is not None and not isinstance(items, list):
         raise TypeError(f"{name} is no array")
-    return found or []
+    return items or []
 
 
 def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
-    """What any coding of ``raw`` means here, read without validation. Medicines are read by ``medicine``.
+    """Yield the meanings of all codings of ``raw``, without validation. For medicines see ``medicine``.
 
     Raises:
-        TypeError, AttributeError: the shape is not FHIR's; validation will say how.
+        TypeError, AttributeError: the shape is not FHIR's; validation names the error.
     """
     concepts = [raw.get("code"), raw.get("valueCodeableConcept")]
     concepts += _elements(raw, "category") if raw["resourceType"] in MANY_CATEGORIES else [raw.get("category")]

@@ -1,4 +1,4 @@
-"""One row of this patient after the other: what it says, and in which state it ended."""
+"""Read the rows of this patient one by one; each row ends in exactly one state."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _NO_CODE = "has no code in a system that this service knows"
 _NOT_TAKEN = "a medicine that is not taken"
 _POSSIBLY_OURS = "its words name what may be an anticoagulant, and no code says what it is"
 _FOCUS_CODE = "http://hl7.org/fhir/StructureDefinition/observation-focusCode"
-"""FHIR's extension for a focus that is not the patient and no resource of its own."""
+"""FHIR's extension for a focus that is neither the patient nor a resource."""
 _OF_AN_ORDER = frozenset({"code", "orderDetail", "note"})
 _CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", *TAKEN})
 
@@ -65,11 +65,11 @@ class Rows:
         self._findings = findings
         self._describing = describing
         self._panels: dict[str, observations.Panel | None] = {}
-        came = (panels for member, panels in chart.listed_by.items() if member in chart.clinical)
-        self._with_members = frozenset(panel for panels in came for panel in panels)
+        panels_of_members = (panels for member, panels in chart.listed_by.items() if member in chart.clinical)
+        self._with_members = frozenset(panel for panels in panels_of_members for panel in panels)
 
     def read(self, name: str, raw: Mapping[str, Any]) -> Outcome:
-        """What became of the row ``raw``, called ``name``."""
+        """Read the row ``raw``, called ``name``, and return its state and the reason."""
         findings = self._findings
         mark = findings.mark()
         outcome = self._read(name, raw)
@@ -78,17 +78,17 @@ class Rows:
             if outcome[0] is RowState.NO_CONCERN and (named := self._named_beside(raw)):
                 return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
             context = self._describing.with_context
-            findings.unread[mark.unread :] = [context(one, raw) for one in findings.unread[mark.unread :]]
+            findings.unread[mark.unread :] = [context(part, raw) for part in findings.unread[mark.unread :]]
         return outcome
 
     def _read(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
-        """The outcome, None if what has been collected tells."""
+        """Read the row. Returns None if its state follows from the findings that were collected."""
         if raw["resourceType"] in TAKEN:
             return self._read_medicine(name, raw)
         try:
             uses = tuple(quick_uses(self._content, raw))
         except (TypeError, AttributeError, ValueError, KeyError):
-            # The codes stand in no shape of FHIR's: what is wrong is named, and what can be read is.
+            # The codes do not have the shape of FHIR. Validation names the error, and what is readable is read.
             return self._read_whole(name, raw, set(self._content.recogniser.recognise(raw).keys))
         keys = {use.key for use in uses if use.kind in ("finding", "cause", "measure")}
         if not any(use.is_of_concern for use in uses):
@@ -98,7 +98,7 @@ class Rows:
         return self._read_whole(name, raw, keys, uses)
 
     def _read_medicine(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
-        """A medicine counts by what it is: why it is given says nothing that is not told elsewhere."""
+        """Read a medicine, by its identity only. Its reason is not read, because other rows state it."""
         chart = self._chart
         medicine = medicine_of(raw, finder(raw, chart.medications, chart.owners))
         uses = uses_of_medicine(self._content, medicine)
@@ -110,7 +110,7 @@ class Rows:
         return self._read_whole(name, raw, keys, uses, medicine)
 
     def _of_no_medicine_of_ours(self, name: str, raw: Mapping[str, Any], medicine: Medicine) -> Outcome:
-        """One is of no concern when it is identified as another medicine, or when none is taken."""
+        """Handle a medicine without a known code: it is irrelevant if identified as another one or if none is taken."""
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
         ends, not_taken = medications.may_end_a_course(raw), medications.is_not_taken(raw)
@@ -126,11 +126,14 @@ class Rows:
         return (RowState.ENDED, _NOT_TAKEN) if not_taken else self._unless_hiding(name, raw)
 
     def _of_no_code_of_ours(self, name: str, raw: Mapping[str, Any]) -> Outcome:
-        """A row is of no concern when its codes tell what it is about, and nothing hidden in it says otherwise."""
+        """Handle a row without a known code.
+
+        It is irrelevant if its codes show what it is about and nothing else in it contradicts that.
+        """
         if is_void(raw):
             return RowState.ENDED, "entered in error or cancelled"
-        is_told = _only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)
-        if not (is_told or is_of_something_else(self._content, raw)):
+        is_identified = _only_lists(raw) or self._is_identified(raw) or self._is_answered(raw)
+        if not (is_identified or is_of_something_else(self._content, raw)):
             return self._not_understood(name, raw, UnreadKind.SYSTEM, _NO_CODE)
         if named := named_in_answer(self._content, raw):
             return self._not_understood(name, raw, UnreadKind.WORDS, ONLY_IN_WORDS, named)
@@ -139,22 +142,22 @@ class Rows:
         return self._unless_hiding(name, raw)
 
     def _named_beside(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
-        """What the words of a row may be whose codes are ours and too general to say it: pain, in words of the calf."""
+        """Return what the words may mean in a row whose known code is too general, such as pain "in the calf"."""
         if raw["resourceType"] == "Condition" and not is_over(raw):
             return named_beside_code(self._content, raw.get("code"))
         return named_in_answer(self._content, raw)
 
     def _named_elsewhere(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
-        if raw["resourceType"] == "Procedure":  # why it was done and what it found are not read
+        if raw["resourceType"] == "Procedure":  # the reason and the result of a procedure are not read
             return tuple(key for key in named_elsewhere(self._content, raw) if key in SUSPICION)
         return named_elsewhere(self._content, raw) if raw["resourceType"] in WITH_REASONS else ()
 
     def _suspicion_elsewhere(
         self, raw: Mapping[str, Any], keys: set[str], uses: tuple[CodeUse, ...]
     ) -> tuple[str, ...]:
-        """A DVT that a row names outside its codes, which name other things.
+        """Return a DVT that the row names outside its codes, while its codes name something else.
 
-        That an order of the DVT pathway stands is an answer to a suspicion: what is ordered, in words, states none.
+        An order of the DVT pathway responds to a suspicion, so its own words do not state one.
         """
         if keys & SUSPICION and raw["resourceType"] != "Procedure":
             return ()
@@ -173,14 +176,14 @@ class Rows:
         return RowState.NO_CONCERN, ""
 
     def _is_identified(self, raw: Mapping[str, Any]) -> bool:
-        """Whether the codes of ``raw`` tell what it is about, for one that holds more than its head shows."""
+        """Whether the codes of ``raw`` show what it is about, for a row that contains more than its head shows."""
         head = ChartEntry({key: value for key, value in raw.items() if key not in _NOT_ITS_CODES}).head
         return head is not None and head.look(self._content) is Look.IDENTIFIED
 
     def _is_answered(self, raw: Mapping[str, Any]) -> bool:
-        """Whether a question that is not understood has an answer that is: a complaint named in a system we know.
+        """Whether the question is not understood but its answer is: a complaint coded in a known system.
 
-        A mere yes or no says nothing without its question.
+        A plain yes or no means nothing without its question.
         """
         if raw["resourceType"] != "Observation":
             return False
@@ -190,7 +193,7 @@ class Rows:
         )
 
     def _is_known(self, concept: Any) -> bool:
-        """Whether one coding names a thing that is none of ours; a place, a side or a mere answer names none."""
+        """Whether a coding names a known thing not used here. A place, a side or a plain answer does not count."""
         content = self._content
         pairs = [(coding.get("system"), coding.get("code")) for coding in (concept or {}).get("coding") or ()]
         coded = [(system, code) for system, code in pairs if system and code]
@@ -199,9 +202,13 @@ class Rows:
         return any(content.identifies(system, code) and not _is_list_answer(code) for system, code in coded)
 
     def _hidden_in(self, raw: Mapping[str, Any]) -> tuple[str, ...]:
-        """What contained resources that are not read may be about."""
+        """Return what the contained resources that are not read may be about."""
         inside = raw.get("contained")
-        hiding = [one for one in (inside if isinstance(inside, list) else ()) if kind_of(one) in _CONTAINED_KINDS]
+        hiding = [
+            resource
+            for resource in (inside if isinstance(inside, list) else ())
+            if kind_of(resource) in _CONTAINED_KINDS
+        ]
         return self._content.recogniser.recognise(hiding).keys if hiding else ()
 
     def _read_whole(
@@ -240,7 +247,7 @@ class Rows:
         return None
 
     def _read_observation(self, name: str, raw: Mapping[str, Any], model: Any, *, is_whole: bool) -> Outcome | None:
-        """Only what is about the patient: a focus on somebody or something else is another matter."""
+        """Read an Observation, unless its focus is another person or thing."""
         if any(extension.url == _FOCUS_CODE for extension in _items(model.extension)):
             return self._not_understood(name, raw, UnreadKind.SUBJECT, "is about somebody or something else (focus)")
         for focus in _items(raw.get("focus")):
@@ -266,21 +273,21 @@ class Rows:
         return None
 
     def _beside(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-        """What it was measured in and with, as far as that came."""
+        """Return the specimen and the device that the chart contains for this Observation."""
         pointers = {name: raw[name] for name in ("specimen", "device") if isinstance(raw.get(name), Mapping)}
         if not pointers:
             return {}
         find = finder(raw, self._chart.things, self._chart.owners)
-        found = {name: find(str(pointer.get("reference") or "")) for name, pointer in pointers.items()}
-        return {name: one for name, one in found.items() if one is not None}
+        resources = {name: find(str(pointer.get("reference") or "")) for name, pointer in pointers.items()}
+        return {name: resource for name, resource in resources.items() if resource is not None}
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
-        """The panels that list ``name``. Each is read once, however many it lists."""
+        """Return the panels that list ``name``. Each panel is read only once."""
         listing = self._chart.listed_by.get(name, {})
-        for one in listing.keys() - self._panels.keys():
-            row = self._chart.clinical[one]
-            self._panels[one] = observations.panel(row.entry.resource, one, self._findings)
-        return tuple(self._panels[one] for one in listing)
+        for panel in listing.keys() - self._panels.keys():
+            row = self._chart.clinical[panel]
+            self._panels[panel] = observations.panel(row.entry.resource, panel, self._findings)
+        return tuple(self._panels[panel] for panel in listing)
 
     def _not_understood(
         self, name: str, raw: Mapping[str, Any], kind: UnreadKind, reason: str, keys: set[str] | tuple[str, ...] = ()
@@ -290,19 +297,19 @@ class Rows:
 
 
 def _items(value: Any) -> list[Any]:
-    """The items of a repeating element of a model, none if it is absent."""
+    """Return the items of a repeating element of a model; empty if it is absent."""
     return list(value) if value else []
 
 
 def _is_list_answer(code: str) -> bool:
-    """Whether it is an answer of a LOINC list, which says nothing without its question."""
+    """Whether this is an answer from a LOINC list, which means nothing without its question."""
     return code.startswith("LA") and "-" in code
 
 
 def _only_lists(raw: Mapping[str, Any]) -> bool:
-    """Whether it is a panel without a value of its own: what it groups are rows of their own."""
-    says = ("value", "_value", "component", "interpretation", "dataAbsentReason")
-    return bool(raw.get("hasMember")) and not any(key.startswith(says) for key in raw)
+    """Whether this is a panel without a value of its own; its members are separate rows."""
+    value_names = ("value", "_value", "component", "interpretation", "dataAbsentReason")
+    return bool(raw.get("hasMember")) and not any(key.startswith(value_names) for key in raw)
 
 
 _NOT_ITS_CODES = frozenset({"contained", "hasMember", "medicationReference"})

@@ -1,7 +1,7 @@
-"""The rows of a chart by what they are and whose they are, before anything is read.
+"""Sort the rows of a chart by type and owner before any of them is read.
 
-What is not this patient's, of no concern or not a resource at all ends here, in the ledger. Somebody else's resource
-may bear the same id, and so may one of another server: neither takes a name or a place here.
+Rows of other patients, irrelevant rows and non-resources end here, in the ledger. A resource of another patient or
+another server may have the same id as one of this patient; it must not replace it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NOT_A_RESOURCE = "is not a FHIR resource"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that is read. ``copies``: how often exactly this resource came."""
+    """A row to read. ``copies``: how often exactly this resource occurred."""
 
     entry: ChartEntry
     kind: str
@@ -56,14 +56,15 @@ class Sorted:
     """The rows of a chart.
 
     Attributes:
-        owners: tells whose a resource is.
-        patients: the Patient resources of this patient, in the order in which they came.
-        clinical: what has to be read, by the name that cards and orders use.
+        owners: decides who owns a resource.
+        patients: the Patient resources of this patient, in the order of the chart.
+        clinical: rows to read, by the name used on cards and in orders.
         medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
         things: Specimens and Devices by ``Type/id`` and by ``fullUrl``.
         structures: this patient's BodyStructures by ``BodyStructure/id`` and by ``fullUrl``.
-        listed_by: which panels list an Observation.
-        others_of_concern: rows of concern that are another patient's.
+        listed_by: for each Observation, the panels that list it.
+        unread: rows that were not understood.
+        others_of_concern: the number of relevant rows that belong to another patient.
     """
 
     owners: Owners
@@ -87,7 +88,7 @@ def sort(
     check: Callable[[], None],
     today: date,
 ) -> Sorted:
-    """``entries`` as ``Sorted``; those that need no reading have gone into ``ledger``."""
+    """Sort ``entries``. Rows that need no reading are counted in ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
     groups = any(entry.head is None or entry.head.hasMember is not None for entry in entries)
     looks_back = None if groups else _LooksBack.of(mine, today)
@@ -101,23 +102,23 @@ def sort(
 
 @dataclass(frozen=True, slots=True)
 class _LooksBack:
-    """``born``: since when a date can be this patient's."""
+    """The range of dates that can be this patient's. ``born``: the first possible date."""
 
     born: date
     today: date
 
     @classmethod
     def of(cls, patients: Sequence[ChartEntry], today: date) -> _LooksBack | None:
-        """None if a Patient does not say plainly when it was born: a date may then be wrong, and count as none."""
+        """Return None if a Patient has no plain birth date, because dates could then not be checked."""
         try:
-            born = [date.fromisoformat(one.resource["birthDate"]) for one in patients]
+            born = [date.fromisoformat(patient.resource["birthDate"]) for patient in patients]
         except (KeyError, TypeError, ValueError):
             return None
         return cls(max(born), today) if born else None
 
 
 class _Sorting:
-    """Takes one row after the other."""
+    """Sorts one row at a time."""
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class _Sorting:
         check: Callable[[], None],
         looks_back: _LooksBack | None,
     ) -> None:
-        """``looks_back``: None where every number has to be read: one that a panel lists may take its date from it."""
+        """``looks_back``: None if every number must be read, because a listed one may take its date from its panel."""
         self.chart = chart
         self._looks_back = looks_back
         self._content = content
@@ -142,13 +143,13 @@ class _Sorting:
         self._kinds: dict[str, str] = {}
         self._medications: list[ChartEntry] = []
         self._unclear: list[tuple[int, ChartEntry, str]] = []
-        """Medicines of which it is not clear whose they are, with the reason. What they are is told at the end."""
+        """Medicines with an unclear owner, with the reason. They are identified at the end."""
         self._documents: list[tuple[int, str, ChartEntry]] = []
-        """Rows that hold or list what others say. What they name is told at the end."""
+        """Rows that contain or list other statements. What they name is examined at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
-        """Rows of no concern, by type."""
+        """Irrelevant rows, by type."""
         self._old: list[tuple[str, ChartEntry]] = []
-        """Numbers that are too old for every rule, by type."""
+        """Numbers too old for every rule, by type."""
 
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
@@ -178,7 +179,7 @@ class _Sorting:
             self._not_understood("", f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, reason, entry)
 
     def finish(self, entries: Sequence[ChartEntry]) -> None:
-        """Of several versions of one resource choose the latest, and tell what needs the others to be told."""
+        """Choose the latest version of each resource, and finish the rows that depend on other rows."""
         for key, versions in self._versions.items():
             kind = self._kinds[key]
             counting, older = which_count(versions)
@@ -190,9 +191,9 @@ class _Sorting:
             self._finish_medication(entry)
         for number, entry, reason in self._unclear:
             self._finish_unclear(number, entry, reason)
-        came = _names_of(entries) if self._documents else frozenset()
+        present = _names_of(entries) if self._documents else frozenset()
         for number, kind, entry in self._documents:
-            self._finish_document(number, kind, entry, came)
+            self._finish_document(number, kind, entry, present)
         named = {row.entry.identity for row in self.chart.clinical.values()}
         for kind, entry in (*self._others, *self._old) if named else ():
             if entry.identity in named:
@@ -201,8 +202,8 @@ class _Sorting:
             for kind, count in Counter(kind for kind, _ in rows).items():
                 self._ledger.add(state, kind, "", count)
 
-    def _finish_document(self, number: int, kind: str, entry: ChartEntry, came: frozenset[str]) -> None:
-        """What it says of a row that came is told by that row."""
+    def _finish_document(self, number: int, kind: str, entry: ChartEntry, present: frozenset[str]) -> None:
+        """Finish a document. A mention of a row in the chart is ignored, because that row is read itself."""
         self._check()
         raw = entry.resource
         belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
@@ -210,7 +211,7 @@ class _Sorting:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif is_void(raw) or raw.get("status") in _DOCUMENT_IS_OVER:
             self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
-        elif named := self._suspicion_in(_without_those(raw, came, self.chart.owners)):
+        elif named := self._suspicion_in(_without_those(raw, present, self.chart.owners)):
             reason = "is of a resource type that this service does not read"
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.INVALID, reason, entry, named)
@@ -221,14 +222,14 @@ class _Sorting:
         return tuple(key for key in self._content.recogniser.recognise(raw).keys if key in SUSPICION)
 
     def _finish_medication(self, entry: ChartEntry) -> None:
-        """A Medication says what is taken to those that refer to it: they name it where it is not identified."""
+        """Finish a Medication. Rows that refer to it use its codes; those rows are reported if it is not identified."""
         look = self._look_at_medicine(entry)
         state = {Look.OF_CONCERN: RowState.READ, Look.IDENTIFIED: RowState.NO_CONCERN}.get(look)
         reason = "" if state else "no code that this service knows"
         self._ledger.add(state or RowState.NOT_UNDERSTOOD, "Medication", reason)
 
     def _finish_unclear(self, number: int, entry: ChartEntry, reason: str) -> None:
-        """Another medicine is of no concern, whosever it is."""
+        """Finish a medicine with an unclear owner. If it is identified as another medicine, it is irrelevant."""
         kind = entry.resource["resourceType"]
         if self._look_at_medicine(entry) is Look.IDENTIFIED:
             self._ledger.add(RowState.NO_CONCERN, kind)
@@ -236,16 +237,16 @@ class _Sorting:
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.SUBJECT, reason, entry)
 
     def _look_at_medicine(self, entry: ChartEntry) -> Look:
-        """What the codes and words of a medicine tell, with the Medications that it refers to."""
+        """Classify a medicine by its codes and words and by the Medications it refers to."""
         raw = entry.resource
         medicine = medicine_of(raw, finder(raw, self.chart.medications, self.chart.owners))
         if any(use.is_of_concern for use in uses_of_medicine(self._content, medicine)):
             return Look.OF_CONCERN
-        is_told = not medicine.why and identify(self._content, medicine) is Identity.OTHER
-        return Look.IDENTIFIED if is_told else Look.UNIDENTIFIED
+        is_identified = not medicine.why and identify(self._content, medicine) is Identity.OTHER
+        return Look.IDENTIFIED if is_identified else Look.UNIDENTIFIED
 
     def _finish_other(self, kind: str, entry: ChartEntry) -> None:
-        """What is of no concern counts only as a later version of a resource that is."""
+        """Use an irrelevant row only if it is a later version of a relevant one; it then replaces that one."""
         key = f"{kind}/{entry.identity}"
         row = self.chart.clinical.get(key)
         if row is None or server_of(entry) != server_of(row.entry):
@@ -277,7 +278,7 @@ class _Sorting:
             self._versions.setdefault(key, []).append(entry)
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
-        """What a problem may be by its words, where none of its codes is in a hierarchy that tells."""
+        """Return what a row may be about by its words, if its codes do not already answer that."""
         head = entry.head
         if head is None:
             return ()
@@ -317,7 +318,7 @@ class _Sorting:
         return self.chart.owners.of(resource.get("subject"), resource.get("contained"))
 
     def _key(self, kind: str, entry: ChartEntry, number: int) -> str:
-        """The name of a row, told apart from that of another server's resource with the same id."""
+        """Return the row's name, made different from the same id on another server."""
         name = _name(kind, entry, number)
         servers = self._servers.setdefault(name, [])
         server = server_of(entry)
@@ -343,7 +344,7 @@ class _Sorting:
         self._medications.append(entry)
 
     def _take_structure(self, entry: ChartEntry) -> None:
-        """Where something is; what it is is told by the resource that refers to it."""
+        """Keep a BodyStructure as a place. The resource that refers to it states what is there."""
         belongs = self.chart.owners.of(entry.resource.get("patient"))
         if belongs.owner is Owner.ANOTHERS:
             self._ledger.add(RowState.ANOTHER_PATIENT, "BodyStructure", belongs.reason)
@@ -354,7 +355,7 @@ class _Sorting:
         self._ledger.add(RowState.NO_CONCERN, "BodyStructure")
 
     def _take_unusual(self, number: int, kind: str, entry: ChartEntry) -> None:
-        """A type that is not read: what names something of ours is not passed over."""
+        """Handle a type that is not read: report it if it names something relevant."""
         self._check()
         raw = entry.resource
         belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
@@ -364,8 +365,8 @@ class _Sorting:
         if is_void(raw):
             self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
             return
-        found = self._content.recogniser.recognise(raw)
-        if found.keys or (found.at_our_place and kind not in kinds.PICTURES):
+        recognised = self._content.recogniser.recognise(raw)
+        if recognised.keys or (recognised.at_our_place and kind not in kinds.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:
@@ -380,45 +381,47 @@ class _Sorting:
 
 
 def _subject_of(raw: Mapping[str, Any]) -> Any:
-    """The patient that a resource of any type names, in the element that its type has for that."""
+    """Return the patient reference of a resource, from the element that its type uses for it."""
     for name in ("subject", "patient", "for"):
         if name in raw:
             return raw[name]
-    taking_part = raw.get("participant")
+    participants = raw.get("participant")
     actors = (
-        [one.get("actor") for one in taking_part if isinstance(one, Mapping)] if isinstance(taking_part, list) else []
+        [participant.get("actor") for participant in participants if isinstance(participant, Mapping)]
+        if isinstance(participants, list)
+        else []
     )
-    people = [one for one in actors if isinstance(one, Mapping) and "Patient/" in str(one.get("reference"))]
+    people = [actor for actor in actors if isinstance(actor, Mapping) and "Patient/" in str(actor.get("reference"))]
     return people[0] if len(people) == 1 else None
 
 
 def _names_of(entries: Iterable[ChartEntry]) -> frozenset[str]:
-    """How references name the rows that came: ``Type/id`` and ``fullUrl``."""
-    names = (name for one in entries for name in (f"{one.kind}/{one.identity}", one.full_url))
+    """Return the names that references use for the rows of the chart: ``Type/id`` and ``fullUrl``."""
+    names = (name for entry in entries for name in (f"{entry.kind}/{entry.identity}", entry.full_url))
     return frozenset(name for name in names if name)
 
 
-def _without_those(node: Any, came: frozenset[str], owners: Owners) -> Any:
-    """``node`` without its references to rows that ``came``, whatever words stand beside them."""
+def _without_those(node: Any, present: frozenset[str], owners: Owners) -> Any:
+    """Return ``node`` without its references to rows that are ``present`` in the chart, including their words."""
     if isinstance(node, Mapping):
         reference = node.get("reference")
         if isinstance(reference, str) and (
-            reference in came or (owners.is_here(reference) and local_name(reference) in came)
+            reference in present or (owners.is_here(reference) and local_name(reference) in present)
         ):
             return None
-        return {key: _without_those(inner, came, owners) for key, inner in node.items()}
-    return [_without_those(inner, came, owners) for inner in node] if isinstance(node, list) else node
+        return {key: _without_those(inner, present, owners) for key, inner in node.items()}
+    return [_without_those(inner, present, owners) for inner in node] if isinstance(node, list) else node
 
 
 def _is_plain(subject: Reference) -> bool:
-    """Whether its reference says all that it says."""
+    """Whether the reference text is all that ``subject`` contains."""
     reference = subject.reference
     plain = subject.type is None and subject.identifier is None
     return bool(reference) and plain and not str(reference).startswith("#")
 
 
 def _sort_panels(chart: Sorted) -> None:
-    """Which valid panels of this patient list which Observation."""
+    """Record for each Observation which valid panels of this patient list it."""
     rows = chart.clinical
     panels = [name for name, row in rows.items() if row.kind == "Observation" and _lists_members(row.entry)]
     if not panels:
@@ -444,7 +447,7 @@ def _lists_members(entry: ChartEntry) -> bool:
 
 
 def _name(kind: str, entry: ChartEntry, number: int) -> str:
-    """How the resource is called on cards and in orders: never by anything but a FHIR id or a UUID."""
+    """Return the resource's name for cards and orders. It contains only a FHIR id or a UUID, or the entry number."""
     identity = entry.identity
     if identity is not None and _ID.fullmatch(identity):
         return f"{kind}/{identity}"

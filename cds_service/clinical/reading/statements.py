@@ -1,4 +1,4 @@
-"""From codes, a place and an answer to statements about findings: the rules every resource type shares."""
+"""Turn codes, a place and an answer into statements about findings; shared by all resource types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cds_service.clinical.record import Measured, Side, Status, UnreadKind
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A finding, whether it is there, and the leg. ``measured`` and ``part``: as in ``Fact``."""
+    """A finding with its status and leg. ``measured`` and ``part``: see ``Fact``."""
 
     key: str
     status: Status
@@ -25,7 +25,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something in a statement that could not be read."""
+    """A part of a statement that could not be read."""
 
     kind: UnreadKind
     reason: str
@@ -33,7 +33,7 @@ class Trouble:
 
 
 def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: bool) -> list[CodeUse]:
-    """The finding uses that hold: a broader code only at a place that narrows it, a question only when answered.
+    """Return the finding uses that apply.
 
     A place that is understood is binding: a finding that does not exist there is none, and of one group the finding
     of that place is meant, not the one whose place is not stated. A general finding is dropped when the same concept
@@ -63,34 +63,34 @@ def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: 
 
 
 def lost_place(uses: Iterable[CodeUse], held: Iterable[CodeUse], place: Place) -> list[Trouble]:
-    """General codes whose place is stated but not understood: it may be the one that makes them ours."""
+    """Report general codes whose place is stated but not understood; it may be a place that makes them relevant."""
     if not place.stated or place.understood or place.elsewhere:
         return []
     kept = {use.key for use in held}
-    lost = sorted({use.key for use in uses if use.kind in ("finding", "cause") and use.relation == "broader"} - kept)
-    return [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", tuple(lost))] if lost else []
+    dropped = sorted({use.key for use in uses if use.kind in ("finding", "cause") and use.relation == "broader"} - kept)
+    return [Trouble(UnreadKind.PLACE, "its body site is not one this service knows", tuple(dropped))] if dropped else []
 
 
 def lost_side(place: Place, side: Side | None, key: str) -> list[Trouble]:
-    """A side that was stated and not understood, for finding or cause ``key`` that came out as ``side``."""
+    """Report a side that was stated but not understood, for the finding or cause ``key`` read as ``side``."""
     reason = place.why_lost(side)
     return [Trouble(UnreadKind.SIDE, reason, (key,))] if reason else []
 
 
 def _of_no_place(content: Content, use: CodeUse) -> bool:
-    """Whether it is what a code says of which the place is not known."""
+    """Whether the use applies only while the place is not known."""
     return use.anywhere and content.findings[use.key].general and not _stands_alone(content, use.key)
 
 
 def _stands_alone(content: Content, key: str) -> bool:
-    """General findings from which others are derived are kept beside specific ones."""
+    """Whether the finding is kept beside specific ones, because others are derived from it."""
     return any(key in (*derived.all, derived.one_leg_only) for derived in content.reasoning.derived)
 
 
 def state(
     content: Content, uses: Iterable[CodeUse], place: Place, status: Status
 ) -> tuple[list[Statement], list[Trouble]]:
-    """Statements that ``uses`` make with ``status``, and what went wrong with their place."""
+    """Return the statements that ``uses`` make with ``status``, and the problems with their places."""
     statements: dict[str, Statement] = {}
     troubles: list[Trouble] = []
     for use in uses:
@@ -102,7 +102,7 @@ def state(
             statements[use.key] = Statement(use.key, Status.ABSENT, Side.BODY)
             continue
         if status is Status.ABSENT and (use.relation == "narrower" or finding.absence_ignored):
-            continue  # no bucket-handle tear is not "no injury"; some absences must never be read
+            continue  # "no bucket-handle tear" does not mean "no injury", and some absences must be ignored
         if use.anywhere and place.stated and not place.understood:
             troubles.append(Trouble(UnreadKind.PLACE, "its body site is not one this service knows", (use.key,)))
             continue
@@ -125,7 +125,7 @@ def state(
 
 
 def _is_stated_by_itself(content: Content, use: CodeUse) -> bool:
-    """Whether a code that says of itself how things stand states a finding: its absence, or a past that counts."""
+    """Whether a code with a status of its own states a finding: its absence, or a past that counts."""
     finding = content.findings[use.key]
     if use.status == "absent":
         return finding.side == "body" and not finding.absence_ignored
@@ -133,7 +133,7 @@ def _is_stated_by_itself(content: Content, use: CodeUse) -> bool:
 
 
 def possible_only(keys: Iterable[str]) -> list[Trouble]:
-    """Risks that are recorded as possible only. They are no facts, and they are not none."""
+    """Report risk factors recorded only as possible. They are neither facts nor ignored."""
     named = tuple(sorted(set(keys)))
     return [Trouble(UnreadKind.STATUS, "is recorded as possible only", named)] if named else []
 
@@ -144,7 +144,7 @@ def disagrees(content: Content, concept: Any) -> bool:
 
 
 def answer_in(content: Content, concept: Any) -> Status | None:
-    """What a coded answer says: present, absent, unknown (also when its codings disagree), or None if it is none."""
+    """Return what a coded answer states; UNKNOWN also if its codings disagree, None if it is not an answer."""
     kinds = {use.kind for use in uses_of(content, concept)} & {"present", "absent", "unknown"}
     if not kinds:
         return None

@@ -1,4 +1,4 @@
-"""FHIR's own lists of statuses. A word that is on none of them is not understood: it may mean anything."""
+"""FHIR's own lists of statuses. A status outside these lists is not understood, because it may mean anything."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _INTENTS: Mapping[str, frozenset[str]] = {
     "ServiceRequest": _REQUEST_INTENTS | {"directive"},
 }
 VERIFICATION, CLINICAL = "condition-ver-status", "condition-clinical"
-"""How the addresses of HL7's code systems for a Condition end."""
+"""The endings of the addresses of HL7's code systems for a Condition."""
 PAST = frozenset({"inactive", "remission", "resolved"})
 """Clinical statuses of a Condition that is over."""
 NEVER_HAPPENED = frozenset({ENTERED_IN_ERROR, "cancelled"})
@@ -55,17 +55,17 @@ _NOT_SAID = frozenset(
     {"Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense",
      "ServiceRequest"}
 )  # fmt: skip
-"""Types for which the status ``unknown`` leaves open whether it counts at all."""
+"""Types for which the status ``unknown`` leaves open whether the resource counts at all."""
 
 
 def word_of(raw: Mapping[str, Any], name: str) -> str:
-    """The status or intent ``name`` of ``raw``; empty for what is no word at all."""
+    """Return the status or intent ``name`` of ``raw``; empty if it is not a string."""
     word = raw.get(name)
     return word if isinstance(word, str) else ""
 
 
 def why_unknown(raw: Mapping[str, Any]) -> str:
-    """Why the status or intent of ``raw`` cannot be understood; empty if it can."""
+    """Return why the status or intent of ``raw`` is not understood; empty if it is."""
     kind = raw["resourceType"]
     known = _STATUSES.get(kind)
     status = raw.get("status")
@@ -81,9 +81,9 @@ def why_unknown(raw: Mapping[str, Any]) -> str:
 
 
 def words_of(codings: Iterable[tuple[Any, Any]], system: str) -> frozenset[str]:
-    """Every word of HL7's own status ``system`` among (system, code) pairs, in whatever order.
+    """Return every code of HL7's status ``system`` among the (system, code) pairs, in any order.
 
-    A coding without a system counts as one of it.
+    A coding without a system counts as belonging to it.
     """
     return frozenset(
         str(code) for uri, code in codings if code and (not uri or str(uri).rstrip("/").rsplit("/", 1)[-1] == system)
@@ -91,26 +91,28 @@ def words_of(codings: Iterable[tuple[Any, Any]], system: str) -> frozenset[str]:
 
 
 def has_ended(raw: Mapping[str, Any]) -> bool:
-    """Whether every clinical status of a Condition says that it is over."""
-    said = _words_in(raw.get("clinicalStatus"), CLINICAL)
-    return bool(said) and said <= PAST
+    """Whether every clinical status of a Condition shows that it is over."""
+    statuses = _words_in(raw.get("clinicalStatus"), CLINICAL)
+    return bool(statuses) and statuses <= PAST
 
 
 def is_over(raw: Mapping[str, Any]) -> bool:
-    """Whether the statuses of a Condition say that it is over, was refuted, or should never have been recorded."""
+    """Whether the statuses show that a Condition is over, was refuted, or was entered in error."""
     verified = _words_in(raw.get("verificationStatus"), VERIFICATION)
     return has_ended(raw) or (bool(verified) and verified <= {"refuted", ENTERED_IN_ERROR})
 
 
 def _words_in(concept: Any, system: str) -> frozenset[str]:
-    """The words of ``system`` in a CodeableConcept of JSON; none in what has not its shape."""
+    """Return the codes of ``system`` in a CodeableConcept in JSON; empty if it does not have that shape."""
     listed = concept.get("coding") if isinstance(concept, Mapping) else None
     codings = listed if isinstance(listed, list) else ()
-    return words_of(((one.get("system"), one.get("code")) for one in codings if isinstance(one, Mapping)), system)
+    return words_of(
+        ((coding.get("system"), coding.get("code")) for coding in codings if isinstance(coding, Mapping)), system
+    )
 
 
 def is_void(raw: Mapping[str, Any]) -> bool:
-    """Whether FHIR's own status says that it should never have been recorded, or was never made."""
+    """Whether FHIR's own status shows that the resource was entered in error or never made."""
     if raw["resourceType"] == "Condition":
         return _words_in(raw.get("verificationStatus"), VERIFICATION) == {ENTERED_IN_ERROR}
     status = raw.get("status")

@@ -1,4 +1,4 @@
-"""A BodyStructure of FHIR R5 in the shape of R4, which names its place in one element where R5 has a list."""
+"""Convert a BodyStructure of FHIR R5, which has a list of structures, to the shape of R4, which has one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ _KEPT = ("resourceType", "id", "meta", "implicitRules", "modifierExtension", "pa
 
 
 def in_shape_of_r4(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``raw`` with ``location`` and ``locationQualifier`` where it has R5's one ``includedStructure``.
+    """Return ``raw`` with R4's ``location`` and ``locationQualifier`` instead of R5's ``includedStructure``.
 
-    Of several structures, or where one is excluded, R4 cannot tell what is meant: then ``raw`` stays as it is, and is
-    no valid BodyStructure.
+    R4 cannot express several structures or an excluded one. ``raw`` is then returned unchanged, and it is not a valid
+    BodyStructure.
     """
     included = raw.get("includedStructure")
     if raw.get("resourceType") != "BodyStructure" or not isinstance(included, list) or len(included) != 1:
         return raw
-    (one,) = included
+    (structure,) = included
     if (
-        not isinstance(one, Mapping)
+        not isinstance(structure, Mapping)
         or raw.get("excludedStructure")
         or "location" in raw
-        or one.get("modifierExtension")
+        or structure.get("modifierExtension")
     ):
         return raw
-    qualifiers = one.get("qualifier") or []
-    found = {key: raw[key] for key in _KEPT if key in raw}
-    found["location"] = one.get("structure")
+    qualifiers = structure.get("qualifier") or []
+    converted = {key: raw[key] for key in _KEPT if key in raw}
+    converted["location"] = structure.get("structure")
     if isinstance(qualifiers, list):
-        found["locationQualifier"] = [side for side in (one.get("laterality"), *qualifiers) if side is not None]
-    return {key: value for key, value in found.items() if value not in (None, [])}
+        converted["locationQualifier"] = [
+            side for side in (structure.get("laterality"), *qualifiers) if side is not None
+        ]
+    return {key: value for key, value in converted.items() if value not in (None, [])}

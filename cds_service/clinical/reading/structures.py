@@ -1,4 +1,4 @@
-"""BodyStructures that came beside the resources that point to them."""
+"""Look up the BodyStructures that other resources of the chart refer to."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cds_service.clinical.reading.whose import Owners, local_name
 
 
 class Structures:
-    """Finds them. ``entries``: those of this patient, by ``BodyStructure/id`` and by ``fullUrl``."""
+    """Finds BodyStructures. ``entries``: this patient's, by ``BodyStructure/id`` and by ``fullUrl``."""
 
     def __init__(self, entries: Mapping[str, ChartEntry], owners: Owners) -> None:
         self._entries = entries
         self._owners = owners
 
     def find(self, reference: str) -> Any:
-        """The validated BodyStructure that ``reference`` points to; None if it did not come or cannot be read."""
+        """Return the validated BodyStructure for ``reference``; None if it is missing or cannot be read."""
         entry = self._entries.get(reference)
         if entry is None and self._owners.is_here(reference):
             entry = self._entries.get(local_name(reference))

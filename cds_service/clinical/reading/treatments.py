@@ -1,4 +1,4 @@
-"""Why a medicine that is on record may not be taken as a treatment now. It then counts as recorded, and proves nothing.
+"""Decide whether a recorded medicine may not be a current treatment. It then counts as recorded but proves nothing.
 
 That a course runs has to be proved. One that had an end, of which one dose or no package was given, or whose own words
 speak of its end, of prophylaxis or of keeping a line open, or that is taken as needed, is no proof.
@@ -14,13 +14,13 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import When
 
 _DAYS = {"s": 1 / 86_400, "min": 1 / 1_440, "h": 1 / 24, "d": 1.0, "wk": 7.0, "mo": 31.0, "a": 366.0}
-"""FHIR's units of time in days; a month and a year are at most so long."""
+"""FHIR's units of time in days; for a month and a year the longest length."""
 
 
 def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: When | None, today: date) -> bool:
-    """Whether something in ``model`` leaves it open that its medicine is taken as a treatment on ``today``.
+    """Whether ``model`` leaves it open that its medicine is taken as a treatment on ``today``.
 
-    ``words``: those that name the medicine; ``begun``: the latest day on which it can have begun, None if not known.
+    ``words``: the names of the medicine. ``begun``: the latest day on which it can have begun; None if unknown.
     """
     dosages = _items(getattr(model, "dosageInstruction", None)) or _items(getattr(model, "dosage", None))
     return (
@@ -32,9 +32,9 @@ def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: Whe
 
 
 def _each_has_ended(dosages: Sequence[Any], begun: When | None, today: date) -> bool:
-    """Whether every dosage is bounded, and not surely beyond today."""
+    """Whether every dosage is limited and does not certainly last until today."""
     lengths = [_length(dosage) for dosage in dosages]
-    return bool(lengths) and all(one is not None and not _reaches(begun, one, today) for one in lengths)
+    return bool(lengths) and all(length is not None and not _reaches(begun, length, today) for length in lengths)
 
 
 def _is_taken_as_needed(dosages: Sequence[Any]) -> bool:
@@ -43,22 +43,22 @@ def _is_taken_as_needed(dosages: Sequence[Any]) -> bool:
 
 
 def _length(dosage: Any) -> float | None:
-    """For how many days it is to be taken at least; 0 if only that it is bounded is known, None if it is not."""
+    """Return the shortest length in days; 0 if it is limited but the length is unknown, None if it is not limited."""
     repeat = getattr(dosage.timing, "repeat", None) if getattr(dosage, "timing", None) is not None else None
     if repeat is None:
         return None
-    found = []
+    lengths = []
     if repeat.boundsDuration is not None:
-        found.append(_days_of(repeat.boundsDuration))
+        lengths.append(_days_of(repeat.boundsDuration))
     if repeat.boundsRange is not None:
-        found.append(_days_of(repeat.boundsRange.low or repeat.boundsRange.high))
+        lengths.append(_days_of(repeat.boundsRange.low or repeat.boundsRange.high))
     if repeat.count is not None:
-        found.append(_days_of_count(repeat))
-    return min(found) if found else None
+        lengths.append(_days_of_count(repeat))
+    return min(lengths) if lengths else None
 
 
 def _days_of_count(repeat: Any) -> float:
-    """How long so many doses last: each ``period`` has ``frequency`` of them."""
+    """Return how many days ``count`` doses last, with ``frequency`` doses in each ``period``."""
     unit = _DAYS.get(str(repeat.periodUnit or ""))
     if unit is None or repeat.period is None or repeat.count <= 1:
         return 0.0
@@ -66,7 +66,7 @@ def _days_of_count(repeat: Any) -> float:
 
 
 def _is_not_supplied(model: Any, begun: When | None, today: date) -> bool:
-    """Whether what was ordered is nothing, or does not reach to today with all its repeats."""
+    """Whether the supply is empty or, with all repeats, does not last until today."""
     supply = getattr(model, "dispenseRequest", None)
     if supply is None:
         return False
@@ -83,14 +83,14 @@ def _reaches(begun: When | None, days: float, today: date) -> bool:
 
 
 def _days_of(quantity: Any) -> float:
-    """A duration in days; 0 where its unit is not one of FHIR's."""
+    """Return a duration in days; 0 if its unit is not one of FHIR's."""
     if quantity is None or quantity.value is None:
         return 0.0
     return float(quantity.value) * _DAYS.get(str(quantity.code or quantity.unit or ""), 0.0)
 
 
 def _texts(model: Any, dosages: Sequence[Any]) -> Iterator[str]:
-    """What is said in words of how, why and whether it is taken."""
+    """Yield the words about how and why it is taken, and whether it is."""
     for dosage in dosages:
         yield str(dosage.text or "")
         yield str(getattr(dosage, "patientInstruction", None) or "")

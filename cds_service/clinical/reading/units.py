@@ -1,7 +1,7 @@
-"""Units as records write them, against those that the content lists: UCUM, or words where no code is given.
+"""Match units in records with the units in the content: UCUM codes, or words if there is no code.
 
-An annotation may stand behind any atom (``mg{FEU}/L``), and is a part of what has to be listed: ``FEU`` decides what
-a number means. Libraries for UCUM drop annotations and read ``MG/L`` as megagauss, so the table alone decides.
+An annotation may follow any atom (``mg{FEU}/L``) and must match too, because ``FEU`` decides what a number means. UCUM
+libraries drop annotations and read ``MG/L`` as megagauss, so only the content's table decides.
 """
 
 from __future__ import annotations
@@ -37,38 +37,38 @@ _NAMES: Mapping[str, frozenset[str]] = {
     "Cel": frozenset({"c", "degc", "celsius", "degreecelsius", "degreescelsius", "centigrade"}),
     "[degF]": frozenset({"f", "degf", "fahrenheit", "degreefahrenheit", "degreesfahrenheit"}),
 }
-"""Names of units that are not spelt like their code, letters only."""
+"""Names of units that differ from their code, letters only."""
 _NOT_LISTED = "its unit is not one this service knows for it"
 _CONTRADICTS = "the words of its unit contradict its code"
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A unit taken apart: without annotations, and the words of those in lower case."""
+    """A unit without its annotations, and the annotations' words in lower case."""
 
     unit: str
     words: frozenset[str]
 
 
 def unit_of(measure: Measure, quantity: Any, kinds: frozenset[str]) -> Unit | str:
-    """The listed unit that ``quantity`` is in, or in our words why there is none.
+    """Return the listed unit of ``quantity``, or the reason in plain words why there is none.
 
-    A code decides; the words beside it may add a kind, and must not contradict it.
+    The code decides. The words beside it may add a kind but must not contradict it.
     """
     code, words = str(quantity.code or ""), str(quantity.unit or "")
     if code and not _is_ucum(quantity.system):
         return "its unit is not a UCUM unit"
     if not code and not words:
         return "it has no unit"
-    said = _in_words(words, kinds)
+    worded = _in_words(words, kinds)
     if not code:
-        return _listed(measure, said, exact=False) or _why_not(said, measure, kinds)
+        return _listed(measure, worded, exact=False) or _why_not(worded, measure, kinds)
     coded = _in_ucum(code, kinds)
-    both = _Written(coded.unit, coded.words | said.words)
-    found = _listed(measure, both, exact=True)
-    if found is None:
+    both = _Written(coded.unit, coded.words | worded.words)
+    listed = _listed(measure, both, exact=True)
+    if listed is None:
         return _why_not(both, measure, kinds)
-    return _CONTRADICTS if _is_other(said.unit, found, measure, kinds) else found
+    return _CONTRADICTS if _is_other(worded.unit, listed, measure, kinds) else listed
 
 
 def names_other_kind(text: str, measure: Measure, kinds: frozenset[str]) -> bool:
@@ -76,24 +76,24 @@ def names_other_kind(text: str, measure: Measure, kinds: frozenset[str]) -> bool
     return bool(kinds) and bool(_in_words(text, kinds).words - _own_kinds(measure, kinds))
 
 
-def same_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
-    """Whether two quantities are in the same unit; one that names none is taken to be in that of the other."""
-    texts = [_in_words(str(each.code or each.unit or ""), kinds).unit for each in (one, other)]
+def same_unit(first: Any, second: Any, kinds: frozenset[str]) -> bool:
+    """Whether two quantities have the same unit. A quantity without a unit is assumed to match."""
+    texts = [_in_words(str(quantity.code or quantity.unit or ""), kinds).unit for quantity in (first, second)]
     return "" in texts or texts[0] == texts[1]
 
 
-def is_in_another_unit(one: Any, other: Any, kinds: frozenset[str]) -> bool:
-    """Whether ``one`` is in another unit than ``other``, by its code or its words; one that names none is not."""
-    units = {_in_words(str(text), kinds).unit for text in (one.code, one.unit) if text}
-    own = {_in_words(str(text), kinds).unit for text in (other.code, other.unit) if text}
+def is_in_another_unit(first: Any, second: Any, kinds: frozenset[str]) -> bool:
+    """Whether the unit of ``first``, by code or words, differs from that of ``second``; without a unit it does not."""
+    units = {_in_words(str(text), kinds).unit for text in (first.code, first.unit) if text}
+    own = {_in_words(str(text), kinds).unit for text in (second.code, second.unit) if text}
     return bool(units and own) and units.isdisjoint(own)
 
 
 def is_one_of(quantity: Any, units: Iterable[str]) -> bool:
-    """Whether a Quantity in JSON is in one of ``units``, by its code and by its words, of which it must have one."""
+    """Whether all units of a Quantity in JSON, code and words, are in ``units``, and it has at least one."""
     known = {_in_words(unit, frozenset()).unit for unit in units}
-    said = {_in_words(str(quantity[name]), frozenset()).unit for name in ("code", "unit") if quantity.get(name)}
-    return bool(said) and said <= known
+    given = {_in_words(str(quantity[name]), frozenset()).unit for name in ("code", "unit") if quantity.get(name)}
+    return bool(given) and given <= known
 
 
 def _is_ucum(system: Any) -> bool:
@@ -105,19 +105,19 @@ def _is_ucum(system: Any) -> bool:
 
 
 def _in_ucum(text: str, kinds: frozenset[str]) -> _Written:
-    """A UCUM code: case matters, but a litre is ``l`` or ``L``. A kind may stand in it as a word."""
+    """Parse a UCUM code. Case matters, except that a litre may be ``l`` or ``L``. A kind may appear as a word."""
     words = {word.lower() for word in _ANNOTATION.findall(text)}
     plain = _ANNOTATION.sub("", text)
     for kind in kinds:
-        found = re.search(rf"[\s(]*\b{kind}\b\)?", plain, re.IGNORECASE)
-        if found:
+        match = re.search(rf"[\s(]*\b{kind}\b\)?", plain, re.IGNORECASE)
+        if match:
             words.add(kind)
-            plain = plain[: found.start()] + plain[found.end() :]
+            plain = plain[: match.start()] + plain[match.end() :]
     return _Written(_LITRE.sub(r"\1L", plain.strip()), frozenset(words))
 
 
 def _in_words(text: str, kinds: frozenset[str]) -> _Written:
-    """A unit as people write it: case, brackets and blanks do not matter."""
+    """Parse a unit in everyday spelling. Case, brackets and blanks do not matter."""
     plain = text.lower()
     for pattern, short in _SPELT_OUT:
         plain = pattern.sub(short, plain)
@@ -129,13 +129,13 @@ def _in_words(text: str, kinds: frozenset[str]) -> _Written:
 
 @lru_cache(maxsize=1_024)
 def _own(ucum: str) -> _Written:
-    """A unit that the content lists."""
+    """Parse a unit of the content."""
     return _in_ucum(ucum, frozenset())
 
 
 @lru_cache(maxsize=1_024)
 def _own_in_words(ucum: str, kinds: frozenset[str]) -> _Written:
-    """A unit that the content lists, as people would write it."""
+    """Parse a unit of the content as people would write it."""
     return _in_words(ucum, kinds)
 
 
@@ -148,8 +148,8 @@ def _listed(measure: Measure, written: _Written, *, exact: bool) -> Unit | None:
     return None
 
 
-def _why_not(said: _Written, measure: Measure, kinds: frozenset[str]) -> str:
-    return _CONTRADICTS if (said.words & kinds) - _own_kinds(measure, kinds) else _NOT_LISTED
+def _why_not(written: _Written, measure: Measure, kinds: frozenset[str]) -> str:
+    return _CONTRADICTS if (written.words & kinds) - _own_kinds(measure, kinds) else _NOT_LISTED
 
 
 def _own_kinds(measure: Measure, kinds: frozenset[str]) -> frozenset[str]:
@@ -160,14 +160,14 @@ def _base_kinds(measure: Measure) -> list[str]:
     return [kind.lower() for kind in measure.unit.split()[1:]]
 
 
-def _is_other(said: str, own: Unit, measure: Measure, kinds: frozenset[str]) -> bool:
-    """Whether the words of a unit mean another size than its code. Where kinds matter they must not be unknown."""
-    name = "".join(letter for letter in said if letter.isalpha() and letter.isascii())
+def _is_other(words: str, own: Unit, measure: Measure, kinds: frozenset[str]) -> bool:
+    """Whether the words of a unit mean another size than its code. If kinds matter, the words must be known."""
+    name = "".join(letter for letter in words if letter.isalpha() and letter.isascii())
     sizes = {
         unit.factor
         for unit in measure.units
-        if _own_in_words(unit.ucum, kinds).unit == said or name in _NAMES.get(unit.ucum, ())
+        if _own_in_words(unit.ucum, kinds).unit == words or name in _NAMES.get(unit.ucum, ())
     }
     if sizes:
         return own.factor not in sizes
-    return bool(kinds) and "/" in said
+    return bool(kinds) and "/" in words

@@ -1,4 +1,4 @@
-"""What is said of a row that is not understood: what it may be about, as far as anything in it can be seen."""
+"""Describe rows that are not understood by everything that can be recognised in them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CAN_HIDE_ANYTHING = frozenset(
     {"Observation", "Condition", "Procedure", "MedicationRequest", "MedicationStatement", "MedicationAdministration",
      "MedicationDispense"}
 )  # fmt: skip
-"""Types of which a resource without a code that can be read may say anything that its type can."""
+"""Types in which a resource without a readable code may contain anything its type allows."""
 _DATES = (
     ("effectiveDateTime",), ("effectiveInstant",), ("effectivePeriod", "end"), ("onsetDateTime",),
     ("onsetPeriod", "start"), ("performedDateTime",), ("performedPeriod", "end"), ("performedPeriod", "start"),
@@ -31,7 +31,7 @@ _DATES = (
     ("date",), ("created",),
 )  # fmt: skip
 _START = ("period", "start")
-"""A visit that has not ended is as old as its start; an episode of care, or a course of a medicine, is not."""
+"""An ongoing visit is as old as its start. An episode of care or a course of a medicine is not."""
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _REAL_WORD = re.compile(r"[^\W\d_]{2}")
 """What a number or a mere letter is not; what short words of ours mean, the net knows."""
@@ -40,26 +40,29 @@ _ADMINISTRATIVE = frozenset(
     {"meta", "text", "identifier", "status", "statusHistory", "classHistory", "performer", "participant", "location",
      "period", "encounter", "serviceProvider"}
 )  # fmt: skip
-"""Elements that change while a row says the same: a visit that goes on, a new version number."""
+"""Elements that may change without a new statement: an ongoing visit, a new version number."""
 _CATEGORIES = "observation-category"
 
 
 class Describing:
-    """Writes ``Unread`` entries with all that can be recognised in a row."""
+    """Creates ``Unread`` entries with everything that can be recognised in a row."""
 
     def __init__(self, content: Content, now: datetime) -> None:
         self._content = content
         self._now = now
 
     def row(self, source: str, kind: UnreadKind, reason: str, resource: Any, keys: Iterable[str] = ()) -> Unread:
-        """The entry for a whole row. ``keys``: what its codes name; if none, they are looked for in any shape."""
+        """Return the entry for a whole row.
+
+        ``keys``: what its codes name. If empty, codes and names are searched for anywhere in the row.
+        """
         named = tuple(sorted(set(keys)))
-        found = self._content.recogniser.recognise(resource)
-        unread = Unread(source, kind, reason, named or found.keys)
-        return self.with_context(unread, resource, anything=not named and self._may_be_anything(resource, found))
+        recognised = self._content.recogniser.recognise(resource)
+        unread = Unread(source, kind, reason, named or recognised.keys)
+        return self.with_context(unread, resource, anything=not named and self._may_be_anything(resource, recognised))
 
     def with_context(self, unread: Unread, resource: Any, *, anything: bool | None = None) -> Unread:
-        """``unread`` with the date, categories and state of its row."""
+        """Return ``unread`` with the date, categories and state of its row."""
         raw = resource if isinstance(resource, Mapping) else {}
         in_words = _is_in_words(raw)
         return replace(
@@ -75,16 +78,17 @@ class Describing:
             digest=_digest(resource),
         )
 
-    def _may_be_anything(self, resource: Any, found: Recognised) -> bool:
+    def _may_be_anything(self, resource: Any, recognised: Recognised) -> bool:
         kind = kind_of(resource)
         if kind in MEDICINES:
-            return ANTICOAGULANT not in found.keys  # a number that is also a code of ours tells nothing of a medicine
-        # That a medicine is named where a complaint may stand does not tell that there is none.
-        if set(found.keys) - found.medicines:
+            # A number that is also one of our codes does not identify a medicine.
+            return ANTICOAGULANT not in recognised.keys
+        # A medicine named in place of a complaint does not show that there is no complaint.
+        if set(recognised.keys) - recognised.medicines:
             return False
         if kind not in ALL or kind == "Bundle":
             return True
-        return found.at_our_place or kind in _CAN_HIDE_ANYTHING
+        return recognised.at_our_place or kind in _CAN_HIDE_ANYTHING
 
     def _when(self, raw: Mapping[str, Any]) -> When | None:
         for path in (*_DATES, _START) if kind_of(raw) == "Encounter" else _DATES:
@@ -100,37 +104,37 @@ class Describing:
 
 
 def _digest(resource: Any) -> str:
-    """Of what a row says, without what a server changes in it on its own; the order of its elements does not count."""
-    said = resource
+    """Return a digest of the row's content, without administrative elements; the order of elements does not matter."""
+    content = resource
     if isinstance(resource, Mapping):
-        said = {key: value for key, value in resource.items() if key not in _ADMINISTRATIVE}
-    text = json.dumps(said, sort_keys=True, default=str)
+        content = {key: value for key, value in resource.items() if key not in _ADMINISTRATIVE}
+    text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _categories(raw: Mapping[str, Any]) -> Iterator[str]:
-    """FHIR's own categories, in whatever shape they stand."""
+    """Yield FHIR's own categories, in any shape."""
     left: list[Any] = [raw.get("category")]
     while left:
-        one = left.pop()
-        if isinstance(one, list):
-            left += one
-        elif isinstance(one, Mapping):
-            system, code = one.get("system"), one.get("code")
+        node = left.pop()
+        if isinstance(node, list):
+            left += node
+        elif isinstance(node, Mapping):
+            system, code = node.get("system"), node.get("code")
             if isinstance(system, str) and system.endswith(_CATEGORIES) and isinstance(code, str):
                 yield code
-            left.append(one.get("coding"))
+            left.append(node.get("coding"))
 
 
 def _days_supplied(raw: Mapping[str, Any]) -> float:
-    """For how many days a medicine was handed over; 0 if that is not said."""
+    """Return the days of supply of a dispensed medicine; 0 if not stated."""
     supply = raw.get("daysSupply")
     days = supply.get("value") if isinstance(supply, Mapping) else None
     return float(days) if isinstance(days, int | float) and not isinstance(days, bool) else 0.0
 
 
 def _is_in_words(raw: Mapping[str, Any]) -> bool:
-    """Whether all that it is about is said in words, which the net has looked through; there must be a real one."""
+    """Whether its subject is stated only in words, with at least one real word."""
     concept = raw.get("code")
     if not isinstance(concept, Mapping) or concept.get("coding") or raw.get("component"):
         return False
@@ -144,5 +148,5 @@ def _is_in_words(raw: Mapping[str, Any]) -> bool:
 def _is_over(raw: Mapping[str, Any]) -> bool:
     status = raw.get("status")
     if isinstance(status, str) and kind_of(raw) in MEDICINES:
-        return status in _OVER  # of all else, completed means that it was done, and what it says holds
+        return status in _OVER  # for other types, "completed" means that it was done, and its content is still valid
     return has_ended(raw)

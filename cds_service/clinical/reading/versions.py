@@ -1,4 +1,4 @@
-"""Of several versions of one resource the latest counts, and those that do not say when they were changed count too."""
+"""Choose among versions of one resource: the latest counts, and so do versions without a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cds_service.clinical.reading.entries import ChartEntry
 
 
 def which_count(versions: Sequence[ChartEntry]) -> tuple[list[tuple[ChartEntry, int]], int]:
-    """Of the versions of one resource the latest, and how many are older. Those without a time count too.
+    """Return the versions that count, each with its number of copies, and how many versions are older.
 
-    Each comes with how often it came.
+    The latest version counts, and so does each version without a time.
     """
     if len(versions) == 1:
         return [(versions[0], 1)], 0
@@ -34,19 +34,19 @@ def which_count(versions: Sequence[ChartEntry]) -> tuple[list[tuple[ChartEntry, 
     return counting, copies.total() - sum(count for _, count in counting)
 
 
-def is_later(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    mine, theirs = updated_at(one), updated_at(other)
+def is_later(resource: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    mine, theirs = updated_at(resource), updated_at(other)
     return mine is not None and theirs is not None and mine > theirs
 
 
 def updated_at(raw: Mapping[str, Any]) -> datetime | None:
-    """When the server last changed this resource; None if it does not say so in FHIR's form."""
+    """Return when the server last changed this resource; None if it does not state that in FHIR's form."""
     meta = raw.get("meta")
     text = meta.get("lastUpdated") if isinstance(meta, dict) else None
     if not isinstance(text, str):
         return None
     try:
-        found = datetime.fromisoformat(text)
+        updated = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return updated if updated.tzinfo is not None else updated.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Whose a resource is: this patient's, another one's by a reference that resolves elsewhere, or not to be told.
+"""Decide who owns a resource: this patient, another patient, or unclear.
 
 Addresses are compared by their parts. What is neither surely this patient's nor surely another's is UNCLEAR: it
 gives no facts, and it is always reported.
@@ -20,11 +20,11 @@ _DEFAULT_PORTS = frozenset({80, 443})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _UUID = "urn:uuid:"
 _PEOPLE = frozenset({"RelatedPerson", "Person", "Group", "Practitioner", "PractitionerRole"})
-"""Who is not the patient."""
+"""Types of people who are not the patient."""
 
 
 class Owner(StrEnum):
-    """Whose it is."""
+    """The owner of a resource."""
 
     MINE = "mine"
     ANOTHERS = "anothers"
@@ -33,7 +33,7 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Belongs:
-    """Whose a resource is, and in our words why; the reason is empty for this patient's."""
+    """The owner of a resource and the reason in plain words; the reason is empty for this patient's."""
 
     owner: Owner
     reason: str = ""
@@ -52,13 +52,15 @@ _OTHER_IDENTIFIER = Belongs(Owner.UNCLEAR, "names its patient by an identifier t
 
 
 class Owners:
-    """Tells whose resources are, for one chart. References are remembered: charts repeat the same few."""
+    """Decides the owner of each resource of one chart. Results are cached, because charts repeat few references."""
 
     def __init__(
         self, patient_id: str, bases: Iterable[str], *, own_urls: Iterable[str], other_urls: Iterable[str]
     ) -> None:
-        """``bases``: base URLs of the server that the chart is from. ``own_urls``, ``other_urls``: the ``fullUrl`` of
-        this patient's and of other Patients.
+        """Set up the owner rules.
+
+        ``bases``: base URLs of the server that the chart comes from. ``own_urls``, ``other_urls``: the ``fullUrl`` of
+        this patient's and of other Patient resources.
         """
         self._patient_id = patient_id
         self._bases = frozenset(map(place_of_server, bases))
@@ -69,7 +71,7 @@ class Owners:
         self._remembered: dict[str, Belongs] = {}
 
     def know(self, patient: Mapping[str, Any]) -> None:
-        """Take up the identifiers and links of this patient's Patient resource."""
+        """Store the identifiers and links of this patient's Patient resource."""
         self._identifiers |= set(_identifiers(patient.get("identifier")))
         links = patient.get("link")
         for link in links if isinstance(links, list) else ():
@@ -80,49 +82,49 @@ class Owners:
         self._remembered.clear()
 
     def know_other(self, patient: Mapping[str, Any], url: str | None) -> None:
-        """Take up another Patient, at ``url``: one that says it is linked with this one is not surely another's."""
+        """Store another Patient, at ``url``. If it is linked with this one, its owner is unclear."""
         links = patient.get("link")
         for link in links if isinstance(links, list) else ():
             other = link.get("other") if isinstance(link, dict) else None
             if isinstance(other, dict) and self.of(other).owner is Owner.MINE:
-                self._linked |= {one for one in (patient.get("id"), url and _spelt(url)) if isinstance(one, str)}
+                self._linked |= {name for name in (patient.get("id"), url and _spelt(url)) if isinstance(name, str)}
         self._remembered.clear()
 
     def of_reference(self, reference: str) -> Belongs:
-        """Whose a resource is that says no more than ``reference``."""
-        found = self._remembered.get(reference)
-        if found is None:
-            found = self._remembered[reference] = self._by_reference(reference, None)
-        return found
+        """Return the owner of a resource that names its patient only by ``reference``."""
+        owner = self._remembered.get(reference)
+        if owner is None:
+            owner = self._remembered[reference] = self._by_reference(reference, None)
+        return owner
 
     def of(self, subject: Any, contained: Any = None) -> Belongs:
-        """Whose a resource with this ``subject`` element is. ``contained``: its own contained resources."""
+        """Return the owner of a resource with this ``subject`` element. ``contained``: the resources inside it."""
         if not isinstance(subject, Mapping):
             return _NOBODYS
         reference, kind = subject.get("reference"), subject.get("type")
         named = self._is_identified(subject.get("identifier"))
         if isinstance(reference, str) and reference:
-            found = self._by_reference(reference, kind)
+            owner = self._by_reference(reference, kind)
             if reference.startswith("#"):
-                found = self._by_contained(reference[1:], contained)
-            if named and found.owner is Owner.ANOTHERS:
+                owner = self._by_contained(reference[1:], contained)
+            if named and owner.owner is Owner.ANOTHERS:
                 return _CONTRADICTORY
-            if found is _MINE and self._is_contradicted(subject.get("identifier")):
+            if owner is _MINE and self._is_contradicted(subject.get("identifier")):
                 return _CONTRADICTORY
-            return _MINE if named else found
+            return _MINE if named else owner
         if named:
             return _MINE
         return _OTHER_IDENTIFIER if subject.get("identifier") else _NOBODYS
 
     def of_focus(self, focus: Any, contained: Any = None) -> Belongs:
-        """Whom an Observation with this ``focus`` is about. A thing may be the patient's own: an implant, a leg."""
-        found = self.of(focus, contained)
-        if found is not _SOMETHING_ELSES:
-            return found
+        """Return the owner by an Observation's ``focus``. A thing, such as an implant, may be the patient's own."""
+        owner = self.of(focus, contained)
+        if owner is not _SOMETHING_ELSES:
+            return owner
         return _ANOTHERS if _split(str(focus.get("reference")))[1] in _PEOPLE else _A_THING
 
     def is_here(self, reference: str) -> bool:
-        """Whether ``reference``, to any resource, can be one within this chart: relative, or on its own server."""
+        """Whether ``reference``, to any type, may point into this chart: it is relative or on the chart's server."""
         base = _split(reference)[0]
         return not base or self._is_own_base(base)
 
@@ -150,9 +152,13 @@ class Owners:
 
     def _by_contained(self, identity: str, contained: Any) -> Belongs:
         inside = contained if isinstance(contained, list) else ()
-        for one in inside:
-            if isinstance(one, dict) and one.get("id") == identity and one.get("resourceType") == "Patient":
-                mine = not self._identifiers.isdisjoint(_identifiers(one.get("identifier")))
+        for resource in inside:
+            if (
+                isinstance(resource, dict)
+                and resource.get("id") == identity
+                and resource.get("resourceType") == "Patient"
+            ):
+                mine = not self._identifiers.isdisjoint(_identifiers(resource.get("identifier")))
                 return _MINE if mine else _UNRESOLVED
         return _UNRESOLVED
 
@@ -160,37 +166,37 @@ class Owners:
         return not self._identifiers.isdisjoint(_identifiers([identifier]))
 
     def _is_contradicted(self, identifier: Any) -> bool:
-        """Whether it is another number in a system in which the Patient has one."""
+        """Whether this is a different number in a system in which the Patient has one."""
         systems = {system for system, _ in self._identifiers}
         given = set(_identifiers([identifier]))
         return given.isdisjoint(self._identifiers) and any(system in systems for system, _ in given)
 
 
 def _identifiers(value: Any) -> Iterable[tuple[str, str]]:
-    """(system, value) of every identifier that has both."""
-    for one in value if isinstance(value, list) else ():
-        if isinstance(one, Mapping):
-            system, text = one.get("system"), one.get("value")
+    """Yield (system, value) of every identifier that has both."""
+    for identifier in value if isinstance(value, list) else ():
+        if isinstance(identifier, Mapping):
+            system, text = identifier.get("system"), identifier.get("value")
             if isinstance(system, str) and isinstance(text, str) and system and text:
                 yield system, text
 
 
 def _spelt(url: str) -> str:
-    """``url``; a UUID in small letters, whatever its letters are."""
+    """Return ``url``, with a UUID in lower case."""
     return url.lower() if url[: len(_UUID)].lower() == _UUID else url
 
 
 @lru_cache(maxsize=256)
 def place_of_server(base: str) -> str:
-    """A base URL in one spelling for all that name the same server; as it is if it is none.
+    """Return one normalised spelling for all base URLs of the same server; unchanged if it is not a URL.
 
-    Behind a proxy http and https, on their usual ports, are the same.
+    http and https on their usual ports count as the same, because a proxy may change one to the other.
     """
-    found = _address(base)
-    if found is None:
+    address = _address(base)
+    if address is None:
         return base
-    port = "" if found.port in _DEFAULT_PORTS else f"{found.scheme}:{found.port}"
-    return f"{port}//{found.host}{found.path}"
+    port = "" if address.port in _DEFAULT_PORTS else f"{address.scheme}:{address.port}"
+    return f"{port}//{address.host}{address.path}"
 
 
 def _address(url: str) -> Address | None:
@@ -201,7 +207,7 @@ def _address(url: str) -> Address | None:
 
 
 def _split(reference: str) -> tuple[str, str, str]:
-    """Base URL, resource type and id of a reference, without its version; a bare id has neither base nor type."""
+    """Split a reference into base URL, resource type and id, without the version. A bare id has only the id."""
     plain = reference.split("/_history/")[0]
     rest, slash, identity = plain.rpartition("/")
     base, _, resource = rest.rpartition("/")
@@ -209,6 +215,6 @@ def _split(reference: str) -> tuple[str, str, str]:
 
 
 def local_name(reference: str) -> str:
-    """``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` as it is."""
+    """Return ``Type/id`` of a relative, absolute or versioned reference; a ``urn:uuid`` is unchanged."""
     parts = reference.split("/_history/")[0].split("/")
     return "/".join(parts[-2:]) if len(parts) > 1 else reference

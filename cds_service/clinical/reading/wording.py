@@ -1,6 +1,6 @@
-"""What the words of an answer or beside a code name of ours, where the codes are understood and are none of ours.
+"""Find known names in the words of a resource whose codes are understood but not used here.
 
-A question may be known and of no concern, and its answer still name a DVT. A net, never a proof.
+An irrelevant question may still have an answer that names a DVT. A match is a hint, never a proof.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading.statuses import is_void
 
 _WORD = re.compile(r"[^\W\d_]{3}")
-"""What a number or a result like "A+" does not have: they would be taken for codes."""
+"""Excludes numbers and results like "A+", which would be taken for codes."""
 ELSEWHERE = "names something in an element that this service does not read"
 ONLY_IN_WORDS = "its code is none that this service knows, but its words may mean one"
 
 
 def named_in_answer(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """The findings and causes that the values of an Observation may name; none where it is no Observation.
+    """Return the findings and causes that the values of an Observation may name; empty for other types.
 
-    Numbers cost nothing here: only what is answered in words or by a code is looked at.
+    Numbers are skipped: only answers in words or codes are searched.
     """
     if raw.get("resourceType") != "Observation" or ("valueQuantity" in raw and "component" not in raw):
         return ()
-    spoken = [one for part in _parts(raw) for one in _spoken_in(content, part)]
-    if not spoken or is_void(raw):
+    values = [value for part in _parts(raw) for value in _values_in(content, part)]
+    if not values or is_void(raw):
         return ()
-    return content.recogniser.recognise(spoken).keys
+    return content.recogniser.recognise(values).keys
 
 
 def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
-    """The findings and causes that a problem's CodeableConcept in JSON may name beyond what its codes say.
+    """Return the findings and causes that a problem's CodeableConcept may name beyond its codes.
 
-    The displays of codes that are known count by the rules for words only: names of ours in them are no news.
+    The displays of known codes are searched only by the rules for words, because names in them are expected.
     """
     if not isinstance(concept, Mapping):
         return ()
-    spoken = _words_of(content, concept)
-    keys = set(content.recogniser.recognise(spoken).keys) if spoken else set()
+    words = _words_of(content, concept)
+    keys = set(content.recogniser.recognise(words).keys) if words else set()
     for coding in concept.get("coding") or ():
         display = coding.get("display")
         if isinstance(display, str):
@@ -64,7 +64,7 @@ def named_at_place(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def suspected_beside(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """The DVT that the evidence and the notes of a Condition may name, of which its codes say nothing."""
+    """Return the DVT that the evidence and notes of a Condition may name although its codes do not."""
     beside = [raw[name] for name in ("evidence", "note") if name in raw]
     if not beside or is_void(raw):
         return ()
@@ -72,9 +72,9 @@ def suspected_beside(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...
 
 
 def named_elsewhere(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """The findings and causes that a visit, an order or a report names anywhere.
+    """Return the findings and causes that a visit, an order or a report names anywhere.
 
-    Other versions of FHIR keep reasons in other elements than R4, and people write them into notes.
+    Other FHIR versions keep reasons in other elements than R4, and people write them into notes.
     """
     return () if is_void(raw) else content.recogniser.recognise(raw).keys
 
@@ -98,8 +98,8 @@ def _parts(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from raw.get("component") or ()
 
 
-def _spoken_in(content: Content, part: Mapping[str, Any]) -> list[Any]:
-    """The value in words; the words beside the code where they are all that is stated."""
+def _values_in(content: Content, part: Mapping[str, Any]) -> list[Any]:
+    """Return the value in words, or the words beside the code if nothing else is stated."""
     if "valueQuantity" in part:
         return []
     text, concept = part.get("valueString"), part.get("valueCodeableConcept")
@@ -115,11 +115,11 @@ def _spoken_in(content: Content, part: Mapping[str, Any]) -> list[Any]:
 
 
 def _words_of(content: Content, concept: Mapping[str, Any]) -> list[Any]:
-    """The parts of a concept that say more than its known codes do: other words, and codings of unknown systems."""
+    """Return the parts of a concept beyond its known codes: other words, and codings of unknown systems."""
     codings = concept.get("coding") or ()
     text = concept.get("text")
-    unknown = [one for one in codings if not _is_known(content, one)]
-    known_words = {str(one.get("display") or "").strip().lower() for one in codings} if not unknown else set()
+    unknown = [coding for coding in codings if not _is_known(content, coding)]
+    known_words = {str(coding.get("display") or "").strip().lower() for coding in codings} if not unknown else set()
     is_new = isinstance(text, str) and text.strip().lower() not in known_words
     return [*unknown, text] if is_new else unknown
 

@@ -88,14 +88,17 @@ _READ = {"studies": Studies(words="4 studies, 132 patients"), "population": "adu
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"ci": ({"of": "lr_present", "low": 2.1, "high": 3.0},)}, "2.1 to 3, does not hold 2"),
-        ({"ci": ({"of": "lr_absent", "low": 0.1, "high": 0.4},)}, "0.1 to 0.4, does not hold 0.5"),
-        ({"ci": ({"of": "sensitivity", "low": 70.0, "high": 90.0, "value": 95.0},)}, "does not hold 95"),
-        ({"ci": ({"of": "sensitivity", "low": 70.0, "high": 90.0},)}, "needs the `value`"),
+        ({"ci": ({"of": "lr_present", "low": 2.1, "high": 3.0},)}, r"\(2.1 to 3\) must contain 2"),
+        ({"ci": ({"of": "lr_absent", "low": 0.1, "high": 0.4},)}, r"\(0.1 to 0.4\) must contain 0.5"),
+        ({"ci": ({"of": "sensitivity", "low": 70.0, "high": 90.0, "value": 95.0},)}, "must contain 95"),
+        ({"ci": ({"of": "sensitivity", "low": 70.0, "high": 90.0},)}, "needs `value`"),
         ({"ci": ({"of": "specificity", "low": 70.0, "high": 190.0, "value": 80.0},)}, "percent"),
-        ({"ci": ({"of": "lr_present", "low": 3.0, "high": 2.0},)}, "begins at 3 and ends at 2"),
+        ({"ci": ({"of": "lr_present", "low": 3.0, "high": 2.0},)}, "has `low` 3, which is not below `high` 2"),
         ({"ci": ({"of": "lr_present", "low": 1.0, "high": 3.0},) * 2}, "more than one interval"),
-        ({"ci": ({"of": "lr_present", "low": 1.0, "high": 3.0, "value": 2.5},), "status_present": "seen"}, "was seen"),
+        (
+            {"ci": ({"of": "lr_present", "low": 1.0, "high": 3.0, "value": 2.5},), "status_present": "seen"},
+            "has status `seen`",
+        ),
         ({"ci": ({"of": "lr_present", "low": 1.0, "high": 3.0},), "studies": None, "population": ""}, "`ci` needs"),
         ({"population": ""}, "given together"),
         ({"studies": None}, "given together"),
@@ -123,4 +126,4 @@ def test_the_loader_names_the_interval_that_is_wrong() -> None:
         load(texts, "uk_ng158")
     (problem,) = caught.value.problems
     assert problem.file == "causes/dvt.toml"
-    assert "1.88 to 2.19, does not hold 1.8" in problem.message
+    assert "(1.88 to 2.19) must contain 1.8" in problem.message

@@ -168,7 +168,7 @@ def test_a_broader_code_that_nothing_narrows(texts: dict[str, str]) -> None:
 )
 def test_markup_in_card_text(texts: dict[str, str], text: str) -> None:
     change(texts, CYST, 'why = "', f'why = "{text} ')
-    problem = one(mistakes(texts), CYST, "text for cards holds no")
+    problem = one(mistakes(texts), CYST, "text for cards must not contain")
     assert problem.place == "card.why"
 
 
@@ -214,7 +214,7 @@ def test_a_headline_that_cannot_be_filled_in(texts: dict[str, str], summary: str
 
 def test_revised_before_it_was_released(texts: dict[str, str]) -> None:
     change(texts, "about.toml", "revised = 2026", "revised = 2025")
-    one(mistakes(texts), "about.toml", "lies before `released`")
+    one(mistakes(texts), "about.toml", "is before `released`")
 
 
 def test_wells_items_out_of_order(texts: dict[str, str]) -> None:
@@ -284,7 +284,7 @@ def test_all_mistakes_of_all_files_are_reported_together(texts: dict[str, str]) 
         ("vocabulary/measures.toml", ("not valid TOML", "check quotes and brackets")),
         ("findings/mine.toml", ("`fever` is already defined", "keep one of the two")),
         ("causes/cellulitis.toml", ("`narrowed_by`",)),
-        ("causes/fracture.toml", ("text for cards holds no",)),
+        ("causes/fracture.toml", ("text for cards must not contain",)),
         (flag, ("no finding is called `leg_blue_masive`", "did you mean `leg_blue_massive`?")),
     )
     silent = [
@@ -368,7 +368,7 @@ def test_a_missing_standard_code_may_be_added(texts: dict[str, str]) -> None:
     [
         ("http://snomed.info/sct", "30989004", "check digit"),
         ("http://loinc.org", "48065-8", "check digit"),
-        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "is not written as codes of rxnorm are"),
+        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "does not have the form of rxnorm codes"),
         (URI["finding"], "calf_swelling_new", "cannot be added to"),
         (URI["interpretation"], "XYZ", "cannot be added to"),
         (URI["data-absent-reason"], "lost", "cannot be added to"),

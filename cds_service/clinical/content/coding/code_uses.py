@@ -1,4 +1,4 @@
-"""What a code means here: the finding, cause, measure, place or answer it names, and how closely."""
+"""What a code means here: the finding, cause, measure, place or answer it names, and how exactly."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ UseStatus = Literal["", "possible", "past", "absent", "due", "weeks"]
 
 @dataclass(frozen=True, slots=True)
 class CodeUse:
-    """What a code means here: ``key`` of a finding, cause, measure, body site or order, or an answer.
+    """The meaning of a code: ``key`` of a finding, cause, measure, body site or order, or an answer.
 
-    ``stem`` is the length of the code it was written with; ``endings`` say which leg a longer ICD code names.
-    ``substance``: the drug that the code of a medicine names; empty for a class of drugs.
-    ``status``: what the code itself says of it: only possible, past, that it is not there, or that the value beside
-    it is the date at which it is due to end, or its age in weeks. Empty: it is there.
-    ``part``: which part of a finding with several the code names; empty if not one of them.
+    Attributes:
+        relation: how exactly the code matches the key.
+        narrowed_by: body sites that make a broader code match.
+        stem: length of the code as written in the content.
+        endings: the leg named by each ending of a longer ICD code.
+        substance: the drug that a medicine code names; empty for a drug class.
+        status: what the code itself states: only possible, past or absent, or that the value beside it is the expected
+            date of its end or its age in weeks. Empty: it is present.
+        part: the part that the code names, for a finding with several parts; empty if none.
     """
 
     kind: UseKind
@@ -36,11 +40,11 @@ class CodeUse:
 
     @property
     def is_of_concern(self) -> bool:
-        """Whether a resource with such a code has to be read; answers and places only go with others."""
+        """Whether a resource with such a code must be read. Answers and places only qualify other codes."""
         return self.relation != "not" and self.kind in ("finding", "cause", "measure", "order")
 
     def of_longer(self, code: str) -> CodeUse:
-        """The same use with the leg that the rest of ``code`` names, by its longest matching ending."""
+        """Return the same use with the leg named by the rest of ``code``, by its longest matching ending."""
         if not self.endings:
             return self
         rest = code[self.stem :]
@@ -50,7 +54,7 @@ class CodeUse:
 
 @dataclass(frozen=True, slots=True)
 class CodeMeaning:
-    """One code of the content, normalised, of the system at ``address``."""
+    """One normalised code of the content, in the system at ``address``."""
 
     address: str
     code: str
