@@ -1,7 +1,7 @@
-"""Read the leg and the place on it from body sites, qualifiers, extensions, body structures and codes.
+"""Which leg, and which place on it: from body sites, qualifiers, extensions, body structures and the code itself.
 
-Records state a side in many forms, and every country has its own extensions. An extension whose name means a place is
-read as a place. A side that is stated but not understood is always reported.
+Records state a side in many forms, and extensions for it exist in every country. What speaks of a place by its name
+is read as a place; a side that is stated and not understood is told, never lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cds_service.clinical.record import Side
 BODY_STRUCTURE = "BodyStructure"
 _NAMES_OF_SIDES = ("laterality", "seitenlokalisation", "bodyside")
 _NAMES_OF_PLACES = (*_NAMES_OF_SIDES, "bodysite", "bodystructure", "bodylocation")
-"""Parts of the names of extensions for a side or a place, letters only: mCODE and its copies, KBV, HL7."""
+"""What the names of extensions for a side or a place hold, letters only: mCODE's and its copies, KBV's, HL7's own."""
 _LEFT_RIGHT_BOTH = """
 left right bilateral both lt rt links rechts linke linken linker linkes rechte rechten rechter rechtes li re
 beide beiden beidseits beiderseits beidseitig bds beiderzijds gauche droite droit bilaterale sinistra sinistro
@@ -29,7 +29,7 @@ destra destro izquierda izquierdo derecha derecho esquerda esquerdo direita dire
 høyre vasen oikea
 """
 _SIDE_WORDS = frozenset(_LEFT_RIGHT_BOTH.split())
-"""Words that name a side. They only show that a side was stated in words, not which one."""
+"""Words that name a side: a net that tells of a side in words only, never a proof of which."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(r"\b[lr]\b(?!['\u2019])", re.IGNORECASE)
 """L or R alone; not the French article, and not in L5."""
@@ -43,17 +43,17 @@ _BAD_STRUCTURE = "refers to a body structure that cannot be read"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a finding as stated by a resource.
+    """Where a resource says something is.
 
     Attributes:
-        sites: body sites of the content, each with the wider sites that contain it.
-        sides: the legs named; empty if none.
-        stated: a place is given, not only a side.
-        understood: at least one given place is known.
-        elsewhere: no given place is known, and the words of each name a place off the leg.
+        sites: body sites of the content, each with the wider ones it lies in.
+        sides: legs named; empty if none is.
+        stated: a place (not only a side) is given at all.
+        understood: at least one given place is one of ours.
+        elsewhere: no given place is, and the words of each name one off the leg.
         contradictory: one concept names the left and the right leg.
-        lost: why a side may be stated that is not in ``sides``; empty if not. It matters only while no leg is known.
-        unread: the part of the place that was certainly stated but not understood; empty if none.
+        lost: why a side may be stated that is not in ``sides``; empty if none may be. It matters while no leg is known.
+        unread: what was surely stated of the place and not understood; empty if nothing was.
     """
 
     sites: frozenset[str] = frozenset()
@@ -66,7 +66,7 @@ class Place:
     elsewhere: bool = False
 
     def joined(self, other: Place) -> Place:
-        """Combine both places. Elements that name different legs contradict each other."""
+        """Both places together. Elements that name different legs contradict each other."""
         if other is NOWHERE:
             return self
         if self is NOWHERE:
@@ -85,11 +85,11 @@ class Place:
 
     @property
     def named(self) -> frozenset[Side]:
-        """The single legs that are named."""
+        """The single legs named."""
         return self.sides - {Side.BOTH}
 
     def side_with(self, from_code: Side | None) -> Side | None:
-        """Return the leg of a finding whose code names ``from_code``; None if place and code contradict each other.
+        """The leg of a finding whose code names ``from_code``; None when place and code contradict each other.
 
         A code for both sides at one named leg means the named leg.
         """
@@ -112,11 +112,11 @@ class Place:
 
 
 NOWHERE = Place()
-"""The place of a resource that states none."""
+"""What says nothing of a place."""
 
 
 def codings(concept: Any) -> Iterable[tuple[str, str]]:
-    """Yield (system, code) of every coding that has a code; a missing system is empty."""
+    """(system, code) of every coding of a validated CodeableConcept with a code; a missing system is empty."""
     if concept is None:
         return
     for coding in concept.coding or ():
@@ -125,16 +125,16 @@ def codings(concept: Any) -> Iterable[tuple[str, str]]:
 
 
 def uses_of(content: Content, concept: Any) -> list[CodeUse]:
-    """Return the meanings of all codings of ``concept``; the first coding has no special role.
+    """What the codings of ``concept`` mean here, all of them: the first one is not special.
 
-    A late effect of an old injury (ICD-10-CM 7th character S) has no current meaning.
+    A late effect of an old injury (ICD-10-CM 7th character S) means nothing that is current.
     """
     return [use for system, code in codings(concept) for use in content.current_uses(system, code)]
 
 
 @dataclass(frozen=True, slots=True)
 class _OneCoding:
-    """A Coding in the form of a CodeableConcept."""
+    """A Coding that stands where a CodeableConcept may."""
 
     coding: tuple[Any, ...]
     text: None = None
@@ -146,9 +146,9 @@ class _Spot:
     """One place as it is described.
 
     Attributes:
-        concepts: the concepts that describe it together; if they name both legs, they contradict each other.
-        sides: concepts added by extensions.
-        unread: the part that was stated but not understood; empty if none.
+        concepts: what describes it together: of one place both legs are a contradiction.
+        sides: what extensions add to it.
+        unread: what was stated of it and not understood; empty if nothing was.
     """
 
     concepts: list[Any] = field(default_factory=list)
@@ -157,7 +157,7 @@ class _Spot:
 
 
 class Places:
-    """Reads places. ``structure``: returns the BodyStructure for a reference, or None."""
+    """Reads places. ``structure``: the BodyStructure beside the resource that a reference points to, None if none."""
 
     def __init__(self, content: Content, structure: Callable[[str], Any] = lambda _: None) -> None:
         self._content = content
@@ -165,23 +165,23 @@ class Places:
         self._remembered: dict[tuple[Any, ...], Place] = {}
 
     def of_code(self, concept: Any) -> Place:
-        """Return the place named by a finding's own code."""
+        """The place that a finding's own code names."""
         return NOWHERE if concept is None else self._of_concept(concept, (), in_code=True)
 
     def _of_concept(self, concept: Any, inside: Iterable[Any], *, in_code: bool) -> Place:
-        """Return the place of one concept. Results without extensions are cached: charts repeat few concepts."""
+        """Remembered for this chart, if nothing stands on it: a chart has few codes and places, and many rows."""
         coded = getattr(concept, "coding", None) or ()
-        if any(getattr(element, "extension", None) for element in (concept, *coded)):
+        if any(getattr(one, "extension", None) for one in (concept, *coded)):
             return self._of_spot(self._spot_of(concept, inside), in_code=in_code)
-        key = (in_code, concept.text, *((coding.system, coding.code, coding.display) for coding in coded))
-        cached = self._remembered.get(key)
-        if cached is None:
+        key = (in_code, concept.text, *((one.system, one.code, one.display) for one in coded))
+        found = self._remembered.get(key)
+        if found is None:
             place = self._of_spot(_Spot([concept]), in_code=in_code)
-            cached = self._remembered[key] = NOWHERE if place == NOWHERE else place
-        return cached
+            found = self._remembered[key] = NOWHERE if place == NOWHERE else place
+        return found
 
     def of(self, model: Any) -> Place:
-        """Return the place of a whole resource: its body sites and its own extensions."""
+        """The place of a whole resource: its body sites, and what its own extensions say."""
         sites = getattr(model, "bodySite", None) or ()
         if not sites and not getattr(model, "extension", None):
             return NOWHERE
@@ -191,14 +191,14 @@ class Places:
         )
 
     def of_extensions(self, element: Any, inside: Iterable[Any] = ()) -> Place:
-        """Return the place that the extensions of a resource or component name. ``inside``: contained resources."""
+        """The place that extensions of a resource or component name. ``inside``: the contained resources."""
         place = NOWHERE
         for spot in self._spots_in(element, inside):
             place = place.joined(self._of_spot(spot, in_code=False))
         return place
 
     def of_concepts(self, concepts: Iterable[Any], inside: Iterable[Any] = (), *, in_code: bool = False) -> Place:
-        """Return the place named by ``concepts``: body sites or, with ``in_code``, the finding's own code.
+        """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name.
 
         ``inside``: the contained resources that extensions of ``concepts`` may point to.
 
@@ -213,18 +213,18 @@ class Places:
         elsewhere = True
         lost = unread = ""
         for concept in concepts:
-            place = self._of_concept(concept, inside, in_code=in_code)
-            sites |= place.sites
-            sides |= place.sides
-            stated, understood = stated or place.stated, understood or place.understood
-            contradictory = contradictory or place.contradictory
-            lost, unread = lost or place.lost, unread or place.unread
-            elsewhere = elsewhere and (place.elsewhere or not place.stated)
+            one = self._of_concept(concept, inside, in_code=in_code)
+            sites |= one.sites
+            sides |= one.sides
+            stated, understood = stated or one.stated, understood or one.understood
+            contradictory = contradictory or one.contradictory
+            lost, unread = lost or one.lost, unread or one.unread
+            elsewhere = elsewhere and (one.elsewhere or not one.stated)
         elsewhere = elsewhere and stated
         return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread, elsewhere)
 
     def _spot_of(self, concept: Any, inside: Iterable[Any], *, follow: bool = True) -> _Spot:
-        """Return ``concept`` with the additions of its extensions. ``follow``: also follow references."""
+        """``concept`` with all that the extensions on it and on its codings add. ``follow``: references as well."""
         spot = _Spot([] if concept is None else [concept])
         for element in (concept, *(getattr(concept, "coding", None) or ())):
             for added in self._spots_in(element, inside, follow=follow):
@@ -233,7 +233,7 @@ class Places:
         return spot
 
     def _spots_in(self, element: Any, inside: Iterable[Any], *, follow: bool = True) -> Iterator[_Spot]:
-        """Yield what each extension of ``element`` about a place states."""
+        """What each extension of ``element`` that is about a place says."""
         for extension in _about_places(element):
             concept, reference = extension.valueCodeableConcept, extension.valueReference
             if extension.valueCoding is not None:
@@ -247,26 +247,26 @@ class Places:
 
     def _spot_at(self, reference: str, inside: Iterable[Any]) -> _Spot:
         if reference.startswith("#"):
-            named = (resource for resource in inside if str(resource.id) == reference[1:])
-            structure = next((resource for resource in named if resource.get_resource_type() == BODY_STRUCTURE), None)
+            named = (one for one in inside if str(one.id) == reference[1:])
+            found = next((one for one in named if one.get_resource_type() == BODY_STRUCTURE), None)
         else:
-            structure = self._structure(reference)
-        if structure is None:
+            found = self._structure(reference)
+        if found is None:
             return _Spot(unread=_NO_STRUCTURE)
-        if structure.active is False or not (structure.location or structure.locationQualifier):
+        if found.active is False or not (found.location or found.locationQualifier):
             return _Spot(unread=_BAD_STRUCTURE)
         whole = _Spot()
-        for concept in (structure.location, *(structure.locationQualifier or ())):
-            spot = self._spot_of(concept, (), follow=False)
-            whole.concepts += spot.concepts
-            whole.sides += spot.sides
-            whole.unread = whole.unread or spot.unread
+        for concept in (found.location, *(found.locationQualifier or ())):
+            one = self._spot_of(concept, (), follow=False)
+            whole.concepts += one.concepts
+            whole.sides += one.sides
+            whole.unread = whole.unread or one.unread
         return whole
 
     def _of_spot(self, spot: _Spot, *, in_code: bool) -> Place:
-        code_uses = [use for concept in spot.concepts for use in uses_of(self._content, concept)]
-        side_uses = [uses_of(self._content, concept) for concept in spot.sides]
-        uses = [use for use in (*code_uses, *(use for added in side_uses for use in added)) if use.kind == "site"]
+        every = [use for concept in spot.concepts for use in uses_of(self._content, concept)]
+        added = [uses_of(self._content, concept) for concept in spot.sides]
+        uses = [use for use in (*every, *(use for one in added for use in one)) if use.kind == "site"]
         sides = {Side(use.side) for use in uses if use.side}
         if in_code:
             sides |= {Side(use.side) for use in every if use.side}
@@ -275,7 +275,7 @@ class Places:
         keys = {use.key for use in uses} - {SIDE_ONLY}
         only_side = bool(uses or spot.unread) and not keys
         unread = spot.unread
-        if any(not any(use.kind in ("site", "unknown") for use in added) for added in side_uses):
+        if any(not any(use.kind in ("site", "unknown") for use in one) for one in added):
             unread = unread or _UNKNOWN_SIDE
         return Place(
             frozenset(site for key in keys for site in self._content.site_and_wider(key)),
@@ -294,14 +294,14 @@ class Places:
 
 
 def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool) -> str:
-    """Return why ``concepts`` may name a leg although none was understood; empty if they cannot."""
-    if any(_names_side(text) for concept in concepts for text in _texts(concept)):
+    """Why ``concepts``, which name no leg that is understood, may name one all the same."""
+    if any(_names_side(text) for one in concepts for text in _texts(one)):
         return _IN_WORDS
     return _UNKNOWN_SITE if not in_code and any(True for _ in concepts) and not any(True for _ in uses) else ""
 
 
 def _names_side(text: str) -> bool:
-    """Whether ``text`` names a side. Escaped characters such as ``&lt;`` are unescaped first."""
+    """Whether ``text`` names a side. Escaped characters, as in ``&lt; 3 cm``, are read as what they stand for."""
     text = unescape(text)
     return not _SIDE_WORDS.isdisjoint(_WORD.findall(text.lower())) or bool(_LETTER.search(text))
 
@@ -313,7 +313,7 @@ def _texts(concept: Any) -> Iterator[str]:
 
 
 def _about_places(element: Any, *, inherited: bool = False) -> Iterator[Any]:
-    """Yield the extensions of ``element``, at any depth, that are about a place and have a value."""
+    """The extensions of ``element``, and those inside them, that are about a place and hold a value."""
     for extension in getattr(element, "extension", None) or ():
         about = inherited or _is_about_place(extension)
         if extension.extension:

@@ -1,6 +1,6 @@
-"""Decide how far the refutation of a DVT reaches. It closes a suspicion only for the deep veins of this leg.
+"""How far the refutation of a DVT reaches. It closes a suspicion only if it is of this leg and of its deep veins.
 
-A refuted clot in one vein does not exclude one in another. Words can only limit a refutation, never extend it.
+That a clot of one vein is refuted says nothing of the others. Words prove nothing here: they only take away.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cds_service.clinical.record import RefutationLimit, Side
 
 
 def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) -> RefutationLimit | None:
-    """Return why the Condition ``model``, which refutes a DVT at ``side``, may leave one open; None if it does not."""
+    """Why the Condition ``model``, which refutes a DVT at ``side``, may leave one open; None if it leaves none."""
     if any(use.kind == "cause" and use.key == DVT and use.relation == "narrower" for use in uses):
         return "refuted_narrow"
     said = frozenset[str]().union(*map(content.word_net.groups_in, _texts(model)))
@@ -36,24 +36,22 @@ def limit_in_words(said: frozenset[str], side: Side) -> RefutationLimit | None:
     """The limit that words set to a denial at ``side``; ``said``: the groups of the words that stand with it."""
     if said & {EXAMINED_IN_PART, LEAVES_OPEN, UNFIT}:
         return "refuted_in_part"
-    # A proximal scan examines the thigh and the hollow of the knee together; one without the other is incomplete.
-    if (SOME_VEINS in groups) != (HOLLOW in groups):
+    # Thigh and hollow of the knee together are what a proximal scan looks at; one without the other is a part of it.
+    if (SOME_VEINS in said) != (HOLLOW in said):
         return "refuted_some_veins"
     legs = {LEFT: Side.LEFT, RIGHT: Side.RIGHT}
-    named = {legs[group] for group in groups & legs.keys()}
-    if named and side is not Side.BOTH and side not in named and BOTH not in groups:
+    named = {legs[group] for group in said & legs.keys()}
+    if named and side is not Side.BOTH and side not in named and BOTH not in said:
         return "refuted_other_leg"
     return "refuted_other_leg" if side is Side.BOTH and len(named) == 1 else None
 
 
 def _texts(model: Any) -> Iterator[str]:
-    """Yield the words of its code, place, evidence and notes."""
-    evidence = [concept for evidence_item in model.evidence or () for concept in evidence_item.code or ()]
+    """The words of its code, its place, its evidence and its notes."""
+    evidence = [concept for one in model.evidence or () for concept in one.code or ()]
     for concept in (model.code, *(model.bodySite or ()), *evidence):
         if concept is not None:
             yield str(concept.text or "")
             yield from (str(coding.display or "") for coding in concept.coding or ())
-    yield from (
-        str(detail.display or "") for evidence_item in model.evidence or () for detail in evidence_item.detail or ()
-    )
+    yield from (str(detail.display or "") for one in model.evidence or () for detail in one.detail or ())
     yield from (str(note.text or "") for note in model.note or ())
