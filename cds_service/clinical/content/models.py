@@ -589,7 +589,7 @@ class Accuracy(ContentModel):
 
 
 class Considered(ContentModel):
-    """A cause that was considered and has no file. ``instead``: what of this content still leads to it."""
+    """A cause that was considered and has no file. ``instead``: the part of this content that still leads to it."""
 
     title: PlainText = Field(min_length=3)
     reason: PlainText = Field(min_length=20)

@@ -1,4 +1,4 @@
-"""The assessment as a clinician fills it in: what was typed, what of it counts, and what is wrong with it."""
+"""The assessment as a clinician fills it in: what was typed, which answers count, and the mistakes."""
 
 from __future__ import annotations
 
