@@ -7,7 +7,7 @@ does not know. 503: the database is down, send it again. With 400 and 429 the ot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI, Request
@@ -15,17 +15,13 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from cds_service.adapters.store.feedback import Feedback, understand
-from cds_service.adapters.store.writer import CardLog
 from cds_service.base.errors import StoreDown, UnusableInput
 from cds_service.base.logs import get_log
 from cds_service.protocol.services import service_of
-from cds_service.web.auditing import Auditing
-from cds_service.web.current_service import CurrentService
+from cds_service.web.components import Components
 from cds_service.web.json_response import json_response
-from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, request_body
 from cds_service.web.operation_outcomes import outcome
-from cds_service.web.security.guard import Guard
 
 log = get_log()
 
@@ -34,17 +30,11 @@ _RETRY_SECONDS = "5"
 _MAX_NAMED = 20
 
 
-def add_feedback_routes(
-    app: FastAPI,
-    guard: Guard,
-    running: CurrentService,
-    card_log: CardLog,
-    auditing: Auditing,
-    metrics: Metrics,
-    clock: Callable[[], datetime],
-) -> None:
+def add_feedback_routes(app: FastAPI, components: Components) -> None:
     """Add ``POST /cds-services/{id}/feedback``."""
 
+    guard, running, clock = components.guard, components.current, components.clock
+    card_log, auditing, metrics = components.card_log, components.auditing, components.metrics
     known_errors = errors(*BODY_ERRORS, 404, *BUSY, closed=guard.authenticator.required)
 
     @app.post(

@@ -9,25 +9,16 @@ from fastapi.responses import Response
 
 from cds_service import __version__
 from cds_service.adapters.audit.journal import Journal, NoJournal
-from cds_service.adapters.clients.keys import KeyRing
-from cds_service.adapters.store.nonces import Nonces
 from cds_service.adapters.store.writer import CardLog
-from cds_service.base.settings import Settings
-from cds_service.web.current_service import CurrentService
+from cds_service.web.components import Components
 from cds_service.web.json_response import json_response
 from cds_service.web.openapi import errors
 
 
-def add_health_routes(
-    app: FastAPI,
-    settings: Settings,
-    running: CurrentService,
-    card_log: CardLog,
-    keys: KeyRing,
-    nonces: Nonces,
-    journal: Journal | NoJournal,
-) -> None:
+def add_health_routes(app: FastAPI, components: Components) -> None:
     """Add ``GET /health/live`` and ``GET /health/ready``."""
+
+    running, keys, journal = components.current, components.keys, components.journal
 
     @app.get("/health/live", summary="Whether the process runs", responses=errors())
     async def live() -> Response:
@@ -40,14 +31,14 @@ def add_health_routes(
             "status": "ready",
             "version": __version__,
             "content": running.service.content.version,
-            "auth": settings.auth,
-            "database": _database(card_log),
+            "auth": components.settings.auth,
+            "database": _database(components.card_log),
         }
         if journal.state.status != "off":
             report["audit"] = _audit(journal)
         if keys.states:
             report["keys"] = {"servers": len(keys.states), "failing": sum(bool(server.why) for server in keys.states)}
-        if nonces.alone:
+        if components.nonces.alone:
             report["tokens"] = "not shared with other processes"
         if running.refused_at:
             report["reload"] = {"refused": running.refused_at.isoformat(timespec="seconds")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from cds_service.adapters.clients.model import Caller
-from cds_service.adapters.fhir_reader.reader import FhirReader
 from cds_service.base.budget import Budget
 from cds_service.base.errors import UnusableInput
 from cds_service.base.logs import get_log
@@ -28,42 +27,25 @@ from cds_service.protocol.messages import HookRequest, HookResponse
 from cds_service.protocol.prefetch import Prefetched, gather
 from cds_service.protocol.queries import Plan
 from cds_service.protocol.services import HookService, service_of
-from cds_service.service.delivery import Delivered, Delivery
+from cds_service.service.delivery import Delivered
 from cds_service.service.evaluate import Answer, Service, response
-from cds_service.web.auditing import Auditing
-from cds_service.web.current_service import CurrentService
+from cds_service.web.components import Components
 from cds_service.web.json_response import json_response
-from cds_service.web.metrics import Metrics
 from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, request_body
 from cds_service.web.operation_outcomes import in_words
 from cds_service.web.raw_route import DirectRoute
-from cds_service.web.security.guard import Guard
-from cds_service.web.tracing import NoTracing, TracedCall, Tracing
+from cds_service.web.tracing import TracedCall
 
 log = get_log()
 
 
-def add_hook_routes(
-    app: FastAPI,
-    guard: Guard,
-    running: CurrentService,
-    reader: FhirReader,
-    delivery: Delivery,
-    auditing: Auditing,
-    metrics: Metrics,
-    tracing: Tracing | NoTracing,
-    clock: Callable[[], datetime],
-    *,
-    discovery_is_closed: bool,
-    server_timing: bool,
-    judging_seconds: float,
-) -> None:
-    """Add ``GET /cds-services`` and ``POST /cds-services/{id}``.
+def add_hook_routes(app: FastAPI, components: Components) -> None:
+    """Add ``GET /cds-services`` and ``POST /cds-services/{id}``."""
 
-    ``server_timing``: send a ``Server-Timing`` header. ``judging_seconds``: most computing time of one call.
-    """
-
+    settings, running, guard = components.settings, components.current, components.guard
+    auditing, metrics = components.auditing, components.metrics
     closed = guard.authenticator.required
+    discovery_is_closed = closed and settings.discovery == "closed"
     discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
     call_errors = errors(*BODY_ERRORS, 404, 412, *BUSY, closed=closed)
 
@@ -84,18 +66,18 @@ def add_hook_routes(
         openapi_extra=request_body(HookRequest),
     )
     async def call(service_id: ServiceId, request: Request) -> Response:
-        with metrics.calling(), tracing.calling(request.headers) as traced:
+        with metrics.calling(), components.tracing.calling(request.headers) as traced:
             return await answer_to(service_id, request, traced)
 
     async def answer_to(service_id: str, request: Request, traced: TracedCall | None) -> Response:
-        stages, now, service = Stages(), clock(), running.service
+        stages, now, service = Stages(), components.clock(), running.service
         proved = await guard.authenticate(request)
         called = service_of(service_id)
         if called is None:
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
         try:
-            budget = Budget(judging_seconds)
+            budget = Budget(settings.judging_ms / 1000)
             body = await guard.read(request, proved, partial(_parse_body, budget))
             hook_request = _parse_request(body.value, called)
             stages.end("parse")
@@ -106,7 +88,7 @@ def add_hook_routes(
                 sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
                 sent.check_patient(hook_request.context.patientId)
                 own = proved.addresses if proved else None  # a client with a token: only its own FHIR servers
-                prefetched = await reader.complete(
+                prefetched = await components.reader.complete(
                     hook_request, sent, without_token=caller.profile.open_fhir, own=own, today=now.date()
                 )
                 auditing.read(audited, hook_request.fhirServer, sent, prefetched)
@@ -114,7 +96,9 @@ def add_hook_routes(
                 stages.end("read")
                 judging = (budget, service, hook_request, prefetched, now, caller, stages)
                 answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
-                delivered = await delivery.show(answer.cards, caller, hook_request, now, service.words_for(caller))
+                delivered = await components.delivery.show(
+                    answer.cards, caller, hook_request, now, service.words_for(caller)
+                )
         except Exception as error:
             auditing.failed(now, caller, hook_request, service.content.version, error)
             raise
@@ -123,7 +107,7 @@ def add_hook_routes(
             response(delivered.cards, answer.response_extension | delivered.response_extension).as_json()
         )
         stages.end("store")
-        if server_timing:
+        if settings.server_timing:
             answered.headers["Server-Timing"] = stages.as_header()
         if traced is not None:
             traced.answered(stages, len(delivered.cards))
