@@ -176,9 +176,9 @@ def test_words_for_what_changes() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('place = "complaint.days" }]', 'place = "complaint.weeks" }]', "holds nothing at `complaint.weeks`"),
-        ('file = "causes/dvt.toml"', 'file = "causes/dvd.toml"', "causes/dvd.toml holds nothing"),
-        ('place = "new_pain.days", value = 7', 'place = "new_pain.days", value = 14', "what stands now"),
+        ('place = "complaint.days" }]', 'place = "complaint.weeks" }]', "has nothing at `complaint.weeks`"),
+        ('file = "causes/dvt.toml"', 'file = "causes/dvd.toml"', "causes/dvd.toml has nothing"),
+        ('place = "new_pain.days", value = 7', 'place = "new_pain.days", value = 14', "already the current value"),
         ('pathway = "us_ash2018"', 'pathway = "us_ash2081"', "no DVT pathway is called `us_ash2081`"),
         ('source = "rahiminejad2014"', 'source = "rahimi"', "no source is called `rahimi`"),
         ('area = "emergency"', 'area = "danger"', "area"),

@@ -1,4 +1,4 @@
-"""What a clinician has to decide: each open point with what stands now, why, and what else it could be."""
+"""Open decisions for a clinician: the current value of each, the reason, and the alternatives."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from pydantic import Field
 from cds_service.clinical.content.figures import ContentModel, FigureStatus, Key, PlainText
 
 OPEN_PAGE = "OPEN.md"
-"""The open points with what each alternative would change, beside the content; `knee-cds review` writes it."""
+"""The page of open decisions and the effect of each alternative. `knee-cds review` writes it beside the content."""
 
 Area = Literal["dvt", "emergency", "urgent", "differential", "limits"]
-"""What a decision is about, the most dangerous first."""
+"""The subject of a decision, the most dangerous first."""
 
 
 class Place(ContentModel):
-    """A value of the content: a file, and the place in it as ``knee-cds check --against`` writes it."""
+    """A value of the content: a file, and the place in it in the form of ``knee-cds check --against``."""
 
     file: str = Field(min_length=5)
     place: str = Field(min_length=1)
 
 
 class Change(Place):
-    """Another value at a place."""
+    """A different value at a place."""
 
     value: Any
 
 
 class Alternative(ContentModel):
-    """What could stand instead. Without ``changes`` or ``pathway`` it needs another rule than the files can say."""
+    """An alternative to the current values.
+
+    Without ``changes`` or ``pathway`` it needs a rule that the files cannot express.
+    """
 
     words: PlainText = Field(min_length=3)
     changes: tuple[Change, ...] = ()
@@ -37,12 +40,12 @@ class Alternative(ContentModel):
 
     @property
     def can_be_tried(self) -> bool:
-        """Whether the examples can be judged by it."""
+        """Whether the examples can be run with this alternative."""
         return bool(self.changes or self.pathway)
 
 
 class Decision(ContentModel):
-    """One open point of policy. ``at``: the values that stand now, which its page repeats."""
+    """One open decision. ``at``: the places of the current values, which its page shows."""
 
     title: PlainText = Field(min_length=3)
     area: Area

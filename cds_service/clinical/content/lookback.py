@@ -1,8 +1,8 @@
-"""How far back the rules look at what was measured: an older number says nothing to any of them.
+"""Compute how far back any rule uses a measurement; older numbers can be skipped.
 
-Derived from the content, never written by hand. A finding has a limit only where nothing reads it but by its own
-window or one of the pathway's: what code names, what the pathway or a derived finding names, complaints, signs and
-risks of DVT and what persists have none.
+The limits are derived from the content. A finding has a limit only if it is used solely within its own window or one of
+the pathway's. There is no limit for findings that are named in code, in the pathway or in a derived finding, for
+complaints, for signs and risks of DVT, and for findings that persist.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def limits_of(
     reasoning: Reasoning,
     implies: Mapping[str, frozenset[str]],
 ) -> Mapping[str, int]:
-    """Days after which a fact about a finding is read by no rule; a finding without a limit is not in it.
+    """Return for each finding the days after which no rule uses it; findings without a limit are left out.
 
-    ``implies``: finding -> all that may follow from it.
+    ``implies``: finding -> everything that may follow from it.
     """
     measures = tuple(measures)
     named = {*_named_in_code(), *_keys_in(pathway.model_dump()), *_derived(reasoning)}
     longest = max(_days_of(pathway))
     of_two_sides = {measure.finding for measure in measures if measure.compare_sides}
-    found = {}
+    limits = {}
     for key in {measure.finding for measure in measures} - named - of_two_sides:
         finding, followers = findings[key], implies.get(key, frozenset())
         read_alike = [finding, *(findings[follower] for follower in followers)]
@@ -38,19 +38,19 @@ def limits_of(
             continue
         if named.isdisjoint(followers):
             within = [days for follower in followers for days in _within(findings[follower])]
-            found[key] = max(finding.recency.days, longest, *within)
-    return found
+            limits[key] = max(finding.recency.days, longest, *within)
+    return limits
 
 
 def _has_a_role(finding: Finding) -> bool:
-    """Whether more is asked of it than whether it is present now."""
+    """Whether the finding is used for more than being present now."""
     return (
         finding.complaint is not None or finding.persists or finding.past_counts or finding.dvt != type(finding.dvt)()
     )
 
 
 def _named_in_code() -> set[str]:
-    return {one for one in vars(names).values() if isinstance(one, str)}
+    return {value for value in vars(names).values() if isinstance(value, str)}
 
 
 def _derived(reasoning: Reasoning) -> Iterator[str]:
@@ -69,11 +69,11 @@ def _within(finding: Finding) -> Iterator[int]:
 
 
 def _days_of(pathway: Pathway) -> Iterator[int]:
-    return (one.days for _, one in pathway if isinstance(one, Figure))
+    return (figure.days for _, figure in pathway if isinstance(figure, Figure))
 
 
 def _keys_in(node: Any) -> Iterator[str]:
-    """Every text in it that may be a name."""
+    """Yield every string in ``node``; any of them may be a key."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict):

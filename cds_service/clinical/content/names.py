@@ -1,7 +1,8 @@
-"""Every name of the content that code depends on, by kind.
+"""The names in the content that code depends on, by kind.
 
-A name stands here and nowhere else in code. ``needed.py`` checks at load that the content has each of them, with the
-properties that code relies on, so that nothing starts on content in which one was deleted or renamed.
+Code uses these constants instead of the literal names. ``loading/required_names.py`` checks at load time that the
+content has each of them, with the properties that code relies on. The service therefore never starts with content in
+which one was deleted or renamed.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ POPLITEAL_ANEURYSM: Final = "popliteal_aneurysm"
 
 CAUSES: Final = (DVT, PULMONARY_EMBOLISM, RUPTURED_CYST, ACUTE_LIMB_ISCHAEMIA, POPLITEAL_ANEURYSM)
 ISCHAEMIA: Final = (ACUTE_LIMB_ISCHAEMIA, POPLITEAL_ANEURYSM)
-"""Causes whose rules for now show an ischaemic foot."""
+"""Causes whose rules with speed "now" show an ischaemic foot."""
 
 SUSPICION: Final = frozenset({DVT, SUSPECTED_DVT})
-"""What names a DVT, be it only suspected."""
+"""Names for a DVT, including one that is only suspected."""
 
 # Red-flag rules
 DVT_RULE: Final = "RF01"
@@ -72,7 +73,7 @@ DUPLEX_ORDER: Final = "venous_duplex"
 
 ORDERS: Final = (D_DIMER_ORDER, DUPLEX_ORDER)
 TEST_ORDERS: Final = (D_DIMER_ORDER, DUPLEX_ORDER)
-"""Tests for a DVT, which one that is shown already does not need."""
+"""Tests for a DVT; they are not needed if a DVT has already been shown."""
 
 # Actions
 SAFETY_NET: Final = "safety_net"
@@ -89,15 +90,15 @@ ELSEWHERE: Final = "elsewhere"
 OTHER_PLACE: Final = "other_place"
 
 CONTEXTS: Final = (ELSEWHERE, OTHER_PLACE)
-"""Those that name places off the leg."""
+"""Contexts of words that name places off the leg."""
 
 # Sources
 EXPERT: Final = "expert"
-"""Stands for "no publication"."""
+"""Means "no publication"."""
 
 SOURCES: Final = (EXPERT,)
 
-# Terms of red-flag conditions that code works out itself. They are not in the content (evidence section D).
+# Terms of red-flag conditions that code computes. They are not in the content (evidence section D).
 DVT_SUSPECTED: Final = "dvt_suspected"
 AGE_UNDER_18: Final = "age_under_18"
 RUPTURED_CYST_KNOWN: Final = "bakers_cyst_ruptured_known"

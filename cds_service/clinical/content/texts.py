@@ -1,7 +1,7 @@
-"""The sentences of the service as content: named messages with places to fill in, one file for each language.
+"""The sentences of the service as content: named messages with placeholders, one file for each language.
 
-Code picks a message and fills its places; it composes no prose. A message says which places it has, and the loader
-refuses a translation that forgets one of them or names another.
+Code selects a message and fills its placeholders; it does not build sentences. Each message declares its placeholders,
+and the loader rejects a translation that omits one or uses another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cds_service.base.plain_text import plain
 from cds_service.clinical.content.figures import ContentModel, PlainText
 
 COUNT = "count"
-"""The place that decides between the plural forms of a message."""
+"""The placeholder that decides between the plural forms of a message."""
 _PLACE = re.compile(r"\{([a-z_]*)\}")
 _FORMS = ("one", "other")
 _LONGEST = 400
@@ -26,7 +26,7 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A sentence with places to fill in, by plural category of the language (``one``, ``other``)."""
+    """A sentence with placeholders, by plural category of the language (``one``, ``other``)."""
 
     forms: Mapping[str, str]
 
@@ -34,13 +34,16 @@ class Message:
         return hash(tuple(sorted(self.forms.items())))
 
     def fill(self, category: str = "other", /, **places: object) -> str:
-        """The text with its places filled; ``category``: the plural form, the general one where it has no other."""
+        """Return the text with its placeholders filled.
+
+        ``category``: the plural form; the form "other" is used if it is missing.
+        """
         return self.forms.get(category, self.forms["other"]).format(**places)
 
 
 @dataclass(frozen=True)
 class Takes:
-    """Marks a message with the names of its places, each of which every translation must use."""
+    """Marks a message with the names of its placeholders. Every translation must use each of them."""
 
     places: tuple[str, ...]
 
@@ -53,7 +56,7 @@ class Takes:
     def _read(self, value: object) -> Message:
         forms = value if isinstance(value, dict) else {"other": value}
         if isinstance(value, dict) and (COUNT not in self.places or not set(_FORMS) <= set(forms)):
-            raise ValueError("plural forms `one` and `other` go with a text that has the place {count}")
+            raise ValueError("plural forms `one` and `other` are only allowed for a text with the place {count}")
         return Message({form: self._text(text) for form, text in forms.items()})
 
     def _text(self, text: object) -> str:
@@ -61,11 +64,11 @@ class Takes:
             raise ValueError(f"must be a text of 1 to {_LONGEST} characters")
         named = set(_PLACE.findall(text))
         if re.search(r"[{}]", _PLACE.sub("", text)):
-            raise ValueError("has a brace that belongs to no place such as {side}")
+            raise ValueError("has a brace that is not part of a place such as {side}")
         if wrong := sorted(named - {*self.places}):
             known = ", ".join(f"{{{one}}}" for one in self.places) or "none"
             raise ValueError(f"there is no place {{{wrong[0]}}} here; known are: {known}")
-        # "one observation" may leave its number out.
+        # A form such as "one observation" may omit its number.
         if forgotten := sorted({*self.places} - named - {COUNT}):
             raise ValueError(f"the place {{{forgotten[0]}}} is missing")
         return plain(text)
@@ -75,7 +78,7 @@ Plain = Annotated[Message, Takes()]
 
 
 class Sides(ContentModel):
-    """Legs, in the middle of a sentence."""
+    """Names of the legs, for the middle of a sentence."""
 
     left: Plain
     right: Plain
@@ -85,7 +88,7 @@ class Sides(ContentModel):
 
 
 class Language(ContentModel):
-    """``locale``: how dates, numbers and lists are written. ``reviewed``: who has read all of it, if anybody."""
+    """``locale``: how dates, numbers and lists are written. ``reviewed``: who reviewed all of it; empty if nobody."""
 
     locale: str = Field(pattern=r"^[a-z]{2}(_[A-Z]{2})?$")
     name: PlainText
@@ -95,17 +98,17 @@ class Language(ContentModel):
 
     @property
     def code(self) -> str:
-        """``en``."""
+        """The language code, for example ``en``."""
         return self.locale.partition("_")[0]
 
     @property
     def is_unreviewed(self) -> bool:
-        """Whether a machine drafted it and no clinician has read it."""
+        """Whether it was drafted by a machine and not reviewed by a clinician."""
         return self.drafted == "machine" and not self.reviewed
 
 
 class FactTexts(ContentModel):
-    """How recorded facts are listed on a card, and what is said of one that is not certain."""
+    """How recorded facts are listed on a card, with remarks on facts that are not certain."""
 
     dated: Annotated[Message, Takes("facts", "day")]
     day_unknown: Plain
@@ -119,7 +122,7 @@ class FactTexts(ContentModel):
 
 
 class ScoreTexts(ContentModel):
-    """A Wells score as far as the chart tells it."""
+    """The Wells score as far as it is recorded."""
 
     exact: Annotated[Message, Takes("points")]
     at_least: Annotated[Message, Takes("points")]
@@ -133,7 +136,7 @@ class ScoreTexts(ContentModel):
 
 
 class Leads(ContentModel):
-    """The words in bold with which a part of a card begins."""
+    """The words in bold that begin each part of a card."""
 
     now: Plain
     today: Plain
@@ -158,7 +161,7 @@ class Leads(ContentModel):
 
 
 class ClosedTexts(ContentModel):
-    """What closed a suspicion of DVT, or would have."""
+    """What closed a suspicion of DVT, or would have closed it."""
 
     treated: Plain
     dismissed: Plain
@@ -247,7 +250,7 @@ class CauseTexts(ContentModel):
 
 
 class PainTexts(ContentModel):
-    """The card for a new pain that nothing recorded explains."""
+    """The card for a new pain that no recorded finding explains."""
 
     summary: Annotated[Message, Takes("what", "side", "causes")]
     summary_asking: Annotated[Message, Takes("what", "side", "causes")]
@@ -259,7 +262,7 @@ class PainTexts(ContentModel):
 
 
 class RowTexts(ContentModel):
-    """How many rows of a kind: ``2 problems``."""
+    """The number of rows of a kind: ``2 problems``."""
 
     observation: Annotated[Message, Takes("count")]
     problem: Annotated[Message, Takes("count")]
@@ -274,7 +277,7 @@ class RowTexts(ContentModel):
 
 
 class PartTexts(ContentModel):
-    """The parts of a chart, in the middle of a sentence."""
+    """Names of the parts of a chart, for the middle of a sentence."""
 
     patient: Plain
     observations: Plain
@@ -286,7 +289,7 @@ class PartTexts(ContentModel):
 
 
 class WhyTexts(ContentModel):
-    """Why an entry did not become facts; one for each kind."""
+    """Why an entry could not be turned into facts, one text for each kind."""
 
     invalid: Plain
     value: Plain
@@ -302,7 +305,7 @@ class WhyTexts(ContentModel):
 
 
 class ChartTexts(ContentModel):
-    """What of a chart did not come or was not understood."""
+    """Which parts of a chart are missing or were not understood."""
 
     rows: RowTexts
     parts: PartTexts
@@ -344,7 +347,7 @@ class MedicineTexts(ContentModel):
 
 
 class OrderTexts(ContentModel):
-    """Draft orders, what stands already, and what a card says of both."""
+    """Draft orders and existing orders, and the remarks of a card on both."""
 
     with_side: Annotated[Message, Takes("title", "side")]
     describe: Annotated[Message, Takes("title", "reason", "tells")]
@@ -360,7 +363,7 @@ class OrderTexts(ContentModel):
 
 
 class ReminderTexts(ContentModel):
-    """What an answered urgent card shrinks to."""
+    """The short reminder that replaces an answered urgent card."""
 
     summary: Annotated[Message, Takes("summary")]
     overridden: Annotated[Message, Takes("day", "time")]
@@ -372,7 +375,7 @@ class ReminderTexts(ContentModel):
 
 
 class OverrideTexts(ContentModel):
-    """The buttons with which a clinician says why a card was not followed."""
+    """The buttons for the reasons why a card was not followed."""
 
     action_completed: Plain
     cds_not_applicable: Plain
@@ -383,7 +386,7 @@ class OverrideTexts(ContentModel):
 
 
 class TopicTexts(ContentModel):
-    """What a card is about, for the lists of an EHR."""
+    """The topic of a card, for the lists of an EHR."""
 
     kneedvt1: Plain
     kneecauses1: Plain
@@ -430,7 +433,7 @@ class FormMistakes(ContentModel):
 
 
 class FormTexts(ContentModel):
-    """The order as a text to copy, a line for each field."""
+    """The order as a text to copy, one line for each field."""
 
     service: Annotated[Message, Takes("service")]
     patient: Annotated[Message, Takes("patient")]
@@ -453,7 +456,7 @@ class FormTexts(ContentModel):
 
 
 class Notice(ContentModel):
-    """What happened, in a few words, and what that means."""
+    """A short title for what happened, and an explanation."""
 
     title: PlainText = Field(min_length=1)
     text: PlainText = Field(min_length=1)
@@ -481,7 +484,7 @@ class LaunchNotices(ContentModel):
 
 
 class OrderNotices(ContentModel):
-    """What became of the order, above the form."""
+    """The result of sending the order, shown above the form."""
 
     can_place: Notice
     text_only: Notice
@@ -505,7 +508,7 @@ class OrderNotices(ContentModel):
 
 
 class BasisTexts(ContentModel):
-    """That the chart does not back the order as the card proposed it."""
+    """Notices that the chart does not support the order as the card proposed it."""
 
     changed: PlainText
     none: PlainText
@@ -513,7 +516,7 @@ class BasisTexts(ContentModel):
 
 
 class PageTexts(ContentModel):
-    """What the order page says when something does not go as it should."""
+    """Messages of the order page for when something goes wrong."""
 
     launch: LaunchNotices
     order: OrderNotices

@@ -1,4 +1,4 @@
-"""Figures behind which no study stands: what an expert, the article or a policy chose."""
+"""Numbers without a study: chosen by an expert, the article or a policy."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ _CHOSEN: frozenset[FigureStatus] = frozenset({"expert", "policy", "article"})
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A weight of ``cause`` with the ratios that were chosen: those of 1, which say nothing, left out."""
+    """A weight of ``cause`` with the names of its chosen ratios. A ratio of 1 has no effect and is left out."""
 
     cause: str
     weight: Weight
     sides: tuple[str, ...]
 
     def words(self) -> str:
-        """``3 if present, 0.5 if absent``."""
+        """Return, for example, ``3 if present, 0.5 if absent``."""
         given = {"lr_present": "present", "lr_absent": "absent"}
         return ", ".join(f"{getattr(self.weight, side):g} if {given[side]}" for side in self.sides)
 
 
 def chosen_weights(content: Content) -> Iterator[Chosen]:
-    """Every weight with such a ratio, by cause and in the order of its file."""
-    for key, cause in sorted(content.causes.items(), key=lambda one: one[1].title.lower()):
-        for one in cause.supports:
+    """Yield every weight with a chosen ratio, by cause and in the order of its file."""
+    for key, cause in sorted(content.causes.items(), key=lambda item: item[1].title.lower()):
+        for weight in cause.supports:
             sides = []
-            if one.lr_present not in (None, 1.0) and one.status_present in _CHOSEN:
+            if weight.lr_present not in (None, 1.0) and weight.status_present in _CHOSEN:
                 sides.append("lr_present")
-            if one.lr_absent != 1.0 and one.status_absent in _CHOSEN:
+            if weight.lr_absent != 1.0 and weight.status_absent in _CHOSEN:
                 sides.append("lr_absent")
             if sides:
-                yield Chosen(key, one, tuple(sides))
+                yield Chosen(key, weight, tuple(sides))
 
 
 def chosen_priors(content: Content) -> list[tuple[str, float]]:
-    """Title and prior of each cause whose prior was chosen."""
+    """Return the title and prior of each cause with a chosen prior."""
     causes = content.causes.values()
-    return sorted((one.title, one.prior.value) for one in causes if one.prior.status in _CHOSEN)
+    return sorted((cause.title, cause.prior.value) for cause in causes if cause.prior.status in _CHOSEN)
 
 
 def chosen_spans(content: Content) -> dict[int, list[str]]:
-    """How long findings stay current, where that was chosen: days -> names."""
-    found: dict[int, list[str]] = {}
-    for one in content.findings.values():
-        if one.recency and one.recency.status in _CHOSEN and not one.general:
-            found.setdefault(one.recency.days, []).append(one.name)
-    return {days: sorted(names) for days, names in sorted(found.items())}
+    """Return how long findings stay current, for chosen durations: days -> names."""
+    by_days: dict[int, list[str]] = {}
+    for finding in content.findings.values():
+        if finding.recency and finding.recency.status in _CHOSEN and not finding.general:
+            by_days.setdefault(finding.recency.days, []).append(finding.name)
+    return {days: sorted(names) for days, names in sorted(by_days.items())}
 
 
 def chosen_limits(content: Content) -> list[str]:
-    """Limits of measurements, ages, rules, the pathway and the method that were chosen, in words."""
+    """Return in words the chosen limits of measurements, ages, rules, the pathway and the method."""
     limits = [f"{key}: {one.threshold:g} {one.unit}" for key, one in content.measures.items() if one.status in _CHOSEN]
     limits += [f"{content.name(one.finding)} (from the age)" for one in content.reasoning.ages if one.status in _CHOSEN]
     for name, part in (("pathway", content.pathway), ("method", content.reasoning)):

@@ -263,4 +263,4 @@ def test_a_wrong_check_digit_is_named_among_many() -> None:
     codes = ["128053003"] * 100
     assert system.malformed(codes) == []
     codes[70] = "128053004"
-    assert system.malformed(codes) == [(70, "128053004: the SNOMED CT check digit does not hold")]
+    assert system.malformed(codes) == [(70, "128053004: the SNOMED CT check digit is wrong")]

@@ -63,7 +63,7 @@ def test_the_words_are_those_of_the_language_and_all_else_is_the_same(content: C
             "calf_circumference_diff_3cm.short",
             "other numbers",
         ),
-        ("text/es/red_flags.toml", "{side}", "izquierda", "RF01.summary", "other places in braces"),
+        ("text/es/red_flags.toml", "{side}", "izquierda", "RF01.summary", "other placeholders in braces"),
         ("text/es/dvt.toml", "{range}", "2 o más", "uk_ng158.bands.0.score", "other numbers"),
         ("text/es.toml", "{moment}", "{momento}", "card_end", "there is no place {momento} here"),
         ("text/es.toml", "[fact]", "[fact]\nstrange = 'x'", "fact.strange", "unknown key"),

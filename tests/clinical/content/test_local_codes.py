@@ -85,8 +85,8 @@ def test_a_missing_standard_code_may_stand_for_another_under_any_address(content
 @pytest.mark.parametrize(
     ("codes", "said"),
     [
-        ((same("1", "https://other.example", "X"),), "no code that this service knows"),
-        ((same("1", ATC, "not a code"),), "no code that this service knows"),
+        ((same("1", "https://other.example", "X"),), "not a code that this service knows"),
+        ((same("1", ATC, "not a code"),), "not a code that this service knows"),
         ((same("1", ATC, "B01AF02"), same("1", ATC, "A10BA02")), "means B01AF02"),
         ((LocalCode(system=ATC, code="B01AF02", same_as=StandardCode(system=ATC, code="A10BA02")),), "already means"),
         (

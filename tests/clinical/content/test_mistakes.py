@@ -213,7 +213,7 @@ def test_a_headline_that_cannot_be_filled_in(texts: dict[str, str], summary: str
 
 def test_revised_before_it_was_released(texts: dict[str, str]) -> None:
     change(texts, "about.toml", "revised = 2026", "revised = 2025")
-    one(mistakes(texts), "about.toml", "lies before `released`")
+    one(mistakes(texts), "about.toml", "is before `released`")
 
 
 def test_wells_items_out_of_order(texts: dict[str, str]) -> None:
@@ -367,7 +367,7 @@ def test_a_missing_standard_code_may_be_added(texts: dict[str, str]) -> None:
     [
         ("http://snomed.info/sct", "30989004", "check digit"),
         ("http://loinc.org", "48065-8", "check digit"),
-        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "is not written as codes of rxnorm are"),
+        ("http://www.nlm.nih.gov/research/umls/rxnorm", "eliquis", "does not have the form of rxnorm codes"),
         (URI["finding"], "calf_swelling_new", "cannot be added to"),
         (URI["interpretation"], "XYZ", "cannot be added to"),
         (URI["data-absent-reason"], "lost", "cannot be added to"),

@@ -1,4 +1,4 @@
-"""Looking a code up: what it means here, in its own system or dialect, with what stands above it in a hierarchy."""
+"""Look up what a code means here, in its own system or dialect, with the codes above it in a hierarchy."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _HL7_SYSTEMS = (
 )
 _LONGEST_OF_WHO = 5
 _JOINED = "&/"
-"""What joins codes to a cluster."""
+"""Characters that join codes into a cluster."""
 _SHORTEST_GROUP = 3
-"""Characters of the shortest code that names a group of diagnoses: I80."""
+"""Length of the shortest code that names a group of diagnoses: I80."""
 _SEQUELA = 7
-"""Characters of an ICD-10-CM code with its seventh, which is S for a late effect of an old injury."""
+"""Length of an ICD-10-CM code with its seventh character, which is S for a late effect of an old injury."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Table:
         self.codes[code] = (use,) if earlier is None else (*earlier, use)
 
     def uses(self, code: str) -> Iterator[CodeUse]:
-        """What ``code`` says, the closest first."""
+        """Yield the meanings of ``code``, the closest first."""
         if not self.is_tree:
             yield from self.codes.get(code, ())
             return
@@ -53,20 +53,20 @@ class _Table:
                     yield use
 
     def clots_below(self, group: str) -> Iterator[CodeUse]:
-        """What the codes in a group, none of which is given, say of a DVT."""
+        """Yield the DVT meanings of the codes below a group that is not listed itself."""
         for code, uses in self.codes.items() if self.is_tree and len(group) >= _SHORTEST_GROUP else ():
             if code.startswith(group):
                 yield from (use for use in uses if use.key == DVT and use.is_of_concern)
 
     def stems_of_concern(self) -> Iterator[str]:
-        """Thousands of codes share what they say, so it is looked at once."""
+        """Return the relevant codes. Meanings are shared by thousands of codes, so each is checked once."""
         shared = {id(uses): uses for uses in self.codes.values()}
-        of_concern = {one for one, uses in shared.items() if any(use.is_of_concern for use in uses)}
+        of_concern = {identity for identity, uses in shared.items() if any(use.is_of_concern for use in uses)}
         return (code for code, uses in self.codes.items() if id(uses) in of_concern)
 
 
 class CodeIndex:
-    """All codes of the content. Answers are remembered: charts repeat the same few hundred codes."""
+    """All codes of the content. Results are cached, because charts repeat a few hundred codes."""
 
     def __init__(
         self,
@@ -75,21 +75,24 @@ class CodeIndex:
         rows: Iterable[tuple[str, str, str, CodeUse]] = (),
         others: Collection[tuple[str, str]] = (),
     ) -> None:
-        """``rows``: system by its short name, code and end of a range, both normalised, and meaning.
+        """Build the tables.
 
-        ``others``: address and code of what a site says to be about something else.
+        ``rows``: short name of the system, code and end of a range (both normalised), and meaning.
+        ``others``: address and code of the codes that a site maps to something else.
         """
         self._systems = systems
         self._others = frozenset(others)
         self._addresses_of_others = frozenset(address for address, _ in others)
         self._tables: dict[str, _Table] = {}
-        for one in meanings:
-            self._table(one.address, systems.of(one.address)).add(one.code, one.use)
+        for meaning in meanings:
+            self._table(meaning.address, systems.of(meaning.address)).add(meaning.code, meaning.use)
         self._add_rows(rows)
-        # Most codes of a chart are of no concern in any system: that is told by one look.
+        # Most codes of a chart are irrelevant in every system; these sets decide that with one look-up.
         flat = [table for table in self._tables.values() if not table.is_tree]
         trees = [table for table in self._tables.values() if table.is_tree]
-        self._tree_notations = tuple({one.notation: one for one in systems.by_key.values() if one.is_tree}.values())
+        self._tree_notations = tuple(
+            {system.notation: system for system in systems.by_key.values() if system.is_tree}.values()
+        )
         self._flat = frozenset(code for table in flat for code in table.stems_of_concern())
         self._stems = frozenset(code for table in trees for code in table.stems_of_concern())
         self._ranges = tuple((first, last) for table in trees for first, last, use in table.ranges if use.is_of_concern)
@@ -120,7 +123,7 @@ class CodeIndex:
             elif code in table.codes:
                 table.add(code, use)
             else:
-                # Thousands of codes mean the same and nothing else: they share what they say.
+                # Thousands of codes have this single meaning, so they share one tuple.
                 table.codes[code] = alone.get(id(use)) or alone.setdefault(id(use), (use,))
 
     def _table(self, address: str, system: System | None) -> _Table:
@@ -128,7 +131,7 @@ class CodeIndex:
         return self._tables.setdefault(address, _Table(is_tree=is_tree))
 
     def is_sequela(self, address: str, code: str) -> bool:
-        """ICD-10-CM 7th character S, also under WHO's address: a late effect, not the current injury."""
+        """Whether the code has ICD-10-CM's 7th character S, also under WHO's address: a late effect of an injury."""
         system = self._systems.of(address)
         if system is None or "icd10cm" not in (system.key, system.lender):
             return False
@@ -136,7 +139,7 @@ class CodeIndex:
         return len(plain) == _SEQUELA and plain.endswith("S")
 
     def find_anywhere(self, code: str) -> tuple[CodeUse, ...]:
-        """What ``code`` means in any of our systems, for a code whose own system is not known."""
+        """Return what ``code`` means in any known system, for a code whose own system is unknown."""
         places = [address for address in self._tables if self._may_hold(address, code)]
         return tuple(dict.fromkeys(use for address in places for use in self._find(address, code)))
 
@@ -145,10 +148,10 @@ class CodeIndex:
         return system is None or system.may_be_of_it(code)
 
     def is_whole(self, address: str, code: str) -> bool:
-        """Whether a code of ours says nothing beside what is ours.
+        """Whether the meaning of a known code is completely covered here.
 
-        A cluster may, a code without a system may be another one, and of a system that is known in part, our few codes
-        raise urgency but are no proof.
+        It is not for a cluster with unknown parts, a code without a system, or a system that is known only in part.
+        Their codes may raise urgency but prove nothing.
         """
         system = self._systems.of(address)
         if system is None:
@@ -157,7 +160,7 @@ class CodeIndex:
         return not system.in_part and len(stems) == 1 and all(self.find(address, part) for part in stems[0])
 
     def lists_all(self, address: str) -> bool:
-        """Whether this system is a hierarchy that our content covers from above, or holds none of our findings."""
+        """Whether the content covers this system from the top of its hierarchy, or it contains none of our findings."""
         system = self._systems.of(address)
         return system is not None and (system.holds_none or (system.is_tree and self.knows_system(address)))
 
@@ -168,14 +171,14 @@ class CodeIndex:
         return any(use.is_of_concern for use in self.named(address, code))
 
     def named(self, address: str, code: str) -> tuple[CodeUse, ...]:
-        """What ``code`` names, also where it is not understood as a whole.
+        """Return what ``code`` names, even if it is not understood as a whole.
 
-        That is every concept of an expression, the clots in a group ("I80") of which the record does not say more, and
-        those of another edition's code under this address.
+        This includes every concept of an expression, the clots below a group such as "I80" that is recorded without
+        more detail, and the clots that the code means in another edition under this address.
         """
-        found = self.find(address, code)
-        if found:
-            return found
+        uses = self.find(address, code)
+        if uses:
+            return uses
         if Expression.is_simple(code):
             return self._clots_below(address, code) or self._clots_of_another_edition(address, code)
         concepts = Expression.parse(code).concepts
@@ -186,17 +189,17 @@ class CodeIndex:
         plain = system.normal(code) if system is not None and system.is_tree else ""
         if system is None or plain not in self._groups:
             return ()
-        tables = [self._tables.get(one.uri) for one in self._lines(system)]
-        found = (use for table in tables if table is not None for use in table.clots_below(plain))
-        return tuple(dict.fromkeys(found))
+        tables = [self._tables.get(line.uri) for line in self._lines(system)]
+        clots = (use for table in tables if table is not None for use in table.clots_below(plain))
+        return tuple(dict.fromkeys(clots))
 
     def _clots_of_another_edition(self, address: str, code: str) -> tuple[CodeUse, ...]:
-        """The clots that a code names in an edition whose codes records put under the address of this one."""
+        """Return the clots that a code names in another edition whose codes are often sent under this address."""
         system = self._systems.of(address)
         return tuple(use for use in self._in_another_edition(system, code) if use.key == DVT) if system else ()
 
     def _in_another_edition(self, system: System, code: str) -> tuple[CodeUse, ...]:
-        """What ``code`` means in the edition that lends its codes to the one on which ``system`` rests."""
+        """Return what ``code`` means in the edition that lends its codes to the base of ``system``."""
         base = self._systems.by_key[system.base] if system.base else None
         lender = self._systems.by_key[base.lender] if base is not None and base.lender else None
         if lender is None or lender.key == system.key:
@@ -204,9 +207,9 @@ class CodeIndex:
         return tuple(use for use in self._in_tree(lender, lender.normal(code)).values() if use.is_of_concern)
 
     def _lines(self, system: System) -> list[System]:
-        """The system itself, and those whose codes or meanings it may hold."""
+        """Return the system itself and the systems whose codes or meanings it may contain."""
         lines = [system, *(self._systems.by_key[key] for key in (system.lender, system.base) if key)]
-        return lines + [self._systems.by_key[one.lender] for one in lines[1:] if one.lender]
+        return lines + [self._systems.by_key[line.lender] for line in lines[1:] if line.lender]
 
     def _may_concern(self, code: str) -> bool:
         plain = code.strip()
@@ -222,9 +225,9 @@ class CodeIndex:
         return any(first <= code[: len(first)] <= last for first, last in self._ranges if len(code) >= len(first))
 
     def _knows_system(self, address: str) -> bool:
-        """Whether a code of this system can be told to be ours or not: one of our codes, or one that holds none.
+        """Whether it can be decided that a code of this system is used here or not.
 
-        HL7's own systems hold categories, statuses and answers, and no findings.
+        HL7's own systems contain categories, statuses and answers, but no findings.
         """
         system = self._systems.of(address)
         if system is None:
@@ -234,10 +237,11 @@ class CodeIndex:
         return system.holds_none or (has_codes and not system.in_part)
 
     def _identifies(self, address: str, code: str) -> bool:
-        """Whether a code that is none of ours tells that it is about something else.
+        """Whether an unused code shows that the resource is about something else.
 
-        It must be one that its system can hold. Our own system is closed: what it does not have is a mistake. An
-        unlisted address of HL7 may be one more of a system that is listed: a code of ours is then not somebody else's.
+        The code must be valid in its system. Our own system is closed, so an unknown code in it is a mistake. An
+        unlisted HL7 address may be another address of a listed system, so a known code under it does not count as
+        something else.
         """
         place = self._systems.code(address, code)
         if (place.system, place.code) in self._others:
@@ -251,7 +255,7 @@ class CodeIndex:
             return False
         if system.base and not system.may_be_of_it(code) and self._in_another_edition(system, code):
             return False
-        return any(one.can_be_code(code) for one in self._lines(system))
+        return any(line.can_be_code(code) for line in self._lines(system))
 
     def _find(self, address: str, code: str) -> tuple[CodeUse, ...]:
         if not address:
@@ -266,51 +270,53 @@ class CodeIndex:
         plain = system.normal(code)
         if not system.is_tree:
             return tuple(use for use in self._uses_in(system.uri, plain) if use.relation != "not")
-        found = self._in_tree(system, plain)
-        if system.lender and not is_at_or_below(plain, system.own) and (len(plain) > _LONGEST_OF_WHO or not found):
-            found = self._in_tree(self._systems.by_key[system.lender], plain) or found
-        return tuple(use for use in found.values() if use.relation != "not")
+        uses = self._in_tree(system, plain)
+        if system.lender and not is_at_or_below(plain, system.own) and (len(plain) > _LONGEST_OF_WHO or not uses):
+            uses = self._in_tree(self._systems.by_key[system.lender], plain) or uses
+        return tuple(use for use in uses.values() if use.relation != "not")
 
     def _without_system(self, code: str) -> tuple[CodeUse, ...]:
-        """What a code means that comes without its system: only if it can be a code of one system and of no other."""
-        shaped = [one for one in self._systems.by_key.values() if one.shape is not None and one.may_be_of_it(code)]
+        """Return the meanings of a code without a system, only if it fits exactly one system."""
+        shaped = [
+            system for system in self._systems.by_key.values() if system.shape is not None and system.may_be_of_it(code)
+        ]
         if len(shaped) != 1 or shaped[0].malformed([code.strip()]):
             return ()
         return tuple(use for use in self.find(shaped[0].uri, code) if use.is_of_concern)
 
     def _in_tree(self, system: System, plain: str) -> dict[tuple[UseKind, str], CodeUse]:
-        """By what it is of: the closest use in the system itself, else in the system whose meanings it keeps."""
-        found: dict[tuple[UseKind, str], CodeUse] = {}
+        """Return for each key the closest use in the system itself, otherwise in its base system."""
+        closest: dict[tuple[UseKind, str], CodeUse] = {}
         for use in self._uses_in(system.uri, plain):
-            found.setdefault((use.kind, use.key), use)
+            closest.setdefault((use.kind, use.key), use)
         if system.base and not is_at_or_below(plain, system.unlike_base):
             for use in self._uses_in(self._systems.by_key[system.base].uri, plain):
-                found.setdefault((use.kind, use.key), use)
-        return found
+                closest.setdefault((use.kind, use.key), use)
+        return closest
 
     def _uses_in(self, uri: str, plain: str) -> Iterator[CodeUse]:
         table = self._tables.get(uri)
         return table.uses(plain) if table is not None else iter(())
 
     def _of_expression(self, system: System, expression: Expression) -> tuple[CodeUse, ...]:
-        """What an expression says: its focus concepts at the places and sides of its refinements.
+        """Return the meanings of an expression: its focus concepts at the places and sides of its refinements.
 
-        Empty when a part of it is none of ours: it may turn round what the others say.
+        Empty if a part is unknown, because it may reverse the meaning of the others.
         """
-        found: list[CodeUse] = []
+        result: list[CodeUse] = []
         for concept in expression.focus:
             uses = self.find(system.uri, concept)
             if not uses:
                 return ()
-            found += uses
+            result += uses
         for attribute, value in expression.refinements:
             if attribute in system.neutral_attributes:
                 continue
             places = [use for use in self.find(system.uri, value) if use.kind == "site"]
             if not places:
                 return ()
-            found += places
-        return tuple(found) if expression.is_whole else ()
+            result += places
+        return tuple(result) if expression.is_whole else ()
 
 
 def is_at_or_below(code: str, stems: frozenset[str]) -> bool:

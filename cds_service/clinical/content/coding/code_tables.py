@@ -1,7 +1,7 @@
-"""The long lists of codes: ``cards/codes/*.tsv``, one row for each code, in a form that a spreadsheet opens.
+"""The long lists of codes: ``cards/codes/*.tsv``, one row per code, in a form that a spreadsheet opens.
 
-Loaded at every start, so a row costs one split and two look-ups: what rows mean repeats, and is checked once for each
-different meaning.
+They are loaded at every start, so a row must be cheap: one split and two look-ups. Meanings repeat, and each different
+meaning is checked only once.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LINES_NAMED = 5
 
 
 class Row(NamedTuple):
-    """One row: a code, or with ``to`` every code from ``code`` to ``to``, of the system of this short name.
+    """One row: a code, or with ``to`` every code from ``code`` to ``to``, in the system with this short name.
 
-    ``plain`` and ``plain_to`` are the same codes as they are compared.
+    ``plain`` and ``plain_to`` are the same codes, normalised for comparison.
     """
 
     system: str
@@ -47,26 +47,26 @@ class Row(NamedTuple):
 
 
 _row: Callable[[type[Row], Iterable[object]], Row] = tuple.__new__
-"""As ``Row._make``, without a call of Python for each row."""
+"""Like ``Row._make``, but without a Python-level call for each row."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeTable:
-    """One file. ``sources``: how many rows were seen in which project or package."""
+    """One file. ``sources``: the number of rows seen in each project or package."""
 
     rows: tuple[Row, ...]
     sources: Mapping[str, int]
 
 
 class Known(NamedTuple):
-    """What rows may refer to. ``kind_of``: of a key of the content, None for one that it does not have."""
+    """What rows may refer to. ``kind_of``: the kind of a key of the content; None for an unknown key."""
 
     systems: Mapping[str, System]
     kind_of: Callable[[str], UseKind | None]
 
 
 def parse(name: str, text: str, known: Known) -> tuple[CodeTable, list[Problem]]:
-    """The rows of file ``name``, and every mistake in it; with one there are no rows."""
+    """Return the rows of file ``name`` and every mistake in it. If there is a mistake, no rows are returned."""
     lines = text.split("\n")
     if lines[0].rstrip("\r") != _HEADER:
         hint = "the first line names the columns, with one tab between two: " + " ".join(COLUMNS)
@@ -80,7 +80,7 @@ _EMPTY = CodeTable((), {})
 
 
 class _Reading:
-    """Reads one file, column by column: that is what makes long lists cheap."""
+    """Reads one file column by column, which makes long lists cheap."""
 
     def __init__(self, name: str, known: Known) -> None:
         self._name = name
@@ -88,7 +88,7 @@ class _Reading:
         self.problems: list[Problem] = []
 
     def table(self, lines: list[str]) -> CodeTable:
-        """``lines`` with the header; line numbers count from 1."""
+        """Read ``lines`` including the header; line numbers start at 1."""
         numbers: Sequence[int] = range(2, len(lines) + 1)
         kept = lines[1:]
         while kept and not kept[-1]:
@@ -99,9 +99,9 @@ class _Reading:
         tabs = list(map(str.count, kept, repeat("\t")))
         if tabs.count(_TABS) != len(kept) or not kept:
             odd = (number for number, count in zip(numbers, tabs, strict=False) if count != _TABS)
-            self._complain("has another number of columns than the header", odd)
+            self._complain("does not have the same number of columns as the header", odd)
             return _EMPTY
-        # All cells in one list, so that a long file makes no thousands of small ones.
+        # All cells in one list, which avoids creating thousands of small lists.
         cells = "\t".join(kept).split("\t")
         systems, codes, ends, *meaning, displays, sources = (cells[place :: len(COLUMNS)] for place in _PLACES)
         uses = self._uses(list(zip(*meaning, strict=True)), numbers)
@@ -117,7 +117,7 @@ class _Reading:
         return CodeTable(tuple(rows), _families(sources))
 
     def _complain(self, message: str, numbers: Iterable[int]) -> None:
-        """One mistake of many rows is told once, with the lines."""
+        """Report one mistake of many rows once, with the lines."""
         lines = [str(number) for number in numbers]
         if lines:
             more = f" and {len(lines) - _LINES_NAMED} more" if len(lines) > _LINES_NAMED else ""
@@ -131,15 +131,15 @@ class _Reading:
                 parsed[meaning] = self._use(*meaning)
             except ValueError as error:
                 parsed[meaning] = None
-                wrong = (number for number, one in zip(numbers, meanings, strict=False) if one == meaning)
+                wrong = (number for number, other in zip(numbers, meanings, strict=False) if other == meaning)
                 self._complain(str(error), wrong)
         return list(map(parsed.__getitem__, meanings))
 
     def _use(self, key: str, relation: str, side: str, status: str, substance: str, place: str) -> CodeUse:
-        """What the columns from ``finding`` to ``place`` say.
+        """Return the meaning given by the columns from ``finding`` to ``place``.
 
         Raises:
-            ValueError: what is wrong with it.
+            ValueError: names what is wrong.
         """
         kind = self._known.kind_of(key)
         if kind is None:
@@ -151,14 +151,16 @@ class _Reading:
             (status, get_args(UseStatus), "status"),
         ):
             if value not in allowed:
-                raise ValueError(f"`{value}` is no {what}: one of {', '.join(one or '(empty)' for one in allowed)}")
+                raise ValueError(
+                    f"`{value}` is not a valid {what}: use one of {', '.join(one or '(empty)' for one in allowed)}"
+                )
         if (relation == "broader") != bool(places):
-            raise ValueError(f"`{key}`: `place` names where a broader code means it, and belongs to those only")
-        for one in places:
-            if self._known.kind_of(one) != "site":
-                raise ValueError(f"no body site is called `{one}`")
+            raise ValueError(f"`{key}`: `place` is required for a broader code and not allowed for others")
+        for site in places:
+            if self._known.kind_of(site) != "site":
+                raise ValueError(f"no body site is called `{site}`")
         if substance and not _KEY.fullmatch(substance):
-            raise ValueError(f"`{substance}` is no key of a substance")
+            raise ValueError(f"`{substance}` is not a valid key of a substance")
         return CodeUse(
             kind,
             key,
@@ -172,7 +174,7 @@ class _Reading:
     def _plain(
         self, names: Sequence[str], codes: Sequence[str], ends: Sequence[str], numbers: Sequence[int]
     ) -> tuple[Sequence[str], Sequence[str]]:
-        """Codes and ends of ranges as they are compared."""
+        """Return codes and ends of ranges, normalised for comparison."""
         of_system: dict[str, list[str]] = {}
         for name, code in zip(names, codes, strict=True):
             of_system.setdefault(name, []).append(code)
@@ -180,12 +182,12 @@ class _Reading:
         for name, mine in of_system.items():
             system = self._known.systems.get(name)
             if system is None:
-                wrong = (number for number, one in zip(numbers, names, strict=False) if one == name)
+                wrong = (number for number, other in zip(numbers, names, strict=False) if other == name)
                 self._complain(f"no code system is called `{name}`: see vocabulary/systems.toml", wrong)
                 continue
             normal[name] = system.normaliser
             if malformed := system.malformed(mine):
-                lines = [number for number, one in zip(numbers, names, strict=False) if one == name]
+                lines = [number for number, other in zip(numbers, names, strict=False) if other == name]
                 for place, why in malformed:
                     self._complain(why, [lines[place]])
         if len(normal) < len(of_system):
@@ -200,17 +202,18 @@ class _Reading:
 
 
 def lines_by_code(text: str) -> dict[str, str]:
-    """The lines of a table by what they are about: for telling what differs, not validated.
+    """Return the lines of a table by what they are about, without validation, for finding differences.
 
-    That is system, code, end of the range and finding; in the short tables of words and names, the first two columns.
+    The key is system, code, end of the range and finding; in the short tables of words and names, the first two
+    columns.
     """
-    found = {}
-    for line in text.split("\n")[1:]:
-        cells = line.rstrip("\r").split("\t")
+    lines = {}
+    for row in text.split("\n")[1:]:
+        cells = row.rstrip("\r").split("\t")
         about = 4 if len(cells) > 4 else 2
         if len(cells) > about:
-            found[" ".join(filter(None, cells[:about]))] = " | ".join(cells[about:])
-    return found
+            lines[" ".join(filter(None, cells[:about]))] = " | ".join(cells[about:])
+    return lines
 
 
 def repeated(
@@ -218,12 +221,12 @@ def repeated(
     named: Iterable[tuple[str, str, Iterable[Any]]],
     systems: Mapping[str, System],
 ) -> Iterator[Problem]:
-    """Codes of which two rows say something about the same key: who reads one would not find the other.
+    """Yield codes with two rows about the same key.
 
-    ``named``: (file, key, codes) of everything that the TOML files give codes to.
+    ``named``: (file, key, codes) of everything with codes in the TOML files.
     """
-    said = [(file, key, entry) for file, key, entries in named for entry in entries if entry.system in systems]
-    once = {(one.system, systems[one.system].normal(one.code), "", key) for _, key, one in said}
+    entries = [(file, key, entry) for file, key, entries in named for entry in entries if entry.system in systems]
+    once = {(entry.system, systems[entry.system].normal(entry.code), "", key) for _, key, entry in entries}
     count = len(once)
     for table in tables.values():
         count += len(table.rows)
@@ -232,30 +235,30 @@ def repeated(
                 *(map(attrgetter(name), table.rows) for name in ("system", "plain", "plain_to", "use.key")), strict=True
             )
         )
-    return _repeated(tables, said, systems) if len(once) < count else iter(())
+    return _repeated(tables, entries, systems) if len(once) < count else iter(())
 
 
 def _repeated(
-    tables: Mapping[str, CodeTable], said: Iterable[tuple[str, str, Any]], systems: Mapping[str, System]
+    tables: Mapping[str, CodeTable], entries: Iterable[tuple[str, str, Any]], systems: Mapping[str, System]
 ) -> Iterator[Problem]:
-    """The same, with where each stands: costly, and only for content that is wrong."""
+    """Do the same with the place of each; slow, so used only for wrong content."""
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     several: dict[tuple[str, str], set[str]] = {}
-    for file, key, entry in said:
+    for file, key, entry in entries:
         place = (entry.system, systems[entry.system].normal(entry.code))
         seen[place] = (key, file)
         several.setdefault(place, set()).add(key)
     for name, table in tables.items():
         for row in table.rows:
             place = (row.system, f"{row.plain}-{row.plain_to}" if row.plain_to else row.plain)
-            # A route may make several substances act only where they are given.
+            # One route may make several substances act only locally.
             of_route = row.use.relation == "not" and row.use.substance
             key = f"{row.use.key} of {row.use.substance}" if of_route else row.use.key
             earlier = seen.setdefault(place, (key, name))
             if earlier[1] is name and earlier[0] is key and place not in several:
                 several[place] = {key}
             elif key in several.setdefault(place, {earlier[0]}):
-                words = f"what it means for `{key}` stands in {earlier[1]} already"
+                words = f"its meaning for `{key}` is already given in {earlier[1]}"
                 yield Problem(name, row.code, words, "keep one of the two")
             else:
                 several[place].add(key)
@@ -264,18 +267,18 @@ def _repeated(
 def _why_no_range(system: System, code: str, to: str) -> str:
     first, last = system.normal(code), system.normal(to)
     if not system.is_tree:
-        return f"codes of {system.key} stand in no order, so there is no range of them"
+        return f"codes of {system.key} have no order, so a range is not possible"
     if len(first) != len(last) or first >= last:
-        return f"the range ends at `{to}`, which is not behind it"
+        return f"the range ends at `{to}`, which is not after its start"
     wrong = system.malformed([to])
     return wrong[0][1] if wrong else ""
 
 
 def _families(sources: Sequence[str]) -> dict[str, int]:
-    """How many rows come from which project or package: what stands before the file in a source."""
-    found: Counter[str] = Counter()
+    """Count the rows by project or package, which is the part before the file in a source."""
+    counts: Counter[str] = Counter()
     for source, count in Counter(sources).items():
         first = source.split(" ", 1)[0]
         project, colon, _ = first.partition(":")
-        found[project if colon and "/" in project else first] += count
-    return dict(found.most_common())
+        counts[project if colon and "/" in project else first] += count
+    return dict(counts.most_common())

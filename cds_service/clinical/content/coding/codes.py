@@ -1,4 +1,4 @@
-"""Coding systems as types: a code that cannot be one is refused where it is written, not where it is missed."""
+"""Code systems as types, and checks that reject an invalid code when the content is loaded."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ _PERMUTE = _permutations()
 
 
 def _pair_table() -> list[list[list[int]]]:
-    """For two digits at once: [place of the last of them, by 2][value so far][both digits] -> value.
+    """Return a table for two digits at once: [place of the last digit // 2][value so far][both digits] -> value.
 
-    The long lists hold thousands of SNOMED CT codes, all checked at every start.
+    The long lists contain thousands of SNOMED CT codes, and all are checked at every start.
     """
     return [
         [
@@ -80,7 +80,7 @@ _BY_PAIRS = _pair_table()
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code in its system. ``code`` is always a string: long SNOMED CT ids do not fit a float."""
+    """A code in its system. ``code`` is always a string, because long SNOMED CT ids do not fit a float."""
 
     system: str
     code: str
@@ -104,9 +104,9 @@ _D5_OF_TENS = bytes(_D5[pair // 10][pair % 10] for pair in range(100)).ljust(256
 
 
 def verhoeff_holds_for_all(codes: Iterable[str]) -> bool:
-    """Whether ``verhoeff_holds`` for every one; False too if one is no number.
+    """Whether ``verhoeff_holds`` for all codes; also False if one is not a number.
 
-    For thousands at once: each step goes through the same digit of all codes of one length, a byte for each code.
+    Built for thousands of codes: each step handles the same digit of all codes of one length, one byte per code.
     """
     by_length: dict[int, list[str]] = {}
     for code in codes:
@@ -121,14 +121,14 @@ def _verhoeff_of_length(length: int, joined: str) -> bool:
     check = bytes(count)
     for step in range(length):
         digit = digits[length - 1 - step :: length].translate(_PERMUTED[step % 8])
-        # Tens and units never carry, so one sum of two long numbers adds them for every code.
+        # Tens and units never carry, so adding two long numbers adds the digits of every code.
         both = int.from_bytes(check.translate(_TENS), "big") + int.from_bytes(digit, "big")
         check = both.to_bytes(count, "big").translate(_D5_OF_TENS)
     return not any(check)
 
 
 def mod10_holds(code: str) -> bool:
-    """Whether the digit behind the hyphen is the mod-10 check digit of a LOINC code (not of LA answer codes)."""
+    """Whether the digit after the hyphen is the mod-10 check digit of a LOINC code (not of LA answer codes)."""
     number, _, check = code.partition("-")
     total = 0
     for place, digit in enumerate(reversed(number)):
@@ -138,16 +138,16 @@ def mod10_holds(code: str) -> bool:
 
 
 def why_malformed(system: SystemName, code: str) -> str | None:
-    """What is wrong with ``code`` in ``system``, or None if its shape and check digit hold."""
+    """Return what is wrong with ``code`` in ``system``, or None if its shape and check digit are valid."""
     if system == "snomed":
         if not _SNOMED_SHAPE.fullmatch(code):
             return "a SNOMED CT code has 6 to 18 digits"
-        return None if verhoeff_holds(code) else "the SNOMED CT check digit does not hold"
+        return None if verhoeff_holds(code) else "the SNOMED CT check digit is wrong"
     if system == "loinc":
         if not _LOINC_SHAPE.fullmatch(code):
             return "a LOINC code looks like 48065-7 or LA33-6"
-        # Published answer codes (LA33-6 Yes, LA11882-0 Detected) follow another scheme than plain mod 10.
-        return None if code.startswith("LA") or mod10_holds(code) else "the LOINC check digit does not hold"
+        # Published answer codes (LA33-6 Yes, LA11882-0 Detected) do not use plain mod 10.
+        return None if code.startswith("LA") or mod10_holds(code) else "the LOINC check digit is wrong"
     if system in ("icd10cm", "icd10"):
         return None if _ICD_SHAPE.fullmatch(code) else "an ICD-10 code looks like M25.56"
     if system == "rxnorm":
@@ -156,5 +156,5 @@ def why_malformed(system: SystemName, code: str) -> str | None:
 
 
 def system_names() -> tuple[str, ...]:
-    """Every short system name that content may use."""
+    """Return every short system name that content may use."""
     return get_args(SystemName)

@@ -1,4 +1,4 @@
-"""Post-coordinated SNOMED CT expressions: the concepts in front, and what refines them."""
+"""Parse post-coordinated SNOMED CT expressions into focus concepts and refinements."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Expression:
 
     Attributes:
         focus: concepts before the colon.
-        refinements: attribute and value of every refinement, wherever it stands.
-        is_whole: nothing else stands in it: no number or text as a value, no definition.
+        refinements: attribute and value of every refinement at any depth.
+        is_whole: it contains nothing else, such as a number or text as a value, or a definition.
     """
 
     focus: tuple[str, ...]
@@ -27,12 +27,12 @@ class Expression:
 
     @classmethod
     def is_simple(cls, code: str) -> bool:
-        """Whether ``code`` is one code and no expression."""
+        """Whether ``code`` is a single code, not an expression."""
         return not any(mark in code for mark in ":=|+")
 
     @classmethod
     def parse(cls, code: str) -> Expression:
-        """The parts of ``code``. Terms between bars are left out."""
+        """Return the parts of ``code``. Terms between bars are left out."""
         plain = _TERM.sub(" ", code[:_LONGEST])
         front, _, refinements = plain.partition(":")
         pairs = tuple(_REFINEMENT.findall(refinements))

@@ -1,4 +1,4 @@
-"""What the content knows of medicines beyond the codes that are ours: names, classes, and codes that are told apart."""
+"""What the content knows about medicines beyond the relevant codes: names, classes, and codes listed as irrelevant."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cds_service.clinical.content.names import ANTICOAGULANT
 
 _WHOLE_CODE = 7
 _CLASS_OF_SUBSTANCES = 5
-"""Characters of an ATC code that names a substance, and of the class of substances it stands in."""
+"""Length of an ATC code that names a substance, and of the class that contains it."""
 
 
 class Formulary:
-    """One for a content."""
+    """One per content."""
 
     def __init__(self, systems: Systems, tables: Iterable[CodeTable], names: Iterable[MedicineName]) -> None:
         self.names = MedicineNames(names)
@@ -37,11 +37,11 @@ class Formulary:
                     self._above.update((system.key, plain[:length]) for length in range(1, len(plain)))
 
     def findings_named_in(self, text: str) -> frozenset[str]:
-        """What taking the medicines named in ``text`` would show."""
+        """Return what taking the medicines named in ``text`` would show."""
         return self.names.findings_in(text, in_medicine=True)
 
     def is_told_apart(self, address: str, code: str) -> bool:
-        """Whether the code is listed as none of ours, although its words or its class are like one of ours."""
+        """Whether the code is listed as irrelevant, although its words or its class resemble a relevant one."""
         system = self._systems.of(address)
         if system is None:
             return False
@@ -50,7 +50,7 @@ class Formulary:
         return any((system.key, plain[:length]) in self._told_apart for length in lengths)
 
     def is_local(self, use: CodeUse, routes: Iterable[Iterable[tuple[str, str]]]) -> bool:
-        """Whether a drug acts only where it is given, by every one of ``routes`` (system and code): an eye drop."""
+        """Whether a drug given by ``routes`` (system, code) acts only where it is given, like an eye drop."""
         listed = [[(self._systems.of(address), code) for address, code in route] for route in routes]
         return bool(use.substance and listed) and all(
             any(
@@ -61,14 +61,14 @@ class Formulary:
         )
 
     def is_wide_class(self, address: str, code: str) -> bool:
-        """Whether the code names a class that holds medicines of ours and others: all antithrombotic agents."""
+        """Whether the code names a class with both relevant and other medicines: all antithrombotic agents."""
         system = self._systems.of(address)
         return system is not None and (system.key, system.normal(code)) in self._above
 
     def is_class(self, address: str, code: str) -> bool:
-        """Whether the code alone tells which medicine it is: a whole code of a classification, or a vaccine's.
+        """Whether the code alone identifies the medicine: a full code of a classification, or a vaccine code.
 
-        In a class that holds some of ours, a code that is not listed does not tell.
+        In a class with relevant medicines, an unlisted code does not identify one.
         """
         system = self._systems.of(address)
         if system is None or not system.medicines:
@@ -81,11 +81,11 @@ class Formulary:
         return is_valid and not is_mixed
 
     def knows(self, address: str) -> bool:
-        """Whether codes of this system are those of medicines, so that words beside one say which it is."""
+        """Whether the codes of this system are medicines, so that the words beside a code name the medicine."""
         system = self._systems.of(address)
         return system is not None and system.medicines
 
 
 def _is_classification(system: System) -> bool:
-    """Whether a code of it says by its first characters what kind of medicine it is."""
+    """Whether the first characters of a code give the kind of medicine."""
     return system.medicines and system.notation == "tree"

@@ -1,7 +1,7 @@
-"""Names of medicines as words: a net for what no code identifies, never a proof of what is taken.
+"""Find names of medicines in words. A match is a hint where no code identifies a medicine, never a proof.
 
 Names are compared as whole words, in lower case and without accents. Japanese and Chinese names have no blanks around
-them and are found anywhere. A long name is also found at the start of a longer word ("warfarinnatrium").
+them and match anywhere. A long name also matches the start of a longer word ("warfarinnatrium").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 from cds_service.base.tsv import filled_lines
 
 NONE: Final = "none"
-"""Stands for a finding where a name has to be told apart from the one it resembles, and shows nothing itself."""
+"""Used instead of a finding for a name that only has to be distinguished from a similar one."""
 COLUMNS: Final = ("name", "finding", "where", "source")
 
 Where = Literal["anywhere", "medicines"]
@@ -31,7 +31,7 @@ _NO_BLANKS = re.compile(r"[぀-ヿ㐀-鿿]")
 
 @dataclass(frozen=True, slots=True)
 class MedicineName:
-    """A name, the finding that taking it would show, and where it may be looked for.
+    """A name, the finding that taking it would show, and where to search for it.
 
     ``where``: ``medicines`` for names that are also common words.
     """
@@ -42,16 +42,16 @@ class MedicineName:
 
 
 class MedicineNames:
-    """Finds the names in texts. One for a content."""
+    """Finds the names in texts. One per content."""
 
     def __init__(self, names: Iterable[MedicineName]) -> None:
         self._phrases: dict[str, list[tuple[tuple[str, ...], MedicineName]]] = {}
         self._stems: dict[str, list[tuple[str, MedicineName]]] = {}
         self._without_blanks: list[tuple[str, MedicineName]] = []
-        for one in names:
-            self._take(one)
-        for found in self._phrases.values():
-            found.sort(key=lambda phrase: -len(phrase[0]))
+        for name in names:
+            self._take(name)
+        for phrases in self._phrases.values():
+            phrases.sort(key=lambda phrase: -len(phrase[0]))
 
     def _take(self, one: MedicineName) -> None:
         plain = _plain(one.name)
@@ -64,10 +64,10 @@ class MedicineNames:
             self._stems.setdefault(plain[:_SHORTEST_STEM], []).append((plain, one))
 
     def findings_in(self, text: str, *, in_medicine: bool) -> frozenset[str]:
-        """What taking the medicines named in ``text`` would show. ``in_medicine``: the text names a medicine."""
+        """Return what taking the medicines named in ``text`` would show. ``in_medicine``: the text names a medicine."""
         named = self._named_in(_plain(text[:_LONGEST_TEXT])[:_LONGEST_TEXT])
         return frozenset(
-            one.finding for one in named if one.finding != NONE and (in_medicine or one.where == "anywhere")
+            name.finding for name in named if name.finding != NONE and (in_medicine or name.where == "anywhere")
         )
 
     def _named_in(self, plain: str) -> Iterator[MedicineName]:
@@ -76,26 +76,26 @@ class MedicineNames:
         may_hold = not self._phrases.keys().isdisjoint(different) or any(
             word[:_SHORTEST_STEM] in self._stems for word in different
         )
-        place = 0 if may_hold else len(words)  # nearly all texts name none
+        place = 0 if may_hold else len(words)  # nearly all texts name no medicine
         while place < len(words):
-            found, length = self._at(words, place)
-            if found is not None:
-                yield found
+            name, length = self._at(words, place)
+            if name is not None:
+                yield name
             place += length
-        yield from (one for name, one in self._without_blanks if name in plain)
+        yield from (name for spelling, name in self._without_blanks if spelling in plain)
 
     def _at(self, words: list[str], place: int) -> tuple[MedicineName | None, int]:
-        """The longest name that begins at ``place``, and how many words it takes."""
+        """Return the longest name that begins at ``place``, and how many words it covers."""
         word = words[place]
-        for phrase, one in self._phrases.get(word, ()):
+        for phrase, name in self._phrases.get(word, ()):
             if tuple(words[place : place + len(phrase)]) == phrase:
-                return one, len(phrase)
-        stems = [found for found in self._stems.get(word[:_SHORTEST_STEM], ()) if word.startswith(found[0])]
-        return (max(stems, key=lambda found: len(found[0]))[1] if stems else None), 1
+                return name, len(phrase)
+        stems = [stem for stem in self._stems.get(word[:_SHORTEST_STEM], ()) if word.startswith(stem[0])]
+        return (max(stems, key=lambda stem: len(stem[0]))[1] if stems else None), 1
 
 
 def parse(text: str) -> tuple[list[MedicineName], list[tuple[int, str]]]:
-    """The names in a table of ``COLUMNS``, and (line, mistake) of every line that is wrong."""
+    """Return the names in a table of ``COLUMNS``, and (line, mistake) of every wrong line."""
     names: list[MedicineName] = []
     seen: set[str] = set()
     lines, mistakes = filled_lines(text, COLUMNS)
@@ -115,12 +115,12 @@ def _mistake(cells: list[str], seen: set[str]) -> str:
     if not _WORD.search(_plain(name)):
         return "the name has no letter"
     if where not in get_args(Where):
-        return f"`where` is one of {', '.join(get_args(Where))}"
+        return f"`where` must be one of {', '.join(get_args(Where))}"
     return f"`{name}` is listed twice" if _plain(name) in seen else ""
 
 
 def _plain(text: str) -> str:
-    """Lower case without accents; full-width and half-width forms are the same."""
+    """Return ``text`` in lower case without accents; full-width and half-width forms become the same."""
     if text.isascii():
         return text.lower()
     return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))

@@ -1,6 +1,6 @@
-"""What a resource that is not understood may be about: codes of ours in whatever shape, and our names as words.
+"""Find what a resource that is not understood may be about: known codes in any form, and known names in words.
 
-A net, never a proof. What it finds is named to the clinician and keeps a suspicion open; it gives no fact.
+A match is a hint, never a proof. It is shown to the clinician and keeps a suspicion open, but it is not a fact.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_TEXTS = 2_000
 _DEEPEST = 30
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 _ACRONYM = re.compile(r"\(([A-Z]{2,5})\)")
-"""What stands in brackets behind a name and is another name: "Deep vein thrombosis (DVT)"."""
+"""An acronym in brackets after a name: "Deep vein thrombosis (DVT)"."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{1,40}")
 _SHORTEST_WORD = 4
 _NOT_ABOUT_IT = frozenset(
@@ -31,23 +31,23 @@ _NOT_ABOUT_IT = frozenset(
 
 
 class CodeLookup(Protocol):
-    """What the net needs to know of the content."""
+    """The content look-ups that the recogniser needs."""
 
     def uses_named(self, system: str, code: str) -> tuple[CodeUse, ...]:
-        """What a code of its system names, also where it is not understood as a whole."""
+        """Return what a code names, even if it is not understood as a whole."""
 
     def uses_anywhere(self, code: str) -> tuple[CodeUse, ...]:
-        """What a code means in any system."""
+        """Return what a code means in any system."""
 
     def identifies(self, system: str, code: str) -> bool:
-        """Whether a code that is none of ours tells that it is about something else."""
+        """Whether an unused code shows that the resource is about something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Findings, causes and measures named, and whether a place on the leg is.
+    """The findings, causes and measures that are named, and whether a place on the leg is named.
 
-    ``medicines``: those of ``keys`` that nothing but the name of a medicine tells of.
+    ``medicines``: those of ``keys`` that only the name of a medicine suggests.
     """
 
     keys: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Recognised:
 
 
 class Recogniser:
-    """One for a content. ``net``: finds what words may mean; ``medicines``: the names of medicines."""
+    """One per content. ``net``: finds the meanings of words; ``medicines``: the names of medicines."""
 
     def __init__(self, lookup: CodeLookup, net: WordNet, medicines: MedicineNames) -> None:
         self._lookup = lookup
@@ -64,7 +64,7 @@ class Recogniser:
         self._medicines = medicines
 
     def recognise(self, resource: Any) -> Recognised:
-        """What any code or text of ``resource``, whatever its shape, may be about."""
+        """Return what any code or text of ``resource``, of any shape, may be about."""
         keys: set[str] = set()
         at_our_place = False
         for use in self._uses(resource):
@@ -80,7 +80,7 @@ class Recogniser:
         return Recognised(tuple(sorted(keys | medicines)), at_our_place, frozenset(medicines - keys))
 
     def side_of(self, resource: Any) -> Side:
-        """The leg that the words of ``resource`` name; UNKNOWN if none."""
+        """Return the leg that the words of ``resource`` name; UNKNOWN if none."""
         sides = frozenset[str]().union(*(self._net.sides_in(text) for text in _texts(resource)))
         if BOTH in sides or {LEFT, RIGHT} <= sides:
             return Side.BOTH
@@ -95,7 +95,10 @@ class Recogniser:
 
 
 def names_in(key: str, text: str) -> Iterator[tuple[str, list[str]]]:
-    """The names in the name or display ``text`` of ``key``, as words: with and without brackets, and acronyms there."""
+    """Yield the names in ``text``, as words: with and without brackets, and acronyms in brackets.
+
+    ``text`` is the name or a code display of ``key``.
+    """
     for acronym in _ACRONYM.findall(text):
         yield key, [acronym.lower()]
     short = _IN_BRACKETS.sub(" ", text).strip()
@@ -107,7 +110,7 @@ def names_in(key: str, text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _codes(node: Any, depth: int = 0) -> Iterator[tuple[str | None, str]]:
-    """(system, code) of everything that may be a code; the system is None where none goes with it."""
+    """Yield (system, code) of everything that may be a code; the system is None if none is given."""
     if depth > _DEEPEST:
         return
     if isinstance(node, Mapping):
@@ -130,15 +133,15 @@ def _codes(node: Any, depth: int = 0) -> Iterator[tuple[str | None, str]]:
 
 
 def _texts(node: Any) -> Iterator[str]:
-    """Every text of ``node`` that may be words, up to a bound."""
+    """Yield every text of ``node`` that may be words, up to a limit."""
     left = [node]
     count = 0
     while left and count < _MAX_TEXTS:
-        one = left.pop()
+        item = left.pop()
         count += 1
-        if isinstance(one, Mapping):
-            left += [inner for key, inner in one.items() if key not in _NOT_ABOUT_IT]
-        elif isinstance(one, list):
-            left += one
-        elif isinstance(one, str) and any(letter.isalpha() for letter in one):
-            yield one
+        if isinstance(item, Mapping):
+            left += [inner for key, inner in item.items() if key not in _NOT_ABOUT_IT]
+        elif isinstance(item, list):
+            left += item
+        elif isinstance(item, str) and any(letter.isalpha() for letter in item):
+            yield item

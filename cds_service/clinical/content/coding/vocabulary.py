@@ -1,8 +1,8 @@
-"""Words by what they are about: a table that a clinician can read and edit, and the search of texts for them.
+"""The table of words by subject, which a clinician can edit, and the search for these words in texts.
 
-Words are compared in lower case and without accents, whole, unless a star stands for more letters: ``knie*`` is in
-"Kniegelenk", ``*karzinom*`` in "Mammakarzinome". A word of the group ``nothing`` is told apart from the one that it
-holds: "embolization" is no "emboli".
+Words are compared as a whole, in lower case and without accents. A star stands for more letters: ``knie*`` matches
+"Kniegelenk", ``*karzinom*`` matches "Mammakarzinome". A word of the group ``nothing`` hides the words it contains:
+"embolization" does not match "emboli".
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from cds_service.clinical.content.names import CONTEXTS
 
 COLUMNS: Final = ("word", "group", "language", "source")
 NOTHING: Final = "nothing"
-"""The group of words that only have to be told apart from others."""
+"""The group of words that only hide other words."""
 LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
-"""The groups of words that say which leg is meant."""
+"""The groups of words that name a leg."""
 HOLLOW: Final = "hollow"
 SOME_VEINS: Final = "some_veins"
 EXAMINED_IN_PART: Final = "examined_in_part"
-"""The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
+"""The groups of words for the hollow of the knee, for other deep veins, and for an incomplete examination."""
 NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, *CONTEXTS)
-"""Every group of words that code asks for."""
+"""Every group of words that code uses."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60
 _SHORTEST_PART = 3
@@ -42,7 +42,10 @@ _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One line of the table: the letters that are looked for, where in a word they may stand, and their group."""
+    """One line of the table: the letters to find, their position in a word, and their group.
+
+    ``starts``, ``ends``: the letters must be at the start, or at the end, of the word.
+    """
 
     letters: str
     group: str
@@ -50,7 +53,7 @@ class Word:
     ends: bool = True
 
     def is_in(self, word: str) -> bool:
-        """Whether ``word``, in plain letters, is or holds this one."""
+        """Whether ``word``, normalised, matches this entry."""
         if self.starts and self.ends:
             return word == self.letters
         if self.starts:
@@ -59,36 +62,38 @@ class Word:
 
 
 class Vocabulary:
-    """The groups that words belong to. One for a content."""
+    """The groups that words belong to. One per content."""
 
     def __init__(self, words: Iterable[Word]) -> None:
         self._whole: dict[str, list[Word]] = {}
         self._parts: dict[str, list[Word]] = {}
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        for one in words:
-            several = tuple(one.letters.split(" "))
+        for word in words:
+            several = tuple(word.letters.split(" "))
             if len(several) > 1:
-                self._phrases.setdefault(several[0], []).append((several, one.group))
-            elif one.starts and one.ends:
-                self._whole.setdefault(one.letters, []).append(one)
+                self._phrases.setdefault(several[0], []).append((several, word.group))
+            elif word.starts and word.ends:
+                self._whole.setdefault(word.letters, []).append(word)
             else:
-                self._parts.setdefault(one.letters[:_SHORTEST_PART], []).append(one)
+                self._parts.setdefault(word.letters[:_SHORTEST_PART], []).append(word)
         self.groups_of = lru_cache(maxsize=_REMEMBERED)(self._groups_of)
 
     def _groups_of(self, word: str) -> frozenset[str]:
-        """The groups of one word in plain letters."""
+        """Return the groups of one normalised word."""
         short = word[:_LONGEST_WORD]
-        found = list(self._whole.get(short, ()))
+        matches = list(self._whole.get(short, ()))
         for place in range(len(short) - _SHORTEST_PART + 1):
             parts = self._parts.get(short[place : place + _SHORTEST_PART], ())
-            found += [one for one in parts if one not in found and one.is_in(short)]
-        apart = [one.letters for one in found if one.group == NOTHING]
+            matches += [part for part in parts if part not in matches and part.is_in(short)]
+        hiding = [match.letters for match in matches if match.group == NOTHING]
         return frozenset(
-            one.group for one in found if one.group != NOTHING and not any(one.letters in other for other in apart)
+            match.group
+            for match in matches
+            if match.group != NOTHING and not any(match.letters in other for other in hiding)
         )
 
     def groups_at(self, words: list[str], place: int) -> frozenset[str]:
-        """The groups of the word at ``place`` and of the words of the table that begin there."""
+        """Return the groups of the word at ``place`` and of the phrases that begin there."""
         groups = self.groups_of(words[place])
         for several, group in self._phrases.get(words[place], ()):
             if tuple(words[place : place + len(several)]) == several:
@@ -97,19 +102,19 @@ class Vocabulary:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of ``text`` in plain letters."""
+    """Return the words of ``text``, normalised."""
     return _WORD.findall(plain(text))
 
 
 def plain(text: str) -> str:
-    """Lower case without accents; full-width and half-width forms are the same."""
+    """Return ``text`` in lower case without accents; full-width and half-width forms become the same."""
     if text.isascii():
         return text.lower()
     return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold())).translate(_LETTERS)
 
 
 def parse(text: str) -> tuple[list[Word], list[tuple[int, str]]]:
-    """The words in a table of ``COLUMNS``, and (line, mistake) of every line that is wrong."""
+    """Return the words in a table of ``COLUMNS``, and (line, mistake) of every wrong line."""
     words: list[Word] = []
     seen: set[tuple[str, str]] = set()
     lines, mistakes = filled_lines(text, COLUMNS)
@@ -127,10 +132,10 @@ def parse(text: str) -> tuple[list[Word], list[tuple[int, str]]]:
 def _mistake(cells: list[str], seen: set[tuple[str, str]]) -> str:
     word, group = plain(cells[0]), cells[1]
     if not _ENTRY.fullmatch(word):
-        return "a word is letters, or words with one blank between them; a star only before or after a single word"
+        return "use one word, or words with one blank between them; a star may only be before or after a single word"
     letters = word.strip("*")
     if len(letters) < len(word) and len(letters) < (_SHORTEST_INSIDE if word.startswith("*") else _SHORTEST_PART):
         return f"`{cells[0]}` is too short for a part of a word"
     if not _GROUP.fullmatch(group):
-        return "the name of a group is small letters and underscores"
+        return "the name of a group must have only small letters and underscores"
     return f"`{cells[0]}` is listed twice for {group}" if (word, group) in seen else ""

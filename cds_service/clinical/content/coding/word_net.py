@@ -1,9 +1,9 @@
-"""What a text may be about, by words in free order within one sentence. A net, never a proof.
+"""Find what a text may be about, by words in any order within one sentence. A match is a hint, never a proof.
 
-A rule names groups of words of which each must be in one sentence: a place and a sign. Words around what was found may
-say that it is something else: family history, prophylaxis, an arm. They count in their own part of the sentence only,
-between commas, and not where that part also says that it is now or here. Words that deny are no such words: that a
-text says "no DVT" is not read.
+A rule names groups of words that must all be in one sentence, such as a place and a sign. Words around a match may show
+that it means something else: family history, prophylaxis, an arm. They apply only in their own part of the sentence,
+between commas, and not if that part also says "now" or "here". Denials do not count as such words: "no DVT" still
+matches.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from cds_service.clinical.content.names import CONTEXTS, ELSEWHERE
 _REMEMBERED = 4_096
 _SHORT_TEXT = 300
 LONGEST_TEXT = 200_000
-"""Characters of a text that are looked through; more stands in no note of a person."""
+"""The number of characters of a text that are searched; no note by a person is longer."""
 _PIECES = re.compile(r"[^\W_]+|\?|[,()\[\]]|[;!\n\r]|\.(?=\s|$)")
 _PARTS = frozenset(",()[]")
 _SENTENCES = frozenset(";!\n\r")
 _ABBREVIATED = 3
-"""A point behind a word of so few letters may belong to it: "li. Wade", "Z. n. TVT"."""
+"""A full stop after a word this short may mark an abbreviation: "li. Wade", "Z. n. TVT"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Words around a find that make it something else.
+    """Words around a match that change its meaning.
 
     Attributes:
-        overruled_by: groups of words with which, in the same part of the sentence, they do not.
-        spreads: whether they reach to the end of the sentence: "family history: DVT, cancer".
-        takes: groups of signs that are elsewhere when they stand beside such a word: "shoulder pain".
-        of_medicines: whether a medicine beside which they stand may not be taken as a treatment: "line flush".
+        overruled_by: groups of words that cancel the context in the same part of the sentence.
+        spreads: whether it applies to the end of the sentence: "family history: DVT, cancer".
+        takes: groups of signs that belong to another place if they follow such a word: "shoulder pain".
+        of_medicines: whether a medicine with such a word may not be a treatment: "line flush".
     """
 
     overruled_by: frozenset[str] = frozenset()
@@ -47,13 +47,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """By which words something may be meant.
+    """The words by which something may be meant.
 
     Attributes:
         key: the finding or cause.
-        named: alternatives; of each group of one a word must be in the sentence, and contexts bear on the first.
+        named: alternatives. Each is a list of groups; the sentence must have a word of every group, and contexts apply
+            to the first group.
         unless: contexts in which it is not meant.
-        instead: contexts in which another is meant, in the order in which they are asked.
+        instead: contexts in which another key is meant, in the order in which they are checked.
     """
 
     key: str
@@ -63,7 +64,7 @@ class Rule:
 
 
 class WordNet:
-    """One for a content. ``names``: (key, words in plain letters) of names that count as they stand."""
+    """One per content. ``names``: (key, normalised words) of names that match literally."""
 
     def __init__(
         self,
@@ -81,19 +82,19 @@ class WordNet:
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._find)
 
     def keys_in(self, text: str, *, names: bool = True) -> frozenset[str]:
-        """What ``text`` may be about. ``names``: by the names of findings and causes too, not by the rules alone."""
+        """Return what ``text`` may be about. ``names``: also match the names of findings and causes."""
         if len(text) <= _SHORT_TEXT:
             return self._remembered(text, names=names)
         return self._find(text[:LONGEST_TEXT], names=names)
 
     def sides_in(self, text: str) -> frozenset[str]:
-        """The groups of ``vocabulary.SIDES`` of which a word stands in ``text``."""
+        """Return the groups of ``vocabulary.SIDES`` that have a word in ``text``."""
         words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
         return frozenset(group for word in words for group in self._vocabulary.groups_of(word) if group in SIDES)
 
     def doubts_a_treatment(self, text: str) -> bool:
-        """Whether words in ``text`` say that a medicine may not be taken, or not as a treatment."""
-        contexts = [(name, one.overruled_by) for name, one in self._contexts.items() if one.of_medicines]
+        """Whether words in ``text`` show that a medicine may not be taken, or not as a treatment."""
+        contexts = [(name, context.overruled_by) for name, context in self._contexts.items() if context.of_medicines]
         for words, part_of in sentences(text[:LONGEST_TEXT]):
             for groups in _Sentence(self._vocabulary, words, part_of).groups_by_part():
                 if any(name in groups and groups.isdisjoint(overruled) for name, overruled in contexts):
@@ -109,13 +110,13 @@ class WordNet:
         return not self.groups_in(text).isdisjoint(CONTEXTS) and not self.names_the_leg(text)
 
     def groups_in(self, text: str) -> frozenset[str]:
-        """Every group of which a word stands in ``text``."""
-        found = (
+        """Return every group that has a word in ``text``."""
+        groups = (
             self._vocabulary.groups_at(words, place)
             for words, _ in sentences(text[:LONGEST_TEXT])
             for place in range(len(words))
         )
-        return frozenset().union(*found)
+        return frozenset().union(*groups)
 
     def _find(self, text: str, *, names: bool) -> frozenset[str]:
         keys: set[str] = set()
@@ -129,7 +130,7 @@ class WordNet:
         return frozenset(keys)
 
     def _by_rules(self, sentence: _Sentence) -> dict[str, set[int]]:
-        """Where what each rule names stands."""
+        """Return the places at which each rule matches."""
         found: dict[str, set[int]] = {}
         taken = self._taken(sentence)
         for rule in self._rules.values():
@@ -139,41 +140,43 @@ class WordNet:
         return found
 
     def _add_names(self, sentence: _Sentence, found: dict[str, set[int]]) -> None:
-        """Add to ``found`` where names stand."""
+        """Add the places at which names match to ``found``."""
         for place, word in enumerate(sentence.words):
             for phrase, key in self._names.get(word, ()):
                 if tuple(sentence.words[place : place + len(phrase)]) == phrase:
                     found.setdefault(key, set()).add(place)
 
     def _by_context(self, sentence: _Sentence, found: Mapping[str, set[int]]) -> set[str]:
-        """What was found, by the words around it."""
-        every = frozenset[int]().union(*found.values())
+        """Return the keys that remain after looking at the words around each match."""
+        match_places = frozenset[int]().union(*found.values())
         keys: set[str] = set()
         for key, places in found.items():
             named = self._rules.get(key)
-            keys.update({key} if named is None else self._meant(sentence, named, places, every))
+            keys.update({key} if named is None else self._meant(sentence, named, places, match_places))
         return keys
 
-    def _meant(self, sentence: _Sentence, rule: Rule, places: Iterable[int], every: frozenset[int]) -> set[str]:
-        """What ``rule`` stands for at each of ``places``, by the words around it."""
+    def _meant(self, sentence: _Sentence, rule: Rule, places: Iterable[int], match_places: frozenset[int]) -> set[str]:
+        """Return the keys that ``rule`` means at each of ``places``, depending on the words around."""
         keys: set[str] = set()
-        asked = (*rule.instead.items(), *((one, "") for one in rule.unless))
+        contexts = (*rule.instead.items(), *((name, "") for name in rule.unless))
         for place in places:
-            keys.add(next((key for one, key in asked if self._covers(sentence, one, place, every)), rule.key))
+            keys.add(
+                next((key for name, key in contexts if self._covers(sentence, name, place, match_places)), rule.key)
+            )
         return keys - {""}
 
-    def _covers(self, sentence: _Sentence, name: str, place: int, every: frozenset[int]) -> bool:
+    def _covers(self, sentence: _Sentence, name: str, place: int, match_places: frozenset[int]) -> bool:
         context = self._contexts[name]
         own = sentence.part_at(place)
         here = own.places.get(name)
         if not own.places.keys().isdisjoint(context.overruled_by):
             return False
-        if here and (place >= here[0] or (place < here[-1] and own.last_of(every) <= here[-1])):
+        if here and (place >= here[0] or (place < here[-1] and own.last_of(match_places) <= here[-1])):
             return True
-        return context.spreads and any(one < place for one in sentence.groups.get(name, _NONE))
+        return context.spreads and any(other < place for other in sentence.groups.get(name, _NONE))
 
     def _taken(self, sentence: _Sentence) -> dict[str, set[int]]:
-        """The signs of each group that are said of another part of the body: it stands in the same word or before."""
+        """Return the signs of each group that belong to another body part, named in the same word or just before."""
         taken: dict[str, set[int]] = {}
         for name, context in self._contexts.items():
             others = sentence.groups.get(name, _NONE) if context.takes else _NONE
@@ -191,17 +194,19 @@ _NONE: frozenset[int] = frozenset()
 
 @dataclass(slots=True)
 class _Part:
-    """A part of a sentence between commas: where words of each group stand in it."""
+    """A part of a sentence between commas, with the places of the words of each group."""
 
     first: int
     last: int
     places: dict[str, list[int]] = field(default_factory=dict)
     _last_found: int | None = None
 
-    def last_of(self, every: frozenset[int]) -> int:
-        """The last place of this part at which anything is found, -1 if none."""
+    def last_of(self, match_places: frozenset[int]) -> int:
+        """Return the last place of a match in this part; -1 if there is none."""
         if self._last_found is None:
-            self._last_found = max((one for one in range(self.first, self.last + 1) if one in every), default=-1)
+            self._last_found = max(
+                (place for place in range(self.first, self.last + 1) if place in match_places), default=-1
+            )
         return self._last_found
 
 
@@ -221,16 +226,16 @@ class _Sentence:
                 part.places.setdefault(group, []).append(place)
 
     def groups_by_part(self) -> list[frozenset[str]]:
-        """The groups of the words of each part."""
-        return [frozenset(one.places) for one in self._parts.values()]
+        """Return the groups of the words of each part."""
+        return [frozenset(part.places) for part in self._parts.values()]
 
     def part_at(self, place: int) -> _Part:
-        """The part in which the word at ``place`` stands."""
+        """Return the part that contains the word at ``place``."""
         return self._parts[self.part_of[place]]
 
 
 def sentences(text: str) -> Iterable[tuple[list[str], list[int]]]:
-    """The words of each sentence in plain letters, and the number of the part in which each stands."""
+    """Yield the normalised words of each sentence, and the number of the part that contains each word."""
     words: list[str] = []
     parts: list[int] = []
     part = 0
@@ -244,13 +249,13 @@ def sentences(text: str) -> Iterable[tuple[list[str], list[int]]]:
             part += 1
         elif piece != ".":
             before = piece
-            found = plain(piece)
-            words.append(found)
+            word = plain(piece)
+            words.append(word)
             parts.append(part)
     if words:
         yield words, parts
 
 
 def _ends_sentence(word: str) -> bool:
-    """Whether a point behind ``word`` ends a sentence: not behind what may be an abbreviation."""
+    """Whether a full stop after ``word`` ends a sentence, which it does not after a possible abbreviation."""
     return len(word) > _ABBREVIATED or (len(word) > 1 and word.isupper()) or word.isdigit()

@@ -1,1 +1,1 @@
-"""Content files to one checked `Content`; every mistake is named with its file."""
+"""Load the content files into one checked `Content`; every mistake is reported with its file."""

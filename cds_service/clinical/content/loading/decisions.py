@@ -1,4 +1,4 @@
-"""The open decisions: each names values that are there, and alternatives that differ from them."""
+"""Check the open decisions: each names existing values, and alternatives that differ from them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ _ABSENT = object()
 
 
 def problems(files: Files, points: Mapping[str, Decision], *, trying: bool) -> Iterator[Problem]:
-    """Places of ``files`` that hold nothing, pathways that are not there, and alternatives that are none.
+    """Yield places without a value, missing pathways, and alternatives that change nothing.
 
-    ``trying``: the content is judged by an alternative, which then is what stands.
+    ``trying``: an alternative is being tried, so it is the current value.
     """
     for key, point in points.items():
-        pathways = [one.pathway for one in point.alternatives if one.pathway]
+        pathways = [alternative.pathway for alternative in point.alternatives if alternative.pathway]
         for pathway in pathways:
             if f"dvt/{pathway}.toml" not in files:
                 yield Problem(OPEN, f"{key}.alternatives", f"no DVT pathway is called `{pathway}`")
-        for where in (*point.at, *(change for one in point.alternatives for change in one.changes)):
-            value = _standing(files, where)
-            if value is _ABSENT:
-                yield Problem(
-                    OPEN, key, f"{where.file} holds nothing at `{where.place}`", "name it as `--against` does"
-                )
-            elif isinstance(where, Change) and value == where.value and not trying:
-                yield Problem(OPEN, key, f"`{where.place}` of an alternative is what stands now", "leave it out")
+        for where in (*point.at, *(change for alternative in point.alternatives for change in alternative.changes)):
+            current = _current_value(files, where)
+            if current is _ABSENT:
+                yield Problem(OPEN, key, f"{where.file} has nothing at `{where.place}`", "name it as `--against` does")
+            elif isinstance(where, Change) and current == where.value and not trying:
+                yield Problem(OPEN, key, f"`{where.place}` of an alternative is already the current value", "delete it")
 
 
-def _standing(files: Files, where: Place) -> object:
+def _current_value(files: Files, where: Place) -> object:
     try:
         return value_at(files[where.file], where.place)
     except KeyError:

@@ -1,6 +1,7 @@
-"""Numbers that agree with each other, and words that agree with the numbers they repeat.
+"""Check that numbers agree with each other, and that words agree with the numbers they repeat.
 
-The words of a score's bands are built from the thresholds; other words that repeat a value are checked against it.
+The scores of a band are filled into its words from the thresholds. Other words that repeat a value are compared with
+it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Texts
 
 RANGE = "{range}"
-"""What a band writes where its scores belong."""
+"""The placeholder for the scores of a band."""
 
 _BRACES = re.compile(r"[{}]")
 _SCORE = re.compile(r"(?<![\w.])-?\d+ (?:or (?:more|less|above|below|over|under)|to -?\d+)", re.IGNORECASE)
@@ -24,7 +25,7 @@ _DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.5}
 
 
 def numbers_in(text: str) -> set[float]:
-    """The numbers of ``text`` that stand by themselves: not the 2 of SpO2."""
+    """Return the numbers of ``text`` that are separate words; the 2 of SpO2 does not count."""
     return {float(number) for number in _NUMBER.findall(text)}
 
 
@@ -32,18 +33,21 @@ def numbers_in(text: str) -> set[float]:
 
 
 def range_words(bands: tuple[c.Band, ...], place: int, texts: Texts) -> str:
-    """``2 or more``, ``1 to 2``, ``1 or less``: the scores of one of ``bands``, which stand highest first."""
-    least, said = bands[place].at_least, texts.score
+    """Return the scores of one of ``bands`` in words: ``2 or more``, ``1 to 2``, ``1 or less``.
+
+    ``bands``: the highest first. ``place``: the index of the band.
+    """
+    least, score_texts = bands[place].at_least, texts.score
     if place == 0:
-        return said.or_more.fill(points=least)
+        return score_texts.or_more.fill(points=least)
     most = bands[place - 1].at_least - 1
     if place == len(bands) - 1:
-        return said.or_less.fill(points=most)
-    return f"{least}" if least == most else said.to.fill(least=least, most=most)
+        return score_texts.or_less.fill(points=most)
+    return f"{least}" if least == most else score_texts.to.fill(least=least, most=most)
 
 
 def bands_of(content: Content) -> tuple[c.Band, ...]:
-    """The bands of the pathway with their scores filled into their words, in the language of the content."""
+    """Return the bands of the pathway with their scores filled in, in the language of the content."""
     bands = content.pathway.bands
     return tuple(
         band.model_copy(update={"score": band.score.replace(RANGE, range_words(bands, place, content.texts))})
@@ -52,10 +56,10 @@ def bands_of(content: Content) -> tuple[c.Band, ...]:
 
 
 def of_pathway(file: str, pathway: c.Pathway) -> Iterator[Problem]:
-    """Points, bands and windows that contradict each other, and scores in words."""
+    """Yield points, bands and windows that contradict each other, and scores written out in words."""
     for item in pathway.items:
         if (item.points < 0) != (item.number == c.ASSERTED_ITEM):
-            words = f"only item {c.ASSERTED_ITEM} takes points away, and it does"
+            words = f"only item {c.ASSERTED_ITEM} may subtract points, and it must"
             yield Problem(file, f"items.{item.number}.points", words, "one of the other items adds 1")
     yield from _of_bands(file, pathway)
     spans = (
@@ -73,11 +77,11 @@ def _of_bands(file: str, pathway: c.Pathway) -> Iterator[Problem]:
     lowest = sum(item.points for item in pathway.items if item.points < 0)
     highest = sum(item.points for item in pathway.items if item.points > 0)
     if limits != sorted(set(limits), reverse=True):
-        yield Problem(file, "bands", "`at_least` must fall from band to band", "the highest band stands first")
+        yield Problem(file, "bands", "`at_least` must fall from band to band", "put the highest band first")
     elif limits[-1] != lowest or limits[0] > highest:
         yield Problem(file, "bands", f"must reach from the lowest score, {lowest}, to at most {highest}")
     elif not limits[-2] <= pathway.critical_at <= limits[0]:
-        words = f"lies in no band above the lowest: it must be {limits[-2]} to {limits[0]}"
+        words = f"must lie in a band above the lowest: from {limits[-2]} to {limits[0]}"
         yield Problem(file, "critical_at", words, "change the bands with it")
     elif pathway.excluded_by_d_dimer_at_most != limits[-2] - 1:
         words = f"must be the top of the lowest band, {limits[-2] - 1}"
@@ -86,12 +90,12 @@ def _of_bands(file: str, pathway: c.Pathway) -> Iterator[Problem]:
         for text in (band.name, band.score, *band.options):
             yield from _of_band_words(file, f"bands.{place}", text)
         if RANGE not in band.score:
-            yield Problem(file, f"bands.{place}", "does not say its scores", f"put {RANGE} where they belong")
+            yield Problem(file, f"bands.{place}", "does not give its scores", f"put {RANGE} where they belong")
 
 
 def _of_band_words(file: str, place: str, text: str) -> Iterator[Problem]:
     if _BRACES.search(text.replace(RANGE, "")):
-        yield Problem(file, place, f"holds braces other than {RANGE}", f"only {RANGE} can be filled in")
+        yield Problem(file, place, f"contains braces other than {RANGE}", f"only {RANGE} can be filled in")
     if found := _SCORE.search(text):
         yield Problem(file, place, f"writes out a score: `{found.group()}`", f"put {RANGE}; the numbers fill it in")
 
@@ -100,7 +104,7 @@ def _of_band_words(file: str, place: str, text: str) -> Iterator[Problem]:
 
 
 def of_units(measures: Mapping[str, c.Measure], others: Iterable[str]) -> Iterator[Problem]:
-    """Units that are said to be of nothing of ours, and are a measure's."""
+    """Yield units listed as irrelevant that a measure uses."""
     own = {unit.ucum.lower(): key for key, measure in measures.items() for unit in measure.units}
     for unit in others:
         if unit.lower() in own:
@@ -113,10 +117,10 @@ def of_findings(
     reasoning: c.Reasoning | None,
     files: Mapping[str, str],
 ) -> Iterator[Problem]:
-    """A finding whose name says a limit or a window that is not the one that is used. ``files``: key -> file."""
+    """Yield findings whose name gives another limit or window than the one in use. ``files``: key -> file."""
     for key, measure in measures.items():
         low, high = measure.plausible
-        # Of two legs compared, what is plausible is one leg's number, and the limit is their difference.
+        # If two legs are compared, `plausible` is for one leg and the threshold is for their difference.
         if not measure.compare_sides and not low < measure.threshold < high:
             yield Problem("vocabulary/measures.toml", f"{key}.threshold", "lies outside `plausible`")
         finding = findings.get(measure.finding)
@@ -138,20 +142,20 @@ def of_findings(
 
 
 def _age_limits(age: c.AgeFinding) -> tuple[tuple[float, ...], ...]:
-    """Each limit with the numbers that may say it: younger than 41 is "up to 40"."""
+    """Return each limit with the numbers that may express it: "younger than 41" may be written "up to 40"."""
     below = () if age.younger_than is None else ((age.younger_than, age.younger_than - 1),)
     return tuple((limit,) for limit in (age.older_than, age.at_least) if limit is not None) + below
 
 
 def _unsaid(file: str, place: str, name: str, limits: tuple[tuple[float, ...], ...]) -> Iterator[Problem]:
-    said = numbers_in(name)
+    numbers = numbers_in(name)
     for limit in limits:
-        if said and said.isdisjoint(limit):
+        if numbers and numbers.isdisjoint(limit):
             yield Problem(file, place, f"the limit {limit[0]:g} is not the one in the name `{name}`", "change both")
 
 
 def of_items(file: str, pathway: c.Pathway, findings: Mapping[str, c.Finding]) -> Iterator[Problem]:
-    """A Wells item whose name says a number that is in none of its findings' names."""
+    """Yield Wells items whose name has a number that is in none of its findings' names."""
     for item in pathway.items:
         known = [findings[key].name for key in item.any if key in findings]
         strange = numbers_in(item.name) - {number for name in known for number in numbers_in(name)}
@@ -163,7 +167,7 @@ def of_items(file: str, pathway: c.Pathway, findings: Mapping[str, c.Finding]) -
 def of_rule(
     file: str, flag: c.RedFlag, findings: Mapping[str, c.Finding], measures: Mapping[str, c.Measure]
 ) -> Iterator[Problem]:
-    """A rule whose words give another limit, in the same unit, than the measured finding that fires it."""
+    """Yield rules whose words give another limit, in the same unit, than the measured finding that fires them."""
     read = set(flag.when.terms())
     texts = (flag.card.summary, *flag.card.do, *flag.card.avoid)
     by_unit: dict[str, set[float]] = {}
@@ -179,11 +183,11 @@ def of_rule(
                     yield Problem(file, "card", words, "change both or neither")
     for text in texts:
         if "Wells" in text and _SCORE.search(text):
-            yield Problem(file, "card", "writes out a Wells score", "scores stand in the bands of the pathways only")
+            yield Problem(file, "card", "writes out a Wells score", "give scores only in the bands of the pathways")
 
 
 def of_reasoning(reasoning: c.Reasoning) -> Iterator[Problem]:
-    """Limits of the method that contradict each other."""
+    """Yield limits of the method that contradict each other."""
     falling = (
         ("strong_fit", "fits"),
         ("fits", "possible"),

@@ -1,4 +1,4 @@
-"""Places in the parsed files of the content: ``supports.fever.lr_present``, as a clinician finds them."""
+"""Find places in the parsed content files: ``supports.fever.lr_present``, as a clinician sees them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _NAMING = ("finding", "number", "ucum", "code", "of", "about", "source")
 
 
 def named(rows: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Each row with what names it, so that a row put in between moves no other; else with its number."""
+    """Return each row with its naming key, so that an inserted row does not rename the others; else with its number."""
     for key in _NAMING:
         names = [str(row.get(key)) for row in rows]
         if all(key in row for row in rows) and len(set(names)) == len(rows):
@@ -17,10 +17,10 @@ def named(rows: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def value_at(data: Any, place: str) -> Any:
-    """What stands at ``place``.
+    """Return the value at ``place``.
 
     Raises:
-        KeyError: nothing does.
+        KeyError: there is no such place.
     """
     for part in place.split("."):
         data = _inside(data)[part]
@@ -28,10 +28,10 @@ def value_at(data: Any, place: str) -> Any:
 
 
 def set_at(data: dict[str, Any], place: str, value: Any) -> None:
-    """Put ``value`` at ``place``, where something must stand already.
+    """Replace the existing value at ``place``.
 
     Raises:
-        KeyError: nothing does.
+        KeyError: there is no such place.
     """
     around, _, last = place.rpartition(".")
     table = value_at(data, around) if around else data
@@ -43,6 +43,6 @@ def set_at(data: dict[str, Any], place: str, value: Any) -> None:
 def _inside(data: Any) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
-    if isinstance(data, list) and all(isinstance(one, dict) for one in data):
+    if isinstance(data, list) and all(isinstance(row, dict) for row in data):
         return dict(named(data))
     return {}

@@ -1,4 +1,4 @@
-"""What code needs of the content: every name in ``names.py``, with the properties that code relies on."""
+"""Check what code needs from the content: every name in ``names.py`` with the properties that code relies on."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ADULT_FROM = 18
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The content as far as it could be read.
+    """The parts of the content that could be read.
 
     Attributes:
-        places: (kind, key) -> file, for every entry, broken ones included.
+        places: (kind, key) -> file, for every entry, including broken ones.
     """
 
     places: Mapping[tuple[type[BaseModel], str], str]
@@ -45,14 +45,14 @@ _KINDS: tuple[tuple[type[BaseModel], str, str, tuple[str, ...]], ...] = (
 
 
 def problems(parts: Parts) -> Iterator[Problem]:
-    """Everything that code needs and the content lacks. A broken entry is no second mistake."""
+    """Yield everything that code needs and the content lacks. A broken entry is not reported a second time."""
     for kind, word, home, keys in _KINDS:
         for key in keys:
             if (kind, key) not in parts.places:
                 yield Problem(home, key, f"the code needs the {word} `{key}`; it is not in {home}", RESTORE)
     for term in sorted(names.VIRTUAL_TERMS):
         if file := parts.places.get((c.Finding, term)):
-            yield Problem(file, term, "code works out a term of this name itself", "give the finding another key")
+            yield Problem(file, term, "this name is reserved for a term in code", "give the finding another key")
     yield from _of_findings(parts)
     yield from _of_causes(parts)
     yield from _of_rules(parts)
@@ -67,37 +67,37 @@ _FINDINGS: tuple[tuple[tuple[str, ...], str, Callable[[c.Finding], bool]], ...] 
     (
         (names.SUSPECTED_DVT, names.PHLEGMASIA, names.SCAN, names.RUPTURED_CYST_SCAN),
         'must have `side = "leg"`: code judges it for one leg',
-        lambda one: one.side == _LEG,
+        lambda finding: finding.side == _LEG,
     ),
     (
         (names.PREVIOUS_DVT, names.POST_PARTUM, names.PREGNANCY, names.ANTICOAGULANT, names.CANCER, names.PE_SYMPTOMS),
         'must have `side = "body"`: code reads it for the whole person',
-        lambda one: one.side == _BODY,
+        lambda finding: finding.side == _BODY,
     ),
     (
         (names.SUSPECTED_DVT,),
         'must have `complaint = "by_itself"`: a recorded suspicion opens the DVT pathway without a complaint',
-        lambda one: one.complaint == "by_itself",
+        lambda finding: finding.complaint == "by_itself",
     ),
     (
         (names.PHLEGMASIA,),
         "must have `dvt.local_sign = true`: code counts it as an emergency of an open suspicion",
-        lambda one: one.dvt.local_sign,
+        lambda finding: finding.dvt.local_sign,
     ),
     (
         (names.PREVIOUS_DVT, names.PREGNANCY, names.POST_PARTUM, names.CANCER, names.INJECTING),
         'must have `dvt.risk = "major"`: with new pain it opens a suspicion of DVT',
-        lambda one: one.dvt.risk == "major",
+        lambda finding: finding.dvt.risk == "major",
     ),
     (
         (names.POST_PARTUM,),
         f"must have a `recency` of {POST_PARTUM_DAYS} days: words of code and its own key say 6 weeks",
-        lambda one: one.recency is not None and one.recency.days == POST_PARTUM_DAYS,
+        lambda finding: finding.recency is not None and finding.recency.days == POST_PARTUM_DAYS,
     ),
     (
         (names.SELF_TEST,),
         "must have `absence_ignored = true`: a negative self-test is never read",
-        lambda one: one.absence_ignored,
+        lambda finding: finding.absence_ignored,
     ),
 )
 
@@ -122,7 +122,7 @@ def _of_causes(parts: Parts) -> Iterator[Problem]:
 
 
 def _of_rules(parts: Parts) -> Iterator[Problem]:
-    """The DVT card is the card of the rule that fires whenever DVT is suspected."""
+    """Check that the DVT card belongs to the rule that fires whenever DVT is suspected."""
     for rule in names.RED_FLAGS:
         flag = parts.red_flags.get(rule)
         if flag is not None and flag.cause != names.DVT:
@@ -137,52 +137,52 @@ def _of_rules(parts: Parts) -> Iterator[Problem]:
 
 
 def _of_emergencies(parts: Parts) -> Iterator[Problem]:
-    """An emergency of a suspected DVT is named on its card in the words of the rule that shows it."""
+    """Check that each emergency beside a suspected DVT has a rule with words for the DVT card."""
     if any(kind is c.RedFlag and key not in parts.red_flags for kind, key in parts.places):
-        return  # a broken rule may be the one that is looked for
+        return  # a broken rule may be the missing one
     flags = parts.red_flags.items()
     for ground in (names.PE_SYMPTOMS, names.PHLEGMASIA):
         shown = frozenset({ground, names.DVT_SUSPECTED})
         if not any(flag.speed == "now" and flag.card.danger and fires_on(flag.when, shown) for _, flag in flags):
-            words = f"no rule for now with `card.danger` fires on `{ground}` with `{names.DVT_SUSPECTED}`"
+            words = f"no rule with speed `now` and `card.danger` fires on `{ground}` with `{names.DVT_SUSPECTED}`"
             yield Problem("red_flags/", ground, words, "the DVT card names the emergency in these words")
     for cause in names.ISCHAEMIA:
         rules = {rule: flag for rule, flag in flags if flag.cause == cause and flag.speed == "now"}
         if not rules:
-            yield Problem("red_flags/", cause, "no rule of this cause is for now", RESTORE)
+            yield Problem("red_flags/", cause, "no rule of this cause has the speed `now`", RESTORE)
         for rule, flag in rules.items():
             if not flag.card.danger:
                 yield Problem(parts.places[c.RedFlag, rule], "card.danger", "is missing", "an emergency beside a DVT")
 
 
 def fires_on(condition: c.Condition, terms: frozenset[str]) -> bool:
-    """Whether ``terms`` and nothing else satisfy ``condition``."""
+    """Whether ``terms`` alone satisfy ``condition``."""
     parts = condition.all or condition.any
     results = [part in terms if isinstance(part, str) else fires_on(part, terms) for part in parts]
     return all(results) if condition.all else any(results)
 
 
 def _of_reasoning(parts: Parts) -> Iterator[Problem]:
-    """What is told to the reader of a chart without medicines: a cancer on record may be under treatment."""
+    """Check that active cancer is derived from a recorded malignancy; cards rely on it if medicines are missing."""
     if parts.reasoning is None:
         return
     if parts.reasoning.adult_from != ADULT_FROM:
         words = f"must be {ADULT_FROM}: the term `{names.AGE_UNDER_18}` and the words of code say so"
         yield Problem("reasoning.toml", "adult_from", words, RESTORE)
-    derived = {(one.finding, *one.all[:1]) for one in parts.reasoning.derived}
+    derived = {(derivation.finding, *derivation.all[:1]) for derivation in parts.reasoning.derived}
     if (names.CANCER, names.MALIGNANCY) not in derived:
         words = f"code needs `{names.CANCER}` to follow from `{names.MALIGNANCY}` first"
         yield Problem("reasoning.toml", "derived", words, RESTORE)
 
 
 def _of_pathway(file: str, pathway: c.Pathway) -> Iterator[Problem]:
-    """A DVT card's link leads to a referral or a scan, whatever blood test is offered first."""
+    """Check that the link of a DVT card leads to a referral or a scan, not only to a blood test."""
     for name in ("pregnancy_orders", "emergency_orders"):
         yield from _of_orders(file, name, getattr(pathway, name))
 
 
 def _of_orders(file: str, place: str, keys: Sequence[str]) -> Iterator[Problem]:
     if all(key == names.D_DIMER_ORDER for key in keys):
-        yield Problem(file, place, "names nothing but the D-dimer", "the card links to a referral or a scan")
+        yield Problem(file, place, "names only the D-dimer", "the card links to a referral or a scan")
     if len(set(keys)) < len(keys):
         yield Problem(file, place, "names an order twice", "keep one of the two")

@@ -1,6 +1,6 @@
-"""The values of the content with how far each can be trusted: what changed, and what was signed.
+"""Compare the values of the content with earlier ones and with the signed ones.
 
-Works on the parsed files, so that a difference names the file and the place a clinician edits.
+Works on the parsed files, so that a difference names the file and the place that a clinician edits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from cds_service.base.errors import Problem
 from cds_service.clinical.content.loading.places import named
 
 SIGNED = "signed.toml"
-"""The machine-written file of signed values. It is no content: nothing is judged by it."""
+"""The generated file of signed values. It is not content: no rule uses it."""
 
 OPEN = "decisions.toml"
-"""What is still to be decided is nothing that could be signed."""
+"""The file of open decisions; it has no values that could be signed."""
 
 SEEN = "seen"
 _STATUSES = ("status", "status_present", "status_absent")
@@ -35,7 +35,7 @@ Files = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a file. ``status``: of the nearest block around it that has one; empty if none has."""
+    """One value of a file. ``status``: that of the nearest enclosing block that has one; empty if none has."""
 
     value: Any
     status: str
@@ -49,7 +49,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs at one place. ``old`` or ``new`` is None where it is not there; ``place`` is empty for a file."""
+    """A difference at one place.
+
+    ``old`` or ``new`` is None if the place is missing there. ``place`` is empty for a whole file.
+    """
 
     file: str
     place: str
@@ -58,11 +61,11 @@ class Difference:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the value is, or was, read in its source."""
-        return any(one is not None and one.is_seen for one in (self.old, self.new))
+        """Whether the old or the new value was read in its source."""
+        return any(value is not None and value.is_seen for value in (self.old, self.new))
 
     def __str__(self) -> str:
-        """``causes/dvt.toml: prior.value: 0.1 -> 0.2``."""
+        """Return, for example, ``causes/dvt.toml: prior.value: 0.1 -> 0.2``."""
         where = f"{self.file}: {self.place}" if self.place else self.file
         if self.old is None:
             return f"{where}: added" + (f": {_words(self.new)}" if self.new and self.place else "")
@@ -76,37 +79,37 @@ def _words(value: Value | None) -> str:
 
 
 def values_of(data: Mapping[str, Any]) -> dict[str, Value]:
-    """Every value of one file by its place, such as ``supports.fever.lr_present``."""
+    """Return every value of one file by its place, such as ``supports.fever.lr_present``."""
     return dict(_walk(data, "", ("", "")))
 
 
 def _walk(table: Mapping[str, Any], place: str, around: tuple[str, str]) -> Iterator[tuple[str, Value]]:
-    """``around``: status and source of the block outside."""
+    """Yield the values inside ``table``. ``around``: status and source of the enclosing block."""
     own = (_status(table, _STATUSES) or around[0], str(table.get("source", around[1])))
     for key, value in table.items():
         inner = f"{place}.{key}".removeprefix(".")
         if isinstance(value, dict):
             yield from _walk(value, inner, own)
-        elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-            for name, one in named(value):
-                yield from _walk(one, f"{inner}.{name}", own)
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            for name, row in named(value):
+                yield from _walk(row, f"{inner}.{name}", own)
         else:
             status = _status(table, _OF_WEIGHTS[key]) if key in _OF_WEIGHTS else own[0]
             yield inner, Value(value, status, own[1])
 
 
 def _status(table: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    """``seen`` if any of the statuses is; else the first."""
-    found = [str(table[key]) for key in keys if key in table]
-    return SEEN if SEEN in found else next(iter(found), "")
+    """Return ``seen`` if any status is "seen", otherwise the first one."""
+    statuses = [str(table[key]) for key in keys if key in table]
+    return SEEN if SEEN in statuses else next(iter(statuses), "")
 
 
 def differences(old: Files, new: Files) -> Iterator[Difference]:
-    """Everything in which ``new`` differs from ``old``: files, and within those that both have, places."""
+    """Yield every difference between ``old`` and ``new``: whole files, and places in files that both have."""
     for file in sorted({*old, *new} - {SIGNED}):
         before, after = values_of(old.get(file, {})), values_of(new.get(file, {}))
         if file not in old or file not in new:
-            seen = next((one for one in (*before.values(), *after.values()) if one.is_seen), Value(None, "", ""))
+            seen = next((value for value in (*before.values(), *after.values()) if value.is_seen), Value(None, "", ""))
             yield Difference(file, "", seen if file in old else None, seen if file in new else None)
             continue
         for place in dict.fromkeys((*before, *after)):
@@ -115,15 +118,15 @@ def differences(old: Files, new: Files) -> Iterator[Difference]:
 
 
 def _changed(old: Value | None, new: Value | None) -> bool:
-    """A value that stays as it is under another status is told where the status stands."""
+    """Whether the value itself changed. A change of status alone is reported at the status."""
     return old is None or new is None or _words(old) != _words(new)
 
 
-# --- what was signed ---
+# --- signed values ---
 
 
 def _kept(value: Any) -> Any:
-    """``value`` as the file keeps it: short ones as they are, so that its history can be read."""
+    """Return ``value`` as stored in the file: short values in full, so that the file's history is readable."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= _LONGEST):
         return value
@@ -131,7 +134,7 @@ def _kept(value: Any) -> Any:
 
 
 def written(files: Files) -> str:
-    """The file of signed values for ``files``."""
+    """Return the text of the file of signed values for ``files``."""
     parts = [_HEADER]
     for file in sorted(files.keys() - {SIGNED, OPEN}):
         rows = [
@@ -145,10 +148,10 @@ def written(files: Files) -> str:
 
 
 def warnings(files: Files) -> Iterator[Problem]:
-    """Each value that was read in its source and is not as it was signed. ``files`` hold the signed values too."""
+    """Yield each value with status "seen" that differs from its signed value. ``files`` includes the signed values."""
     signed = files.get(SIGNED)
     if signed is None:
-        words = "is not there, so a changed value that was read in its source cannot be told"
+        words = "is missing, so changes to signed values cannot be detected"
         yield Problem(SIGNED, "", words, "restore it from the last release")
         return
     for file in sorted({*files, *signed} - {SIGNED, OPEN}):
@@ -159,11 +162,11 @@ def warnings(files: Files) -> Iterator[Problem]:
 
 
 def _warning(file: str, place: str, then: Any, now: Value | None) -> Iterator[Problem]:
-    hint = "look it up there; when it is right, `knee-cds check --sign`"
+    hint = "check it in the source; if it is right, run `knee-cds check --sign`"
     if now is None:
         yield Problem(file, place, f"was signed as {json.dumps(then)} and is gone", hint)
     elif then is None:
-        yield Problem(file, place, f"is marked as seen in `{now.source}` and was never signed", hint)
+        yield Problem(file, place, f"is marked as seen in `{now.source}` but was never signed", hint)
     elif json.dumps(then) != json.dumps(_kept(now.value)):
         words = f"{json.dumps(then)} -> {json.dumps(_kept(now.value))}, signed as seen in `{now.source}`"
         yield Problem(file, place, words, hint)

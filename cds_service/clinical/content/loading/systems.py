@@ -1,4 +1,4 @@
-"""From the entries of ``vocabulary/systems.toml`` to ``Systems``, with what no entry shows alone."""
+"""Turn the entries of ``vocabulary/systems.toml`` into ``Systems`` and check them against each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYSTEMS_FILE = "vocabulary/systems.toml"
 
 
 def systems_of(entries: Mapping[str, SystemEntry], named: frozenset[str]) -> tuple[Systems, list[Problem]]:
-    """The systems, and every mistake in them. ``named``: every heading of the file, broken entries included."""
+    """Return the systems, and every mistake in them. ``named``: every heading of the file, including broken entries."""
     problems = [*_twice(entries), *_wrong_relations(entries), *_missing(entries, named)]
     made = Systems((_system(key, entry, entries), (*entry.aliases, *entry.oids)) for key, entry in entries.items())
     return made, problems
@@ -55,7 +55,7 @@ def _wrong_relations(entries: Mapping[str, SystemEntry]) -> Iterator[Problem]:
             if other and other not in entries:
                 yield Problem(SYSTEMS_FILE, f"{key}.{place}", f"no code system is called `{other}`")
             elif other and (entries[other].notation != "tree" or entries[other].base):
-                yield Problem(SYSTEMS_FILE, f"{key}.{place}", f"`{other}` is no hierarchy of its own")
+                yield Problem(SYSTEMS_FILE, f"{key}.{place}", f"`{other}` is not an independent hierarchy")
 
 
 def _missing(entries: Mapping[str, SystemEntry], named: frozenset[str]) -> Iterator[Problem]:

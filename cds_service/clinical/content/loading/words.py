@@ -1,4 +1,4 @@
-"""The words by which a row may be about something: their table, the rules that use it, and what fits in neither."""
+"""Load the table of words and check it against the rules and contexts that use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONTEXTS_FILE = "vocabulary/word_contexts.toml"
 
 
 def words_in(texts: Mapping[str, str]) -> tuple[tuple[Word, ...], list[Problem]]:
-    """The table of words, and every line of it that is wrong."""
+    """Return the table of words, and every line of it that is wrong."""
     if WORDS_TABLE not in texts:
         return (), [Problem(WORDS_TABLE, "", "this file is missing", "restore it from the last release")]
     words, mistakes = vocabulary.parse(texts[WORDS_TABLE])
@@ -29,9 +29,9 @@ def problems(
     contexts: Mapping[str, WordContext],
     keys: Collection[str],
 ) -> Iterator[Problem]:
-    """Groups that have no words, words that nothing uses, and names that nothing has. ``keys``: findings and causes."""
+    """Yield unused or missing groups and unknown names. ``keys``: all findings and causes."""
     if not words:
-        return  # the table is missing, which is told already
+        return  # the missing table is already reported
     groups = {word.group for word in words}
     used = {vocabulary.NOTHING, *vocabulary.NEEDED}
     for group in set(vocabulary.NEEDED) - groups:
@@ -41,15 +41,15 @@ def problems(
             yield _unknown(RULES_FILE, key, "finding or cause", key, keys)
         for group in {group for named in rule.named for group in named} - groups:
             yield _unknown(RULES_FILE, f"{key}.named", "group of words", group, groups)
-        for context in {*rule.unless, *rule.instead} - contexts.keys():
-            yield _unknown(RULES_FILE, f"{key}.unless", "context", context, contexts)
+        for name in {*rule.unless, *rule.instead} - contexts.keys():
+            yield _unknown(RULES_FILE, f"{key}.unless", "context", name, contexts)
         for other in set(rule.instead.values()) - set(keys):
             yield _unknown(RULES_FILE, f"{key}.instead", "finding or cause", other, keys)
         used |= {group for named in rule.named for group in named}
-    for key, found in contexts.items():
-        for group in {key, *found.overruled_by, *found.takes} - groups:
+    for key, context in contexts.items():
+        for group in {key, *context.overruled_by, *context.takes} - groups:
             yield _unknown(CONTEXTS_FILE, key, "group of words", group, groups)
-        used |= {key, *found.overruled_by, *found.takes}
+        used |= {key, *context.overruled_by, *context.takes}
     for group in sorted(groups - used):
         yield Problem(WORDS_TABLE, group, f"no rule and no context uses the group `{group}`", "correct its name")
 
