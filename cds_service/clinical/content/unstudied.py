@@ -55,14 +55,18 @@ def chosen_spans(content: Content) -> dict[int, list[str]]:
 
 def chosen_limits(content: Content) -> list[str]:
     """Return in words the chosen limits of measurements, ages, rules, the pathway and the method."""
-    limits = [f"{key}: {one.threshold:g} {one.unit}" for key, one in content.measures.items() if one.status in _CHOSEN]
-    limits += [f"{content.name(one.finding)} (from the age)" for one in content.reasoning.ages if one.status in _CHOSEN]
+    limits = [
+        f"{key}: {measure.threshold:g} {measure.unit}"
+        for key, measure in content.measures.items()
+        if measure.status in _CHOSEN
+    ]
+    limits += [f"{content.name(age.finding)} (from the age)" for age in content.reasoning.ages if age.status in _CHOSEN]
     for name, part in (("pathway", content.pathway), ("method", content.reasoning)):
         for key in type(part).model_fields:
             figure = getattr(part, key)
             if isinstance(figure, Figure) and figure.status in _CHOSEN:
                 limits.append(f"{name}, {key}: {figure.days} days")
     limits += [
-        f"rule {key} as a whole: {one.card.title}" for key, one in content.red_flags.items() if one.status in _CHOSEN
+        f"rule {key} as a whole: {flag.card.title}" for key, flag in content.red_flags.items() if flag.status in _CHOSEN
     ]
     return limits
