@@ -66,7 +66,7 @@ class Takes:
         if re.search(r"[{}]", _PLACE.sub("", text)):
             raise ValueError("has a brace that is not part of a place such as {side}")
         if wrong := sorted(named - {*self.places}):
-            known = ", ".join(f"{{{one}}}" for one in self.places) or "none"
+            known = ", ".join(f"{{{place}}}" for place in self.places) or "none"
             raise ValueError(f"there is no place {{{wrong[0]}}} here; known are: {known}")
         # A form such as "one observation" may omit its number.
         if forgotten := sorted({*self.places} - named - {COUNT}):
@@ -594,8 +594,10 @@ class PageTexts(ContentModel):
 
 
 class Texts(ContentModel):
-    """Everything the service says that is no finding, cause, rule, pathway or order. ``card_end``: the closing line;
-    of a card about no rule, ``card_end_causes``."""
+    """All texts of the service other than those of findings, causes, rules, pathways and orders.
+
+    ``card_end``: the closing line of a card; ``card_end_causes``: the same for a card that has no rule.
+    """
 
     language: Language
     side: Sides

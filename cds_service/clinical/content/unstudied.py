@@ -63,6 +63,6 @@ def chosen_limits(content: Content) -> list[str]:
             if isinstance(figure, Figure) and figure.status in _CHOSEN:
                 limits.append(f"{name}, {key}: {figure.days} days")
     limits += [
-        f"rule {key} as a whole: {one.card.title}" for key, one in content.red_flags.items() if one.status in _CHOSEN
+        f"rule {key} as a whole: {flag.card.title}" for key, flag in content.red_flags.items() if flag.status in _CHOSEN
     ]
     return limits

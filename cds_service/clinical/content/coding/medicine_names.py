@@ -53,15 +53,15 @@ class MedicineNames:
         for phrases in self._phrases.values():
             phrases.sort(key=lambda phrase: -len(phrase[0]))
 
-    def _take(self, one: MedicineName) -> None:
-        plain = _plain(one.name)
-        if _NO_BLANKS.search(one.name):
-            self._without_blanks.append((plain, one))
+    def _add(self, name: MedicineName) -> None:
+        plain = _plain(name.name)
+        if _NO_BLANKS.search(name.name):
+            self._without_blanks.append((plain, name))
             return
         words = tuple(_WORD.findall(plain))
-        self._phrases.setdefault(words[0], []).append((words, one))
-        if len(words) == 1 and len(plain) >= _SHORTEST_STEM and one.where == "anywhere":
-            self._stems.setdefault(plain[:_SHORTEST_STEM], []).append((plain, one))
+        self._phrases.setdefault(words[0], []).append((words, name))
+        if len(words) == 1 and len(plain) >= _SHORTEST_STEM and name.where == "anywhere":
+            self._stems.setdefault(plain[:_SHORTEST_STEM], []).append((plain, name))
 
     def findings_in(self, text: str, *, in_medicine: bool) -> frozenset[str]:
         """Return what taking the medicines named in ``text`` would show. ``in_medicine``: the text names a medicine."""

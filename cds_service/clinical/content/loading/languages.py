@@ -1,7 +1,7 @@
-"""The words of the content in another language: the same findings, rules and numbers, said otherwise.
+"""Load the words of the content in another language.
 
-A chart is always judged by the English content; a translation only gives the words for what was found. So no
-translation can change a judgement. It must be complete, keep every place such as ``{side}``, and name the same numbers.
+A chart is always assessed with the English content; a translation only supplies words, so it cannot change a result. It
+must be complete, keep every placeholder such as ``{side}``, and have the same numbers.
 """
 
 from __future__ import annotations
@@ -55,28 +55,28 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
         "funding", "accuracy.text",
     ),
 }  # fmt: skip
-"""For each kind of entry the keys that hold words; the last part of each is the key in the translation."""
+"""For each kind of entry, the keys with words. The last part of each path is the key in the translation."""
 
 
 def languages_in(files: Mapping[str, str]) -> tuple[str, ...]:
-    """The languages of which there is a file of messages, English first."""
-    found = {name for path in files for name in _MESSAGES.findall(path)}
-    return (ENGLISH, *sorted(found - {ENGLISH}))
+    """Return the languages that have a file of messages, English first."""
+    languages = {name for path in files for name in _MESSAGES.findall(path)}
+    return (ENGLISH, *sorted(languages - {ENGLISH}))
 
 
 def belongs_to_language(name: str) -> bool:
-    """Whether ``name`` is a file that a translation may have: ``text/es.toml``, ``text/es/causes.toml``."""
+    """Whether ``name`` is a file of a translation: ``text/es.toml``, ``text/es/causes.toml``."""
     words = _WORDS_OF_A_KIND.fullmatch(name)
     return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in (*_WORDS, _PAGES))
 
 
 def in_language(content: Content, pathway: str, files: Mapping[str, str], language: str) -> Content:
-    """``content`` with the words of ``language`` for everything a clinician reads.
+    """Return ``content`` with the words of ``language`` for everything a clinician reads.
 
     ``pathway``: the key of the pathway in use. ``files``: the texts of the content folder.
 
     Raises:
-        ContentError: with every word that is missing, left over, or says other numbers or places.
+        ContentError: lists every word that is missing, unused, or has other numbers or placeholders.
     """
     if language == ENGLISH:
         return content
@@ -118,8 +118,8 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
 
 
 @dataclass
-class _Work:
-    """One translation being read, with what is wrong with it."""
+class _Translation:
+    """One translation being read, with its problems."""
 
     files: Mapping[str, str]
     language: str
@@ -132,30 +132,30 @@ class _Work:
             return None
         found, problems = validated(kind, name, data, prefix="", keys=list(kind.model_fields), manual=_MANUAL)
         self.problems += problems
-        return found
+        return messages
 
     def entries(self, kind: str, entries: Mapping[str, _Model]) -> dict[str, _Model]:
-        """All entries of one kind in the words of the language."""
+        """Return all entries of one kind in the words of the language."""
         name = f"{FOLDER}/{self.language}/{kind}.toml"
         data = self._toml(name) or {}
-        worded = {key: one for key, one in entries.items() if any(_english(one, _WORDS[kind]))}
+        worded = {key: entry for key, entry in entries.items() if any(_english(entry, _WORDS[kind]))}
         for key in data.keys() - worded.keys():
-            if kind != "dvt":  # the other pathways stand in the same file
-                self._complain(name, key, "there is nothing of this name to translate", "take it out")
-        found = dict(entries)
-        for key, one in worded.items():
+            if kind != "dvt":  # the other pathways are in the same file
+                self._complain(name, key, "there is nothing of this name to translate", "delete it")
+        result = dict(entries)
+        for key, entry in worded.items():
             table = data.get(key)
             if not isinstance(table, dict):
                 self._complain(name, key, "is not translated", f"add [{key}]")
                 continue
-            found[key] = self._translated(one, _WORDS[kind], dict(table), name, key)
-        return found
+            result[key] = self._translated(entry, _WORDS[kind], dict(table), name, key)
+        return result
 
     def _translated(self, model: _Model, paths: Sequence[str], table: dict[str, Any], file: str, place: str) -> _Model:
-        """``model`` with the words of ``table``, which holds them by the last part of their path."""
+        """Return ``model`` with the words of ``table``, where each word has the last part of its path as its key."""
         changes = self._changes(model, paths, table, file, place)
         for left in table:
-            self._complain(file, f"{place}.{left}", "is no key with words, or has none in English", "take it out")
+            self._complain(file, f"{place}.{left}", "is not a key with words, or has no words in English", "delete it")
         return model.model_copy(update=changes)
 
     def _changes(
@@ -168,7 +168,7 @@ class _Work:
             if rest:
                 inner.setdefault(head, []).append(rest)
             elif getattr(model, head):
-                changes[head] = self._said(model, head, table.pop(head, None), file, f"{place}.{head}")
+                changes[head] = self._translated_text(model, head, table.pop(head, None), file, f"{place}.{head}")
         for head, rests in inner.items():
             value = getattr(model, head)
             if isinstance(value, BaseModel):
@@ -178,48 +178,48 @@ class _Work:
         return changes
 
     def _each(self, models: tuple[Any, ...], rests: Sequence[str], rows: Any, file: str, place: str) -> tuple[Any, ...]:
-        """Entries that stand in a list: a row for each, or its only words."""
+        """Translate the entries of a list: a row for each, or its only words."""
         if not isinstance(rows, list) or len(rows) != len(models):
             self._complain(file, place, f"must list {len(models)} entries, in the same order")
             return models
         tables = [row if isinstance(row, dict) else {rests[0]: row} for row in rows]
         return tuple(
-            self._translated(one, rests, dict(table), file, f"{place}.{number}")
-            for number, (one, table) in enumerate(zip(models, tables, strict=True))
+            self._translated(model, rests, dict(table), file, f"{place}.{number}")
+            for number, (model, table) in enumerate(zip(models, tables, strict=True))
         )
 
-    def _said(self, model: BaseModel, name: str, value: Any, file: str, place: str) -> Any:
-        """What the translation says for one key, checked against the English."""
+    def _translated_text(self, model: BaseModel, name: str, value: Any, file: str, place: str) -> Any:
+        """Return the translation of one key, after comparing it with the English."""
         english = getattr(model, name)
         if value is None:
             self._complain(file, place, "is not translated", f"in English: {_shown(english)}")
             return english
         adapter: TypeAdapter[Any] = TypeAdapter(type(model).model_fields[name].rebuild_annotation())
         try:
-            said = adapter.validate_json(json.dumps(value))
+            translated = adapter.validate_json(json.dumps(value))
         except ValidationError as error:
             mistake = error.errors(include_url=False)[0]
             self._complain(file, place, words(mistake["type"], mistake["msg"]))
             return english
-        self._compare(_texts(english), _texts(said), file, place)
-        return said
+        self._compare(_texts(english), _texts(translated), file, place)
+        return translated
 
-    def _compare(self, english: Mapping[str, str], said: Mapping[str, str], file: str, place: str) -> None:
-        if english.keys() != said.keys():
+    def _compare(self, english: Mapping[str, str], translated: Mapping[str, str], file: str, place: str) -> None:
+        if english.keys() != translated.keys():
             self._complain(file, place, f"must have {len(english)} texts, in the same order or by the same names")
             return
         for key, text in english.items():
             where = f"{place}.{key}" if key else place
-            if _numbers(text) != _numbers(said[key]):
-                self._complain(file, where, "names other numbers than the English", f"in English: {text}")
-            if sorted(_PLACE.findall(text)) != sorted(_PLACE.findall(said[key])):
-                self._complain(file, where, "has other places in braces than the English", f"in English: {text}")
+            if _numbers(text) != _numbers(translated[key]):
+                self._complain(file, where, "has other numbers than the English", f"in English: {text}")
+            if sorted(_PLACE.findall(text)) != sorted(_PLACE.findall(translated[key])):
+                self._complain(file, where, "has other placeholders in braces than the English", f"in English: {text}")
 
     def _toml(self, name: str) -> dict[str, Any] | None:
         try:
             return tomllib.loads(self.files[name])
         except KeyError:
-            self._complain(name, "", "this file is missing", "a language is complete or is not offered")
+            self._complain(name, "", "this file is missing", "complete the language, or remove all its files")
         except tomllib.TOMLDecodeError as error:
             self._complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
         return None
@@ -229,7 +229,7 @@ class _Work:
 
 
 def _english(model: BaseModel, paths: Sequence[str]) -> Iterator[object]:
-    """What stands under ``paths``, as far as there is anything."""
+    """Yield the values at ``paths`` that are not empty."""
     for path in paths:
         value: Any = model
         for step in path.split("."):
@@ -243,7 +243,7 @@ def _numbers(text: str) -> set[float]:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    """The texts in a value, by their place in it."""
+    """Return the texts in a value, by their place in it."""
     if isinstance(value, Message):
         return dict(value.forms)
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""From the texts of ``cards/`` to ``Content``: one strict loader for checker, tests and service.
+"""Load the texts of ``cards/`` into ``Content``; used by the checker, the tests and the service.
 
-All mistakes of all files are reported together, each with its file and, where one can be given, a hint.
+All mistakes of all files are reported together, each with its file and, if possible, a hint.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def known_keys() -> frozenset[str]:
-    """Every key that any content file may use."""
+    """Return every key that any content file may use."""
     named = (*vars(c).values(), *vars(figures).values(), *vars(decisions).values())
     models = [m for m in named if isinstance(m, type) and issubclass(m, figures.ContentModel)]
     return frozenset(name for model in models for name in model.model_fields)
@@ -67,18 +67,19 @@ class _Loader:
         self.texts = texts
         self.changes = changes
         self.read: dict[str, dict[str, Any]] = {}
-        """Each file as TOML has it, with what is tried in its place."""
+        """Each file as parsed TOML, with the changes that are being tried."""
         self.pathway_key = pathway
         self.problems: list[Problem] = []
         self.files: dict[tuple[type[BaseModel], str], str] = {}
-        """Where each entry stands, broken ones included: a reference to one of those is no second mistake."""
+        """The file of each entry, including broken ones, so that a reference to a broken entry is not a second mistake.
+        """
         self._keys = sorted(known_keys())
 
     def complain(self, file: str, place: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(file, place, message, hint))
 
     def toml(self, name: str) -> dict[str, Any] | None:
-        """The parsed file; None if it is missing, empty or broken, which is then already complained of."""
+        """Return the parsed file; None if it is missing, empty or broken, which is then already reported."""
         try:
             data = tomllib.loads(self.texts[name])
         except KeyError:
@@ -99,15 +100,15 @@ class _Loader:
         return None
 
     def model(self, kind: type[_Model], name: str, data: Any, prefix: str = "") -> _Model | None:
-        found, problems = validated(kind, name, data, prefix=prefix, keys=self._keys, manual="cards/README.md")
+        entry, problems = validated(kind, name, data, prefix=prefix, keys=self._keys, manual="cards/README.md")
         self.problems += problems
-        return found
+        return entry
 
     def below(self, folder: str) -> Iterator[str]:
         return (name for name in sorted(self.texts) if name.startswith(folder + "/"))
 
     def _declare(self, kind: type[BaseModel], key: str, name: str, place: str = "") -> bool:
-        """Remember where ``key`` stands; False, and a complaint, if it stands elsewhere already."""
+        """Store the file of ``key``. Reports it and returns False if another file already defines it."""
         if earlier := self.files.get((kind, key)):
             self.complain(name, place, f"`{key}` is already defined in {earlier}", "keep one of the two")
             return False
@@ -115,8 +116,8 @@ class _Loader:
         return True
 
     def table(self, kind: type[_Model], *names: str) -> dict[str, _Model]:
-        """Files in which each top-level key is one entry."""
-        found: dict[str, _Model] = {}
+        """Read files in which each top-level key is one entry."""
+        entries: dict[str, _Model] = {}
         for name in names:
             data = self.toml(name)
             if data is None:
@@ -125,20 +126,20 @@ class _Loader:
                 continue
             for key, entry_data in data.items():
                 if self._declare(kind, key, name, key) and (entry := self.model(kind, name, entry_data, key)):
-                    found[key] = entry
-        return found
+                    entries[key] = entry
+        return entries
 
     def one_each(self, kind: type[_Model], folder: str) -> dict[str, _Model]:
-        """A folder in which each file is one entry, named by the file."""
-        found: dict[str, _Model] = {}
+        """Read a folder in which each file is one entry with the file's name."""
+        entries: dict[str, _Model] = {}
         for name in self.below(folder):
             key = PurePosixPath(name).stem.split("-")[0]
             if not self._declare(kind, key, name):
                 continue
             data = self.toml(name)
             if data is not None and (entry := self.model(kind, name, data)) is not None:
-                found[key] = entry
-        return found
+                entries[key] = entry
+        return entries
 
     def single(self, kind: type[_Model], name: str) -> _Model | None:
         data = self.toml(name)
@@ -156,13 +157,13 @@ class _Loader:
         for key in data.keys() - {"code"}:
             self.complain(name, key, f"unknown key `{key}`", "each entry begins with [[code]]")
         rows = data.get("code")
-        if not data and text.strip():  # a draft of which nothing counts yet
+        if not data and text.strip():  # a draft in which everything is commented out
             return ()
         if not isinstance(rows, list) or not rows:
-            self.complain(name, "", "holds no [[code]] entry", "see cards/README.md, local codes")
+            self.complain(name, "", "has no [[code]] entry", "see cards/README.md, local codes")
             return ()
-        found = [self.model(c.LocalCode, name, row, f"code[{place}]") for place, row in enumerate(rows)]
-        return tuple(entry for entry in found if entry is not None)
+        entries = [self.model(c.LocalCode, name, row, f"code[{place}]") for place, row in enumerate(rows)]
+        return tuple(entry for entry in entries if entry is not None)
 
     def build(self, local_text: str | None) -> Content:
         self._check_places()
@@ -190,9 +191,9 @@ class _Loader:
         words, problem_words, word_contexts = self._words()
         names = self._medicine_names()
         named = [
-            (self.files[type(one), key], key, one.codes)
+            (self.files[type(item), key], key, item.codes)
             for table in (findings, causes, measures, sites)
-            for key, one in table.items()
+            for key, item in table.items()
         ]
         self.problems += code_tables.repeated(tables, named, systems.by_key)
 
@@ -266,7 +267,7 @@ class _Loader:
             self.complain(file, place, f"no {_WORDS[kind]} is called `{key}`", hint)
 
     def _check_sources(self, file: str, part: object, place: str = "") -> None:
-        """Every ``source`` in ``part`` and in all that it holds."""
+        """Check every ``source`` in ``part`` and in everything inside it."""
         if isinstance(part, tuple):
             for number, inside in enumerate(part):
                 self._check_sources(file, inside, f"{place}.{number}".removeprefix("."))
@@ -288,10 +289,10 @@ class _Loader:
                 self.complain(name, "", "nothing reads a file of this name here", "cards/README.md says what is where")
 
     def _check_codes(self, table: Mapping[str, c.Finding | c.Cause | c.Measure | c.BodySite]) -> None:
-        for key, one in table.items():
-            for entry in one.codes:
+        for key, owner in table.items():
+            for entry in owner.codes:
                 for site in entry.narrowed_by:
-                    self._known(self.files[type(one), key], f"{key}: {entry.code}", site, c.BodySite)
+                    self._known(self.files[type(owner), key], f"{key}: {entry.code}", site, c.BodySite)
 
     def _check_places_of(self, findings: Mapping[str, c.Finding]) -> None:
         for key, finding in findings.items():
@@ -301,21 +302,23 @@ class _Loader:
                 self._known(self.files[c.Finding, key], f"{key}.not_at", site, c.BodySite)
 
     def _check_parts(self, findings: Mapping[str, c.Finding]) -> None:
-        """A finding with several parts: each is named by one of its codes, and has words."""
+        """Check that each part of a finding is named by one of its codes and has words."""
         for key, finding in findings.items():
             file, named = self.files[c.Finding, key], {entry.part for entry in finding.codes if entry.part}
-            for one in sorted(named - finding.parts.keys()):
+            for part in sorted(named - finding.parts.keys()):
                 self.complain(
-                    file, f"{key}.parts", f"has no words for the part `{one}`", "add it, or take it off the code"
+                    file, f"{key}.parts", f"has no words for the part `{part}`", "add it, or remove it from the code"
                 )
-            for one in sorted(finding.parts.keys() - named):
-                self.complain(file, f"{key}.parts", f"no code names the part `{one}`, so it never shows", "take it out")
+            for part in sorted(finding.parts.keys() - named):
+                self.complain(
+                    file, f"{key}.parts", f"no code names the part `{part}`, so it is never shown", "delete it"
+                )
 
     def _check_implications(self, findings: Mapping[str, c.Finding]) -> None:
-        """What follows from others: they exist, and no finding follows from itself."""
+        """Check that the findings of ``implied_by`` exist and that no finding follows from itself."""
         follows: dict[str, set[str]] = {}
         for key, finding in findings.items():
-            follows[key] = {term for one in finding.implied_by for term in one.terms()}
+            follows[key] = {term for implication in finding.implied_by for term in implication.terms()}
             for term in sorted(follows[key]):
                 self._known(self.files[c.Finding, key], f"{key}.implied_by", term, c.Finding)
         try:
@@ -323,7 +326,7 @@ class _Loader:
         except CycleError as error:
             first = error.args[1][0]
             file = self.files.get((c.Finding, first), "findings/")
-            self.complain(file, f"{first}.implied_by", "follows from itself", "take one of the steps out")
+            self.complain(file, f"{first}.implied_by", "follows from itself", "remove one of the steps")
 
     def _check_cause(self, key: str, cause: c.Cause) -> None:
         file = self.files[c.Cause, key]
@@ -347,13 +350,17 @@ class _Loader:
             self._known(file, "card.consider", order, c.OrderTemplate)
         for reason in flag.reasons:
             self._known(file, "reasons", reason.cause, c.Cause)
-        for term in (*flag.when.terms(), *flag.sooner_terms(), *(t for one in flag.reasons for t in one.when.terms())):
+        for term in (
+            *flag.when.terms(),
+            *flag.sooner_terms(),
+            *(term for reason in flag.reasons for term in reason.when.terms()),
+        ):
             if term not in VIRTUAL_TERMS:
                 self._known(file, "when", term, c.Finding)
         for other in flag.yields_to:
             self._known(file, "yields_to", other, c.RedFlag)
         if re.search(r"[{}]", flag.card.summary.replace("{side}", "")):
-            self.complain(file, "card.summary", "holds braces other than {side}", "only {side} can be filled in")
+            self.complain(file, "card.summary", "contains braces other than {side}", "only {side} can be filled in")
         if "{side}" not in flag.card.summary and any(
             term in findings and findings[term].side == "leg" for term in flag.when.terms()
         ):
@@ -365,16 +372,18 @@ class _Loader:
         if [item.number for item in pathway.items] != list(range(1, 11)):
             self.complain(file, "items", "the ten Wells items are numbered 1 to 10 in order")
             return
-        for one in pathway.swollen_alike.explained_by:
-            self._known(file, "swollen_alike.explained_by", one, c.Finding)
-        for one in pathway.risk_outside_wells.unless:
-            self._known(file, "risk_outside_wells.unless", one, c.Finding)
+        for key in pathway.swollen_alike.explained_by:
+            self._known(file, "swollen_alike.explained_by", key, c.Finding)
+        for key in pathway.risk_outside_wells.unless:
+            self._known(file, "risk_outside_wells.unless", key, c.Finding)
         for item in pathway.items:
-            for one in item.any:
-                self._known(file, f"items.{item.number}", one, c.Finding)
-                finding = findings.get(one)
+            for key in item.any:
+                self._known(file, f"items.{item.number}", key, c.Finding)
+                finding = findings.get(key)
                 if finding and finding.dvt.wells_item != item.number:
-                    self.complain(file, f"items.{item.number}", f"`{one}` does not carry this Wells item itself")
+                    self.complain(
+                        file, f"items.{item.number}", f"`{key}` does not have this number in its own `dvt.wells_item`"
+                    )
         self.problems += numbers.of_items(file, pathway, findings)
         self.problems += numbers.of_pathway(file, pathway)
         for order in (*pathway.pregnancy_orders, *pathway.emergency_orders):
@@ -396,12 +405,12 @@ class _Loader:
         if about is None:
             return
         self._check_sources("about.toml", about)
-        for number, one in enumerate(about.accuracy):
-            self._known("about.toml", f"accuracy.{number}.about", one.about, c.Cause)
+        for number, accuracy in enumerate(about.accuracy):
+            self._known("about.toml", f"accuracy.{number}.about", accuracy.about, c.Cause)
         for key in about.health_status:
             self._known("about.toml", "health_status", key, c.Finding)
         if about.revised < about.released:
-            self.complain("about.toml", "revised", "lies before `released`")
+            self.complain("about.toml", "revised", "is before `released`")
 
     def _check_decisions(self, points: Mapping[str, Decision]) -> None:
         for key, point in points.items():
@@ -414,40 +423,40 @@ class _Loader:
                 self._known("local codes", local.code, local.finding, c.Finding)
 
     def _medicine_names(self) -> tuple[MedicineName, ...]:
-        """The names of medicines, which also name findings."""
+        """Return the names of medicines, which refer to findings."""
         if NAMES_FILE not in self.texts:
             self.complain(NAMES_FILE, "", "this file is missing", "restore it from the last release")
             return ()
         names, mistakes = medicine_names.parse(self.texts[NAMES_FILE])
         for line, mistake in mistakes:
             self.complain(NAMES_FILE, f"line {line}", mistake)
-        for one in names:
-            if one.finding != medicine_names.NONE:
-                self._known(NAMES_FILE, one.name, one.finding, c.Finding)
+        for medicine_name in names:
+            if medicine_name.finding != medicine_names.NONE:
+                self._known(NAMES_FILE, medicine_name.name, medicine_name.finding, c.Finding)
         return tuple(names)
 
     def _words(self) -> tuple[tuple[Word, ...], dict[str, c.ProblemWords], dict[str, c.WordContext]]:
-        """The words of problems, the rules that use them, and what words around them do."""
+        """Return the words for problems, the rules that use them, and the contexts."""
         words, problems = loading_words.words_in(self.texts)
         rules = self.table(c.ProblemWords, RULES_FILE)
         contexts = self.table(c.WordContext, CONTEXTS_FILE)
         keys = {key for of, key in self.files if of in (c.Finding, c.Cause)}
         known = {key for of, key in self.files if of is c.WordContext}
-        whole = {key: contexts.get(key, c.WordContext()) for key in known}  # a broken one is no second mistake
+        whole = {key: contexts.get(key, c.WordContext()) for key in known}  # a broken context is not reported twice
         self.problems += (*problems, *loading_words.problems(words, rules, whole, keys))
         return words, rules, contexts
 
     def _tables(self, systems: Systems) -> dict[str, code_tables.CodeTable]:
-        """The code tables by file; their rows name findings, causes, measures and body sites."""
+        """Return the code tables by file. Their rows refer to findings, causes, measures and body sites."""
         kinds: dict[type[BaseModel], UseKind] = {
             c.Finding: "finding", c.Cause: "cause", c.Measure: "measure", c.BodySite: "site",
         }  # fmt: skip
         known = code_tables.Known(systems.by_key, {key: kinds[of] for of, key in self.files if of in kinds}.get)
-        found: dict[str, code_tables.CodeTable] = {}
+        tables: dict[str, code_tables.CodeTable] = {}
         for name in self.below(code_tables.FOLDER):
-            found[name], problems = code_tables.parse(name, self.texts[name], known)
+            tables[name], problems = code_tables.parse(name, self.texts[name], known)
             self.problems += problems
-        return found
+        return tables
 
 
 _WORDS: dict[type[BaseModel], str] = {
@@ -475,28 +484,28 @@ def _digest(texts: Mapping[str, str], local_text: str | None) -> str:
 def load(
     texts: Mapping[str, str], pathway: str, local_text: str | None = None, changes: Sequence[Change] = ()
 ) -> Content:
-    """The content in ``texts`` (relative path -> TOML), judged by DVT pathway ``pathway``.
+    """Load the content from ``texts`` (relative path -> TOML) with the DVT pathway ``pathway``.
 
-    ``changes``: values that are tried instead of those in the files; they must be at places that are there.
+    ``changes``: values to try instead of those in the files; their places must exist.
 
     Raises:
-        ContentError: with every mistake of every file.
+        ContentError: lists every mistake of every file.
     """
-    judged = {name: text for name, text in texts.items() if name != SIGNED}
-    return _Loader(judged, pathway, changes).build(local_text)
+    content_texts = {name: text for name, text in texts.items() if name != SIGNED}
+    return _Loader(content_texts, pathway, changes).build(local_text)
 
 
 def parsed(texts: Mapping[str, str]) -> Files:
-    """The files as TOML has them, and the rows of code tables, not validated.
+    """Return the files as parsed TOML and the rows of code tables, without validation.
 
     Raises:
-        ContentError: with every file that is no TOML.
+        ContentError: lists every file that is not valid TOML.
     """
-    found: dict[str, Mapping[str, Any]] = {}
+    files: dict[str, Mapping[str, Any]] = {}
     problems = []
     for name, text in texts.items():
         if name.endswith(code_tables.SUFFIX):
-            found[name] = code_tables.lines_by_code(text)
+            files[name] = code_tables.lines_by_code(text)
             continue
         try:
             data = tomllib.loads(text)
@@ -507,4 +516,4 @@ def parsed(texts: Mapping[str, str]) -> Files:
         found[name] = data
     if problems:
         raise ContentError(tuple(problems))
-    return found
+    return files
