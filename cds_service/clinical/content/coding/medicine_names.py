@@ -49,7 +49,7 @@ class MedicineNames:
         self._stems: dict[str, list[tuple[str, MedicineName]]] = {}
         self._without_blanks: list[tuple[str, MedicineName]] = []
         for name in names:
-            self._take(name)
+            self._add(name)
         for phrases in self._phrases.values():
             phrases.sort(key=lambda phrase: -len(phrase[0]))
 

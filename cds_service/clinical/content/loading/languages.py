@@ -84,7 +84,7 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
     if language not in known:
         wrong = Problem(f"{FOLDER}/{language}.toml", "", "this file is missing", f"there are: {', '.join(known)}")
         raise ContentError((wrong,))
-    work = _Work(files, language)
+    work = _Translation(files, language)
     texts = work.whole(Texts, f"{FOLDER}/{language}.toml")
     pages = work.whole(PageWords, f"{FOLDER}/{language}/{_PAGES}.toml")
     kinds: dict[str, Mapping[str, BaseModel]] = {
@@ -126,11 +126,11 @@ class _Translation:
     problems: list[Problem] = field(default_factory=list)
 
     def whole(self, kind: type[_Model], name: str) -> _Model | None:
-        """A file of the language that stands beside an English one of the same keys, and is as strict."""
+        """Read a file that has the same keys as its English counterpart, as strictly."""
         data = self._toml(name)
         if data is None:
             return None
-        found, problems = validated(kind, name, data, prefix="", keys=list(kind.model_fields), manual=_MANUAL)
+        messages, problems = validated(kind, name, data, prefix="", keys=list(kind.model_fields), manual=_MANUAL)
         self.problems += problems
         return messages
 

@@ -513,7 +513,7 @@ def parsed(texts: Mapping[str, str]) -> Files:
             problems.append(Problem(name, "", f"is not valid TOML: {error}"))
             continue
         join_evidence(data)
-        found[name] = data
+        files[name] = data
     if problems:
         raise ContentError(tuple(problems))
     return files
