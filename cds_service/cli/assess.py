@@ -14,11 +14,11 @@ from cds_service.base.errors import UnusableInput
 from cds_service.base.settings import Settings
 from cds_service.cli.inputs import documents, understand
 from cds_service.clinical.answers import Question
+from cds_service.clinical.content.names import CALF_DIFFERENCE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Side
 from cds_service.protocol.bundles import OneChart
 from cds_service.service.assessment.form import ASK, AssessForm
-from cds_service.service.assessment.observation import CALF
 from cds_service.service.assessment.result import Assessed, assessed
 from cds_service.service.evaluate import Service
 
@@ -75,7 +75,7 @@ def _reply(console: Console, found: Assessed, question: Question) -> dict[str, s
     sent = {}
     heading: Message = getattr(found.content.texts.assess.groups, question.group)
     said = f" [{recorded}]" if recorded else ""
-    if question.finding == CALF:
+    if question.finding == CALF_DIFFERENCE:
         console.print(Text("Calf girths in cm, or Enter"), soft_wrap=True)
         sent = {
             name: Prompt.ask(f"  {leg} leg", default="", console=console, show_default=False)

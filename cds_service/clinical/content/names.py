@@ -26,6 +26,7 @@ INJECTING: Final = "iv_drug_use"
 CARE_PLAN: Final = "palliative_care_only"
 RUPTURED_CYST_SCAN: Final = "us_bakers_rupture"
 CALF_TENDERNESS: Final = "calf_tenderness"
+CALF_DIFFERENCE: Final = "calf_circumference_diff_3cm"
 
 FINDINGS: Final = (
     SUSPECTED_DVT,
@@ -44,6 +45,7 @@ FINDINGS: Final = (
     CARE_PLAN,
     RUPTURED_CYST_SCAN,
     CALF_TENDERNESS,
+    CALF_DIFFERENCE,
 )
 
 # Causes

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from cds_service.clinical.answers import CALVES, GROUPS, Answers, Question, leg_of, questions_of
 from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.names import CALF_DIFFERENCE
 from cds_service.clinical.record import Record, Side
-from cds_service.service.assessment.observation import CALF, judged, with_answers
+from cds_service.service.assessment.observation import judged, with_answers
 
 ASK = "ask-"
 """Before the name of a finding in the name of its field."""
@@ -59,7 +60,7 @@ class AssessForm:
         known = {one.finding for one in asked if not one.shown}
         side = _LEGS.get(self.side, Side.UNKNOWN) if leg not in (Side.LEFT, Side.RIGHT) else leg
         here, other = _girth(self.here), _girth(self.other)
-        calves = (here, other) if here is not None and other is not None and CALF in known else None
+        calves = (here, other) if here is not None and other is not None and CALF_DIFFERENCE in known else None
         said = {key: REPLIES[value] for key, value in self.said.items() if key in known}
         return Answers(side, said, calves if side in _LEGS.values() else None)
 

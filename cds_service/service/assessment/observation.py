@@ -17,7 +17,7 @@ from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment, LegAssessment, Wells
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, UCUM, URI
-from cds_service.clinical.content.names import ANTICOAGULANT
+from cds_service.clinical.content.names import ANTICOAGULANT, CALF_DIFFERENCE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record, Side
 from cds_service.rendering.order_draft import OrderDraft
@@ -33,7 +33,6 @@ _EXAM: Final = {
 """The prefetch asks for Observations by category: one without would not come back with the next chart."""
 _YES: Final = ("373066001", "Yes (qualifier value)")
 _NO: Final = ("373067005", "No (qualifier value)")
-CALF: Final = "calf_circumference_diff_3cm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _components(content: Content, answers: Answers) -> Iterator[dict[str, Any]]:
         yield {"code": _own(content, key), "valueCodeableConcept": value}
     if answers.difference is not None:
         quantity = {"value": answers.difference, "unit": "cm", "system": UCUM, "code": "cm"}
-        yield {"code": _own(content, CALF), "valueQuantity": quantity}
+        yield {"code": _own(content, CALF_DIFFERENCE), "valueQuantity": quantity}
 
 
 def _own(content: Content, key: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cds_service.clinical.answers import Answers, Question, leg_of
 from cds_service.clinical.assess import assess, shown
 from cds_service.clinical.assessment import Assessment, LegAssessment, Wells
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.names import DVT_RULE
+from cds_service.clinical.content.names import CALF_DIFFERENCE, DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Record, Side
 from cds_service.protocol.messages import Context
@@ -21,7 +21,7 @@ from cds_service.rendering.dvt_view import wells_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital, in_sentence
 from cds_service.service.assessment.form import AssessForm, asked
-from cds_service.service.assessment.observation import CALF, with_denial
+from cds_service.service.assessment.observation import with_denial
 from cds_service.service.evaluate import Service
 
 _NOTED = ("score", "pathway", "warning_signs")
@@ -71,7 +71,10 @@ class Assessed:
     @property
     def answered(self) -> list[str]:
         """The findings that were answered."""
-        return [*self.answers.said, *([CALF] if self.answers.calves and CALF not in self.answers.said else [])]
+        return [
+            *self.answers.said,
+            *([CALF_DIFFERENCE] if self.answers.calves and CALF_DIFFERENCE not in self.answers.said else []),
+        ]
 
     @property
     def side(self) -> Side:
@@ -108,7 +111,7 @@ class Assessed:
 
     def _open(self) -> Iterable[str]:
         for one in self.questions:
-            measured = one.finding == CALF and self.answers.calves is not None
+            measured = one.finding == CALF_DIFFERENCE and self.answers.calves is not None
             if one.group in _NOTED and one.recorded is None and one.finding not in self.answers.said and not measured:
                 yield one.finding
 

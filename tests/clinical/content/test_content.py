@@ -177,9 +177,9 @@ def test_the_loader_refuses_every_status_that_is_none() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("causes/calf_tear.toml", r'^status_present = "[a-z]+"\n'),
-        ("causes/calf_tear.toml", r'^status_absent = "[a-z]+"\n'),
-        ("causes/calf_tear.toml", r'^source = "[a-z0-9_]+"\n'),
+        ("causes/calf_tear.toml", r', status_present = "[a-z]+"'),
+        ("causes/calf_tear.toml", r', status_absent = "[a-z]+"'),
+        ("causes/calf_tear.toml", r', source = "[a-z0-9_]+"'),
         ("red_flags/RF02-possible-pulmonary-embolism.toml", r'^source = "[a-z0-9_]+"\n'),
         ("red_flags/RF02-possible-pulmonary-embolism.toml", r'^status = "[a-z]+"\n'),
         ("actions.toml", r'^source = "[a-z0-9_]+"\n'),

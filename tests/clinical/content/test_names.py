@@ -195,7 +195,7 @@ def renamed(texts: dict[str, str], key: str) -> dict[str, str]:
     word = re.compile(rf"(?<!\w){key}(?!\w)")
     # Also a part of a place, such as "supports.fever.lr_present".
     inside = rf'(?<=[".]){key}(?=\.\w+")|(?<=[".]){key}(?=\.dvt\.)'
-    heading = re.compile(rf'^\[{key}\]|"{key}"|(?<=\t){key}(?=\t)|{inside}', re.MULTILINE)
+    heading = re.compile(rf'^\[(?:evidence\.)?{key}\]|"{key}"|(?<=\t){key}(?=\t)|{inside}', re.MULTILINE)
     found = {}
     for name, text in texts.items():
         path = PurePosixPath(name)

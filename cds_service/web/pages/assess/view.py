@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from cds_service.clinical.answers import GROUPS, Question
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import ASSERTED_ITEM
+from cds_service.clinical.content.names import CALF_DIFFERENCE
 from cds_service.clinical.content.texts import Message, Notice
 from cds_service.clinical.record import Side
 from cds_service.rendering.orders.form import OrderForm, sides
 from cds_service.rendering.wording import in_sentence
 from cds_service.service.assessment.form import ASK, AssessForm
-from cds_service.service.assessment.observation import CALF
 from cds_service.service.assessment.result import Assessed
 
 
@@ -88,7 +88,7 @@ class AssessView:
 
     def measures(self, question: Question) -> bool:
         """Whether it is asked with the two girths."""
-        return question.finding == CALF
+        return question.finding == CALF_DIFFERENCE
 
     def asserts(self, question: Question) -> bool:
         """Whether it is the judgement that another diagnosis is at least as likely."""
