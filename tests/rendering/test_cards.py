@@ -102,7 +102,7 @@ def test_new_pain_without_a_cause_asks_about_dvt_and_links_to_the_referral(servi
     assert (card.rule, card.indicator) == ("new_pain", "info")
     assert "DVT suspected?" in card.detail
     assert "Safety net" in card.detail
-    assert card.links is not None
+    assert card.links
     assert card.links[0].label.startswith("Referral order")
 
 

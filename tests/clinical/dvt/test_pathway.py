@@ -440,7 +440,7 @@ def test_palliative_care_keeps_the_card_at_warning_without_orders(tmp_path: Path
     (card,) = service.cards(assessment, Context(userId="Practitioner/x", patientId="p"), NOW)
     assert card.indicator == "warning"
     assert "judge with the care plan" in card.detail
-    assert card.suggestions is None
+    assert card.suggestions == ()
 
 
 def test_american_pathway_is_its_own(content: Content) -> None:
