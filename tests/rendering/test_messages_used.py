@@ -70,7 +70,7 @@ VISIBLE = re.compile(r'>([^<>]*[A-Za-z]{3}[^<>]*)<|(?:aria-label|placeholder|tit
 """Words of a template that a reader sees and that no content gives."""
 CLINICIANS = ("evidence.html", "evidence_parts.html", "evidence_index.html", "explorer.html", "use.html", "open.html",
               "leaflet.html", "order.html", "order_fields.html", "order_failed.html", "order_placed.html",
-              "order_wait.html")  # fmt: skip
+              "order_wait.html", "assess.html", "assess_result.html")  # fmt: skip
 """Pages that a clinician opens from a card. The others are for those who try, run or connect the service."""
 
 

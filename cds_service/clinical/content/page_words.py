@@ -87,6 +87,35 @@ class OrderPageWords(ContentModel):
     look_again: Words
 
 
+class AssessPageWords(ContentModel):
+    """Labels and buttons of the assessment page; those it shares with the order page stand there."""
+
+    title: Words
+    heading: Annotated[Message, Takes("side")]
+    saved_as: Words
+    answers: Words
+    which_leg: Words
+    leg_unknown: Words
+    on_record: Words
+    judgement: Words
+    this_leg: Words
+    other_leg: Words
+    behind: Words
+    to_order: Words
+    to_order_page: Words
+    save: Words
+    work_out: Words
+    copy_note: Words
+    saved_by: Annotated[Message, Takes("signer")]
+    follows: Words
+    no_score: Words
+    critical: Words
+    warning: Words
+    info: Words
+    note: Words
+    order_now: Words
+
+
 class ShowsWords(ContentModel):
     """When a rule fires; for the DVT rule, what opens a suspicion and how urgent it is (evidence C.5)."""
 
@@ -365,6 +394,7 @@ class PageWords(ContentModel):
     frame: FrameWords
     leaflet: LeafletPageWords
     order: OrderPageWords
+    assess: AssessPageWords
     evidence: EvidenceWords
     index: IndexWords
     explorer: ExplorerWords

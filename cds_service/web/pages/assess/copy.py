@@ -98,4 +98,4 @@ def add_assess_pages(
         template = "assess_result.html" if part else "assess.html"
         status = 422 if view.mistakes and not part else 200
         framed_by = running.service.clients.frame_ancestors
-        return pages.page(template, status=status, view=view, framed_by=framed_by, forms=True)
+        return pages.page(template, status=status, view=view, content=view.content, framed_by=framed_by, forms=True)

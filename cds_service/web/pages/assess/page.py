@@ -182,11 +182,15 @@ class AssessPage:
         view = replace(view, note=self._notice(note)) if note else view
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
-        return self.bench.pages.page("assess.html", status=status, view=view, framed_by=ancestors, forms=True)
+        return self.bench.pages.page(
+            "assess.html", status=status, view=view, content=view.content, framed_by=ancestors, forms=True
+        )
 
     def _part(self, view: AssessView) -> Response:
         ancestors = self.caller.client.frame_ancestors
-        return self.bench.pages.page("assess_result.html", view=view, framed_by=ancestors, forms=True)
+        return self.bench.pages.page(
+            "assess_result.html", view=view, content=view.content, framed_by=ancestors, forms=True
+        )
 
     # What is done.
 

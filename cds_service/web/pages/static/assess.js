@@ -52,13 +52,13 @@
     const note = document.getElementById("note-text");
     try {
       await navigator.clipboard.writeText(note.textContent);
-      said.textContent = "Copied.";
+      said.textContent = said.dataset.copied;
     } catch {
       const range = document.createRange();
       range.selectNodeContents(note);
       getSelection().removeAllRanges();
       getSelection().addRange(range);
-      said.textContent = "Selected: press Ctrl+C to copy.";
+      said.textContent = said.dataset.selected;
     }
   });
 })();
