@@ -166,8 +166,9 @@ def test_links_only_to_the_hosts_a_site_allows(tmp_path: Path) -> None:
     site = '[default]\nlink_hosts = ["127.0.0.1", "orders.example"]\n'
     settings = Settings(clients=written(tmp_path, site), order_url="https://orders.example/{order}")
     for server in run_server(settings):
-        (link,) = server.call(request_for("dvt-likely")).json()["cards"][0]["links"]
-        assert link["url"] == "https://orders.example/dvt_referral"
+        order, assessment = server.call(request_for("dvt-likely")).json()["cards"][0]["links"]
+        assert order["url"] == "https://orders.example/dvt_referral"
+        assert assessment["url"].startswith(f"{server.url}/assess?")
 
 
 MISTAKES = {
