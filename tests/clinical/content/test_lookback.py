@@ -83,7 +83,7 @@ def shown(found: Answer | str) -> Any:
     if isinstance(found, str):
         return found
     assessment = found.assessment
-    cards = [(replace(card, uuid="", suggestions=()), len(card.suggestions)) for card in found.cards]
+    cards = [(replace(card, uuid="", suggestions=()).message(), len(card.suggestions)) for card in found.cards]
     return cards, assessment.legs, assessment.doubts, assessment.silent_because, assessment.care_plan
 
 
