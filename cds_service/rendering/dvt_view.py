@@ -43,13 +43,14 @@ def medicines_lack(call: Call) -> bool:
 
 
 def reasons_of(call: Call, leg: LegAssessment) -> tuple[Fact, ...]:
-    """The reasons, the strongest first: what was measured, then signs, then risks; the complaint itself last."""
+    """Return the reasons, strongest first: what was measured, then signs, then risks; the complaint itself last."""
     verdict, scored = leg.dvt, call.content.wells_findings
+    complaints = frozenset(verdict.complaints)
 
     def rank(fact: Fact) -> int:
         if fact.measured or fact.key in scored:
             return 0
-        return 2 if fact in verdict.complaints else 1
+        return 2 if fact in complaints else 1
 
     signs = sorted(verdict.opened_by, key=rank)
     raised = [verdict.raised_d_dimer] if verdict.raised_d_dimer else []
