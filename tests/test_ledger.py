@@ -19,7 +19,7 @@ from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Answer
 from cds_service.service.examples import as_request
 from tests.charts import LOINC, UCUM, concept, observation
-from tests.conftest import NOW, bundle, shipped_service, stories
+from tests.conftest import LONG, NOW, bundle, shipped_service, stories
 from tests.mutations import ANYTHING, FAULTS, HARMLESS, mutate, written
 from tests.unintelligible import WAYS
 
@@ -147,26 +147,33 @@ def silent_about(before: tuple[Card, ...], after: tuple[Card, ...]) -> str:
     return "" if any(said in words for said in SAYS_WHY) else f"{sorted(lost) or lowered} lost unreported"
 
 
+def ways_for(place: int) -> list[str]:
+    """All ways in the long profile; otherwise every third, beginning elsewhere for each row, so that all are met."""
+    ways = sorted(WAYS)
+    return ways if LONG else ways[place % 3 :: 3]
+
+
 def check_cards(name: str) -> int:
-    """Each row of an example made unintelligible in every way, one at a time. Returns how many charts were judged."""
+    """Make each row of an example unintelligible, in one way at a time. Returns how many charts were judged."""
     before = judged(as_request(bundle(name), str(uuid4()))).cards
     places = len(rows_of(as_request(bundle(name), str(uuid4()))))
-    wrong = []
+    wrong, tried = [], 0
     for place in range(places):
-        for way in WAYS:
+        for way in ways_for(place):
+            tried += 1
             try:
                 after = judged(changed(name, place, way)).cards
             except NothingToJudgeBy:
                 continue  # 412 is an answer that says what is lacking
             if said := silent_about(before, after):
                 wrong.append(f"row {place}, {way}: {said}")
-    assert not wrong, f"{name}: {len(wrong)} of {places * len(WAYS)}: " + "; ".join(wrong[:8])
-    return places * len(WAYS)
+    assert not wrong, f"{name}: {len(wrong)} of {tried}: " + "; ".join(wrong[:8])
+    return tried
 
 
 @pytest.mark.parametrize("name", URGENT)
 def test_no_unintelligible_row_hides_an_urgent_card(name: str) -> None:
-    assert check_cards(name) >= 20
+    assert check_cards(name) >= (20 if LONG else 7)
 
 
 @given(name=st.sampled_from(URGENT), place=st.integers(0, 60), way=st.sampled_from(sorted(WAYS)))
