@@ -1,9 +1,9 @@
-"""What a clinician adds to a chart by asking and examining: which questions are open for a leg, and the answers.
+"""The assessment of one leg by its clinician: which questions are open, and the answers.
 
-An answer becomes a fact like any other (``hooks.assessing`` writes it as a FHIR Observation, and the chart's own reader
-reads it), so the same ``assess`` judges it by the same rules. What was not examined becomes nothing at all: it stays
-unknown. Asked is only what can raise urgency, or what lowers it by the score itself (evidence C.1, C.6): never a
-self-test, a result, or how the pain began while DVT is suspected.
+An answer becomes a fact like any other: ``service.assessment`` writes it as a FHIR Observation, the reader of charts
+reads it, and the same ``assess`` judges it. A question that was not examined becomes no fact, so it stays unknown.
+Questions are asked only if an answer can raise urgency, or can lower it through the score itself (evidence C.1, C.6).
+Never asked: a self-test, a result, or how the pain began while DVT is suspected.
 """
 
 from __future__ import annotations

@@ -13,23 +13,23 @@ from cds_service.web.pages.order.signing_in import launch as begin_launch
 _ONCE = 2_000
 
 
-def add_launched_assessment(app: FastAPI, bench: Dependencies) -> None:
+def add_launched_assessment(app: FastAPI, deps: Dependencies) -> None:
     """``/assess/launch`` and ``/assess/launched/{id}``. The EHR answers at ``/orders/callback``, as for orders."""
 
     @app.get("/assess/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:
-        return await answered(bench, begin_launch(bench, iss[:_ONCE], launch, "assess"))
+        return await answered(deps, begin_launch(deps, iss[:_ONCE], launch, "assess"))
 
     @app.get("/assess/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
         async def shown() -> Response:
-            return await (await AssessPage.of(bench, request, launch_id)).show()
+            return await (await AssessPage.of(deps, request, launch_id)).show()
 
-        return await answered(bench, shown())
+        return await answered(deps, shown())
 
     @app.post("/assess/launched/{launch_id}", include_in_schema=False)
     async def act(launch_id: str, request: Request) -> Response:
         async def acted() -> Response:
-            return await (await AssessPage.of(bench, request, launch_id)).act(request)
+            return await (await AssessPage.of(deps, request, launch_id)).act(request)
 
-        return await answered(bench, acted())
+        return await answered(deps, acted())

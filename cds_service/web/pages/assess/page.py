@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
-from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.sealed_text import NotSealed
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
-from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Notice
 from cds_service.clinical.record import Side
 from cds_service.rendering.assess_draft import AssessDraft
@@ -21,13 +19,10 @@ from cds_service.service.assessment.observation import Signed, observation
 from cds_service.service.assessment.result import Assessed, assessed
 from cds_service.service.smart.chart import context_of, patient_words, read_chart, side_of
 from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
-from cds_service.service.smart.launches import Launch, LaunchFailed, Opened, Ticket
 from cds_service.web.form import is_from_here, read_form
 from cds_service.web.pages.assess.view import AssessView
 from cds_service.web.pages.layout import policy
-from cds_service.web.pages.order.cookies import ticket_of
-from cds_service.web.pages.order.dependencies import Dependencies
-from cds_service.web.pages.order.page import AFTERWARDS, SENDING_SECONDS
+from cds_service.web.pages.order.launched_page import SENDING_SECONDS, LaunchedPage
 
 log = get_log()
 
@@ -39,39 +34,8 @@ _STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "oth
 
 
 @dataclass(frozen=True, slots=True)
-class AssessPage:
-    """One request to one launch's assessment page."""
-
-    bench: Dependencies
-    ticket: Ticket
-    opened: Opened
-    caller: Caller
-
-    @classmethod
-    async def of(cls, bench: Dependencies, request: Request, launch: str) -> AssessPage:
-        """The page of this browser's launch.
-
-        Raises:
-            LaunchFailed: there is none. StoreDown: the database is down.
-        """
-        return await cls._read(bench, ticket_of(request, launch, https=bench.https))
-
-    @classmethod
-    async def _read(cls, bench: Dependencies, ticket: Ticket) -> AssessPage:
-        opened = await bench.threads.do(lambda: bench.launches.open(ticket, bench.clock()))
-        if opened.launch.stage == "signing in":
-            raise LaunchFailed("over")
-        return cls(bench, ticket, opened, bench.caller(opened.launch))
-
-    @property
-    def launch(self) -> Launch:
-        """As it was when this request came."""
-        return self.opened.launch
-
-    @property
-    def content(self) -> Content:
-        """In the language of the client."""
-        return self.bench.running.service.words_for(self.caller)
+class AssessPage(LaunchedPage):
+    """One request to the assessment page of one launch."""
 
     async def show(self) -> Response:
         """The chart read anew, with the answers that were kept."""
@@ -104,9 +68,9 @@ class AssessPage:
 
     async def _view(self, form: AssessForm) -> AssessView:
         """From the chart as it is now; without it, nothing is asked."""
-        ehr = Ehr(self.bench.transport, self.launch, "Observation")
+        ehr = Ehr(self.deps.transport, self.launch, "Observation")
         try:
-            patient, takes = await self.bench.threads.do(lambda: (ehr.patient(), ehr.takes()))
+            patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
         except EhrRefused as error:
             return self._frame(form, error.why)
         draft, incomplete = await self._chart()
@@ -119,10 +83,10 @@ class AssessPage:
 
     async def _chart(self) -> tuple[AssessDraft | None, tuple[str, ...]]:
         """The chart as it is now, and the parts of it that did not come whole."""
-        bench, now = self.bench, self.bench.clock()
+        deps, now = self.deps, self.deps.clock()
         alone = replace(self.launch, answers=None)
-        reading = await read_chart(bench.reader, bench.running.service, self.caller, alone, now)
-        bench.auditing.chart(now, self.caller, self.launch, reading.parts)
+        reading = await read_chart(deps.reader, deps.running.service, self.caller, alone, now)
+        deps.auditing.chart(now, self.caller, self.launch, reading.parts)
         if reading.record is None:
             return None, reading.incomplete
         rule = self.launch.wanted["rule"] if self.launch.wanted else ""
@@ -134,21 +98,21 @@ class AssessPage:
         A chart that no form can carry is read again.
         """
         try:
-            draft = self.bench.links.assessed(sealed, self.bench.clock(), self.ticket.secret)
+            draft = self.deps.links.assessed(sealed, self.deps.clock(), self.ticket.secret)
         except NotSealed:
             return await self._view(form)
-        may = bool(self.launch.user) and Ehr(self.bench.transport, self.launch, "Observation").allowed
+        may = bool(self.launch.user) and Ehr(self.deps.transport, self.launch, "Observation").allowed
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
         view = self._of_chart(form, draft, self._standing() or note, may_save=may)
         return replace(view, incomplete=draft.record.not_available)
 
     def _of_chart(self, form: AssessForm, draft: AssessDraft, note: str, *, may_save: bool) -> AssessView:
-        links, now = self.bench.links, self.bench.clock()
-        service, context = self.bench.running.service, context_of(self.launch)
+        links, now = self.deps.links, self.deps.clock()
+        service, context = self.deps.running.service, context_of(self.launch)
         found = assessed(service, self.caller, draft.record, draft.side, draft.rule, form, now, context)
         if found is None:
             return self._frame(form, "nothing")
-        chart = links.assess_sealed(draft, self._until(), self.ticket.secret)
+        chart = links.assess_sealed(draft, self.until, self.ticket.secret)
         may_save = may_save and self.launch.saving != "saved"
         carried = chart if len(chart) <= LONGEST_IN_FORM else ""
         view = replace(self._frame(form, note), assessed=found, chart=carried, may_save=may_save)
@@ -170,7 +134,7 @@ class AssessPage:
     def _standing(self) -> str:
         """What became of saving before this request; empty if nothing was sent."""
         if self.launch.saving == "sending":
-            waits = self.bench.clock().timestamp() - self.launch.saving_at < SENDING_SECONDS
+            waits = self.deps.clock().timestamp() - self.launch.saving_at < SENDING_SECONDS
             return "being_saved" if waits else "unsure"
         return self.launch.saving
 
@@ -182,13 +146,13 @@ class AssessPage:
         view = replace(view, note=self._notice(note)) if note else view
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
-        return self.bench.pages.page(
+        return self.deps.pages.page(
             "assess.html", status=status, view=view, content=view.content, framed_by=ancestors, forms=True
         )
 
     def _part(self, view: AssessView) -> Response:
         ancestors = self.caller.client.frame_ancestors
-        return self.bench.pages.page(
+        return self.deps.pages.page(
             "assess_result.html", view=view, content=view.content, framed_by=ancestors, forms=True
         )
 
@@ -199,7 +163,7 @@ class AssessPage:
         await self._count(view)
         kept = await self._keep(answers=form.as_sent())
         if kept is None:  # another window of this launch was first: its stage stands, these answers are added to it
-            await (await self._read(self.bench, self.ticket))._keep(answers=form.as_sent())
+            await (await self._again())._keep(answers=form.as_sent())
         ancestors = self.caller.client.frame_ancestors
         return RedirectResponse(f"/orders/launched/{self.ticket.id}", 303, policy(ancestors))
 
@@ -214,10 +178,10 @@ class AssessPage:
         if view.assessed.side not in (Side.LEFT, Side.RIGHT):
             wrong = {"side": self.content.texts.assess.mistakes.side.fill()}
             return self._drawn(replace(view, mistakes=wrong), "mistakes")
-        now = self.bench.clock().timestamp()
+        now = self.deps.clock().timestamp()
         sending = await self._keep(saving="sending", saving_at=now, answers=form.as_sent())
         if sending is None:
-            return await (await self._read(self.bench, self.ticket)).show()
+            return await (await self._again()).show()
         try:
             fate, placing, judged = await sending._attempt(form)
         except BaseException:
@@ -228,7 +192,7 @@ class AssessPage:
         saved = dict(placing.order) if placing and placing.order else None
         note = "saved" if fate == "placed" else fate
         if placing is not None:
-            self.bench.auditing.assessment(self.bench.clock(), self.caller, self.launch, placing.fate)
+            self.deps.auditing.assessment(self.deps.clock(), self.caller, self.launch, placing.fate)
             log.info("assessment", client=self.caller.name, reason=placing.fate)
         try:
             await sending._keep(saving=note if note in ("saved", "unsure") else "", saved=saved)
@@ -240,24 +204,24 @@ class AssessPage:
 
     async def _looked_for(self, view: AssessView) -> Response:
         """Ask the EHR for the assessment of this launch, before anything else is sent."""
-        ehr = Ehr(self.bench.transport, self.launch, "Observation")
+        ehr = Ehr(self.deps.transport, self.launch, "Observation")
         try:
-            found = await self.bench.threads.do(ehr.find)
+            found = await self.deps.threads.do(ehr.find)
         except EhrRefused as error:
             return self._drawn(view, "expired" if error.why == "expired" else "unsure")
         kept = await self._keep(saving="saved" if found else "", saved=dict(found) if found else None)
         if kept is None:
-            return await (await self._read(self.bench, self.ticket)).show()
+            return await (await self._again()).show()
         return await kept.show() if found else self._drawn(view, "not_found")
 
     async def _attempt(self, form: AssessForm) -> tuple[str, Placing | None, AssessView | None]:
         """What became of it. The patient is checked and the chart read anew: what is saved is judged by both."""
-        bench, launch = self.bench, self.launch
+        deps, launch = self.deps, self.launch
         if not launch.user:
             return "nobody", None, None
-        ehr = Ehr(bench.transport, launch, "Observation")
+        ehr = Ehr(deps.transport, launch, "Observation")
         try:
-            takes, fits, _ = await bench.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _ = await deps.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
@@ -267,18 +231,18 @@ class AssessPage:
         if view is None or view.assessed is None:
             return "no_answer", None, None
         resource = self._resource(view.assessed)
-        placing = await bench.threads.do(lambda: ehr.place(resource))
+        placing = await deps.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, replace(view, incomplete=incomplete)
 
     async def _count(self, view: AssessView) -> None:
         """Once for each launch, however often it goes on or is saved."""
-        found, launch, bench = view.assessed, self.launch, self.bench
+        found, launch, deps = view.assessed, self.launch, self.deps
         if found is None or found.answers.is_empty or launch.answers is not None:
             return
-        rule, version = launch.wanted["rule"] if launch.wanted else "", bench.running.service.content.version
-        await bench.threads.do(
-            lambda: bench.counts.count(
-                bench.clock(), launch.client, rule, version, found.answered, complete=found.is_complete
+        rule, version = launch.wanted["rule"] if launch.wanted else "", deps.running.service.content.version
+        await deps.threads.do(
+            lambda: deps.counts.count(
+                deps.clock(), launch.client, rule, version, found.answered, complete=found.is_complete
             )
         )
 
@@ -286,16 +250,4 @@ class AssessPage:
         launch = self.launch
         signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment)
         answers = replace(found.answers, side=found.side)
-        return observation(self.bench.running.service.content, answers, found.wells, self.bench.clock(), signed)
-
-    def _until(self) -> float:
-        """How long the page and what it holds can still be looked at."""
-        return max(self.launch.expires, self.bench.clock().timestamp()) + AFTERWARDS
-
-    async def _keep(self, **changes: object) -> AssessPage | None:
-        """The page of the changed launch; None if another request was first."""
-        until = self._until()
-        opened = await self.bench.threads.do(
-            lambda: self.bench.launches.change(self.ticket, self.opened, until=until, **changes)
-        )
-        return AssessPage(self.bench, self.ticket, opened, self.caller) if opened else None
+        return observation(self.deps.running.service.content, answers, found.wells, self.deps.clock(), signed)

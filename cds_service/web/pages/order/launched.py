@@ -23,42 +23,42 @@ _ONCE = 2_000
 """Most characters of a parameter that an EHR gives once."""
 
 
-def add_launched_pages(app: FastAPI, given: Dependencies) -> None:
+def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
     """``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
 
     @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
         # Clients may share a key.
-        signing = {one.kid: one.public() for one in given.running.service.clients.signing.values()}
+        signing = {one.kid: one.public() for one in deps.running.service.clients.signing.values()}
         return json_response({"keys": list(signing.values())})
 
     @app.get("/orders/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:
-        return await answered(given, _launch(iss, launch))
+        return await answered(deps, _launch(iss, launch))
 
     @app.get("/orders/callback", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
-        return await answered(given, callback(given, request, state, code, error[:_ONCE]))
+        return await answered(deps, callback(deps, request, state, code, error[:_ONCE]))
 
     @app.get("/orders/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
-        return await answered(given, _shown(launch_id, request))
+        return await answered(deps, _shown(launch_id, request))
 
     @app.post("/orders/launched/{launch_id}", include_in_schema=False)
     async def act(launch_id: str, request: Request) -> Response:
-        return await answered(given, _acted(launch_id, request))
+        return await answered(deps, _acted(launch_id, request))
 
     async def _launch(iss: str, handle: str) -> Response:
-        return await launch(given, iss[:_ONCE], handle)
+        return await launch(deps, iss[:_ONCE], handle)
 
     async def _shown(launch_id: str, request: Request) -> Response:
-        return await (await OrderPage.of(given, request, launch_id)).show()
+        return await (await OrderPage.of(deps, request, launch_id)).show()
 
     async def _acted(launch_id: str, request: Request) -> Response:
-        return await (await OrderPage.of(given, request, launch_id)).act(request)
+        return await (await OrderPage.of(deps, request, launch_id)).act(request)
 
 
-async def answered(given: Dependencies, work: Awaitable[Response]) -> Response:
+async def answered(deps: Dependencies, work: Awaitable[Response]) -> Response:
     """A page also when it fails: the reader has to know that nothing was ordered.
 
     Raises:
@@ -73,10 +73,10 @@ async def answered(given: Dependencies, work: Awaitable[Response]) -> Response:
     except StoreDown as error:
         why, cause = "down", type(error.__cause__).__name__
     log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
-    service, status = given.running.service, _STATUS.get(why, 400)
+    service, status = deps.running.service, _STATUS.get(why, 400)
     content = service.words_in("")  # whose launch it was is not always known
     words = getattr(content.texts.page.launch, why)
-    return given.pages.page(
+    return deps.pages.page(
         "order_failed.html",
         status=status,
         framed_by=service.clients.frame_ancestors,

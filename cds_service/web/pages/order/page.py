@@ -7,28 +7,20 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 from fastapi.responses import Response
 
-from cds_service.adapters.clients.model import Caller
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
-from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Notice
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm, service_request
 from cds_service.service.smart.chart import Reading, context_of, patient_words, read_chart
 from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
-from cds_service.service.smart.launches import Launch, LaunchFailed, Opened, Ticket
 from cds_service.web.form import is_from_here, read_form
-from cds_service.web.pages.order.cookies import ticket_of
 from cds_service.web.pages.order.copy import plain_text
-from cds_service.web.pages.order.dependencies import Dependencies
+from cds_service.web.pages.order.launched_page import SENDING_SECONDS, LaunchedPage
 from cds_service.web.pages.order.view import OrderView
 
 log = get_log()
 
-SENDING_SECONDS = 60
-"""After this, whoever was sending has ended, one way or another."""
-AFTERWARDS = 600
-"""How long a page whose token has ended can still be looked at."""
 _FIELDS = {
     "code": "service",
     "category": "service",
@@ -42,39 +34,8 @@ _STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "same_order": 409, 
 
 
 @dataclass(frozen=True, slots=True)
-class OrderPage:
-    """One request to one launch's page."""
-
-    given: Dependencies
-    ticket: Ticket
-    opened: Opened
-    caller: Caller
-
-    @classmethod
-    async def of(cls, given: Dependencies, request: Request, launch: str) -> OrderPage:
-        """The page of this browser's launch.
-
-        Raises:
-            LaunchFailed: there is none. StoreDown: the database is down.
-        """
-        return await cls._read(given, ticket_of(request, launch, https=given.https))
-
-    @classmethod
-    async def _read(cls, given: Dependencies, ticket: Ticket) -> OrderPage:
-        opened = await given.threads.do(lambda: given.launches.open(ticket, given.clock()))
-        if opened.launch.stage == "signing in":
-            raise LaunchFailed("over")
-        return cls(given, ticket, opened, given.caller(opened.launch))
-
-    @property
-    def launch(self) -> Launch:
-        """As it was when this request came."""
-        return self.opened.launch
-
-    @property
-    def content(self) -> Content:
-        """In the language of the client."""
-        return self.given.running.service.words_for(self.caller)
+class OrderPage(LaunchedPage):
+    """One request to the order page of one launch."""
 
     def _notice(self, key: str) -> Notice:
         found: Notice = getattr(self.content.texts.page.order, key)
@@ -85,7 +46,7 @@ class OrderPage:
         if self.launch.stage == "placed":
             return self._placed(self.launch.placed or {})
         if self.launch.stage == "sending":
-            if self.given.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
+            if self.deps.clock().timestamp() - self.launch.sent_at < SENDING_SECONDS:
                 return self._being_sent()
             return await self._looked_for(None)
         if self.launch.stage == "unsure":
@@ -112,9 +73,9 @@ class OrderPage:
 
     async def _view(self) -> OrderView:
         """From the chart as it is now; without it, what can be said all the same."""
-        ehr = Ehr(self.given.transport, self.launch)
+        ehr = Ehr(self.deps.transport, self.launch)
         try:
-            patient, takes = await self.given.threads.do(lambda: (ehr.patient(), ehr.takes()))
+            patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
         except EhrRefused as error:
             return self._without_chart(error.why)
         words = patient_words(patient)
@@ -134,9 +95,9 @@ class OrderPage:
         )
 
     async def _reading(self) -> Reading:
-        given, now = self.given, self.given.clock()
-        reading = await read_chart(given.reader, given.running.service, self.caller, self.launch, now)
-        given.auditing.chart(now, self.caller, self.launch, reading.parts)
+        deps, now = self.deps, self.deps.clock()
+        reading = await read_chart(deps.reader, deps.running.service, self.caller, self.launch, now)
+        deps.auditing.chart(now, self.caller, self.launch, reading.parts)
         return reading
 
     def _without_chart(self, note: str) -> OrderView:
@@ -165,14 +126,14 @@ class OrderPage:
         view = replace(view, form=form or view.form, note=self._notice(note) if note else view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
-        return self.given.pages.page(
+        return self.deps.pages.page(
             "order.html", status=status, content=self.content, view=view, framed_by=ancestors, forms=True
         )
 
     def _placed(self, placed: object) -> Response:
         ancestors = self.caller.client.frame_ancestors
         patient = self.launch.patient_words
-        return self.given.pages.page(
+        return self.deps.pages.page(
             "order_placed.html",
             framed_by=ancestors,
             content=self.content,
@@ -185,7 +146,7 @@ class OrderPage:
         ancestors = self.caller.client.frame_ancestors
         address = f"/orders/launched/{self.ticket.id}"
         note = self._notice("being_sent")
-        return self.given.pages.page(
+        return self.deps.pages.page(
             "order_wait.html", framed_by=ancestors, content=self.content, note=note, address=address
         )
 
@@ -193,9 +154,9 @@ class OrderPage:
 
     async def _send(self, form: OrderForm, *, again: bool) -> Response:
         """Whoever changes the stage first sends; a second press finds the order being sent, or placed."""
-        sending = await self._keep(stage="sending", sent_at=self.given.clock().timestamp())
+        sending = await self._keep(stage="sending", sent_at=self.deps.clock().timestamp())
         if sending is None:
-            return await (await self._read(self.given, self.ticket)).show()
+            return await (await self._again()).show()
         try:
             note, placing, reading = await sending._attempt(form, again=again)
         except BaseException:
@@ -203,7 +164,7 @@ class OrderPage:
             raise
         placed = dict(placing.order) if placing and placing.order else None
         if placing is not None:
-            self.given.auditing.order(self.given.clock(), self.caller, self.launch, form.service, placing.fate)
+            self.deps.auditing.order(self.deps.clock(), self.caller, self.launch, form.service, placing.fate)
             log.info("order", client=self.caller.name, reason=placing.fate)
         try:
             stage = note if note in ("placed", "unsure") else "open"
@@ -213,20 +174,24 @@ class OrderPage:
         if note == "placed":
             return self._placed(placed or {})
         issues = placing.issues if placing else ()
-        told = {_FIELDS[one.element]: f"The EHR says: {one.words}" for one in issues if one.element in _FIELDS}
+        mistakes = {
+            _FIELDS[one.element]: f"{self.content.pages.order.ehr_says} {one.words}"
+            for one in issues
+            if one.element in _FIELDS
+        }
         view = self._of_reading(reading, note) if reading else self._without_chart(note)
-        view = replace(view, issues=tuple(one.words for one in issues), mistakes=told)
+        view = replace(view, issues=tuple(one.words for one in issues), mistakes=mistakes)
         view = replace(view, ask_again=note == "same_order", check=note == "unsure")
         return self._drawn(view, form, note)
 
     async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:
         """What to say, what became of the order, and the chart as it was read for it."""
-        given, launch = self.given, self.launch
+        deps, launch = self.deps, self.launch
         if not launch.user:
             return "nobody", None, None
-        ehr = Ehr(given.transport, launch)
+        ehr = Ehr(deps.transport, launch)
         try:
-            takes, fits, _ = await given.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _ = await deps.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
@@ -242,9 +207,9 @@ class OrderPage:
             context_of(launch),
             self.caller.order_coding(form.service, form.side),
             launch.order,
-            given.clock(),
+            deps.clock(),
         )
-        placing = await given.threads.do(lambda: ehr.place(resource))
+        placing = await deps.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, reading
 
     def _of_reading(self, reading: Reading, note: str) -> OrderView:
@@ -255,9 +220,9 @@ class OrderPage:
 
     async def _looked_for(self, form: OrderForm | None) -> Response:
         """Ask the EHR for the order of this launch, after it was not certain what became of it."""
-        ehr = Ehr(self.given.transport, self.launch)
+        ehr = Ehr(self.deps.transport, self.launch)
         try:
-            found = await self.given.threads.do(ehr.find)
+            found = await self.deps.threads.do(ehr.find)
         except EhrRefused as error:
             note = "expired" if error.why == "expired" else "unsure"
             view = self._without_chart(error.why)
@@ -267,13 +232,5 @@ class OrderPage:
             return self._placed(found)
         kept = await self._keep(stage="open")
         if kept is None:
-            return await (await self._read(self.given, self.ticket)).show()
+            return await (await self._again()).show()
         return self._drawn(await kept._view(), form, "not_found")
-
-    async def _keep(self, **changes: object) -> OrderPage | None:
-        """The page of the changed launch; None if another request was first."""
-        until = max(self.launch.expires, self.given.clock().timestamp()) + AFTERWARDS
-        opened = await self.given.threads.do(
-            lambda: self.given.launches.change(self.ticket, self.opened, until=until, **changes)
-        )
-        return OrderPage(self.given, self.ticket, opened, self.caller) if opened else None

@@ -19,55 +19,53 @@ from cds_service.web.pages.order.dependencies import Dependencies
 log = get_log()
 
 
-def redirect_uri(given: Dependencies) -> str:
+def redirect_uri(deps: Dependencies) -> str:
     """Return the redirect address that is registered with every EHR."""
-    return f"{given.base_url}/orders/callback"
+    return f"{deps.base_url}/orders/callback"
 
 
-async def launch(given: Dependencies, iss: str, handle: str, page: Page = "order") -> Response:
+async def launch(deps: Dependencies, iss: str, handle: str, page: Page = "order") -> Response:
     """Send the browser to sign in. ``handle``: the EHR's own for this launch.
 
     Raises:
         LaunchFailed: the EHR is unknown or does not answer.
         StoreDown: the launch cannot be stored.
     """
-    caller = given.running.service.clients.launched_from(iss)
+    caller = deps.running.service.clients.launched_from(iss)
     if caller is None or caller.iss is None:
         raise LaunchFailed("unknown_ehr")
-    given.threads.count_launch(given.clock().timestamp())
+    deps.threads.count_launch(deps.clock().timestamp())
     ticket, known = Ticket.new(), caller.iss
-    url, begun = await given.threads.do(
-        lambda: sign_in.begin(given.transport, caller, known, handle, redirect_uri(given), ticket.id, page)
+    url, begun = await deps.threads.do(
+        lambda: sign_in.begin(deps.transport, caller, known, handle, redirect_uri(deps), ticket.id, page)
     )
-    await given.threads.do(lambda: given.launches.begin(ticket, begun, given.clock()))
+    await deps.threads.do(lambda: deps.launches.begin(ticket, begun, deps.clock()))
     answer = RedirectResponse(url, 303, policy(caller.client.frame_ancestors))
-    give(answer, ticket, https=given.https)
+    give(answer, ticket, https=deps.https)
     return answer
 
 
-async def callback(given: Dependencies, request: Request, state: str, code: str, error: str) -> Response:
+async def callback(deps: Dependencies, request: Request, state: str, code: str, error: str) -> Response:
     """Handle the EHR's answer. The server exchanges the code for a token, which never reaches the browser.
 
     Raises:
         LaunchFailed: the sign-in failed.
         StoreDown: the database is down.
     """
-    ticket = ticket_of(request, state, https=given.https)
-    opened = await given.threads.do(lambda: given.launches.open(ticket, given.clock()))
-    caller = given.caller(opened.launch)
+    ticket = ticket_of(request, state, https=deps.https)
+    opened = await deps.threads.do(lambda: deps.launches.open(ticket, deps.clock()))
+    caller = deps.caller(opened.launch)
     if opened.launch.stage != "signing in":
         raise LaunchFailed("over")
     if error:
         raise refused(error)
-    signing = given.running.service.clients.signing.get(caller.name)
-    granted = await given.threads.do(
-        lambda: sign_in.finish(
-            given.transport, caller, signing, opened.launch, code, redirect_uri(given), given.clock()
-        )
+    signing = deps.running.service.clients.signing.get(caller.name)
+    granted = await deps.threads.do(
+        lambda: sign_in.finish(deps.transport, caller, signing, opened.launch, code, redirect_uri(deps), deps.clock())
     )
-    wanted = _proposed_order(given, granted.context, caller, granted.patient)
-    changed = await given.threads.do(
-        lambda: given.launches.change(
+    wanted = _proposed_order(deps, granted.context, caller, granted.patient)
+    changed = await deps.threads.do(
+        lambda: deps.launches.change(
             ticket,
             opened,
             until=granted.expires,
@@ -92,7 +90,7 @@ async def callback(given: Dependencies, request: Request, state: str, code: str,
     return RedirectResponse(f"/{where}/launched/{ticket.id}", 303, policy(caller.client.frame_ancestors))
 
 
-def _proposed_order(given: Dependencies, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
+def _proposed_order(deps: Dependencies, context: str, caller: Caller, patient: str) -> dict[str, str] | None:
     """Return the order that the card proposed, or None if the launch has no valid one.
 
     Raises:
@@ -101,9 +99,9 @@ def _proposed_order(given: Dependencies, context: str, caller: Caller, patient: 
     if not context:
         return None
     try:
-        wanted = given.links.context(context, given.clock())
+        wanted = deps.links.context(context, deps.clock())
     except NotSealed:
         return None
-    if wanted.patient != given.links.patient_mark(caller, patient):
+    if wanted.patient != deps.links.patient_mark(caller, patient):
         raise LaunchFailed("other_patient")
     return {"rule": wanted.rule, "order": wanted.order, "side": wanted.side, "page": wanted.page}
