@@ -242,7 +242,7 @@ class _Looking:
         return any(self._is_recent(one, self._own_days(finding)) for finding in named)
 
     def may_contradict(self, one: Unread) -> bool:
-        """What would keep a suspicion open were it understood: see ``dvt_closing``."""
+        """What would keep a suspicion open were it understood: see ``dvt.exclusion``."""
         if one.anything and self._may_be_anything_contradicting(one):
             return True
         if DVT in one.keys:

@@ -80,7 +80,7 @@ class Metrics:
             "knee_cds_lacking", "Parts of charts that did not come whole.", ["key", "why"], registry=self.registry
         )
         self.unsafe_parts = Counter(
-            "knee_cds_texts_mended", "Markup that the final pass took out of cards.", ["rule", "kind"],
+            "knee_cds_texts_mended", "Markup that sanitizing took out of cards.", ["rule", "kind"],
             registry=self.registry,
         )  # fmt: skip
         self.feedback = Counter("knee_cds_feedback", "Feedback kept.", ["outcome"], registry=self.registry)

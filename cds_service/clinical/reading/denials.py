@@ -1,4 +1,4 @@
-"""What in its own row speaks against a test that denies a DVT. Such a test closes nothing (see ``dvt_closing``).
+"""What in its own row speaks against a test that denies a DVT. Such a test closes nothing (see ``dvt.exclusion``).
 
 Words prove nothing here: they only take away.
 """
