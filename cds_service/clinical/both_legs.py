@@ -24,7 +24,8 @@ def swollen_alike(leg: Leg, signs: Sequence[Fact]) -> bool:
     findings, doubts = leg.content.findings, leg.doubts
     if not signs or doubts.forbid_closing or doubts.risks or doubts.signs:
         return False
-    if not all(findings[fact.key].dvt.may_be_of_both and _is_of_both(leg, fact.key) for fact in signs):
+    keys = {fact.key for fact in signs}
+    if not all(findings[key].dvt.may_be_of_both and _is_of_both(leg, key) for key in keys):
         return False
     if _has_risk(leg) or leg.present(PE_SYMPTOMS) or leg.present(PHLEGMASIA) or _one_leg_hurts(leg):
         return False

@@ -12,11 +12,11 @@ from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card
 from cds_service.rendering.differential_card import cause_card, differential_card, on_card
 from cds_service.rendering.dvt_card import dvt_card
-from cds_service.rendering.frame import card
+from cds_service.rendering.frame import card, safety_net
 from cds_service.rendering.gaps import MAX_NAMES, dvt_gap
 from cds_service.rendering.layout import SUMMARY_LIMIT, Item, part
 from cds_service.rendering.not_understood import about, counted, row_verdict, why, why_one
-from cds_service.rendering.pain_card import KEY, asks_about_dvt, pain_card
+from cds_service.rendering.pain_card import KEY, asks_about_dvt, dvt_links, dvt_question, pain_card
 from cds_service.rendering.red_flag_card import combined_card, red_flag_card
 from cds_service.rendering.wording import whole
 
@@ -185,6 +185,7 @@ def _gap_card(call: Call) -> Card:
     complaints = [fact for leg in legs for fact in leg.complaints]
     side = legs[0].side if len(legs) == 1 else Side.BOTH
     where = wording.side(side)
+    asking = next((leg for leg in legs if asks_about_dvt(call, leg)), None)
     gaps = [gap.words(wording), gap.short(wording)]
     summaries = [texts.chart.gap_summary.fill(side=where, gap=words) for words in gaps]
     return card(
@@ -194,11 +195,14 @@ def _gap_card(call: Call) -> Card:
         topic="kneegap1",
         summary=whole([*summaries, texts.chart.gap_summary_alone.fill(side=where)], SUMMARY_LIMIT),
         parts=[
+            dvt_question(call, asking) if asking else part(""),
             wording.reasons(texts.lead.recorded.fill(), complaints, side),
             part("", Item(texts.chart.gap_advice.fill())),
+            safety_net(call),
         ],
         indicator="info",
         source=texts.chart.source_label.fill(),
         facts=complaints,
         verdicts=gap.verdicts,
+        links=dvt_links(call, asking) if asking else (),
     )

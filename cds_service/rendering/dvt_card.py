@@ -8,7 +8,7 @@ from typing import Literal
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note
 from cds_service.clinical.content.loading.numbers import bands_of
 from cds_service.clinical.content.models import ASSERTED_ITEM, Band
-from cds_service.clinical.content.names import DVT_RULE
+from cds_service.clinical.content.names import D_DIMER_ORDER, DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.dvt.pathway import closed_words
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
@@ -26,7 +26,6 @@ from cds_service.rendering.dvt_view import (
     is_urgent_now,
     item_name,
     reasons_of,
-    risk_facts,
 )
 from cds_service.rendering.frame import card, care_plan_part, facts_in_short, speed_lead
 from cds_service.rendering.layout import Item, Part, part
@@ -63,14 +62,34 @@ def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = (
         indicator=level,
         source=call.content.pathway.title,
         suggestions=suggestions,
-        standing=placed_sentence(call.wording, placed, active_only=True),
+        standing=placed_sentence(call.wording, _answering(call, leg, placed), active_only=True),
         links=[
             order_link(call.content, referral_of(call, legs, reason), call.base_url, call.order_url),
             *score_link(call, leg),
         ],
-        facts=(*chest_facts(leg), *verdict.opened_by, *verdict.complaints, *risk_facts(verdict)),
-        verdicts=[verdict.why_level, "emergency" if verdict.emergency else "", *map(str, verdict.notes)],
+        facts=[fact for each in legs for fact in reasons_of(call, each)],
+        verdicts=[text for each in legs for text in _verdicts(each)],
     )
+
+
+def _answering(call: Call, leg: LegAssessment, placed: Sequence[PlacedOrder]) -> list[PlacedOrder]:
+    """Return the orders after which the answered card may shrink to information: a blood test only if it comes first.
+
+    Where a scan or a referral comes first, a D-dimer alone does not answer the suspicion (evidence C.2, C.4).
+    """
+    first = order_keys(call, leg)[0]
+    return [order for order in placed if order.order == first or order.order != D_DIMER_ORDER]
+
+
+def _verdicts(leg: LegAssessment) -> Iterator[str]:
+    """Yield the conclusions about a leg. If one changes, an answered card is news again."""
+    verdict = leg.dvt
+    yield verdict.why_level
+    yield "emergency" if verdict.emergency else ""
+    yield "scan only" if verdict.scan_only else ""
+    if isinstance(verdict.recorded_dvt, Diagnosis):
+        yield f"recorded {verdict.recorded_dvt.when.text if verdict.recorded_dvt.when else 'undated'}"
+    yield from map(str, verdict.notes)
 
 
 def _parts(

@@ -60,7 +60,8 @@ def reasons_of(call: Call, leg: LegAssessment) -> tuple[Fact, ...]:
 def chest_facts(leg: LegAssessment) -> list[Fact]:
     """Return the facts that suggest a pulmonary embolism, except those of the leg."""
     flags = [flag for flag in leg.red_flags if flag.cause == PULMONARY_EMBOLISM]
-    return [fact for flag in flags for fact in flag.facts if fact not in leg.dvt.opened_by]
+    signs = frozenset(leg.dvt.opened_by)
+    return [fact for flag in flags for fact in flag.facts if fact not in signs]
 
 
 def risk_facts(verdict: DvtVerdict) -> list[Fact]:

@@ -11,6 +11,7 @@ from cds_service.clinical.record import Fact, Side, Status
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_orders import referral_draft
+from cds_service.rendering.dvt_view import goes_to_scan
 from cds_service.rendering.frame import card, safety_net
 from cds_service.rendering.layout import SUMMARY_LIMIT, Item, Part, part
 from cds_service.rendering.orders.requests import order_link
@@ -77,8 +78,7 @@ def dvt_question(call: Call, leg: LegAssessment) -> Part:
     if not asks_about_dvt(call, leg):
         return part(lead)
     pathway, verdict = call.content.pathway, leg.dvt
-    to_scan = verdict.scan_only or verdict.raised_d_dimer is not None
-    steps = pathway.asked_with_new_pain_scan if to_scan else pathway.asked_with_new_pain
+    steps = pathway.asked_with_new_pain_scan if goes_to_scan(verdict) else pathway.asked_with_new_pain
     raised = call.wording.dated(verdict.raised_d_dimer) if verdict.raised_d_dimer else ""
     tender = any(
         fact.key == CALF_TENDERNESS and fact.status is Status.PRESENT and fact.side in (leg.side, *_NO_OTHER_LEG)

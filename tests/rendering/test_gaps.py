@@ -96,6 +96,30 @@ def test_a_complaint_without_any_other_card_says_so(service: Service) -> None:
     assert "**Recorded:** pain behind the knee" in card.detail
 
 
+def test_new_pain_without_its_signs_is_asked_about_with_the_link_and_the_safety_net(service: Service) -> None:
+    """A gap must not cost what new pain gets in any case (evidence G, first row)."""
+    asked = set()
+    for name in stories():
+        for lost in SUBSETS[:3]:
+            body = as_request(bundle(name), str(uuid4()))
+            prefetch = {key: value for key, value in body["prefetch"].items() if key not in lost}
+            request = HookRequest.model_validate(body | {"prefetch": prefetch})
+            try:
+                answer = service.answer(request, gather(request.prefetch), NOW)
+            except NothingToJudgeBy:
+                continue
+            for card in answer.cards:
+                if card.rule == "gap" and "**DVT suspected?**" in card.detail:
+                    assert "**Safety net:**" in card.detail
+                    assert card.links
+                    asked.add(name)
+                elif card.rule == "gap":
+                    # The question is for adults with a pain of 14 days or less.
+                    adult = not answer.assessment.under_18
+                    assert not (adult and any(leg.dvt.new_pain for leg in answer.assessment.legs)), (name, lost)
+    assert asked
+
+
 def test_a_suspicion_that_stands_is_not_weakened(service: Service) -> None:
     card = cards_of(service, "dvt-likely", "procedures", "conditions")[0]
     assert card.rule == "RF01"

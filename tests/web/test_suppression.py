@@ -23,6 +23,7 @@ from cds_service.base.settings import Settings
 from cds_service.protocol.bundles import one_chart
 from cds_service.service.evaluate import Service
 from cds_service.service.suppression import fingerprint, suppress
+from tests.charts import LEFT_CALF, RIGHT_CALF, observation
 from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
 from tests.web.test_feedback import FEEDBACK, override, wait_for
 from tests.web.test_service import request_for
@@ -274,6 +275,27 @@ def test_new_facts_bring_the_whole_card_back(own: Server) -> None:
     assert ask(own, moved)["cards"][0]["indicator"] == "critical"
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "site"),
+    [
+        ("dvt-likely", "ddimer_positive", None),
+        ("dvt-likely", "tachycardia_or_hypoxia", None),
+        ("dvt-bilateral", "warmth", RIGHT_CALF),
+        ("dvt-bilateral", "warmth", LEFT_CALF),
+    ],
+)
+def test_a_result_or_a_sign_of_either_leg_is_news(own: Server, name: str, key: str, site: str | None) -> None:
+    """A raised D-dimer sends to the scan at once, and the card of both legs is about the other leg too."""
+    body = visit(name)
+    override_all(own, ask(own, body)["cards"][:1])
+    assert ask(own, body)["cards"][0]["summary"].startswith("Still open")
+    sign = {**observation(key, site=site, ago=0), "subject": {"reference": f"Patient/{name}"}}
+    body["prefetch"]["observations"]["entry"].append({"resource": sign})
+    fresh = ask(own, body)["cards"][0]
+    assert not fresh["summary"].startswith("Still open")
+    assert fresh["indicator"] == "critical"
+
+
 def test_a_copy_is_no_new_fact(own: Server) -> None:
     body = visit("dvt-likely")
     override_all(own, ask(own, body)["cards"][:1])
@@ -287,6 +309,7 @@ def test_a_copy_is_no_new_fact(own: Server) -> None:
         (0, {"status": "active", "intent": "order"}, "Same-day DVT assessment already ordered 16 Mar."),
         (1, {"status": "active", "intent": "order"}, "Leg vein duplex ultrasound already ordered 16 Mar."),
         (1, {"status": "active", "intent": "original-order"}, "Leg vein duplex ultrasound already ordered 16 Mar."),
+        (2, {"status": "active", "intent": "order"}, ""),  # a D-dimer alone does not answer a likely DVT (evidence C.2)
         (1, {"status": "draft", "intent": "order"}, ""),
         (1, {"status": "active", "intent": "proposal"}, ""),
         (0, {"status": "revoked", "intent": "order"}, ""),
