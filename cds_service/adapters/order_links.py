@@ -9,7 +9,7 @@ from typing import Literal
 
 from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.pseudonyms import KeyedHash
-from cds_service.adapters.sealed_text import NotSealed, Seal
+from cds_service.adapters.sealed_text import NotSealed, Seal, TooLong
 from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.card import Card, Link
 from cds_service.rendering.order_draft import OrderDraft
@@ -60,7 +60,10 @@ class OrderLinks:
         if caller.client.smart is not None:
             context = self._context(link.draft, caller, patient, now)
             return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
-        sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
+        try:
+            sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
+        except TooLong:
+            return link  # The page gives its text without the facts. An urgent card never loses its link.
         return replace(link, url=f"{link.url}?draft={sealed}")
 
     def _to_assess(self, link: Link, draft: AssessDraft, caller: Caller, patient: str, now: datetime) -> Link | None:
@@ -76,11 +79,17 @@ class OrderLinks:
             context = self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
             return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
         sealed = self.assess_sealed(replace(draft, client=caller.name), now.timestamp() + TEXT_SECONDS)
-        return None if len(sealed) > LONGEST_ASSESS else replace(link, url=f"{link.url}?draft={sealed}")
+        return None if not sealed or len(sealed) > LONGEST_ASSESS else replace(link, url=f"{link.url}?draft={sealed}")
 
     def assess_sealed(self, draft: AssessDraft, until: float, secret: str | None = None) -> str:
-        """A chart for the assessment page, good until ``until``. ``secret``: of the launch that it belongs to."""
-        return self.seal.close(_ASSESS, draft.as_json(), until, secret)
+        """Return a chart for the assessment page, valid until ``until``; empty if it is too long to be opened again.
+
+        ``secret``: of the launch that it belongs to.
+        """
+        try:
+            return self.seal.close(_ASSESS, draft.as_json(), until, secret)
+        except TooLong:
+            return ""
 
     def order_address(self, draft: OrderDraft, now: datetime) -> str:
         """Where the order page with this draft is, on this service."""

@@ -14,6 +14,8 @@ from joserfc.jwk import OctKey
 
 _HEADER = {"alg": "dir", "enc": "A256GCM", "zip": "DEF"}
 _LONGEST = 16_000
+_MAX_BYTES = 200_000
+"""Most bytes before compression. The library opens no text that unpacks to more than 256,000."""
 
 
 class NotSealed(Exception):
@@ -22,6 +24,10 @@ class NotSealed(Exception):
     def __init__(self, *, late: bool = False) -> None:
         self.late = late
         super().__init__("the text has expired" if late else "the text was not sealed by this service for this purpose")
+
+
+class TooLong(Exception):
+    """A value is too long to be opened again."""
 
 
 class Seal:
@@ -36,9 +42,17 @@ class Seal:
         """Return ``value``, sealed for ``purpose`` and valid until ``until`` (seconds since 1970).
 
         ``secret``: kept by another party. Without it the text cannot be opened, even with the site's key.
+
+        Raises:
+            TooLong: the value is so long that ``open`` would refuse it.
         """
         body = orjson.dumps({"until": until, "value": value})
-        return jwe.encrypt_compact(_HEADER, body, self._for(purpose, secret))
+        if len(body) > _MAX_BYTES:
+            raise TooLong
+        sealed = jwe.encrypt_compact(_HEADER, body, self._for(purpose, secret))
+        if len(sealed) > _LONGEST:
+            raise TooLong
+        return sealed
 
     def open(self, purpose: str, sealed: str, now: float, secret: str | None = None) -> dict[str, Any]:
         """Return the sealed value.

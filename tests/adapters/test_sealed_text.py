@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.sealed_text import NotSealed, Seal
+from cds_service.adapters.sealed_text import NotSealed, Seal, TooLong
 
 SEAL = Seal("a key of the site")
 VALUES = st.dictionaries(
@@ -62,3 +64,18 @@ def test_without_a_key_of_the_site_each_process_has_its_own() -> None:
     one = Seal(None)
     assert one.open("a", one.close("a", {"x": 1}, until=10), now=5) == {"x": 1}
     assert one.close("a", {"x": 1}, until=10) != one.close("a", {"x": 1}, until=10)
+
+
+@pytest.mark.parametrize("letters", ["a", "random"])
+def test_what_is_sealed_can_be_opened_however_long_it_is(letters: str) -> None:
+    """Much text that packs well, and text that does not: refused when it is sealed, or opened."""
+    opened = 0
+    for length in (1_000, 10_000, 11_500, 15_000, 190_000, 200_000, 255_000, 300_000):
+        text = "a" * length if letters == "a" else random.Random(length).randbytes(length).hex()[:length]
+        try:
+            sealed = SEAL.close("a", {"x": text}, until=10)
+        except TooLong:
+            continue
+        assert SEAL.open("a", sealed, now=5) == {"x": text}
+        opened += 1
+    assert opened >= 2

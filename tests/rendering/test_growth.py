@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -19,7 +20,7 @@ def _times(count: int, *keys: str, side: str = LEFT) -> list[Resource]:
     return [observation(key, site=side, ago=number % 7) for number in range(count) for key in keys]
 
 
-CHARTS = {
+CHARTS: dict[str, Callable[[int], list[Resource]]] = {
     "chest symptoms with DVT signs": lambda n: _times(n, "chest_pain_dyspnoea", "calf_swelling", "pain_calf"),
     "both legs swollen": lambda n: [
         *_times(n, "calf_swelling", "pain_calf"),
