@@ -46,6 +46,8 @@ def _scored(call: Call, verdict: DvtVerdict, where: str) -> str:
     texts, act = call.content.texts.dvt, _act(call, verdict)
     if verdict.wells is None:
         return texts.summary_no_score.fill(side=where, act=act)
+    if act == call.content.pathway.act_score and _is_wide(verdict.wells):
+        return texts.summary_unscored.fill(side=where, act=act)  # "scoring Wells now" says that it is not scored
     message = texts.summary if verdict.level == "critical" else texts.summary_low
     return message.fill(side=where, score=_short_score(call, verdict.wells), act=act)
 
@@ -89,6 +91,10 @@ def _short_score(call: Call, wells: Wells) -> str:
         return texts.exact.fill(points=wells.least)
     if wells.least >= call.content.pathway.critical_at:
         return texts.at_least.fill(points=wells.least)
-    if wells.most - wells.least >= _WIDE:
+    if _is_wide(wells):
         return texts.open.fill()
     return texts.between.fill(least=wells.least, most=wells.most)
+
+
+def _is_wide(wells: Wells) -> bool:
+    return wells.most - wells.least >= _WIDE

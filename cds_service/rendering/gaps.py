@@ -99,7 +99,8 @@ def part_words(wording: Wording, chart_part: ChartPart) -> str:
 def _not_read(call: Call, gap: Gap) -> str:
     texts, record = call.content.texts.chart, call.assessment.record
     patients = [row for row in record.unread if row.resource == "Patient"]
-    rest = [row for row in (*patients, *call.assessment.doubts.on_card) if row not in gap.rows]
+    named = frozenset(gap.rows)
+    rest = [row for row in (*patients, *call.assessment.doubts.on_card) if row not in named]
     if not rest:
         return ""
     rows = counted(call.wording, rest)

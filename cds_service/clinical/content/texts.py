@@ -176,6 +176,7 @@ class DvtTexts(ContentModel):
     summary: Annotated[Message, Takes("side", "score", "act")]
     summary_no_score: Annotated[Message, Takes("side", "act")]
     summary_low: Annotated[Message, Takes("side", "score", "act")]
+    summary_unscored: Annotated[Message, Takes("side", "act")]
     summary_danger: Annotated[Message, Takes("dangers", "side", "act")]
     summary_palliative: Annotated[Message, Takes("side")]
     summary_untreated: Annotated[Message, Takes("side")]

@@ -52,7 +52,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "leaflet": ("intro", "emergency_title", "emergency", "again", "not_reviewed"),
     "about": (
         "purpose", "users", "population", "setting", "inputs", "not_for", "regulation", "validation", "developer",
-        "funding", "accuracy.text",
+        "funding", "accuracy.text", "considered.title", "considered.reason", "considered.instead",
     ),
 }  # fmt: skip
 """For each kind of entry, the keys with words. The last part of each path is the key in the translation."""
