@@ -127,12 +127,13 @@ def _parts(
 ) -> list[Part]:
     content, texts, wording = call.content, call.content.texts, call.wording
     hidden = [content.short(key) for key in keep_in_mind(call, leg)]
-    step = "" if after_urgent else content.causes[causes[0].cause].card.next_steps[0]
+    first = content.causes[causes[0].cause]
+    step = "" if after_urgent else first.card.next_steps[0]
     risks = content.pathway.safety_net_risks if _clot_risk(call, leg) and not after_urgent else ""
     return [
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
         dvt_question(call, leg),
-        part(texts.lead.consider.fill(), Item(step, 2)),
+        part(texts.lead.consider.fill(), Item(step, 1 if first.must_not_miss == "yes" else 2)),
         *(cause_part(call, one, place, leg.ask_next) for place, one in enumerate(causes)),
         part("", Item(risks, 1)),
         part(
@@ -164,10 +165,14 @@ def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> P
     if one.diagnosis:
         said = texts.fact.diagnosis.fill(title=cause.short)
         items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", later + 2))
-    counted = [part for part in one.for_it if part.counted and not _is_named_above(call, one, part)][:_MAX_REASONS]
+    reasons: dict[str, Contribution] = {}
+    for reason in one.for_it:
+        if reason.counted and not _is_named_above(call, one, reason):
+            # Two findings may rest on the same fact: it is given once, with the greater weight.
+            reasons.setdefault(call.wording.fact(reason.fact), reason)
     items += [
-        Item(f"{capital(_weighed(call, cause, one))}.", later + _rank(place, number))
-        for number, one in enumerate(counted)
+        Item(f"{capital(_weighed(call, cause, reason))}.", later + _rank(place, number))
+        for number, reason in enumerate(list(reasons.values())[:_MAX_REASONS])
     ]
     if one.against_it:
         items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), later + 5))
