@@ -55,8 +55,8 @@ def test_every_revised_figure_cites_what_was_read(content: Content) -> None:
 
 def test_enough_of_the_evidence_was_read_and_the_rest_is_labelled(content: Content) -> None:
     weights = [one for cause in content.causes.values() for one in cause.supports]
-    assert sum(one.read_at_source for one in weights) >= 40
-    assert sum("seen" in (one.status_present, one.status_absent) for one in weights) >= 27
+    assert sum(one.read_at_source for one in weights) >= 80
+    assert sum("seen" in (one.status_present, one.status_absent) for one in weights) >= 40
     for one in weights:
         if one.source == "expert":
             assert one.without_study, one.finding
