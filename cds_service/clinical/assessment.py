@@ -81,6 +81,7 @@ class DvtVerdict:
         raised_d_dimer: a raised D-dimer recent enough to go straight to the scan (evidence C.2).
         scan_only: a D-dimer does not help, because of an anticoagulant or because the pain began long ago.
         soft_alone: only soft signs open it.
+        awaits_repeat: a negative scan and a raised D-dimer: the scan is to be repeated, but not yet (evidence C.2).
         notes: extra information for the clinician.
     """
 
@@ -98,6 +99,7 @@ class DvtVerdict:
     anticoagulant: Fact | None
     anticoagulated: bool
     cancer: Fact | None
+    injecting: Fact | None
     raised_d_dimer: Fact | None
     recorded_dvt: Diagnosis | Fact | None
     only_stale: bool
@@ -106,6 +108,7 @@ class DvtVerdict:
     swollen_alike: tuple[Fact, ...]
     scan_only: bool
     soft_alone: bool
+    awaits_repeat: bool
     notes: tuple[Note, ...]
     why_level: str
 

@@ -69,9 +69,8 @@ def differential_card(
     """
     content = call.content
     titles = [content.short(ranked.cause) for ranked in causes]
-    # After a critical card, offer no routine order that would compete with the urgent one.
-    critical = any(flag.indicator == "critical" for flag in leg.red_flags)
-    suggestions, placed = ([], []) if critical else _orders(call, leg, causes)
+    # Beside an urgent card, offer no routine order that would compete with the urgent one.
+    suggestions, placed = ([], []) if leg.red_flags else _orders(call, leg, causes)
     return card(
         call,
         key=causes[0].cause,
@@ -129,6 +128,10 @@ def _parts(
     hidden = [content.short(key) for key in keep_in_mind(call, leg)]
     first = content.causes[causes[0].cause]
     step = "" if after_urgent else first.card.next_steps[0]
+    # What may raise an alarm is asked before the advice.
+    asked = leg.ask_next
+    alarms = {term for rule in content.red_flags.values() for term in rule.when.terms()}
+    asked_rank = 1 if asked in alarms else 2
     risks = content.pathway.safety_net_risks if _clot_risk(call, leg) and not after_urgent else ""
     return [
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
@@ -143,9 +146,9 @@ def _parts(
             end=".",
             more=wording.more,
         ),
-        part(texts.lead.check_now.fill(), Item(content.short(leg.ask_next) if leg.ask_next else "", 2), end="."),
+        part(texts.lead.check_now.fill(), Item(content.short(asked) if asked else "", asked_rank), end="."),
         part("", Item(_sentence(placed), 1)),
-        safety_net(call),
+        safety_net(call, after_urgent=after_urgent),
     ]
 
 
@@ -164,7 +167,11 @@ def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> P
     items = [Item(f"**{title}.**", later)]
     if one.diagnosis:
         said = texts.fact.diagnosis.fill(title=cause.short)
-        items.append(Item(capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", later + 2))
+        items.append(
+            Item(
+                capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", later + _rank(place, 0)
+            )
+        )
     reasons: dict[str, Contribution] = {}
     for reason in one.for_it:
         if reason.counted and not _is_named_above(call, one, reason):
@@ -172,7 +179,7 @@ def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> P
             reasons.setdefault(call.wording.fact(reason.fact), reason)
     items += [
         Item(f"{capital(_weighed(call, cause, reason))}.", later + _rank(place, number))
-        for number, reason in enumerate(list(reasons.values())[:_MAX_REASONS])
+        for number, reason in enumerate(list(reasons.values())[:_MAX_REASONS], start=int(one.diagnosis is not None))
     ]
     if one.against_it:
         items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), later + 5))

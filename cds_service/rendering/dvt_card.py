@@ -8,7 +8,7 @@ from typing import Literal
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Note
 from cds_service.clinical.content.loading.numbers import bands_of
 from cds_service.clinical.content.models import ASSERTED_ITEM, Band
-from cds_service.clinical.content.names import D_DIMER_ORDER, DVT_RULE
+from cds_service.clinical.content.names import D_DIMER_ORDER, DVT_RULE, PREVIOUS_DVT
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.dvt.pathway import closed_words
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
@@ -19,6 +19,7 @@ from cds_service.rendering.dvt_completed import completed_words
 from cds_service.rendering.dvt_orders import order_keys, reason_of, referral_of
 from cds_service.rendering.dvt_summary import lead_of
 from cds_service.rendering.dvt_view import (
+    changing_facts,
     chest_facts,
     diagnosis_item,
     emergency_rule,
@@ -87,6 +88,7 @@ def _verdicts(leg: LegAssessment) -> Iterator[str]:
     yield verdict.why_level
     yield "emergency" if verdict.emergency else ""
     yield "scan only" if verdict.scan_only else ""
+    yield "awaits repeat" if verdict.awaits_repeat else ""
     if isinstance(verdict.recorded_dvt, Diagnosis):
         yield f"recorded {verdict.recorded_dvt.when.text if verdict.recorded_dvt.when else 'undated'}"
     yield from map(str, verdict.notes)
@@ -106,7 +108,7 @@ def _parts(
         part(texts.lead.not_closed.fill(), Item(_not_closed(call, verdict))),
         part("", Item(placed_sentence(wording, placed))),
         _check_now(call, leg),
-        _not_recorded(call, verdict),
+        _not_recorded(call, leg),
         part(texts.lead.avoid.fill(), *(Item(step, 4) for step in _avoid(call)), between=" "),
         part(texts.lead.also_possible.fill(), *(Item(cause, 5) for cause in also), between=", ", end="."),
         part("", *_by_hand(call, verdict, other_legs)),
@@ -115,7 +117,7 @@ def _parts(
 
 def _because(call: Call, leg: LegAssessment) -> Part:
     lead, verdict = call.content.texts.lead.because.fill(), leg.dvt
-    changing = {fact.key for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact}
+    changing = {PREVIOUS_DVT, *(fact.key for fact in changing_facts(verdict))}
     reasons = call.wording.reasons(lead, reasons_of(call, leg), leg.side, stay=_REASONS_THAT_STAY, must=changing)
     if not isinstance(verdict.recorded_dvt, Diagnosis):
         return reasons
@@ -170,6 +172,8 @@ def _check_now(call: Call, leg: LegAssessment) -> Part:
     texts, wells = call.content.texts.dvt, leg.dvt.wells
     chest = "" if chest_facts(leg) else texts.chest.fill()
     items = [Item(capital(chest), 0)]
+    if is_urgent_now(call, leg):
+        return part(call.content.texts.lead.check_now.fill(), *items)  # An ambulance does not wait for a score.
     if wells is not None and not wells.complete:
         items += [
             Item(texts.question.fill(item=capital(item_name(call, item))), 2)
@@ -183,11 +187,11 @@ def _check_now(call: Call, leg: LegAssessment) -> Part:
     return part(call.content.texts.lead.check_now.fill(), *items)
 
 
-def _not_recorded(call: Call, verdict: DvtVerdict) -> Part:
+def _not_recorded(call: Call, leg: LegAssessment) -> Part:
     """Return the score items of the history that are not recorded, as many as fit, and the number of open items."""
-    wells, texts = verdict.wells, call.content.texts
+    wells, texts = leg.dvt.wells, call.content.texts
     lead = texts.lead.not_recorded.fill()
-    if wells is None or wells.complete:
+    if wells is None or wells.complete or is_urgent_now(call, leg):
         return part(lead)
     history = (Item(item_name(call, item), 3) for item in wells.not_recorded if not item.examine)
     count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
@@ -208,6 +212,10 @@ def _options(call: Call, verdict: DvtVerdict) -> Sequence[str]:
         return pathway.pregnancy_options
     if is_proven(verdict):
         return pathway.proven_options
+    if verdict.awaits_repeat:
+        return pathway.repeat_options
+    if verdict.injecting:
+        return pathway.injecting_options
     if verdict.raised_d_dimer is not None:
         return pathway.raised_options
     if verdict.scan_only:

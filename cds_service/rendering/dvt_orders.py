@@ -32,9 +32,9 @@ def order_keys(call: Call, leg: LegAssessment) -> tuple[str, ...]:
     if verdict.pregnant:
         return pathway.pregnancy_orders
     orders = call.content.dvt_orders
-    if is_proven(verdict):
+    if is_proven(verdict) or verdict.awaits_repeat:
         return tuple(key for key in orders if key not in TEST_ORDERS)
-    if goes_to_scan(verdict) or verdict.recorded_dvt is not None:
+    if goes_to_scan(verdict) or verdict.recorded_dvt is not None or verdict.injecting:
         return tuple(key for key in orders if key != D_DIMER_ORDER)
     if verdict.level == "warning" and D_DIMER_ORDER in orders:
         return (D_DIMER_ORDER, *(key for key in orders if key != D_DIMER_ORDER))

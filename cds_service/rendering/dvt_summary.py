@@ -56,6 +56,8 @@ def _act(call: Call, verdict: DvtVerdict) -> str:
     """Return what to consider according to the pathway and the score as far as it is known."""
     pathway, wells = call.content.pathway, verdict.wells
     likely = wells is not None and wells.least >= pathway.critical_at
+    if verdict.awaits_repeat:
+        return pathway.act_repeat
     if verdict.level == "critical":
         return pathway.act if likely else pathway.act_open
     if goes_to_scan(verdict) or verdict.cancer or (wells and wells.least > pathway.excluded_by_d_dimer_at_most):

@@ -67,7 +67,13 @@ def chest_facts(leg: LegAssessment) -> list[Fact]:
 def risk_facts(verdict: DvtVerdict) -> list[Fact]:
     """Return the facts behind the score and the facts that change the pathway."""
     scored = [item.fact for item in verdict.wells.scored if item.fact] if verdict.wells else []
-    return [*scored, *(fact for fact in (verdict.pregnant, verdict.cancer, verdict.anticoagulant) if fact)]
+    return [*scored, *changing_facts(verdict)]
+
+
+def changing_facts(verdict: DvtVerdict) -> list[Fact]:
+    """Return the facts that change the pathway (evidence C.4)."""
+    facts = (verdict.pregnant, verdict.cancer, verdict.injecting, verdict.anticoagulant)
+    return [fact for fact in facts if fact]
 
 
 def wells_words(wording: Wording, wells: Wells) -> str:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from cds_service.clinical.content.loading.languages import ENGLISH
 from cds_service.clinical.content.models import Speed
-from cds_service.clinical.content.names import SAFETY_NET
+from cds_service.clinical.content.names import REVIEW_IN_WEEKS, SAFETY_NET
 from cds_service.clinical.content.texts import Message, OverrideTexts, TopicTexts
 from cds_service.clinical.leg import is_order
 from cds_service.clinical.record import Fact, Side
@@ -210,6 +210,11 @@ def speed_lead(call: Call, speed: Speed) -> str:
     return leads[speed].fill()
 
 
-def safety_net(call: Call) -> Part:
-    """Return the advice when to seek help sooner. It is never left out."""
-    return part(call.content.texts.lead.safety_net.fill(), Item(call.content.actions[SAFETY_NET].text))
+def safety_net(call: Call, *, after_urgent: bool = False) -> Part:
+    """Return the advice when to seek help sooner. It is never left out.
+
+    ``after_urgent``: there is an urgent card above, beside which a review in weeks would mislead.
+    """
+    actions = call.content.actions
+    review = "" if after_urgent else actions[REVIEW_IN_WEEKS].text
+    return part(call.content.texts.lead.safety_net.fill(), Item(actions[SAFETY_NET].text), Item(review))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cds_service.clinical.assessment import LegAssessment
-from cds_service.clinical.content.names import CALF_TENDERNESS
+from cds_service.clinical.assessment import LegAssessment, RedFlagVerdict
+from cds_service.clinical.content.names import CALF_TENDERNESS, PULMONARY_EMBOLISM
 from cds_service.clinical.record import Fact, Side, Status
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link
@@ -111,7 +111,14 @@ def asks_about_dvt(call: Call, leg: LegAssessment) -> bool:
         or call.assessment.care_plan
     ):
         return False
+    if any(_outranks(flag) and flag.rule not in call.switched_off for flag in leg.red_flags):
+        return False
     return bool(verdict.swollen_alike) or any(_is_behind(call, fact) for fact in verdict.new_pain)
+
+
+def _outranks(flag: RedFlagVerdict) -> bool:
+    """Whether an urgent card asks for more than the question about DVT: an emergency, or an embolism to assess."""
+    return flag.speed == "now" or flag.cause == PULMONARY_EMBOLISM
 
 
 def _is_behind(call: Call, fact: Fact) -> bool:

@@ -332,3 +332,15 @@ def test_what_makes_it_urgent_is_in_the_headline_before_the_complaint(service: S
     card = judge(service, (EXAMPLES / "dvt-injecting-drugs.json").read_bytes(), NOW)[0][0]
     assert card.indicator == "critical"
     assert card.summary.endswith("; injecting drug use.")
+
+
+_REASON = re.compile(r"(?:^|[.] )([^.*]+?) \((?:strong|moderate|weak)")
+
+
+def test_a_reason_that_two_findings_share_is_given_once(service: Service) -> None:
+    """A composite finding may rest on one fact alone, which counts by itself too."""
+    for path in EXAMPLES.glob("*.json"):
+        for card in judge(service, path.read_bytes(), NOW)[0]:
+            for paragraph in card.detail.split("\n\n"):
+                reasons = _REASON.findall(paragraph)
+                assert len(reasons) == len(set(reasons)), (path.stem, paragraph)

@@ -374,11 +374,14 @@ class Pathway(ContentModel):
     act_scan: ActText
     act_d_dimer: ActText
     act_score: ActText
+    act_repeat: ActText
     act_pregnant: ActText
     asked_with_new_pain: CardText
     asked_with_new_pain_scan: CardText
     asked_with_tender_calf: CardText
     raised_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
+    repeat_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
+    injecting_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
     proven_options: tuple[CardText, ...] = Field(min_length=1, max_length=2)
     scan_options: tuple[CardText, ...] = Field(min_length=1, max_length=3)
     long_standing: CardText

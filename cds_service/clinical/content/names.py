@@ -79,8 +79,9 @@ TEST_ORDERS: Final = (D_DIMER_ORDER, DUPLEX_ORDER)
 
 # Actions
 SAFETY_NET: Final = "safety_net"
+REVIEW_IN_WEEKS: Final = "review_in_weeks"
 
-ACTIONS: Final = (SAFETY_NET,)
+ACTIONS: Final = (REVIEW_IN_WEEKS, SAFETY_NET)
 
 # Body sites
 SIDE_ONLY: Final = "side_only"

@@ -6,9 +6,11 @@ suspicion is open, only what evidence C.6 names may lower its level (the floor r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Literal
 
-from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Wells, WellsRead
+from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Note, Wells, WellsRead
 from cds_service.clinical.both_legs import swollen_alike
 from cds_service.clinical.content.models import WellsItem
 from cds_service.clinical.content.names import (
@@ -51,6 +53,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     closed_by = pathway.swollen_alike.words if alike else ""
     if closing and unanswered.is_open and not opened and not alike:
         closed_by = closed_words(leg.content.texts, closing.kind)
+    notes = notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else ()
     emergency = opened and bool(leg.present(PE_SYMPTOMS) or leg.present(PHLEGMASIA) or _ischaemic(leg))
     return DvtVerdict(
         side=leg.side,
@@ -67,6 +70,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         anticoagulant=leg.present(ANTICOAGULANT),
         anticoagulated=taking_anticoagulant(leg, None),
         cancer=cancer,
+        injecting=injecting,
         raised_d_dimer=leg.present(D_DIMER, pathway.test_valid.days),
         recorded_dvt=opening.untreated,
         only_stale=opening.only_stale,
@@ -75,7 +79,8 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         not_closed_by=proof.kind if would_close and proof else None,
         scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
         soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
-        notes=notes_on_tests(leg, pathway.repeat_scan_after.days, pathway.repeat_scan_before.days) if opened else (),
+        awaits_repeat=not emergency and _awaits_repeat(leg, opening, wells, notes),
+        notes=notes,
         why_level=why,
     )
 
@@ -174,6 +179,22 @@ def _is_long_standing(leg: Leg, opening: Opening) -> bool:
     limit = leg.content.pathway.no_d_dimer_after.days
     pains = [fact for fact in opening.complaints if leg.content.findings[fact.key].kind == "symptom"]
     return bool(pains) and all(fact.when is not None and (leg.today - fact.when.day).days > limit for fact in pains)
+
+
+def _awaits_repeat(leg: Leg, opening: Opening, wells: Wells | None, notes: Sequence[Note]) -> bool:
+    """Whether the scan is to be repeated, but not yet: it was negative, the D-dimer is raised, the score is likely.
+
+    NICE stops interim anticoagulation then and repeats the scan after 6 to 8 days (evidence C.2). Only if nothing
+    could contradict it: no sign since the scan, no anticoagulant, no recorded DVT, no injecting.
+    """
+    due = next((note.days[0] for note in notes if note.kind == "repeat_scan_due"), None)
+    if due is None or leg.today >= due or wells is None or wells.least < leg.content.pathway.critical_at:
+        return False
+    if leg.doubts.forbid_closing or opening.untreated or leg.present(ANTICOAGULANT) or leg.present(INJECTING):
+        return False
+    scanned = due - timedelta(days=leg.content.pathway.repeat_scan_after.days)
+    felt = (*opening.facts, *opening.complaints)
+    return all(fact.when is not None and not fact.ahead and fact.when.day <= scanned for fact in felt)
 
 
 def _any_risk(leg: Leg) -> bool:

@@ -43,8 +43,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "actions": ("title", "text"),
     "measures": ("shown",),
     "dvt": (
-        "title", "act", "act_open", "act_scan", "act_d_dimer", "act_score", "act_pregnant", "asked_with_new_pain",
-        "asked_with_new_pain_scan", "asked_with_tender_calf", "raised_options", "proven_options",
+        "title", "act", "act_open", "act_scan", "act_d_dimer", "act_score", "act_repeat", "act_pregnant",
+        "asked_with_new_pain",
+        "asked_with_new_pain_scan", "asked_with_tender_calf", "raised_options", "repeat_options",
+        "injecting_options", "proven_options",
         "scan_options", "long_standing", "emergency_call",
         "pregnancy_options", "anticoagulated", "cancer", "also_possible", "safety_net_risks", "swollen_alike.words",
         "items.name", "bands.name", "bands.score", "bands.options",

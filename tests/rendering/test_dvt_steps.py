@@ -1,0 +1,96 @@
+"""The step that a DVT card names is that of the pathway for this chart, and no other (evidence C.2, C.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.rendering.card import Card
+from cds_service.service.evaluate import Service
+from tests.charts import LEFT, LEFT_CALF, SNOMED, concept, condition, observation
+from tests.clinical.dvt.test_pathway import negative_tests, on
+from tests.rendering.test_cards import cards, labels
+
+LIKELY = [on(key, 5) for key in ("pain_calf", "calf_swelling", "deep_vein_tenderness", "pitting_oedema_one_leg")]
+"""Two points are certain."""
+LATER = negative_tests(3, 3, raised=True)
+"""A negative scan and a raised D-dimer, two days after the signs."""
+
+
+def dvt(service: Service, *chart: dict[str, Any]) -> Card:
+    (card,) = (one for one in cards(service, *chart) if one.rule == "RF01")
+    return card
+
+
+def test_a_negative_scan_with_a_raised_d_dimer_is_repeated_not_today(service: Service) -> None:
+    """NICE: stop interim anticoagulation, repeat the scan 6 to 8 days later. The suspicion stays as urgent."""
+    card = dvt(service, *LIKELY, *LATER)
+    assert card.indicator == "critical"
+    assert "repeating the scan 6 to 8 days after" in card.summary
+    assert "repeat scan due 19 Mar to 21 Mar" in card.detail
+    assert "within 4 h" not in card.summary + card.detail
+    assert "if not possible, interim" not in card.detail.lower()
+    assert not [label for label in labels(card) if "uplex" in label or "D-dimer" in label]
+    assert card.links[0].label.startswith("Referral order")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [on("calf_swelling", 1)],  # a sign after the scan
+        [on("calf_swelling", None)],  # or one of which nobody knows when
+        [on("pain_calf", 1)],  # new pain after the scan
+        [on("on_anticoagulant", 2)],
+        [on("iv_drug_use", 5)],
+        [on("chest_pain_dyspnoea", 3)],
+        [observation({"coding": [{"system": "https://local.example", "code": "calf-7"}], "text": "swollen left calf"})],
+        [condition(concept((SNOMED, "128053003")), ago=1, bodySite=[concept((SNOMED, LEFT))])],
+    ],
+)
+def test_whatever_may_speak_against_waiting_asks_for_the_scan_today(
+    service: Service, more: list[dict[str, Any]]
+) -> None:
+    card = dvt(service, *LIKELY, *LATER, *more)
+    assert "repeating the scan" not in card.summary
+    assert "until then" not in card.detail
+
+
+@pytest.mark.parametrize(("scan", "waits"), [(1, True), (5, True), (6, False), (7, False)])
+def test_when_the_day_of_the_repeat_has_come_it_is_today(service: Service, scan: int, waits: bool) -> None:
+    signs = [{**one, "effectiveDateTime": "2026-03-08"} for one in LIKELY]
+    card = dvt(service, *signs, *negative_tests(scan, scan, raised=True))
+    assert ("repeating the scan" in card.summary) is waits
+
+
+def test_who_injects_goes_to_hospital_whatever_the_score(service: Service) -> None:
+    card = dvt(service, on("pain_calf"), on("calf_swelling"), on("iv_drug_use"))
+    assert "Same-day hospital assessment and scan, whatever the score." in card.detail
+    assert "Wells 1 or less" not in card.detail
+    assert not [label for label in labels(card) if "D-dimer" in label]
+    assert "injecting drug use" in card.detail
+
+
+def test_an_emergency_asks_for_no_score(service: Service) -> None:
+    card = dvt(service, *LIKELY, on("leg_blue_massive", 0))
+    assert "call 999" in card.summary
+    assert "Breathless or chest pain?" in card.detail
+    assert "Not recorded" not in card.detail
+    assert "alternative" not in card.detail
+
+
+@pytest.mark.parametrize(
+    ("flag", "urgent"), [("saddle_bladder_bowel", "RF14"), ("cold_pale_foot", "RF04"), ("haemoptysis", "RF19")]
+)
+def test_beside_an_emergency_nothing_competes(service: Service, flag: str, urgent: str) -> None:
+    """No blood test first, no review in weeks, no physiotherapy under a card that says now."""
+    pain = [observation("pain_calf", site=LEFT_CALF), observation("calf_focal_muscle_tender", site=LEFT_CALF)]
+    found = cards(service, *pain, on(flag, 0), on("onset_sudden", 0))
+    assert found[0].rule == urgent
+    for info in found[1:]:
+        assert "DVT suspected?" not in info.detail
+        assert "1-2 weeks" not in info.detail
+        assert not info.suggestions
+    alone = cards(service, *pain)
+    assert "DVT suspected?" in alone[0].detail
+    assert "Review in 1-2 weeks." in alone[0].detail
