@@ -46,8 +46,7 @@ def run(file: Path, settings: Settings, now: datetime) -> str:
 
 def _judged(service: Service, given: OneChart, form: AssessForm, now: datetime) -> Assessed | None:
     answer = service.answer(given.request, given.prefetched, now)
-    record, lacking = answer.assessment.record, given.prefetched.incomplete
-    return assessed(service, answer.caller, record, Side.UNKNOWN, "", form, now, given.context, lacking)
+    return assessed(service, answer.caller, answer.assessment.record, Side.UNKNOWN, "", form, now, given.context)
 
 
 def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) -> Assessed:

@@ -15,7 +15,6 @@ from cds_service.clinical.content.names import CALF_DIFFERENCE, DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Record, Side
 from cds_service.protocol.messages import Context
-from cds_service.protocol.prefetch import Part
 from cds_service.rendering.card import Card
 from cds_service.rendering.dvt_view import wells_words
 from cds_service.rendering.order_draft import OrderDraft
@@ -145,7 +144,6 @@ def assessed(
     form: AssessForm,
     now: datetime,
     context: Context,
-    incomplete: tuple[Part, ...] = (),
 ) -> Assessed | None:
     """``chart`` with what ``form`` adds, judged and worded as for a hook call; None if no leg was judged."""
     found = asked(service.content, chart, side, form, now)
@@ -155,7 +153,7 @@ def assessed(
     leg = leg_of(assessment, found.side)
     if leg is None:
         return None
-    cards = service.cards(assessment, context, now, incomplete, caller)
+    cards = service.cards(assessment, context, now, caller)
     drafts = [link.draft for card in cards for link in card.links if link.draft]
     draft = next((one for one in drafts if one.rule == (rule or DVT_RULE)), drafts[0] if drafts else None)
     draft = with_denial(draft, found.answers, leg) if draft else None

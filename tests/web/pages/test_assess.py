@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
@@ -192,6 +192,69 @@ def test_an_old_or_foreign_link_says_so_and_loses_nothing_typed(clock: Clock) ->
         assert not asked(late)
         foreign = requests.get(f"{server.url}/assess?{urlencode({'draft': 'nonsense'})}", timeout=20)
         assert "no longer with this link" in words(foreign)
+
+
+_OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
+_STRANGER = {
+    "resourceType": "Observation",
+    "id": "anothers",
+    "status": "final",
+    "subject": {"reference": "Patient/another"},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "300957008"}]},
+}
+
+
+def whole(_: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def lacks(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda _: {key: _OUTCOME}
+
+
+def in_part(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    more = [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]
+    empty = {"resourceType": "Bundle", "type": "searchset"}
+    return lambda sent: {key: {**(sent[key] or empty), "link": more}}
+
+
+def with_a_stranger(sent: dict[str, Any]) -> dict[str, Any]:
+    observations = sent["observations"]
+    return {"observations": {**observations, "entry": [*observations["entry"], {"resource": _STRANGER}]}}
+
+
+_PARTS = ("observations", "conditions", "procedures", "medications", "orders", "patient")
+_FLAWS = {
+    "whole": whole,
+    "a row of another patient": with_a_stranger,
+    **{f"no {key}": lacks(key) for key in _PARTS},
+    **{f"not all {key}": in_part(key) for key in _PARTS[:-1]},
+}
+
+
+def only_words(text: str) -> str:
+    """Without the marks of Markdown and of HTML."""
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"<[^>]+>", " ", unescape(text))))
+
+
+@pytest.mark.parametrize("example", ["dvt-likely", "red-flag-rf07"])
+@pytest.mark.parametrize("flaw", sorted(_FLAWS))
+def test_the_page_has_the_cards_of_the_hook(server: Server, example: str, flaw: str) -> None:
+    """Also of a chart of which a part is missing, or has not all come: a gap must not be read as none."""
+    body = as_request(bundle(example), _INSTANCE)
+    body["prefetch"] |= _FLAWS[flaw](body["prefetch"])
+    answer = server.call(body)
+    cards = answer.json()["cards"] if answer.status_code == 200 else []
+    links = [link["url"] for card in cards for link in card.get("links", ()) if "/assess?" in link["url"]]
+    if not links:
+        assert flaw != "whole"
+        return
+    page = requests.get(links[0], timeout=20)
+    shown = [only_words(one) for one in re.findall(r"<h3>(.*?)</article>", page.text, re.S)]
+    assert shown == [only_words(f"{card['summary']} {card['detail']}") for card in cards]
+    named = flaw.removeprefix("not all ").removeprefix("no ")
+    for answered in (page, plain(links[0], "work", **denied(page))):
+        assert ("Not available from the chart:" in words(answered)) == (named in _PARTS)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from cds_service.adapters.store.assessments import Assessments
 from cds_service.protocol.messages import Context
 from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.assess_link import PATH
+from cds_service.rendering.gaps import lacking_of
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.result import Assessed, assessed
 from cds_service.web.current_service import CurrentService
@@ -82,7 +83,7 @@ def add_assess_pages(
             note=texts.mistakes if mistakes else texts.text_only if found else texts.nothing,
             action=f"{PATH}?{urlencode({'draft': draft})}",
             assessed=found,
-            incomplete=opened.record.not_available,
+            lacking=lacking_of(opened.record),
             own_order=_own_order(found.cards[0].links[0].url if found and found.cards and found.cards[0].links else ""),
             mistakes=mistakes,
         )

@@ -14,6 +14,7 @@ from cds_service.base.logs import get_log
 from cds_service.clinical.content.texts import Notice
 from cds_service.clinical.record import Side
 from cds_service.rendering.assess_draft import AssessDraft
+from cds_service.rendering.gaps import Lacking, lacking_of
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.observation import Signed, observation
 from cds_service.service.assessment.result import Assessed, assessed
@@ -73,24 +74,24 @@ class AssessPage(LaunchedPage):
             patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
         except EhrRefused as error:
             return self._frame(form, error.why)
-        draft, incomplete = await self._chart()
+        draft, lacking = await self._chart()
         if draft is None:
-            return replace(self._frame(form, "no_answer"), incomplete=incomplete)
+            return replace(self._frame(form, "no_answer"), lacking=lacking)
         may = takes and bool(self.launch.user)
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
         view = self._of_chart(form, draft, note, may_save=may)
-        return replace(view, patient=patient_words(patient), incomplete=incomplete)
+        return replace(view, patient=patient_words(patient))
 
-    async def _chart(self) -> tuple[AssessDraft | None, tuple[str, ...]]:
+    async def _chart(self) -> tuple[AssessDraft | None, tuple[Lacking, ...]]:
         """The chart as it is now, and the parts of it that did not come whole."""
         deps, now = self.deps, self.deps.clock()
         alone = replace(self.launch, answers=None)
         reading = await read_chart(deps.reader, deps.running.service, self.caller, alone, now)
         deps.auditing.chart(now, self.caller, self.launch, reading.parts)
         if reading.record is None:
-            return None, reading.incomplete
+            return None, reading.lacking
         rule = self.launch.wanted["rule"] if self.launch.wanted else ""
-        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.incomplete
+        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.lacking
 
     async def _worked_out(self, form: AssessForm, sealed: str) -> AssessView:
         """From the chart that the page was drawn from: looking costs the EHR nothing, and lasts when its token ends.
@@ -103,19 +104,19 @@ class AssessPage(LaunchedPage):
             return await self._view(form)
         may = bool(self.launch.user) and Ehr(self.deps.transport, self.launch, "Observation").allowed
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
-        view = self._of_chart(form, draft, self._standing() or note, may_save=may)
-        return replace(view, incomplete=draft.record.not_available)
+        return self._of_chart(form, draft, self._standing() or note, may_save=may)
 
     def _of_chart(self, form: AssessForm, draft: AssessDraft, note: str, *, may_save: bool) -> AssessView:
         links, now = self.deps.links, self.deps.clock()
         service, context = self.deps.running.service, context_of(self.launch)
         found = assessed(service, self.caller, draft.record, draft.side, draft.rule, form, now, context)
+        lacking = lacking_of(draft.record)
         if found is None:
-            return self._frame(form, "nothing")
+            return replace(self._frame(form, "nothing"), lacking=lacking)
         chart = links.assess_sealed(draft, self.until, self.ticket.secret)
         may_save = may_save and self.launch.saving != "saved"
         carried = chart if len(chart) <= LONGEST_IN_FORM else ""
-        view = replace(self._frame(form, note), assessed=found, chart=carried, may_save=may_save)
+        view = replace(self._frame(form, note), assessed=found, lacking=lacking, chart=carried, may_save=may_save)
         return replace(view, mistakes=form.mistakes(self.content))
 
     def _frame(self, form: AssessForm, note: str) -> AssessView:
@@ -226,13 +227,13 @@ class AssessPage(LaunchedPage):
             return error.why, None, None
         if not fits or not takes:
             return "not_taken" if fits else "other_patient", None, None
-        draft, incomplete = await self._chart()
+        draft, _ = await self._chart()
         view = self._of_chart(form, draft, "can_save", may_save=True) if draft else None
         if view is None or view.assessed is None:
             return "no_answer", None, None
         resource = self._resource(view.assessed)
         placing = await deps.threads.do(lambda: ehr.place(resource))
-        return placing.fate, placing, replace(view, incomplete=incomplete)
+        return placing.fate, placing, view
 
     async def _count(self, view: AssessView) -> None:
         """Once for each launch, however often it goes on or is saved."""

@@ -11,6 +11,7 @@ from cds_service.clinical.content.models import ASSERTED_ITEM
 from cds_service.clinical.content.names import CALF_DIFFERENCE
 from cds_service.clinical.content.texts import Message, Notice
 from cds_service.clinical.record import Side
+from cds_service.rendering.gaps import Lacking, part_words
 from cds_service.rendering.orders.form import OrderForm, sides
 from cds_service.rendering.wording import in_sentence
 from cds_service.service.assessment.form import ASK, AssessForm
@@ -26,7 +27,7 @@ class AssessView:
         chart: sealed, so that every further look is at the chart as it was read.
         action: where its form goes. key: proves that the form is ours.
         patient: who it is about; empty where this page does not know. banner: whether to say it at the top.
-        incomplete: parts of the chart that did not come whole.
+        lacking: parts of the chart that did not come whole.
         may_save: whether "Save to the chart" is offered. signer: who saves.
         own_order: the site's own order entry, where it has one.
         issues: the EHR's own words. saved: what the EHR has taken.
@@ -41,13 +42,18 @@ class AssessView:
     key: str = ""
     patient: str = ""
     banner: bool = False
-    incomplete: tuple[str, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
     may_save: bool = False
     signer: str = ""
     own_order: str = ""
     mistakes: Mapping[str, str] = field(default_factory=dict)
     issues: tuple[str, ...] = ()
     saved: Mapping[str, str] | None = None
+
+    @property
+    def incomplete(self) -> list[str]:
+        """Names of the parts of the chart that did not come whole."""
+        return [part_words(self.content, one) for one in self.lacking]
 
     @property
     def groups(self) -> Iterator[tuple[str, list[Question]]]:
