@@ -75,16 +75,27 @@ def _reply(console: Console, found: Assessed, question: Question) -> dict[str, s
     heading: Message = getattr(found.content.texts.assess.groups, question.group)
     said = f" [{recorded}]" if recorded else ""
     if question.finding == CALF_DIFFERENCE:
-        console.print(Text("Calf girths in cm, or Enter"), soft_wrap=True)
-        sent = {
-            name: Prompt.ask(f"  {leg} leg", default="", console=console, show_default=False)
-            for name, leg in _CALVES.items()
-        }
+        sent = _girths(console, found)
     label = Text(f"{heading.fill()}: {found.name(question)}{said} (y, n, or Enter: not examined)")
     reply = Prompt.ask(
         label, choices=[*_REPLIES, ""], default="", console=console, show_choices=False, show_default=False
     )
     return {**sent, f"{ASK}{question.finding}": _REPLIES[reply]} if reply else sent
+
+
+def _girths(console: Console, found: Assessed) -> dict[str, str]:
+    """Both girths, or neither: asked again until they can be."""
+    while True:
+        console.print(Text("Calf girths in cm, or Enter"), soft_wrap=True)
+        sent = {
+            name: Prompt.ask(f"  {leg} leg", default="", console=console, show_default=False)
+            for name, leg in _CALVES.items()
+        }
+        mistakes = AssessForm.read(sent).mistakes(found.content)
+        if not mistakes:
+            return sent
+        for words in mistakes.values():
+            console.print(Text(words), style="prompt.invalid", soft_wrap=True)
 
 
 def show(note: str) -> None:
