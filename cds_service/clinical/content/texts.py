@@ -464,7 +464,7 @@ class Notice(ContentModel):
 
 
 class LaunchNotices(ContentModel):
-    """Why the order page could not be opened."""
+    """Why the order page or the assessment page could not be opened."""
 
     unknown_ehr: Notice
     no_launch: Notice
@@ -481,6 +481,17 @@ class LaunchNotices(ContentModel):
     other_patient: Notice
     busy: Notice
     down: Notice
+
+
+class LaunchClosing(ContentModel):
+    """What has not happened and what to do instead, after the reason why a page could not be opened.
+
+    ``either``: it is not known yet which of the two pages the card has asked for.
+    """
+
+    order: Plain
+    assess: Plain
+    either: Plain
 
 
 class OrderNotices(ContentModel):
@@ -574,10 +585,12 @@ class AssessNotices(ContentModel):
     being_saved: Notice
     expired: Notice
     forbidden: Notice
+    unread: Notice
     no_answer: Notice
     not_sent: Notice
     invalid: Notice
     exists: Notice
+    elsewhere: Notice
     unsure: Notice
     not_found: Notice
     other_patient: Notice
@@ -588,6 +601,7 @@ class PageTexts(ContentModel):
     """Messages of the order page for when something goes wrong."""
 
     launch: LaunchNotices
+    launch_closing: LaunchClosing
     order: OrderNotices
     basis: BasisTexts
     assess: AssessNotices

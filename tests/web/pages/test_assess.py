@@ -481,6 +481,78 @@ def test_nothing_of_the_patient_is_kept_readable(both: Both, tmp_path: Path) -> 
     assert json.dumps(hidden(page)).count("active_cancer") == 0
 
 
+def test_a_chart_that_cannot_be_read_is_not_an_unanswered_page(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saving then says so with a fault of its own, keeps what was typed, and goes on once the EHR is back."""
+    ehr, _ = both
+    monkeypatch.setattr(page_module, "LONGEST_IN_FORM", 10)
+    visitor, page = opened(both)
+    ehr.faults["GET /fhir/Patient/dvt-1"] = hangs_up
+    failed = send(visitor, page, "save", **{"ask-active_cancer": "yes"})
+    assert failed.status_code == 502
+    assert "The chart could not be read: nothing has been saved" in words(failed)
+    assert "Yes: active cancer" in words(failed)
+    assert "No question has been answered" not in words(failed)
+    assert 'name="ask-active_cancer" value="yes" checked' not in visitor.go(page.url).text
+    ehr.faults.clear()
+    assert 'name="ask-active_cancer" value="yes" checked' in visitor.go(page.url).text
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_-]+)" value="([^"]*)"', failed.text))
+    again = visitor.ask("POST", page.url, data={**fields, "action": "work"})
+    assert 'name="ask-active_cancer" value="yes" checked' in again.text
+    assert not ehr.created
+
+
+def test_another_window_was_first(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once: the answers are kept all the same. Twice: no order without them; the page says so and holds them."""
+    visitor, page = opened(both)
+    goes_on, busy = Store.continue_launch, [1]
+
+    def taken(store: Store, *what: Any) -> bool:
+        busy[0] -= 1
+        return goes_on(store, *what) if busy[0] < 0 else False
+
+    monkeypatch.setattr(Store, "continue_launch", taken)
+    assert urlsplit(send(visitor, page, "order", **denied(page)).url).path.startswith("/orders/launched/")
+    visitor, page = opened(both)
+    busy[0] = 2
+    refused = send(visitor, page, "order", **denied(page))
+    assert refused.status_code == 409
+    assert "Another window has changed this assessment" in words(refused)
+    assert refused.text.count('value="no" checked') == len(asked(page))
+
+
+def test_what_was_saved_is_shown_whatever_another_window_has_kept_since(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+
+    def while_another_goes_on(call: Call) -> None:
+        ehr.faults.clear()
+        send(visitor, page, "order", **{"ask-active_cancer": "yes"})
+        does_it_and_hangs_up(call)
+
+    ehr.faults["POST /fhir/Observation"] = while_another_goes_on
+    send(visitor, page, "save", **{"ask-active_cancer": "no"})
+    later = visitor.go(page.url)
+    assert "Saved in the chart" in words(later)
+    assert "No: active cancer" in words(later)
+    assert "Yes: active cancer" not in words(later)
+
+
+def test_each_page_says_what_has_not_happened(both: Both) -> None:
+    """And before the sign-in, when only the card knows which page it is, what holds for either."""
+    ehr, server = both
+    _, page = opened(both)
+    ended = words(Visitor().ask("GET", page.url))
+    assert "Nothing has been saved." in ended
+    assert "placed" not in ended
+    order = words(Visitor().ask("GET", page.url.replace("/assess/", "/orders/")))
+    assert "Nothing has been placed." in order
+    assert "saved" not in order
+    assert "Nothing has been saved." in words(Visitor().go(f"{server.url}/assess/launch?iss=https://unknown.example"))
+    ehr.refuses = "access_denied"
+    url = ehr.launch_url(server.url, card_link(server, ehr, 1)["appContext"])
+    assert "Nothing has been placed or saved." in words(Visitor().go(url))
+
+
 def test_nobody_to_sign(both: Both) -> None:
     ehr, _ = both
     ehr.lends["id_token"] = None
@@ -520,3 +592,25 @@ def test_each_launch_is_counted_once(tmp_path: Path) -> None:
             send(visitor, page, action, **denied(page))
         [use] = uses(Store.open(database))
         assert (use.rule, use.used, use.completed, use.answered["active_cancer"]) == ("RF01", 1, 1, 1)
+
+
+@pytest.mark.parametrize("fault", [fails(400), does_it_and_hangs_up])
+def test_a_second_try_is_counted_too(tmp_path: Path, fault: Callable[[Call], None]) -> None:
+    """Not accepted at first; or saved, but only found so when it is looked for."""
+    database = f"sqlite:///{tmp_path}/counted.db"
+    with ehr_and_service(tmp_path, database_url=SecretStr(database)) as (ehr, server):
+        ehr.scope = MAY_SAVE
+        visitor, page = opened((ehr, server))
+
+        def at_first(call: Call) -> None:
+            fault(call)
+            ehr.faults["GET /fhir/Observation"] = hangs_up
+
+        ehr.faults["POST /fhir/Observation"] = at_first
+        send(visitor, page, "save", **denied(page))
+        assert uses(Store.open(database)) == ()
+        ehr.faults.clear()
+        for _ in range(2):
+            assert "Saved in the chart" in words(send(visitor, page, "save", **denied(page)))
+        [use] = uses(Store.open(database))
+        assert (use.used, use.completed, use.answered["active_cancer"]) == (1, 1, 1)

@@ -71,16 +71,15 @@ def add_assess_pages(
         try:
             opened = links.assessed(draft, clock())
         except NotSealed:
-            texts = service.content.texts.page.assess
-            return AssessView(service.content, form, texts.expired_link, PATH)
+            return AssessView(service.content, form, "expired_link", PATH)
         caller = _caller(opened)
         content = service.words_for(caller)
         found = assessed(service, caller, opened.record, opened.side, opened.rule, form, clock(), _NOBODY)
-        mistakes, texts = form.mistakes(content), content.texts.page.assess
+        mistakes = form.mistakes(content)
         return AssessView(
             content=content,
             form=form,
-            note=texts.mistakes if mistakes else texts.text_only if found else texts.nothing,
+            note="mistakes" if mistakes else "text_only" if found else "nothing",
             action=f"{PATH}?{urlencode({'draft': draft})}",
             assessed=found,
             lacking=lacking_of(opened.record),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
@@ -11,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 from cds_service.adapters.sealed_text import NotSealed
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
-from cds_service.clinical.content.texts import Notice
 from cds_service.clinical.record import Side
 from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.gaps import Lacking, lacking_of
@@ -31,7 +31,10 @@ LONGEST_IN_FORM = 12_000
 """Most characters of a sealed chart in a form: less than may be opened, and than a form may hold."""
 _AGAIN = ("unsure", "not_sent", "no_answer")
 """Fates after which "Save to the chart" may be pressed again."""
-_STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "other_patient": 403}
+_STATUS = {
+    "form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "elsewhere": 409, "other_patient": 403,
+    "unread": 502, "no_answer": 502,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class AssessPage(LaunchedPage):
         view = await self._view(form)
         if view.patient and view.patient != self.launch.patient_words:
             await self._keep(patient_words=view.patient)
-        return self._drawn(replace(view, note=self._notice(self._standing())) if self._standing() else view)
+        return self._drawn(view, self._standing())
 
     async def act(self, request: Request) -> Response:
         """A form of the page: working it out, going on to the order, or saving."""
@@ -73,10 +76,10 @@ class AssessPage(LaunchedPage):
         try:
             patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
         except EhrRefused as error:
-            return self._frame(form, error.why)
+            return self._frame(form, error.why if error.why in ("expired", "other_patient") else "unread")
         draft, lacking = await self._chart()
         if draft is None:
-            return replace(self._frame(form, "no_answer"), lacking=lacking)
+            return replace(self._frame(form, "unread"), lacking=lacking)
         may = takes and bool(self.launch.user)
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
         view = self._of_chart(form, draft, note, may_save=may)
@@ -123,7 +126,7 @@ class AssessPage(LaunchedPage):
         return AssessView(
             content=self.content,
             form=form,
-            note=self._notice(note),
+            note=note,
             action=f"/assess/launched/{self.ticket.id}",
             key=self.ticket.form_key(),
             patient=self.launch.patient_words,
@@ -139,14 +142,11 @@ class AssessPage(LaunchedPage):
             return "being_saved" if waits else "unsure"
         return self.launch.saving
 
-    def _notice(self, key: str) -> Notice:
-        found: Notice = getattr(self.content.texts.page.assess, key)
-        return found
-
     def _drawn(self, view: AssessView, note: str = "") -> Response:
-        view = replace(view, note=self._notice(note)) if note else view
+        """``note``: instead of what the view itself says."""
+        view = replace(view, note=note or view.note)
         ancestors = self.caller.client.frame_ancestors
-        status = _STATUS.get(note, 200)
+        status = _STATUS.get(view.note, 200)
         return self.deps.pages.page(
             "assess.html", status=status, view=view, content=view.content, framed_by=ancestors, forms=True
         )
@@ -161,10 +161,8 @@ class AssessPage(LaunchedPage):
 
     async def _to_order(self, form: AssessForm, view: AssessView) -> Response:
         """The order page of the same launch, which reads chart and answers anew."""
-        await self._count(view)
-        kept = await self._keep(answers=form.as_sent())
-        if kept is None:  # another window of this launch was first: its stage stands, these answers are added to it
-            await (await self._again())._keep(answers=form.as_sent())
+        if await self._noted(view, answers=form.as_sent()) is None:
+            return self._drawn(view, "elsewhere")  # without its answers the order would not be the one shown here
         ancestors = self.caller.client.frame_ancestors
         return RedirectResponse(f"/orders/launched/{self.ticket.id}", 303, policy(ancestors))
 
@@ -174,13 +172,16 @@ class AssessPage(LaunchedPage):
             return self._drawn(view, self._standing())
         if self._standing() == "unsure":
             return await self._looked_for(view)
-        if view.assessed is None or view.assessed.answers.is_empty:
+        if view.assessed is None:
+            await self._noted(view, answers=form.as_sent())
+            return self._drawn(view)  # it says why, and holds what was typed
+        if view.assessed.answers.is_empty:
             return self._drawn(view, "empty")
         if view.assessed.side not in (Side.LEFT, Side.RIGHT):
             wrong = {"side": self.content.texts.assess.mistakes.side.fill()}
             return self._drawn(replace(view, mistakes=wrong), "mistakes")
         now = self.deps.clock().timestamp()
-        sending = await self._keep(saving="sending", saving_at=now, answers=form.as_sent())
+        sending = await self._keep(saving="sending", saving_at=now, answers=form.as_sent(), sent=form.as_sent())
         if sending is None:
             return await (await self._again()).show()
         try:
@@ -188,15 +189,16 @@ class AssessPage(LaunchedPage):
         except BaseException:
             await sending._keep(saving="unsure")  # a fault of ours, perhaps after it was sent
             raise
-        if fate == "placed":
-            await self._count(judged or view)
         saved = dict(placing.order) if placing and placing.order else None
         note = "saved" if fate == "placed" else fate
         if placing is not None:
             self.deps.auditing.assessment(self.deps.clock(), self.caller, self.launch, placing.fate)
             log.info("assessment", client=self.caller.name, reason=placing.fate)
         try:
-            await sending._keep(saving=note if note in ("saved", "unsure") else "", saved=saved)
+            if note == "saved":  # meanwhile another window may have kept other answers
+                await sending._noted(judged, saving=note, saved=saved, answers=form.as_sent())
+            else:
+                await sending._noted(None, saving="unsure" if note == "unsure" else "")
         except StoreDown:
             log.error("assessment_not_noted", client=self.caller.name)  # what became of it is told all the same
         issues = tuple(one.words for one in placing.issues) if placing else ()
@@ -210,10 +212,12 @@ class AssessPage(LaunchedPage):
             found = await self.deps.threads.do(ehr.find)
         except EhrRefused as error:
             return self._drawn(view, "expired" if error.why == "expired" else "unsure")
-        kept = await self._keep(saving="saved" if found else "", saved=dict(found) if found else None)
-        if kept is None:
-            return await (await self._again()).show()
-        return await kept.show() if found else self._drawn(view, "not_found")
+        if not found:
+            kept = await self._keep(saving="")
+            return self._drawn(view, "not_found") if kept else await (await self._again()).show()
+        saved = await self._view(AssessForm.read(self.launch.sent or {}))  # which may not be what is typed now
+        kept = await self._noted(saved, saving="saved", saved=dict(found), answers=self.launch.sent)
+        return await (kept or await self._again()).show()
 
     async def _attempt(self, form: AssessForm) -> tuple[str, Placing | None, AssessView | None]:
         """What became of it. The patient is checked and the chart read anew: what is saved is judged by both."""
@@ -235,11 +239,26 @@ class AssessPage(LaunchedPage):
         placing = await deps.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, view
 
-    async def _count(self, view: AssessView) -> None:
-        """Once for each launch, however often it goes on or is saved."""
-        found, launch, deps = view.assessed, self.launch, self.deps
-        if found is None or found.answers.is_empty or launch.answers is not None:
-            return
+    async def _noted(self, view: AssessView | None, **changes: object) -> Self | None:
+        """Keep ``changes``, also if another window of this launch was first: its stage stands, these are added to it.
+
+        None if another was first twice. ``view``: of an assessment that something came of, counted once for each
+        launch, however often it goes on or is saved.
+        """
+        found = view.assessed if view else None
+        counts = found is not None and not found.answers.is_empty
+        page, kept = self, None
+        for again in (False, True):
+            page = await self._again() if again else page
+            kept = await page._keep(**changes, counted=counts or page.launch.counted)
+            if kept is not None:
+                break
+        if found is not None and counts and kept is not None and not page.launch.counted:
+            await self._count(found)
+        return kept
+
+    async def _count(self, found: Assessed) -> None:
+        launch, deps = self.launch, self.deps
         rule, version = launch.wanted["rule"] if launch.wanted else "", deps.running.service.content.version
         await deps.threads.do(
             lambda: deps.counts.count(

@@ -23,7 +23,7 @@ class AssessView:
     """The page.
 
     Attributes:
-        assessed: None where nothing could be judged.
+        note: key of what is said above the questions. assessed: None where nothing could be judged.
         chart: sealed, so that every further look is at the chart as it was read.
         action: where its form goes. key: proves that the form is ours.
         patient: who it is about; empty where this page does not know. banner: whether to say it at the top.
@@ -35,7 +35,7 @@ class AssessView:
 
     content: Content
     form: AssessForm
-    note: Notice
+    note: str
     action: str
     assessed: Assessed | None = None
     chart: str = ""
@@ -49,6 +49,17 @@ class AssessView:
     mistakes: Mapping[str, str] = field(default_factory=dict)
     issues: tuple[str, ...] = ()
     saved: Mapping[str, str] | None = None
+
+    @property
+    def notice(self) -> Notice:
+        """What has become of it so far."""
+        found: Notice = getattr(self.content.texts.page.assess, self.note)
+        return found
+
+    @property
+    def again(self) -> Mapping[str, str]:
+        """The fields of a form that tries once more to read the chart; empty where that cannot help."""
+        return self.form.as_sent() if self.note == "unread" else {}
 
     @property
     def incomplete(self) -> list[str]:
