@@ -15,7 +15,7 @@ from cds_service.clinical.content.names import CALF_DIFFERENCE, DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Record, Side
 from cds_service.protocol.messages import Context
-from cds_service.rendering.card import Card
+from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_view import wells_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital, in_sentence
@@ -34,7 +34,9 @@ class Assessed:
     Attributes:
         content: in the language of the reader.
         leg: with the answers; its ``side`` is UNKNOWN where nobody has said which.
-        draft: the order that the first urgent card asks for; None if no card asks for one.
+        order: the link to the order that the card of the page's rule asks for; of the first urgent card if that rule
+            no longer fires; None if no card asks for one.
+        draft: that order, with what was answered.
         differential: names of the causes that fit, or what else may look like a DVT.
     """
 
@@ -44,6 +46,7 @@ class Assessed:
     questions: tuple[Question, ...]
     answers: Answers
     cards: tuple[Card, ...]
+    order: Link | None
     draft: OrderDraft | None
     now: datetime
 
@@ -66,6 +69,11 @@ class Assessed:
     def is_complete(self) -> bool:
         """Whether the score has every item, and some of them from here."""
         return self.wells is not None and self.wells.complete and not self.answers.is_empty
+
+    @property
+    def own_order(self) -> str:
+        """Address of the site's own order entry for this very order; empty where our own page takes it."""
+        return self.order.url if self.order is not None and self.order.to_site else ""
 
     @property
     def answered(self) -> list[str]:
@@ -154,8 +162,9 @@ def assessed(
     if leg is None:
         return None
     cards = service.cards(assessment, context, now, caller)
-    drafts = [link.draft for card in cards for link in card.links if link.draft]
-    draft = next((one for one in drafts if one.rule == (rule or DVT_RULE)), drafts[0] if drafts else None)
+    orders = [(link, link.draft) for card in cards for link in card.links if link.draft]
+    wanted = [one for one in orders if one[1].rule == (rule or DVT_RULE)]
+    order, draft = next(iter(wanted or orders), (None, None))
     draft = with_denial(draft, found.answers, leg) if draft else None
     words = service.words_for(caller)
-    return Assessed(words, assessment, leg, found.questions, found.answers, cards, draft, now)
+    return Assessed(words, assessment, leg, found.questions, found.answers, cards, order, draft, now)

@@ -181,6 +181,25 @@ def test_other_red_flags_ask_for_their_own_findings(server: Server) -> None:
     assert "No score applies" in words(page)
 
 
+def test_a_site_with_its_own_order_entry(clock: Clock) -> None:
+    """Its address and the text of the order are of one order: that of the card whose rule the page is about."""
+    two = bundle("dvt-likely")
+    two["entry"] += [one for one in bundle("red-flag-rf07")["entry"] if one["resource"]["resourceType"] != "Patient"]
+    for one in two["entry"]:
+        if one["resource"]["resourceType"] != "Patient":
+            one["resource"]["subject"] = {"reference": f"Patient/{two['entry'][0]['resource']['id']}"}
+    for server in run_server(Settings(order_url="https://orders.example/new?code={order}&leg={side}"), clock):
+        cards = server.call(as_request(two, _INSTANCE)).json()["cards"]
+        assert len([card for card in cards if card["indicator"] == "critical"]) == 2
+        for card in cards[:2]:
+            order, assess = card["links"]
+            page = requests.get(assess["url"], timeout=20)
+            assert f'href="{order["url"].replace("&", "&amp;")}"' in page.text
+            assert "Go on to the order" in words(page)
+            title = order["label"].removeprefix("Referral order: ").partition(",")[0]
+            assert title in words(page).split("The order as it stands now")[1]
+
+
 def test_an_old_or_foreign_link_says_so_and_loses_nothing_typed(clock: Clock) -> None:
     for server in run_server(Settings(), clock):
         url = links_of(server)[1]["url"]

@@ -83,16 +83,12 @@ def add_assess_pages(
             action=f"{PATH}?{urlencode({'draft': draft})}",
             assessed=found,
             lacking=lacking_of(opened.record),
-            own_order=_own_order(found.cards[0].links[0].url if found and found.cards and found.cards[0].links else ""),
             mistakes=mistakes,
         )
 
     def _caller(opened: AssessDraft) -> Caller:
         clients = running.service.clients
         return clients.named(opened.client) or clients.default
-
-    def _own_order(url: str) -> str:
-        return url if running.service.order_url else ""
 
     def _drawn(view: AssessView, *, part: bool = False) -> Response:
         template = "assess_result.html" if part else "assess.html"

@@ -29,7 +29,6 @@ class AssessView:
         patient: who it is about; empty where this page does not know. banner: whether to say it at the top.
         lacking: parts of the chart that did not come whole.
         may_save: whether "Save to the chart" is offered. signer: who saves.
-        own_order: the site's own order entry, where it has one.
         issues: the EHR's own words. saved: what the EHR has taken.
     """
 
@@ -45,7 +44,6 @@ class AssessView:
     lacking: tuple[Lacking, ...] = ()
     may_save: bool = False
     signer: str = ""
-    own_order: str = ""
     mistakes: Mapping[str, str] = field(default_factory=dict)
     issues: tuple[str, ...] = ()
     saved: Mapping[str, str] | None = None
@@ -150,4 +148,4 @@ class AssessView:
     @property
     def can_order(self) -> bool:
         """Whether there is an order to go on to, on a page of this service."""
-        return not self.own_order and self.assessed is not None and self.assessed.draft is not None
+        return self.assessed is not None and self.assessed.draft is not None and not self.assessed.own_order
