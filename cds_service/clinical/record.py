@@ -107,6 +107,8 @@ class Fact:
         follows_from: the recorded facts it was derived from; empty if an entry states it directly.
         measured: the number it is based on, if any.
         part: for a finding with several parts, the part that its code names.
+        assessed_by: for an answer given on the assessment page of this service, the name of who gave it, empty if the
+            entry names nobody; None for any other fact. It may stand on a card, and nowhere else.
     """
 
     key: str
@@ -122,6 +124,7 @@ class Fact:
     follows_from: tuple[Fact, ...] = ()
     measured: Measured | None = None
     part: str = ""
+    assessed_by: str | None = None
 
     @property
     def stated(self) -> tuple[Fact, ...]:

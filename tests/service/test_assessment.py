@@ -259,3 +259,44 @@ def test_only_a_score_that_was_completed_is_said_to_be() -> None:
     almost = with_answers(CONTENT, record, most, NOW - timedelta(hours=1))
     assert "completed" not in card_of(almost)
     assert "Wells 4 of 9, completed 16 Mar 14:02 UTC." in card_of(with_answers(CONTENT, almost, last, NOW))
+
+
+@pytest.mark.parametrize(
+    ("display", "said"),
+    [
+        ("Ada Northolt", " by Ada Northolt."),
+        ("  Dr.\tJosé  O\u2019Néill-Søby, MD ", " by Dr. José O\u2019Néill-Søby, MD."),
+        (None, "."),
+        ("<b>Ada</b>", "."),
+        ("[Ada](https://elsewhere.example)", "."),
+        ("Ada\u202eNortholt", "."),
+        ("D" * 51, "."),
+        ("No DVT: score 0", "."),
+        ("so many words that it is no name", "."),
+        ("- .", "."),
+    ],
+)
+def test_a_completed_score_names_who_completed_it(display: str | None, said: str) -> None:
+    """Only what has the form of a name; anything else is left out as a whole."""
+    name = "dvt-likely"
+    keys = [one.finding for one in open_questions(name) if one.group == "score"]
+    answers, patient = Answers(Side.LEFT, dict.fromkeys(keys, False)), records()[name].patient.id
+    written = {**observation(CONTENT, answers, None, NOW, replace(SIGNED, patient=patient)), "id": "written-1"}
+    if display is not None:
+        written["performer"] = [{"reference": "Practitioner/dr-north"}, {"display": display}]
+    again = read_record(CONTENT, patient, (*entries(name), ChartEntry(written)), NOW)
+    assert f"Wells 4 of 9, completed 16 Mar 14:02 UTC{said}\n" in f"{card_of(again)}\n"
+
+
+def test_only_our_own_entry_is_an_assessment() -> None:
+    """Any panel may have components: one of another code completes nothing and names nobody."""
+    name = "dvt-likely"
+    keys = [one.finding for one in open_questions(name) if one.group == "score"]
+    answers, patient = Answers(Side.LEFT, dict.fromkeys(keys, False)), records()[name].patient.id
+    signed = replace(SIGNED, patient=patient, name="Ada Northolt")
+    panel = {**observation(CONTENT, answers, None, NOW, signed), "id": "panel-1", "code": {"text": "Leg examination"}}
+    again = read_record(CONTENT, patient, (*entries(name), ChartEntry(panel)), NOW)
+    detail = card_of(again)
+    assert assess(CONTENT, again, NOW.date()).legs[0].dvt.wells.complete  # type: ignore[union-attr]
+    assert "completed" not in detail
+    assert "Northolt" not in detail

@@ -16,15 +16,20 @@ from cds_service.clinical.answers import Answers, leg_of
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment, LegAssessment, Wells
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, UCUM, URI
+from cds_service.clinical.content.coding.codes import (
+    ASSESSMENT_CODE,
+    ASSESSMENT_NAME,
+    ASSESSMENT_SYSTEM,
+    FINDING_SYSTEM,
+    UCUM,
+    URI,
+)
 from cds_service.clinical.content.names import ANTICOAGULANT, CALF_DIFFERENCE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record, Side
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import SITE_OF_LEG, references
 
-SYSTEM: Final = "https://posterior-knee-cds.example/fhir/CodeSystem/assessment"
-CODE: Final = "wells-two-level"
 _EXAM: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/observation-category",
     "code": "exam",
@@ -37,12 +42,16 @@ _NO: Final = ("373067005", "No (qualifier value)")
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who has completed an assessment, for whom, and the uuid that makes it one however often it is sent."""
+    """Who has completed an assessment, for whom, and the uuid that makes it one however often it is sent.
+
+    ``performer``: ``Practitioner/id``. ``name``: of the performer; empty if the EHR does not say.
+    """
 
     patient: str
     encounter: str
     performer: str
     uuid: str
+    name: str = ""
 
 
 def observation(
@@ -58,7 +67,7 @@ def observation(
         "resourceType": "Observation",
         "status": "final",
         "category": [{"coding": [_EXAM]}],
-        "code": {"coding": [{"system": SYSTEM, "code": CODE, "display": "Two-level Wells score"}]},
+        "code": {"coding": [{"system": ASSESSMENT_SYSTEM, "code": ASSESSMENT_CODE, "display": ASSESSMENT_NAME}]},
         "effectiveDateTime": moment,
         "issued": moment,
         "method": {"text": title},
@@ -80,7 +89,7 @@ def _signed(signed: Signed, wells: Wells | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{signed.uuid}"}],
         "subject": {"reference": f"Patient/{signed.patient}"},
-        "performer": [{"reference": signed.performer}],
+        "performer": [{"reference": signed.performer, **({"display": signed.name} if signed.name else {})}],
     }
     if signed.encounter:
         found["encounter"] = {"reference": f"Encounter/{signed.encounter}"}

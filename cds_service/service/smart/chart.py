@@ -14,6 +14,7 @@ from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.base.urls import Address
 from cds_service.clinical.answers import Answers, leg_of
 from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.reading.performers import clinician_name
 from cds_service.clinical.record import PlacedOrder, Record, Side
 from cds_service.protocol.messages import Context, FhirAuthorization, HookRequest
 from cds_service.protocol.prefetch import KeyState, Part, Prefetched, gather
@@ -146,6 +147,13 @@ def patient_words(patient: Mapping[str, Any]) -> str:
     """Return name, birth date, sex and record number, as far as the Patient has them."""
     parts = [_name(patient.get("name")), _born(patient), _word(patient.get("gender")), _number(patient)]
     return ", ".join(part for part in parts if part)
+
+
+def user_words(user: Mapping[str, Any]) -> str:
+    """Return the name in a Practitioner or PractitionerRole, if it has the form of one; else empty."""
+    practitioner = user.get("practitioner")
+    named = practitioner.get("display") if isinstance(practitioner, dict) else None
+    return clinician_name(_name(user.get("name")) or named)
 
 
 def _name(names: Any) -> str:

@@ -307,6 +307,22 @@ def test_from_the_card_to_the_chart_and_back_to_the_card(both: Both) -> None:
     assert [one["label"][:8] for one in card["links"]] == ["Referral"]
 
 
+def test_the_next_card_says_who_completed_the_score(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By name where the EHR tells one. The name is the EHR's: no log line, audit event or row of ours has it."""
+    database, audit = f"sqlite:///{tmp_path}/own.db", tmp_path / "audit"
+    with ehr_and_service(tmp_path, database_url=SecretStr(database), audit_folder=audit) as (ehr, server):
+        ehr.scope = MAY_SAVE
+        ehr.put({"resourceType": "Practitioner", "id": "dr-north", "name": [{"given": ["Ada"], "family": "Northolt"}]})
+        visitor, page = opened((ehr, server))
+        send(visitor, page, "save", **denied(page))
+        assert ehr.created[0]["performer"] == [{"reference": "Practitioner/dr-north", "display": "Ada Northolt"}]
+        assert "Wells 4 of 9, completed 16 Mar 14:02 UTC by Ada Northolt." in first_card(server, ehr)["detail"]
+    kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(kept) > 3
+    assert not [content for content in kept if b"Northolt" in content]
+    assert "Northolt" not in caplog.text
+
+
 def test_a_chart_that_no_form_carries_is_read_again(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     ehr, _ = both
     monkeypatch.setattr(page_module, "LONGEST_IN_FORM", 10)

@@ -18,7 +18,7 @@ from cds_service.rendering.gaps import Lacking, lacking_of
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.observation import Signed, observation
 from cds_service.service.assessment.result import Assessed, assessed
-from cds_service.service.smart.chart import context_of, patient_words, read_chart, side_of
+from cds_service.service.smart.chart import context_of, patient_words, read_chart, side_of, user_words
 from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
 from cds_service.web.form import is_from_here, read_form
 from cds_service.web.pages.assess.view import AssessView
@@ -226,7 +226,9 @@ class AssessPage(LaunchedPage):
             return "nobody", None, None
         ehr = Ehr(deps.transport, launch, "Observation")
         try:
-            takes, fits, _ = await deps.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _, user = await deps.threads.do(
+                lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient(), ehr.user())
+            )
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
@@ -235,7 +237,7 @@ class AssessPage(LaunchedPage):
         view = self._of_chart(form, draft, "can_save", may_save=True) if draft else None
         if view is None or view.assessed is None:
             return "no_answer", None, None
-        resource = self._resource(view.assessed)
+        resource = self._resource(view.assessed, user_words(user))
         placing = await deps.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, view
 
@@ -266,8 +268,8 @@ class AssessPage(LaunchedPage):
             )
         )
 
-    def _resource(self, found: Assessed) -> Mapping[str, object]:
+    def _resource(self, found: Assessed, name: str) -> Mapping[str, object]:
         launch = self.launch
-        signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment)
+        signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment, name)
         answers = replace(found.answers, side=found.side)
         return observation(self.deps.running.service.content, answers, found.wells, self.deps.clock(), signed)
