@@ -60,6 +60,11 @@ def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) ->
                 done.add(one.finding)
                 sent |= _reply(console, found, one)
             found = _judged(service, given, AssessForm.read(sent), now) or found
+        if found.asked.about_treatment:
+            texts = found.content.texts.assess
+            console.print(Text(texts.against_such_as.fill()), style="dim", soft_wrap=True)
+            reply = _yes_or_no(console, texts.against.fill())
+            sent |= {"against": _REPLIES[reply]} if reply else {}
     except EOFError:
         console.print()
     return _judged(service, given, AssessForm.read(sent), now) or found
@@ -76,11 +81,16 @@ def _reply(console: Console, found: Assessed, question: Question) -> dict[str, s
     said = f" [{recorded}]" if recorded else ""
     if question.finding == CALF_DIFFERENCE:
         sent = _girths(console, found)
-    label = Text(f"{heading.fill()}: {found.name(question)}{said} (y, n, or Enter: not examined)")
-    reply = Prompt.ask(
+    reply = _yes_or_no(console, f"{heading.fill()}: {found.name(question)}{said}")
+    return {**sent, f"{ASK}{question.finding}": _REPLIES[reply]} if reply else sent
+
+
+def _yes_or_no(console: Console, question: str) -> str:
+    """``y``, ``n``, or nothing."""
+    label = Text(f"{question} (y, n, or Enter: not examined)")
+    return Prompt.ask(
         label, choices=[*_REPLIES, ""], default="", console=console, show_choices=False, show_default=False
     )
-    return {**sent, f"{ASK}{question.finding}": _REPLIES[reply]} if reply else sent
 
 
 def _girths(console: Console, found: Assessed) -> dict[str, str]:

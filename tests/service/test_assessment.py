@@ -134,6 +134,15 @@ def test_nothing_answered_changes_nothing(case: tuple[str, Answers]) -> None:
     assert judged(CONTENT, records()[name], answers, NOW) == chart_of(name)
 
 
+@given(answered())
+def test_a_reason_against_an_anticoagulant_is_no_fact(case: tuple[str, Answers]) -> None:
+    name, answers = case
+    for told in (True, False):
+        with_it = replace(answers, contraindicated=told)
+        assert judged(CONTENT, records()[name], with_it, NOW) == judged(CONTENT, records()[name], answers, NOW)
+        assert observation(CONTENT, with_it, None, NOW) == observation(CONTENT, answers, None, NOW)
+
+
 def test_of_a_known_dvt_no_medicine_is_asked() -> None:
     """ "Taking an anticoagulant" would make a DVT on record a treated one, and close the suspicion by one press."""
     known = Diagnosis("dvt", DiagnosisState.CURRENT, Side.LEFT, day_of("2026-03-15"), None, "Condition/known")

@@ -566,6 +566,10 @@ class AssessTexts(ContentModel):
     note_no: Annotated[Message, Takes("findings")]
     note_recorded: Annotated[Message, Takes("findings")]
     note_open: Annotated[Message, Takes("findings")]
+    against: Plain
+    against_such_as: Plain
+    against_yes: Plain
+    against_no: Plain
     groups: AssessGroups
     replies: AssessReplies
     mistakes: AssessMistakes

@@ -57,7 +57,9 @@ class Signed:
 def observation(
     content: Content, answers: Answers, wells: Wells | None, now: datetime, signed: Signed | None = None
 ) -> dict[str, Any]:
-    """The assessment of one leg. Only what was answered is in it. ``wells``: the score with these answers.
+    """The assessment of one leg. Only what was answered is in it, but for a reason against an anticoagulant.
+
+    ``wells``: the score with these answers.
 
     Without ``signed`` it is nobody's, for judging only. The total is its value only when every item is known.
     """
@@ -134,11 +136,24 @@ def judged(content: Content, record: Record, answers: Answers, now: datetime) ->
     return assess(content, with_answers(content, record, answers, now), now.date())
 
 
-def with_denial(draft: OrderDraft, answers: Answers, leg: LegAssessment | None) -> OrderDraft:
-    """``draft`` with a "no" to the question for an anticoagulant, unless the chart names one all the same."""
+def with_treatment(content: Content, draft: OrderDraft, answers: Answers, leg: LegAssessment | None) -> OrderDraft:
+    """``draft`` with what was answered about anticoagulants.
+
+    A "no" to taking one, unless the chart names one all the same; and in words, whether something speaks against one.
+    """
+    against = contraindication(content, answers)
+    draft = replace(draft, note=f"{draft.note} {against}".strip()) if against else draft
     if answers.said.get(ANTICOAGULANT) is not False or leg is None or leg.dvt.anticoagulant is not None:
         return draft
     return replace(draft, asked_and_none=True)
+
+
+def contraindication(content: Content, answers: Answers) -> str:
+    """The answer to whether something speaks against an anticoagulant, as a sentence; empty if there is none."""
+    if answers.contraindicated is None:
+        return ""
+    texts = content.texts.assess
+    return (texts.against_yes if answers.contraindicated else texts.against_no).fill()
 
 
 def wells_of(assessment: Assessment, side: Side) -> Wells | None:

@@ -19,8 +19,8 @@ from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_view import wells_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital, in_sentence
-from cds_service.service.assessment.form import AssessForm, asked
-from cds_service.service.assessment.observation import with_denial
+from cds_service.service.assessment.form import Asked, AssessForm, asked
+from cds_service.service.assessment.observation import contraindication, with_treatment
 from cds_service.service.evaluate import Service
 
 _NOTED = ("score", "pathway", "warning_signs")
@@ -43,12 +43,21 @@ class Assessed:
     content: Content
     assessment: Assessment
     leg: LegAssessment
-    questions: tuple[Question, ...]
-    answers: Answers
+    asked: Asked
     cards: tuple[Card, ...]
     order: Link | None
     draft: OrderDraft | None
     now: datetime
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked."""
+        return self.asked.questions
+
+    @property
+    def answers(self) -> Answers:
+        """What was answered."""
+        return self.asked.answers
 
     @property
     def wording(self) -> Wording:
@@ -112,7 +121,13 @@ class Assessed:
         recorded = [one.recorded for one in self.questions if one.recorded and one.finding not in said]
         if recorded:
             lines.append(texts.note_recorded.fill(findings="; ".join(wording.dated(one) for one in recorded)))
-        lines += self._line(texts.note_open, self._open())
+        if against := contraindication(self.content, self.answers):
+            lines.append(against)
+        left = [in_sentence(self.named(key)) for key in self._open()]
+        if self.asked.about_treatment and not against:
+            left.append(in_sentence(texts.against.fill()))
+        if left:
+            lines.append(texts.note_open.fill(findings="; ".join(left)))
         lines += [card.summary for card in self.cards[:1]]
         return "\n".join(lines)
 
@@ -165,6 +180,6 @@ def assessed(
     orders = [(link, link.draft) for card in cards for link in card.links if link.draft]
     wanted = [one for one in orders if one[1].rule == (rule or DVT_RULE)]
     order, draft = next(iter(wanted or orders), (None, None))
-    draft = with_denial(draft, found.answers, leg) if draft else None
     words = service.words_for(caller)
-    return Assessed(words, assessment, leg, found.questions, found.answers, cards, order, draft, now)
+    draft = with_treatment(words, draft, found.answers, leg) if draft else None
+    return Assessed(words, assessment, leg, found, cards, order, draft, now)

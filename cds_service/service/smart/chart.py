@@ -24,7 +24,7 @@ from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import placed_words
 from cds_service.rendering.wording import Wording
 from cds_service.service.assessment.form import AssessForm, asked
-from cds_service.service.assessment.observation import entry_of, with_denial
+from cds_service.service.assessment.observation import entry_of, with_treatment
 from cds_service.service.evaluate import Answer, Service
 from cds_service.service.smart.launches import Launch
 
@@ -89,7 +89,7 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         answer = service.answer(request, prefetched, now, caller)
         record = answer.assessment.record
         answers = _answers(service, launch, record, now)
-        if answers is not None:
+        if answers is not None and not answers.is_empty:
             told = Part("", KeyState.PRESENT, (entry_of(service.content, answers, launch.patient, now),))
             with_it = replace(prefetched, others=(*prefetched.others, told))
             answer = service.answer(request, with_it, now, caller)
@@ -97,7 +97,7 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         return Reading(_bare(service, launch), "unread", prefetched)
     draft, basis = _draft(service, answer, launch)
     if answers is not None:
-        draft = with_denial(draft, answers, leg_of(answer.assessment, draft.side))
+        draft = with_treatment(service.words_for(caller), draft, answers, leg_of(answer.assessment, draft.side))
     return Reading(draft, basis, prefetched, tuple(_same_orders(service, answer.assessment, draft, now)), record)
 
 
@@ -111,7 +111,7 @@ def _answers(service: Service, launch: Launch, record: Record, now: datetime) ->
     if not launch.answers:
         return None
     found = asked(service.content, record, side_of(launch), AssessForm.read(launch.answers), now)
-    return None if found is None or found.answers.is_empty else found.answers
+    return None if found is None else found.answers
 
 
 def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Basis]:

@@ -200,6 +200,23 @@ def test_a_site_with_its_own_order_entry(clock: Clock) -> None:
             assert title in words(page).split("The order as it stands now")[1]
 
 
+def test_a_reason_against_an_anticoagulant_is_told_and_changes_nothing(server: Server) -> None:
+    """In the note and in the order, in words; score and cards stay as they are."""
+    url = links_of(server)[1]["url"]
+    assert 'name="against"' in requests.get(url, timeout=20).text
+    silent, yes, no = (words(plain(url, "part", **one)) for one in ({}, {"against": "yes"}, {"against": "no"}))
+    assert silent.split("Note to copy")[0] == yes.split("Note to copy")[0] == no.split("Note to copy")[0]
+    assert "something speaks against an anticoagulant" in silent.split("Not examined:")[1]
+    for said, sentence in ((yes, "Something speaks against"), (no, "Nothing known speaks against")):
+        note, order = said.split("Note to copy")[1].split("The order as it stands now")
+        assert f"{sentence} an anticoagulant." in note
+        assert f"{sentence} an anticoagulant." in order
+        assert "omething speaks against an anticoagulant" not in note.split("Not examined:")[1]
+    order_page = plain(url, "order", against="yes")
+    assert "Something speaks against an anticoagulant." in words(order_page)
+    assert "speaks against" not in words(requests.get(links_of(server, "red-flag-rf07")[1]["url"], timeout=20))
+
+
 def test_an_old_or_foreign_link_says_so_and_loses_nothing_typed(clock: Clock) -> None:
     for server in run_server(Settings(), clock):
         url = links_of(server)[1]["url"]
@@ -348,6 +365,17 @@ def test_the_order_of_the_same_launch_has_the_completed_score(both: Both) -> Non
     assert {one["reference"] for one in sent["reasonReference"]} <= set(ehr.chart)
     back = visitor.go(page.url)
     assert 'name="ask-active_cancer" value="no" checked' in back.text
+
+
+def test_a_reason_against_an_anticoagulant_is_ordered_with_and_not_saved(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    assert "Something speaks against an anticoagulant." in words(send(visitor, page, "order", against="yes"))
+    assert "Nothing to save" in words(send(visitor, page, "save", against="yes"))
+    send(visitor, page, "save", against="yes", **denied(page))
+    [saved] = ehr.created
+    assert "speaks against" not in json.dumps(saved)
+    assert {one["code"]["coding"][0]["code"] for one in saved["component"]} == set(asked(page))
 
 
 def test_working_out_asks_the_ehr_for_nothing(both: Both) -> None:
@@ -526,7 +554,7 @@ def test_a_chart_that_cannot_be_read_is_not_an_unanswered_page(both: Both, monke
     assert failed.status_code == 502
     assert "The chart could not be read: nothing has been saved" in words(failed)
     assert "Yes: active cancer" in words(failed)
-    assert "No question has been answered" not in words(failed)
+    assert "No question" not in words(failed)
     assert 'name="ask-active_cancer" value="yes" checked' not in visitor.go(page.url).text
     ehr.faults.clear()
     assert 'name="ask-active_cancer" value="yes" checked' in visitor.go(page.url).text

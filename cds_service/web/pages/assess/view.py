@@ -65,17 +65,21 @@ class AssessView:
         return [part_words(self.content, one) for one in self.lacking]
 
     @property
-    def groups(self) -> Iterator[tuple[str, list[Question]]]:
-        """The heading of each group with its questions."""
+    def groups(self) -> Iterator[tuple[str, list[Question], bool]]:
+        """The heading of each group, its questions, and whether a reason against an anticoagulant is asked with it."""
         for group in GROUPS:
             heading: Message = getattr(self.content.texts.assess.groups, group)
             questions = [one for one in self._questions if one.group == group]
             if questions:
-                yield heading.fill(), questions
+                yield heading.fill(), questions, group == "pathway" and self._about_treatment
 
     @property
     def _questions(self) -> tuple[Question, ...]:
         return self.assessed.questions if self.assessed else ()
+
+    @property
+    def _about_treatment(self) -> bool:
+        return self.assessed is not None and self.assessed.asked.about_treatment
 
     @property
     def asks_side(self) -> bool:
@@ -141,6 +145,8 @@ class AssessView:
             if keys:
                 names = (in_sentence(self.content.findings[key].name) for key in keys)
                 lines.append(message.fill(findings="; ".join(names)))
+        if self.form.against:
+            lines.append((texts.against_yes if self.form.against == "yes" else texts.against_no).fill())
         if self.form.here or self.form.other:
             lines.append(texts.girths.fill(here=self.form.here, other=self.form.other))
         return "\n".join(lines)
