@@ -29,6 +29,7 @@ from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record, Side
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import SITE_OF_LEG, references
+from cds_service.rendering.questionnaire import NO, YES, standard_codings
 
 _EXAM: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/observation-category",
@@ -36,8 +37,6 @@ _EXAM: Final = {
     "display": "Exam",
 }
 """The prefetch asks for Observations by category: one without would not come back with the next chart."""
-_YES: Final = ("373066001", "Yes (qualifier value)")
-_NO: Final = ("373067005", "No (qualifier value)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _signed(signed: Signed, wells: Wells | None) -> dict[str, Any]:
 
 def _components(content: Content, answers: Answers) -> Iterator[dict[str, Any]]:
     for key, is_so in sorted(answers.said.items()):
-        code, display = _YES if is_so else _NO
+        code, display = YES if is_so else NO
         value = {"coding": [{"system": URI["snomed"], "code": code, "display": display}]}
         yield {"code": _own(content, key), "valueCodeableConcept": value}
     if answers.difference is not None:
@@ -113,7 +112,8 @@ def _components(content: Content, answers: Answers) -> Iterator[dict[str, Any]]:
 
 
 def _own(content: Content, key: str) -> dict[str, Any]:
-    return {"coding": [{"system": FINDING_SYSTEM, "code": key, "display": content.findings[key].name}]}
+    own = {"system": FINDING_SYSTEM, "code": key, "display": content.findings[key].name}
+    return {"coding": [own, *standard_codings(content, key)]}
 
 
 def entry_of(content: Content, answers: Answers, patient: str, now: datetime) -> ChartEntry:
