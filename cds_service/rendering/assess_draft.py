@@ -19,7 +19,7 @@ class AssessDraft:
     """An assessment that nobody has begun.
 
     Attributes:
-        rule: of the card; empty if the page was opened without one. side: the leg.
+        rule: of the card, or its first cause; empty if the page was opened without one. side: the leg.
         record: everything that the chart says, but for the patient's id and for counts of rows that no card names.
         client: whose words and choices its cards have; empty for the default client.
     """

@@ -555,6 +555,7 @@ class AssessTexts(ContentModel):
 
     link: Annotated[Message, Takes("count")]
     link_signs: Annotated[Message, Takes("count")]
+    link_causes: Annotated[Message, Takes("count")]
     completed: Annotated[Message, Takes("points", "most", "moment")]
     completed_by: Annotated[Message, Takes("points", "most", "moment", "name")]
     girths: Annotated[Message, Takes("here", "other")]

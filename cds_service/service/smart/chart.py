@@ -118,7 +118,7 @@ def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft
     drafts = [link.draft for card in answer.cards for link in card.links if link.draft]
     if not drafts:
         return _bare(service, launch), "none"
-    if launch.wanted is None:
+    if launch.wanted is None or launch.wanted["rule"] in service.content.causes:  # its card has proposed no order
         return drafts[0], "chart"
     same = next((draft for draft in drafts if draft.rule == launch.wanted["rule"]), None)
     return (same, "card") if same else (drafts[0], "changed")

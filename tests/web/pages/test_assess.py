@@ -181,6 +181,29 @@ def test_other_red_flags_ask_for_their_own_findings(server: Server) -> None:
     assert "No score applies" in words(page)
 
 
+def test_a_differential_asks_for_what_tells_its_causes_apart(server: Server) -> None:
+    """Its ranking moves with the answers; there is no score, no order and no treatment to ask about."""
+    [card] = server.call(as_request(bundle("bakers-cyst-atypical"), _INSTANCE)).json()["cards"]
+    assert card["indicator"] == "info"
+    [link] = [one for one in card["links"] if one["label"].startswith("Tell the causes apart: ")]
+    page = requests.get(link["url"], timeout=20)
+    questions = asked(page)
+    assert f"apart: {len(questions)} finding" in link["label"]
+    seen = words(page)
+    assert "To tell the causes apart" in seen
+    assert "No score applies" in seen
+    assert "speaks against an anticoagulant" not in seen
+    cards = {only_words(words(plain(link["url"], "part", **{f"ask-{questions[0]}": one}))) for one in ("yes", "no")}
+    assert len({*cards, only_words(words(plain(link["url"], "part")))}) == 3
+
+
+def test_no_link_to_a_differential_beside_an_urgent_card(server: Server) -> None:
+    """The findings of the urgent card come first; its own link asks for those of the causes too."""
+    cards = server.call(as_request(bundle("worked-case-9"), _INSTANCE)).json()["cards"]
+    assert [card["indicator"] for card in cards] == ["critical", "info"]
+    assert [[one["label"][:8] for one in card.get("links", ())] for card in cards] == [["Referral", "Complete"], []]
+
+
 def test_a_site_with_its_own_order_entry(clock: Clock) -> None:
     """Its address and the text of the order are of one order: that of the card whose rule the page is about."""
     two = bundle("dvt-likely")
@@ -273,7 +296,7 @@ def only_words(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", re.sub(r"<[^>]+>", " ", unescape(text))))
 
 
-@pytest.mark.parametrize("example", ["dvt-likely", "red-flag-rf07"])
+@pytest.mark.parametrize("example", ["dvt-likely", "red-flag-rf07", "worked-case-4"])
 @pytest.mark.parametrize("flaw", sorted(_FLAWS))
 def test_the_page_has_the_cards_of_the_hook(server: Server, example: str, flaw: str) -> None:
     """Also of a chart of which a part is missing, or has not all come: a gap must not be read as none."""
