@@ -153,6 +153,7 @@ def test_what_is_not_asked_cannot_be_answered(server: Server, forged: str) -> No
 
 def test_girths(server: Server) -> None:
     url = links_of(server, "dvt-soft-sign-alone")[1]["url"]
+    assert "10 cm below tibial tuberosity" in words(requests.get(url, timeout=20))
     assert "This calf is 3.2 cm larger." in words(plain(url, "part", here="39,2", other="36"))
     for here, other in (("39.2", ""), ("392", "36"), ("wide", "36"), ("nan", "36"), ("inf", "36")):
         wrong = plain(url, "work", here=here, other=other)
@@ -193,6 +194,7 @@ def test_a_differential_asks_for_what_tells_its_causes_apart(server: Server) -> 
     assert "To tell the causes apart" in seen
     assert "No score applies" in seen
     assert "speaks against an anticoagulant" not in seen
+    assert "Go on to the order" not in seen, "it asks whether DVT is suspected, which is no urgent order"
     cards = {only_words(words(plain(link["url"], "part", **{f"ask-{questions[0]}": one}))) for one in ("yes", "no")}
     assert len({*cards, only_words(words(plain(link["url"], "part")))}) == 3
 
