@@ -636,6 +636,9 @@ def test_each_page_says_what_has_not_happened(both: Both) -> None:
     assert "Nothing has been placed." in order
     assert "saved" not in order
     assert "Nothing has been saved." in words(Visitor().go(f"{server.url}/assess/launch?iss=https://unknown.example"))
+    assert "Nothing has been placed or saved." in words(
+        Visitor().go(f"{server.url}/orders/launch?iss=https://x.example")
+    )
     ehr.refuses = "access_denied"
     url = ehr.launch_url(server.url, card_link(server, ehr, 1)["appContext"])
     assert "Nothing has been placed or saved." in words(Visitor().go(url))
