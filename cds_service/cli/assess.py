@@ -96,7 +96,8 @@ def _yes_or_no(console: Console, question: str) -> str:
 def _girths(console: Console, found: Assessed) -> dict[str, str]:
     """Both girths, or neither: asked again until they can be."""
     while True:
-        console.print(Text("Calf girths in cm, or Enter"), soft_wrap=True)
+        where = found.content.findings[CALF_DIFFERENCE].name
+        console.print(Text(f"{where}. Calf girths in cm, or Enter"), soft_wrap=True)
         sent = {
             name: Prompt.ask(f"  {leg} leg", default="", console=console, show_default=False)
             for name, leg in _CALVES.items()

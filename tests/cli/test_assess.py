@@ -36,6 +36,7 @@ def test_girths_that_cannot_be_are_asked_again() -> None:
     soft = str(EXAMPLES / "dvt-soft-sign-alone.json")
     typed = b"\n" * 5 + b"395\n36\n" + b"39.5\n\n" + b"39.5\n36\n" + b"\n" * 40
     done = knee_cds("assess", soft, *DAY, given=typed)
+    assert "10 cm below tibial tuberosity" in done.stderr.decode()
     assert done.stderr.decode().count("Give both girths in cm, from 10 to 100, or neither.") == 2
     assert "this leg 39.5 cm, other leg 36 cm" in done.stdout.decode()
 

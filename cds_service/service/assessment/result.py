@@ -177,9 +177,8 @@ def assessed(
     if leg is None:
         return None
     cards = service.cards(assessment, context, now, caller)
-    urgent = [
-        card for card in cards if card.indicator != "info"
-    ]  # a question whether DVT is suspected asks for no order
+    # A differential's question whether DVT is suspected asks for no order.
+    urgent = [card for card in cards if card.indicator != "info"]
     orders = [(link, link.draft) for card in urgent for link in card.links if link.draft]
     wanted = [one for one in orders if one[1].rule == (rule or DVT_RULE)]
     order, draft = next(iter(wanted or orders), (None, None))
