@@ -55,7 +55,7 @@ class OrderLinks:
     def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link | None:
         if link.assess is not None:
             return self._to_assess(link, link.assess, caller, patient, now)
-        if link.draft is None:
+        if link.draft is None or link.to_site:
             return link
         if caller.client.smart is not None:
             context = self._context(link.draft, caller, patient, now)

@@ -46,8 +46,7 @@ def run(file: Path, settings: Settings, now: datetime) -> str:
 
 def _judged(service: Service, given: OneChart, form: AssessForm, now: datetime) -> Assessed | None:
     answer = service.answer(given.request, given.prefetched, now)
-    record, lacking = answer.assessment.record, given.prefetched.incomplete
-    return assessed(service, answer.caller, record, Side.UNKNOWN, "", form, now, given.context, lacking)
+    return assessed(service, answer.caller, answer.assessment.record, Side.UNKNOWN, "", form, now, given.context)
 
 
 def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) -> Assessed:
@@ -61,6 +60,11 @@ def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) ->
                 done.add(one.finding)
                 sent |= _reply(console, found, one)
             found = _judged(service, given, AssessForm.read(sent), now) or found
+        if found.asked.about_treatment:
+            texts = found.content.texts.assess
+            console.print(Text(texts.against_such_as.fill()), style="dim", soft_wrap=True)
+            reply = _yes_or_no(console, texts.against.fill())
+            sent |= {"against": _REPLIES[reply]} if reply else {}
     except EOFError:
         console.print()
     return _judged(service, given, AssessForm.read(sent), now) or found
@@ -76,16 +80,33 @@ def _reply(console: Console, found: Assessed, question: Question) -> dict[str, s
     heading: Message = getattr(found.content.texts.assess.groups, question.group)
     said = f" [{recorded}]" if recorded else ""
     if question.finding == CALF_DIFFERENCE:
-        console.print(Text("Calf girths in cm, or Enter"), soft_wrap=True)
+        sent = _girths(console, found)
+    reply = _yes_or_no(console, f"{heading.fill()}: {found.name(question)}{said}")
+    return {**sent, f"{ASK}{question.finding}": _REPLIES[reply]} if reply else sent
+
+
+def _yes_or_no(console: Console, question: str) -> str:
+    """``y``, ``n``, or nothing."""
+    label = Text(f"{question} (y, n, or Enter: not examined)")
+    return Prompt.ask(
+        label, choices=[*_REPLIES, ""], default="", console=console, show_choices=False, show_default=False
+    )
+
+
+def _girths(console: Console, found: Assessed) -> dict[str, str]:
+    """Both girths, or neither: asked again until they can be."""
+    while True:
+        where = found.content.findings[CALF_DIFFERENCE].name
+        console.print(Text(f"{where}. Calf girths in cm, or Enter"), soft_wrap=True)
         sent = {
             name: Prompt.ask(f"  {leg} leg", default="", console=console, show_default=False)
             for name, leg in _CALVES.items()
         }
-    label = Text(f"{heading.fill()}: {found.name(question)}{said} (y, n, or Enter: not examined)")
-    reply = Prompt.ask(
-        label, choices=[*_REPLIES, ""], default="", console=console, show_choices=False, show_default=False
-    )
-    return {**sent, f"{ASK}{question.finding}": _REPLIES[reply]} if reply else sent
+        mistakes = AssessForm.read(sent).mistakes(found.content)
+        if not mistakes:
+            return sent
+        for words in mistakes.values():
+            console.print(Text(words), style="prompt.invalid", soft_wrap=True)
 
 
 def show(note: str) -> None:

@@ -100,7 +100,7 @@ class Examples:
 
     def _again(self, service: Service, example: _Example) -> tuple[Card, ...]:
         assessment = assess(service.content, example.record, self.day)
-        return service.cards(assessment, example.given.request.context, self._now, example.given.prefetched.incomplete)
+        return service.cards(assessment, example.given.request.context, self._now)
 
 
 def _differing(judged: Iterator[tuple[_Example, Shown]]) -> list[Changed]:

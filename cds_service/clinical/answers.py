@@ -37,6 +37,8 @@ Group = Literal["score", "pathway", "warning_signs", "causes"]
 GROUPS: Final[tuple[Group, ...]] = ("score", "pathway", "warning_signs", "causes")
 NEVER_ASKED: Final = frozenset({SELF_TEST, SUSPECTED_DVT, CARE_PLAN})
 """Of these an answer could close a suspicion, lower it, or open it by nothing but our own question."""
+OF_PATHWAY: Final = (PE_SYMPTOMS, PHLEGMASIA, INJECTING, PREGNANCY, POST_PARTUM, ANTICOAGULANT)
+"""What makes a suspected DVT an emergency, and what changes the road (evidence C.4, C.5)."""
 _BEDSIDE: Final = frozenset({"symptom", "sign", "test", "history", "risk"})
 _CAUSES_ASKED = 3
 _MISSING_OF_EACH = 2
@@ -67,15 +69,19 @@ class Answers:
         side: the leg; UNKNOWN as long as neither the chart nor the clinician says which.
         said: finding -> yes (True) or no (False). What was not examined is not in it.
         calves: girths in cm of this leg and of the other one, 10 cm below the tibial tuberosity; None if not both.
+        contraindicated: whether something speaks against an anticoagulant; None if not answered. The pathways treat
+            "unless contraindicated, clinician decides" (evidence C.2), so this is for the note and the order in words:
+            no code of the content stands for it, no fact is made of it, and it changes no urgency and no score.
     """
 
     side: Side
     said: Mapping[str, bool] = field(default_factory=dict)
     calves: tuple[float, float] | None = None
+    contraindicated: bool | None = None
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was answered."""
+        """Whether nothing was answered that is judged and saved."""
         return not self.said and self.calves is None
 
     @property
@@ -119,6 +125,13 @@ def _is_askable(content: Content, leg: LegAssessment, key: str) -> bool:
     return not (leg.dvt.suspected and key in content.pathway.risk_outside_wells.unless)
 
 
+def dvt_questions(content: Content) -> Iterator[tuple[str, Group, int]]:
+    """Every finding that the assessment of a suspected DVT may ask for: the items of the score, then the rest."""
+    for item in content.pathway.items:
+        yield from ((key, "score", item.points) for key in item.any)
+    yield from ((key, "pathway", 0) for key in OF_PATHWAY)
+
+
 def _of_dvt(content: Content, view: Leg, leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
     """The items of the score, what makes it an emergency, and what changes the road."""
     if not leg.dvt.suspected:
@@ -128,15 +141,11 @@ def _of_dvt(content: Content, view: Leg, leg: LegAssessment) -> Iterator[tuple[s
             # One point for either: what the chart shows answers the whole item.
             known = [key for key in item.any if view.present(key)]
             yield from ((key, "score", item.points) for key in known or item.any)
-    yield PE_SYMPTOMS, "pathway", 0
-    yield PHLEGMASIA, "pathway", 0
-    yield INJECTING, "pathway", 0
-    if view.patient.sex != "male":
-        yield PREGNANCY, "pathway", 0
-        yield POST_PARTUM, "pathway", 0
+    not_now = {PREGNANCY, POST_PARTUM} if view.patient.sex == "male" else set()
     # Of a DVT on record, "taking one" would close the suspicion: that is for the chart to say, not for this page.
-    if view.diagnosis(DVT) is None and view.present(SCAN) is None:
-        yield ANTICOAGULANT, "pathway", 0
+    if view.diagnosis(DVT) is not None or view.present(SCAN) is not None:
+        not_now.add(ANTICOAGULANT)
+    yield from ((key, "pathway", 0) for key in OF_PATHWAY if key not in not_now)
 
 
 def _of_rules(content: Content, leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:

@@ -107,6 +107,8 @@ class Fact:
         follows_from: the recorded facts it was derived from; empty if an entry states it directly.
         measured: the number it is based on, if any.
         part: for a finding with several parts, the part that its code names.
+        assessed_by: for an answer given on the assessment page of this service, the name of who gave it, empty if the
+            entry names nobody; None for any other fact. It may stand on a card, and nowhere else.
     """
 
     key: str
@@ -122,6 +124,7 @@ class Fact:
     follows_from: tuple[Fact, ...] = ()
     measured: Measured | None = None
     part: str = ""
+    assessed_by: str | None = None
 
     @property
     def stated(self) -> tuple[Fact, ...]:
@@ -338,8 +341,8 @@ class Record:
         stops: drugs recorded as stopped or not taken.
         set_aside: how many entries were understood but do not count, by reason (entered in error, cancelled ...).
         ledger: what happened to each row; the counts add up to ``entries``.
-        not_available: parts of the chart that are missing or incomplete, in words for a clinician.
-        not_whole: the keys of those parts (``observations``, ``conditions``, ``medications`` ...).
+        not_whole: keys of the missing or incomplete parts of the chart (``observations``, ``conditions`` ...).
+        came_in_part: those of ``not_whole`` of which some resources came.
         others_of_concern: the number of relevant rows that belong to another patient.
     """
 
@@ -351,8 +354,8 @@ class Record:
     stops: tuple[Stop, ...] = ()
     set_aside: tuple[tuple[str, int], ...] = ()
     ledger: tuple[LedgerLine, ...] = ()
-    not_available: tuple[str, ...] = ()
     not_whole: frozenset[str] = frozenset()
+    came_in_part: frozenset[str] = frozenset()
     entries: int = 0
     others_of_concern: int = 0
 

@@ -82,7 +82,7 @@ class Part:
     @property
     def words(self) -> str:
         """Name of the part for an integrator: ``procedures``, ``observations (not all)``."""
-        return NAMES[self.key] + (" (not all)" if self.came_in_part else "")
+        return part_name(self.key, came_in_part=self.came_in_part)
 
     @property
     def came_in_part(self) -> bool:
@@ -98,6 +98,11 @@ class Part:
     def has_resources(self) -> bool:
         """Whether there are any resources of a chart."""
         return any(map(brings_resource, self.entries))
+
+
+def part_name(key: str, *, came_in_part: bool) -> str:
+    """Name of a part of the chart for an integrator. A clinician reads ``rendering.gaps.part_words``."""
+    return NAMES[key] + (" (not all)" if came_in_part else "")
 
 
 @dataclass(frozen=True, slots=True)

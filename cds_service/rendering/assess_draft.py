@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cds_service.clinical.assessment import Assessment
-from cds_service.clinical.record import Record, Side
+from cds_service.clinical.record import Record, RowState, Side
 
 _RECORD = TypeAdapter(Record)
 
@@ -19,8 +19,8 @@ class AssessDraft:
     """An assessment that nobody has begun.
 
     Attributes:
-        rule: of the card; empty if the page was opened without one. side: the leg.
-        record: everything that the chart says, but for the patient's id and for counts of rows.
+        rule: of the card, or its first cause; empty if the page was opened without one. side: the leg.
+        record: everything that the chart says, but for the patient's id and for counts of rows that no card names.
         client: whose words and choices its cards have; empty for the default client.
     """
 
@@ -38,7 +38,8 @@ class AssessDraft:
     def of_record(cls, rule: str, side: Side, record: Record) -> AssessDraft:
         """What of ``record`` has a say in a judgement."""
         nobody = replace(record.patient, id="")
-        return cls(rule, side, replace(record, patient=nobody, ledger=(), set_aside=()))
+        named = tuple(line for line in record.ledger if line.state is RowState.ANOTHER_PATIENT)
+        return cls(rule, side, replace(record, patient=nobody, ledger=named, set_aside=()))
 
     def as_json(self) -> dict[str, Any]:
         """For a sealed text."""

@@ -1,15 +1,17 @@
-"""The second link of an urgent card: what is not recorded yet, to be asked and examined behind it.
+"""The last link of a card: what is not recorded yet, to be asked and examined behind it.
 
-The order stays the first link, for it must not wait for a score. A link has no part in the words of a card.
+The order of an urgent card stays the first link, for it must not wait for a score. A link has no part in the words of a
+card.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cds_service.clinical.answers import questions_of
+from cds_service.clinical.answers import Group, questions_of
 from cds_service.clinical.assessment import LegAssessment
 from cds_service.clinical.content.names import DVT_RULE
+from cds_service.clinical.content.texts import Message
 from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Link
@@ -28,15 +30,20 @@ def score_link(call: Call, leg: LegAssessment) -> Sequence[Link]:
 
 def signs_link(call: Call, rule: str, leg: LegAssessment) -> Sequence[Link]:
     """To ask and examine what else a rule that fires for ``leg`` may rest on; none if that is all recorded."""
-    open_ones = [
-        one
-        for one in questions_of(call.content, call.assessment, leg)
-        if one.group == "warning_signs" and one.recorded is None
-    ]
-    if not open_ones or call.assessment.care_plan:
+    return _to_open(call, rule, leg, "warning_signs", call.content.texts.assess.link_signs)
+
+
+def causes_link(call: Call, cause: str, leg: LegAssessment) -> Sequence[Link]:
+    """To ask and examine what would tell the causes of ``leg`` apart; ``cause``: the first of the card."""
+    return _to_open(call, cause, leg, "causes", call.content.texts.assess.link_causes)
+
+
+def _to_open(call: Call, rule: str, leg: LegAssessment, group: Group, label: Message) -> Sequence[Link]:
+    if call.assessment.care_plan:
         return ()
-    label = call.wording.say(call.content.texts.assess.link_signs, count=len(open_ones))
-    return (_link(call, rule, leg, label),)
+    asked = questions_of(call.content, call.assessment, leg)
+    count = sum(one.group == group and one.recorded is None for one in asked)
+    return (_link(call, rule, leg, call.wording.say(label, count=count)),) if count else ()
 
 
 def _link(call: Call, rule: str, leg: LegAssessment, label: str) -> Link:

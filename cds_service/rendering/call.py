@@ -10,7 +10,6 @@ from typing import Literal
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.messages import Context
-from cds_service.protocol.prefetch import Part as ChartPart
 from cds_service.rendering.wording import Wording
 
 
@@ -24,7 +23,6 @@ class Call:
         base_url: public URL of this service, without a trailing slash.
         order_url: template of the site's order entry; None for this service's own page.
         layout: one differential card, or one card per cause.
-        incomplete: parts of the chart that are incomplete.
         switched_off: rules and causes for which this site shows no card.
         supported_orders: the orders that the EHR accepts as a suggestion; None if it accepts all.
     """
@@ -36,7 +34,6 @@ class Call:
     base_url: str
     order_url: str | None
     layout: Literal["differential", "per_cause"]
-    incomplete: tuple[ChartPart, ...] = ()
     switched_off: frozenset[str] = frozenset()
     supported_orders: frozenset[str] | None = None
 

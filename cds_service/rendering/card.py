@@ -52,7 +52,8 @@ class Link:
     """A link below a card.
 
     Attributes:
-        draft: the order it leads to. assess: or the assessment. Either is sent only sealed.
+        draft: the order it leads to. assess: or the assessment. Either is sent only sealed, and only to our own pages.
+        to_site: it leads to the site's own order entry.
         app_context: for a SMART launch only.
     """
 
@@ -61,6 +62,7 @@ class Link:
     app_context: str | None = None
     draft: OrderDraft | None = field(default=None, metadata=_INTERNAL)
     assess: AssessDraft | None = field(default=None, metadata=_INTERNAL)
+    to_site: bool = field(default=False, metadata=_INTERNAL)
 
     def message(self) -> messages.Link:
         """Return the link as a CDS Hooks message."""

@@ -10,6 +10,7 @@ from cds_service.clinical.assessment import Contribution, LegAssessment, RankedC
 from cds_service.clinical.content.models import Cause
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Side, Status
+from cds_service.rendering.assess_link import causes_link
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Suggestion
 from cds_service.rendering.frame import card, safety_net
@@ -82,7 +83,8 @@ def differential_card(
         legend=content.texts.cause.legend.fill(),
         source=content.texts.cause.source_label.fill(),
         suggestions=suggestions,
-        links=dvt_links(call, leg),
+        # An urgent card has its own link, and its findings come first.
+        links=[*dvt_links(call, leg), *(() if after_urgent else causes_link(call, causes[0].cause, leg))],
         facts=[contribution.fact for ranked in causes for contribution in ranked.contributions],
         verdicts=[*_bands(causes), *dvt_gap(call).verdicts],
     )

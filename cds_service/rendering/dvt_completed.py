@@ -10,19 +10,23 @@ from cds_service.rendering.call import Call
 
 
 def completed_words(call: Call, wells: Wells | None) -> str:
-    """``Wells 3 of 9, completed 28 Nov 10:12.``; empty unless every item is known, the last of them from an assessment.
+    """``Wells 3 of 9, completed 28 Nov 10:12 UTC by Dr North.``
 
-    An assessment is an entry of several answers, with the time of day at which they were given.
+    Empty unless every item is known, and the last of them from an assessment page, with its time of day. Nobody is
+    named where the chart names nobody.
     """
     facts = [item.fact for item in wells.items if item.fact is not None] if wells is not None else []
     if wells is None or not wells.complete or not facts:
         return ""
     last = max(facts, key=lambda fact: _moment(call, fact))
-    if "#" not in last.source or last.when is None or last.when.at is None:
+    if last.assessed_by is None or last.when is None or last.when.at is None:
         return ""
     most = sum(item.points for item in wells.items if item.points > 0)
     moment = call.wording.moment(_moment(call, last))
-    return call.content.texts.assess.completed.fill(points=wells.least, most=most, moment=moment)
+    texts = call.content.texts.assess
+    if not last.assessed_by:
+        return texts.completed.fill(points=wells.least, most=most, moment=moment)
+    return texts.completed_by.fill(points=wells.least, most=most, moment=moment, name=last.assessed_by)
 
 
 def _moment(call: Call, fact: Fact) -> datetime:

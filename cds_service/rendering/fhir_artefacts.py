@@ -17,6 +17,7 @@ from cds_service.clinical.content.coding.codes import URI
 from cds_service.clinical.content.models import Condition, OrderCode, RedFlag
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
+from cds_service.rendering.questionnaire import assessment_code_system, questionnaire
 from cds_service.rendering.terminology import BASE, resources, value_set
 
 Resource = dict[str, Any]
@@ -31,6 +32,8 @@ def knowledge(content: Content) -> list[Resource]:
     """Return every resource of the package, the guide last. Ids are unique within a type."""
     others = [
         *resources(content),
+        assessment_code_system(content),
+        questionnaire(content),
         library(content),
         *(activity(content, key) for key in sorted(content.orders)),
         plan(content),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import MALIGNANCY
 from cds_service.clinical.content.texts import Message
-from cds_service.clinical.record import RowState, Status, Unread
-from cds_service.protocol.prefetch import DVT_NEEDS, JUDGED_BY
-from cds_service.protocol.prefetch import Part as ChartPart
+from cds_service.clinical.record import Record, RowState, Status, Unread
+from cds_service.protocol.prefetch import DVT_NEEDS, JUDGED_BY, KEYS, part_name
 from cds_service.rendering.call import Call
 from cds_service.rendering.layout import Item, Part, part
 from cds_service.rendering.not_understood import about, counted, row_verdict, why
@@ -19,10 +19,28 @@ MAX_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """A part of the chart that did not come, or not whole. ``in_part``: some of it came."""
+
+    key: str
+    in_part: bool
+
+    @property
+    def name(self) -> str:
+        """Its name for an integrator."""
+        return part_name(self.key, came_in_part=self.in_part)
+
+
+def lacking_of(record: Record) -> tuple[Lacking, ...]:
+    """Return what the chart lacks. The cards of a call and of the pages behind it all have it from here."""
+    return tuple(Lacking(key, key in record.came_in_part) for key in KEYS if key in record.not_whole)
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Why DVT cannot be excluded: incomplete parts of the chart, and rows that were not understood."""
 
-    parts: tuple[ChartPart, ...] = ()
+    parts: tuple[Lacking, ...] = ()
     rows: tuple[Unread, ...] = ()
 
     def __bool__(self) -> bool:
@@ -44,12 +62,12 @@ class Gap:
         return "; ".join(phrases)
 
     def _missing(self, wording: Wording) -> str:
-        return wording.listed([part_words(wording, chart_part) for chart_part in self.parts])
+        return wording.listed([part_words(wording.content, one) for one in self.parts])
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         """Texts for the fingerprint of a card: another missing part or row makes the card news again."""
-        return (*(chart_part.words for chart_part in self.parts), *map(row_verdict, self.rows))
+        return (*(one.name for one in self.parts), *map(row_verdict, self.rows))
 
 
 def dvt_gap(call: Call) -> Gap:
@@ -71,7 +89,7 @@ def dvt_gap(call: Call) -> Gap:
         any_risk = any(verdict.any_risk_opens for verdict in verdicts)
         needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
         rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
-    return Gap(tuple(chart_part for chart_part in call.incomplete if chart_part.key in needed), rows)
+    return Gap(tuple(one for one in lacking_of(call.assessment.record) if one.key in needed), rows)
 
 
 def gap_part(call: Call) -> Part:
@@ -83,17 +101,17 @@ def gap_part(call: Call) -> Part:
 def lacking_part(call: Call) -> Part:
     """Return the paragraph on other missing parts and rows that were not understood; empty if there are none."""
     texts, gap = call.content.texts.chart, dvt_gap(call)
-    others = [part_words(call.wording, chart_part) for chart_part in call.incomplete if chart_part not in gap.parts]
+    others = [part_words(call.content, one) for one in lacking_of(call.assessment.record) if one not in gap.parts]
     missing = texts.also_missing if gap.parts else texts.missing
     left = missing.fill(parts=call.wording.listed(others)) if others else ""
     return part("", Item(left), Item(_not_read(call, gap)), Item(_other_patients_rows(call)))
 
 
-def part_words(wording: Wording, chart_part: ChartPart) -> str:
-    """Return the name of a part of the chart: ``procedures``, ``observations (not all)``."""
-    parts = wording.texts.chart.parts
-    message: Message = getattr(parts, chart_part.key)
-    return parts.not_all.fill(part=message.fill()) if chart_part.came_in_part else message.fill()
+def part_words(content: Content, lacking: Lacking) -> str:
+    """Return the name of a part of the chart, for a clinician: ``procedures``, ``observations (not all)``."""
+    parts = content.texts.chart.parts
+    message: Message = getattr(parts, lacking.key)
+    return parts.not_all.fill(part=message.fill()) if lacking.in_part else message.fill()
 
 
 def _not_read(call: Call, gap: Gap) -> str:

@@ -124,7 +124,7 @@ def combined_card(call: Call, groups: Sequence[Sequence[RedFlagVerdict]]) -> Car
         indicator=_indicator(call, worst.first),
         source=texts.source_label.fill(),
         suggestions=[suggestion for offer in offers for suggestion in offer.suggestions[:1]],
-        links=[_link(call, worst)],
+        links=[_link(call, worst), *signs_link(call, worst.key, worst.legs[0])],
         facts=[fact for flag in every for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in every],
     )

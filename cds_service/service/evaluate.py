@@ -23,7 +23,7 @@ from cds_service.clinical.content.loading.load import load
 from cds_service.clinical.reading import ChartEntry, kinds, read_record
 from cds_service.clinical.record import Record, RowState
 from cds_service.protocol.messages import Context, HookRequest, HookResponse
-from cds_service.protocol.prefetch import JUDGED_BY, Part, Prefetched
+from cds_service.protocol.prefetch import JUDGED_BY, Prefetched
 from cds_service.protocol.queries import Plan, Style, plan_of
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card
@@ -205,8 +205,8 @@ class Service:
             prefetched.entries,
             now,
             fhir_server=request.fhirServer,
-            not_available=tuple(part.words for part in prefetched.incomplete),
             not_whole=frozenset(part.key for part in prefetched.incomplete),
+            came_in_part=frozenset(part.key for part in prefetched.incomplete if part.came_in_part),
             check=budget.check if budget is not None else lambda: None,
         )
         _check_patient(record)
@@ -217,7 +217,7 @@ class Service:
         stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        cards = self.cards(assessment, context, now, prefetched.incomplete, caller)
+        cards = self.cards(assessment, context, now, caller)
         stages.end("compose")
         return Answer(cards, assessment, caller, _response_extension(assessment, prefetched, request.dropped))
 
@@ -229,11 +229,11 @@ class Service:
             prefetched.entries,
             now,
             fhir_server=request.fhirServer,
-            not_available=tuple(part.words for part in prefetched.incomplete),
             not_whole=frozenset(part.key for part in prefetched.incomplete),
+            came_in_part=frozenset(part.key for part in prefetched.incomplete if part.came_in_part),
         )
         assessment = assess(self.content, record, now.date())
-        call = self._call(assessment, request.context, now, prefetched.incomplete, caller)
+        call = self._call(assessment, request.context, now, caller)
         return Answer(
             (not_judged_card(call),), assessment, caller, _response_extension(assessment, prefetched, request.dropped)
         )
@@ -250,15 +250,12 @@ class Service:
         assessment: Assessment,
         context: Context,
         now: datetime,
-        incomplete: tuple[Part, ...] = (),
         caller: Caller | None = None,
     ) -> tuple[Card, ...]:
-        """Return the cards of an assessment. ``incomplete``: the incomplete parts of the chart."""
-        return compose(self._call(assessment, context, now, incomplete, caller or self.clients.default))
+        """Return the cards of an assessment. Its record says which parts of the chart are incomplete."""
+        return compose(self._call(assessment, context, now, caller or self.clients.default))
 
-    def _call(
-        self, assessment: Assessment, context: Context, now: datetime, incomplete: tuple[Part, ...], caller: Caller
-    ) -> Call:
+    def _call(self, assessment: Assessment, context: Context, now: datetime, caller: Caller) -> Call:
         return Call(
             content=self.words_for(caller),
             assessment=assessment,
@@ -267,7 +264,6 @@ class Service:
             base_url=self.base_url,
             order_url=self.order_url,
             layout=self.layout,
-            incomplete=incomplete,
             switched_off=caller.client.switched_off,
             supported_orders=caller.supported_orders,
         )
@@ -302,8 +298,8 @@ def _response_extension(assessment: Assessment, prefetched: Prefetched, dropped:
     """
     record = assessment.record
     extension: dict[str, Any] = {}
-    if record.not_available:
-        extension["notAvailable"] = list(record.not_available)
+    if prefetched.incomplete:
+        extension["notAvailable"] = [part.words for part in prefetched.incomplete]
         extension["parts"] = {part.key: {"state": part.state.value, "why": part.why} for part in prefetched.incomplete}
     if prefetched.not_offered:
         extension["notOffered"] = list(prefetched.not_offered)

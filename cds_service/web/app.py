@@ -16,6 +16,7 @@ from cds_service import __version__
 from cds_service.base.clock import Clock
 from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.base.settings import Settings
+from cds_service.rendering.questionnaire import QUESTIONNAIRE, assessment_code_system, questionnaire
 from cds_service.rendering.terminology import code_system, value_set
 from cds_service.web.body import TooSlow, WrongMediaType
 from cds_service.web.components import Components
@@ -103,6 +104,14 @@ def _add_terminology(app: FastAPI, running: CurrentService) -> None:
     @app.get("/fhir/CodeSystem/finding", summary="Every finding as a code", responses=errors())
     async def findings() -> Response:
         return json_response(code_system(running.service.content))
+
+    @app.get("/fhir/CodeSystem/assessment", summary="The codes of an assessment", responses=errors())
+    async def assessment() -> Response:
+        return json_response(assessment_code_system(running.service.content))
+
+    @app.get(f"/fhir/Questionnaire/{QUESTIONNAIRE}", summary="The assessment as a form", responses=errors())
+    async def questions() -> Response:
+        return json_response(questionnaire(running.service.content))
 
     @app.get("/fhir/ValueSet/{key}", summary="The codes that mean a finding", responses=errors(404))
     async def one_finding(key: str) -> Response:

@@ -31,6 +31,25 @@ def test_girths() -> None:
     assert "this leg 39.5 cm, other leg 36 cm" in note
 
 
+def test_girths_that_cannot_be_are_asked_again() -> None:
+    """A mistyped number must not be dropped, nor one girth without the other."""
+    soft = str(EXAMPLES / "dvt-soft-sign-alone.json")
+    typed = b"\n" * 5 + b"395\n36\n" + b"39.5\n\n" + b"39.5\n36\n" + b"\n" * 40
+    done = knee_cds("assess", soft, *DAY, given=typed)
+    assert "10 cm below tibial tuberosity" in done.stderr.decode()
+    assert done.stderr.decode().count("Give both girths in cm, from 10 to 100, or neither.") == 2
+    assert "this leg 39.5 cm, other leg 36 cm" in done.stdout.decode()
+
+
+def test_a_reason_against_an_anticoagulant() -> None:
+    """The last question, for the note only."""
+    shown = " ".join(knee_cds("assess", LIKELY, *DAY, given=b"\n" * 40).stderr.decode().split())
+    assert shown.index("Such as active bleeding") > shown.index("To tell the causes apart")
+    questions = shown.count("(y, n, or Enter: not examined)")
+    done = knee_cds("assess", LIKELY, *DAY, given=b"\n" * (questions - 1) + b"y\n")
+    assert "Something speaks against an anticoagulant." in done.stdout.decode()
+
+
 def test_what_cannot_be_asked_about() -> None:
     quiet = knee_cds("assess", str(EXAMPLES / "nothing-at-all.json"), *DAY)
     assert quiet.returncode == 2

@@ -10,6 +10,7 @@ import pytest
 from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.cli.inputs import understand
+from cds_service.rendering.gaps import lacking_of
 from cds_service.service.evaluate import Service
 from tests.conftest import NOW, bundle
 
@@ -45,7 +46,7 @@ def test_a_bundle_that_is_not_whole(service: Service, what: str) -> None:
     cards, assessment = judge(service, searchset("dvt-likely", *more, **frame), NOW)
     assert cards[0].indicator == "critical"
     assert "Not available: " in cards[0].detail
-    named = assessment.record.not_available
+    named = [one.name for one in lacking_of(assessment.record)]
     assert "observations (not all)" in named
     assert "orders" in " ".join(named)
     assert "patient details" not in named
@@ -63,14 +64,14 @@ def test_a_whole_bundle_of_any_type(service: Service, kind: str | None) -> None:
         cards, assessment = judge(service, searchset(name, type=kind), NOW)
         assert assessment == expected
         assert [card.summary for card in cards] == [card.summary for card in plain]
-        assert assessment.record.not_available == ()
+        assert assessment.record.not_whole == frozenset()
 
 
 def test_a_whole_searchset_says_how_many_there_are(service: Service) -> None:
     count = len(bundle("dvt-likely")["entry"])
     note = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
     found = searchset("dvt-likely", {"resource": note, "search": {"mode": "outcome"}}, total=count)
-    assert judge(service, found, NOW)[1].record.not_available == ()
+    assert judge(service, found, NOW)[1].record.not_whole == frozenset()
 
 
 def test_rows_keep_the_order_of_the_bundle() -> None:

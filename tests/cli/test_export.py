@@ -42,7 +42,7 @@ def test_every_resource_is_valid(resources: dict[str, dict[str, Any]]) -> None:
         get_fhir_model_class(one["resourceType"]).model_validate(one)
     assert {one["resourceType"] for one in resources.values()} == {
         "CodeSystem", "ValueSet", "Library", "ActivityDefinition", "PlanDefinition", "Measure", "TestScript",
-        "ImplementationGuide",
+        "ImplementationGuide", "Questionnaire",
     }  # fmt: skip
 
 

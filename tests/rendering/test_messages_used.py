@@ -22,7 +22,7 @@ SOURCES = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.p
 TEMPLATES = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.html"))
 BY_NAME = {"RowTexts", "PartTexts", "WhyTexts", "ClosedTexts", "OverrideTexts", "TopicTexts", "PriorityTexts",
            "FormSides", "FormAnticoagulant", "LaunchNotices", "OrderNotices", "BasisTexts", "TermWords",
-           "StatusWords", "KindWords", "AssessGroups", "AssessNotices"}  # fmt: skip
+           "StatusWords", "KindWords", "AssessGroups", "AssessNotices", "LaunchClosing"}  # fmt: skip
 """Models whose messages are picked by a name that is worked out: of a kind, a code or a key."""
 
 KINDS = {"refuted", "repeat_scan_due", "one_scan", "confirmed", "strong_fit", "fits", "possible", "low"}

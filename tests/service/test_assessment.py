@@ -134,6 +134,15 @@ def test_nothing_answered_changes_nothing(case: tuple[str, Answers]) -> None:
     assert judged(CONTENT, records()[name], answers, NOW) == chart_of(name)
 
 
+@given(answered())
+def test_a_reason_against_an_anticoagulant_is_no_fact(case: tuple[str, Answers]) -> None:
+    name, answers = case
+    for told in (True, False):
+        with_it = replace(answers, contraindicated=told)
+        assert judged(CONTENT, records()[name], with_it, NOW) == judged(CONTENT, records()[name], answers, NOW)
+        assert observation(CONTENT, with_it, None, NOW) == observation(CONTENT, answers, None, NOW)
+
+
 def test_of_a_known_dvt_no_medicine_is_asked() -> None:
     """ "Taking an anticoagulant" would make a DVT on record a treated one, and close the suspicion by one press."""
     known = Diagnosis("dvt", DiagnosisState.CURRENT, Side.LEFT, day_of("2026-03-15"), None, "Condition/known")
@@ -259,3 +268,44 @@ def test_only_a_score_that_was_completed_is_said_to_be() -> None:
     almost = with_answers(CONTENT, record, most, NOW - timedelta(hours=1))
     assert "completed" not in card_of(almost)
     assert "Wells 4 of 9, completed 16 Mar 14:02 UTC." in card_of(with_answers(CONTENT, almost, last, NOW))
+
+
+@pytest.mark.parametrize(
+    ("display", "said"),
+    [
+        ("Ada Northolt", " by Ada Northolt."),
+        ("  Dr.\tJosé  O\u2019Néill-Søby, MD ", " by Dr. José O\u2019Néill-Søby, MD."),
+        (None, "."),
+        ("<b>Ada</b>", "."),
+        ("[Ada](https://elsewhere.example)", "."),
+        ("Ada\u202eNortholt", "."),
+        ("D" * 51, "."),
+        ("No DVT: score 0", "."),
+        ("so many words that it is no name", "."),
+        ("- .", "."),
+    ],
+)
+def test_a_completed_score_names_who_completed_it(display: str | None, said: str) -> None:
+    """Only what has the form of a name; anything else is left out as a whole."""
+    name = "dvt-likely"
+    keys = [one.finding for one in open_questions(name) if one.group == "score"]
+    answers, patient = Answers(Side.LEFT, dict.fromkeys(keys, False)), records()[name].patient.id
+    written = {**observation(CONTENT, answers, None, NOW, replace(SIGNED, patient=patient)), "id": "written-1"}
+    if display is not None:
+        written["performer"] = [{"reference": "Practitioner/dr-north"}, {"display": display}]
+    again = read_record(CONTENT, patient, (*entries(name), ChartEntry(written)), NOW)
+    assert f"Wells 4 of 9, completed 16 Mar 14:02 UTC{said}\n" in f"{card_of(again)}\n"
+
+
+def test_only_our_own_entry_is_an_assessment() -> None:
+    """Any panel may have components: one of another code completes nothing and names nobody."""
+    name = "dvt-likely"
+    keys = [one.finding for one in open_questions(name) if one.group == "score"]
+    answers, patient = Answers(Side.LEFT, dict.fromkeys(keys, False)), records()[name].patient.id
+    signed = replace(SIGNED, patient=patient, name="Ada Northolt")
+    panel = {**observation(CONTENT, answers, None, NOW, signed), "id": "panel-1", "code": {"text": "Leg examination"}}
+    again = read_record(CONTENT, patient, (*entries(name), ChartEntry(panel)), NOW)
+    detail = card_of(again)
+    assert assess(CONTENT, again, NOW.date()).legs[0].dvt.wells.complete  # type: ignore[union-attr]
+    assert "completed" not in detail
+    assert "Northolt" not in detail

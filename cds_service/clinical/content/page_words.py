@@ -105,6 +105,7 @@ class AssessPageWords(ContentModel):
     to_order_page: Words
     save: Words
     work_out: Words
+    try_again: Words
     copy_note: Words
     saved_by: Annotated[Message, Takes("signer")]
     follows: Words

@@ -465,7 +465,7 @@ class Notice(ContentModel):
 
 
 class LaunchNotices(ContentModel):
-    """Why the order page could not be opened."""
+    """Why the order page or the assessment page could not be opened."""
 
     unknown_ehr: Notice
     no_launch: Notice
@@ -482,6 +482,17 @@ class LaunchNotices(ContentModel):
     other_patient: Notice
     busy: Notice
     down: Notice
+
+
+class LaunchClosing(ContentModel):
+    """What has not happened and what to do instead, after the reason why a page could not be opened.
+
+    ``either``: it is not known yet which of the two pages the card has asked for.
+    """
+
+    order: Plain
+    assess: Plain
+    either: Plain
 
 
 class OrderNotices(ContentModel):
@@ -545,7 +556,9 @@ class AssessTexts(ContentModel):
 
     link: Annotated[Message, Takes("count")]
     link_signs: Annotated[Message, Takes("count")]
+    link_causes: Annotated[Message, Takes("count")]
     completed: Annotated[Message, Takes("points", "most", "moment")]
+    completed_by: Annotated[Message, Takes("points", "most", "moment", "name")]
     girths: Annotated[Message, Takes("here", "other")]
     difference: Annotated[Message, Takes("difference")]
     no_concern: Plain
@@ -555,6 +568,10 @@ class AssessTexts(ContentModel):
     note_no: Annotated[Message, Takes("findings")]
     note_recorded: Annotated[Message, Takes("findings")]
     note_open: Annotated[Message, Takes("findings")]
+    against: Plain
+    against_such_as: Plain
+    against_yes: Plain
+    against_no: Plain
     groups: AssessGroups
     replies: AssessReplies
     mistakes: AssessMistakes
@@ -575,10 +592,12 @@ class AssessNotices(ContentModel):
     being_saved: Notice
     expired: Notice
     forbidden: Notice
+    unread: Notice
     no_answer: Notice
     not_sent: Notice
     invalid: Notice
     exists: Notice
+    elsewhere: Notice
     unsure: Notice
     not_found: Notice
     other_patient: Notice
@@ -589,6 +608,7 @@ class PageTexts(ContentModel):
     """Messages of the order page for when something goes wrong."""
 
     launch: LaunchNotices
+    launch_closing: LaunchClosing
     order: OrderNotices
     basis: BasisTexts
     assess: AssessNotices

@@ -30,13 +30,13 @@ def read_record(
     now: datetime,
     *,
     fhir_server: str | None = None,
-    not_available: tuple[str, ...] = (),
     not_whole: frozenset[str] = frozenset(),
+    came_in_part: frozenset[str] = frozenset(),
     check: Callable[[], None] = lambda: None,
 ) -> Record:
     """Read what ``entries`` say about the patient as of ``now``; its time zone decides which day it is.
 
-    ``not_available``, ``not_whole``: the parts of the chart that are missing or incomplete, in words and by key.
+    ``not_whole``, ``came_in_part``: the parts of the chart that are missing or incomplete, as the Record keeps them.
     ``check``: called before each row is read; it may raise to end a call that takes too long.
 
     Nothing else raises. Anything not understood is listed in ``unread``, and the ledger counts every row.
@@ -61,8 +61,8 @@ def read_record(
         stops=tuple(sorted(set(findings.stops), key=lambda stop: (stop.source, stop.key, stop.substance))),
         set_aside=tuple(sorted(Counter(findings.set_aside).items())),
         ledger=ledger.lines(),
-        not_available=not_available,
         not_whole=not_whole,
+        came_in_part=came_in_part,
         entries=len(entries),
         others_of_concern=chart.others_of_concern,
     )

@@ -17,6 +17,7 @@ from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.measurements import SidedReading, convert, is_above_own_limit, judge, number_in
+from cds_service.clinical.reading.performers import assessed_by
 from cds_service.clinical.reading.places import NOWHERE, Place, codings, uses_of
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.statements import (
@@ -29,7 +30,7 @@ from cds_service.clinical.reading.statements import (
     meant,
     state,
 )
-from cds_service.clinical.record import Measured, Side, Status, UnreadKind, When
+from cds_service.clinical.record import Fact, Measured, Side, Status, UnreadKind, When
 
 _NOT_MADE = frozenset({"entered-in-error", "cancelled"})
 _EARLY = frozenset({"registered", "preliminary", "unknown"})
@@ -149,8 +150,13 @@ def read(
         own_place = place.joined(findings.places.of_code(part.code))
         own_place = own_place.joined(findings.places.of_extensions(part, getattr(model, "contained", None) or ()))
         _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
+    findings.facts[before:] = _signed(findings.facts[before:], assessed_by(model))
     made = (fact for fact in findings.facts[before:] if fact.key in denials.TESTS and fact.status is Status.ABSENT)
     findings.report(name, denials.against(content, model, {fact.key: fact.side for fact in made}))
+
+
+def _signed(facts: Sequence[Fact], by: str | None) -> Sequence[Fact]:
+    return facts if by is None else [replace(fact, assessed_by=by) for fact in facts]
 
 
 def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:

@@ -275,7 +275,7 @@ def order_link(content: Content, proposed: OrderDraft, base_url: str, site_templ
     label = content.texts.order.link.fill(title=title)
     if site_template:
         leg = side.value if content.orders[key].sided and side in SITE_OF_LEG else "unknown"
-        return Link(label=label, url=site_template.format(order=key, side=leg))
+        return Link(label=label, url=site_template.format(order=key, side=leg), draft=proposed, to_site=True)
     return Link(label=label, url=f"{base_url}/orders/{key}", draft=proposed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cds_service.clinical.answers import CALVES, GROUPS, Answers, Question, leg_of, questions_of
@@ -21,12 +21,17 @@ _LONGEST_NUMBER = 8
 
 @dataclass(frozen=True, slots=True)
 class AssessForm:
-    """The fields as typed. ``said``: finding -> ``yes`` or ``no``; ``here``, ``other``: girths of the calves."""
+    """The fields as typed.
+
+    ``said``: finding -> ``yes`` or ``no``; ``here``, ``other``: girths of the calves; ``against``: ``yes`` or ``no`` to
+    a reason against an anticoagulant.
+    """
 
     side: str = ""
     said: Mapping[str, str] = field(default_factory=dict)
     here: str = ""
     other: str = ""
+    against: str = ""
 
     @classmethod
     def read(cls, sent: Mapping[str, str]) -> AssessForm:
@@ -37,6 +42,7 @@ class AssessForm:
             said={key: value for key, value in said.items() if value in REPLIES},
             here=_typed(sent.get("here", "")),
             other=_typed(sent.get("other", "")),
+            against=sent.get("against", "") if sent.get("against") in REPLIES else "",
         )
 
     def as_sent(self) -> dict[str, str]:
@@ -45,6 +51,7 @@ class AssessForm:
             "side": self.side,
             "here": self.here,
             "other": self.other,
+            "against": self.against,
             **{f"{ASK}{key}": value for key, value in self.said.items()},
         }
 
@@ -70,12 +77,14 @@ class Asked:
     """The questions about one leg, with the answers that count. ``record``: the chart with them.
 
     ``side``: of the leg that is judged; UNKNOWN where the chart does not say which leg hurts.
+    ``about_treatment``: whether a reason against an anticoagulant is asked for, as of any suspected DVT.
     """
 
     side: Side
     questions: tuple[Question, ...]
     answers: Answers
     record: Record
+    about_treatment: bool
 
 
 def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: datetime) -> Asked | None:
@@ -95,8 +104,10 @@ def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: da
     more = [one for one in questions_of(content, after, moved) if one.finding not in known] if moved else []
     # What an answer has shown is no reason to ask no more: its own question stays.
     questions = tuple(sorted((*first, *more), key=lambda one: GROUPS.index(one.group)))
-    answers = form.answers(leg.side, questions)
-    return Asked(leg.side, questions, answers, with_answers(content, chart, answers, now))
+    about_treatment = leg.dvt.suspected or (moved is not None and moved.dvt.suspected)
+    against = REPLIES.get(form.against) if about_treatment else None
+    answers = replace(form.answers(leg.side, questions), contraindicated=against)
+    return Asked(leg.side, questions, answers, with_answers(content, chart, answers, now), about_treatment)
 
 
 def _typed(text: str) -> str:

@@ -16,39 +16,49 @@ from cds_service.clinical.answers import Answers, leg_of
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment, LegAssessment, Wells
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, UCUM, URI
+from cds_service.clinical.content.coding.codes import (
+    ASSESSMENT_CODE,
+    ASSESSMENT_NAME,
+    ASSESSMENT_SYSTEM,
+    FINDING_SYSTEM,
+    UCUM,
+    URI,
+)
 from cds_service.clinical.content.names import ANTICOAGULANT, CALF_DIFFERENCE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record, Side
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import SITE_OF_LEG, references
+from cds_service.rendering.questionnaire import NO, YES, standard_codings
 
-SYSTEM: Final = "https://posterior-knee-cds.example/fhir/CodeSystem/assessment"
-CODE: Final = "wells-two-level"
 _EXAM: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/observation-category",
     "code": "exam",
     "display": "Exam",
 }
 """The prefetch asks for Observations by category: one without would not come back with the next chart."""
-_YES: Final = ("373066001", "Yes (qualifier value)")
-_NO: Final = ("373067005", "No (qualifier value)")
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who has completed an assessment, for whom, and the uuid that makes it one however often it is sent."""
+    """Who has completed an assessment, for whom, and the uuid that makes it one however often it is sent.
+
+    ``performer``: ``Practitioner/id``. ``name``: of the performer; empty if the EHR does not say.
+    """
 
     patient: str
     encounter: str
     performer: str
     uuid: str
+    name: str = ""
 
 
 def observation(
     content: Content, answers: Answers, wells: Wells | None, now: datetime, signed: Signed | None = None
 ) -> dict[str, Any]:
-    """The assessment of one leg. Only what was answered is in it. ``wells``: the score with these answers.
+    """The assessment of one leg. Only what was answered is in it, but for a reason against an anticoagulant.
+
+    ``wells``: the score with these answers.
 
     Without ``signed`` it is nobody's, for judging only. The total is its value only when every item is known.
     """
@@ -58,7 +68,7 @@ def observation(
         "resourceType": "Observation",
         "status": "final",
         "category": [{"coding": [_EXAM]}],
-        "code": {"coding": [{"system": SYSTEM, "code": CODE, "display": "Two-level Wells score"}]},
+        "code": {"coding": [{"system": ASSESSMENT_SYSTEM, "code": ASSESSMENT_CODE, "display": ASSESSMENT_NAME}]},
         "effectiveDateTime": moment,
         "issued": moment,
         "method": {"text": title},
@@ -80,7 +90,7 @@ def _signed(signed: Signed, wells: Wells | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{signed.uuid}"}],
         "subject": {"reference": f"Patient/{signed.patient}"},
-        "performer": [{"reference": signed.performer}],
+        "performer": [{"reference": signed.performer, **({"display": signed.name} if signed.name else {})}],
     }
     if signed.encounter:
         found["encounter"] = {"reference": f"Encounter/{signed.encounter}"}
@@ -93,7 +103,7 @@ def _signed(signed: Signed, wells: Wells | None) -> dict[str, Any]:
 
 def _components(content: Content, answers: Answers) -> Iterator[dict[str, Any]]:
     for key, is_so in sorted(answers.said.items()):
-        code, display = _YES if is_so else _NO
+        code, display = YES if is_so else NO
         value = {"coding": [{"system": URI["snomed"], "code": code, "display": display}]}
         yield {"code": _own(content, key), "valueCodeableConcept": value}
     if answers.difference is not None:
@@ -102,7 +112,8 @@ def _components(content: Content, answers: Answers) -> Iterator[dict[str, Any]]:
 
 
 def _own(content: Content, key: str) -> dict[str, Any]:
-    return {"coding": [{"system": FINDING_SYSTEM, "code": key, "display": content.findings[key].name}]}
+    own = {"system": FINDING_SYSTEM, "code": key, "display": content.findings[key].name}
+    return {"coding": [own, *standard_codings(content, key)]}
 
 
 def entry_of(content: Content, answers: Answers, patient: str, now: datetime) -> ChartEntry:
@@ -125,11 +136,24 @@ def judged(content: Content, record: Record, answers: Answers, now: datetime) ->
     return assess(content, with_answers(content, record, answers, now), now.date())
 
 
-def with_denial(draft: OrderDraft, answers: Answers, leg: LegAssessment | None) -> OrderDraft:
-    """``draft`` with a "no" to the question for an anticoagulant, unless the chart names one all the same."""
+def with_treatment(content: Content, draft: OrderDraft, answers: Answers, leg: LegAssessment | None) -> OrderDraft:
+    """``draft`` with what was answered about anticoagulants.
+
+    A "no" to taking one, unless the chart names one all the same; and in words, whether something speaks against one.
+    """
+    against = contraindication(content, answers)
+    draft = replace(draft, note=f"{draft.note} {against}".strip()) if against else draft
     if answers.said.get(ANTICOAGULANT) is not False or leg is None or leg.dvt.anticoagulant is not None:
         return draft
     return replace(draft, asked_and_none=True)
+
+
+def contraindication(content: Content, answers: Answers) -> str:
+    """The answer to whether something speaks against an anticoagulant, as a sentence; empty if there is none."""
+    if answers.contraindicated is None:
+        return ""
+    texts = content.texts.assess
+    return (texts.against_yes if answers.contraindicated else texts.against_no).fill()
 
 
 def wells_of(assessment: Assessment, side: Side) -> Wells | None:

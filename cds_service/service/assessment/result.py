@@ -15,13 +15,12 @@ from cds_service.clinical.content.names import CALF_DIFFERENCE, DVT_RULE
 from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Record, Side
 from cds_service.protocol.messages import Context
-from cds_service.protocol.prefetch import Part
-from cds_service.rendering.card import Card
+from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_view import wells_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital, in_sentence
-from cds_service.service.assessment.form import AssessForm, asked
-from cds_service.service.assessment.observation import with_denial
+from cds_service.service.assessment.form import Asked, AssessForm, asked
+from cds_service.service.assessment.observation import contraindication, with_treatment
 from cds_service.service.evaluate import Service
 
 _NOTED = ("score", "pathway", "warning_signs")
@@ -35,18 +34,30 @@ class Assessed:
     Attributes:
         content: in the language of the reader.
         leg: with the answers; its ``side`` is UNKNOWN where nobody has said which.
-        draft: the order that the first urgent card asks for; None if no card asks for one.
+        order: the link to the order that the card of the page's rule asks for; of the first urgent card if that rule
+            no longer fires; None if no card asks for one.
+        draft: that order, with what was answered.
         differential: names of the causes that fit, or what else may look like a DVT.
     """
 
     content: Content
     assessment: Assessment
     leg: LegAssessment
-    questions: tuple[Question, ...]
-    answers: Answers
+    asked: Asked
     cards: tuple[Card, ...]
+    order: Link | None
     draft: OrderDraft | None
     now: datetime
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked."""
+        return self.asked.questions
+
+    @property
+    def answers(self) -> Answers:
+        """What was answered."""
+        return self.asked.answers
 
     @property
     def wording(self) -> Wording:
@@ -67,6 +78,11 @@ class Assessed:
     def is_complete(self) -> bool:
         """Whether the score has every item, and some of them from here."""
         return self.wells is not None and self.wells.complete and not self.answers.is_empty
+
+    @property
+    def own_order(self) -> str:
+        """Address of the site's own order entry for this very order; empty where our own page takes it."""
+        return self.order.url if self.order is not None and self.order.to_site else ""
 
     @property
     def answered(self) -> list[str]:
@@ -105,7 +121,13 @@ class Assessed:
         recorded = [one.recorded for one in self.questions if one.recorded and one.finding not in said]
         if recorded:
             lines.append(texts.note_recorded.fill(findings="; ".join(wording.dated(one) for one in recorded)))
-        lines += self._line(texts.note_open, self._open())
+        if against := contraindication(self.content, self.answers):
+            lines.append(against)
+        left = [in_sentence(self.named(key)) for key in self._open()]
+        if self.asked.about_treatment and not against:
+            left.append(in_sentence(texts.against.fill()))
+        if left:
+            lines.append(texts.note_open.fill(findings="; ".join(left)))
         lines += [card.summary for card in self.cards[:1]]
         return "\n".join(lines)
 
@@ -145,7 +167,6 @@ def assessed(
     form: AssessForm,
     now: datetime,
     context: Context,
-    incomplete: tuple[Part, ...] = (),
 ) -> Assessed | None:
     """``chart`` with what ``form`` adds, judged and worded as for a hook call; None if no leg was judged."""
     found = asked(service.content, chart, side, form, now)
@@ -155,9 +176,12 @@ def assessed(
     leg = leg_of(assessment, found.side)
     if leg is None:
         return None
-    cards = service.cards(assessment, context, now, incomplete, caller)
-    drafts = [link.draft for card in cards for link in card.links if link.draft]
-    draft = next((one for one in drafts if one.rule == (rule or DVT_RULE)), drafts[0] if drafts else None)
-    draft = with_denial(draft, found.answers, leg) if draft else None
+    cards = service.cards(assessment, context, now, caller)
+    # A differential's question whether DVT is suspected asks for no order.
+    urgent = [card for card in cards if card.indicator != "info"]
+    orders = [(link, link.draft) for card in urgent for link in card.links if link.draft]
+    wanted = [one for one in orders if one[1].rule == (rule or DVT_RULE)]
+    order, draft = next(iter(wanted or orders), (None, None))
     words = service.words_for(caller)
-    return Assessed(words, assessment, leg, found.questions, found.answers, cards, draft, now)
+    draft = with_treatment(words, draft, found.answers, leg) if draft else None
+    return Assessed(words, assessment, leg, found, cards, order, draft, now)

@@ -14,15 +14,17 @@ from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.base.urls import Address
 from cds_service.clinical.answers import Answers, leg_of
 from cds_service.clinical.assessment import Assessment
+from cds_service.clinical.reading.performers import clinician_name
 from cds_service.clinical.record import PlacedOrder, Record, Side
 from cds_service.protocol.messages import Context, FhirAuthorization, HookRequest
 from cds_service.protocol.prefetch import KeyState, Part, Prefetched, gather
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
+from cds_service.rendering.gaps import Lacking
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import placed_words
 from cds_service.rendering.wording import Wording
 from cds_service.service.assessment.form import AssessForm, asked
-from cds_service.service.assessment.observation import entry_of, with_denial
+from cds_service.service.assessment.observation import entry_of, with_treatment
 from cds_service.service.evaluate import Answer, Service
 from cds_service.service.smart.launches import Launch
 
@@ -52,9 +54,9 @@ class Reading:
     record: Record | None = None
 
     @property
-    def incomplete(self) -> tuple[str, ...]:
-        """Incomplete parts of the chart, in words."""
-        return tuple(part.words for part in self.parts.incomplete)
+    def lacking(self) -> tuple[Lacking, ...]:
+        """The incomplete parts of the chart, also of one that could not be judged."""
+        return tuple(Lacking(part.key, part.came_in_part) for part in self.parts.incomplete)
 
 
 def context_of(launch: Launch) -> Context:
@@ -87,7 +89,7 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         answer = service.answer(request, prefetched, now, caller)
         record = answer.assessment.record
         answers = _answers(service, launch, record, now)
-        if answers is not None:
+        if answers is not None and not answers.is_empty:
             told = Part("", KeyState.PRESENT, (entry_of(service.content, answers, launch.patient, now),))
             with_it = replace(prefetched, others=(*prefetched.others, told))
             answer = service.answer(request, with_it, now, caller)
@@ -95,7 +97,7 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         return Reading(_bare(service, launch), "unread", prefetched)
     draft, basis = _draft(service, answer, launch)
     if answers is not None:
-        draft = with_denial(draft, answers, leg_of(answer.assessment, draft.side))
+        draft = with_treatment(service.words_for(caller), draft, answers, leg_of(answer.assessment, draft.side))
     return Reading(draft, basis, prefetched, tuple(_same_orders(service, answer.assessment, draft, now)), record)
 
 
@@ -109,14 +111,14 @@ def _answers(service: Service, launch: Launch, record: Record, now: datetime) ->
     if not launch.answers:
         return None
     found = asked(service.content, record, side_of(launch), AssessForm.read(launch.answers), now)
-    return None if found is None or found.answers.is_empty else found.answers
+    return None if found is None else found.answers
 
 
 def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Basis]:
     drafts = [link.draft for card in answer.cards for link in card.links if link.draft]
     if not drafts:
         return _bare(service, launch), "none"
-    if launch.wanted is None:
+    if launch.wanted is None or launch.wanted["rule"] in service.content.causes:  # its card has proposed no order
         return drafts[0], "chart"
     same = next((draft for draft in drafts if draft.rule == launch.wanted["rule"]), None)
     return (same, "card") if same else (drafts[0], "changed")
@@ -145,6 +147,13 @@ def patient_words(patient: Mapping[str, Any]) -> str:
     """Return name, birth date, sex and record number, as far as the Patient has them."""
     parts = [_name(patient.get("name")), _born(patient), _word(patient.get("gender")), _number(patient)]
     return ", ".join(part for part in parts if part)
+
+
+def user_words(user: Mapping[str, Any]) -> str:
+    """Return the name in a Practitioner or PractitionerRole, if it has the form of one; else empty."""
+    practitioner = user.get("practitioner")
+    named = practitioner.get("display") if isinstance(practitioner, dict) else None
+    return clinician_name(_name(user.get("name")) or named)
 
 
 def _name(names: Any) -> str:

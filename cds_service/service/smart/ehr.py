@@ -86,6 +86,17 @@ class Ehr:
             raise EhrRefused("other_patient")
         return patient
 
+    def user(self) -> dict[str, Any]:
+        """Return who has signed in, as the server describes them; empty if it does not: nothing depends on it."""
+        if not self.launch.user:
+            return {}
+        try:
+            found = self._read(self.launch.user)
+        except EhrRefused:
+            return {}
+        kind, _, identity = self.launch.user.partition("/")
+        return found if (found.get("resourceType"), found.get("id")) == (kind, identity) else {}
+
     def encounter_fits(self) -> bool:
         """Return whether the encounter of the launch belongs to the patient. True if it cannot be read.
 

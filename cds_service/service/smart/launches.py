@@ -1,4 +1,7 @@
-"""Launches of the order page. They are stored sealed, and only the browser that began a launch can open it."""
+"""Launches of the order page and the assessment page.
+
+They are stored sealed, and only the browser that began a launch can open it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,6 @@ class Launch:
         verifier: PKCE code verifier.
         nonce: nonce for the id token.
         token_url, jwks_url, issuer: from the EHR's SMART configuration; ``jwks_url`` and ``issuer`` may be empty.
-        order: uuid of the only order that this launch may place.
         token: the EHR's access token; empty until it is granted.
         expires: when the token ends, seconds since 1970.
         user: ``Practitioner/id`` or ``PractitionerRole/id`` in the EHR; empty if it did not say.
@@ -47,7 +49,9 @@ class Launch:
         stage: how far that order has got; ``unsure`` when it was sent and nobody could say what became of it.
         patient_words: name, birth date and the like, as read.
         sent_at: when sending began, seconds since 1970.
-        page: which page was opened. answers: of the assessment page, as its form sent them.
+        page: which page was opened.
+        answers: of the assessment page, as its form sent them. sent: those that went to the EHR to be saved.
+        counted: whether this use of it has been counted.
         assessment: uuid of the one assessment that this launch may save. saving, saved, saving_at: as for the order.
     """
 
@@ -74,6 +78,8 @@ class Launch:
     page: Literal["order", "assess"] = "order"
     assessment: str = ""
     answers: dict[str, str] | None = None
+    sent: dict[str, str] | None = None
+    counted: bool = False
     saving: Literal["", "sending", "unsure", "saved"] = ""
     saved: dict[str, str] | None = None
     saving_at: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
@@ -153,6 +153,7 @@ def test_what_is_not_asked_cannot_be_answered(server: Server, forged: str) -> No
 
 def test_girths(server: Server) -> None:
     url = links_of(server, "dvt-soft-sign-alone")[1]["url"]
+    assert "10 cm below tibial tuberosity" in words(requests.get(url, timeout=20))
     assert "This calf is 3.2 cm larger." in words(plain(url, "part", here="39,2", other="36"))
     for here, other in (("39.2", ""), ("392", "36"), ("wide", "36"), ("nan", "36"), ("inf", "36")):
         wrong = plain(url, "work", here=here, other=other)
@@ -181,6 +182,66 @@ def test_other_red_flags_ask_for_their_own_findings(server: Server) -> None:
     assert "No score applies" in words(page)
 
 
+def test_a_differential_asks_for_what_tells_its_causes_apart(server: Server) -> None:
+    """Its ranking moves with the answers; there is no score, no order and no treatment to ask about."""
+    [card] = server.call(as_request(bundle("bakers-cyst-atypical"), _INSTANCE)).json()["cards"]
+    assert card["indicator"] == "info"
+    [link] = [one for one in card["links"] if one["label"].startswith("Tell the causes apart: ")]
+    page = requests.get(link["url"], timeout=20)
+    questions = asked(page)
+    assert f"apart: {len(questions)} finding" in link["label"]
+    seen = words(page)
+    assert "To tell the causes apart" in seen
+    assert "No score applies" in seen
+    assert "speaks against an anticoagulant" not in seen
+    assert "Go on to the order" not in seen, "it asks whether DVT is suspected, which is no urgent order"
+    cards = {only_words(words(plain(link["url"], "part", **{f"ask-{questions[0]}": one}))) for one in ("yes", "no")}
+    assert len({*cards, only_words(words(plain(link["url"], "part")))}) == 3
+
+
+def test_no_link_to_a_differential_beside_an_urgent_card(server: Server) -> None:
+    """The findings of the urgent card come first; its own link asks for those of the causes too."""
+    cards = server.call(as_request(bundle("worked-case-9"), _INSTANCE)).json()["cards"]
+    assert [card["indicator"] for card in cards] == ["critical", "info"]
+    assert [[one["label"][:8] for one in card.get("links", ())] for card in cards] == [["Referral", "Complete"], []]
+
+
+def test_a_site_with_its_own_order_entry(clock: Clock) -> None:
+    """Its address and the text of the order are of one order: that of the card whose rule the page is about."""
+    two = bundle("dvt-likely")
+    two["entry"] += [one for one in bundle("red-flag-rf07")["entry"] if one["resource"]["resourceType"] != "Patient"]
+    for one in two["entry"]:
+        if one["resource"]["resourceType"] != "Patient":
+            one["resource"]["subject"] = {"reference": f"Patient/{two['entry'][0]['resource']['id']}"}
+    for server in run_server(Settings(order_url="https://orders.example/new?code={order}&leg={side}"), clock):
+        cards = server.call(as_request(two, _INSTANCE)).json()["cards"]
+        assert len([card for card in cards if card["indicator"] == "critical"]) == 2
+        for card in cards[:2]:
+            order, assess = card["links"]
+            page = requests.get(assess["url"], timeout=20)
+            assert f'href="{order["url"].replace("&", "&amp;")}"' in page.text
+            assert "Go on to the order" in words(page)
+            title = order["label"].removeprefix("Referral order: ").partition(",")[0]
+            assert title in words(page).split("The order as it stands now")[1]
+
+
+def test_a_reason_against_an_anticoagulant_is_told_and_changes_nothing(server: Server) -> None:
+    """In the note and in the order, in words; score and cards stay as they are."""
+    url = links_of(server)[1]["url"]
+    assert 'name="against"' in requests.get(url, timeout=20).text
+    silent, yes, no = (words(plain(url, "part", **one)) for one in ({}, {"against": "yes"}, {"against": "no"}))
+    assert silent.split("Note to copy")[0] == yes.split("Note to copy")[0] == no.split("Note to copy")[0]
+    assert "something speaks against an anticoagulant" in silent.split("Not examined:")[1]
+    for said, sentence in ((yes, "Something speaks against"), (no, "Nothing known speaks against")):
+        note, order = said.split("Note to copy")[1].split("The order as it stands now")
+        assert f"{sentence} an anticoagulant." in note
+        assert f"{sentence} an anticoagulant." in order
+        assert "omething speaks against an anticoagulant" not in note.split("Not examined:")[1]
+    order_page = plain(url, "order", against="yes")
+    assert "Something speaks against an anticoagulant." in words(order_page)
+    assert "speaks against" not in words(requests.get(links_of(server, "red-flag-rf07")[1]["url"], timeout=20))
+
+
 def test_an_old_or_foreign_link_says_so_and_loses_nothing_typed(clock: Clock) -> None:
     for server in run_server(Settings(), clock):
         url = links_of(server)[1]["url"]
@@ -192,6 +253,69 @@ def test_an_old_or_foreign_link_says_so_and_loses_nothing_typed(clock: Clock) ->
         assert not asked(late)
         foreign = requests.get(f"{server.url}/assess?{urlencode({'draft': 'nonsense'})}", timeout=20)
         assert "no longer with this link" in words(foreign)
+
+
+_OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
+_STRANGER = {
+    "resourceType": "Observation",
+    "id": "anothers",
+    "status": "final",
+    "subject": {"reference": "Patient/another"},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "300957008"}]},
+}
+
+
+def whole(_: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def lacks(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda _: {key: _OUTCOME}
+
+
+def in_part(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    more = [{"relation": "next", "url": "https://ehr.example/fhir?page=2"}]
+    empty = {"resourceType": "Bundle", "type": "searchset"}
+    return lambda sent: {key: {**(sent[key] or empty), "link": more}}
+
+
+def with_a_stranger(sent: dict[str, Any]) -> dict[str, Any]:
+    observations = sent["observations"]
+    return {"observations": {**observations, "entry": [*observations["entry"], {"resource": _STRANGER}]}}
+
+
+_PARTS = ("observations", "conditions", "procedures", "medications", "orders", "patient")
+_FLAWS = {
+    "whole": whole,
+    "a row of another patient": with_a_stranger,
+    **{f"no {key}": lacks(key) for key in _PARTS},
+    **{f"not all {key}": in_part(key) for key in _PARTS[:-1]},
+}
+
+
+def only_words(text: str) -> str:
+    """Without the marks of Markdown and of HTML."""
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"<[^>]+>", " ", unescape(text))))
+
+
+@pytest.mark.parametrize("example", ["dvt-likely", "red-flag-rf07", "worked-case-4"])
+@pytest.mark.parametrize("flaw", sorted(_FLAWS))
+def test_the_page_has_the_cards_of_the_hook(server: Server, example: str, flaw: str) -> None:
+    """Also of a chart of which a part is missing, or has not all come: a gap must not be read as none."""
+    body = as_request(bundle(example), _INSTANCE)
+    body["prefetch"] |= _FLAWS[flaw](body["prefetch"])
+    answer = server.call(body)
+    cards = answer.json()["cards"] if answer.status_code == 200 else []
+    links = [link["url"] for card in cards for link in card.get("links", ()) if "/assess?" in link["url"]]
+    if not links:
+        assert flaw != "whole"
+        return
+    page = requests.get(links[0], timeout=20)
+    shown = [only_words(one) for one in re.findall(r"<h3>(.*?)</article>", page.text, re.S)]
+    assert shown == [only_words(f"{card['summary']} {card['detail']}") for card in cards]
+    named = flaw.removeprefix("not all ").removeprefix("no ")
+    for answered in (page, plain(links[0], "work", **denied(page))):
+        assert ("Not available from the chart:" in words(answered)) == (named in _PARTS)
 
 
 @pytest.fixture
@@ -225,6 +349,22 @@ def test_from_the_card_to_the_chart_and_back_to_the_card(both: Both) -> None:
     assert [one["label"][:8] for one in card["links"]] == ["Referral"]
 
 
+def test_the_next_card_says_who_completed_the_score(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By name where the EHR tells one. The name is the EHR's: no log line, audit event or row of ours has it."""
+    database, audit = f"sqlite:///{tmp_path}/own.db", tmp_path / "audit"
+    with ehr_and_service(tmp_path, database_url=SecretStr(database), audit_folder=audit) as (ehr, server):
+        ehr.scope = MAY_SAVE
+        ehr.put({"resourceType": "Practitioner", "id": "dr-north", "name": [{"given": ["Ada"], "family": "Northolt"}]})
+        visitor, page = opened((ehr, server))
+        send(visitor, page, "save", **denied(page))
+        assert ehr.created[0]["performer"] == [{"reference": "Practitioner/dr-north", "display": "Ada Northolt"}]
+        assert "Wells 4 of 9, completed 16 Mar 14:02 UTC by Ada Northolt." in first_card(server, ehr)["detail"]
+    kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(kept) > 3
+    assert not [content for content in kept if b"Northolt" in content]
+    assert "Northolt" not in caplog.text
+
+
 def test_a_chart_that_no_form_carries_is_read_again(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     ehr, _ = both
     monkeypatch.setattr(page_module, "LONGEST_IN_FORM", 10)
@@ -250,6 +390,17 @@ def test_the_order_of_the_same_launch_has_the_completed_score(both: Both) -> Non
     assert {one["reference"] for one in sent["reasonReference"]} <= set(ehr.chart)
     back = visitor.go(page.url)
     assert 'name="ask-active_cancer" value="no" checked' in back.text
+
+
+def test_a_reason_against_an_anticoagulant_is_ordered_with_and_not_saved(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+    assert "Something speaks against an anticoagulant." in words(send(visitor, page, "order", against="yes"))
+    assert "Nothing to save" in words(send(visitor, page, "save", against="yes"))
+    send(visitor, page, "save", against="yes", **denied(page))
+    [saved] = ehr.created
+    assert "speaks against" not in json.dumps(saved)
+    assert {one["code"]["coding"][0]["code"] for one in saved["component"]} == set(asked(page))
 
 
 def test_working_out_asks_the_ehr_for_nothing(both: Both) -> None:
@@ -418,6 +569,81 @@ def test_nothing_of_the_patient_is_kept_readable(both: Both, tmp_path: Path) -> 
     assert json.dumps(hidden(page)).count("active_cancer") == 0
 
 
+def test_a_chart_that_cannot_be_read_is_not_an_unanswered_page(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saving then says so with a fault of its own, keeps what was typed, and goes on once the EHR is back."""
+    ehr, _ = both
+    monkeypatch.setattr(page_module, "LONGEST_IN_FORM", 10)
+    visitor, page = opened(both)
+    ehr.faults["GET /fhir/Patient/dvt-1"] = hangs_up
+    failed = send(visitor, page, "save", **{"ask-active_cancer": "yes"})
+    assert failed.status_code == 502
+    assert "The chart could not be read: nothing has been saved" in words(failed)
+    assert "Yes: active cancer" in words(failed)
+    assert "No question" not in words(failed)
+    assert 'name="ask-active_cancer" value="yes" checked' not in visitor.go(page.url).text
+    ehr.faults.clear()
+    assert 'name="ask-active_cancer" value="yes" checked' in visitor.go(page.url).text
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_-]+)" value="([^"]*)"', failed.text))
+    again = visitor.ask("POST", page.url, data={**fields, "action": "work"})
+    assert 'name="ask-active_cancer" value="yes" checked' in again.text
+    assert not ehr.created
+
+
+def test_another_window_was_first(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once: the answers are kept all the same. Twice: no order without them; the page says so and holds them."""
+    visitor, page = opened(both)
+    goes_on, busy = Store.continue_launch, [1]
+
+    def taken(store: Store, *what: Any) -> bool:
+        busy[0] -= 1
+        return goes_on(store, *what) if busy[0] < 0 else False
+
+    monkeypatch.setattr(Store, "continue_launch", taken)
+    assert urlsplit(send(visitor, page, "order", **denied(page)).url).path.startswith("/orders/launched/")
+    visitor, page = opened(both)
+    busy[0] = 2
+    refused = send(visitor, page, "order", **denied(page))
+    assert refused.status_code == 409
+    assert "Another window has changed this assessment" in words(refused)
+    assert refused.text.count('value="no" checked') == len(asked(page))
+
+
+def test_what_was_saved_is_shown_whatever_another_window_has_kept_since(both: Both) -> None:
+    ehr, _ = both
+    visitor, page = opened(both)
+
+    def while_another_goes_on(call: Call) -> None:
+        ehr.faults.clear()
+        send(visitor, page, "order", **{"ask-active_cancer": "yes"})
+        does_it_and_hangs_up(call)
+
+    ehr.faults["POST /fhir/Observation"] = while_another_goes_on
+    send(visitor, page, "save", **{"ask-active_cancer": "no"})
+    later = visitor.go(page.url)
+    assert "Saved in the chart" in words(later)
+    assert "No: active cancer" in words(later)
+    assert "Yes: active cancer" not in words(later)
+
+
+def test_each_page_says_what_has_not_happened(both: Both) -> None:
+    """And before the sign-in, when only the card knows which page it is, what holds for either."""
+    ehr, server = both
+    _, page = opened(both)
+    ended = words(Visitor().ask("GET", page.url))
+    assert "Nothing has been saved." in ended
+    assert "placed" not in ended
+    order = words(Visitor().ask("GET", page.url.replace("/assess/", "/orders/")))
+    assert "Nothing has been placed." in order
+    assert "saved" not in order
+    assert "Nothing has been saved." in words(Visitor().go(f"{server.url}/assess/launch?iss=https://unknown.example"))
+    assert "Nothing has been placed or saved." in words(
+        Visitor().go(f"{server.url}/orders/launch?iss=https://x.example")
+    )
+    ehr.refuses = "access_denied"
+    url = ehr.launch_url(server.url, card_link(server, ehr, 1)["appContext"])
+    assert "Nothing has been placed or saved." in words(Visitor().go(url))
+
+
 def test_nobody_to_sign(both: Both) -> None:
     ehr, _ = both
     ehr.lends["id_token"] = None
@@ -457,3 +683,25 @@ def test_each_launch_is_counted_once(tmp_path: Path) -> None:
             send(visitor, page, action, **denied(page))
         [use] = uses(Store.open(database))
         assert (use.rule, use.used, use.completed, use.answered["active_cancer"]) == ("RF01", 1, 1, 1)
+
+
+@pytest.mark.parametrize("fault", [fails(400), does_it_and_hangs_up])
+def test_a_second_try_is_counted_too(tmp_path: Path, fault: Callable[[Call], None]) -> None:
+    """Not accepted at first; or saved, but only found so when it is looked for."""
+    database = f"sqlite:///{tmp_path}/counted.db"
+    with ehr_and_service(tmp_path, database_url=SecretStr(database)) as (ehr, server):
+        ehr.scope = MAY_SAVE
+        visitor, page = opened((ehr, server))
+
+        def at_first(call: Call) -> None:
+            fault(call)
+            ehr.faults["GET /fhir/Observation"] = hangs_up
+
+        ehr.faults["POST /fhir/Observation"] = at_first
+        send(visitor, page, "save", **denied(page))
+        assert uses(Store.open(database)) == ()
+        ehr.faults.clear()
+        for _ in range(2):
+            assert "Saved in the chart" in words(send(visitor, page, "save", **denied(page)))
+        [use] = uses(Store.open(database))
+        assert (use.used, use.completed, use.answered["active_cancer"]) == (1, 1, 1)

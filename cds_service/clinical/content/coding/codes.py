@@ -23,6 +23,9 @@ SystemName = Literal[
 ]
 
 FINDING_SYSTEM = "https://posterior-knee-cds.example/fhir/CodeSystem/finding"
+ASSESSMENT_SYSTEM = "https://posterior-knee-cds.example/fhir/CodeSystem/assessment"
+ASSESSMENT_CODE, ASSESSMENT_NAME = "wells-two-level", "Two-level Wells score"
+"""Of the Observation that the assessment page writes."""
 
 URI: dict[SystemName, str] = {
     "snomed": "http://snomed.info/sct",

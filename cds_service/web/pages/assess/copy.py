@@ -17,6 +17,7 @@ from cds_service.adapters.store.assessments import Assessments
 from cds_service.protocol.messages import Context
 from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.assess_link import PATH
+from cds_service.rendering.gaps import lacking_of
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.result import Assessed, assessed
 from cds_service.web.current_service import CurrentService
@@ -70,29 +71,24 @@ def add_assess_pages(
         try:
             opened = links.assessed(draft, clock())
         except NotSealed:
-            texts = service.content.texts.page.assess
-            return AssessView(service.content, form, texts.expired_link, PATH)
+            return AssessView(service.content, form, "expired_link", PATH)
         caller = _caller(opened)
         content = service.words_for(caller)
         found = assessed(service, caller, opened.record, opened.side, opened.rule, form, clock(), _NOBODY)
-        mistakes, texts = form.mistakes(content), content.texts.page.assess
+        mistakes = form.mistakes(content)
         return AssessView(
             content=content,
             form=form,
-            note=texts.mistakes if mistakes else texts.text_only if found else texts.nothing,
+            note="mistakes" if mistakes else "text_only" if found else "nothing",
             action=f"{PATH}?{urlencode({'draft': draft})}",
             assessed=found,
-            incomplete=opened.record.not_available,
-            own_order=_own_order(found.cards[0].links[0].url if found and found.cards and found.cards[0].links else ""),
+            lacking=lacking_of(opened.record),
             mistakes=mistakes,
         )
 
     def _caller(opened: AssessDraft) -> Caller:
         clients = running.service.clients
         return clients.named(opened.client) or clients.default
-
-    def _own_order(url: str) -> str:
-        return url if running.service.order_url else ""
 
     def _drawn(view: AssessView, *, part: bool = False) -> Response:
         template = "assess_result.html" if part else "assess.html"

@@ -18,18 +18,18 @@ def add_launched_assessment(app: FastAPI, deps: Dependencies) -> None:
 
     @app.get("/assess/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:
-        return await answered(deps, begin_launch(deps, iss[:_ONCE], launch, "assess"))
+        return await answered(deps, begin_launch(deps, iss[:_ONCE], launch, "assess"), "assess")
 
     @app.get("/assess/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
         async def shown() -> Response:
             return await (await AssessPage.of(deps, request, launch_id)).show()
 
-        return await answered(deps, shown())
+        return await answered(deps, shown(), "assess")
 
     @app.post("/assess/launched/{launch_id}", include_in_schema=False)
     async def act(launch_id: str, request: Request) -> Response:
         async def acted() -> Response:
             return await (await AssessPage.of(deps, request, launch_id)).act(request)
 
-        return await answered(deps, acted())
+        return await answered(deps, acted(), "assess")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
@@ -11,13 +12,13 @@ from fastapi.responses import RedirectResponse, Response
 from cds_service.adapters.sealed_text import NotSealed
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
-from cds_service.clinical.content.texts import Notice
 from cds_service.clinical.record import Side
 from cds_service.rendering.assess_draft import AssessDraft
+from cds_service.rendering.gaps import Lacking, lacking_of
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.observation import Signed, observation
 from cds_service.service.assessment.result import Assessed, assessed
-from cds_service.service.smart.chart import context_of, patient_words, read_chart, side_of
+from cds_service.service.smart.chart import context_of, patient_words, read_chart, side_of, user_words
 from cds_service.service.smart.ehr import Ehr, EhrRefused, Placing
 from cds_service.web.form import is_from_here, read_form
 from cds_service.web.pages.assess.view import AssessView
@@ -30,7 +31,10 @@ LONGEST_IN_FORM = 12_000
 """Most characters of a sealed chart in a form: less than may be opened, and than a form may hold."""
 _AGAIN = ("unsure", "not_sent", "no_answer")
 """Fates after which "Save to the chart" may be pressed again."""
-_STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "other_patient": 403}
+_STATUS = {
+    "form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "elsewhere": 409, "other_patient": 403,
+    "unread": 502, "no_answer": 502,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class AssessPage(LaunchedPage):
         view = await self._view(form)
         if view.patient and view.patient != self.launch.patient_words:
             await self._keep(patient_words=view.patient)
-        return self._drawn(replace(view, note=self._notice(self._standing())) if self._standing() else view)
+        return self._drawn(view, self._standing())
 
     async def act(self, request: Request) -> Response:
         """A form of the page: working it out, going on to the order, or saving."""
@@ -72,25 +76,25 @@ class AssessPage(LaunchedPage):
         try:
             patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
         except EhrRefused as error:
-            return self._frame(form, error.why)
-        draft, incomplete = await self._chart()
+            return self._frame(form, error.why if error.why in ("expired", "other_patient") else "unread")
+        draft, lacking = await self._chart()
         if draft is None:
-            return replace(self._frame(form, "no_answer"), incomplete=incomplete)
+            return replace(self._frame(form, "unread"), lacking=lacking)
         may = takes and bool(self.launch.user)
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
         view = self._of_chart(form, draft, note, may_save=may)
-        return replace(view, patient=patient_words(patient), incomplete=incomplete)
+        return replace(view, patient=patient_words(patient))
 
-    async def _chart(self) -> tuple[AssessDraft | None, tuple[str, ...]]:
+    async def _chart(self) -> tuple[AssessDraft | None, tuple[Lacking, ...]]:
         """The chart as it is now, and the parts of it that did not come whole."""
         deps, now = self.deps, self.deps.clock()
         alone = replace(self.launch, answers=None)
         reading = await read_chart(deps.reader, deps.running.service, self.caller, alone, now)
         deps.auditing.chart(now, self.caller, self.launch, reading.parts)
         if reading.record is None:
-            return None, reading.incomplete
+            return None, reading.lacking
         rule = self.launch.wanted["rule"] if self.launch.wanted else ""
-        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.incomplete
+        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.lacking
 
     async def _worked_out(self, form: AssessForm, sealed: str) -> AssessView:
         """From the chart that the page was drawn from: looking costs the EHR nothing, and lasts when its token ends.
@@ -103,26 +107,26 @@ class AssessPage(LaunchedPage):
             return await self._view(form)
         may = bool(self.launch.user) and Ehr(self.deps.transport, self.launch, "Observation").allowed
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
-        view = self._of_chart(form, draft, self._standing() or note, may_save=may)
-        return replace(view, incomplete=draft.record.not_available)
+        return self._of_chart(form, draft, self._standing() or note, may_save=may)
 
     def _of_chart(self, form: AssessForm, draft: AssessDraft, note: str, *, may_save: bool) -> AssessView:
         links, now = self.deps.links, self.deps.clock()
         service, context = self.deps.running.service, context_of(self.launch)
         found = assessed(service, self.caller, draft.record, draft.side, draft.rule, form, now, context)
+        lacking = lacking_of(draft.record)
         if found is None:
-            return self._frame(form, "nothing")
+            return replace(self._frame(form, "nothing"), lacking=lacking)
         chart = links.assess_sealed(draft, self.until, self.ticket.secret)
         may_save = may_save and self.launch.saving != "saved"
         carried = chart if len(chart) <= LONGEST_IN_FORM else ""
-        view = replace(self._frame(form, note), assessed=found, chart=carried, may_save=may_save)
+        view = replace(self._frame(form, note), assessed=found, lacking=lacking, chart=carried, may_save=may_save)
         return replace(view, mistakes=form.mistakes(self.content))
 
     def _frame(self, form: AssessForm, note: str) -> AssessView:
         return AssessView(
             content=self.content,
             form=form,
-            note=self._notice(note),
+            note=note,
             action=f"/assess/launched/{self.ticket.id}",
             key=self.ticket.form_key(),
             patient=self.launch.patient_words,
@@ -138,14 +142,11 @@ class AssessPage(LaunchedPage):
             return "being_saved" if waits else "unsure"
         return self.launch.saving
 
-    def _notice(self, key: str) -> Notice:
-        found: Notice = getattr(self.content.texts.page.assess, key)
-        return found
-
     def _drawn(self, view: AssessView, note: str = "") -> Response:
-        view = replace(view, note=self._notice(note)) if note else view
+        """``note``: instead of what the view itself says."""
+        view = replace(view, note=note or view.note)
         ancestors = self.caller.client.frame_ancestors
-        status = _STATUS.get(note, 200)
+        status = _STATUS.get(view.note, 200)
         return self.deps.pages.page(
             "assess.html", status=status, view=view, content=view.content, framed_by=ancestors, forms=True
         )
@@ -160,10 +161,8 @@ class AssessPage(LaunchedPage):
 
     async def _to_order(self, form: AssessForm, view: AssessView) -> Response:
         """The order page of the same launch, which reads chart and answers anew."""
-        await self._count(view)
-        kept = await self._keep(answers=form.as_sent())
-        if kept is None:  # another window of this launch was first: its stage stands, these answers are added to it
-            await (await self._again())._keep(answers=form.as_sent())
+        if await self._noted(view, answers=form.as_sent()) is None:
+            return self._drawn(view, "elsewhere")  # without its answers the order would not be the one shown here
         ancestors = self.caller.client.frame_ancestors
         return RedirectResponse(f"/orders/launched/{self.ticket.id}", 303, policy(ancestors))
 
@@ -173,13 +172,16 @@ class AssessPage(LaunchedPage):
             return self._drawn(view, self._standing())
         if self._standing() == "unsure":
             return await self._looked_for(view)
-        if view.assessed is None or view.assessed.answers.is_empty:
+        if view.assessed is None:
+            await self._noted(view, answers=form.as_sent())
+            return self._drawn(view)  # it says why, and holds what was typed
+        if view.assessed.answers.is_empty:
             return self._drawn(view, "empty")
         if view.assessed.side not in (Side.LEFT, Side.RIGHT):
             wrong = {"side": self.content.texts.assess.mistakes.side.fill()}
             return self._drawn(replace(view, mistakes=wrong), "mistakes")
         now = self.deps.clock().timestamp()
-        sending = await self._keep(saving="sending", saving_at=now, answers=form.as_sent())
+        sending = await self._keep(saving="sending", saving_at=now, answers=form.as_sent(), sent=form.as_sent())
         if sending is None:
             return await (await self._again()).show()
         try:
@@ -187,15 +189,16 @@ class AssessPage(LaunchedPage):
         except BaseException:
             await sending._keep(saving="unsure")  # a fault of ours, perhaps after it was sent
             raise
-        if fate == "placed":
-            await self._count(judged or view)
         saved = dict(placing.order) if placing and placing.order else None
         note = "saved" if fate == "placed" else fate
         if placing is not None:
             self.deps.auditing.assessment(self.deps.clock(), self.caller, self.launch, placing.fate)
             log.info("assessment", client=self.caller.name, reason=placing.fate)
         try:
-            await sending._keep(saving=note if note in ("saved", "unsure") else "", saved=saved)
+            if note == "saved":  # meanwhile another window may have kept other answers
+                await sending._noted(judged, saving=note, saved=saved, answers=form.as_sent())
+            else:
+                await sending._noted(None, saving="unsure" if note == "unsure" else "")
         except StoreDown:
             log.error("assessment_not_noted", client=self.caller.name)  # what became of it is told all the same
         issues = tuple(one.words for one in placing.issues) if placing else ()
@@ -209,10 +212,12 @@ class AssessPage(LaunchedPage):
             found = await self.deps.threads.do(ehr.find)
         except EhrRefused as error:
             return self._drawn(view, "expired" if error.why == "expired" else "unsure")
-        kept = await self._keep(saving="saved" if found else "", saved=dict(found) if found else None)
-        if kept is None:
-            return await (await self._again()).show()
-        return await kept.show() if found else self._drawn(view, "not_found")
+        if not found:
+            kept = await self._keep(saving="")
+            return self._drawn(view, "not_found") if kept else await (await self._again()).show()
+        saved = await self._view(AssessForm.read(self.launch.sent or {}))  # which may not be what is typed now
+        kept = await self._noted(saved, saving="saved", saved=dict(found), answers=self.launch.sent)
+        return await (kept or await self._again()).show()
 
     async def _attempt(self, form: AssessForm) -> tuple[str, Placing | None, AssessView | None]:
         """What became of it. The patient is checked and the chart read anew: what is saved is judged by both."""
@@ -221,24 +226,41 @@ class AssessPage(LaunchedPage):
             return "nobody", None, None
         ehr = Ehr(deps.transport, launch, "Observation")
         try:
-            takes, fits, _ = await deps.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
+            takes, fits, _, user = await deps.threads.do(
+                lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient(), ehr.user())
+            )
         except EhrRefused as error:
             return error.why, None, None
         if not fits or not takes:
             return "not_taken" if fits else "other_patient", None, None
-        draft, incomplete = await self._chart()
+        draft, _ = await self._chart()
         view = self._of_chart(form, draft, "can_save", may_save=True) if draft else None
         if view is None or view.assessed is None:
             return "no_answer", None, None
-        resource = self._resource(view.assessed)
+        resource = self._resource(view.assessed, user_words(user))
         placing = await deps.threads.do(lambda: ehr.place(resource))
-        return placing.fate, placing, replace(view, incomplete=incomplete)
+        return placing.fate, placing, view
 
-    async def _count(self, view: AssessView) -> None:
-        """Once for each launch, however often it goes on or is saved."""
-        found, launch, deps = view.assessed, self.launch, self.deps
-        if found is None or found.answers.is_empty or launch.answers is not None:
-            return
+    async def _noted(self, view: AssessView | None, **changes: object) -> Self | None:
+        """Keep ``changes``, also if another window of this launch was first: its stage stands, these are added to it.
+
+        None if another was first twice. ``view``: of an assessment that something came of, counted once for each
+        launch, however often it goes on or is saved.
+        """
+        found = view.assessed if view else None
+        counts = found is not None and not found.answers.is_empty
+        page, kept = self, None
+        for again in (False, True):
+            page = await self._again() if again else page
+            kept = await page._keep(**changes, counted=counts or page.launch.counted)
+            if kept is not None:
+                break
+        if found is not None and counts and kept is not None and not page.launch.counted:
+            await self._count(found)
+        return kept
+
+    async def _count(self, found: Assessed) -> None:
+        launch, deps = self.launch, self.deps
         rule, version = launch.wanted["rule"] if launch.wanted else "", deps.running.service.content.version
         await deps.threads.do(
             lambda: deps.counts.count(
@@ -246,8 +268,8 @@ class AssessPage(LaunchedPage):
             )
         )
 
-    def _resource(self, found: Assessed) -> Mapping[str, object]:
+    def _resource(self, found: Assessed, name: str) -> Mapping[str, object]:
         launch = self.launch
-        signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment)
+        signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment, name)
         answers = replace(found.answers, side=found.side)
         return observation(self.deps.running.service.content, answers, found.wells, self.deps.clock(), signed)

@@ -11,6 +11,7 @@ from cds_service.clinical.content.models import ASSERTED_ITEM
 from cds_service.clinical.content.names import CALF_DIFFERENCE
 from cds_service.clinical.content.texts import Message, Notice
 from cds_service.clinical.record import Side
+from cds_service.rendering.gaps import Lacking, part_words
 from cds_service.rendering.orders.form import OrderForm, sides
 from cds_service.rendering.wording import in_sentence
 from cds_service.service.assessment.form import ASK, AssessForm
@@ -22,45 +23,63 @@ class AssessView:
     """The page.
 
     Attributes:
-        assessed: None where nothing could be judged.
+        note: key of what is said above the questions. assessed: None where nothing could be judged.
         chart: sealed, so that every further look is at the chart as it was read.
         action: where its form goes. key: proves that the form is ours.
         patient: who it is about; empty where this page does not know. banner: whether to say it at the top.
-        incomplete: parts of the chart that did not come whole.
+        lacking: parts of the chart that did not come whole.
         may_save: whether "Save to the chart" is offered. signer: who saves.
-        own_order: the site's own order entry, where it has one.
         issues: the EHR's own words. saved: what the EHR has taken.
     """
 
     content: Content
     form: AssessForm
-    note: Notice
+    note: str
     action: str
     assessed: Assessed | None = None
     chart: str = ""
     key: str = ""
     patient: str = ""
     banner: bool = False
-    incomplete: tuple[str, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
     may_save: bool = False
     signer: str = ""
-    own_order: str = ""
     mistakes: Mapping[str, str] = field(default_factory=dict)
     issues: tuple[str, ...] = ()
     saved: Mapping[str, str] | None = None
 
     @property
-    def groups(self) -> Iterator[tuple[str, list[Question]]]:
-        """The heading of each group with its questions."""
+    def notice(self) -> Notice:
+        """What has become of it so far."""
+        found: Notice = getattr(self.content.texts.page.assess, self.note)
+        return found
+
+    @property
+    def again(self) -> Mapping[str, str]:
+        """The fields of a form that tries once more to read the chart; empty where that cannot help."""
+        return self.form.as_sent() if self.note == "unread" else {}
+
+    @property
+    def incomplete(self) -> list[str]:
+        """Names of the parts of the chart that did not come whole."""
+        return [part_words(self.content, one) for one in self.lacking]
+
+    @property
+    def groups(self) -> Iterator[tuple[str, list[Question], bool]]:
+        """The heading of each group, its questions, and whether a reason against an anticoagulant is asked with it."""
         for group in GROUPS:
             heading: Message = getattr(self.content.texts.assess.groups, group)
             questions = [one for one in self._questions if one.group == group]
             if questions:
-                yield heading.fill(), questions
+                yield heading.fill(), questions, group == "pathway" and self._about_treatment
 
     @property
     def _questions(self) -> tuple[Question, ...]:
         return self.assessed.questions if self.assessed else ()
+
+    @property
+    def _about_treatment(self) -> bool:
+        return self.assessed is not None and self.assessed.asked.about_treatment
 
     @property
     def asks_side(self) -> bool:
@@ -126,6 +145,8 @@ class AssessView:
             if keys:
                 names = (in_sentence(self.content.findings[key].name) for key in keys)
                 lines.append(message.fill(findings="; ".join(names)))
+        if self.form.against:
+            lines.append((texts.against_yes if self.form.against == "yes" else texts.against_no).fill())
         if self.form.here or self.form.other:
             lines.append(texts.girths.fill(here=self.form.here, other=self.form.other))
         return "\n".join(lines)
@@ -133,4 +154,4 @@ class AssessView:
     @property
     def can_order(self) -> bool:
         """Whether there is an order to go on to, on a page of this service."""
-        return not self.own_order and self.assessed is not None and self.assessed.draft is not None
+        return self.assessed is not None and self.assessed.draft is not None and not self.assessed.own_order

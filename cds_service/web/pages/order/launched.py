@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Literal
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from cds_service.adapters.order_links import Page
 from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
 from cds_service.service.smart.launches import LaunchFailed
@@ -34,19 +36,19 @@ def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
 
     @app.get("/orders/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:
-        return await answered(deps, _launch(iss, launch))
+        return await answered(deps, _launch(iss, launch), "either")
 
     @app.get("/orders/callback", include_in_schema=False)
     async def back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
-        return await answered(deps, callback(deps, request, state, code, error[:_ONCE]))
+        return await answered(deps, callback(deps, request, state, code, error[:_ONCE]), "either")
 
     @app.get("/orders/launched/{launch_id}", include_in_schema=False)
     async def show(launch_id: str, request: Request) -> Response:
-        return await answered(deps, _shown(launch_id, request))
+        return await answered(deps, _shown(launch_id, request), "order")
 
     @app.post("/orders/launched/{launch_id}", include_in_schema=False)
     async def act(launch_id: str, request: Request) -> Response:
-        return await answered(deps, _acted(launch_id, request))
+        return await answered(deps, _acted(launch_id, request), "order")
 
     async def _launch(iss: str, handle: str) -> Response:
         return await launch(deps, iss[:_ONCE], handle)
@@ -58,8 +60,10 @@ def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
         return await (await OrderPage.of(deps, request, launch_id)).act(request)
 
 
-async def answered(deps: Dependencies, work: Awaitable[Response]) -> Response:
-    """A page also when it fails: the reader has to know that nothing was ordered.
+async def answered(deps: Dependencies, work: Awaitable[Response], page: Page | Literal["either"]) -> Response:
+    """A page also when it fails: the reader has to know that nothing was ordered or saved.
+
+    ``page``: which one was to open; ``either`` before the sign-in, when only the card knows.
 
     Raises:
         Whatever else ``work`` raises.
@@ -82,5 +86,6 @@ async def answered(deps: Dependencies, work: Awaitable[Response]) -> Response:
         framed_by=service.clients.frame_ancestors,
         content=content,
         words=words,
+        closing=getattr(content.texts.page.launch_closing, page).fill(),
         said=said,
     )

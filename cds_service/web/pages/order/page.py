@@ -90,7 +90,7 @@ class OrderPage(LaunchedPage):
             patient=words,
             may_send=may,
             basis=reading.basis,
-            incomplete=reading.incomplete,
+            lacking=reading.lacking,
             same=reading.same,
         )
 
@@ -216,7 +216,7 @@ class OrderPage(LaunchedPage):
         form = OrderForm.preset(self.content, reading.draft)
         view = self._frame(reading.draft, form, note)
         may = note in ("same_order", "invalid", "not_sent")
-        return replace(view, may_send=may, basis=reading.basis, incomplete=reading.incomplete, same=reading.same)
+        return replace(view, may_send=may, basis=reading.basis, lacking=reading.lacking, same=reading.same)
 
     async def _looked_for(self, form: OrderForm | None) -> Response:
         """Ask the EHR for the order of this launch, after it was not certain what became of it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Notice
+from cds_service.rendering.gaps import Lacking, part_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm, anticoagulants, priorities, sides
 from cds_service.web.pages.leaflet import leaflet_of
@@ -40,13 +41,18 @@ class OrderView:
     may_send: bool = False
     key: str = ""
     basis: str = "card"
-    incomplete: tuple[str, ...] = ()
+    lacking: tuple[Lacking, ...] = ()
     same: tuple[str, ...] = ()
     ask_again: bool = False
     issues: tuple[str, ...] = ()
     check: bool = False
     signer: str = ""
     encounter: str = ""
+
+    @property
+    def incomplete(self) -> list[str]:
+        """Names of the parts of the chart that did not come whole."""
+        return [part_words(self.content, one) for one in self.lacking]
 
     @property
     def title(self) -> str:
