@@ -597,7 +597,7 @@ class AssessNotices(ContentModel):
     not_sent: Notice
     invalid: Notice
     exists: Notice
-    elsewhere: Notice
+    other_window: Notice
     unsure: Notice
     not_found: Notice
     other_patient: Notice

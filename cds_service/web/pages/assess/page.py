@@ -32,7 +32,7 @@ LONGEST_IN_FORM = 12_000
 _AGAIN = ("unsure", "not_sent", "no_answer")
 """Fates after which "Save to the chart" may be pressed again."""
 _STATUS = {
-    "form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "elsewhere": 409, "other_patient": 403,
+    "form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "other_window": 409, "other_patient": 403,
     "unread": 502, "no_answer": 502,
 }  # fmt: skip
 
@@ -162,7 +162,7 @@ class AssessPage(LaunchedPage):
     async def _to_order(self, form: AssessForm, view: AssessView) -> Response:
         """The order page of the same launch, which reads chart and answers anew."""
         if await self._noted(view, answers=form.as_sent()) is None:
-            return self._drawn(view, "elsewhere")  # without its answers the order would not be the one shown here
+            return self._drawn(view, "other_window")  # without its answers the order would not be the one shown here
         ancestors = self.caller.client.frame_ancestors
         return RedirectResponse(f"/orders/launched/{self.ticket.id}", 303, policy(ancestors))
 
