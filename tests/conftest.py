@@ -122,7 +122,7 @@ def _loaded(texts: frozenset[tuple[str, str]], pathway: str, local_text: str | N
     return load(dict(texts), pathway, local_text)
 
 
-def _load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> Content:
+def load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> Content:
     """The content of these texts, built once: hundreds of servers start on the same, and nothing changes it."""
     return _loaded(frozenset(texts.items()), pathway, local_text)
 
@@ -150,7 +150,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     port = taken.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cds_service.service.evaluate.load", _load_once)
+        patch.setattr("cds_service.service.evaluate.load", load_once)
         app = create_app(settings, clock=clock)
     server = uvicorn.Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
