@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from cds_service.adapters.http import Deadline, NoAnswer, Transport
 from cds_service.base.logs import get_log
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
+from cds_service.base.worker import Worker
 
 log = get_log()
 
@@ -63,9 +63,10 @@ class KeyRing:
         self._clock = clock
         self._files: Mapping[str, Keys] = {}
         self._sources: dict[str, _Source] = {}
-        self._work = threading.Condition()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._worker = Worker(
+            "keys", self._run, lambda error: log.error("key_fetching_failed", error=type(error).__name__)
+        )
+        self._work = self._worker.work
 
     @classmethod
     def from_settings(cls, settings: Settings) -> KeyRing:
@@ -92,10 +93,9 @@ class KeyRing:
                 if rules is not None and rules.jwks_url is not None and caller.name not in files:
                     url = rules.jwks_url
                     self._sources[url] = known.get(url) or _Source(url, caller.name, {})
-            if self._sources and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
-                self._thread.start()
             self._work.notify_all()
+        if self._sources:
+            self._worker.start()
 
     def wait(self, seconds: float) -> bool:
         """Wait until every address was tried once. Return false if it takes longer. Use it only at the start."""
@@ -107,9 +107,7 @@ class KeyRing:
 
     def close(self) -> None:
         """Stop fetching."""
-        with self._work:
-            self._stopping = True
-            self._work.notify_all()
+        self._worker.stop(0)  # a fetch in progress ends by its own time limit
         self._transport.close()
 
     def find(self, client: str, rules: TokenRules, kid: str) -> tuple[Key, ...]:
@@ -143,7 +141,7 @@ class KeyRing:
     def _run(self) -> None:
         while True:
             with self._work:
-                if self._stopping:
+                if self._worker.stopping:
                     return
                 now = self._clock()
                 due = [source for source in self._sources.values() if source.due <= now]
