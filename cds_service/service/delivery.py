@@ -14,14 +14,11 @@ from cds_service.adapters.pseudonyms import KeyedHash, Requester
 from cds_service.adapters.store.rows import CardRow
 from cds_service.adapters.store.writer import CardLog
 from cds_service.base.errors import StoreDown
-from cds_service.base.logs import get_log
 from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.messages import HookRequest
 from cds_service.rendering.card import Card
 from cds_service.rendering.sanitize import UnsafePart, sanitized
 from cds_service.service.suppression import Suppressed, suppress, window
-
-log = get_log()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +91,7 @@ class Delivery:
             return Suppressed(tuple(cards))
         try:
             answered = await self._card_log.answered(requester, now)
-        except StoreDown as error:
-            log.debug("answered_cards_shown_again", error=type(error).__name__)  # the outage itself is logged once
+        except StoreDown:  # the card log counts and logs it
             return Suppressed(tuple(cards))
         return suppress(cards, answered, requester, self._keyed, content, now)
 

@@ -189,6 +189,11 @@ class _CardLogCollector(Collector):
         yield GaugeMetricFamily("knee_cds_cards_waiting", "Cards not yet in the database.", state.waiting)
         yield CounterMetricFamily("knee_cds_cards_lost", "Cards that never got into the database.", state.lost)
         yield CounterMetricFamily("knee_cds_cards_registered", "Cards in the database.", state.cards)
+        yield CounterMetricFamily(
+            "knee_cds_answered_look_ups_failed",
+            "Calls that could not look up which cards were answered; they showed all cards.",
+            state.look_ups_failed,
+        )
 
 
 class _EntranceState(Collector):

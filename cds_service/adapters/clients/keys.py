@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cds_service.adapters.clients.jwks import Key, Keys, read_keys
 from cds_service.adapters.clients.model import Clients, TokenRules
 from cds_service.adapters.http import Deadline, NoAnswer, Transport
-from cds_service.base.logs import get_log
+from cds_service.base.logs import get_log, place_of
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from cds_service.base.worker import Worker
@@ -63,9 +63,7 @@ class KeyRing:
         self._clock = clock
         self._files: Mapping[str, Keys] = {}
         self._sources: dict[str, _Source] = {}
-        self._worker = Worker(
-            "keys", self._run, lambda error: log.error("key_fetching_failed", error=type(error).__name__)
-        )
+        self._worker = Worker("keys", self._run, self._log_fault)
         self._work = self._worker.work
 
     @classmethod
@@ -163,6 +161,7 @@ class KeyRing:
             keys, refused, why = {}, (), "no_jwk_set"
         except Exception as error:  # noqa: BLE001 - one bad key server must not stop fetching from the others
             keys, refused, why = {}, (), type(error).__name__
+            log.error("key_fetching_failed", client=source.client, error=why, place=place_of(error))
         with self._work:
             was, now = source.why, self._clock()
             source.tried = now
@@ -178,6 +177,9 @@ class KeyRing:
             log.error("keys_not_fetched", client=source.client, reason=why, keys=len(source.keys))
         elif was and not why:
             log.warning("keys_fetched_again", client=source.client, keys=len(keys))
+
+    def _log_fault(self, error: Exception) -> None:
+        log.error("key_fetching_failed", error=type(error).__name__, place=place_of(error))
 
     def _failed(self, source: _Source, why: str, now: float) -> None:
         """Keep the present keys until they are too old. Call with the lock held."""

@@ -48,6 +48,7 @@ class CardLogState:
         waiting: number of cards that are not written yet.
         lost: number of cards that were dropped, because too many waited or the database rejected them.
         cards, feedback: number of cards and feedback items written since the start.
+        look_ups_failed: number of calls since the start for which answered cards could not be looked up in time.
     """
 
     status: Literal["starting", "up", "down"] = "starting"
@@ -57,6 +58,7 @@ class CardLogState:
     lost: int = 0
     cards: int = 0
     feedback: int = 0
+    look_ups_failed: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -81,6 +83,7 @@ class CardLog:
         self._state = CardLogState()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="card-log-read")
         self._look_ups = 0
+        self._look_ups_fail = False
         self._forgot = time.monotonic()
 
     @property
@@ -147,6 +150,15 @@ class CardLog:
         Raises:
             StoreDown: the database fails or does not answer within ``LOOK_UP_SECONDS``.
         """
+        try:
+            found = await self._look_up(requester, now)
+        except StoreDown:
+            self._note_look_up(failed=True)
+            raise
+        self._note_look_up(failed=False)
+        return found
+
+    async def _look_up(self, requester: Requester, now: datetime) -> list[Answered]:
         with self._work:
             if self._look_ups >= _MAX_LOOK_UPS or self._state.status != "up" or self._worker.stopping:
                 raise StoreDown("answered cards cannot be looked up now")
@@ -158,6 +170,17 @@ class CardLog:
             return await asyncio.wait_for(asyncio.wrap_future(running), LOOK_UP_SECONDS)
         except Exception as error:
             raise StoreDown("answered cards could not be looked up in time") from error
+
+    def _note_look_up(self, *, failed: bool) -> None:
+        """Count a failed look-up. The first of several, and the first success after them, are logged."""
+        with self._work:
+            changed, self._look_ups_fail = failed is not self._look_ups_fail, failed
+            count = self._state.look_ups_failed + failed
+            self._state = self._with(look_ups_failed=count)
+        if changed and failed:
+            log.warning("answered_cards_not_looked_up")
+        elif changed:
+            log.warning("answered_cards_looked_up_again", count=count)
 
     def _end_look_up(self) -> None:
         with self._work:

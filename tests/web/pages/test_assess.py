@@ -24,7 +24,7 @@ from cds_service.cli.feedback import show
 from cds_service.service.examples import as_request
 from cds_service.web.pages.assess import page as page_module
 from tests.conftest import NOW, Server, bundle, run_server
-from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
+from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, first_card, words
 from tests.web.pages.test_order_copy import Clock
 
@@ -457,3 +457,24 @@ def test_each_launch_is_counted_once(tmp_path: Path) -> None:
             send(visitor, page, action, **denied(page))
         [use] = uses(Store.open(database))
         assert (use.rule, use.used, use.completed, use.answered["active_cancer"]) == ("RF01", 1, 1, 1)
+
+
+def test_saved_while_the_database_goes_away_is_still_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The reader learns that it is in the chart; that nothing could be noted or counted is in the log."""
+    database = f"sqlite:///{tmp_path}/cards.db"
+
+    def loses_its_tables(call: Call) -> None:
+        store = Store.open(database)
+        store.downgrade("base")
+        store.close()
+        routed(call)
+
+    with ehr_and_service(tmp_path, database_url=SecretStr(database)) as (ehr, server):
+        ehr.scope = MAY_SAVE
+        visitor, page = opened((ehr, server))
+        ehr.faults["POST /fhir/Observation"] = loses_its_tables
+        saved = send(visitor, page, "save", **{"ask-active_cancer": "no"})
+        assert "Saved in the chart" in words(saved)
+        assert len(ehr.created) == 1
+    assert "'event': 'assessment_not_noted'" in caplog.text
+    assert "'event': 'assessment_not_counted'" in caplog.text

@@ -20,7 +20,7 @@ from cds_service.adapters.store.store import Store
 from cds_service.service.smart.launches import Launches, Opened, Ticket
 from cds_service.web.pages.order.dependencies import LAUNCHES_PER_MINUTE
 from tests.conftest import NOW, Server
-from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
+from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, own_patients_chart, words
 
 Both = tuple[Ehr, Server]
@@ -667,6 +667,25 @@ def test_the_database_is_down(tmp_path: Path) -> None:
             assert answer.status_code == 503
             assert "Nothing has been placed" in words(answer)
         assert ehr.posts() == 0
+
+
+def test_placed_while_the_database_goes_away_is_still_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The reader learns that the order is placed; that it could not be noted is in the log."""
+    database = f"sqlite:///{tmp_path}/cards.db"
+
+    def loses_its_tables(call: Call) -> None:
+        store = Store.open(database)
+        store.downgrade("base")
+        store.close()
+        routed(call)
+
+    with ehr_and_service(tmp_path, database_url=SecretStr(database)) as (ehr, server):
+        visitor, page = opened((ehr, server))
+        ehr.faults["POST /fhir/ServiceRequest"] = loses_its_tables
+        answer = visitor.send(page)
+        assert "Order placed" in words(answer)
+        assert ehr.posts() == 1
+    assert "'event': 'order_not_noted'" in caplog.text
 
 
 def test_the_launch_address_is_no_lever(both: Both) -> None:
