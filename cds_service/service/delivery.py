@@ -49,15 +49,15 @@ class Delivery:
         order_links: OrderLinks,
         own_urls: Sequence[str],
         *,
-        quiet: bool,
+        suppresses: bool,
     ) -> None:
-        """``own_urls``: allowed targets of links. ``quiet``: suppress answered cards."""
+        """``own_urls``: allowed targets of links. ``suppresses``: whether answered cards are suppressed."""
         self._order_links = order_links
         self._own_urls = tuple(own_urls)
         self._pathway = pathway
         self._card_log = card_log
         self._keyed = keyed
-        self._quiet = quiet
+        self._suppresses = suppresses
 
     async def show(
         self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime, content: Content
@@ -87,7 +87,7 @@ class Delivery:
         self, cards: Sequence[Card], requester: Requester, now: datetime, content: Content
     ) -> Suppressed:
         """Suppress answered cards. Without the database all cards are shown: an extra card does less harm than none."""
-        if not cards or not self._quiet:
+        if not cards or not self._suppresses:
             return Suppressed(tuple(cards))
         try:
             answered = await self._card_log.answered(requester, now)
@@ -98,7 +98,7 @@ class Delivery:
     def _row(
         self, card: Card, requester: Requester, suppressed: Suppressed, now: datetime, content: Content, *, shown: bool
     ) -> CardRow:
-        quiet = suppressed.reminders.get(card.uuid) or window(card, requester, content.reasoning, self._keyed, now)
+        kept_away = suppressed.reminders.get(card.uuid) or window(card, requester, content.reasoning, self._keyed, now)
         return CardRow(
             uuid=card.uuid,
             shown_at=now,
@@ -115,8 +115,8 @@ class Delivery:
             patient_key=requester.patient_key,
             user_key=requester.user_key,
             encounter_key=requester.encounter_key,
-            fingerprint=quiet.fingerprint,
-            quiet_until=quiet.until,
+            fingerprint=kept_away.fingerprint,
+            quiet_until=kept_away.until,
         )
 
 

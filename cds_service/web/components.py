@@ -98,7 +98,9 @@ class Components:
             metrics=metrics,
             reader=FhirReader.from_settings(settings, metrics.fhir_seconds.observe),
             guard=Guard(authenticator, Bodies.from_settings(settings), RateLimits(settings.max_at_once)),
-            delivery=Delivery(settings.pathway, card_log, keyed, order_links, service.own_urls, quiet=settings.quiet),
+            delivery=Delivery(
+                settings.pathway, card_log, keyed, order_links, service.own_urls, suppresses=settings.quiet
+            ),
             auditing=auditing,
             tracing=tracing_of(settings),
             pages=pages,

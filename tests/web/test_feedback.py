@@ -142,7 +142,7 @@ def test_the_rest_of_http(server: Server) -> None:
 
 def test_a_database_that_is_down_stops_no_card(tmp_path: Path) -> None:
     folder = tmp_path / "none"
-    for own in run_server(settings_for(f"sqlite:///{folder}/register.db")):
+    for own in run_server(settings_for(f"sqlite:///{folder}/cards.db")):
         wait_for(own, "down")
         answer = own.call(request_for("dvt-likely"))
         assert answer.status_code == 200
@@ -162,7 +162,7 @@ def test_a_database_that_is_down_stops_no_card(tmp_path: Path) -> None:
         assert send(own, override(card["uuid"])).status_code == 200
         until_registered(own)
         assert "knee_cds_database_up 1.0" in own.get("/metrics").text
-    (said,) = statements(f"sqlite:///{folder}/register.db")
+    (said,) = statements(f"sqlite:///{folder}/cards.db")
     assert said["intervention"]["rule"] == "RF01"
 
 
@@ -260,7 +260,7 @@ def assert_each_once(url: str, promised: set[str], *, whole: bool) -> None:
 
 @pytest.fixture
 def bounded(tmp_path: Path) -> Iterator[Server]:
-    url = f"sqlite:///{tmp_path}/register.db"
+    url = f"sqlite:///{tmp_path}/cards.db"
     yield from run_server(settings_for(url, max_unknown_feedback=100, max_unknown_feedback_bytes=300_000))
 
 
@@ -281,7 +281,7 @@ def test_feedback_on_unknown_cards_has_a_bound_that_known_ones_do_not_feel(bound
     assert words.endswith("The other 3 items were kept.")
     assert 0 < int(answer.headers["Retry-After"]) <= 86_400
     assert send(bounded, override(card["uuid"])).status_code == 200
-    found = statements(f"sqlite:///{tmp_path}/register.db")
+    found = statements(f"sqlite:///{tmp_path}/cards.db")
     assert sum(not one["intervention"]["known"] for one in found) == 100
     assert sum(one["intervention"]["known"] for one in found) == 1
     assert 'knee_cds_refused_total{reason="feedback_quota"} 1.0' in bounded.get("/metrics").text

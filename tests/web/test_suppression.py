@@ -343,7 +343,7 @@ def test_without_the_database_everything_is_shown(tmp_path: Path, caplog: pytest
     """Each call that could not look is counted; the log says once that it is so."""
     folder = tmp_path / "data"
     folder.mkdir()
-    for server in run_server(Settings(database_url=f"sqlite:///{folder}/register.db")):
+    for server in run_server(Settings(database_url=f"sqlite:///{folder}/cards.db")):
         wait_for(server, "up")
         override_all(server, ask(server, visit("worked-case-1"))["cards"])
         assert ask(server, visit("worked-case-1"))["cards"] == []
