@@ -22,7 +22,7 @@ from cds_service.adapters.store.tables import feedback
 from cds_service.base.settings import Settings
 from tests.conftest import LONG, Server, run_server
 from tests.processes import serving
-from tests.web.test_service import is_outcome, request_for
+from tests.web.test_hook import is_outcome, request_for
 
 FEEDBACK = "/cds-services/posterior-knee-pain/feedback"
 AT = "2026-03-16T14:05:00Z"

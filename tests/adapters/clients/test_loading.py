@@ -16,7 +16,7 @@ from cds_service.base.settings import Settings
 from cds_service.cli.main import main
 from cds_service.clinical.content.catalogue import Content
 from tests.conftest import run_server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 EHR = "https://ehr.north.example/fhir"
 

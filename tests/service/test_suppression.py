@@ -25,7 +25,7 @@ from cds_service.service.evaluate import Service
 from cds_service.service.suppression import fingerprint, suppress
 from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
 from tests.web.test_feedback import FEEDBACK, override, wait_for
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 READING = "com.posterior-knee-cds.reading"
 

@@ -26,7 +26,7 @@ from cds_service.web.pages.assess import page as page_module
 from tests.conftest import NOW, Server, bundle, run_server
 from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, first_card, words
-from tests.web.pages.test_order_copy import Clock
+from tests.web.pages.order.test_copy import Clock
 
 Both = tuple[Ehr, Server]
 MAY_SAVE = f"{SCOPES} patient/Observation.c"
