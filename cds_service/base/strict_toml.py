@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import BaseModel, ValidationError
 
 from cds_service.base.errors import Problem
@@ -26,7 +26,7 @@ def validated(
     that explains the keys.
     """
     try:
-        return kind.model_validate_json(orjson.dumps(data, default=str)), []
+        return kind.model_validate_json(json.dumps(data, default=str)), []
     except ValidationError as error:
         problems = []
         for mistake in error.errors(include_url=False):
