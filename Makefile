@@ -34,7 +34,7 @@ test: setup  ## set up and run the tests, one process for each CPU (WORKERS chan
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-quick: setup  ## the tests of the judgement and of the cards
-	$(BIN)/python -m pytest $(IN_PARALLEL) tests/base tests/clinical/dvt tests/clinical/content/test_content.py tests/rendering/test_cards.py tests/rendering/test_wording.py tests/test_worked_cases.py tests/test_architecture.py
+	$(BIN)/python -m pytest $(IN_PARALLEL) tests/base tests/clinical/dvt tests/clinical/content/test_content.py tests/rendering/test_compose.py tests/rendering/test_wording.py tests/test_worked_cases.py tests/test_architecture.py
 
 test-long: setup  ## the tests with many more generated charts, and on Spark if the extra is installed and there is Java
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(IN_PARALLEL) -m ""

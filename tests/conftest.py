@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import tempfile
@@ -28,10 +30,12 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from cds_service.adapters.store.store import Store
 from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
+from cds_service.rendering.orders.requests import prove_templates
 from cds_service.service.evaluate import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
@@ -122,7 +126,24 @@ def _loaded(texts: frozenset[tuple[str, str]], pathway: str, local_text: str | N
     return load(dict(texts), pathway, local_text)
 
 
-def _load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> Content:
+def prove_once(content: Content) -> None:
+    """The order templates of a content are proved once: hundreds of servers start on the same."""
+    if not content.__dict__.get("proved"):
+        prove_templates(content)
+        content.__dict__["proved"] = True
+
+
+@cache
+def _empty_database() -> bytes:
+    """An SQLite file with the tables of today, made once: making them takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store.open(f"sqlite:///{folder}/empty.db")
+        store.migrate()
+        store.close()  # the last connection writes everything into the file
+        return Path(folder, "empty.db").read_bytes()
+
+
+def load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = None) -> Content:
     """The content of these texts, built once: hundreds of servers start on the same, and nothing changes it."""
     return _loaded(frozenset(texts.items()), pathway, local_text)
 
@@ -135,7 +156,9 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
     """A real uvicorn on a free loopback port, judging as of the reference day, stopped at the end."""
     with tempfile.TemporaryDirectory() as folder:
         if "database_url" not in settings.model_fields_set:
-            settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/register.db")})
+            Path(folder, "cards.db").touch(0o600)
+            Path(folder, "cards.db").write_bytes(_empty_database())
+            settings = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{folder}/cards.db")})
         if "auth" not in settings.model_fields_set:
             settings = settings.model_copy(update={"auth": "open"})
         if settings.audit_folder is None:
@@ -145,14 +168,24 @@ def run_server(settings: Settings, clock: Callable[[], datetime] = _reference_ti
             LEAKS.look("audit", file.read_bytes())
 
 
+class _Server(uvicorn.Server):
+    """Looks every 20 ms whether it should stop. uvicorn looks every 100 ms, for which hundreds of tests would wait."""
+
+    async def main_loop(self) -> None:
+        ticks = itertools.count(1)
+        while not await self.on_tick(next(ticks)):
+            await asyncio.sleep(0.02)
+
+
 def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
     port = taken.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cds_service.service.evaluate.load", _load_once)
+        patch.setattr("cds_service.service.evaluate.load", load_once)
+        patch.setattr("cds_service.service.evaluate.prove_templates", prove_once)
         app = create_app(settings, clock=clock)
-    server = uvicorn.Server(server_config(Watched(app), settings))
+    server = _Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()
     while not server.started:
@@ -179,7 +212,7 @@ def postgres() -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/register.db"
+        return f"sqlite:///{tmp_path}/cards.db"
     return new_database(request.getfixturevalue("postgres"))
 
 

@@ -159,7 +159,7 @@ def running_ehr(**setup: Any) -> Iterator[Ehr]:
             ehr.asked.append(f"{method} {self.path}")
             call = Call(ehr, self, method, parts.path, query, body)
             fault = ehr.faults.get(f"{method} {parts.path}")
-            (fault or _routed)(call)
+            (fault or routed)(call)
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
@@ -177,7 +177,8 @@ def running_ehr(**setup: Any) -> Iterator[Ehr]:
         thread.join(5)
 
 
-def _routed(call: Call) -> None:
+def routed(call: Call) -> None:
+    """Answers as the EHR does without a fault."""
     if call.path == "/fhir/.well-known/smart-configuration":
         _configuration(call)
     elif call.path == "/auth/authorize":

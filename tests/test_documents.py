@@ -79,3 +79,20 @@ def test_no_merge_has_left_its_marks() -> None:
         if name and path.is_file():
             marks = re.findall(rb"^(?:<{7}|>{7}) ", path.read_bytes(), re.MULTILINE)
             assert not marks, name
+
+
+_TEST_FILE = re.compile(r"`(?:tests/)?((?:\w+/)*test_\w+)(?:\.py)?(?:::(\w+))?`")
+
+
+def test_every_test_that_is_named_is_there(content: Content) -> None:
+    """In back-ticks, in documents, code and tests: a file with or without its folder, or a test function."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    names = [name for name in tracked.split("\0") if name.endswith((".md", ".py", ".toml", ".yaml"))]
+    texts = {name: (ROOT / name).read_text("utf-8") for name in names if (ROOT / name).is_file()}
+    files = {name.removeprefix("tests/").removesuffix(".py") for name in texts if name.startswith("tests/")}
+    functions = {found for text in texts.values() for found in re.findall(r"def (test_\w+)\(", text)}
+    known = files | {Path(file).name for file in files} | functions | set(type(content.pathway).model_fields)
+    named = [(name, *found) for name, text in texts.items() for found in _TEST_FILE.findall(text)]
+    assert len(named) > 20
+    wrong = [f"{name}: {file}" for name, file, test in named if file not in known or (test and test not in functions)]
+    assert not wrong

@@ -109,7 +109,7 @@ def _alarm() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def direct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Direct]:
     """The shipped application, started."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('mutated')}/register.db"
+    url = f"sqlite:///{tmp_path_factory.mktemp('mutated')}/cards.db"
     app = create_app(Settings(auth="open", quiet=False, database_url=url), clock=lambda: NOW)
     loop = asyncio.new_event_loop()
     lifespan = app.router.lifespan_context(app)

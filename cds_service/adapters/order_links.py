@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -58,8 +58,9 @@ class OrderLinks:
         if link.draft is None or link.to_site:
             return link
         if caller.client.smart is not None:
-            context = self._context(link.draft, caller, patient, now)
-            return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
+            draft = link.draft
+            mark = self.patient_mark(caller, patient)
+            return self._to_launch(link, Wanted(mark, draft.rule, draft.orders[0], draft.side.value), now)
         try:
             sealed = self.seal.close(_TEXT, link.draft.as_json(), now.timestamp() + TEXT_SECONDS)
         except TooLong:
@@ -69,15 +70,8 @@ class OrderLinks:
     def _to_assess(self, link: Link, draft: AssessDraft, caller: Caller, patient: str, now: datetime) -> Link | None:
         """None if the chart says more than an address holds: a page without it would ask for what is recorded."""
         if caller.client.smart is not None:
-            value = {
-                "patient": self.patient_mark(caller, patient),
-                "rule": draft.rule,
-                "order": "",
-                "side": draft.side.value,
-                "page": "assess",
-            }
-            context = self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
-            return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
+            mark = self.patient_mark(caller, patient)
+            return self._to_launch(link, Wanted(mark, draft.rule, "", draft.side.value, "assess"), now)
         sealed = self.assess_sealed(replace(draft, client=caller.name), now.timestamp() + TEXT_SECONDS)
         return None if not sealed or len(sealed) > LONGEST_ASSESS else replace(link, url=f"{link.url}?draft={sealed}")
 
@@ -108,14 +102,10 @@ class OrderLinks:
         except (KeyError, TypeError, ValueError) as error:  # sealed by another version of this service
             raise NotSealed from error
 
-    def _context(self, draft: OrderDraft, caller: Caller, patient: str, now: datetime) -> str:
-        value = {
-            "patient": self.patient_mark(caller, patient),
-            "rule": draft.rule,
-            "order": draft.orders[0],
-            "side": draft.side.value,
-        }
-        return self.seal.close(_CONTEXT, value, now.timestamp() + CONTEXT_SECONDS)
+    def _to_launch(self, link: Link, wanted: Wanted, now: datetime) -> Link:
+        """``link`` as a SMART launch that brings ``wanted`` along."""
+        context = self.seal.close(_CONTEXT, asdict(wanted), now.timestamp() + CONTEXT_SECONDS)
+        return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
 
     def patient_mark(self, caller: Caller, patient: str) -> str:
         """Return a hash of a patient of a client. Without the site's key it reveals nothing."""

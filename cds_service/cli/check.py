@@ -102,7 +102,7 @@ def _check_cards(service: Service, languages: Mapping[str, Content], folder: Pat
     problems = []
     for path in sorted(folder.glob("*.json")):
         given = understand(path.read_bytes())
-        assessment = service.answer(given.request, given.prefetched, now).assessment
+        assessment = service.judge(given.request.context.patientId, given.prefetched.entries, now)
         for language, words in languages.items():
             for card in compose(Call(words, assessment, given.request.context, now, _ANY_URL, None, "differential")):
                 if wrong := too_long(card):

@@ -75,9 +75,9 @@ def show(store: Store, html: Path | None, titles: Mapping[str, str]) -> None:
         for line in _reasons(found):
             console.print(Text(line), soft_wrap=True)
     else:
-        console.print("No card has been registered yet.")
+        console.print("No card has been recorded yet.")
     if found.unknown_cards:
-        console.print(Text(f"Feedback on {found.unknown_cards} card(s) that are not in this register."))
+        console.print(Text(f"Feedback on {found.unknown_cards} card(s) that are not in this database."))
     for use in found.assessments:
         console.print(Text(_use(use, titles)), soft_wrap=True)
     if html is not None:

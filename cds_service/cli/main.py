@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(needs_no_settings=False)
     parser.add_argument("--version", action="version", version=f"knee-cds {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_serving, _add_judging, _add_content, _add_examples, _add_register):
+    for add in (_add_serving, _add_judging, _add_content, _add_examples, _add_card_log):
         add(commands)
     return parser
 
@@ -180,7 +180,7 @@ def _add_examples(commands: Any) -> None:
     calls.set_defaults(run=_samples)
 
 
-def _add_register(commands: Any) -> None:
+def _add_card_log(commands: Any) -> None:
     """Add the commands on the database and the audit journal."""
     answers = commands.add_parser("feedback", help="clinicians' feedback on the cards")
     what = answers.add_subparsers(required=True, metavar="WHAT")
@@ -322,30 +322,30 @@ def _replay(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _feedback_export(options: argparse.Namespace, settings: Settings) -> int:
-    from cds_service.cli import register
+    from cds_service.cli import card_log
 
-    register.feedback_export(options, settings)
+    card_log.feedback_export(options, settings)
     return OK
 
 
 def _feedback_report(options: argparse.Namespace, settings: Settings) -> int:
-    from cds_service.cli import register
+    from cds_service.cli import card_log
 
-    register.feedback_report(options, settings)
+    card_log.feedback_report(options, settings)
     return OK
 
 
 def _database(options: argparse.Namespace, settings: Settings) -> int:
-    from cds_service.cli import register
+    from cds_service.cli import card_log
 
-    register.database(options, settings)
+    card_log.database(options, settings)
     return OK
 
 
 def _purge(options: argparse.Namespace, settings: Settings) -> int:
-    from cds_service.cli import register
+    from cds_service.cli import card_log
 
-    register.purge(options, settings)
+    card_log.purge(options, settings)
     return OK
 
 

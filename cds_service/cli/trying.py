@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cds_service.cli.inputs import understand
 from cds_service.clinical.assess import assess
+from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.record import Record
 from cds_service.protocol.bundles import OneChart
 from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
@@ -52,7 +52,7 @@ class Changed:
 class _Example:
     name: str
     given: OneChart
-    record: Record
+    assessment: Assessment
     findings: frozenset[str]
     shown: Shown
 
@@ -80,13 +80,15 @@ class Examples:
     def by_weights(self, content: Content, findings: frozenset[str]) -> list[Changed]:
         """Return the examples whose cards change if ``content`` has other weights of ``findings`` only.
 
-        The charts are not read again.
+        The charts are not read again, and an equal assessment is not shown again: no text of a card holds a weight.
         """
         service = replace(self.service, content=content)
+        concerned = (example for example in self._all if not findings.isdisjoint(example.findings))
+        assessed = ((example, assess(content, example.assessment.record, self.day)) for example in concerned)
         return _differing(
-            (example, _shown(self._again(service, example)))
-            for example in self._all
-            if not findings.isdisjoint(example.findings)
+            (example, _shown(self._again(service, example, assessment)))
+            for example, assessment in assessed
+            if assessment != example.assessment
         )
 
     def _judged(self, path: Path) -> _Example:
@@ -96,10 +98,9 @@ class Examples:
         findings = {fact.key for fact in assessment.record.facts}
         findings |= {part.finding for cause in assessment.differential for part in cause.contributions}
         findings |= {age.finding for age in self.service.content.reasoning.ages}
-        return _Example(path.stem, given, assessment.record, frozenset(findings), _shown(answer.cards))
+        return _Example(path.stem, given, assessment, frozenset(findings), _shown(answer.cards))
 
-    def _again(self, service: Service, example: _Example) -> tuple[Card, ...]:
-        assessment = assess(service.content, example.record, self.day)
+    def _again(self, service: Service, example: _Example, assessment: Assessment) -> tuple[Card, ...]:
         return service.cards(assessment, example.given.request.context, self._now)
 
 

@@ -48,10 +48,10 @@ class AssessDraft:
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> AssessDraft:
-        """What ``as_json`` told.
+        """Read what ``as_json`` wrote.
 
         Raises:
-            KeyError, ValueError: another version of this service told it.
+            KeyError, ValueError: another version of this service wrote it.
         """
         record = _RECORD.validate_python(value["record"])
         return cls(str(value["rule"]), Side(value["side"]), record, str(value["client"]))

@@ -14,6 +14,7 @@ from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.base.budget import Budget
 from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, UnusableInput
 from cds_service.base.field_errors import field_errors
+from cds_service.base.logs import get_log, place_of
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
@@ -32,6 +33,8 @@ from cds_service.replay.rows import Row
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import Opened, ShownCard
 from cds_service.service.evaluate import Service
+
+log = get_log()
 
 MAX_ROWS = 100_000
 """Most rows of one chart. More rows are a fault of the export and would not fit into memory."""
@@ -93,7 +96,8 @@ class Judge:
         except ValidationError as error:
             return _failed(field_errors(error))
         except Exception as error:  # noqa: BLE001 - a bug in one chart must not end the run
-            return _failed(f"fault of the service: {type(error).__name__}")
+            log.error("chart_not_judged", error=type(error).__name__, place=place_of(error))
+            return _failed(f"fault of the service: {type(error).__name__}, {place_of(error)}")
 
     def _chart(self, patient: str, rows: Sequence[Row]) -> Judged:
         if len(rows) > MAX_ROWS:

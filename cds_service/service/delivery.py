@@ -14,14 +14,11 @@ from cds_service.adapters.pseudonyms import KeyedHash, Requester
 from cds_service.adapters.store.rows import CardRow
 from cds_service.adapters.store.writer import CardLog
 from cds_service.base.errors import StoreDown
-from cds_service.base.logs import get_log
 from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.messages import HookRequest
 from cds_service.rendering.card import Card
 from cds_service.rendering.sanitize import UnsafePart, sanitized
 from cds_service.service.suppression import Suppressed, suppress, window
-
-log = get_log()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +49,15 @@ class Delivery:
         order_links: OrderLinks,
         own_urls: Sequence[str],
         *,
-        quiet: bool,
+        suppresses: bool,
     ) -> None:
-        """``own_urls``: allowed targets of links. ``quiet``: suppress answered cards."""
+        """``own_urls``: allowed targets of links. ``suppresses``: whether answered cards are suppressed."""
         self._order_links = order_links
         self._own_urls = tuple(own_urls)
         self._pathway = pathway
         self._card_log = card_log
         self._keyed = keyed
-        self._quiet = quiet
+        self._suppresses = suppresses
 
     async def show(
         self, cards: Sequence[Card], caller: Caller, request: HookRequest, now: datetime, content: Content
@@ -90,19 +87,18 @@ class Delivery:
         self, cards: Sequence[Card], requester: Requester, now: datetime, content: Content
     ) -> Suppressed:
         """Suppress answered cards. Without the database all cards are shown: an extra card does less harm than none."""
-        if not cards or not self._quiet:
+        if not cards or not self._suppresses:
             return Suppressed(tuple(cards))
         try:
             answered = await self._card_log.answered(requester, now)
-        except StoreDown as error:
-            log.debug("answered_cards_shown_again", error=type(error).__name__)  # the outage itself is logged once
+        except StoreDown:  # the card log counts and logs it
             return Suppressed(tuple(cards))
         return suppress(cards, answered, requester, self._keyed, content, now)
 
     def _row(
         self, card: Card, requester: Requester, suppressed: Suppressed, now: datetime, content: Content, *, shown: bool
     ) -> CardRow:
-        quiet = suppressed.reminders.get(card.uuid) or window(card, requester, content.reasoning, self._keyed, now)
+        kept_away = suppressed.reminders.get(card.uuid) or window(card, requester, content.reasoning, self._keyed, now)
         return CardRow(
             uuid=card.uuid,
             shown_at=now,
@@ -119,8 +115,8 @@ class Delivery:
             patient_key=requester.patient_key,
             user_key=requester.user_key,
             encounter_key=requester.encounter_key,
-            fingerprint=quiet.fingerprint,
-            quiet_until=quiet.until,
+            fingerprint=kept_away.fingerprint,
+            quiet_until=kept_away.until,
         )
 
 

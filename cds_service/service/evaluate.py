@@ -87,7 +87,8 @@ class Service:
         order_url: template of the site's order entry; None for this service's own page.
         layout: one differential card, or one card per cause.
         languages: the content in other languages, for the wording of cards.
-        plans: the FHIR searches, by query style.
+        plans: the FHIR searches, by query style. Left out, those of ``content``; a copy with other content keeps them
+            unless it is given others.
     """
 
     content: Content
@@ -96,12 +97,13 @@ class Service:
     order_url: str | None = None
     layout: Literal["differential", "per_cause"] = "differential"
     languages: Mapping[str, Content] = field(default_factory=dict)
-    plans: Mapping[Style, Plan] = field(init=False)
+    plans: Mapping[Style, Plan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Build the searches once for each style in use."""
         styles = {caller.profile.query_style for caller in self.clients.everyone}
-        object.__setattr__(self, "plans", {style: plan_of(self.content, style) for style in styles})
+        plans = {style: self.plans.get(style) or plan_of(self.content, style) for style in styles}
+        object.__setattr__(self, "plans", plans)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Service:

@@ -55,9 +55,9 @@ def previews(service: Service, folder: Path, key: str) -> Iterator[Preview]:
     Raises:
         UnusableInput: there is no such rule or cause.
     """
-    now, told = datetime.combine(reference_day(folder), time(12), UTC), stories(folder)
+    now, known = datetime.combine(reference_day(folder), time(12), UTC), stories(folder)
     for name in examples_of(service.content, folder, key):
         given = one_chart(parse((folder / f"{name}.json").read_bytes(), LIMITS), _READER)
         answer = service.answer(given.request, given.prefetched, now)
         for card in sanitized(answer.cards, service.own_urls)[0]:
-            yield Preview(name, str(told[name]["story"]), card)
+            yield Preview(name, str(known[name]["story"]), card)

@@ -74,15 +74,15 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 
 def _add_pages(app: FastAPI, components: Components) -> None:
     """Add what people look at, apart from the sandbox."""
-    current, pages, links = components.current, components.pages, components.order_links
+    current, pages, order_page = components.current, components.pages, components.order_page
     add_static_route(app, pages)
     add_home_page(app, components.settings, current, pages)
     add_evidence_pages(app, current, pages)
     add_leaflets(app, current, pages)
-    add_launched_pages(app, components.order_page)
-    add_copy_pages(app, current, pages, links, components.clock)
-    add_launched_assessment(app, components.order_page)
-    add_assess_pages(app, current, pages, links, components.assessments, components.clock)
+    add_launched_pages(app, order_page)
+    add_copy_pages(app, current, pages, order_page.links, components.clock)
+    add_launched_assessment(app, order_page)
+    add_assess_pages(app, current, pages, order_page.links, order_page.counts, components.clock)
     add_api_page(app, current, pages)
     add_missing_page(app, current, pages, sandbox=components.settings.sandbox)
 

@@ -66,9 +66,7 @@ class Components:
     auditing: Auditing
     tracing: Tracing | NoTracing
     pages: Pages
-    order_links: OrderLinks
     order_page: Dependencies
-    assessments: Assessments
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -88,7 +86,7 @@ class Components:
         metrics.registry.register(ContentState(lambda: current.service.content, settings.pathway))
         keyed, seal = KeyedHash(_secret(settings.hash_key)), Seal(_secret(settings.hash_key))
         order_links = OrderLinks(seal, keyed, settings.base_url)
-        auditing, pages, assessments = Auditing(settings, journal, keyed), Pages(), Assessments(store)
+        auditing, pages = Auditing(settings, journal, keyed), Pages()
         return cls(
             settings=settings,
             clock=now,
@@ -100,25 +98,25 @@ class Components:
             metrics=metrics,
             reader=FhirReader.from_settings(settings, metrics.fhir_seconds.observe),
             guard=Guard(authenticator, Bodies.from_settings(settings), RateLimits(settings.max_at_once)),
-            delivery=Delivery(settings.pathway, card_log, keyed, order_links, service.own_urls, quiet=settings.quiet),
+            delivery=Delivery(
+                settings.pathway, card_log, keyed, order_links, service.own_urls, suppresses=settings.quiet
+            ),
             auditing=auditing,
             tracing=tracing_of(settings),
             pages=pages,
-            order_links=order_links,
             order_page=Dependencies(
-                current,
-                pages,
-                order_links,
-                Launches(store, seal),
-                _transport(settings),
-                FhirReader.for_launches(settings, SECONDS),
-                auditing,
-                Threads(),
-                now,
-                settings.base_url,
-                assessments,
+                running=current,
+                pages=pages,
+                links=order_links,
+                launches=Launches(store, seal),
+                transport=_transport(settings),
+                reader=FhirReader.for_launches(settings, SECONDS),
+                auditing=auditing,
+                threads=Threads(),
+                clock=now,
+                base_url=settings.base_url,
+                counts=Assessments(store),
             ),
-            assessments=assessments,
         )
 
     async def start(self) -> None:

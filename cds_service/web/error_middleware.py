@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cds_service.base.logs import get_log
+from cds_service.base.logs import get_log, place_of
 from cds_service.web.operation_outcomes import outcome
 
 log = get_log()
@@ -41,14 +41,6 @@ class ErrorMiddleware:
         try:
             await self.app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001 - every exception must become a visible failure
-            log.error("unforeseen", error=type(error).__name__, place=_place(error))
+            log.error("unforeseen", error=type(error).__name__, place=place_of(error))
             if not begun:
                 await outcome(500, WORDS)(scope, receive, watched)
-
-
-def _place(error: BaseException) -> str:
-    """Return file and line of the fault. Unlike its message, they hold no chart data."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else "?"

@@ -33,7 +33,8 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 
 OUTCOMES = ("urgent", "cards", "quiet", "silent_mode", "nothing", "lacking", "refused", "fault")
 """How a hook call can end: with an urgent card; with other cards; with all cards answered before; in silent mode; with
-no card; without enough of the chart (412); refused for its body or its token; with an error of this service."""
+no card; without enough of the chart (412); refused for its body or its token; with an error of this service. These are
+labels of a metric, so they keep their names."""
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -189,6 +190,11 @@ class _CardLogCollector(Collector):
         yield GaugeMetricFamily("knee_cds_cards_waiting", "Cards not yet in the database.", state.waiting)
         yield CounterMetricFamily("knee_cds_cards_lost", "Cards that never got into the database.", state.lost)
         yield CounterMetricFamily("knee_cds_cards_registered", "Cards in the database.", state.cards)
+        yield CounterMetricFamily(
+            "knee_cds_answered_look_ups_failed",
+            "Calls that could not look up which cards were answered; they showed all cards.",
+            state.look_ups_failed,
+        )
 
 
 class _EntranceState(Collector):

@@ -259,7 +259,7 @@ def _document(results: Sequence[tuple[Case, dict[str, Figures]]]) -> str:
 
 Written by `make bench`; do not edit. Each server is one process on one core, the client on another; the servers are
 driven in turn, A B C D A B C D, {ROUNDS} rounds, and every answer is checked. Medians over the rounds. The service
-answers with its cards, register on SQLite; the bare servers only count. One Observation in a hundred is relevant, at
+answers with its cards, card log on SQLite; the bare servers only count. One Observation in a hundred is relevant, at
 least {relevant_of(10)}. Charts are as EHRs send them: US Core's profiles, a narrative, display and text, a third of the
 rows vital signs over 900 days; "bare rows" have no profiles and no narrative, and vital signs that no rule looks at.
 Sizes: {sizes}. `memory / body`: peak above idle, in bodies, for each call in flight. Machines differ and this one is

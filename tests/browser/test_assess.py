@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import FIRST_PAINT_BYTES, Look, Watch, first_paint_bytes
 from tests.conftest import Server
 from tests.ehr import Call, Ehr, fails
+from tests.web.pages.assess.test_page import MAY_SAVE, links_of
 from tests.web.pages.launching import PATIENT, card_link, ehr_and_service, first_card
-from tests.web.pages.test_assess import MAY_SAVE, links_of
 
 Both = tuple[Ehr, Server]
 OPEN_ITEMS = ("Active cancer", "Paralysis or plaster", "Whole leg swollen", "Collateral veins", "Previous DVT")

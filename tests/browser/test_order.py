@@ -14,7 +14,7 @@ from tests.browser.conftest import FIRST_PAINT_BYTES, Look, Watch, first_paint_b
 from tests.conftest import Server
 from tests.ehr import Call, Ehr, does_it_and_hangs_up, fails, hangs_up
 from tests.web.pages.launching import PATIENT, card_link, ehr_and_service
-from tests.web.pages.test_order_copy import link_of
+from tests.web.pages.order.test_copy import link_of
 
 Both = tuple[Ehr, Server]
 

@@ -127,8 +127,8 @@ def test_a_dismissed_differential_stays_away(sandbox: Server, page: Page) -> Non
     page.get_by_text("Dismiss this card").click()
     page.get_by_role("button", name="Send and hide it").click()
     expect(page.get_by_text("No card. Silence is not an all-clear.")).to_be_visible()
-    expect(page.get_by_text("Quiet because you have answered")).to_be_visible()
-    screenshot(page, "sandbox-quiet")
+    expect(page.get_by_text("Not shown because you have answered it")).to_be_visible()
+    screenshot(page, "sandbox-suppressed")
 
 
 def test_switches_move_range_cards_and_ranking(sandbox: Server, page: Page) -> None:

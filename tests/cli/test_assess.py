@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.test_commands import DAY, knee_cds
+from tests.cli.running import DAY, knee_cds
 from tests.conftest import EXAMPLES
 
 LIKELY = str(EXAMPLES / "dvt-likely.json")

@@ -12,7 +12,7 @@ from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.web.test_fhir_access import ALL, TOKEN, call_without, lent
-from tests.web.test_service import CALL, is_outcome, request_for
+from tests.web.test_hook import CALL, is_outcome, request_for
 
 ORIGIN, OTHER = "https://sandbox.example", "https://evil.example"
 

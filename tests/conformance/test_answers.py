@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from cds_service.service.examples import as_request
 from tests.conftest import Server, bundle, stories
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 CARD = {
     "uuid",

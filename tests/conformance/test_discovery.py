@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.conftest import Server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 TOKEN = re.compile(r"\{\{(.*?)\}\}")
 CONTEXT_TOKENS = {"context.patientId", "context.userId", "context.encounterId"}

@@ -10,7 +10,7 @@ import requests
 
 from tests.conftest import Server
 from tests.web.test_feedback import AT, FEEDBACK, override, send
-from tests.web.test_service import is_outcome, request_for
+from tests.web.test_hook import is_outcome, request_for
 
 
 def new_card(server: Server) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cds_service.base.settings import Settings
 from cds_service.base.strict_json import is_deeper, without_escapes
 from tests.conftest import Server, run_server
-from tests.web.test_service import CALL, is_outcome, request_for
+from tests.web.test_hook import CALL, is_outcome, request_for
 
 JSON = {"Content-Type": "application/json"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.answers import told
 from tests.conftest import Server
-from tests.web.test_service import FAILED, is_outcome, request_for, without
+from tests.web.test_hook import FAILED, is_outcome, request_for, without
 
 NO_COMPLAINT = "nothing-at-all"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.answers import told
 from tests.conftest import Server
 from tests.web.test_fhir_access import lent
-from tests.web.test_service import broken, is_outcome, request_for
+from tests.web.test_hook import broken, is_outcome, request_for
 
 Change = Callable[[dict[str, Any]], object]
 

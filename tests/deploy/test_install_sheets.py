@@ -20,7 +20,7 @@ from cds_service.protocol.queries import Style, plan_of
 from cds_service.rendering.frame import override_reasons
 from cds_service.service.evaluate import Service
 from tests.conftest import EXAMPLES, NOW, ROOT, stories
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 FOLDER = ROOT / "deploy" / "ehr"
 SHEETS = sorted(path.name for path in FOLDER.glob("*.md") if path.name != "README.md")

@@ -68,7 +68,7 @@ def test_what_a_card_may_say(text: str) -> None:
         ("a | b", "layout"), ("~~a~~", "layout"), ("a\n```", "layout"), ("a\n    b", "layout"), ("# a", "layout"),
         ("a\n###### b", "layout"), ("> a", "layout"), ("- > a", "layout"), (">=2", "layout"), ("- # a", "layout"),
         ("1. a", "layout"), ("2) a", "layout"), ("* a", "layout"), ("+ a", "layout"), ("a\n===", "layout"),
-        ("a\n-", "layout"), ("***", "layout"), ("_ _ _", "layout"),
+        ("a  \nb", "layout"), ("a\n-", "layout"), ("***", "layout"), ("_ _ _", "layout"),
         ("\x00", "control"), ("\r", "control"), ("\t", "control"), ("\x1b[0m", "control"), ("\x7f", "control"),
         ("\x85", "control"), ("\u00ad", "control"), ("\u200b", "control"), ("\u202e", "control"),
         ("\u2066", "control"), ("\ufeff", "control"), ("\u2028", "control"), ("\ue000", "control"),

@@ -15,7 +15,7 @@ from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.conftest import run_server
 from tests.tokens import ISSUER, PATH, Signer, key_server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 KEY = "0123456789abcdef"
 

@@ -25,7 +25,7 @@ from tests import fhir_server as fhir
 from tests.answers import told
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
-from tests.web.test_service import is_outcome, request_for
+from tests.web.test_hook import is_outcome, request_for
 
 TOKEN = "canary-token-5f1c"
 ALL = ("patient", "observations", "conditions", "procedures", "medications", "orders")

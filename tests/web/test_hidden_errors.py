@@ -10,7 +10,7 @@ import pytest
 from cds_service.base.settings import Settings
 from tests.charts import LEFT, observation, patient
 from tests.conftest import Server, run_server
-from tests.web.test_service import is_outcome, request_for
+from tests.web.test_hook import is_outcome, request_for
 
 HIDES = '[default]\nprofile = "sandbox"\n'
 

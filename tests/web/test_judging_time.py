@@ -19,7 +19,7 @@ from cds_service.protocol.prefetch import gather
 from cds_service.service.evaluate import Service
 from tests.bench.bodies import body as ordinary_body
 from tests.conftest import NOW, Server, run_server
-from tests.web.test_service import is_outcome, request_for
+from tests.web.test_hook import is_outcome, request_for
 
 OWN = "https://posterior-knee-cds.example/fhir/CodeSystem/finding"
 ROWS = 2_000

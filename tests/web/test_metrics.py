@@ -13,7 +13,7 @@ from cds_service.service.evaluate import Service
 from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.web.test_fhir_access import lent
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 
 def value(server: Server, line: str) -> float:

@@ -15,7 +15,7 @@ from cds_service.base.settings import Settings
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from tests.conftest import LONG, Server, run_server, stories
 from tests.tokens import Signer, key_server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 load_all_checks()
 HOOK, FEEDBACK = "/cds-services/{service_id}", "/cds-services/{service_id}/feedback"

@@ -11,7 +11,7 @@ import pytest
 from cds_service.base.settings import Settings
 from tests.conftest import Server, run_server
 from tests.processes import serving
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from cds_service.base.settings import Settings
 from cds_service.cli.main import main
 from tests.conftest import run_server
-from tests.web.test_service import STAGES, request_for
+from tests.web.test_hook import STAGES, request_for
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

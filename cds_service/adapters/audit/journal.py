@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from cds_service.adapters.audit.chain import Hasher
 from cds_service.adapters.audit.chain_file import MAX_EVENT_BYTES, ChainFile
 from cds_service.base.logs import get_log
 from cds_service.base.settings import Settings
+from cds_service.base.worker import Worker
 
 log = get_log()
 
@@ -27,7 +27,6 @@ MAX_WAITING = 10_000
 _ENOUGH = MAX_WAITING // 2
 _MIN_SECONDS = 0.2
 _LOOK_EVERY = 5.0
-_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,10 @@ class Journal:
         self._folder = folder
         self._hasher = hasher
         self._queue: deque[Mapping[str, Any]] = deque()
-        self._work = threading.Condition()
+        self._worker = Worker("audit", self._run, self._set_down)
+        self._work = self._worker.work
         self._state = JournalState()
         self._gap: _Gap | None = None
-        self._stopping = False
-        self._thread: threading.Thread | None = None
-        self._failures = 0
         self._due = 0.0
 
     @property
@@ -105,10 +102,7 @@ class Journal:
 
     def start(self) -> None:
         """Open the file in the background. The first event does this too; further calls have no effect."""
-        with self._work:
-            if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
-                self._thread.start()
+        self._worker.start()
 
     def record(self, new_events: Sequence[Mapping[str, Any]]) -> None:
         """Hand over events, which must not be changed afterwards. If too many wait, the new ones are lost."""
@@ -116,56 +110,44 @@ class Journal:
             return
         self.start()
         with self._work:
-            room = 0 if self._stopping else MAX_WAITING - len(self._queue)
+            room = 0 if self._worker.stopping else MAX_WAITING - len(self._queue)
             self._queue.extend(islice(new_events, max(0, room)))
             self._lose(len(new_events) - max(0, room))
             self._work.notify_all()
 
     def close(self, seconds: float = 5.0) -> None:
         """Write the waiting events if the disk works, and stop. ``seconds``: the longest time to wait."""
-        with self._work:
-            self._stopping = True
-            self._work.notify_all()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._worker.stop(seconds)
         left = self.state.waiting
         if left:
             log.error("audit_stopped", lost=left)
 
     def _run(self) -> None:
-        while True:
-            try:
-                file = ChainFile.claim(self._folder, self._hasher)
-                try:
-                    self._set_up(file)
-                    self._serve(file)
-                finally:
-                    file.close()
-            except Exception as error:  # noqa: BLE001 - no disk error may stop the service
-                self._set_down(error)
-                if self._pause():
-                    return
-            else:
-                return
+        file = ChainFile.claim(self._folder, self._hasher)
+        try:
+            self._set_up(file)
+            self._serve(file)
+        finally:
+            file.close()
 
     def _serve(self, file: ChainFile) -> None:
         """Write groups until stopped. Events that could not be written wait for the next attempt."""
         while True:
             with self._work:
-                self._work.wait_for(lambda: self._queue or self._gap or self._stopping, timeout=_LOOK_EVERY)
+                self._work.wait_for(lambda: self._queue or self._gap or self._worker.stopping, timeout=_LOOK_EVERY)
                 self._work.wait_for(self._is_worth_it, timeout=max(0.0, self._due - time.monotonic()))
                 group = list(self._queue)
                 gap = self._gap
-                if self._stopping and not group and gap is None:
+                if self._worker.stopping and not group and gap is None:
                     return
             if group or gap is not None:
                 self._write(file, group, gap)
             else:
                 file.look()
-            self._failures = 0
+            self._worker.succeeded()
 
     def _is_worth_it(self) -> bool:
-        return self._stopping or len(self._queue) >= _ENOUGH
+        return self._worker.stopping or len(self._queue) >= _ENOUGH
 
     def _write(self, file: ChainFile, group: Sequence[Mapping[str, Any]], gap: _Gap | None) -> None:
         texts = [text for event in group if (text := _text(event)) is not None]
@@ -213,13 +195,6 @@ class Journal:
             waiting = len(self._queue)
         if was_down:
             log.warning("audit_up_again", waiting=waiting)
-
-    def _pause(self) -> bool:
-        """Wait before the next attempt, longer each time. Return true if the service stops in the meantime."""
-        seconds = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
-        self._failures += 1
-        with self._work:
-            return self._work.wait_for(lambda: self._stopping, timeout=seconds)
 
 
 def journal_of(settings: Settings) -> Journal | NoJournal:

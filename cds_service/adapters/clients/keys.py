@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from dataclasses import dataclass
 from cds_service.adapters.clients.jwks import Key, Keys, read_keys
 from cds_service.adapters.clients.model import Clients, TokenRules
 from cds_service.adapters.http import Deadline, NoAnswer, Transport
-from cds_service.base.logs import get_log
+from cds_service.base.logs import get_log, place_of
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
+from cds_service.base.worker import Worker
 
 log = get_log()
 
@@ -63,9 +63,8 @@ class KeyRing:
         self._clock = clock
         self._files: Mapping[str, Keys] = {}
         self._sources: dict[str, _Source] = {}
-        self._work = threading.Condition()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("keys", self._run, self._log_fault)
+        self._work = self._worker.work
 
     @classmethod
     def from_settings(cls, settings: Settings) -> KeyRing:
@@ -92,10 +91,9 @@ class KeyRing:
                 if rules is not None and rules.jwks_url is not None and caller.name not in files:
                     url = rules.jwks_url
                     self._sources[url] = known.get(url) or _Source(url, caller.name, {})
-            if self._sources and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
-                self._thread.start()
             self._work.notify_all()
+        if self._sources:
+            self._worker.start()
 
     def wait(self, seconds: float) -> bool:
         """Wait until every address was tried once. Return false if it takes longer. Use it only at the start."""
@@ -107,9 +105,7 @@ class KeyRing:
 
     def close(self) -> None:
         """Stop fetching."""
-        with self._work:
-            self._stopping = True
-            self._work.notify_all()
+        self._worker.stop(0)  # a fetch in progress ends by its own time limit
         self._transport.close()
 
     def find(self, client: str, rules: TokenRules, kid: str) -> tuple[Key, ...]:
@@ -143,7 +139,7 @@ class KeyRing:
     def _run(self) -> None:
         while True:
             with self._work:
-                if self._stopping:
+                if self._worker.stopping:
                     return
                 now = self._clock()
                 due = [source for source in self._sources.values() if source.due <= now]
@@ -165,6 +161,7 @@ class KeyRing:
             keys, refused, why = {}, (), "no_jwk_set"
         except Exception as error:  # noqa: BLE001 - one bad key server must not stop fetching from the others
             keys, refused, why = {}, (), type(error).__name__
+            log.error("key_fetching_failed", client=source.client, error=why, place=place_of(error))
         with self._work:
             was, now = source.why, self._clock()
             source.tried = now
@@ -180,6 +177,9 @@ class KeyRing:
             log.error("keys_not_fetched", client=source.client, reason=why, keys=len(source.keys))
         elif was and not why:
             log.warning("keys_fetched_again", client=source.client, keys=len(keys))
+
+    def _log_fault(self, error: Exception) -> None:
+        log.error("key_fetching_failed", error=type(error).__name__, place=place_of(error))
 
     def _failed(self, source: _Source, why: str, now: float) -> None:
         """Keep the present keys until they are too old. Call with the lock held."""

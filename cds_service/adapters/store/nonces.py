@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import heapq
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from datetime import UTC, datetime
 from cds_service.adapters.store.rows import TokenUse
 from cds_service.adapters.store.store import Store
 from cds_service.base.logs import get_log
+from cds_service.base.worker import Worker
 
 log = get_log()
 
@@ -49,9 +49,8 @@ class Nonces:
         self._memory: set[bytes] = set()
         self._by_expiry: list[tuple[float, bytes]] = []
         self._asked: deque[_Query] = deque()
-        self._work = threading.Condition()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("tokens", self._run, lambda error: self._set_alone(type(error).__name__))
+        self._work = self._worker.work
         self._alone = False
         self._try_again = 0.0
 
@@ -84,11 +83,7 @@ class Nonces:
 
     def close(self) -> None:
         """Stop the thread."""
-        with self._work:
-            self._stopping = True
-            self._work.notify_all()
-        if self._thread is not None:
-            self._thread.join(2)
+        self._worker.stop(2)
 
     def _remember(self, mark: bytes, expires: float, now: float) -> bool:
         """Mark a token in memory; false if it was marked before. Needs no lock: only the event loop calls it."""
@@ -101,10 +96,8 @@ class Nonces:
         return True
 
     def _ask(self, query: _Query) -> None:
+        self._worker.start()
         with self._work:
-            if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
-                self._thread.start()
             self._asked.append(query)
             if len(self._asked) > MAX_ASKED:
                 self._asked.popleft()
@@ -113,8 +106,8 @@ class Nonces:
     def _run(self) -> None:
         while True:
             with self._work:
-                self._work.wait_for(lambda: self._asked or self._stopping)
-                if self._stopping:
+                self._work.wait_for(lambda: self._asked or self._worker.stopping)
+                if self._worker.stopping:
                     return
                 group = [self._asked.popleft() for _ in range(min(_GROUP, len(self._asked)))]
             self._answer([query for query in group if not query.fresh.done()])

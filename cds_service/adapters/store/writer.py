@@ -7,7 +7,6 @@ only when it is on disk.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from cds_service.adapters.store.rows import Answered, CardRow, FeedbackRow
 from cds_service.adapters.store.store import Store, is_refusal
 from cds_service.base.errors import StoreDown, UnusableInput
 from cds_service.base.logs import get_log
+from cds_service.base.worker import Worker
 
 log = get_log()
 
@@ -36,7 +36,6 @@ _MAX_LOOK_UPS = 32
 _FORGET_EVERY = 600.0
 _LOOK_EVERY = 5.0
 _GATHER_SECONDS = 0.2
-_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,7 @@ class CardLogState:
         waiting: number of cards that are not written yet.
         lost: number of cards that were dropped, because too many waited or the database rejected them.
         cards, feedback: number of cards and feedback items written since the start.
+        look_ups_failed: number of calls since the start for which answered cards could not be looked up in time.
     """
 
     status: Literal["starting", "up", "down"] = "starting"
@@ -58,6 +58,7 @@ class CardLogState:
     lost: int = 0
     cards: int = 0
     feedback: int = 0
+    look_ups_failed: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -77,14 +78,13 @@ class CardLog:
         self._quota = quota
         self._cards: deque[CardRow] = deque()
         self._calls: deque[_Sent] = deque()
-        self._work = threading.Condition()
+        self._worker = Worker("card-log", self._run, self._set_down)
+        self._work = self._worker.work
         self._state = CardLogState()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="register-read")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="card-log-read")
         self._look_ups = 0
+        self._look_ups_fail = False
         self._forgot = time.monotonic()
-        self._failures = 0
 
     @property
     def state(self) -> CardLogState:
@@ -95,29 +95,22 @@ class CardLog:
     def wait(self, seconds: float) -> bool:
         """Wait until the first attempt to connect has ended. Return false if it takes longer than ``seconds``."""
         with self._work:
-            return self._work.wait_for(lambda: self._state.status != "starting" or self._stopping, seconds)
+            return self._work.wait_for(lambda: self._state.status != "starting" or self._worker.stopping, seconds)
 
     def start(self) -> None:
         """Connect and migrate in the background. The service also runs while the database is down.
 
         The first card or feedback does this too, for servers without a start event. Further calls have no effect.
         """
-        with self._work:
-            if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="register", daemon=True)
-                self._thread.start()
+        self._worker.start()
 
     def close(self, seconds: float = 5.0) -> None:
         """Write the waiting cards if the database works, and stop. ``seconds``: the longest time to wait."""
-        with self._work:
-            self._stopping = True
-            self._work.notify_all()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._worker.stop(seconds)
         self._readers.shutdown(wait=False, cancel_futures=True)
         left = self.state.waiting
         if left:
-            log.error("register_stopped", lost=left)
+            log.error("card_log_stopped", lost=left)
         self.store.close()
 
     def record(self, cards: Sequence[CardRow]) -> None:
@@ -142,7 +135,7 @@ class CardLog:
         sent = _Sent(tuple(rows))
         self.start()
         with self._work:
-            if self._state.status == "down" or self._stopping or len(self._calls) >= MAX_WAITING_CALLS:
+            if self._state.status == "down" or self._worker.stopping or len(self._calls) >= MAX_WAITING_CALLS:
                 raise StoreDown("feedback cannot be stored now")
             self._calls.append(sent)
             self._work.notify_all()
@@ -157,8 +150,17 @@ class CardLog:
         Raises:
             StoreDown: the database fails or does not answer within ``LOOK_UP_SECONDS``.
         """
+        try:
+            found = await self._look_up(requester, now)
+        except StoreDown:
+            self._note_look_up(failed=True)
+            raise
+        self._note_look_up(failed=False)
+        return found
+
+    async def _look_up(self, requester: Requester, now: datetime) -> list[Answered]:
         with self._work:
-            if self._look_ups >= _MAX_LOOK_UPS or self._state.status != "up" or self._stopping:
+            if self._look_ups >= _MAX_LOOK_UPS or self._state.status != "up" or self._worker.stopping:
                 raise StoreDown("answered cards cannot be looked up now")
             self._look_ups += 1
         arguments = (requester.client, requester.patient_key, requester.user_key, now)
@@ -169,45 +171,48 @@ class CardLog:
         except Exception as error:
             raise StoreDown("answered cards could not be looked up in time") from error
 
+    def _note_look_up(self, *, failed: bool) -> None:
+        """Count a failed look-up. The first of several, and the first success after them, are logged."""
+        with self._work:
+            changed, self._look_ups_fail = failed is not self._look_ups_fail, failed
+            count = self._state.look_ups_failed + failed
+            self._state = self._with(look_ups_failed=count)
+        if changed and failed:
+            log.warning("answered_cards_not_looked_up")
+        elif changed:
+            log.warning("answered_cards_looked_up_again", count=count)
+
     def _end_look_up(self) -> None:
         with self._work:
             self._look_ups -= 1
 
     def _run(self) -> None:
-        while True:
-            try:
-                self.store.migrate()
-                self._set_up()
-                self._serve()
-            except Exception as error:  # noqa: BLE001 - no database error may stop the service
-                self._set_down(error)
-                if self._pause():
-                    return
-            else:
-                return
+        self.store.migrate()
+        self._set_up()
+        self._serve()
 
     def _serve(self) -> None:
         """Write groups until stopped. Cards that could not be written wait for the next attempt."""
         while True:
             with self._work:
-                self._work.wait_for(lambda: self._cards or self._calls or self._stopping, timeout=_LOOK_EVERY)
+                self._work.wait_for(lambda: self._cards or self._calls or self._worker.stopping, timeout=_LOOK_EVERY)
                 # No call waits for cards, so collect them for a moment. Feedback is written at once, with these cards.
                 self._work.wait_for(self._is_worth_it, timeout=_GATHER_SECONDS)
                 cards = [self._cards.popleft() for _ in range(min(_GROUP, len(self._cards)))]
                 calls = [self._calls.popleft() for _ in range(min(_GROUP, len(self._calls)))]
-                if self._stopping and not cards and not calls:
+                if self._worker.stopping and not cards and not calls:
                     return
             try:
                 self.store.look()
                 self._write(cards, calls)
                 self._forget()
-                self._failures = 0
+                self._worker.succeeded()
             except Exception:
                 self._give_back(cards, calls)
                 raise
 
     def _is_worth_it(self) -> bool:
-        return bool(self._calls) or self._stopping or len(self._cards) >= _GROUP or not self._cards
+        return bool(self._calls) or self._worker.stopping or len(self._cards) >= _GROUP or not self._cards
 
     def _write(self, cards: Sequence[CardRow], calls: Sequence[_Sent]) -> None:
         try:
@@ -291,13 +296,6 @@ class CardLog:
             waiting = len(self._cards)
         if was_down:
             log.warning("database_up_again", waiting=waiting)
-
-    def _pause(self) -> bool:
-        """Wait before the next attempt, longer each time. Return true if the service stops in the meantime."""
-        seconds = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
-        self._failures += 1
-        with self._work:
-            return self._work.wait_for(lambda: self._stopping, timeout=seconds)
 
     def _with(self, **changes: object) -> CardLogState:
         return replace(self._state, **changes)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ from cds_service.service.smart.launches import Launch
 
 Basis = Literal["card", "chart", "changed", "none", "unread"]
 SAME_ORDER_DAYS = 7
-_NOBODY = "Practitioner/not-told"
+_NOBODY = "Practitioner/unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
         record = answer.assessment.record
         answers = _answers(service, launch, record, now)
         if answers is not None and not answers.is_empty:
-            told = Part("", KeyState.PRESENT, (entry_of(service.content, answers, launch.patient, now),))
-            with_it = replace(prefetched, others=(*prefetched.others, told))
+            answered = Part("", KeyState.PRESENT, (entry_of(service.content, answers, launch.patient, now),))
+            with_it = replace(prefetched, others=(*prefetched.others, answered))
             answer = service.answer(request, with_it, now, caller)
     except (NothingToJudgeBy, UnusableInput):
         return Reading(_bare(service, launch), "unread", prefetched)

@@ -212,7 +212,7 @@ class Ehr:
             return None
         if not str(reference).endswith(f"Patient/{self.launch.patient}") or not _ID.fullmatch(identity):
             return None
-        return {"id": identity, "status": status if isinstance(status, str) else "not told"}
+        return {"id": identity, "status": status if isinstance(status, str) else "not stated"}
 
     def _read(self, path: str) -> dict[str, Any]:
         try:

@@ -16,7 +16,9 @@ from cds_service.adapters.clients.jwks import read_keys
 from cds_service.adapters.clients.keys import REFRESH_SECONDS, STALE_SECONDS, UNKNOWN_KID_SECONDS, KeyRing
 from cds_service.adapters.clients.loading import load_clients
 from cds_service.adapters.clients.model import Clients, TokenRules
+from cds_service.adapters.http import Deadline, Transport
 from cds_service.base.errors import ContentError
+from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
 from tests.tokens import KeyServer, Signer, key_server, rsa_signer
@@ -260,3 +262,42 @@ def test_clients_may_come_from_the_environment(content: Content, tmp_path: Path)
     file.write_text(text)
     with pytest.raises(ContentError, match="set only one"):
         load_clients(Settings(clients_toml=text, clients=file), content)
+
+
+class FailsAtOne(Transport):
+    """A transport with a bug that shows at one address only."""
+
+    bad = ""
+
+    def get(self, url: str, token: str | None, line: Deadline) -> Any:
+        if url == self.bad:
+            raise RuntimeError("canary-4711")
+        return super().get(url, token, line)
+
+
+def test_a_bug_at_one_server_does_not_stop_the_others(
+    server: KeyServer, clock: Clock, tmp_path: Path, content: Content, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "clients.toml"
+    with key_server(NEW.public()) as other:
+        file.write_text(
+            f'[client.south.token]\nissuer = "s"\njwks_url = "{other.url}"\n'
+            f'[client.north.token]\nissuer = "i"\njwks_url = "{server.url}"\n'
+        )
+        transport = FailsAtOne(size=2, per_call=5.0, ca_bundle=None, networks=Networks(), accept="application/json")
+        transport.bad = other.url
+        ring = KeyRing(transport, clock)
+        ring.serve(load_clients(Settings(clients=file), content))
+        assert ring.wait(5)
+        assert {state.client: (state.keys, state.why) for state in ring.states} == {
+            "south": (0, "RuntimeError"),
+            "north": (1, ""),
+        }
+        assert "'event': 'key_fetching_failed'" in caplog.text
+        assert "test_keys.py:" in caplog.text
+        assert "canary-4711" not in caplog.text
+        transport.bad = ""
+        clock.now += 100
+        wake(ring)
+        until(lambda: all(state.keys == 1 for state in ring.states))
+        ring.close()

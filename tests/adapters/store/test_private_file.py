@@ -32,12 +32,12 @@ def modes(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077, 0o177, 0o777])
 def test_the_file_and_those_beside_it_are_private_whatever_the_umask(tmp_path: Path, mask: int) -> None:
     with umask(mask):
-        store = Store.open(f"sqlite:///{tmp_path}/register.db")
+        store = Store.open(f"sqlite:///{tmp_path}/cards.db")
         store.migrate()
         store.add([card_row()], [feedback_row()])
         found = modes(tmp_path)
         store.close()
-    assert found == dict.fromkeys(("register.db", "register.db-shm", "register.db-wal"), "0600")
+    assert found == dict.fromkeys(("cards.db", "cards.db-shm", "cards.db-wal"), "0600")
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o664, 0o640, 0o604, 0o777])
@@ -45,7 +45,7 @@ def test_a_file_that_others_can_read_is_tightened_and_the_log_says_so(
     tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As an older release left it, with another process still at work."""
-    path = tmp_path / "register.db"
+    path = tmp_path / "cards.db"
     other = sqlite3.connect(path)
     other.execute("PRAGMA journal_mode=WAL")
     other.execute("CREATE TABLE something (x)")
@@ -65,33 +65,33 @@ def test_a_file_that_others_can_read_is_tightened_and_the_log_says_so(
 
 def test_a_private_file_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
-        store = Store.open(f"sqlite:///{tmp_path}/register.db")
+        store = Store.open(f"sqlite:///{tmp_path}/cards.db")
         store.migrate()
         store.close()
     assert "database_file" not in caplog.text
 
 
 def test_a_file_that_is_made_again_is_private_too(tmp_path: Path) -> None:
-    store = Store.open(f"sqlite:///{tmp_path}/register.db")
+    store = Store.open(f"sqlite:///{tmp_path}/cards.db")
     with umask(0):
         store.migrate()
         store.close()
-        (tmp_path / "register.db").unlink()
+        (tmp_path / "cards.db").unlink()
         store.migrate()
-    assert modes(tmp_path)["register.db"] == "0600"
+    assert modes(tmp_path)["cards.db"] == "0600"
     store.close()
 
 
 def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
     """A folder in the place of the file is left as it is; SQLite says that it is no database."""
-    (tmp_path / "register.db").mkdir(mode=0o755)
-    store = Store.open(f"sqlite:///{tmp_path}/register.db")
+    (tmp_path / "cards.db").mkdir(mode=0o755)
+    store = Store.open(f"sqlite:///{tmp_path}/cards.db")
     with pytest.raises(Exception, match="unable to open"):
         store.migrate()
-    assert modes(tmp_path) == {"register.db": "0755"}
+    assert modes(tmp_path) == {"cards.db": "0755"}
 
 
 def test_the_served_process_keeps_its_file_private(tmp_path: Path) -> None:
-    with umask(0o022), serving(tmp_path, database_url=f"sqlite:///{tmp_path}/register.db"):
+    with umask(0o022), serving(tmp_path, database_url=f"sqlite:///{tmp_path}/cards.db"):
         found = modes(tmp_path)
-    assert {found[name] for name in found if name.startswith("register.db")} == {"0600"}
+    assert {found[name] for name in found if name.startswith("cards.db")} == {"0600"}

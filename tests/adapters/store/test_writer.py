@@ -118,7 +118,7 @@ def test_tables_that_vanish_come_back(register: CardLog) -> None:
 
 def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "data"
-    register = CardLog(Store.open(f"sqlite:///{folder}/register.db"))
+    register = CardLog(Store.open(f"sqlite:///{folder}/cards.db"))
     register.start()
     until(lambda: register.state.status == "down")
     assert register.state.error == "OperationalError"
@@ -132,7 +132,7 @@ def test_an_outage_holds_the_cards_and_refuses_feedback(tmp_path: Path, caplog: 
     assert register.state.waiting == 50
     folder.mkdir()
     until(lambda: register.state.cards == 50)
-    assert register.state == CardLogState("up", waiting=0, lost=0, cards=50, feedback=0)
+    assert register.state == CardLogState("up", waiting=0, lost=0, cards=50, feedback=0, look_ups_failed=1)
     asyncio.run(register.keep([feedback_row()]))
     assert count(register) == 50
     shutil.move(folder, tmp_path / "elsewhere")  # and away again, under a running service
@@ -184,7 +184,7 @@ def test_a_stuck_writer_is_an_outage_for_feedback_only(register: CardLog, monkey
 
 def test_too_many_waiting_cards_give_way_oldest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING_CARDS", 10)
-    register = CardLog(Store.open(f"sqlite:///{tmp_path}/none/register.db"))
+    register = CardLog(Store.open(f"sqlite:///{tmp_path}/none/cards.db"))
     for number in range(14):
         register.record([card_row(str(number))])
     assert (register.state.waiting, register.state.lost) == (10, 4)

@@ -1,7 +1,7 @@
 """Each dialect of the world row by row: what keeps a suspicion open, what does not, which leg, and what is refuted.
 
-One chart whose suspicion a negative D-dimer closes, see ``test_dialects_closing``; to it comes one row as this kind of
-record writes it. The reasons stand in ``OPENS`` and ``LEAVES``.
+One chart whose suspicion a negative D-dimer closes, see ``tests/clinical/dvt/test_dialects_exclusion.py``; to it comes
+one row as this kind of record writes it. The reasons stand in ``OPENS`` and ``LEAVES``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.conftest import Server, shipped_service
-from tests.web.pages.test_order_copy import link_of
+from tests.web.pages.order.test_copy import link_of
 
 CONTENT = shipped_service().content
 WITH = [key for key, cause in CONTENT.causes.items() if cause.card.tell_patient]

@@ -18,7 +18,7 @@ from cds_service.adapters.store.store import Store
 from cds_service.base.settings import Settings
 from tests.conftest import Server, run_server
 from tests.tokens import PATH, Signer, key_server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 KEY = "0123456789abcdef"
 WHEN = "2026-03-16T14:02:00Z"

@@ -17,7 +17,7 @@ from tests import fhir_server as fhir
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
 from tests.tokens import PATH, Signer, key_server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 TOKEN = "canary-token-77aa"
 

@@ -228,14 +228,22 @@ def repeated(
     entries = [(file, key, entry) for file, key, entries in named for entry in entries if entry.system in systems]
     once = {(entry.system, systems[entry.system].normal(entry.code), "", key) for _, key, entry in entries}
     count = len(once)
+    routes = []
     for table in tables.values():
         count += len(table.rows)
-        once.update(
-            zip(
-                *(map(attrgetter(name), table.rows) for name in ("system", "plain", "plain_to", "use.key")), strict=True
-            )
-        )
+        once.update(map(_ABOUT, table.rows))
+        routes += [row for row in table.rows if _is_of_route(row)]
+    # One route may have a row for each of several substances.
+    count -= len({(_ABOUT(row), row.use.substance) for row in routes}) - len(set(map(_ABOUT, routes)))
     return _repeated(tables, entries, systems) if len(once) < count else iter(())
+
+
+_ABOUT = attrgetter("system", "plain", "plain_to", "use.key")
+
+
+def _is_of_route(row: Row) -> bool:
+    """Whether the row says that a substance acts only locally if it is given by this route."""
+    return row.use.relation == "not" and bool(row.use.substance)
 
 
 def _repeated(
@@ -251,9 +259,7 @@ def _repeated(
     for name, table in tables.items():
         for row in table.rows:
             place = (row.system, f"{row.plain}-{row.plain_to}" if row.plain_to else row.plain)
-            # One route may make several substances act only locally.
-            of_route = row.use.relation == "not" and row.use.substance
-            key = f"{row.use.key} of {row.use.substance}" if of_route else row.use.key
+            key = f"{row.use.key} of {row.use.substance}" if _is_of_route(row) else row.use.key
             earlier = seen.setdefault(place, (key, name))
             if earlier[1] is name and earlier[0] is key and place not in several:
                 several[place] = {key}

@@ -266,18 +266,14 @@ class _Loader:
             hint = f"did you mean `{near[0]}`?" if near else ""
             self.complain(file, place, f"no {_WORDS[kind]} is called `{key}`", hint)
 
-    def _check_sources(self, file: str, part: object, place: str = "") -> None:
+    def _check_sources(self, file: str, part: BaseModel | tuple[object, ...], place: str = "") -> None:
         """Check every ``source`` in ``part`` and in everything inside it."""
-        if isinstance(part, tuple):
-            for number, inside in enumerate(part):
-                self._check_sources(file, inside, f"{place}.{number}".removeprefix("."))
-        elif isinstance(part, BaseModel):
-            for name in type(part).model_fields:
-                value, inner = getattr(part, name), f"{place}.{name}".removeprefix(".")
-                if name == "source":
-                    self._known(file, inner, value, c.Citation)
-                else:
-                    self._check_sources(file, value, inner)
+        inside = part.__dict__.items() if isinstance(part, BaseModel) else enumerate(part)
+        for name, value in inside:
+            if name == "source" and isinstance(value, str):
+                self._known(file, f"{place}.{name}".removeprefix("."), value, c.Citation)
+            elif isinstance(value, BaseModel | tuple):
+                self._check_sources(file, value, f"{place}.{name}".removeprefix("."))
 
     def _check_places(self) -> None:
         """Report files that nothing reads."""

@@ -26,7 +26,7 @@ from cds_service.web.openapi import errors
 from cds_service.web.pages.assess.view import AssessView
 from cds_service.web.pages.layout import Pages
 
-_NOBODY = Context(userId="Practitioner/not-told", patientId="not-told")
+_NOBODY = Context(userId="Practitioner/unknown", patientId="unknown")
 
 
 def add_assess_pages(

@@ -200,7 +200,7 @@ class AssessPage(LaunchedPage):
             else:
                 await sending._noted(None, saving="unsure" if note == "unsure" else "")
         except StoreDown:
-            log.error("assessment_not_noted", client=self.caller.name)  # what became of it is told all the same
+            log.error("assessment_not_noted", client=self.caller.name)  # the reader sees all the same what became of it
         issues = tuple(one.words for one in placing.issues) if placing else ()
         view = judged or view  # what was sent, where it came to that
         return self._drawn(replace(view, issues=issues, saved=saved, may_save=note in _AGAIN), note)

@@ -170,7 +170,7 @@ class OrderPage(LaunchedPage):
             stage = note if note in ("placed", "unsure") else "open"
             await sending._keep(stage=stage, placed=placed)
         except StoreDown:
-            log.error("order_not_noted", client=self.caller.name)  # what became of it is told all the same
+            log.error("order_not_noted", client=self.caller.name)  # the reader sees all the same what became of it
         if note == "placed":
             return self._placed(placed or {})
         issues = placing.issues if placing else ()

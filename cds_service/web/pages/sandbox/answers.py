@@ -102,7 +102,7 @@ class Drawn:
     cards: tuple[ReceivedCard, ...] = ()
     problem: str = ""
     unavailable: tuple[str, ...] = ()
-    quiet: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
 
 
 def parse_report(body: Any) -> Drawn:
@@ -130,7 +130,7 @@ def parse_report(body: Any) -> Drawn:
         sent.road,
         cards=tuple(ranked),
         unavailable=_texts(extension.get("notAvailable")),
-        quiet=_texts(extension.get("quiet")),
+        suppressed=_texts(extension.get("quiet")),
     )
 
 

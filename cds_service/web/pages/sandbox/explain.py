@@ -234,7 +234,7 @@ class LegRow:
     judged: LegAssessment
     scale: Scale | None
     fired: tuple[RuleRead, ...]
-    quiet: tuple[RuleRead, ...]
+    not_fired: tuple[RuleRead, ...]
     causes: tuple[CauseRow, ...]
     ask_next: str
 
@@ -250,7 +250,7 @@ def legs(content: Content, assessment: Assessment) -> list[LegRow]:
                 judged=leg,
                 scale=scale(wells, content.pathway.critical_at) if wells else None,
                 fired=tuple(rule for rule in rules if rule.fired),
-                quiet=tuple(rule for rule in rules if not rule.fired),
+                not_fired=tuple(rule for rule in rules if not rule.fired),
                 causes=tuple(causes(content, leg)),
                 ask_next=content.name(leg.ask_next) if leg.ask_next else "",
             )

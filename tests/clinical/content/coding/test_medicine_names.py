@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.clinical.content.coding.medicine_names import COLUMNS, MedicineName, MedicineNames, parse
 
-TABLE = Path(__file__).parents[3] / "cards" / "vocabulary" / "medicine_names.tsv"
+TABLE = Path(__file__).parents[4] / "cards" / "vocabulary" / "medicine_names.tsv"
 TAKING = frozenset({"on_anticoagulant"})
 
 

@@ -25,12 +25,18 @@ def texts() -> dict[str, str]:
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of content and examples that the command line is pointed at."""
+    """A copy of the content that the command line is pointed at, without the examples, which take most of the time."""
     folder = tmp_path / "cards"
     shutil.copytree(CARDS, folder)
-    shutil.copytree(EXAMPLES, tmp_path / "fhir_examples")
     monkeypatch.setenv("KNEE_CDS_CARDS", str(folder))
     return folder
+
+
+@pytest.fixture
+def with_examples(copy: Path) -> Path:
+    """The same, with the examples beside it."""
+    shutil.copytree(EXAMPLES, copy.parent / "fhir_examples")
+    return copy
 
 
 def change(texts: dict[str, str], file: str, old: str, new: str) -> None:
@@ -268,15 +274,14 @@ def test_against_a_folder_that_is_not_there(copy: Path, tmp_path: Path) -> None:
     ],
 )
 def test_an_example_that_does_not_exist(
-    copy: Path, capfd: pytest.CaptureFixture[str], file: str, old: str, new: str, words: str
+    with_examples: Path, capfd: pytest.CaptureFixture[str], file: str, old: str, new: str, words: str
 ) -> None:
-    edit(copy.parent, file, old, new)
+    edit(with_examples.parent, file, old, new)
     assert main(["check"]) == 2
     assert words in capfd.readouterr().err
 
 
 def test_a_site_without_examples_is_told(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    shutil.rmtree(copy.parent / "fhir_examples")
     edit(copy, "causes/bakers_cyst.toml", '"bakers-cyst-typical"', '"our-own-patient"')
     assert main(["check"]) == 0
     assert "example patients are not checked" in capfd.readouterr().out

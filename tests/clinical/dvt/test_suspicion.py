@@ -10,7 +10,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.doubt import Doubts, doubts_of
 from tests.charts import Resource, days_ago, read
 from tests.clinical.dvt.test_pathway import SIGNS, level, negative_tests, on
-from tests.clinical.reading.test_reports_and_visits import order, visit
+from tests.clinical.reading.test_reports import order, visit
 from tests.conftest import NOW
 
 

@@ -107,7 +107,7 @@ def test_report_in_numbers(filled: str, capsys: pytest.CaptureFixture[str], monk
     reasons = [line for line in said.splitlines() if line.startswith("Overridden")]
     assert [line.rpartition("): ")[2] for line in reasons] == ["patient-refuses: 1", "no reason given: 1"]
     assert ["RF01 critical" in reasons[0], "knee_oa info" in reasons[1]] == [True, True]
-    assert "1 card(s) that are not in this register" in said
+    assert "1 card(s) that are not in this database" in said
 
 
 class Page(HTMLParser):
@@ -203,7 +203,7 @@ def test_nothing_registered_yet(database_url: str, monkeypatch: pytest.MonkeyPat
     assert main(["database", "upgrade"]) == 0
     out = tmp_path / "report.html"
     assert main(["feedback", "report", "--html", str(out)]) == 0
-    assert "No card has been registered yet" in out.read_text(encoding="utf-8")
+    assert "No card has been recorded yet" in out.read_text(encoding="utf-8")
 
 
 def test_up_and_down(filled: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ from cds_service.service.suppression import fingerprint, suppress
 from tests.charts import LEFT_CALF, RIGHT_CALF, observation
 from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
 from tests.web.test_feedback import FEEDBACK, override, wait_for
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 READING = "com.posterior-knee-cds.reading"
 
@@ -353,16 +353,30 @@ def test_it_can_be_switched_off(database_url: str) -> None:
         assert len(ask(server, visit("worked-case-1"))["cards"]) == 1
 
 
-def test_without_the_database_everything_is_shown(tmp_path: Path) -> None:
+def failed_look_ups(server: Server) -> float:
+    (line,) = [
+        line
+        for line in server.get("/metrics").text.splitlines()
+        if line.startswith("knee_cds_answered_look_ups_failed_t")
+    ]
+    return float(line.split()[-1])
+
+
+def test_without_the_database_everything_is_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each call that could not look is counted; the log says once that it is so."""
     folder = tmp_path / "data"
     folder.mkdir()
-    for server in run_server(Settings(database_url=f"sqlite:///{folder}/register.db")):
+    for server in run_server(Settings(database_url=f"sqlite:///{folder}/cards.db")):
         wait_for(server, "up")
         override_all(server, ask(server, visit("worked-case-1"))["cards"])
         assert ask(server, visit("worked-case-1"))["cards"] == []
+        before = failed_look_ups(server)
         folder.rename(tmp_path / "gone")
         wait_for(server, "down")
-        assert len(ask(server, visit("worked-case-1"))["cards"]) == 1
+        for _ in range(2):
+            assert len(ask(server, visit("worked-case-1"))["cards"]) == 1
+        assert failed_look_ups(server) == before + 2
+        assert caplog.text.count("'event': 'answered_cards_not_looked_up'") == 1
 
 
 def test_two_processes_with_one_key_share_what_is_quiet(database_url: str) -> None:

@@ -16,7 +16,7 @@ from cds_service.base.settings import Settings
 from cds_service.cli.main import main
 from cds_service.clinical.content.catalogue import Content
 from tests.conftest import run_server
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 EHR = "https://ehr.north.example/fhir"
 
@@ -130,7 +130,7 @@ def test_the_generic_client_gets_no_dialect(tmp_path: Path) -> None:
 
 
 def test_silent_mode_shows_nothing_says_so_and_is_counted(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/register.db"
+    url = f"sqlite:///{tmp_path}/cards.db"
     for server in run_server(Settings(clients=written(tmp_path, SITE), database_url=url)):
         body = request_for("dvt-likely") | {"fhirServer": "https://quiet.example/fhir"}
         answer = server.call(body).json()

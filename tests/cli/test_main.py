@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from datetime import datetime
@@ -17,14 +16,8 @@ import pytest
 
 from cds_service.cli.inputs import documents
 from cds_service.cli.main import main
+from tests.cli.running import DAY, knee_cds, knee_cds_process
 from tests.conftest import EXAMPLES, ROOT, bundle, stories
-
-DAY = ["--now", "2026-03-16"]
-
-
-def knee_cds(*arguments: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "cds_service.cli.main", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, env={**os.environ, **environment}, timeout=120)
 
 
 def lines(output: bytes) -> list[dict[str, Any]]:
@@ -79,7 +72,7 @@ def test_a_hook_request_and_the_urgent_exit_code() -> None:
 
     request = as_request(bundle("dvt-likely"), "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea")
     pretty = orjson.dumps(request, option=orjson.OPT_INDENT_2)
-    done = knee_cds("evaluate", "-", "--fail-on-urgent", *DAY, given=pretty)
+    done = knee_cds_process("evaluate", "-", "--fail-on-urgent", *DAY, given=pretty)
     assert done.returncode == 10
     assert b"Suspected DVT" in done.stdout
     request["prefetch"] = {}
@@ -108,7 +101,7 @@ def test_two_patients_in_one_bundle_are_refused() -> None:
 
 
 def test_a_missing_file_and_wrong_settings() -> None:
-    missing = knee_cds("evaluate", "/nonexistent/chart.json")
+    missing = knee_cds_process("evaluate", "/nonexistent/chart.json")
     assert missing.returncode == 2
     assert missing.stderr.decode().strip() == "/nonexistent/chart.json: no such file or directory"
     done = knee_cds("check", KNEE_CDS_PATHWAY="moon")
@@ -184,7 +177,7 @@ def test_host_and_port_of_serve() -> None:
     helped = knee_cds("serve", "--help")
     assert helped.returncode == 0
     assert b"--port" in helped.stdout
-    done = knee_cds("serve", "--port", "70000", KNEE_CDS_AUTH="open")
+    done = knee_cds_process("serve", "--port", "70000", KNEE_CDS_AUTH="open")
     assert done.returncode == 2
     assert b"KNEE_CDS_PORT" in done.stderr
 
@@ -249,7 +242,7 @@ def test_a_stream_is_read_line_by_line() -> None:
 
 
 def test_many_charts_in_constant_memory() -> None:
-    """300 and 1,500 charts peak alike in a process of its own."""
+    """100 and 400 charts peak alike in a process of its own: the other 300 have 4 MB, which would be 4 % more."""
     chart = orjson.dumps(bundle("worked-case-1")) + b"\n"
     script = (
         "import sys\n"
@@ -261,12 +254,12 @@ def test_many_charts_in_constant_memory() -> None:
         "sys.exit(code)\n"
     )
     peaks = []
-    for count in (300, 1500):
+    for count in (100, 400):
         done = subprocess.run([sys.executable, "-c", script], input=chart * count, capture_output=True, timeout=300)
         assert done.returncode == 0
         assert done.stdout.count(b"\n") == count
         peaks.append(int(done.stderr.split()[-1]))
-    assert peaks[1] < peaks[0] * 1.15
+    assert peaks[1] < peaks[0] * 1.03
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cds_service.adapters.store.store import Store
 from cds_service.service.smart.launches import Launches, Opened, Ticket
 from cds_service.web.pages.order.dependencies import LAUNCHES_PER_MINUTE
 from tests.conftest import NOW, Server
-from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
+from tests.ehr import PRACTITIONER, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, own_patients_chart, words
 
 Both = tuple[Ehr, Server]
@@ -612,7 +612,7 @@ def test_tokens_and_patients_are_nowhere_but_sealed(tmp_path: Path) -> None:
     logging.getLogger().addHandler(handler)
     audit = tmp_path / "audit"
     audit.mkdir()
-    database = tmp_path / "register.db"
+    database = tmp_path / "cards.db"
     url = SecretStr(f"sqlite:///{database}")
     try:
         with ehr_and_service(tmp_path, audit_folder=audit, database_url=url) as (ehr, server):
@@ -622,7 +622,7 @@ def test_tokens_and_patients_are_nowhere_but_sealed(tmp_path: Path) -> None:
             metrics = server.get("/metrics").text
     finally:
         logging.getLogger().removeHandler(handler)
-    kept = "".join(file.read_bytes().decode("latin-1") for file in (*audit.iterdir(), *tmp_path.glob("register.db*")))
+    kept = "".join(file.read_bytes().decode("latin-1") for file in (*audit.iterdir(), *tmp_path.glob("cards.db*")))
     for secret in (token, "Northcote", "MRN-77", "dvt-1"):
         for place in (str(visitor.set_cookies), metrics, kept, str(seen)):
             assert secret not in place
@@ -636,7 +636,7 @@ def test_tokens_and_patients_are_nowhere_but_sealed(tmp_path: Path) -> None:
 
 def test_what_has_ended_is_deleted(tmp_path: Path) -> None:
     """The row of a launch, with the EHR's token in it, goes when the token has ended."""
-    store = Store.open(f"sqlite:///{tmp_path}/register.db")
+    store = Store.open(f"sqlite:///{tmp_path}/cards.db")
     store.migrate()
     store.begin_launch("a", "sealed", NOW)
     store.begin_launch("b", "sealed", NOW + timedelta(minutes=5))
@@ -653,7 +653,7 @@ def test_the_database_is_down(tmp_path: Path) -> None:
     """A page that says so, not a bare error, and nothing is sent: it could not be kept from being sent twice."""
     data = tmp_path / "data"
     data.mkdir()
-    with ehr_and_service(tmp_path, database_url=SecretStr(f"sqlite:///{data}/register.db")) as (ehr, server):
+    with ehr_and_service(tmp_path, database_url=SecretStr(f"sqlite:///{data}/cards.db")) as (ehr, server):
         visitor, page = opened((ehr, server))
         data.rename(tmp_path / "gone")
         data.touch()  # a file where the folder was: nothing can be opened or made there
@@ -667,6 +667,25 @@ def test_the_database_is_down(tmp_path: Path) -> None:
             assert answer.status_code == 503
             assert "Nothing has been placed" in words(answer)
         assert ehr.posts() == 0
+
+
+def test_placed_while_the_database_goes_away_is_still_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The reader learns that the order is placed; that it could not be noted is in the log."""
+    database = f"sqlite:///{tmp_path}/cards.db"
+
+    def loses_its_tables(call: Call) -> None:
+        store = Store.open(database)
+        store.downgrade("base")
+        store.close()
+        routed(call)
+
+    with ehr_and_service(tmp_path, database_url=SecretStr(database)) as (ehr, server):
+        visitor, page = opened((ehr, server))
+        ehr.faults["POST /fhir/ServiceRequest"] = loses_its_tables
+        answer = visitor.send(page)
+        assert "Order placed" in words(answer)
+        assert ehr.posts() == 1
+    assert "'event': 'order_not_noted'" in caplog.text
 
 
 def test_the_launch_address_is_no_lever(both: Both) -> None:

@@ -10,7 +10,7 @@ from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from tests.charts import LEFT, LEFT_CALF, SNOMED, concept, condition, observation
 from tests.clinical.dvt.test_pathway import negative_tests, on
-from tests.rendering.test_cards import cards, labels
+from tests.rendering.test_compose import cards, labels
 
 LIKELY = [on(key, 5) for key in ("pain_calf", "calf_swelling", "deep_vein_tenderness", "pitting_oedema_one_leg")]
 """Two points are certain."""

@@ -14,7 +14,7 @@ from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
 from tests import fhir_server as fhir
 from tests.web.test_fhir_access import lent
-from tests.web.test_service import request_for
+from tests.web.test_hook import request_for
 
 
 def test_a_connection_given_back_is_not_cut_by_its_last_user() -> None:

@@ -24,9 +24,9 @@ from cds_service.cli.feedback import show
 from cds_service.service.examples import as_request
 from cds_service.web.pages.assess import page as page_module
 from tests.conftest import NOW, Server, bundle, run_server
-from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up
+from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, first_card, words
-from tests.web.pages.test_order_copy import Clock
+from tests.web.pages.order.test_copy import Clock
 
 Both = tuple[Ehr, Server]
 MAY_SAVE = f"{SCOPES} patient/Observation.c"
@@ -705,3 +705,24 @@ def test_a_second_try_is_counted_too(tmp_path: Path, fault: Callable[[Call], Non
             assert "Saved in the chart" in words(send(visitor, page, "save", **denied(page)))
         [use] = uses(Store.open(database))
         assert (use.used, use.completed, use.answered["active_cancer"]) == (1, 1, 1)
+
+
+def test_saved_while_the_database_goes_away_is_still_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The reader learns that it is in the chart; that nothing could be noted or counted is in the log."""
+    database = f"sqlite:///{tmp_path}/cards.db"
+
+    def loses_its_tables(call: Call) -> None:
+        store = Store.open(database)
+        store.downgrade("base")
+        store.close()
+        routed(call)
+
+    with ehr_and_service(tmp_path, database_url=SecretStr(database)) as (ehr, server):
+        ehr.scope = MAY_SAVE
+        visitor, page = opened((ehr, server))
+        ehr.faults["POST /fhir/Observation"] = loses_its_tables
+        saved = send(visitor, page, "save", **{"ask-active_cancer": "no"})
+        assert "Saved in the chart" in words(saved)
+        assert len(ehr.created) == 1
+    assert "'event': 'assessment_not_noted'" in caplog.text
+    assert "'event': 'assessment_not_counted'" in caplog.text

@@ -28,7 +28,7 @@ from cds_service.web.pages.sandbox import patients, switches
 from cds_service.web.pages.sandbox.charts import MAX_CHARTS, Chart, ChartGone, Charts, loaded
 from tests.charts import SNOMED, concept, condition, days_ago, observation, patient
 from tests.conftest import EXAMPLES, NOW, Server, bundle, run_server, shipped_service, stories
-from tests.web.test_service import is_outcome, request_for
+from tests.web.test_hook import is_outcome, request_for
 
 NAMES = sorted(stories())
 FHIR = "http://127.0.0.1:1/sandbox/fhir"
