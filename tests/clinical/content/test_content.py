@@ -348,3 +348,16 @@ def test_examples_prove_the_cause(path: Path, content: Content, assessments: dic
         assessment = assessments[patient]
         urgent = {flag.cause for flag in assessment.urgent}
         assert path.stem not in urgent | {one.cause for one in assessment.differential if one.band != "low"}, patient
+
+
+def test_a_file_of_the_content_reads_without_a_wide_window() -> None:
+    """One row of a table stays one line; addresses cannot be broken; everything else is at most 160 characters."""
+    files = [path for path in CARDS.rglob("*.toml") if path.name != "signed.toml"]
+    assert len(files) > 80
+    long = [
+        f"{path.relative_to(CARDS)}:{number}"
+        for path in files
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if len(line) > 160 and "{" not in line and not line.startswith("url")
+    ]
+    assert not long
