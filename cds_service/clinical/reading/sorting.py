@@ -17,7 +17,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Look, Reference
+from cds_service.clinical.reading.heads import Look, NumberCodes, NumberLook
 from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
@@ -150,6 +150,8 @@ class _Sorting:
         """Irrelevant rows, by type."""
         self._old: list[tuple[str, ChartEntry]] = []
         """Numbers too old for every rule, by type."""
+        self._numbers: dict[NumberCodes, NumberLook] = {}
+        """What the codes of numbers decide. A chart has few kinds of number, each many times."""
 
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
@@ -256,11 +258,12 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
-        belongs, look = self._owner_of(entry), self._look(entry)
+        belongs, as_number = self._owner_of(entry), self._look_at_number(entry)
+        look = as_number.look if as_number is not None else self._look(entry)
         if belongs.owner is Owner.ANOTHERS:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
-        elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
+        elif look is Look.IDENTIFIED and as_number is None and (named := self._named_in_words(kind, entry)):
             reason = ELSEWHERE if kind in (*WITH_REASONS, "Procedure") else ONLY_IN_WORDS
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
@@ -270,7 +273,7 @@ class _Sorting:
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
-        elif kind == "Observation" and look is Look.OF_CONCERN and self._is_too_old(entry):
+        elif as_number is not None and look is Look.OF_CONCERN and self._is_too_old(entry, as_number.days):
             self._old.append((kind, entry))
         else:
             key = self._key(kind, entry, number)
@@ -300,11 +303,20 @@ class _Sorting:
             named = tuple(sorted({*named, *beside, *named_at_place(self._content, entry.resource)}))
         return () if named and is_over(entry.resource) else named
 
-    def _is_too_old(self, entry: ChartEntry) -> bool:
+    def _is_too_old(self, entry: ChartEntry, days: int) -> bool:
         back = self._looks_back
-        return (
-            back is not None and entry.head is not None and entry.head.is_too_old(self._content, back.born, back.today)
-        )
+        return back is not None and entry.head is not None and entry.head.is_too_old(days, back.born, back.today)
+
+    def _look_at_number(self, entry: ChartEntry) -> NumberLook | None:
+        """Return what the codes of a plain number decide; None if the row is not one."""
+        head = entry.head
+        codes = head.codes_of_number() if head is not None else None
+        if head is None or codes is None:
+            return None
+        known = self._numbers.get(codes)
+        if known is None:
+            known = self._numbers[codes] = head.number_look(self._content)
+        return known
 
     def _look(self, entry: ChartEntry) -> Look:
         return entry.head.look(self._content) if entry.head is not None else Look.OF_CONCERN
@@ -312,8 +324,10 @@ class _Sorting:
     def _owner_of(self, entry: ChartEntry) -> Belongs:
         head = entry.head
         subject = head.subject if head is not None else None
-        if subject is not None and _is_plain(subject):
-            return self.chart.owners.of_reference(subject.reference or "")
+        if subject is not None and subject.type is None and subject.identifier is None:
+            reference = subject.reference
+            if reference and reference[0] != "#":
+                return self.chart.owners.of_reference(reference)
         resource = entry.resource
         return self.chart.owners.of(resource.get("subject"), resource.get("contained"))
 
@@ -411,13 +425,6 @@ def _without_those(node: Any, present: frozenset[str], owners: Owners) -> Any:
             return None
         return {key: _without_those(inner, present, owners) for key, inner in node.items()}
     return [_without_those(inner, present, owners) for inner in node] if isinstance(node, list) else node
-
-
-def _is_plain(subject: Reference) -> bool:
-    """Whether the reference text is all that ``subject`` contains."""
-    reference = subject.reference
-    plain = subject.type is None and subject.identifier is None
-    return bool(reference) and plain and not str(reference).startswith("#")
 
 
 def _sort_panels(chart: Sorted) -> None:
