@@ -327,6 +327,8 @@ class Content:
 
     def closest(self, sites: frozenset[str]) -> frozenset[str]:
         """Return the sites that contain none of the other ``sites``."""
+        if len(sites) < 2:
+            return sites
         return frozenset(site for site in sites if not any(site in self._wider[other] for other in sites - {site}))
 
     def site_and_wider(self, key: str) -> frozenset[str]:

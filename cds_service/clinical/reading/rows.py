@@ -283,7 +283,9 @@ class Rows:
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
         """Return the panels that list ``name``. Each panel is read only once."""
-        listing = self._chart.listed_by.get(name, {})
+        listing = self._chart.listed_by.get(name)
+        if listing is None:
+            return ()
         for panel in listing.keys() - self._panels.keys():
             row = self._chart.clinical[panel]
             self._panels[panel] = observations.panel(row.entry.resource, panel, self._findings)
