@@ -86,6 +86,7 @@ class StagedEntry(ChartEntry):
         except msgspec.DecodeError:
             self.head = None
             self.dates = _dates_of(row.resource)
+        self._name()
         zone = now.tzinfo
         self.known = next((at for date in self.dates.moments() if (at := moment(date, zone)) is not None), None)
         """When it was recorded, else when it happened; None if it has no date."""

@@ -25,14 +25,19 @@ class ChartEntry:
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url
-        self.head = head = head_of(resource)
+        self.head = head_of(resource)
         self._resource = resource
-        if head is not None:
-            self.kind, self.identity = head.resourceType, head.id
-        else:
-            self.kind = kind_of(resource)
-            identity = resource.get("id") if isinstance(resource, dict) else None
-            self.identity = identity if isinstance(identity, str) else None
+        self._name()
+
+    def _name(self) -> None:
+        """Set ``kind`` and ``identity``, from the head or from the resource if there is none."""
+        if self.head is not None:
+            self.kind, self.identity = self.head.resourceType, self.head.id
+            return
+        resource = self.resource
+        self.kind = kind_of(resource)
+        identity = resource.get("id") if isinstance(resource, dict) else None
+        self.identity = identity if isinstance(identity, str) else None
 
     @property
     def resource(self) -> Any:

@@ -167,7 +167,7 @@ class Head(Struct, gc=False):
         return (
             *(self.code.coding or ()),
             None,
-            *[coding for concept in category or () for coding in concept.coding or ()],  # type: ignore[union-attr]
+            *[coding for concept in category or () for coding in concept.coding or ()],
         )
 
     def number_look(self, lookup: Lookup) -> NumberLook:

@@ -165,8 +165,10 @@ def read(
 
 def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
     """Return the context in which a value with only extensions, such as a reason for absence, states nothing."""
-    withheld = any(key.startswith(("_value", "_dataAbsent")) for key in raw)
-    return replace(context, without_value=Status.UNKNOWN) if withheld else context
+    for key in raw:
+        if key.startswith("_") and key.startswith(("_value", "_dataAbsent")):
+            return replace(context, without_value=Status.UNKNOWN)
+    return context
 
 
 def _words_on_method(model: Any, device: Mapping[str, Any] | None) -> str:

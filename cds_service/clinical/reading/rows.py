@@ -274,6 +274,8 @@ class Rows:
 
     def _beside(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """Return the specimen and the device that the chart contains for this Observation."""
+        if "specimen" not in raw and "device" not in raw:
+            return {}
         pointers = {name: raw[name] for name in ("specimen", "device") if isinstance(raw.get(name), Mapping)}
         if not pointers:
             return {}
