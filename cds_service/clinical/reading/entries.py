@@ -15,13 +15,16 @@ class ChartEntry:
         head: None if the resource does not have the shape of FHIR.
         kind: its resource type; None if it names none.
         identity: its id; None if it has none.
+        named: the content with which its words were last searched, and what they name; None before. A replay reads a
+            row at many moments, and its words never change.
     """
 
-    __slots__ = ("_resource", "full_url", "head", "identity", "kind")
+    __slots__ = ("_resource", "full_url", "head", "identity", "kind", "named")
 
     head: Head | None
     kind: str | None
     identity: str | None
+    named: tuple[object, tuple[str, ...]] | None
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url
@@ -31,6 +34,7 @@ class ChartEntry:
 
     def _name(self) -> None:
         """Set ``kind`` and ``identity``, from the head or from the resource if there is none."""
+        self.named = None
         if self.head is not None:
             self.kind, self.identity = self.head.resourceType, self.head.id
             return

@@ -6,7 +6,6 @@ A resource whose head does not have the shape of FHIR has no head; it is then re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 from typing import Any, Protocol
@@ -81,21 +80,8 @@ class Look(Enum):
     UNIDENTIFIED = "unidentified"
 
 
-NumberCodes = tuple[Coding | None, ...]
-"""The codings of a number and, after None, those of its categories."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumberLook:
-    """What the codes of a number alone decide, for every number with the same codes.
-
-    Attributes:
-        look: whether it must be read.
-        days: after how many days no rule uses it; 0 without such a limit.
-    """
-
-    look: Look
-    days: int
+NumberCodes = tuple[tuple[Coding, ...], tuple[Coding, ...]]
+"""The codings of a number, and those of its categories."""
 
 
 class Lookup(Protocol):
@@ -112,10 +98,6 @@ class Lookup(Protocol):
     @property
     def identifies(self) -> Callable[[str, str], bool]:
         """Whether an unused code of a system shows that the resource is about something else."""
-
-    @property
-    def days_of_code(self) -> Callable[[str, str], int | None]:
-        """The days for which a number with this code is used; None without a limit."""
 
 
 class Head(Struct, gc=False):
@@ -164,22 +146,9 @@ class Head(Struct, gc=False):
             or self.conclusionCode is not None
         ):
             return None
-        return (
-            *(self.code.coding or ()),
-            None,
-            *[coding for concept in category or () for coding in concept.coding or ()],
-        )
-
-    def number_look(self, lookup: Lookup) -> NumberLook:
-        """Return what the codes of a number (``codes_of_number``) decide."""
-        look = self.look(lookup)
-        if look is not Look.OF_CONCERN or self.code is None:
-            return NumberLook(look, 0)
-        limits = [lookup.days_of_code(coding.system or "", coding.code or "") for coding in self.code.coding or ()]
-        days = max((limit for limit in limits if limit is not None), default=0)
-        if None in limits or self._categories_are_of_concern(lookup.concerns):
-            days = 0
-        return NumberLook(look, days)
+        codings = self.code.coding
+        categories = [coding for concept in category or () for coding in concept.coding or ()]
+        return tuple(codings) if codings else (), tuple(categories)
 
     def is_too_old(self, days: int, born: date, today: date) -> bool:
         """Whether it is a plain number on a plain day since ``born`` and more than ``days`` before ``today``.
@@ -194,9 +163,6 @@ class Head(Struct, gc=False):
             return False
         day = date.fromisoformat(written[:_DAY])
         return day >= born and day + timedelta(days=days) + _ZONES < today
-
-    def _categories_are_of_concern(self, concerns: Callable[[str, str], bool]) -> bool:
-        return any(coding.is_of(concerns) for concept in self._others() for coding in concept.coding or ())
 
     def _is_odd(self) -> bool:
         """Whether it contains more than a number for its code."""
