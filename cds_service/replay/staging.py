@@ -97,10 +97,7 @@ class Staging:
 
 def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
     """Return rows with their places in the input as an Arrow table."""
-    columns = [
-        (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, row.server, place)
-        for row, place in rows
-    ]
+    columns = [(*row, place) for row, place in rows]
     arrays = [pa.array(values, kind) for values, kind in zip(zip(*columns, strict=True), ROWS.types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=ROWS)
 
