@@ -230,12 +230,25 @@ def repeated(
     count = len(once)
     for table in tables.values():
         count += len(table.rows)
-        once.update(
-            zip(
-                *(map(attrgetter(name), table.rows) for name in ("system", "plain", "plain_to", "use.key")), strict=True
-            )
-        )
+        once.update(zip(*(map(get, table.rows) for get in _ABOUT), strict=True))
+    if len(once) < count:
+        # One route may make several substances act only locally: such rows differ by their substance.
+        routes = [
+            (tuple(get(row) for get in _ABOUT), row.use.substance)
+            for table in tables.values()
+            for row in table.rows
+            if row.use.relation == "not" and _is_of_route(row)
+        ]
+        count -= len(set(routes)) - len({about for about, _ in routes})
     return _repeated(tables, entries, systems) if len(once) < count else iter(())
+
+
+_ABOUT = tuple(map(attrgetter, ("system", "plain", "plain_to", "use.key")))
+"""What one row of a table may say only once."""
+
+
+def _is_of_route(row: Row) -> bool:
+    return row.use.relation == "not" and bool(row.use.substance)
 
 
 def _repeated(
@@ -251,9 +264,7 @@ def _repeated(
     for name, table in tables.items():
         for row in table.rows:
             place = (row.system, f"{row.plain}-{row.plain_to}" if row.plain_to else row.plain)
-            # One route may make several substances act only locally.
-            of_route = row.use.relation == "not" and row.use.substance
-            key = f"{row.use.key} of {row.use.substance}" if of_route else row.use.key
+            key = f"{row.use.key} of {row.use.substance}" if _is_of_route(row) else row.use.key
             earlier = seen.setdefault(place, (key, name))
             if earlier[1] is name and earlier[0] is key and place not in several:
                 several[place] = {key}
