@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 SUMMARY_LIMIT = 139
 """Characters of a summary: the standard asks for fewer than 140."""
@@ -31,7 +32,7 @@ class Item:
     of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A paragraph of a card: ``lead`` in bold, then its items.
 
@@ -53,10 +54,15 @@ class Part:
     grouped: Callable[[str, str], str] | None = None
     left_out: int = 0
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The paragraph; empty without items."""
         return self.text_of(self.items, self.left_out)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """The number of words and characters of the paragraph."""
+        return _size(self.text)
 
     def text_of(self, items: Sequence[Item], left_out: int) -> str:
         """Return the paragraph with only ``items``, of which ``left_out`` more were left out; empty without items."""
@@ -108,7 +114,7 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
     with which an example exceeds it. An item is shown only if all items of its part with a lower rank are shown, so
     that a reason is never shown without its title.
     """
-    if _fits([_size(paragraph.text) for paragraph in parts], words, characters):
+    if _fits([paragraph.size for paragraph in parts], words, characters):
         return list(parts)
     chosen = [_Chosen(paragraph) for paragraph in parts]
     sizes = [one.size for one in chosen]
@@ -143,7 +149,7 @@ class _Chosen:
 
     @property
     def size(self) -> tuple[int, int]:
-        return _size(self.text_with())
+        return self.paragraph.size if len(self.places) == len(self.paragraph.items) else _size(self.text_with())
 
     def text_with(self, *more: int) -> str:
         """Return the text of the part with the chosen items and those at ``more``."""
@@ -164,7 +170,9 @@ def _within(parts: list[Part], characters: int) -> list[Part]:
 
 
 def _with_items(paragraph: Part, places: set[int]) -> Part:
-    """Return a copy of the part with only the items at ``places``."""
+    """Return the part with only the items at ``places``."""
+    if len(places) == len(paragraph.items):
+        return paragraph
     items = tuple(item for place, item in enumerate(paragraph.items) if place in places)
     left = paragraph.left_out + len(paragraph.items) - len(items)
     return replace(paragraph, items=items, left_out=left)
