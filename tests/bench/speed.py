@@ -354,8 +354,8 @@ HTTP, card log, links, log and metrics, which are the difference to the CPU time
 
 {limits()}
 
-- With ten Observations half is assessing and wording the cards, the other half is what stands around them: the card log,
-  sealed links, log, metrics and FastAPI. A bare server has nothing of either.
+- With ten Observations half is assessing and wording the cards, the other half is what stands around them: the card
+  log, sealed links, log, metrics and FastAPI. A bare server has nothing of either.
 - With a thousand, the heads of all rows are decoded (as the typed server does, with more elements) and the rows are
   counted, sorted by owner, version and meaning in Python, one by one: each ends in a state of the ledger.
 - A number of the last days is parsed strictly and judged, as any of them may be a fever or a fast pulse.
