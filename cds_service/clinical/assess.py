@@ -101,9 +101,7 @@ def _is_sure(fact: Fact) -> bool:
 
 
 def _why_no_complaint(content: Content, record: Record, facts: tuple[Fact, ...]) -> str:
-    kinds = {key: finding.complaint for key, finding in content.findings.items()}
-    old_complaints = [f for f in facts if kinds[f.key] not in (None, "proximal") and f.status is Status.PRESENT]
-    if old_complaints:
+    if any(fact.key in content.complaints and fact.status is Status.PRESENT for fact in facts):
         return "the complaint of the knee, calf or leg is too old to be current"
     if any(reason == "Condition no longer active" for reason, _ in record.set_aside):
         return "the complaint of the knee, calf or leg is no longer active"

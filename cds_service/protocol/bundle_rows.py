@@ -47,6 +47,9 @@ class UnparsedEntry(ChartEntry):
     def __init__(self, head: Head, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
         """``raw``: the whole row."""
         self.head = head
+        self.kind = head.resourceType
+        self.identity = head.id
+        self.named = None
         self.full_url = full_url
         self._resource = None
         self._raw = raw

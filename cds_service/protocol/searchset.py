@@ -15,6 +15,9 @@ PAGE = "page"
 SUBSET = "subset"
 WRONG_TYPE = "wrong_type"
 _SUBSETTED = "SUBSETTED"
+_NOT_FOUND = ("include", "outcome")
+"""Modes of rows that the search did not itself find."""
+_NO_RESOURCES = (None, BUNDLE, OUTCOME)
 _RESULTS = ("searchset", "collection")
 """Bundle types for which an empty Bundle means that there are no resources."""
 
@@ -68,7 +71,9 @@ def read_searchset(bundle: Mapping[str, Any]) -> Searchset:
     rows = _rows(bundle)
     matches, kinds = _matches(rows)
     next_page, (total, is_odd) = _next_page(bundle), _total(bundle)
-    objections = {*(_objection(*row) for row in rows), *([NOT_UNDERSTOOD] if is_odd else [])}
+    objections = {_objection(*row) for row in rows if row[2] or row[0].kind in _NO_RESOURCES}
+    if is_odd:
+        objections.add(NOT_UNDERSTOOD)
     flaws = {
         NOT_UNDERSTOOD: NOT_UNDERSTOOD in objections,
         SUBSET: _holds(bundle.get("meta"), _SUBSETTED),
@@ -105,9 +110,8 @@ def _matches(rows: Sequence[ReadRow]) -> tuple[Matches, frozenset[str | None]]:
     kinds: set[str | None] = set()
     nameless = 0
     for entry, mode, _ in rows:
-        head = entry.head
-        kind, identity = (head.resourceType, head.id) if head is not None else (entry.kind, entry.identity)
-        if mode == "include" or mode == "outcome" or kind == OUTCOME:
+        kind, identity = entry.kind, entry.identity
+        if mode in _NOT_FOUND or kind == OUTCOME:
             continue
         if identity is None:
             nameless += 1
@@ -119,8 +123,7 @@ def _matches(rows: Sequence[ReadRow]) -> tuple[Matches, frozenset[str | None]]:
 
 def _objection(entry: ChartEntry, _: str | None, objection: str) -> str:
     """Return a code for why one row makes the result unusable or incomplete; empty if it does not."""
-    head = entry.head
-    kind = head.resourceType if head is not None else entry.kind
+    kind = entry.kind
     if kind == OUTCOME and not is_harmless(entry.resource):
         return REPORTED
     return objection or (NOT_UNDERSTOOD if kind is None or kind == BUNDLE else "")

@@ -234,9 +234,9 @@ def _star(cause: Cause, reason: Contribution) -> str:
 
 def _clot_risk(call: Call, leg: LegAssessment) -> bool:
     """Return whether there is a clotting risk without suspected DVT. Then the card names the signs (evidence C.5)."""
-    risks = {key for key, finding in call.content.findings.items() if finding.dvt.risk}
+    findings = call.content.findings
     return not leg.dvt.suspected and any(
-        fact.key in risks and fact.status is Status.PRESENT for fact in call.assessment.record.facts
+        fact.status is Status.PRESENT and bool(findings[fact.key].dvt.risk) for fact in call.assessment.record.facts
     )
 
 

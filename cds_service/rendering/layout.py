@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 SUMMARY_LIMIT = 139
 """Characters of a summary: the standard asks for fewer than 140."""
@@ -30,7 +32,7 @@ class Item:
     of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A paragraph of a card: ``lead`` in bold, then its items.
 
@@ -52,24 +54,33 @@ class Part:
     grouped: Callable[[str, str], str] | None = None
     left_out: int = 0
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The paragraph; empty without items."""
-        if not self.items:
+        return self.text_of(self.items, self.left_out)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """The number of words and characters of the paragraph."""
+        return _size(self.text)
+
+    def text_of(self, items: Sequence[Item], left_out: int) -> str:
+        """Return the paragraph with only ``items``, of which ``left_out`` more were left out; empty without items."""
+        if not items:
             return ""
-        texts = self._texts()
-        if self.left_out and self.more is not None:
-            texts.append(self.more(self.left_out))
+        texts = self._texts(items)
+        if left_out and self.more is not None:
+            texts.append(self.more(left_out))
         body = self.between.join(texts) + self.end
         if not self.lead:
             return body
         return f"**{self.lead}** {body}" if self.lead.endswith("?") else f"**{self.lead}:** {body}"
 
-    def _texts(self) -> list[str]:
+    def _texts(self, items: Sequence[Item]) -> list[str]:
         if self.grouped is None:
-            return [item.text for item in self.items]
+            return [item.text for item in items]
         groups: dict[str, list[str]] = {}
-        for item in self.items:
+        for item in items:
             groups.setdefault(item.of, []).append(item.text)
         return [self.grouped(", ".join(texts), of) if of else ", ".join(texts) for of, texts in groups.items()]
 
@@ -103,12 +114,10 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
     with which an example exceeds it. An item is shown only if all items of its part with a lower rank are shown, so
     that a reason is never shown without its title.
     """
-    everything = [_size(paragraph) for paragraph in parts]
-    if _fits(everything, words, characters):
+    if _fits([paragraph.size for paragraph in parts], words, characters):
         return list(parts)
-    chosen = [{place for place, item in enumerate(paragraph.items) if item.rank == 0} for paragraph in parts]
-    shown = [_with_items(paragraph, places) for paragraph, places in zip(parts, chosen, strict=True)]
-    sizes = [_size(paragraph) for paragraph in shown]
+    chosen = [_Chosen(paragraph) for paragraph in parts]
+    sizes = [one.size for one in chosen]
     ranked = sorted(
         (item.rank, at, place)
         for at, paragraph in enumerate(parts)
@@ -116,14 +125,37 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
         if item.rank
     )
     for rank, at, place in ranked:
-        if any(item.rank < rank and number not in chosen[at] for number, item in enumerate(parts[at].items)):
+        one = chosen[at]
+        if one.refused < rank:
             continue
-        longer = _with_items(parts[at], chosen[at] | {place})
-        new_sizes = [*sizes[:at], _size(longer), *sizes[at + 1 :]]
-        if _fits(new_sizes, words, characters):
-            chosen[at].add(place)
-            shown[at], sizes = longer, new_sizes
-    return _within(shown, characters)
+        longer = _size(one.text_with(place))
+        if _fits([*sizes[:at], longer, *sizes[at + 1 :]], words, characters):
+            one.places.add(place)
+            sizes[at] = longer
+        else:
+            one.refused = rank
+    return _within([_with_items(one.paragraph, one.places) for one in chosen], characters)
+
+
+class _Chosen:
+    """The items of a part that are chosen so far, by their place. ``refused``: the rank of the first without room."""
+
+    __slots__ = ("paragraph", "places", "refused")
+
+    def __init__(self, paragraph: Part) -> None:
+        self.paragraph = paragraph
+        self.places = {place for place, item in enumerate(paragraph.items) if item.rank == 0}
+        self.refused = sys.maxsize
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.paragraph.size if len(self.places) == len(self.paragraph.items) else _size(self.text_with())
+
+    def text_with(self, *more: int) -> str:
+        """Return the text of the part with the chosen items and those at ``more``."""
+        places = self.places.union(more)
+        items = [item for place, item in enumerate(self.paragraph.items) if place in places]
+        return self.paragraph.text_of(items, self.paragraph.left_out + len(self.paragraph.items) - len(items))
 
 
 def _within(parts: list[Part], characters: int) -> list[Part]:
@@ -138,19 +170,23 @@ def _within(parts: list[Part], characters: int) -> list[Part]:
 
 
 def _with_items(paragraph: Part, places: set[int]) -> Part:
-    """Return a copy of the part with only the items at ``places``."""
+    """Return the part with only the items at ``places``."""
+    if len(places) == len(paragraph.items):
+        return paragraph
     items = tuple(item for place, item in enumerate(paragraph.items) if place in places)
     left = paragraph.left_out + len(paragraph.items) - len(items)
     return replace(paragraph, items=items, left_out=left)
 
 
-def _size(paragraph: Part) -> tuple[int, int]:
+def _size(text: str) -> tuple[int, int]:
     """Return the number of words and characters of a part."""
-    text = paragraph.text
     return word_count(text), len(text)
 
 
 def _fits(sizes: Sequence[tuple[int, int]], words: int, characters: int) -> bool:
-    paragraphs = sum(1 for _, length in sizes if length)
-    length = sum(length for _, length in sizes) + len(_BETWEEN) * max(0, paragraphs - 1)
-    return sum(count for count, _ in sizes) <= words and length <= characters
+    count = length = paragraphs = 0
+    for its_words, its_length in sizes:
+        count += its_words
+        length += its_length
+        paragraphs += its_length > 0
+    return count <= words and length + len(_BETWEEN) * max(0, paragraphs - 1) <= characters

@@ -103,12 +103,13 @@ def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
             urls.append(node)
         elif name not in _FOR_PROGRAMS:
             texts.append(node)
-    elif isinstance(node, _PARTS):
-        for key, inner in _shown(node).items():
-            _gather(inner, key, texts, urls)
     elif isinstance(node, list | tuple):
         for inner in node:
             _gather(inner, name, texts, urls)
+    elif isinstance(node, _PARTS):
+        for key, inner in (node if isinstance(node, dict) else _shown(node)).items():
+            if inner is not None:
+                _gather(inner, key, texts, urls)
 
 
 @dataclass(slots=True)

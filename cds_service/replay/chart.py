@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from cds_service.base.clock import on_site
 from cds_service.base.strict_json import parse
@@ -23,56 +22,26 @@ _HAPPENED = (
     "whenHandedOver", "whenPrepared", "started", "created",
 )  # fmt: skip
 _BEGAN = ("effectivePeriod", "performedPeriod", "onsetPeriod", "period", "occurrencePeriod")
+_ENDED = ("abatementDateTime", "deceasedDateTime")
+_DATES = (*_RECORDED, *_HAPPENED, *_BEGAN, *_ENDED)
 _moments = attrgetter(*_RECORDED, *_HAPPENED)
 _began = attrgetter(*_BEGAN)
+_ended = attrgetter(*_ENDED)
 
-
-class Dated(Struct, gc=False):
-    """The elements that may show when a resource was added to the chart. Their types are not checked."""
-
-    issued: Any = None
-    recordedDate: Any = None
-    authoredOn: Any = None
-    dateAsserted: Any = None
-    authored: Any = None
-    effectiveDateTime: Any = None
-    effectiveInstant: Any = None
-    performedDateTime: Any = None
-    onsetDateTime: Any = None
-    occurrenceDateTime: Any = None
-    whenHandedOver: Any = None
-    whenPrepared: Any = None
-    started: Any = None
-    created: Any = None
-    effectivePeriod: Any = None
-    performedPeriod: Any = None
-    onsetPeriod: Any = None
-    occurrencePeriod: Any = None
-    period: Any = None
-    abatementDateTime: Any = None
-    deceasedDateTime: Any = None
-
-    def moments(self) -> Iterable[Any]:
-        """Yield the dates that may show when the resource was known, the most reliable first."""
-        yield from (date for date in _moments(self) if date is not None)
-        yield from (period.get("start") for period in _began(self) if isinstance(period, dict))
-
-    def ends(self) -> Iterable[Any]:
-        """Yield the dates on which the resource's statement ended."""
-        yield from (date for date in (self.abatementDateTime, self.deceasedDateTime) if date is not None)
-        for period in (self.period, self.effectivePeriod, self.performedPeriod):
-            if isinstance(period, dict):
-                yield period.get("end")
-
-
-_head = msgspec.json.Decoder(Head)
-_dated = msgspec.json.Decoder(Dated)
+_DatedHead = msgspec.defstruct(
+    "_DatedHead", [(name, Any, None) for name in _DATES if name not in Head.__struct_fields__], bases=(Head,), gc=False
+)
+"""A head with the elements that may show when the resource was added. Their types are not checked."""
+_Dates = msgspec.defstruct("_Dates", [(name, Any, None) for name in _DATES], gc=False)
+"""Only these elements, for a resource whose head does not have the shape of FHIR."""
+_dated_head: msgspec.json.Decoder[Head] = msgspec.json.Decoder(_DatedHead)
+_dates = msgspec.json.Decoder(_Dates)
 
 
 class StagedEntry(ChartEntry):
     """An entry of which only the head and the dates are parsed at first."""
 
-    __slots__ = ("_raw", "dates", "ended", "flaw", "known")
+    __slots__ = ("_raw", "ended", "flaw", "known")
 
     def __init__(self, row: Row, now: datetime) -> None:
         """``now``: its time zone is used for dates without one."""
@@ -80,16 +49,16 @@ class StagedEntry(ChartEntry):
         self.flaw = row.flaw
         self._resource = None
         self._raw = row.resource
+        dates: Any
         try:
-            self.head = _head.decode(row.resource)
-            self.dates = _dated.decode(row.resource)
+            self.head = dates = _dated_head.decode(row.resource)
         except msgspec.DecodeError:
-            self.head = None
-            self.dates = _dates_of(row.resource)
+            self.head, dates = None, _dates_of(row.resource)
+        self._name()
         zone = now.tzinfo
-        self.known = next((at for date in self.dates.moments() if (at := moment(date, zone)) is not None), None)
+        self.known = next((at for date in _moments_of(dates) if (at := moment(date, zone)) is not None), None)
         """When it was recorded, else when it happened; None if it has no date."""
-        self.ended = [at for date in self.dates.ends() if (at := moment(date, zone)) is not None]
+        self.ended = [at for date in _ends_of(dates) if (at := moment(date, zone)) is not None]
 
     @property
     def resource(self) -> Any:
@@ -99,12 +68,26 @@ class StagedEntry(ChartEntry):
         return self._resource
 
 
-def _dates_of(resource: bytes) -> Dated:
-    """Return the dates of a resource that is not valid FHIR, or an empty ``Dated``."""
+def _dates_of(resource: bytes) -> Any:
+    """Return the dates of a resource that is not valid FHIR; none if it is not even an object."""
     try:
-        return _dated.decode(resource)
+        return _dates.decode(resource)
     except msgspec.DecodeError:
-        return Dated()
+        return _Dates()
+
+
+def _moments_of(dates: Any) -> Iterable[Any]:
+    """Yield the dates that may show when the resource was known, the most reliable first."""
+    yield from (date for date in _moments(dates) if date is not None)
+    yield from (period.get("start") for period in _began(dates) if isinstance(period, dict))
+
+
+def _ends_of(dates: Any) -> Iterable[Any]:
+    """Yield the dates on which the resource's statement ended."""
+    yield from (date for date in _ended(dates) if date is not None)
+    for period in (dates.period, dates.effectivePeriod, dates.performedPeriod):
+        if isinstance(period, dict):
+            yield period.get("end")
 
 
 def moment(text: Any, zone: Any) -> datetime | None:

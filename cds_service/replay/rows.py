@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -24,8 +24,7 @@ _OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
 """Types whose resources always belong to a patient. Others may not: organisations, medications, devices."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A resource of the input.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
@@ -97,12 +98,16 @@ class Staging:
 
 def table_of(rows: Iterable[tuple[Row, int]]) -> pa.Table:
     """Return rows with their places in the input as an Arrow table."""
-    columns = [
-        (row.patient, row.kind, row.id, row.resource, row.full_url, row.medication, row.flaw, row.server, place)
-        for row, place in rows
-    ]
-    arrays = [pa.array(values, kind) for values, kind in zip(zip(*columns, strict=True), ROWS.types, strict=True)]
+    columns = [(*row, place) for row, place in rows]
+    arrays = [_array(values, kind) for values, kind in zip(zip(*columns, strict=True), ROWS.types, strict=True)]
     return pa.Table.from_arrays(arrays, schema=ROWS)
+
+
+def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
+    """Return a column. Most say the same in every row (no flaw, no server), which needs no look at each."""
+    if values.count(values[0]) == len(values):
+        return pa.repeat(pa.scalar(values[0], kind), len(values))
+    return pa.array(values, kind)
 
 
 def unstage(staged: Path, batch: Batch) -> None:

@@ -14,7 +14,10 @@ class Tally:
 
     def add(self, name: str, what: str = "", times: int = 1) -> None:
         """Count ``what`` under ``name``."""
-        self._counters.setdefault(name, Counter())[what] += times
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = Counter()
+        counter[what] += times
 
     def of(self, name: str) -> Counter[str]:
         """Return the counts of ``name``."""

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import ContentError
 from cds_service.base.settings import Settings
 from cds_service.replay.grouping import charts
@@ -76,6 +77,7 @@ class Worker:
 
     def __init__(self, parts: Parts, services: Services | None = None) -> None:
         """``services``: if already made."""
+        collect_rarely()
         self._folders = Folders(parts.options.out)
         self._buckets = parts.buckets
         self._megabytes = parts.megabytes

@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
 from cds_service.base.clock import Clock
+from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.base.settings import Settings
 from cds_service.rendering.questionnaire import QUESTIONNAIRE, assessment_code_system, questionnaire
@@ -44,6 +45,7 @@ from cds_service.web.pages.sandbox.routes import add_sandbox
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Build the application. ``clock`` returns the time at which a call is judged; only tests pass one."""
+    collect_rarely()
     components = Components.from_settings(settings, clock)
 
     @asynccontextmanager

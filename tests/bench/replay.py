@@ -2,6 +2,9 @@
 
 Writes an invented export of that size (100 rows a patient make a chart of 115 kB), replays it in processes of its own
 and watches the memory of all of them together. Bounded: 1,000 patients take about half a minute.
+
+``python -m tests.bench.replay linear`` replays 500, 1,000 and 2,000 patients, with one worker and with two, and prints
+a table.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import psutil
 from tests.population import export
 
 MILLION = 1_000_000
+LINEAR = (500, 1_000, 2_000)
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,31 @@ def told(source: Path, found: Measured) -> str:
     )
 
 
+def linear() -> None:
+    """Show whether the cost grows with the patients only, and whether a second worker halves the time."""
+    print("| patients | workers | seconds of the judging | computing, s | openings in a second of it | peak memory |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for patients in LINEAR:
+            source = Path(folder) / f"export-{patients}"
+            export(source, patients, padding=100)
+            for workers in (1, 2):
+                found = measure(source, Path(folder) / f"out-{patients}-{workers}", workers)
+                run = found.report["run"]
+                assert isinstance(run, dict)
+                cost, openings = sum(run["core_seconds"].values()), int(str(found.report["openings"]))
+                cells = (
+                    f"{patients:,}", str(workers), f"{run['seconds']:.1f}", f"{cost:.1f}", f"{openings / cost:.0f}",
+                    f"{found.memory / 1e6:.0f} MB",
+                )  # fmt: skip
+                print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def main() -> None:
     """Generate, replay, say."""
+    if sys.argv[1:] == ["linear"]:
+        linear()
+        return
     patients, rows, workers = (int(one) for one in (*sys.argv[1:], *("1000", "100", "1")[len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "export"

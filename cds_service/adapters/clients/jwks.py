@@ -12,11 +12,10 @@ import orjson
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from cds_service.adapters.clients.names import CLIENTS
 from cds_service.base.errors import ContentError, Problem
 from cds_service.base.files import read_text
 
-CLIENTS = "list of clients"
-"""Name of the clients file and its key files in error messages."""
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}

@@ -6,11 +6,11 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cds_service.adapters.clients.jwks import CLIENTS, Keys, read_key_file
 from cds_service.adapters.clients.model import Caller, Client, Clients, ClientsFile, Profile, known_keys
-from cds_service.adapters.clients.signing import SigningKey, read_signing_key
+from cds_service.adapters.clients.names import CLIENTS
 from cds_service.base.errors import ContentError, Problem
 from cds_service.base.files import read_text, read_texts
 from cds_service.base.networks import is_loopback
@@ -18,6 +18,12 @@ from cds_service.base.settings import Settings
 from cds_service.base.strict_toml import validated
 from cds_service.base.urls import Address
 from cds_service.clinical.content.catalogue import Content
+
+if TYPE_CHECKING:
+    from cds_service.adapters.clients.jwks import Keys
+    from cds_service.adapters.clients.signing import SigningKey
+
+# The library for keys is slow to import, and most commands need no keys. So it is imported where keys are read.
 
 PROFILES = Path(__file__).resolve().parent / "profiles"
 MANUAL = "deploy/README.md"
@@ -54,21 +60,25 @@ def load_clients(settings: Settings, content: Content) -> Clients:
 def _key_files(name: str, settings: Settings, file: ClientsFile) -> dict[str, Keys]:
     """Return the public keys from files, by client. A relative path starts at the folder of the clients file."""
     folder = settings.clients.parent if settings.clients else Path()
-    return {
-        key: read_key_file(folder / client.token.jwks_file, name, f"client.{key}.token.jwks_file")
-        for key, client in file.client.items()
-        if client.token is not None and client.token.jwks_file is not None
-    }
+    tokens = ((key, client.token) for key, client in file.client.items() if client.token is not None)
+    paths = {key: folder / token.jwks_file for key, token in tokens if token.jwks_file is not None}
+    if not paths:
+        return {}
+    from cds_service.adapters.clients.jwks import read_key_file
+
+    return {key: read_key_file(path, name, f"client.{key}.token.jwks_file") for key, path in paths.items()}
 
 
 def _signing(name: str, settings: Settings, everyone: Mapping[str, Client]) -> dict[str, SigningKey]:
     """Return our private keys, by the client to whose EHR they authenticate this service."""
     folder = settings.clients.parent if settings.clients else Path()
-    return {
-        key: read_signing_key(folder / client.smart.key_file, name, f"client.{key}.smart", client.smart.algorithm)
-        for key, client in everyone.items()
-        if client.smart is not None and client.smart.key_file is not None
-    }
+    smart = ((key, client.smart) for key, client in everyone.items() if client.smart is not None)
+    keys = {key: (folder / one.key_file, one.algorithm) for key, one in smart if one.key_file is not None}
+    if not keys:
+        return {}
+    from cds_service.adapters.clients.signing import read_signing_key
+
+    return {key: read_signing_key(path, name, f"client.{key}.smart", of) for key, (path, of) in keys.items()}
 
 
 def _text(settings: Settings) -> tuple[str, str | None]:

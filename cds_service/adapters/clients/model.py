@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cds_service.adapters.clients.jwks import Keys
-from cds_service.adapters.clients.signing import SigningKey
 from cds_service.base.networks import is_loopback
 from cds_service.base.plain_text import plain
 from cds_service.base.urls import Address, Origin
 from cds_service.protocol.messages import Coding
 from cds_service.protocol.queries import Style
+
+if TYPE_CHECKING:
+    from cds_service.adapters.clients.jwks import Keys
+    from cds_service.adapters.clients.signing import SigningKey
 
 
 class _Strict(BaseModel):

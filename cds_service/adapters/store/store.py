@@ -71,6 +71,8 @@ class Store:
         self.engine = engine
         self._quick = quick
         self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+        self._looking: sqlite3.Connection | None = None
+        """Only for ``surely_answered_none``."""
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -92,6 +94,9 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.close()
         self.engine.dispose()
         self._quick.dispose()
 
@@ -190,6 +195,26 @@ class Store:
         with self._reading() as connection:
             return [_answered(*row) for row in connection.execute(_ANSWERED, parameters)]
 
+    def surely_answered_none(self, client: str, patient_key: str, user_key: str) -> bool:
+        """Return whether it is certain, without any waiting, that the user has answered no card for the patient.
+
+        False if there may be one, if the database is locked or fails, and always for PostgreSQL: then ask ``answered``.
+        It takes microseconds, so that the event loop can call it; a thread for each call costs a hundred times that.
+        """
+        try:
+            looking = self._looking
+            if looking is None:
+                if self.file is None:
+                    return False
+                # Other threads never use it, but one of them closes it. Without a timeout a lock is told at once.
+                looking = self._looking = sqlite3.connect(
+                    f"{self.file.resolve().as_uri()}?mode=ro",
+                    uri=True, timeout=0, isolation_level=None, check_same_thread=False,
+                )  # fmt: skip
+            return looking.execute(_ANY_ANSWERED, (client, patient_key, user_key)).fetchone() is None
+        except sqlite3.Error:
+            return False
+
     def launch(self, key: str) -> tuple[str, int] | None:
         """Return the sealed state and the version of a launch of the order page; None if there is no such launch."""
         with self._reading() as connection:
@@ -286,6 +311,13 @@ _ANSWERED = (
         t.cards.c.fingerprint.is_not(None),
     )
 )
+
+
+_ANY_ANSWERED = """
+    SELECT 1 FROM card JOIN feedback ON feedback.card = card.uuid
+    WHERE card.client = ? AND card.patient_key = ? AND card.user_key = ? LIMIT 1
+"""
+"""Finds at least all that ``_ANSWERED`` finds."""
 
 
 def _answered(

@@ -162,9 +162,12 @@ class CardLog:
         with self._work:
             if self._look_ups >= _MAX_LOOK_UPS or self._state.status != "up" or self._worker.stopping:
                 raise StoreDown("answered cards cannot be looked up now")
+        asked = (requester.client, requester.patient_key, requester.user_key)
+        if self.store.surely_answered_none(*asked):
+            return []
+        with self._work:
             self._look_ups += 1
-        arguments = (requester.client, requester.patient_key, requester.user_key, now)
-        running = self._readers.submit(self.store.answered, *arguments)
+        running = self._readers.submit(self.store.answered, *asked, now)
         running.add_done_callback(lambda _: self._end_look_up())
         try:
             return await asyncio.wait_for(asyncio.wrap_future(running), LOOK_UP_SECONDS)

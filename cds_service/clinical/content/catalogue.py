@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from cds_service.clinical.content.coding.code_index import CodeIndex
 from cds_service.clinical.content.coding.code_tables import CodeTable
-from cds_service.clinical.content.coding.code_uses import CodeMeaning, CodeUse, LegSide, UseKind
+from cds_service.clinical.content.coding.code_uses import Coded, CodeMeaning, CodeUse, LegSide, NumberUse, UseKind
 from cds_service.clinical.content.coding.codes import Code
 from cds_service.clinical.content.coding.formulary import Formulary
 from cds_service.clinical.content.coding.medicine_names import MedicineName
@@ -265,6 +265,11 @@ class Content:
         return self.red_flags[DVT_RULE].card.consider
 
     @cached_property
+    def complaints(self) -> frozenset[str]:
+        """The findings that open the gate by themselves: complaints other than of the thigh, groin or buttock."""
+        return frozenset(key for key, one in self.findings.items() if one.complaint not in (None, "proximal"))
+
+    @cached_property
     def looked_back(self) -> Mapping[str, int]:
         """For measured findings: the longest time, in days, for which any rule uses a measurement.
 
@@ -287,6 +292,28 @@ class Content:
             return max(limits, default=0)
 
         return lru_cache(maxsize=4_096)(days)
+
+    @cached_property
+    def use_of_number(self) -> Callable[[tuple[Coded, ...], tuple[Coded, ...]], NumberUse]:
+        """Function (codings of a number, codings of its categories): what they say about it.
+
+        Remembered, because charts have few kinds of number, each many times.
+        """
+
+        def of_concern(codings: tuple[Coded, ...]) -> bool:
+            return any(one.code is not None and self.concerns(one.system or "", one.code) for one in codings)
+
+        def use(codings: tuple[Coded, ...], categories: tuple[Coded, ...]) -> NumberUse:
+            if not of_concern((*codings, *categories)):
+                named = ((one.system, one.code) for one in codings)
+                is_identified = any(s is not None and bool(c) and self.identifies(s, c or "") for s, c in named)
+                return NumberUse(is_of_concern=False, is_identified=is_identified, days=0)
+            limits = [self.days_of_code(one.system or "", one.code or "") for one in codings]
+            is_unlimited = None in limits or of_concern(categories)
+            days = 0 if is_unlimited else max((limit for limit in limits if limit), default=0)
+            return NumberUse(is_of_concern=True, is_identified=False, days=days)
+
+        return lru_cache(maxsize=4_096)(use)
 
     @cached_property
     def kinds_of_unit(self) -> Mapping[str, frozenset[str]]:
@@ -327,6 +354,8 @@ class Content:
 
     def closest(self, sites: frozenset[str]) -> frozenset[str]:
         """Return the sites that contain none of the other ``sites``."""
+        if len(sites) < 2:
+            return sites
         return frozenset(site for site in sites if not any(site in self._wider[other] for other in sites - {site}))
 
     def site_and_wider(self, key: str) -> frozenset[str]:

@@ -40,6 +40,8 @@ def to_when(value: Any, now: datetime) -> When | None:
         text = str(value)[:_WHOLE_DAY]
         first, last = _span(text)
     today = now.date()
+    if last <= today and (moment is None or moment <= now):
+        return When(last, text, first, moment, ahead=False)
     if first > today + timedelta(days=1):
         raise FutureDate(text)
     ahead = moment > now if moment is not None else first > today

@@ -11,33 +11,39 @@ from cds_service.clinical.reading.kinds import kind_of
 class ChartEntry:
     """One resource with the ``fullUrl`` of its Bundle entry, if there was one.
 
-    ``head`` is None if the resource does not have the shape of FHIR.
+    Attributes:
+        head: None if the resource does not have the shape of FHIR.
+        kind: its resource type; None if it names none.
+        identity: its id; None if it has none.
+        named: the content with which its words were last searched, and what they name; None before. A replay reads a
+            row at many moments, and its words never change.
     """
 
-    __slots__ = ("_resource", "full_url", "head")
+    __slots__ = ("_resource", "full_url", "head", "identity", "kind", "named")
+
+    head: Head | None
+    kind: str | None
+    identity: str | None
+    named: tuple[object, tuple[str, ...]] | None
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url
-        self.head: Head | None = head_of(resource)
+        self.head = head_of(resource)
         self._resource = resource
+        self._name()
+
+    def _name(self) -> None:
+        """Set ``kind`` and ``identity``, from the head or from the resource if there is none."""
+        self.named = None
+        if self.head is not None:
+            self.kind, self.identity = self.head.resourceType, self.head.id
+            return
+        resource = self.resource
+        self.kind = kind_of(resource)
+        identity = resource.get("id") if isinstance(resource, dict) else None
+        self.identity = identity if isinstance(identity, str) else None
 
     @property
     def resource(self) -> Any:
         """The JSON of the resource, or the value that was sent in its place."""
         return self._resource
-
-    @property
-    def kind(self) -> str | None:
-        """Its resource type; None if it names none."""
-        if self.head is not None:
-            return self.head.resourceType
-        return kind_of(self.resource)
-
-    @property
-    def identity(self) -> str | None:
-        """Its id; None if it has none."""
-        if self.head is not None:
-            return self.head.id
-        resource = self.resource
-        identity = resource.get("id") if isinstance(resource, dict) else None
-        return identity if isinstance(identity, str) else None

@@ -10,7 +10,7 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT, PREVIOUS_DVT, SCAN, SUSPECTED_DVT
 from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, to_when, years_after
-from cds_service.clinical.reading.measurements import SidedReading
+from cds_service.clinical.reading.measurements import SidedReading, UnitsOfChart
 from cds_service.clinical.reading.places import Places
 from cds_service.clinical.reading.statements import Statement, Trouble
 from cds_service.clinical.record import (
@@ -75,6 +75,7 @@ class Findings:
         self.stops: list[Stop] = []
         self.unread: list[Unread] = []
         self.set_aside: list[str] = []
+        self.units = UnitsOfChart()
 
     def mark(self) -> Mark:
         """Return the current position of every list."""

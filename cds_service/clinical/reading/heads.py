@@ -26,7 +26,7 @@ _ZONES = timedelta(days=2)
 _WITHOUT_CODE = frozenset({"Encounter"})
 
 
-class Coding(Struct, gc=False):
+class Coding(Struct, gc=False, frozen=True):
     """A code in its system."""
 
     system: str | None = None
@@ -80,6 +80,10 @@ class Look(Enum):
     UNIDENTIFIED = "unidentified"
 
 
+NumberCodes = tuple[tuple[Coding, ...], tuple[Coding, ...]]
+"""The codings of a number, and those of its categories."""
+
+
 class Lookup(Protocol):
     """The content look-ups that a quick look needs."""
 
@@ -94,10 +98,6 @@ class Lookup(Protocol):
     @property
     def identifies(self) -> Callable[[str, str], bool]:
         """Whether an unused code of a system shows that the resource is about something else."""
-
-    @property
-    def days_of_code(self) -> Callable[[str, str], int | None]:
-        """The days for which a number with this code is used; None without a limit."""
 
 
 class Head(Struct, gc=False):
@@ -127,33 +127,52 @@ class Head(Struct, gc=False):
     modifierExtension: Any = None
     implicitRules: Any = None
 
-    def is_too_old(self, lookup: Lookup, born: date, today: date) -> bool:
-        """Whether it is a plain number on a plain day since ``born`` that is too old for every rule.
+    def codes_of_number(self) -> NumberCodes | None:
+        """Return the codes of an Observation that has no other codes than those of a number; None for any other."""
+        category = self.category
+        if (
+            self.valueQuantity is None
+            or self.code is None
+            or (category is not None and category.__class__ is not list)
+            or self.resourceType != "Observation"
+            or self.component is not None
+            or self.contained is not None
+            or self.hasMember is not None
+            or self.valueCodeableConcept is not None
+            or self.medicationCodeableConcept is not None
+            or self.medicationReference is not None
+            or self.reasonCode is not None
+            or self.orderDetail is not None
+            or self.conclusionCode is not None
+        ):
+            return None
+        codings = self.code.coding
+        categories = [coding for concept in category or () for coding in concept.coding or ()]
+        return tuple(codings) if codings else (), tuple(categories)
 
-        Anything unusual returns False, so that the resource is read and its errors are named.
+    def is_too_old(self, days: int, born: date, today: date) -> bool:
+        """Whether it is a plain number on a plain day since ``born`` and more than ``days`` before ``today``.
+
+        Call it only for a number (``codes_of_number``). Anything unusual returns False, so that the resource is read
+        and its errors are named.
         """
-        if self.valueQuantity is None or self.status not in _RESULTS or self.code is None or self._is_odd():
+        if not days or self.status not in _RESULTS or self._is_odd():
             return False
         written = self.effectiveDateTime
         if not isinstance(written, str) or PLAIN_TIME.fullmatch(written) is None:
             return False
         day = date.fromisoformat(written[:_DAY])
-        limits = [lookup.days_of_code(coding.system or "", coding.code or "") for coding in self.code.coding or ()]
-        days = max((limit for limit in limits if limit is not None), default=0)
-        if not days or None in limits or self._categories_are_of_concern(lookup.concerns):
-            return False
         return day >= born and day + timedelta(days=days) + _ZONES < today
-
-    def _categories_are_of_concern(self, concerns: Callable[[str, str], bool]) -> bool:
-        return any(coding.is_of(concerns) for concept in self._others() for coding in concept.coding or ())
 
     def _is_odd(self) -> bool:
         """Whether it contains more than a number for its code."""
-        more = (
-            self.component, self.hasMember, self.contained, self.valueCodeableConcept, self.focus, self.extension,
-            self.modifierExtension, self.implicitRules, self.dataAbsentReason,
-        )  # fmt: skip
-        return any(element is not None for element in more)
+        return (
+            self.focus is not None
+            or self.extension is not None
+            or self.modifierExtension is not None
+            or self.implicitRules is not None
+            or self.dataAbsentReason is not None
+        )
 
     def look(self, lookup: Lookup) -> Look:
         """Whether the resource must be read whole: because of a code, of what it contains, or of a wrong shape."""

@@ -51,13 +51,17 @@ def server_of(entry: ChartEntry) -> str:
 
 def _only_base(entries: Sequence[ChartEntry]) -> set[str]:
     """Return the one server that every row names; empty if a row names none or another."""
-    bases: set[str] = set()
+    only = ""
     for entry in entries:
-        if entry.kind != "Patient" or entry.full_url:
-            bases.add(_base_of(entry))
-            if "" in bases or len(bases) > 1:
-                return set()
-    return bases
+        if entry.kind == "Patient" and not entry.full_url:
+            continue
+        if only and entry.full_url == f"{only}/{entry.kind}/{entry.identity}":
+            continue
+        base = _base_of(entry)
+        if only or not base:
+            return set()
+        only = base
+    return {only} if only else set()
 
 
 def _base_of(entry: ChartEntry) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.models import Measure
+from cds_service.clinical.content.models import Measure, Unit
 from cds_service.clinical.reading.units import is_in_another_unit, names_other_kind, same_unit, unit_of
 from cds_service.clinical.record import Fact, Measured, Side, Status, Unread, UnreadKind, When
 
@@ -64,14 +64,29 @@ def number_in(text: str) -> Number | str | None:
     return Number(float(digits.replace(",", ".")), sign, unit.strip())
 
 
-def convert(measure: Measure, part: Any, quantity: Any, kinds: frozenset[str]) -> Reading | str:
+class UnitsOfChart:
+    """The units of a chart, each looked up once for each measure: a chart has few of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Any, Any, Any], Unit | str] = {}
+
+    def of(self, key: str, measure: Measure, quantity: Any, kinds: frozenset[str]) -> Unit | str:
+        """Return what ``unit_of`` returns. ``key``: the key of ``measure``."""
+        written = (key, quantity.code, quantity.unit, quantity.system)
+        known = self._known.get(written)
+        if known is None:
+            known = self._known[written] = unit_of(measure, quantity, kinds)
+        return known
+
+
+def convert(measure: Measure, part: Any, quantity: Any, kinds: frozenset[str], known: Unit | str) -> Reading | str:
     """Return ``quantity`` in the base unit of ``measure``, or the reason in plain words why that is not possible.
 
-    ``kinds``: kinds of unit that distinguish the values of its finding (``Content.kinds_of_unit``).
+    ``kinds``: kinds of unit that distinguish the values of its finding (``Content.kinds_of_unit``). ``known``: its unit
+    (``unit_of``).
     """
     if quantity.value is None:
         return "the number is missing"
-    known = unit_of(measure, quantity, kinds)
     if isinstance(known, str):
         return known
     ranges = part.referenceRange or ()

@@ -71,8 +71,8 @@ class _Context:
 
     Attributes:
         without_value: the status that its code states if there is no value.
-        method: all words about how it was measured, in lower case.
-        specimen: all words about what it was measured in, in lower case; empty if none.
+        model: the Observation.
+        beside: its ``specimen`` and ``device``, if the chart contains them.
     """
 
     findings: Findings
@@ -81,8 +81,18 @@ class _Context:
     recorded: When | None
     provisional: bool
     without_value: Status
-    method: str
-    specimen: str = ""
+    model: Any
+    beside: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def method(self) -> str:
+        """All words about how it was measured, in lower case."""
+        return _words_on_method(self.model, self.beside.get("device"))
+
+    @property
+    def specimen(self) -> str:
+        """All words about what it was measured in, in lower case; empty if none."""
+        return _words_on_specimen(self.model, self.beside.get("specimen"))
 
 
 def read(
@@ -108,7 +118,7 @@ def read(
         findings.leave_out("Observation", model.status)
         return
     content = findings.content
-    if any(str(member.reference).startswith("#") for member in model.hasMember or ()):
+    if model.hasMember and any(str(member.reference).startswith("#") for member in model.hasMember):
         findings.report(name, [Trouble(UnreadKind.INVALID, "a member contained in it is not read")])
     place = findings.places.of(model)
     placed = place != NOWHERE
@@ -134,8 +144,8 @@ def read(
         model.status in _EARLY,
         # Without a result, or with a lost result, the code alone states nothing.
         Status.UNKNOWN if model.status == "registered" or not is_whole else Status.PRESENT,
-        _words_on_method(model, beside.get("device")),
-        _words_on_specimen(model, beside.get("specimen")),
+        model,
+        beside,
     )
     if model.hasMember and not (_has_value(model) or model.interpretation):
         # A panel's heading states nothing; its members do.
@@ -161,8 +171,10 @@ def _signed(facts: Sequence[Fact], by: str | None) -> Sequence[Fact]:
 
 def _as_withheld(context: _Context, raw: Mapping[str, Any]) -> _Context:
     """Return the context in which a value with only extensions, such as a reason for absence, states nothing."""
-    withheld = any(key.startswith(("_value", "_dataAbsent")) for key in raw)
-    return replace(context, without_value=Status.UNKNOWN) if withheld else context
+    for key in raw:
+        if key.startswith("_") and key.startswith(("_value", "_dataAbsent")):
+            return replace(context, without_value=Status.UNKNOWN)
+    return context
 
 
 def _words_on_method(model: Any, device: Mapping[str, Any] | None) -> str:
@@ -422,7 +434,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
         findings.report(source, [Trouble(UnreadKind.SIDE, "its codes name different legs", (measure.finding,))])
         side = Side.UNKNOWN
     kinds = findings.content.kinds_of_unit[measure.finding]
-    reading = convert(measure, part, quantity, kinds)
+    reading = convert(measure, part, quantity, kinds, findings.units.of(key, measure, quantity, kinds))
     if isinstance(reading, str):
         findings.report(source, [Trouble(UnreadKind.VALUE, reading, (measure.finding,))])
         # The laboratory's own "high" still counts if the number cannot be compared; its "normal" does not.
@@ -454,10 +466,11 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
 
 def _excludes_nothing(context: _Context, measure: Measure) -> bool:
     """Whether this kind of test or specimen cannot exclude the finding."""
-    if any(word in context.method for word in measure.weak_methods):
+    method, specimen = context.method, context.specimen
+    if any(word in method for word in measure.weak_methods):
         return True
-    is_described = bool(measure.specimens) and _REAL_WORD.search(context.specimen) is not None
-    return is_described and not any(word in context.specimen for word in measure.specimens)
+    is_described = bool(measure.specimens) and _REAL_WORD.search(specimen) is not None
+    return is_described and not any(word in specimen for word in measure.specimens)
 
 
 def _is_flag_doubtful(content: Content, part: Any) -> bool:

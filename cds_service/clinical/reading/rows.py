@@ -274,6 +274,8 @@ class Rows:
 
     def _beside(self, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """Return the specimen and the device that the chart contains for this Observation."""
+        if "specimen" not in raw and "device" not in raw:
+            return {}
         pointers = {name: raw[name] for name in ("specimen", "device") if isinstance(raw.get(name), Mapping)}
         if not pointers:
             return {}
@@ -283,7 +285,9 @@ class Rows:
 
     def _panels_of(self, name: str) -> tuple[observations.Panel | None, ...]:
         """Return the panels that list ``name``. Each panel is read only once."""
-        listing = self._chart.listed_by.get(name, {})
+        listing = self._chart.listed_by.get(name)
+        if listing is None:
+            return ()
         for panel in listing.keys() - self._panels.keys():
             row = self._chart.clinical[panel]
             self._panels[panel] = observations.panel(row.entry.resource, panel, self._findings)

@@ -14,10 +14,11 @@ from datetime import date
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.coding.code_uses import NumberUse
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Look, Reference
+from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
@@ -256,11 +257,12 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
-        belongs, look = self._owner_of(entry), self._look(entry)
+        belongs, number_use = self._owner_of(entry), self._use_of_number(entry)
+        look = self._look(entry) if number_use is None else _look_of(number_use)
         if belongs.owner is Owner.ANOTHERS:
             self.chart.others_of_concern += look is Look.OF_CONCERN
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
-        elif look is Look.IDENTIFIED and (named := self._named_in_words(kind, entry)):
+        elif look is Look.IDENTIFIED and number_use is None and (named := self._named_in_words(kind, entry)):
             reason = ELSEWHERE if kind in (*WITH_REASONS, "Procedure") else ONLY_IN_WORDS
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
@@ -270,7 +272,7 @@ class _Sorting:
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
-        elif kind == "Observation" and look is Look.OF_CONCERN and self._is_too_old(entry):
+        elif number_use is not None and number_use.days and self._is_too_old(entry, number_use.days):
             self._old.append((kind, entry))
         else:
             key = self._key(kind, entry, number)
@@ -278,7 +280,12 @@ class _Sorting:
             self._versions.setdefault(key, []).append(entry)
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
-        """Return what a row may be about by its words, if its codes do not already answer that."""
+        """Return what a row may be about by its words, if its codes do not already answer that. Searched only once."""
+        if entry.named is None or entry.named[0] is not self._content:
+            entry.named = (self._content, self._search_words(kind, entry))
+        return entry.named[1]
+
+    def _search_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
         head = entry.head
         if head is None:
             return ()
@@ -300,11 +307,14 @@ class _Sorting:
             named = tuple(sorted({*named, *beside, *named_at_place(self._content, entry.resource)}))
         return () if named and is_over(entry.resource) else named
 
-    def _is_too_old(self, entry: ChartEntry) -> bool:
+    def _is_too_old(self, entry: ChartEntry, days: int) -> bool:
         back = self._looks_back
-        return (
-            back is not None and entry.head is not None and entry.head.is_too_old(self._content, back.born, back.today)
-        )
+        return back is not None and entry.head is not None and entry.head.is_too_old(days, back.born, back.today)
+
+    def _use_of_number(self, entry: ChartEntry) -> NumberUse | None:
+        """Return what the codes of a plain number say about it; None if the row is not one."""
+        codes = entry.head.codes_of_number() if entry.head is not None else None
+        return self._content.use_of_number(*codes) if codes is not None else None
 
     def _look(self, entry: ChartEntry) -> Look:
         return entry.head.look(self._content) if entry.head is not None else Look.OF_CONCERN
@@ -312,8 +322,10 @@ class _Sorting:
     def _owner_of(self, entry: ChartEntry) -> Belongs:
         head = entry.head
         subject = head.subject if head is not None else None
-        if subject is not None and _is_plain(subject):
-            return self.chart.owners.of_reference(subject.reference or "")
+        if subject is not None and subject.type is None and subject.identifier is None:
+            reference = subject.reference
+            if reference and reference[0] != "#":
+                return self.chart.owners.of_reference(reference)
         resource = entry.resource
         return self.chart.owners.of(resource.get("subject"), resource.get("contained"))
 
@@ -380,6 +392,12 @@ class _Sorting:
         self._ledger.add(RowState.NOT_UNDERSTOOD, kind, reason)
 
 
+def _look_of(use: NumberUse) -> Look:
+    if use.is_of_concern:
+        return Look.OF_CONCERN
+    return Look.IDENTIFIED if use.is_identified else Look.UNIDENTIFIED
+
+
 def _subject_of(raw: Mapping[str, Any]) -> Any:
     """Return the patient reference of a resource, from the element that its type uses for it."""
     for name in ("subject", "patient", "for"):
@@ -411,13 +429,6 @@ def _without_those(node: Any, present: frozenset[str], owners: Owners) -> Any:
             return None
         return {key: _without_those(inner, present, owners) for key, inner in node.items()}
     return [_without_those(inner, present, owners) for inner in node] if isinstance(node, list) else node
-
-
-def _is_plain(subject: Reference) -> bool:
-    """Whether the reference text is all that ``subject`` contains."""
-    reference = subject.reference
-    plain = subject.type is None and subject.identifier is None
-    return bool(reference) and plain and not str(reference).startswith("#")
 
 
 def _sort_panels(chart: Sorted) -> None:

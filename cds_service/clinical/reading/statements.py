@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,15 @@ class Trouble:
     keys: tuple[str, ...] = ()
 
 
-def meant(content: Content, uses: Iterable[CodeUse], place: Place, *, answered: bool) -> list[CodeUse]:
+def meant(content: Content, uses: Sequence[CodeUse], place: Place, *, answered: bool) -> list[CodeUse]:
     """Return the finding uses that apply.
 
     A place that is understood is binding: a finding that does not exist there is none, and of one group the finding
     of that place is meant, not the one whose place is not stated. A general finding is dropped when the same concept
     also means a specific one, but no complaint gives way to what is none: a dull pain of the calf is pain and dull.
     """
+    if not uses:
+        return []
     closest = content.closest(place.sites)
     held = [
         use

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -180,6 +182,7 @@ def test_hashes_are_forgotten_when_their_window_has_ended(store: Store) -> None:
 
 START = """
 import sys
+import time
 from cds_service.adapters.store.store import MIGRATIONS, Store, newest_revision
 store = Store.open(sys.argv[1])
 sys.stdin.readline()
@@ -211,6 +214,44 @@ def test_sqlite_is_durable_and_lets_readers_read(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     with store.engine.begin():  # somebody writes
         assert store.answered("north", "p", "u", NOON) == []
+    store.close()
+
+
+def test_that_nothing_was_answered_is_known_without_waiting(tmp_path: Path) -> None:
+    """It may be unsure where an answer is, and never sure where one is found."""
+    store = Store.open(f"sqlite:///{tmp_path}/a b.db")
+    asker = ("north", "p" * 32, "u" * 32)
+    assert not store.surely_answered_none(*asker), "there is no database yet"
+    store.migrate()
+    assert store.surely_answered_none(*asker)
+    store.add([card_row("shown")], [feedback_row("f", "another card")])
+    assert store.surely_answered_none(*asker)
+    store.add([], [feedback_row("g", "shown")])
+    assert store.answered(*asker, NOON)
+    assert not store.surely_answered_none(*asker)
+    for other in (("south", *asker[1:]), (asker[0], "q" * 32, asker[2]), (*asker[:2], "v" * 32)):
+        assert store.surely_answered_none(*other)
+    store.close()
+    assert not store.surely_answered_none(*asker), "it may be opened again after an outage"
+    store.close()
+
+
+def test_a_locked_database_does_not_make_the_caller_wait(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/x.db")
+    store.migrate()
+    asker = ("north", "p" * 32, "u" * 32)
+    assert store.surely_answered_none(*asker)
+    store.close()
+    locking = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    locking.execute("PRAGMA locking_mode=EXCLUSIVE")
+    locking.execute("BEGIN EXCLUSIVE")
+    locking.execute("DELETE FROM card")
+    began = time.monotonic()
+    assert not store.surely_answered_none(*asker)
+    assert time.monotonic() - began < 0.5
+    locking.execute("ROLLBACK")
+    locking.close()
+    assert store.surely_answered_none(*asker)
     store.close()
 
 

@@ -6,6 +6,7 @@ all. None of it proves anything, and none of it is passed over.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -213,3 +214,11 @@ def test_a_list_of_rows_that_came_says_nothing_more(content: Content, reference:
     assert not record.unread
     alone = read_record(content, "p", [ChartEntry(patient()), ChartEntry(listed)], NOW)
     assert [one.keys for one in alone.unread] == [("dvt",)]
+
+
+def test_words_are_searched_anew_with_another_content(content: Content) -> None:
+    """A replay reads the same entries at many moments and with two contents. What words mean is the content's."""
+    entries = [ChartEntry(patient()), ChartEntry(visit(reason=[{"text": "Thrombose der Beinvene"}]))]
+    without_words = replace(content, words=(), problem_words={}, word_contexts={})
+    for one, unread in ((content, 1), (without_words, 0), (content, 1)):
+        assert len(read_record(one, "p", entries, NOW).unread) == unread

@@ -228,17 +228,23 @@ def repeated(
     entries = [(file, key, entry) for file, key, entries in named for entry in entries if entry.system in systems]
     once = {(entry.system, systems[entry.system].normal(entry.code), "", key) for _, key, entry in entries}
     count = len(once)
-    routes = []
     for table in tables.values():
         count += len(table.rows)
-        once.update(map(_ABOUT, table.rows))
-        routes += [row for row in table.rows if _is_of_route(row)]
-    # One route may have a row for each of several substances.
-    count -= len({(_ABOUT(row), row.use.substance) for row in routes}) - len(set(map(_ABOUT, routes)))
+        once.update(zip(*(map(get, table.rows) for get in _ABOUT), strict=True))
+    if len(once) < count:
+        # One route may make several substances act only locally: such rows differ by their substance.
+        routes = [
+            (tuple(get(row) for get in _ABOUT), row.use.substance)
+            for table in tables.values()
+            for row in table.rows
+            if row.use.relation == "not" and _is_of_route(row)
+        ]
+        count -= len(set(routes)) - len({about for about, _ in routes})
     return _repeated(tables, entries, systems) if len(once) < count else iter(())
 
 
-_ABOUT = attrgetter("system", "plain", "plain_to", "use.key")
+_ABOUT = tuple(map(attrgetter, ("system", "plain", "plain_to", "use.key")))
+"""What one row of a table may say only once."""
 
 
 def _is_of_route(row: Row) -> bool:

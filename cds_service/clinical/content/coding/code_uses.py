@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 LegSide = Literal["right", "left", "both"]
 Relation = Literal["exact", "narrower", "broader", "question", "not"]
@@ -50,6 +50,33 @@ class CodeUse:
         rest = code[self.stem :]
         matching = [(len(ending), side) for ending, side in self.endings if rest.startswith(ending)]
         return replace(self, side=max(matching)[1]) if matching else self
+
+
+class Coded(Protocol):
+    """A coding of a chart."""
+
+    @property
+    def system(self) -> str | None:
+        """Its system, as written; None if it names none."""
+
+    @property
+    def code(self) -> str | None:
+        """Its code; None if it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberUse:
+    """What the codes of a number say about it.
+
+    Attributes:
+        is_of_concern: it must be read.
+        is_identified: a code shows that it is about something else.
+        days: after how many days no rule uses it; 0 without such a limit.
+    """
+
+    is_of_concern: bool
+    is_identified: bool
+    days: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,4 @@
+"""Names in error messages about clients."""
+
+CLIENTS = "list of clients"
+"""The clients file and its key files."""
