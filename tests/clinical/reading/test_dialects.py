@@ -239,7 +239,16 @@ def test_each_national_edition_has_its_own_meaning(
 
 
 @pytest.mark.parametrize(
-    ("code", "side"), [("I82.411", "right"), ("I82.402", "left"), ("M79.661", "right"), ("I82.4Y3", "both")]
+    ("code", "side"),
+    [
+        ("I82.411", "right"),
+        ("I82.402", "left"),
+        ("M79.661", "right"),
+        ("I82.4Y3", "both"),
+        ("I80.11", "right"),
+        ("I80.13", "both"),
+        ("M17.12", "left"),
+    ],
 )
 def test_american_codes_under_the_address_of_who(content: Content, code: str, side: str) -> None:
     assert keys(content, WHO, code) == keys(content, CM, code) != set()

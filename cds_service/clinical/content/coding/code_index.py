@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -271,8 +271,15 @@ class CodeIndex:
         if not system.is_tree:
             return tuple(use for use in self._uses_in(system.uri, plain) if use.relation != "not")
         uses = self._in_tree(system, plain)
-        if system.lender and not is_at_or_below(plain, system.own) and (len(plain) > _LONGEST_OF_WHO or not uses):
-            uses = self._in_tree(self._systems.by_key[system.lender], plain) or uses
+        if system.lender and not is_at_or_below(plain, system.own):
+            lent = self._in_tree(self._systems.by_key[system.lender], plain)
+            if len(plain) > _LONGEST_OF_WHO or not uses:
+                uses = lent or uses
+            else:
+                # A code that only the lender has, below one of the system's own, may name the leg.
+                uses |= {
+                    about: lent[about] for about, use in uses.items() if not use.side and _names_a_leg(lent, about)
+                }
         return tuple(use for use in uses.values() if use.relation != "not")
 
     def _without_system(self, code: str) -> tuple[CodeUse, ...]:
@@ -317,6 +324,10 @@ class CodeIndex:
                 return ()
             result += places
         return tuple(result) if expression.is_whole else ()
+
+
+def _names_a_leg(uses: Mapping[tuple[UseKind, str], CodeUse], about: tuple[UseKind, str]) -> bool:
+    return about in uses and bool(uses[about].side)
 
 
 def is_at_or_below(code: str, stems: frozenset[str]) -> bool:
