@@ -137,6 +137,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "20 patients" in capsys.readouterr().out
     assert main(command) == 2
     assert "finished replay" in capsys.readouterr().err
+    assert main(["replay", str(tmp_path / "in"), "--out", str(tmp_path / "new"), "--against", "0123456789ab"]) == 2
+    assert "A version does not hold the content itself" in capsys.readouterr().err.replace("\n", " ")
     with (tmp_path / "in" / "Patient.000.ndjson").open("a", encoding="utf-8") as stream:
         stream.write("broken\n")
     again = ["replay", str(tmp_path / "in"), "--at", NOW.isoformat(), "--out", str(tmp_path / "again")]
