@@ -134,10 +134,12 @@ def _listed(tally: Tally, name: str, what: str, count: str) -> list[dict[str, An
 
 
 def _never_recorded(content: Content, tally: Tally) -> list[dict[str, str]]:
-    """Return the findings that no chart states as present or absent."""
+    """Return the findings that no chart states as present or absent, without those that follow from age and sex."""
     seen = tally.of("findings")
     return [
-        {"finding": key, "name": finding.name} for key, finding in sorted(content.findings.items()) if key not in seen
+        {"finding": key, "name": finding.name}
+        for key, finding in sorted(content.findings.items())
+        if key not in seen and finding.kind != "demographic"
     ]
 
 
