@@ -15,6 +15,7 @@ import pytest
 from cds_service.cli.main import main
 from cds_service.replay.intervals import wilson
 from cds_service.replay.page import page
+from cds_service.replay.plots import Bar, Column, bars, columns
 from tests.conftest import NOW, ROOT
 from tests.population import export
 from tests.replay.runs import KEY, replayed
@@ -90,6 +91,29 @@ def test_each_plot_says_what_it_shows(report: tuple[dict[str, Any], Path]) -> No
     assert "script" not in tags.names
     assert not re.search(r"(src|href)=", html)
     assert not re.search(r"https?://(?!posterior-knee-cds\.example)", html)
+
+
+WIDTH, LETTER, DIGIT = 880, 6.8, 7.7
+"""Of a plot, and of a letter and a digit in the widest font seen (DejaVu Sans)."""
+
+
+@pytest.mark.parametrize("label", ["Suspected DVT (RF01)", "no current complaint of the knee " * 4])
+def test_labels_and_numbers_of_a_bar_plot_fit(label: str) -> None:
+    svg = bars("Cards", [Bar(label, 180.2, "180.20 (169.79 to 191.10)", low=169.79, high=191.1)])
+    texts = re.findall(r'<text[^>]* x="([\d.]+)"[^>]*>([^<]*)</text>', svg)
+    (end, shown), (start, numbers) = ((float(x), text) for x, text in texts)
+    assert end - LETTER * len(shown) > 0
+    assert shown == label or shown.endswith("…")
+    assert start + DIGIT * len(numbers) < WIDTH
+    assert label in svg  # whole, in the description
+
+
+def test_the_last_week_of_a_plot_is_not_cut() -> None:
+    weeks = [f"2025-{number:02}-01" for number in range(1, 74)]
+    svg = columns("Weeks", [Column(week, (("critical", 1),)) for week in weeks], "openings")
+    shown = [float(x) for x, text in re.findall(r'<text[^>]* x="([\d.]+)"[^>]*>([^<]*)</text>', svg) if text in weeks]
+    assert len(shown) > 5
+    assert max(shown) + DIGIT * 10 / 2 < WIDTH
 
 
 def test_texts_of_charts_are_escaped(report: tuple[dict[str, Any], Path]) -> None:
