@@ -28,7 +28,7 @@ from cds_service.rendering.sanitize import sanitized
 from cds_service.replay.as_known import known_at
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.labels import events_of, label
-from cds_service.replay.openings import Opening, openings_of
+from cds_service.replay.openings import Opening, encounter_name, openings_of
 from cds_service.replay.options import Options
 from cds_service.replay.rows import Row
 from cds_service.replay.tally import Tally
@@ -140,7 +140,7 @@ class Judge:
     def _known(self, entries: Sequence[StagedEntry], opening: Opening) -> tuple[ChartEntry, ...]:
         known = known_at(entries, opening.at)
         if self._options.chart == "asked":
-            return tuple(entry for entry in known if entry.kind != "Encounter" or entry.identity == opening.encounter)
+            return tuple(entry for entry in known if entry.kind != "Encounter" or encounter_name(entry) == opening.key)
         return tuple(known)
 
     def _judge_opening(

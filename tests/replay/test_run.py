@@ -393,3 +393,33 @@ def test_age_and_sex_are_not_missing_records(tmp_path: Path) -> None:
     missing = {one["finding"] for one in replayed(source, tmp_path / "out", at=NOW)["never_recorded"]}
     assert "calf_swelling" in missing
     assert "age_over_50" not in missing
+
+
+@pytest.mark.parametrize("keeps_ids", [True, False])
+def test_only_the_visit_of_the_opening_is_asked_for(tmp_path: Path, keeps_ids: bool) -> None:
+    """An EHR sends the encounter of the opening, and no earlier one; a Claim is not asked for at all."""
+    source = tmp_path / "in"
+    source.mkdir()
+    first, *others = urls(5)
+    mine = {"reference": first}
+    visits = [
+        {
+            "resourceType": "Encounter", "id": f"e{ago}", "status": "finished", "subject": mine,
+            "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+            "period": {"start": f"{days_ago(ago)}T09:00:00Z", "end": f"{days_ago(ago)}T09:20:00Z"},
+        }
+        for ago in (9, 5)
+    ]  # fmt: skip
+    rows = [
+        patient(),
+        *visits,
+        {"resourceType": "Claim", "id": "c", "patient": mine, "created": days_ago(20)},
+        observation("calf_swelling", site=LEFT_CALF, subject=mine, ago=7),
+    ]
+    rows = rows if keeps_ids else [without_id(row) for row in rows]
+    (source / "all.json").write_bytes(transaction(*zip([first, *others], rows, strict=True)))
+    seen = {}
+    for chart in ("whole", "asked"):
+        replayed(source, tmp_path / chart, chart=chart)
+        seen[chart] = [row["rows"] for row in sorted(kept(tmp_path / chart, "openings"), key=lambda row: row["at"])]
+    assert seen == {"whole": [3, 5], "asked": [2, 3]}
