@@ -24,10 +24,14 @@ def against(given: str, out: Path, settings: Settings) -> Path:
     A version is a digest, which does not hold the content; so the content, or a run judged by it, must still be there.
 
     Raises:
-        WrongSetting: there is nothing of this version, or there are several runs and no content.
+        WrongSetting: there is no such path, nothing of this version, or there are several runs of it and no content.
     """
-    if not _VERSION.fullmatch(given) or Path(given).exists():
+    if Path(given).exists():
         return Path(given)
+    if not _VERSION.fullmatch(given):
+        raise WrongSetting(
+            f"--against {given}: there is no such folder or wheel, and a version has 12 letters and digits"
+        )
     beside = out.resolve().parent
     unreadable: list[str] = []
     # Content is better than a run: it needs no pseudonym key, and judges the same openings.

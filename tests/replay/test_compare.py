@@ -236,6 +236,9 @@ def test_a_version_names_what_lies_beside_the_report(charts: Path, earlier: Path
 
 def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert against("some/folder", tmp_path / "out", settings()) == Path("some/folder")
+    with pytest.raises(WrongSetting, match="no such folder or wheel"):
+        against("some/folder", tmp_path / "out", settings())
+    Path("some").mkdir()
+    assert against("some", tmp_path / "out", settings()) == Path("some")
     Path("0123456789ab").mkdir()
     assert against("0123456789ab", tmp_path / "out", settings()) == Path("0123456789ab")
