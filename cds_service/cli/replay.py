@@ -13,6 +13,7 @@ from rich.text import Text
 from cds_service.base.clock import on_site
 from cds_service.base.errors import WrongSetting
 from cds_service.base.settings import Settings
+from cds_service.replay.against import against
 from cds_service.replay.options import Options
 
 _WORDS = {"scan": "reading the input", "judge_bucket": "judging charts"}
@@ -56,7 +57,7 @@ def _options(given: argparse.Namespace, settings: Settings) -> Options:
         each=given.each,
         every=given.every,
         since=on_site(given.since, zone) if given.since else None,
-        against=given.against,
+        against=against(given.against, given.out, settings) if given.against else None,
         chart=given.chart,
         engine=given.engine,
         workers=given.workers,

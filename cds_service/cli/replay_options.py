@@ -36,7 +36,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     when.add_argument("--every", type=_days, metavar="DAYS", help="judge at intervals of this many days, such as 90d")
     parser.add_argument("--since", type=datetime.fromisoformat, metavar="DATE", help="leave out earlier openings")
     parser.add_argument(
-        "--against", type=Path, metavar="FOLDER", help="compare with other content, or with an earlier run's folder"
+        "--against",
+        metavar="CONTENT",
+        help="compare with other content (folder, wheel or version), or with an earlier run's folder",
     )
     parser.add_argument(
         "--chart",

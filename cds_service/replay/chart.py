@@ -15,11 +15,11 @@ from cds_service.clinical.reading import ChartEntry, Head
 from cds_service.replay.rows import Row
 from cds_service.service.code_survey import LIMITS
 
-_RECORDED = ("issued", "recordedDate", "authoredOn", "dateAsserted", "authored")
+_RECORDED = ("issued", "recordedDate", "authoredOn", "dateAsserted", "authored", "date", "sent")
 """Elements that hold the time of recording."""
 _HAPPENED = (
     "effectiveDateTime", "effectiveInstant", "performedDateTime", "onsetDateTime", "occurrenceDateTime",
-    "whenHandedOver", "whenPrepared", "started", "created",
+    "whenHandedOver", "whenPrepared", "started", "created", "identifiedDateTime",
 )  # fmt: skip
 _BEGAN = ("effectivePeriod", "performedPeriod", "onsetPeriod", "period", "occurrencePeriod")
 _ENDED = ("abatementDateTime", "deceasedDateTime")

@@ -18,6 +18,7 @@ from cds_service.base.logs import get_log, place_of
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
+from cds_service.clinical.reading.kinds import MAY_SAY_SOMETHING, READ
 from cds_service.clinical.record import RowState, Status
 from cds_service.protocol.bundles import opening as opening_call
 from cds_service.protocol.bundles import whole_chart
@@ -27,7 +28,7 @@ from cds_service.rendering.sanitize import sanitized
 from cds_service.replay.as_known import known_at
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.labels import events_of, label
-from cds_service.replay.openings import Opening, openings_of
+from cds_service.replay.openings import Opening, encounter_name, openings_of
 from cds_service.replay.options import Options
 from cds_service.replay.rows import Row
 from cds_service.replay.tally import Tally
@@ -41,6 +42,7 @@ MAX_ROWS = 100_000
 _USER = "Practitioner/replay"
 _BANDS = ((18, "0-17"), (45, "18-44"), (65, "45-64"), (80, "65-79"), (200, "80 and over"))
 _ASKED = {kind for _, kinds in SEARCHED.values() for kind in kinds} | {"Medication"}
+_SAYS_SOMETHING = READ | MAY_SAY_SOMETHING
 _WELLS_ITEMS = 9
 
 
@@ -110,7 +112,7 @@ class Judge:
         if not any(entry.kind == "Patient" for entry in entries):
             judged.tally.add("patients_without_details")
         judged.tally.add(
-            "undated_rows", times=sum(entry.known is None and entry.kind != "Patient" for entry in entries)
+            "undated_rows", times=sum(entry.known is None and entry.kind in _SAYS_SOMETHING for entry in entries)
         )
         openings = openings_of(entries, self._options, self._now)
         if not openings:
@@ -138,7 +140,7 @@ class Judge:
     def _known(self, entries: Sequence[StagedEntry], opening: Opening) -> tuple[ChartEntry, ...]:
         known = known_at(entries, opening.at)
         if self._options.chart == "asked":
-            return tuple(entry for entry in known if entry.kind != "Encounter" or entry.identity == opening.encounter)
+            return tuple(entry for entry in known if entry.kind != "Encounter" or encounter_name(entry) == opening.key)
         return tuple(known)
 
     def _judge_opening(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.statuses import NEVER_HAPPENED
 from cds_service.replay.chart import StagedEntry, moment
 from cds_service.replay.options import Options
@@ -24,6 +25,11 @@ class Opening:
     kind: str = ""
     site: str = ""
     practitioner: str = ""
+
+
+def encounter_name(entry: ChartEntry) -> str:
+    """Return the id of an Encounter, or else its UUID in the Bundle (``fullUrl``); empty if it has none."""
+    return entry.identity or (entry.full_url or "").removeprefix("urn:uuid:")
 
 
 def openings_of(entries: Sequence[StagedEntry], options: Options, now: datetime) -> list[Opening]:
@@ -60,7 +66,7 @@ def _encounters(entries: Sequence[StagedEntry], options: Options, now: datetime)
         at = moment(text, now.tzinfo)
         if edge == "end" and at is not None and isinstance(text, str) and "T" not in text:
             at += timedelta(days=1, microseconds=-1)  # a day ends with its last microsecond
-        key = entry.identity or f"entry {number}"
+        key = encounter_name(entry) or f"entry {number}"
         if at is None or resource.get("status") in _NOT_OPENED or key in seen:
             continue
         seen.add(key)

@@ -23,7 +23,7 @@ class Options:
         each: judge at the start, or the end, of each encounter.
         every: judge at intervals of this many days, from the first to the last dated row of a chart.
         since: leave out openings before this moment.
-        against: another content folder, or the folder of an earlier run, to compare with.
+        against: another content, in a folder or a wheel, or the folder of an earlier run, to compare with.
         chart: ``asked`` leaves out what the service does not ask an EHR for.
         keep_charts: leave the grouped charts in ``out`` as input for later runs. They hold patient data.
     """

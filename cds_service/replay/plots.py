@@ -9,6 +9,9 @@ from html import escape
 
 _WIDTH = 880
 _ROW = 26
+_LETTER, _DIGIT = 7, 8
+"""Width of a letter and of a digit: more than the average of the fonts that a browser may take."""
+_WIDEST_LABELS = 540
 _WORDS = re.compile(r"[a-z0-9]+")
 
 
@@ -42,10 +45,11 @@ class Dot:
     high: float | None
 
 
-def bars(title: str, lines: Sequence[Bar], labels: int = 330) -> str:
+def bars(title: str, lines: Sequence[Bar]) -> str:
     """Return a plot of horizontal bars with their numbers."""
     most = max([*(max(bar.value, bar.high or 0) for bar in lines), 1e-9])
-    room = _WIDTH - labels - 170
+    labels = min(_WIDEST_LABELS, max((len(bar.label) for bar in lines), default=0) * _LETTER + 10)
+    room = _WIDTH - labels - max((len(bar.words) for bar in lines), default=0) * _DIGIT - 8
     parts = []
     for number, bar in enumerate(lines):
         top = number * _ROW + 4
@@ -164,7 +168,7 @@ def _labels(labels: Sequence[str], left: int, step: float, bottom: int) -> list[
         f'<text class="quiet" x="{left + (number + 0.5) * step:.1f}" y="{bottom + 20}" '
         f'text-anchor="middle">{escape(label)}</text>'
         for number, label in enumerate(labels)
-        if number % each == 0 and left + (number + 0.5) * step < _WIDTH - 30
+        if number % each == 0 and left + (number + 0.5) * step + len(label) * _DIGIT / 2 < _WIDTH
     ]
 
 
@@ -180,5 +184,5 @@ def _ticks(most: float) -> list[float]:
 
 def _cut(text: str, labels: int) -> str:
     """Return a label, shortened to the room that there is."""
-    most = labels // 7
+    most = (labels - 10) // _LETTER
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

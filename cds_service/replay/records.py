@@ -19,7 +19,7 @@ def coverage(report: dict[str, Any]) -> str:
     ]
     body = (
         "<p>Codes that look like ours and are not mapped, most frequent first; <code>knee-cds codes</code> writes them "
-        f"as a file to be mapped.</p>{bars('Codes that are not mapped', lines, 420)}"
+        f"as a file to be mapped.</p>{bars('Codes that are not mapped', lines)}"
         if lines
         else "<p>No code looks like one of ours without being mapped.</p>"
     )
@@ -50,6 +50,7 @@ def never(report: dict[str, Any]) -> str:
 def given(report: dict[str, Any]) -> str:
     """Return the section on the input, its unused rows, and the time of the run."""
     read, run = report["input"], report["run"]
+    workers = "1 worker" if run["workers"] == 1 else f"{run['workers']} workers"
     failed = sum(row["patients"] for row in report["patients_not_judged"])
     items = [
         f"{read['files']:,} files, {read['bytes'] / 1e6:,.1f} MB, {read['rows']:,} rows: "
@@ -58,7 +59,7 @@ def given(report: dict[str, Any]) -> str:
         f"without a Patient resource, {failed:,} that could not be judged",
         f"{read['not_grouped_rows']:,} rows that belong to no chart (each is named in not_grouped.ndjson)",
         f"{report['undated_rows']:,} rows without a date",
-        f"{run['engine']}, {run['workers']} worker(s), {run['seconds']:,} s, {run['charts_per_second']:,} openings/s; "
+        f"{run['engine']}, {workers}, {run['seconds']:,} s, {run['charts_per_second']:,} openings/s; "
         f"one opening took {report['milliseconds']['p50']} ms (median), {report['milliseconds']['p99']} ms (99th "
         "percentile)",
     ]

@@ -12,6 +12,7 @@ from cds_service import __version__
 from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.queries import SEARCHED
 from cds_service.replay import numbers
+from cds_service.replay.against import REPORT
 from cds_service.replay.compare import changes
 from cds_service.replay.intervals import rate
 from cds_service.replay.run import Done, read_json
@@ -58,7 +59,7 @@ def compared(done: Done) -> dict[str, Any] | None:
     if done.plan.content_before:
         folder = done.folders.verdicts
         return changes(folder, folder, "_before", done.plan.content_before, scratch)
-    earlier = read_json(against / "report.json")
+    earlier = read_json(against / REPORT)
     return changes(done.folders.verdicts, against / "verdicts", "", str(earlier.get("content")), scratch)
 
 
@@ -133,10 +134,12 @@ def _listed(tally: Tally, name: str, what: str, count: str) -> list[dict[str, An
 
 
 def _never_recorded(content: Content, tally: Tally) -> list[dict[str, str]]:
-    """Return the findings that no chart states as present or absent."""
+    """Return the findings that no chart states as present or absent, without those that follow from age and sex."""
     seen = tally.of("findings")
     return [
-        {"finding": key, "name": finding.name} for key, finding in sorted(content.findings.items()) if key not in seen
+        {"finding": key, "name": finding.name}
+        for key, finding in sorted(content.findings.items())
+        if key not in seen and finding.kind != "demographic"
     ]
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 import orjson
-from msgspec import Struct, field
+from msgspec import Struct
+from msgspec import field as element
 
 from cds_service.base.errors import TooLarge, UnusableInput
 from cds_service.base.strict_json import parse
+from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.kinds import ALL, MAY_SAY_SOMETHING, READ
 from cds_service.protocol.bundles import patients_of
+from cds_service.protocol.prefetch import patient_name
 from cds_service.protocol.searchset import read_searchset
 from cds_service.service.code_survey import LIMITS
 
 NOT_JSON = "is not JSON"
 NO_RESOURCE = "is not a FHIR resource"
 NO_PATIENT = "names no patient"
+ONLY_IDENTIFIER = "names its patient only by an identifier, and not by that of one Patient in the same Bundle"
+_UUID = "urn:uuid:"
 _OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
 """Types whose resources always belong to a patient. Others may not: organisations, medications, devices."""
 
@@ -55,17 +60,28 @@ class NotGrouped:
 class _Owned(Struct, gc=False):
     """The elements that identify the patient. Their types are not checked here; the chart reader reports errors."""
 
-    resource_type: Any = field(default=None, name="resourceType")
+    resource_type: Any = element(default=None, name="resourceType")
     id: Any = None
     subject: Any = None
     patient: Any = None
-    for_: Any = field(default=None, name="for")
+    for_: Any = element(default=None, name="for")
     participant: Any = None
-    medication: Any = field(default=None, name="medicationReference")
+    medication: Any = element(default=None, name="medicationReference")
     hook: Any = None
 
 
 _owned = msgspec.json.Decoder(_Owned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patients:
+    """The patients of a Bundle: their ids by ``fullUrl``, and by system and value of an identifier."""
+
+    by_url: dict[str, str] = field(default_factory=dict)
+    by_identifier: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+_NONE_KNOWN = _Patients()
 
 
 def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
@@ -86,14 +102,23 @@ def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
     yield _row(head, text.strip(), server=_server(head))
 
 
-def _row(head: _Owned, text: bytes, full_url: str | None = None, flaw: str = "", server: str = "") -> Row | NotGrouped:
+def _row(
+    head: _Owned,
+    text: bytes,
+    full_url: str | None = None,
+    flaw: str = "",
+    server: str = "",
+    patients: _Patients = _NONE_KNOWN,
+) -> Row | NotGrouped:
     kind = str(head.resource_type)
     identity = head.id if isinstance(head.id, str) else ""
-    patient = identity if kind == "Patient" else _patient(head)
+    if kind == "Medication" and full_url is not None and full_url.startswith(_UUID):
+        identity = full_url.removeprefix(_UUID)  # the rows of its Bundle refer to it by this
+    patient = identity if kind == "Patient" else _patient(head, patients)
     if not patient and kind == "Patient":
-        patient = (full_url or "").removeprefix("urn:uuid:")
+        patient = (full_url or "").removeprefix(_UUID)
     if not patient and (kind in _OF_A_PATIENT or kind == "Patient"):
-        return NotGrouped(NO_PATIENT, kind)
+        return NotGrouped(ONLY_IDENTIFIER if _has_identifier(head) else NO_PATIENT, kind)
     return Row(patient, kind, identity, text, full_url, _medication(head), flaw, server)
 
 
@@ -111,6 +136,7 @@ def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
     names = patients_of(searchset.entries)
     flaw = searchset.failed or searchset.flaw
     patient = names.pop() if len(names) == 1 else None
+    patients = _patients_in(searchset.entries) if patient is None else _NONE_KNOWN
     for entry in searchset.entries:
         resource = entry.resource
         row = orjson.dumps(resource)
@@ -120,19 +146,47 @@ def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
         elif entry.kind is None:
             yield NotGrouped(NO_RESOURCE)
         else:
-            yield _row(_owned.decode(row), row, entry.full_url, flaw)
+            yield _row(_owned.decode(row), row, entry.full_url, flaw, patients=patients)
 
 
-def _patient(head: _Owned) -> str:
+def _patients_in(entries: Sequence[ChartEntry]) -> _Patients:
+    """Return the Patients of a Bundle. An identifier that two of them have identifies nobody."""
+    patients = _Patients()
+    for entry in entries:
+        name = patient_name(entry) if entry.kind == "Patient" else ""
+        if not name:
+            continue
+        if entry.full_url:
+            patients.by_url[entry.full_url] = name
+        given = entry.resource.get("identifier")
+        for key in map(_identifier, given if isinstance(given, list) else ()):
+            if key is not None:
+                patients.by_identifier[key] = name if patients.by_identifier.get(key, name) == name else ""
+    return patients
+
+
+def _identifier(identifier: Any) -> tuple[str, str] | None:
+    """Return system and value of an Identifier; None if it has no value or no system."""
+    system, value = (
+        (identifier.get("system"), identifier.get("value")) if isinstance(identifier, dict) else (None, None)
+    )
+    return (system, value) if system and value and isinstance(system, str) and isinstance(value, str) else None
+
+
+def _patient(head: _Owned, patients: _Patients) -> str:
     """Return the patient that a resource names in its subject, patient, for or participant; empty if none."""
     for reference in (head.subject, head.patient, head.for_):
-        if name := _patient_id(reference):
+        if name := _patient_id(reference, patients):
             return name
     participants = head.participant if isinstance(head.participant, list) else ()
-    names = {_patient_id(participant.get("actor")) for participant in participants if isinstance(participant, dict)} - {
-        ""
-    }
+    actors = [one.get("actor") for one in participants if isinstance(one, dict)]
+    names = {_patient_id(actor, patients) for actor in actors} - {""}
     return names.pop() if len(names) == 1 else ""
+
+
+def _has_identifier(head: _Owned) -> bool:
+    references = (head.subject, head.patient, head.for_)
+    return any(isinstance(one, dict) and "reference" not in one and "identifier" in one for one in references)
 
 
 def _server(head: _Owned) -> str:
@@ -144,13 +198,23 @@ def _server(head: _Owned) -> str:
     return ""
 
 
-def _patient_id(reference: Any) -> str:
-    """Return ``1`` for ``Patient/1``, ``https://ehr/fhir/Patient/1/_history/2`` and ``urn:uuid:1``."""
-    text = reference.get("reference") if isinstance(reference, dict) else None
+def _patient_id(reference: Any, patients: _Patients) -> str:
+    """Return ``1`` for ``Patient/1``, ``https://ehr/fhir/Patient/1/_history/2`` and ``urn:uuid:1``.
+
+    In a Bundle, a ``fullUrl`` and an identifier lead to the id of the Patient that has it.
+    """
+    if not isinstance(reference, dict):
+        return ""
+    text = reference.get("reference")
+    if text is None:
+        key = _identifier(reference.get("identifier"))
+        return patients.by_identifier.get(key, "") if key is not None else ""
     if not isinstance(text, str):
         return ""
-    if text.startswith("urn:uuid:"):
-        return text.removeprefix("urn:uuid:")
+    if known := patients.by_url.get(text):
+        return known
+    if text.startswith(_UUID):
+        return text.removeprefix(_UUID)
     before, patient, rest = text.rpartition("Patient/")
     if not patient or (before and not before.endswith("/")):
         return ""
@@ -161,5 +225,5 @@ def _medication(head: _Owned) -> str:
     text = head.medication.get("reference") if isinstance(head.medication, dict) else None
     if not isinstance(text, str) or text.startswith("#"):
         return ""
-    plain = text.split("/_history/")[0].removeprefix("urn:uuid:")
+    plain = text.split("/_history/")[0].removeprefix(_UUID)
     return plain.rpartition("/")[2]

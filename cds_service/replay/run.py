@@ -20,6 +20,7 @@ from cds_service import __version__
 from cds_service.base.clock import site_clock
 from cds_service.base.errors import KneeCdsError, WrongSetting
 from cds_service.base.settings import Settings
+from cds_service.replay.against import is_run
 from cds_service.replay.input import Batch, Found, find
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
@@ -125,7 +126,7 @@ def _plan(options: Options, settings: Settings, found: Found, services: Services
             )
         now = datetime.fromisoformat(kept["now"]).astimezone(settings.zone)
         return Plan(mark, kept["buckets"], now, kept["key"], service.content.version, content_before)
-    if (options.out / "report.json").exists() or (folders.verdicts).exists():
+    if is_run(options.out) or (folders.verdicts).exists():
         raise WrongSetting(f"{options.out} holds a finished replay; choose another folder")
     size = sum(
         size * (_PACKED if name.endswith((".gz", ".parquet")) else 1)

@@ -175,8 +175,10 @@ def _wells(report: dict[str, Any]) -> str:
         for row in wells["missing"]
     ]
     recorded = ", ".join(f"{row['items']} of 9: {row['openings']:,}" for row in wells["recorded"])
+    others = report["openings_with_dvt_card"] - of
+    rest = f" At the other {others:,} the score does not apply." if others else ""
     return (
-        f"<p>Items 1 to 9 of the score that the chart does not answer, at {of:,} openings with a DVT card.</p>"
+        f"<p>Items 1 to 9 of the score that the chart does not answer, at {of:,} openings with a DVT card.{rest}</p>"
         + bars("Wells items that are not recorded", lines)
         + f"<p>Openings by how many items are recorded: {recorded}.</p>"
     )
@@ -210,7 +212,7 @@ def _silent(report: dict[str, Any]) -> str:
     ]
     refused = [(row["reason"], f"{row['openings']:,}") for row in report["not_answered"]]
     more = f"<h3>Openings that would have been refused</h3>{table(('Why', 'Openings'), refused)}" if refused else ""
-    return bars("Why openings stayed silent", lines, 500) + more
+    return bars("Why openings stayed silent", lines) + more
 
 
 def _changes(changes: dict[str, Any]) -> str:

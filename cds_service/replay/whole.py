@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.base.settings import Settings
+from cds_service.replay.against import REPORT
 from cds_service.replay.options import Options
 from cds_service.replay.page import page
 from cds_service.replay.report import compared, report, write_json, write_places
@@ -26,6 +27,6 @@ def replay(
         report_data["changes"] = changed
     write_places(done)
     (options.out / "report.html").write_text(page(report_data), encoding="utf-8")
-    write_json(report_data, options.out / "report.json")
+    write_json(report_data, options.out / REPORT)
     finish(done)
     return report_data

@@ -18,6 +18,7 @@ from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import ContentError
 from cds_service.base.settings import Settings
+from cds_service.replay.against import is_run
 from cds_service.replay.grouping import charts
 from cds_service.replay.input import Batch
 from cds_service.replay.judge import Judge
@@ -27,6 +28,7 @@ from cds_service.replay.scan import Scan
 from cds_service.replay.staging import Staging, unstage
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import CARDS, OPENINGS, VerdictFiles
+from cds_service.replay.wheel import content_folder
 from cds_service.service.evaluate import Service
 
 Services = tuple[Service, Service | None]
@@ -138,15 +140,16 @@ def services_of(settings: Settings, options: Options) -> Services:
     """Return the service, and a second one if another content is to be compared (None for an earlier run).
 
     Raises:
-        ContentError: the content has errors, or the folder to compare with is neither content nor an earlier run.
+        ContentError: the content has errors, or what to compare with is neither content nor an earlier run.
     """
-    folder = options.against
-    if folder is None or (folder / "report.json").is_file():
+    place = options.against
+    if place is None or is_run(place):
         return Service.from_settings(settings), None
     try:
-        other = Service.from_settings(settings.model_copy(update={"cards": folder}))
+        with content_folder(place) as folder:
+            other = Service.from_settings(settings.model_copy(update={"cards": folder}))
     except ContentError as error:
-        raise ContentError(error.problems, f"content in {folder}") from error
+        raise ContentError(error.problems, f"content in {place}") from error
     return Service.from_settings(settings), other
 
 

@@ -19,7 +19,7 @@ from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH, in_language
-from cds_service.clinical.content.loading.load import load
+from cds_service.clinical.content.loading.load import load, version_of
 from cds_service.clinical.reading import ChartEntry, kinds, read_record
 from cds_service.clinical.record import Record, RowState
 from cds_service.protocol.messages import Context, HookRequest, HookResponse
@@ -41,16 +41,27 @@ def load_content(settings: Settings) -> Content:
     Raises:
         ContentError: with every mistake. The service must not start with such content.
     """
-    content = load(
-        content_files(settings), settings.pathway, read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES")
-    )
+    content = load(content_files(settings), settings.pathway, _local_codes(settings))
     prove_templates(content)
     return content
 
 
+def content_version(settings: Settings) -> str:
+    """Return the version of the content that ``settings`` name, without checking the content.
+
+    Raises:
+        ContentError: a file cannot be read.
+    """
+    return version_of(content_files(settings), _local_codes(settings))
+
+
 def content_files(settings: Settings) -> Mapping[str, str]:
-    """Return the texts of the content folder, by their relative path."""
+    """Return the texts of the content, by their relative path."""
     return read_texts(settings.cards, ".toml", ".tsv")
+
+
+def _local_codes(settings: Settings) -> str | None:
+    return read_text(settings.local_codes, "see KNEE_CDS_LOCAL_CODES")
 
 
 def _in_languages(settings: Settings, content: Content, clients: Clients) -> dict[str, Content]:

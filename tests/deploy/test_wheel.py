@@ -17,6 +17,8 @@ import orjson
 import pytest
 import requests
 
+from cds_service.base.files import read_texts
+from cds_service.replay.wheel import content_folder
 from tests.conftest import EXAMPLES, ROOT
 from tests.processes import free_port
 
@@ -53,6 +55,12 @@ def test_all_content_is_in_the_wheel(wheel: Path) -> None:
     for path in (ROOT / "cds_service").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             assert str(path.relative_to(ROOT)) in inside
+
+
+def test_its_content_is_read_without_running_it(wheel: Path) -> None:
+    with content_folder(wheel) as folder:
+        assert read_texts(folder, ".toml", ".tsv") == read_texts(ROOT / "cards", ".toml", ".tsv")
+    assert not folder.exists()
 
 
 def clean() -> dict[str, str]:

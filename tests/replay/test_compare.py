@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -11,9 +13,12 @@ import pytest
 
 from cds_service.base.errors import ContentError, WrongSetting
 from cds_service.base.settings import shipped
+from cds_service.replay.against import against
 from cds_service.replay.compare import verdict
 from cds_service.replay.options import Options
 from cds_service.replay.whole import replay
+from cds_service.service.evaluate import content_version
+from tests.conftest import NOW
 from tests.population import export
 from tests.replay.runs import all_kept, kept, replayed, settings
 
@@ -149,3 +154,91 @@ def _another_window() -> tuple[str, str]:
 )
 def test_the_verdict_for_a_reviewer(net: dict[tuple[str, str], int], said: str) -> None:
     assert verdict(Counter(net), 10_000, 12) == f"{said} 12 of 10,000 openings change."
+
+
+def as_wheel(cards: Path, wheel: Path) -> Path:
+    """A wheel of this package with this content, and with code that must not be run."""
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cds_service/__init__.py", "raise SystemExit('code of the wheel was run')")
+        for path in sorted(cards.rglob("*")):
+            if path.is_file():
+                archive.write(path, f"cds_service/shipped/cards/{path.relative_to(cards).as_posix()}")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An earlier content, in which RF17 was a warning."""
+    rule = "red_flags/RF17-red-flag-in-someone-under-18.toml"
+    folder = tmp_path_factory.mktemp("earlier") / "cards"
+    return other_content(folder, rule, 'indicator = "critical"', 'indicator = "warning"')
+
+
+def test_a_wheel_is_compared_like_its_folder(charts: Path, earlier: Path, tmp_path: Path) -> None:
+    of_folder = replayed(charts, tmp_path / "one", against=earlier)["changes"]
+    wheel = as_wheel(earlier, tmp_path / "posterior_knee_cds-0.1.0-py3-none-any.whl")
+    report = replayed(charts, tmp_path / "two", against=wheel, workers=2)
+    assert report["changes"] == of_folder
+    (kind,) = of_folder["kinds"]
+    assert kind["kind"] == "more urgent"
+    assert kind["cards"] == report["cards_per_1000"]["RF17"]["cards"] > 0
+
+
+def test_a_wheel_that_cannot_be_read_is_named(charts: Path, earlier: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.whl"
+    whole = as_wheel(earlier, tmp_path / "whole.whl").read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    damaged = tmp_path / "damaged.whl"
+    damaged.write_bytes(whole[:60_000] + bytes(3000) + whole[63_000:])
+    other = as_wheel(tmp_path / "nothing", tmp_path / "other.whl")
+    for wheel, said in (
+        (broken, "broken.whl: cannot be read as a wheel"),
+        (damaged, "damaged.whl: cannot be read as a wheel"),
+        (other, "other.whl: holds no content in cds_service/shipped/cards/"),
+        (tmp_path / "missing.whl", "missing.whl: cannot be read as a wheel"),
+    ):
+        with pytest.raises(ContentError, match=re.escape(said)) as error:
+            replayed(charts, tmp_path / "out", against=wheel)
+        assert error.value.lead.startswith(f"The content in {wheel} cannot be used")
+
+
+def test_a_wheel_without_the_pathway_of_this_site_is_refused(charts: Path, earlier: Path, tmp_path: Path) -> None:
+    fewer = shutil.copytree(earlier, tmp_path / "cards")
+    (fewer / "dvt" / "us_ash2018.toml").unlink()
+    wheel = as_wheel(fewer, tmp_path / "fewer.whl")
+    site = settings().model_copy(update={"pathway": "us_ash2018"})
+    with pytest.raises(ContentError, match=r"dvt/us_ash2018\.toml: the chosen DVT pathway is missing"):
+        replay(Options(str(charts), tmp_path / "out", against=wheel), site)
+
+
+def test_a_version_names_what_lies_beside_the_report(charts: Path, earlier: Path, tmp_path: Path) -> None:
+    version = content_version(settings().model_copy(update={"cards": earlier}))
+    out = tmp_path / "new"
+    (tmp_path / "broken.whl").write_bytes(b"no zip")
+    with pytest.raises(WrongSetting) as error:
+        against(version, out, settings())
+    assert "broken.whl" in str(error.value)
+    assert content_version(settings()) in str(error.value)
+
+    site = settings().model_copy(update={"cards": earlier})
+    for name in ("run", "run again"):
+        replay(Options(str(charts), tmp_path / name, at=NOW), site)
+        if name == "run":
+            assert against(version, out, settings()) == tmp_path / "run"
+    with pytest.raises(WrongSetting, match="several replays"):
+        against(version, out, settings())
+
+    folder = shutil.copytree(earlier, tmp_path / "cards")
+    assert against(version, out, settings()) == folder
+    wheel = as_wheel(earlier, tmp_path / "posterior_knee_cds-0.1.0-py3-none-any.whl")
+    assert against(version, out, settings()) == wheel
+
+
+def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WrongSetting, match="no such folder or wheel"):
+        against("some/folder", tmp_path / "out", settings())
+    Path("some").mkdir()
+    assert against("some", tmp_path / "out", settings()) == Path("some")
+    Path("0123456789ab").mkdir()
+    assert against("0123456789ab", tmp_path / "out", settings()) == Path("0123456789ab")

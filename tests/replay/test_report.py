@@ -15,6 +15,7 @@ import pytest
 from cds_service.cli.main import main
 from cds_service.replay.intervals import wilson
 from cds_service.replay.page import page
+from cds_service.replay.plots import Bar, Column, bars, columns
 from tests.conftest import NOW, ROOT
 from tests.population import export
 from tests.replay.runs import KEY, replayed
@@ -92,6 +93,29 @@ def test_each_plot_says_what_it_shows(report: tuple[dict[str, Any], Path]) -> No
     assert not re.search(r"https?://(?!posterior-knee-cds\.example)", html)
 
 
+WIDTH, LETTER, DIGIT = 880, 6.8, 7.7
+"""Of a plot, and of a letter and a digit in the widest font seen (DejaVu Sans)."""
+
+
+@pytest.mark.parametrize("label", ["Suspected DVT (RF01)", "no current complaint of the knee " * 4])
+def test_labels_and_numbers_of_a_bar_plot_fit(label: str) -> None:
+    svg = bars("Cards", [Bar(label, 180.2, "180.20 (169.79 to 191.10)", low=169.79, high=191.1)])
+    texts = re.findall(r'<text[^>]* x="([\d.]+)"[^>]*>([^<]*)</text>', svg)
+    (end, shown), (start, numbers) = ((float(x), text) for x, text in texts)
+    assert end - LETTER * len(shown) > 0
+    assert shown == label or shown.endswith("…")
+    assert start + DIGIT * len(numbers) < WIDTH
+    assert label in svg  # whole, in the description
+
+
+def test_the_last_week_of_a_plot_is_not_cut() -> None:
+    weeks = [f"2025-{number:02}-01" for number in range(1, 74)]
+    svg = columns("Weeks", [Column(week, (("critical", 1),)) for week in weeks], "openings")
+    shown = [float(x) for x, text in re.findall(r'<text[^>]* x="([\d.]+)"[^>]*>([^<]*)</text>', svg) if text in weeks]
+    assert len(shown) > 5
+    assert max(shown) + DIGIT * 10 / 2 < WIDTH
+
+
 def test_texts_of_charts_are_escaped(report: tuple[dict[str, Any], Path]) -> None:
     found = dict(report[0])
     found["by"] = {**found["by"], "site": [{**found["by"]["site"][0], "name": "<b>Ward & Co</b>"}]}
@@ -137,6 +161,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "20 patients" in capsys.readouterr().out
     assert main(command) == 2
     assert "finished replay" in capsys.readouterr().err
+    assert main(["replay", str(tmp_path / "in"), "--out", str(tmp_path / "new"), "--against", "0123456789ab"]) == 2
+    assert "A version does not hold the content itself" in capsys.readouterr().err.replace("\n", " ")
     with (tmp_path / "in" / "Patient.000.ndjson").open("a", encoding="utf-8") as stream:
         stream.write("broken\n")
     again = ["replay", str(tmp_path / "in"), "--at", NOW.isoformat(), "--out", str(tmp_path / "again")]

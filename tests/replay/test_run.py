@@ -294,3 +294,132 @@ def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
     assert all_kept(out) == all_kept(tmp_path / "whole")
     assert whole["openings"] == 360
     assert KEY.encode() not in b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+
+
+def transaction(*rows: tuple[str, dict[str, Any]]) -> bytes:
+    """A Bundle as for a transaction: each entry has a UUID of its own, by which the others refer to it."""
+    entries = [
+        {"fullUrl": url, "resource": row, "request": {"method": "POST", "url": row["resourceType"]}}
+        for url, row in rows
+    ]
+    return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+
+def without_id(resource: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in resource.items() if key != "id"}
+
+
+def urls(count: int) -> list[str]:
+    return [f"urn:uuid:{uuid4()}" for _ in range(count)]
+
+
+@pytest.mark.parametrize("keeps_ids", [True, False], ids=["ids beside the UUIDs", "UUIDs only"])
+def test_a_bundle_of_several_patients_whose_references_are_uuids(tmp_path: Path, keeps_ids: bool) -> None:
+    """Simulators write transactions: the server would give the ids, so a reference leads to the ``fullUrl``."""
+    source = tmp_path / "in"
+    source.mkdir()
+    first, second, visit, drug, *others = urls(8)
+    mine = {"reference": first}
+    rows = [
+        (first, patient()),
+        (second, {"resourceType": "Patient", "id": "q", "birthDate": "1990-01-01"}),
+        (visit, {
+            "resourceType": "Encounter", "id": "e", "status": "finished", "subject": mine,
+            "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+            "period": {"start": "2026-03-16T13:30:00.123456Z", "end": "2026-03-16T13:50:00Z"},
+        }),
+        (drug, {"resourceType": "Medication", "id": "d", "code": {"coding": [
+            {"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "1364430"}]}}),
+        (others[0], observation("calf_swelling", site=LEFT_CALF, subject=mine, encounter={"reference": visit})),
+        (others[1], observation("pain_calf", site=LEFT_CALF, subject=mine, encounter={"reference": visit})),
+        (others[2], {
+            "resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order",
+            "subject": {"reference": second}, "medicationReference": {"reference": drug}, "authoredOn": days_ago(40),
+        }),
+    ]  # fmt: skip
+    if not keeps_ids:
+        rows = [(url, without_id(row)) for url, row in rows]
+    (source / "all.json").write_bytes(transaction(*rows))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert (report["patients"], report["patients_without_details"], report["openings_with_dvt_card"]) == (2, 0, 1)
+    assert report["input"]["not_grouped"] == []
+    assert "on_anticoagulant" not in {one["finding"] for one in report["never_recorded"]}
+    by_visit = replayed(source, tmp_path / "by visit", each="encounter-end")
+    assert (by_visit["openings"], by_visit["openings_with_dvt_card"]) == (1, 1)
+    assert by_visit["patients_without_opening"] == 1
+
+
+def test_a_patient_named_by_an_identifier_is_found_in_a_bundle(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    first, second, *others = urls(7)
+    mine, shared, unknown = ({"system": "urn:oid:1.2.3", "value": value} for value in ("7", "8", "9"))
+    rows: list[tuple[str, dict[str, Any]]] = [
+        (first, {**patient(), "identifier": [mine, shared]}),
+        (second, {"resourceType": "Patient", "id": "q", "identifier": [shared]}),
+    ]
+    for url, key, who in zip(
+        others, ("calf_swelling", "pain_calf", "pain_calf", "pain_calf"), (mine, mine, shared, unknown), strict=False
+    ):
+        rows.append((url, observation(key, site=LEFT_CALF, subject={"type": "Patient", "identifier": who})))
+    (source / "all.json").write_bytes(transaction(*rows))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert (report["patients"], report["openings_with_dvt_card"]) == (2, 1)
+    reason = "names its patient only by an identifier, and not by that of one Patient in the same Bundle"
+    assert report["input"]["not_grouped"] == [{"type": "Observation", "reason": reason, "rows": 2}]
+
+
+def test_only_rows_without_any_date_that_can_say_something_count_as_undated(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    rows = [
+        patient(),
+        {"resourceType": "Practitioner", "id": "d"},
+        {"resourceType": "Location", "id": "l"},
+        {"resourceType": "ClinicalImpression", "id": "i", "status": "completed", "date": days_ago(3)},
+        {"resourceType": "Communication", "id": "c", "status": "completed", "sent": f"{days_ago(3)}T10:00:00Z"},
+        {"resourceType": "DetectedIssue", "id": "s", "status": "final", "identifiedDateTime": days_ago(3)},
+        observation("calf_swelling", site=LEFT_CALF, ago=None),
+    ]
+    (source / "one.json").write_bytes(transaction(*zip(urls(7), rows, strict=True)))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert report["undated_rows"] == 1
+
+
+def test_age_and_sex_are_not_missing_records(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "Patient.ndjson").write_bytes(lines(patient()))
+    missing = {one["finding"] for one in replayed(source, tmp_path / "out", at=NOW)["never_recorded"]}
+    assert "calf_swelling" in missing
+    assert "age_over_50" not in missing
+
+
+@pytest.mark.parametrize("keeps_ids", [True, False])
+def test_only_the_visit_of_the_opening_is_asked_for(tmp_path: Path, keeps_ids: bool) -> None:
+    """An EHR sends the encounter of the opening, and no earlier one; a Claim is not asked for at all."""
+    source = tmp_path / "in"
+    source.mkdir()
+    first, *others = urls(5)
+    mine = {"reference": first}
+    visits = [
+        {
+            "resourceType": "Encounter", "id": f"e{ago}", "status": "finished", "subject": mine,
+            "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+            "period": {"start": f"{days_ago(ago)}T09:00:00Z", "end": f"{days_ago(ago)}T09:20:00Z"},
+        }
+        for ago in (9, 5)
+    ]  # fmt: skip
+    rows = [
+        patient(),
+        *visits,
+        {"resourceType": "Claim", "id": "c", "patient": mine, "created": days_ago(20)},
+        observation("calf_swelling", site=LEFT_CALF, subject=mine, ago=7),
+    ]
+    rows = rows if keeps_ids else [without_id(row) for row in rows]
+    (source / "all.json").write_bytes(transaction(*zip([first, *others], rows, strict=True)))
+    seen = {}
+    for chart in ("whole", "asked"):
+        replayed(source, tmp_path / chart, chart=chart)
+        seen[chart] = [row["rows"] for row in sorted(kept(tmp_path / chart, "openings"), key=lambda row: row["at"])]
+    assert seen == {"whole": [3, 5], "asked": [2, 3]}

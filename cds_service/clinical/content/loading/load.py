@@ -234,7 +234,7 @@ class _Loader:
         if not (chosen and answers and reasoning and about and leaflet and texts and pages) or self.problems:
             raise ContentError(tuple(self.problems))
         shipped = Content(
-            version=_digest(self.texts, local_text),
+            version=version_of(self.texts, local_text),
             findings=findings,
             causes=causes,
             red_flags=red_flags,
@@ -467,9 +467,10 @@ _WORDS: dict[type[BaseModel], str] = {
 }
 
 
-def _digest(texts: Mapping[str, str], local_text: str | None) -> str:
+def version_of(texts: Mapping[str, str], local_text: str | None) -> str:
+    """Return the version of a content: a digest of its files, without what was signed, and of a site's own codes."""
     digest = hashlib.sha256()
-    for name in sorted(texts):
+    for name in sorted(texts.keys() - {SIGNED}):
         digest.update(name.encode())
         digest.update(b"\0")
         digest.update(texts[name].encode())
