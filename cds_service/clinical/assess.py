@@ -36,7 +36,7 @@ from cds_service.clinical.content.names import (
 from cds_service.clinical.derive import with_derived
 from cds_service.clinical.doubt import doubts_of
 from cds_service.clinical.dvt import pathway as dvt
-from cds_service.clinical.leg import Leg, complaints, in_window, symptomatic
+from cds_service.clinical.leg import Leg, complaints, in_window, shows_dvt, symptomatic
 from cds_service.clinical.record import DiagnosisState, Fact, Record, Side, Status
 
 _PLACES = {"posterior", "swelling", "knee", "knee_sign", "back_of_thigh", "arterial"}
@@ -46,8 +46,8 @@ _PLACES = {"posterior", "swelling", "knee", "knee_sign", "back_of_thigh", "arter
 def assess(content: Content, record: Record, today: date) -> Assessment:
     """Assess the chart in ``record`` as of the day ``today``.
 
-    Without a complaint that opens the gate and without an untreated DVT, the result has no legs, and ``silent_because``
-    gives the reason.
+    Without a complaint that opens the gate, a DVT on record and a scan that shows one, the result has no legs, and
+    ``silent_because`` gives the reason.
     """
     age = record.patient.age_on(today)
     under_18 = age is not None and age < content.reasoning.adult_from
@@ -63,7 +63,7 @@ def assess(content: Content, record: Record, today: date) -> Assessment:
         for diagnosis in record.diagnoses
         if diagnosis.cause == DVT and diagnosis.state is DiagnosisState.CURRENT
     ]
-    if not opened_by and not untreated:
+    if not opened_by and not untreated and not any(shows_dvt(content, fact, today) for fact in facts):
         return replace(assessment, silent_because=_why_no_complaint(content, record, facts))
     sides = symptomatic(content, facts, record.diagnoses, opened_by, today)
     legs = [

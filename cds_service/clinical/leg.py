@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.content.names import DVT
+from cds_service.clinical.content.names import DVT, SCAN
 from cds_service.clinical.doubt import Doubts
 from cds_service.clinical.record import Diagnosis, DiagnosisState, Fact, Patient, PlacedOrder, Side, Status
 
@@ -169,14 +169,20 @@ class Leg:
                     break
         return latest
 
-    def diagnosis(self, cause: str, state: DiagnosisState = DiagnosisState.CURRENT) -> Diagnosis | None:
-        """Return the latest coded diagnosis of ``cause`` for this leg in ``state``, or None."""
+    def diagnosis(
+        self, cause: str, state: DiagnosisState = DiagnosisState.CURRENT, *, any_side: bool = False
+    ) -> Diagnosis | None:
+        """Return the latest coded diagnosis of ``cause`` for this leg in ``state``, or None.
+
+        ``any_side``: one without a side counts for each of several legs too. That is the safe reading for what raises
+        urgency.
+        """
         matching = [
             diagnosis
             for diagnosis in self.diagnoses
             if diagnosis.cause == cause
             and diagnosis.state is state
-            and self.is_here(diagnosis.side, unknown_counts=self.alone)
+            and self.is_here(diagnosis.side, unknown_counts=self.alone or any_side)
         ]
         return max(
             matching,
@@ -239,11 +245,20 @@ def symptomatic(
     for diagnosis in diagnoses:
         if diagnosis.cause == DVT and diagnosis.state is DiagnosisState.CURRENT:
             named |= _legs(diagnosis.side)
+    for fact in facts:
+        if shows_dvt(content, fact, today):
+            named |= _legs(fact.side)
     if not named or any(not _legs(fact.side) for fact in opened):
         for fact in facts:
             if _is_current_sign(content, fact, today):
                 named |= _legs(fact.side)
     return sorted(named, reverse=True) or [Side.UNKNOWN]
+
+
+def shows_dvt(content: Content, fact: Fact, today: date) -> bool:
+    """Whether this is a scan of this episode that shows a DVT. It is judged even if nobody recorded a complaint."""
+    is_positive = fact.key == SCAN and fact.status is Status.PRESENT
+    return is_positive and in_window(fact, content.pathway.stale_sign.days, today)
 
 
 def _is_current_sign(content: Content, fact: Fact, today: date) -> bool:

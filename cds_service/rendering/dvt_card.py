@@ -44,6 +44,8 @@ def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = (
 
     ``others``: legs with their own open suspicion. They are named on the card, and its orders are for them too.
     """
+    # What waits for a second scan must not speak for a leg that does not wait.
+    leg, *others = sorted((leg, *others), key=lambda one: one.dvt.awaits_repeat)
     verdict, legs = leg.dvt, (leg, *others)
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     if is_urgent_now(call, leg) and not call.assessment.care_plan:
@@ -79,6 +81,8 @@ def _answering(call: Call, leg: LegAssessment, placed: Sequence[PlacedOrder]) ->
     Where a scan or a referral comes first, a D-dimer alone does not answer the suspicion (evidence C.2, C.4).
     """
     first = order_keys(call, leg)[0]
+    if is_urgent_now(call, leg) or leg.dvt.recorded_dvt is not None:
+        return [order for order in placed if order.order == first]
     return [order for order in placed if order.order == first or order.order != D_DIMER_ORDER]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
-from tests.charts import LEFT, LEFT_CALF, SNOMED, concept, condition, observation
+from tests.charts import LEFT, LEFT_CALF, RIGHT, SNOMED, concept, condition, observation
 from tests.clinical.dvt.test_pathway import negative_tests, on
 from tests.rendering.test_compose import cards, labels
 
@@ -94,3 +94,63 @@ def test_beside_an_emergency_nothing_competes(service: Service, flag: str, urgen
     alone = cards(service, *pain)
     assert "DVT suspected?" in alone[0].detail
     assert "Review in 1-2 weeks." in alone[0].detail
+
+
+RIGHT_SIGNS = [on("pain_calf", 5, side=RIGHT), on("calf_swelling", 5, side=RIGHT)]
+DVT_ON_RECORD = concept((SNOMED, "404223003"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        RIGHT_SIGNS,
+        [*RIGHT_SIGNS, on("deep_vein_tenderness", 5, side=RIGHT)],
+        [RIGHT_SIGNS[0], condition(DVT_ON_RECORD, ago=5, bodySite=[concept((SNOMED, RIGHT))])],
+    ],
+)
+def test_a_leg_that_waits_does_not_make_the_other_leg_wait(service: Service, other: list[dict[str, Any]]) -> None:
+    """Of the right leg nothing was scanned: its scan is for today, whatever the left leg's scan has shown."""
+    tests = [
+        observation("us_proximal_dvt", ago=3, site=LEFT, valueBoolean=False),
+        observation("ddimer_positive", ago=3),
+    ]
+    card = dvt(service, *LIKELY, *tests, *other)
+    assert card.leg == "both"
+    assert "until then" not in card.detail
+    assert "repeating" not in card.summary
+    assert any("uplex" in label for label in labels(card))
+
+
+@pytest.mark.parametrize("hour", ["08:59", "18:00"])
+def test_the_hour_decides_whether_a_sign_is_newer_than_the_scan(service: Service, hour: str) -> None:
+    """As for a closing: what may be later than the scan is not answered by it."""
+    scan = {**on("us_proximal_dvt", 3, present=False), "effectiveDateTime": "2026-03-13T09:00:00Z"}
+    sign = {**on("warmth", 3), "effectiveDateTime": f"2026-03-13T{hour}:00Z"}
+    card = dvt(service, *LIKELY, sign, scan, on("ddimer_positive", 3))
+    assert ("repeating the scan" in card.summary) is (hour == "08:59")
+
+
+@pytest.mark.parametrize("risk", ["active_cancer", "recent_surgery", "leg_plaster_or_paralysis"])
+def test_a_new_risk_since_the_scan_asks_for_today(service: Service, risk: str) -> None:
+    card = dvt(service, *LIKELY, *LATER, on(risk, 1))
+    assert "repeating the scan" not in card.summary
+
+
+@pytest.mark.parametrize("change", [{"status": "preliminary"}, {"effectiveDateTime": None}])
+def test_only_a_final_dated_d_dimer_lets_the_scan_wait(service: Service, change: dict[str, Any]) -> None:
+    scan, d_dimer = LATER
+    altered = {key: value for key, value in {**d_dimer, **change}.items() if value is not None}
+    assert "repeating the scan" not in dvt(service, *LIKELY, scan, altered).summary
+
+
+def test_a_dvt_without_a_side_counts_for_each_leg_that_hurts(service: Service) -> None:
+    """The safe reading: only a closing needs a sure side (evidence F.1)."""
+    pains = [on("pain_calf", 1), on("pain_calf", 1, side=RIGHT)]
+    assert dvt(service, *pains, condition(DVT_ON_RECORD, ago=1)).indicator == "critical"
+
+
+def test_a_scan_that_shows_a_dvt_is_judged_without_a_complaint(service: Service) -> None:
+    scan = on("us_proximal_dvt", 1, side=RIGHT)
+    assert dvt(service, scan).leg == "right"
+    assert dvt(service, scan, observation("pain_behind_knee", site=LEFT)).leg == "right"
+    assert cards(service, on("us_proximal_dvt", 60, side=RIGHT)) == ()

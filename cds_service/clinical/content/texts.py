@@ -549,6 +549,7 @@ class AssessMistakes(ContentModel):
 
     calves: Annotated[Message, Takes("least", "most")]
     side: Plain
+    leg: Plain
 
 
 class AssessTexts(ContentModel):

@@ -45,13 +45,31 @@ def closing_of(leg: Leg, wells: Wells | None, *, pregnant: bool) -> Closing | No
     if not candidates:
         return None
     latest = max(candidates, key=lambda closing: closing.when.earliest)
+    return None if _is_reopened(leg, latest.when) else latest
+
+
+def _is_reopened(leg: Leg, when: When) -> bool:
+    """Whether symptoms or a risk may be newer than ``when``; a tender calf may be tender veins (C.6)."""
     for key in leg.recorded():
         finding = leg.content.findings[key]
         if finding.dvt.risk or finding.complaint in PAIN or key in (PE_SYMPTOMS, CALF_TENDERNESS):
             fact = leg.present(key)
-            if fact and fact.clinical and fact.clinical.may_be_after(latest.when):
-                return None  # new or worse symptoms or a new risk re-open it; a tender calf may be tender veins
-    return latest
+            if fact and fact.clinical and fact.clinical.may_be_after(when):
+                return True
+    return False
+
+
+def scan_to_repeat(leg: Leg) -> Closing | None:
+    """Return the latest negative scan, if a raised D-dimer asks for another one and nothing is newer (evidence C.2).
+
+    It closes nothing. But what is to be done waits for the second scan, so it needs the same proof as a closing.
+    """
+    raised, scans = leg.present(D_DIMER, leg.content.pathway.test_valid.days), _negatives(leg, SCAN)
+    if not scans or raised is None or raised.provisional or not _is_proof(raised):
+        return None
+    if leg.present(ANTICOAGULANT) or leg.present(INJECTING) or leg.present(SCAN) or _is_reopened(leg, scans[0]):
+        return None
+    return Closing(scans[0], "repeat_scan")
 
 
 def _treated(leg: Leg) -> Closing | None:
@@ -188,6 +206,8 @@ def taking_anticoagulant(leg: Leg, since: date | None) -> bool:
 def _treats(fact: Fact, since: date | None) -> bool:
     if fact.status is not Status.PRESENT or fact.doubtful or fact.ahead:
         return False
+    if fact.assessed_by is not None:
+        return False  # an answer on our own page is about a suspicion; it does not say that a DVT is treated
     if fact.ongoing:
         return True
     is_medicine = fact.source.startswith("Medication")

@@ -6,11 +6,10 @@ suspicion is open, only what evidence C.6 names may lower its level (the floor r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Note, Wells, WellsRead
+from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Wells, WellsRead
 from cds_service.clinical.both_legs import swollen_alike
 from cds_service.clinical.content.models import WellsItem
 from cds_service.clinical.content.names import (
@@ -26,6 +25,7 @@ from cds_service.clinical.content.texts import Message, Texts
 from cds_service.clinical.dvt.exclusion import (
     closing_of,
     notes_on_tests,
+    scan_to_repeat,
     taking_anticoagulant,
 )
 from cds_service.clinical.dvt.suspicion import Opening, opening_of, pains_for_any_risk, pregnancy_of
@@ -79,7 +79,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         not_closed_by=proof.kind if would_close and proof else None,
         scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
         soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
-        awaits_repeat=not emergency and _awaits_repeat(leg, opening, wells, notes),
+        awaits_repeat=not emergency and _awaits_repeat(leg, opening, wells),
         notes=notes,
         why_level=why,
     )
@@ -181,20 +181,17 @@ def _is_long_standing(leg: Leg, opening: Opening) -> bool:
     return bool(pains) and all(fact.when is not None and (leg.today - fact.when.day).days > limit for fact in pains)
 
 
-def _awaits_repeat(leg: Leg, opening: Opening, wells: Wells | None, notes: Sequence[Note]) -> bool:
+def _awaits_repeat(leg: Leg, opening: Opening, wells: Wells | None) -> bool:
     """Whether the scan is to be repeated, but not yet: it was negative, the D-dimer is raised, the score is likely.
 
-    NICE stops interim anticoagulation then and repeats the scan after 6 to 8 days (evidence C.2). Only if nothing
-    could contradict it: no sign since the scan, no anticoagulant, no recorded DVT, no injecting.
+    NICE stops interim anticoagulation then and repeats the scan after 6 to 8 days (evidence C.2). Everything that opens
+    the suspicion must be surely older than the scan, as for a closing.
     """
-    due = next((note.days[0] for note in notes if note.kind == "repeat_scan_due"), None)
-    if due is None or leg.today >= due or wells is None or wells.least < leg.content.pathway.critical_at:
+    scan = scan_to_repeat(leg)
+    if scan is None or wells is None or wells.least < leg.content.pathway.critical_at or opening.untreated:
         return False
-    if leg.doubts.forbid_closing or opening.untreated or leg.present(ANTICOAGULANT) or leg.present(INJECTING):
-        return False
-    scanned = due - timedelta(days=leg.content.pathway.repeat_scan_after.days)
-    felt = (*opening.facts, *opening.complaints)
-    return all(fact.when is not None and not fact.ahead and fact.when.day <= scanned for fact in felt)
+    due = scan.when.earliest + timedelta(days=leg.content.pathway.repeat_scan_after.days)
+    return leg.today < due and not leg.doubts.forbid_closing and not opening_of(leg, scan).is_open
 
 
 def _any_risk(leg: Leg) -> bool:

@@ -118,7 +118,7 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
     ]
     self_test = leg.present(SELF_TEST)
     coded = _coded_suspicion(leg, in_orders=False)
-    chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT) or leg.present(SCAN) else None
+    chest = leg.present(PE_SYMPTOMS) if leg.diagnosis(DVT, any_side=True) or leg.present(SCAN) else None
     untreated = _untreated(leg)
     if untreated and closing and untreated.when and not _is_newer(untreated, closing):
         untreated = None
@@ -128,7 +128,7 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
         fresh=fresh if pains else (),
         stale=stale if pains else (),
         # A DVT on record, treated or not, is at least as strong a risk factor as a previous DVT.
-        by_major_risk=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT)) else (),
+        by_major_risk=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT, any_side=True)) else (),
         by_minor_risk=_minor_risk_facts(leg, new_pain),
         self_test=self_test if self_test and pains and unanswered(self_test) else None,
         coded=coded if coded and (closing is None or coded.when is None or _is_newer(coded, closing)) else None,
@@ -200,7 +200,7 @@ def _is_newer(fact: Diagnosis | Fact, closing: Closing) -> bool:
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:
     """A DVT of this episode on record and no anticoagulant, or one that may have been stopped: at least suspected."""
-    diagnosis = leg.diagnosis(DVT)
+    diagnosis = leg.diagnosis(DVT, any_side=True)
     scan = leg.present(SCAN)
     age = age_in_days(diagnosis, leg.today) if diagnosis else None
     found = diagnosis if diagnosis and (age is None or age <= leg.content.pathway.stale_sign.days) else scan

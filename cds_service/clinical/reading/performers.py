@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -9,7 +10,14 @@ from cds_service.clinical.content.coding.codes import ASSESSMENT_CODE, ASSESSMEN
 
 _LONGEST = 50
 _MOST_WORDS = 6
-_MARKS = frozenset(" .,'\u2019-")
+_MARKS = frozenset(" ,'\u2019-")
+_TITLES = re.compile(r"^(?:\w{1,4}\. )+")
+_INITIAL = re.compile(r"\b(\w)\.(?=[ ,-]|$|\w\.)")
+"""Full stops stand only behind titles at the beginning and behind initials; elsewhere they would end a sentence."""
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters that show nothing."""
+_STACKED = re.compile(r"\w[\u0300-\u036f]{3}")
+"""More accents on one letter than any name has."""
 
 
 def assessed_by(model: Any) -> str | None:
@@ -32,5 +40,7 @@ def clinician_name(text: Any) -> str:
         return ""
     name = " ".join(unicodedata.normalize("NFC", text[: 4 * _LONGEST]).split())
     fits = 0 < len(name) <= _LONGEST and len(name.split()) <= _MOST_WORDS
-    is_name = all(char in _MARKS or unicodedata.category(char)[0] in "LM" for char in name)
+    letters = _INITIAL.sub(r"\1", _TITLES.sub(lambda titles: titles[0].replace(".", ""), name))
+    is_name = all(char in _MARKS or unicodedata.category(char)[0] in "LM" for char in letters)
+    is_name = is_name and _BLANK.isdisjoint(name) and not _STACKED.search(unicodedata.normalize("NFD", name))
     return name if fits and is_name and name[0].isalpha() else ""

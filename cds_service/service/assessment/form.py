@@ -23,11 +23,13 @@ _LONGEST_NUMBER = 8
 class AssessForm:
     """The fields as typed.
 
-    ``said``: finding -> ``yes`` or ``no``; ``here``, ``other``: girths of the calves; ``against``: ``yes`` or ``no`` to
-    a reason against an anticoagulant.
+    ``leg``: the leg that the page was drawn for; empty if the chart did not say. ``said``: finding -> ``yes`` or
+    ``no``; ``here``, ``other``: girths of the calves; ``against``: ``yes`` or ``no`` to a reason against an
+    anticoagulant.
     """
 
     side: str = ""
+    leg: str = ""
     said: Mapping[str, str] = field(default_factory=dict)
     here: str = ""
     other: str = ""
@@ -39,6 +41,7 @@ class AssessForm:
         said = {name.removeprefix(ASK): value for name, value in sent.items() if name.startswith(ASK)}
         return cls(
             side=sent.get("side", "") if sent.get("side") in _LEGS else "",
+            leg=sent.get("leg", "") if sent.get("leg") in _LEGS else "",
             said={key: value for key, value in said.items() if value in REPLIES},
             here=_typed(sent.get("here", "")),
             other=_typed(sent.get("other", "")),
@@ -49,6 +52,7 @@ class AssessForm:
         """The fields again, for ``read``."""
         return {
             "side": self.side,
+            "leg": self.leg,
             "here": self.here,
             "other": self.other,
             "against": self.against,
@@ -86,6 +90,10 @@ class Asked:
     record: Record
     about_treatment: bool
 
+    def is_for(self, form: AssessForm) -> bool:
+        """Whether this is the leg that the form was drawn for: answers about one leg say nothing about the other."""
+        return form.leg in ("", self.side.value)
+
 
 def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: datetime) -> Asked | None:
     """What is asked of ``chart``, and of what the answers open besides; None if no leg was judged.
@@ -93,7 +101,7 @@ def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: da
     A question never goes away because of an answer, and what its answer says never depends on what is asked later.
     """
     before = judged(content, chart, Answers(side), now)
-    leg = leg_of(before, side)
+    leg = leg_of(before, _LEGS.get(form.leg, side))
     if leg is None:
         return None
     first = questions_of(content, before, leg)

@@ -107,11 +107,12 @@ def side_of(launch: Launch) -> Side:
 
 
 def _answers(service: Service, launch: Launch, record: Record, now: datetime) -> Answers | None:
-    """What the clinician has answered on the assessment page of this launch; None if nothing."""
+    """What the clinician has answered on the assessment page of this launch; None if nothing, or of another leg."""
     if not launch.answers:
         return None
-    found = asked(service.content, record, side_of(launch), AssessForm.read(launch.answers), now)
-    return None if found is None else found.answers
+    form = AssessForm.read(launch.answers)
+    found = asked(service.content, record, side_of(launch), form, now)
+    return found.answers if found is not None and found.is_for(form) else None
 
 
 def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft, Basis]:

@@ -24,6 +24,8 @@ from cds_service.clinical.record import Diagnosis, DiagnosisState, Record, RowSt
 from cds_service.protocol.messages import Context
 from cds_service.protocol.queries import plan_of
 from cds_service.service.assessment.observation import Signed, entry_of, judged, observation, wells_of, with_answers
+from tests.charts import LEFT, SNOMED, concept, condition, patient
+from tests.charts import observation as observation_of
 from tests.conftest import EXAMPLES, NOW, shipped_service
 
 CONTENT = shipped_service().content
@@ -309,3 +311,15 @@ def test_only_our_own_entry_is_an_assessment() -> None:
     assert assess(CONTENT, again, NOW.date()).legs[0].dvt.wells.complete  # type: ignore[union-attr]
     assert "completed" not in detail
     assert "Northolt" not in detail
+
+
+@pytest.mark.parametrize("days_before", [0, 2])
+def test_an_anticoagulant_said_on_the_page_does_not_treat_a_dvt(days_before: int) -> None:
+    """The answer is about a suspicion. A DVT that is recorded later is not treated by it (evidence C.4, C.6)."""
+    said = Answers(Side.LEFT, {"on_anticoagulant": True})
+    saved = entry_of(CONTENT, said, "p", NOW - timedelta(days=days_before, hours=3))
+    dvt_found = condition(concept((SNOMED, "404223003")), ago=0, bodySite=[concept((SNOMED, LEFT))])
+    rows = [ChartEntry(one) for one in (patient(), observation_of("pain_calf", site=LEFT), dvt_found)]
+    for chart in ([*rows, saved], rows):
+        found = assess(CONTENT, read_record(CONTENT, "p", chart, NOW), NOW.date())
+        assert [flag.indicator for flag in found.urgent if flag.rule == DVT_RULE] == ["critical"]

@@ -120,7 +120,10 @@ class AssessPage(LaunchedPage):
         may_save = may_save and self.launch.saving != "saved"
         carried = chart if len(chart) <= LONGEST_IN_FORM else ""
         view = replace(self._frame(form, note), assessed=found, lacking=lacking, chart=carried, may_save=may_save)
-        return replace(view, mistakes=form.mistakes(self.content))
+        mistakes = form.mistakes(self.content)
+        if not found.asked.is_for(form):
+            mistakes |= {"assess": self.content.texts.assess.mistakes.leg.fill()}
+        return replace(view, mistakes=mistakes)
 
     def _frame(self, form: AssessForm, note: str) -> AssessView:
         return AssessView(
@@ -237,6 +240,8 @@ class AssessPage(LaunchedPage):
         view = self._of_chart(form, draft, "can_save", may_save=True) if draft else None
         if view is None or view.assessed is None:
             return "no_answer", None, None
+        if view.mistakes:
+            return "mistakes", None, view
         resource = self._resource(view.assessed, user_words(user))
         placing = await deps.threads.do(lambda: ehr.place(resource))
         return placing.fate, placing, view

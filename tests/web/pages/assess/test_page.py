@@ -23,6 +23,8 @@ from cds_service.base.settings import Settings
 from cds_service.cli.feedback import show
 from cds_service.service.examples import as_request
 from cds_service.web.pages.assess import page as page_module
+from tests.charts import LEFT, RIGHT
+from tests.clinical.dvt.test_pathway import on
 from tests.conftest import NOW, Server, bundle, run_server
 from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, first_card, words
@@ -31,7 +33,7 @@ from tests.web.pages.order.test_copy import Clock
 Both = tuple[Ehr, Server]
 MAY_SAVE = f"{SCOPES} patient/Observation.c"
 _ASKED = re.compile(r'name="ask-([a-z0-9_]+)" value="yes"')
-_HIDDEN = re.compile(r'<input type="hidden" name="(key|chart)" value="([^"]*)"')
+_HIDDEN = re.compile(r'<input type="hidden" name="(key|chart|leg)" value="([^"]*)"')
 _INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
 
 
@@ -708,7 +710,7 @@ def test_a_second_try_is_counted_too(tmp_path: Path, fault: Callable[[Call], Non
 
 
 def test_saved_while_the_database_goes_away_is_still_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The reader learns that it is in the chart; that nothing could be noted or counted is in the log."""
+    """The reader learns that it is in the chart; that nothing could be noted is in the log."""
     database = f"sqlite:///{tmp_path}/cards.db"
 
     def loses_its_tables(call: Call) -> None:
@@ -725,4 +727,50 @@ def test_saved_while_the_database_goes_away_is_still_told(tmp_path: Path, caplog
         assert "Saved in the chart" in words(saved)
         assert len(ehr.created) == 1
     assert "'event': 'assessment_not_noted'" in caplog.text
-    assert "'event': 'assessment_not_counted'" in caplog.text
+
+
+def _of_patient(one: dict[str, Any], identity: str) -> dict[str, Any]:
+    category = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "exam"}]}]
+    return {**one, "id": identity, "subject": {"reference": "Patient/dvt-1"}, "category": category}
+
+
+def _drawn_for_the_left(ehr: Ehr, server: Server) -> tuple[Visitor, requests.Response]:
+    """A page opened without a card, of a chart in which the left leg has signs."""
+    ehr.scope = MAY_SAVE
+    for name in [name for name in ehr.chart if not name.startswith("Patient/")]:
+        del ehr.chart[name]
+    ehr.put(*(_of_patient(on(key, 1), f"left-{at}") for at, key in enumerate(("pain_calf", "calf_swelling"))))
+    visitor = Visitor()
+    page = visitor.go(ehr.launch_url(server.url, "").replace("/orders/launch", "/assess/launch"))
+    assert "left leg" in words(page)
+    return visitor, page
+
+
+def _worse_right_leg(ehr: Ehr) -> None:
+    worse = ("pain_calf", "calf_swelling", "deep_vein_tenderness", "redness")
+    ehr.put(*(_of_patient(on(key, 0, side=RIGHT), f"right-{at}") for at, key in enumerate(worse)))
+
+
+def test_answers_are_saved_for_the_leg_that_the_page_was_drawn_for(both: Both) -> None:
+    ehr, server = both
+    visitor, page = _drawn_for_the_left(ehr, server)
+    _worse_right_leg(ehr)
+    done = send(visitor, page, "save", **denied(page))
+    assert "Saved in the chart" in words(done)
+    assert ehr.created[0]["bodySite"]["coding"][0]["code"] == LEFT
+
+
+@pytest.mark.parametrize("action", ["save", "order"])
+def test_answers_about_a_leg_that_is_no_longer_judged_are_no_answers_about_the_other(both: Both, action: str) -> None:
+    ehr, server = both
+    visitor, page = _drawn_for_the_left(ehr, server)
+    answers = denied(page) | {"ask-pitting_oedema_one_leg": "yes"}
+    _worse_right_leg(ehr)
+    for at in range(2):
+        del ehr.chart[f"Observation/left-{at}"]
+    done = send(visitor, page, action, **answers, chart="")
+    assert done.status_code == 422
+    assert "names another leg" in words(done)
+    assert ehr.created == []
+    assert 'name="ask-pitting_oedema_one_leg" value="yes"' in done.text
+    assert "checked" in done.text.split('name="ask-pitting_oedema_one_leg" value="yes"')[1][:40]
