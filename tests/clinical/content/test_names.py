@@ -46,6 +46,7 @@ OTHER_MEANINGS = {
     ("clinical/content/loading/load.py", "leg"): "what a finding belongs to: leg or body",
     ("clinical/content/loading/required_names.py", "leg"): "what a finding belongs to: leg or body",
     ("rendering/wording.py", "leg"): "what a finding belongs to: leg or body",
+    ("service/assessment/form.py", "leg"): "a field of the form",
     ("clinical/content/loading/load.py", "dvt"): "the folder of the pathways",
     ("rendering/differential_card.py", "expert"): "the status of a figure",
     ("clinical/content/unstudied.py", "expert"): "the status of a figure",
