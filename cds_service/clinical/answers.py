@@ -142,7 +142,7 @@ def _of_dvt(content: Content, view: Leg, leg: LegAssessment) -> Iterator[tuple[s
             known = [key for key in item.any if view.present(key)]
             yield from ((key, "score", item.points) for key in known or item.any)
     not_now = {PREGNANCY, POST_PARTUM} if view.patient.sex == "male" else set()
-    # Of a DVT on record, "taking one" would close the suspicion: that is for the chart to say, not for this page.
+    # Whether a DVT on record is treated is for the chart to say: an answer of this page is no proof of it.
     if view.diagnosis(DVT) is not None or view.present(SCAN) is not None:
         not_now.add(ANTICOAGULANT)
     yield from ((key, "pathway", 0) for key in OF_PATHWAY if key not in not_now)

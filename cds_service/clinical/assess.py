@@ -41,6 +41,7 @@ from cds_service.clinical.record import DiagnosisState, Fact, Record, Side, Stat
 
 _PLACES = {"posterior", "swelling", "knee", "knee_sign", "back_of_thigh", "arterial"}
 """Kinds of complaint that lead to a differential."""
+_FOR_TODAY = ("now", "same_day")
 
 
 def assess(content: Content, record: Record, today: date) -> Assessment:
@@ -124,7 +125,9 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
     if places == {"arterial"}:
         ranked = [cause for cause in ranked if cause.diagnosis or _rests_on_artery(leg.content, cause)]
     unexplained: tuple[Fact, ...] = ()
-    if not (flags or treated or shown_of(ranked) or under_18 or care_plan):
+    # A red flag that can wait for days leaves the question about DVT as it is.
+    for_today = any(flag.speed in _FOR_TODAY for flag in flags)
+    if not (for_today or treated or shown_of(ranked) or under_18 or care_plan):
         unexplained = _unexplained(leg, verdict, here)
     at_prior: list[RankedCause] = []
     if unexplained and not verdict.swollen_alike:

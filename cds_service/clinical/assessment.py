@@ -18,7 +18,10 @@ ClosingKind = Literal["treated", "dismissed", "repeat_scan", "scan_and_d_dimer",
 
 @dataclass(frozen=True, slots=True)
 class WellsRead:
-    """One Wells item with its status in the chart. ``fact`` shows or denies it; None if not recorded."""
+    """One Wells item with its status in the chart.
+
+    ``fact`` shows or denies it; None if not recorded. An item that is stated but may not be subtracted is UNKNOWN.
+    """
 
     number: int
     name: str
@@ -46,6 +49,16 @@ class Wells:
     def not_recorded(self) -> tuple[WellsRead, ...]:
         """Items 1 to 9 that are not recorded in the chart."""
         return tuple(item for item in self.items if item.number != ASSERTED_ITEM and item.status is Status.UNKNOWN)
+
+    @property
+    def not_counted(self) -> WellsRead | None:
+        """Item 10 if it is stated but may not be subtracted, because something may contradict it; else None."""
+        return next((item for item in self.items if item.status is Status.UNKNOWN and item.fact is not None), None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no item can still move the score: all are recorded, and what is stated is counted."""
+        return self.complete and self.not_counted is None
 
     @property
     def scored(self) -> tuple[WellsRead, ...]:

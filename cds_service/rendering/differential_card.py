@@ -71,7 +71,8 @@ def differential_card(
     content = call.content
     titles = [content.short(ranked.cause) for ranked in causes]
     # Beside an urgent card, offer no routine order that would compete with the urgent one.
-    suggestions, placed = ([], []) if leg.red_flags else _orders(call, leg, causes)
+    urgent = any(flag.rule not in call.switched_off for flag in leg.red_flags)
+    suggestions, placed = ([], []) if urgent else _orders(call, leg, causes)
     return card(
         call,
         key=causes[0].cause,

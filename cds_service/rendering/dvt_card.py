@@ -26,6 +26,7 @@ from cds_service.rendering.dvt_view import (
     is_proven,
     is_urgent_now,
     item_name,
+    not_counted_words,
     reasons_of,
 )
 from cds_service.rendering.frame import card, care_plan_part, facts_in_short, speed_lead
@@ -109,6 +110,7 @@ def _parts(
         _because(call, leg),
         part("", *map(Item, _notes(call, verdict)), Item(_second_leg(call, other_legs))),
         part("", Item(completed_words(call, verdict.wells), 1)),
+        part("", Item(_not_counted(call, verdict), 1)),
         part(texts.lead.not_closed.fill(), Item(_not_closed(call, verdict))),
         part("", Item(placed_sentence(wording, placed))),
         _check_now(call, leg),
@@ -164,6 +166,11 @@ def _not_closed(call: Call, verdict: DvtVerdict) -> str:
     return texts.dvt.not_closed.fill(proof=proof, missing="; ".join(missing))
 
 
+def _not_counted(call: Call, verdict: DvtVerdict) -> str:
+    item = verdict.wells.not_counted if verdict.wells else None
+    return not_counted_words(call.content, item) if item else ""
+
+
 def _second_leg(call: Call, other_legs: Sequence[Side]) -> str:
     if not other_legs:
         return ""
@@ -180,14 +187,14 @@ def _check_now(call: Call, leg: LegAssessment) -> Part:
         return part(call.content.texts.lead.check_now.fill(), *items)  # An ambulance does not wait for a score.
     if wells is not None and not wells.complete:
         items += [
-            Item(texts.question.fill(item=capital(item_name(call, item))), 2)
+            Item(texts.question.fill(item=capital(item_name(call.content, item))), 2)
             for item in wells.not_recorded
             if item.examine
         ]
     asserted = [item for item in wells.items if item.number == ASSERTED_ITEM and not item.fact] if wells else []
     for item in asserted:
         points = call.wording.points(item.points)
-        items.append(Item(texts.question_points.fill(item=capital(item_name(call, item)), points=points), 1))
+        items.append(Item(texts.question_points.fill(item=capital(item_name(call.content, item)), points=points), 1))
     return part(call.content.texts.lead.check_now.fill(), *items)
 
 
@@ -197,7 +204,7 @@ def _not_recorded(call: Call, leg: LegAssessment) -> Part:
     lead = texts.lead.not_recorded.fill()
     if wells is None or wells.complete or is_urgent_now(call, leg):
         return part(lead)
-    history = (Item(item_name(call, item), 3) for item in wells.not_recorded if not item.examine)
+    history = (Item(item_name(call.content, item), 3) for item in wells.not_recorded if not item.examine)
     count = call.wording.say(texts.dvt.items_open, count=len(wells.not_recorded))
     return part(lead, *history, Item(count), between=", ", end=".")
 

@@ -12,11 +12,11 @@ from cds_service.rendering.call import Call
 def completed_words(call: Call, wells: Wells | None) -> str:
     """``Wells 3 of 9, completed 28 Nov 10:12 UTC by Dr North.``
 
-    Empty unless every item is known, and the last of them from an assessment page, with its time of day. Nobody is
-    named where the chart names nobody.
+    Empty unless every item is known and counted, and the last of them from an assessment page, with its time of day.
+    Nobody is named where the chart names nobody.
     """
     facts = [item.fact for item in wells.items if item.fact is not None] if wells is not None else []
-    if wells is None or not wells.complete or not facts:
+    if wells is None or not wells.settled or not facts:
         return ""
     last = max(facts, key=lambda fact: _moment(call, fact))
     if last.assessed_by is None or last.when is None or last.when.at is None:

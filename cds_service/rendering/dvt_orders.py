@@ -72,7 +72,7 @@ def referral_of(call: Call, legs: Sequence[LegAssessment], reason: OrderReason) 
         (referral, *(key for key in keys if key != referral)),
         side,
         note=_recorded(call, verdict),
-        unknown=[item_name(call, item) for item in items],
+        unknown=[item_name(call.content, item) for item in items],
         anticoagulated=verdict.anticoagulated,
     )
 
@@ -96,7 +96,7 @@ def _recorded(call: Call, verdict: DvtVerdict) -> str:
     """Return the known and the missing facts as text, without side and anticoagulant, which the order states itself."""
     texts, wording, parts = call.content.texts.order, call.wording, []
     if verdict.wells:
-        missing = ", ".join(item_name(call, item) for item in verdict.wells.not_recorded)
+        missing = ", ".join(item_name(call.content, item) for item in verdict.wells.not_recorded)
         score = wells_words(wording, verdict.wells)
         parts.append(texts.score_missing.fill(score=score, items=missing) if missing else texts.score.fill(score=score))
     facts = wording.listing((*verdict.opened_by, *verdict.complaints), verdict.side)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells, WellsRead
+from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import RedFlagCard
 from cds_service.clinical.content.names import DVT, DVT_RULE, ISCHAEMIA, PULMONARY_EMBOLISM, SCAN
 from cds_service.clinical.record import Diagnosis, Fact
 from cds_service.rendering.call import Call
 from cds_service.rendering.layout import Item
-from cds_service.rendering.wording import Wording
+from cds_service.rendering.wording import Wording, capital
 
 
 def is_urgent_now(call: Call, leg: LegAssessment) -> bool:
@@ -84,9 +85,14 @@ def wells_words(wording: Wording, wells: Wells) -> str:
     return texts.between.fill(least=wells.least, most=wells.most)
 
 
-def item_name(call: Call, item: WellsRead) -> str:
+def item_name(content: Content, item: WellsRead) -> str:
     """Return the name of an item in the language of the reader."""
-    return next(named.name for named in call.content.pathway.items if named.number == item.number)
+    return next(named.name for named in content.pathway.items if named.number == item.number)
+
+
+def not_counted_words(content: Content, item: WellsRead) -> str:
+    """Return in words that an item is stated and yet not subtracted."""
+    return content.texts.score.not_counted.fill(item=capital(item_name(content, item)))
 
 
 def diagnosis_item(call: Call, diagnosis: Diagnosis) -> Item:

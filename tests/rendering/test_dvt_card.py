@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
-from tests.charts import LEFT, LEFT_CALF, RIGHT, SNOMED, concept, condition, observation
+from tests.charts import LEFT, LEFT_CALF, RIGHT, RXNORM, SNOMED, concept, condition, days_ago, named, observation
 from tests.clinical.dvt.test_pathway import negative_tests, on
 from tests.rendering.test_compose import cards, labels
 
@@ -154,3 +154,45 @@ def test_a_scan_that_shows_a_dvt_is_judged_without_a_complaint(service: Service)
     assert dvt(service, scan).leg == "right"
     assert dvt(service, scan, observation("pain_behind_knee", site=LEFT)).leg == "right"
     assert cards(service, on("us_proximal_dvt", 60, side=RIGHT)) == ()
+
+
+def _taking(ago: int) -> dict[str, Any]:
+    begun = {"effectivePeriod": {"start": days_ago(ago)}, "status": "active"}
+    return named("MedicationStatement", medicationCodeableConcept=concept((RXNORM, "1364430")), **begun)
+
+
+@pytest.mark.parametrize(("begun", "opens"), [(1, False), (10, False), (400, True)])
+def test_a_clot_in_spite_of_an_old_anticoagulant_is_not_treated_by_it(
+    service: Service, begun: int, opens: bool
+) -> None:
+    """It was begun for something else (evidence C.4); one that began with this episode is its treatment."""
+    found = cards(service, on("pain_calf", 3), on("us_proximal_dvt", 1), _taking(begun))
+    assert [one.indicator for one in found if one.rule == "RF01"] == (["critical"] if opens else [])
+
+
+def test_tests_of_one_leg_close_nothing_where_the_signs_name_no_leg(service: Service) -> None:
+    """The signs may be of the other leg."""
+    signs = [observation("pain_calf", ago=4), observation("calf_swelling", ago=4), observation("warmth", ago=4)]
+    sided = negative_tests(2, 2)
+    assert dvt(service, *signs, *sided)
+    both = [{**sided[0], "bodySite": None}, sided[1]]
+    unsided = [{key: value for key, value in one.items() if value is not None} for one in both]
+    assert not [one for one in cards(service, *signs, *unsided) if one.rule == "RF01"]
+
+
+def test_another_diagnosis_that_is_not_subtracted_is_said(service: Service) -> None:
+    """Stated by a clinician, but a row that was not understood may contradict it (evidence C.1 item 10)."""
+    stated = on("alternative_diagnosis_asserted", 1)
+    odd = observation({"coding": [{"system": "https://local.example", "code": "calf-7"}], "text": "swollen left calf"})
+    counted = dvt(service, *LIKELY, stated)
+    withheld = dvt(service, *LIKELY, stated, odd)
+    assert "not subtracted" not in counted.detail
+    assert "stated, not subtracted" in withheld.detail
+    assert "least as likely (" not in withheld.detail  # it is not asked again
+
+
+def test_a_flag_that_can_wait_leaves_the_question_about_new_pain(service: Service) -> None:
+    pain, lump = on("pain_behind_knee", 1), on("mass_growing", 20)
+    found = cards(service, pain, lump)
+    assert found[0].rule == "RF12"
+    assert any("**DVT suspected?**" in one.detail and one.links for one in found)

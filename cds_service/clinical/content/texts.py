@@ -130,6 +130,7 @@ class ScoreTexts(ContentModel):
     open: Plain
     not_for_pregnancy: Plain
     does_not_apply: Plain
+    not_counted: Annotated[Message, Takes("item")]
     or_more: Annotated[Message, Takes("points")]
     to: Annotated[Message, Takes("least", "most")]
     or_less: Annotated[Message, Takes("points")]

@@ -156,7 +156,10 @@ def _repeated(leg: Leg, scans: list[When]) -> bool:
 
 
 def _negatives(leg: Leg, key: str) -> list[When]:
-    """Return the dates of negative, final results within the episode, the latest first, one per day."""
+    """Return the dates of negative, final results within the episode, the latest first, one per day.
+
+    A result of one leg is none of signs that name no leg: they may be of the other.
+    """
     limit = leg.content.pathway.stale_sign.days
     by_day: dict[date, When] = {}
     for fact in leg.all_of(key):
@@ -167,7 +170,7 @@ def _negatives(leg: Leg, key: str) -> list[When]:
             and fact.when is not None
             and not fact.ahead
             and (leg.today - fact.when.earliest).days <= limit
-            and leg.is_here(fact.side, unknown_counts=leg.side is Side.UNKNOWN)
+            and fact.side in (leg.side, Side.BOTH, Side.BODY)
         ):
             earlier = by_day.get(fact.when.earliest)
             if earlier is None or fact.when.is_surely_after(earlier):
@@ -200,16 +203,24 @@ def taking_anticoagulant(leg: Leg, since: date | None) -> bool:
     """
     statements = [fact for fact in leg.all_of(ANTICOAGULANT) if not fact.provisional]
     denials = [fact for fact in statements if fact.status is Status.ABSENT]
-    return any(_treats(fact, since) and not any(_may_deny(denial, fact) for denial in denials) for fact in statements)
+    episode = leg.content.pathway.stale_sign.days
+    taken = [fact for fact in statements if _treats(fact, since, episode)]
+    return any(not any(_may_deny(denial, fact) for denial in denials) for fact in taken)
 
 
-def _treats(fact: Fact, since: date | None) -> bool:
+def _treats(fact: Fact, since: date | None, episode: int) -> bool:
+    """Whether the fact may be the treatment of a DVT dated ``since``.
+
+    A course that began more than ``episode`` days before the DVT is for something else: the clot came in spite of it
+    (evidence C.4).
+    """
     if fact.status is not Status.PRESENT or fact.doubtful or fact.ahead:
         return False
     if fact.assessed_by is not None:
         return False  # an answer on our own page is about a suspicion; it does not say that a DVT is treated
     if fact.ongoing:
-        return True
+        began = fact.when.earliest if fact.when else None
+        return since is None or began is None or (since - began).days <= episode
     is_medicine = fact.source.startswith("Medication")
     return fact.when is not None and not is_medicine and (since is None or fact.when.earliest >= since)
 

@@ -106,9 +106,9 @@ def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
     present = next((fact for key in item.any if (fact := leg.present(key))), None)
     if present and item.points < 0:
         # Points are subtracted only for an explicit, dated, final statement about this leg.
-        present = next((fact for key in item.any for fact in leg.all_of(key) if _asserts(leg, fact)), None)
+        stated, present = present, next((f for key in item.any for f in leg.all_of(key) if _asserts(leg, f)), None)
         if present is None:
-            return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, item.any, item.examine)
+            return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, stated, item.any, item.examine)
     unknown = tuple(key for key in item.any if leg.status(key) is Status.UNKNOWN)
     if present:
         return WellsRead(item.number, item.name, item.points, Status.PRESENT, present, (), item.examine)
@@ -135,7 +135,7 @@ def _level(
     critical_at = leg.content.pathway.critical_at
     fresh_keys = {fact.key for fact in opening.fresh}
     if opening.untreated:
-        return "critical", "a DVT is recorded and no anticoagulant is"
+        return "critical", "a DVT is recorded and not certainly treated"
     if pregnant:
         return "critical", "pregnant or within 6 weeks after delivery"
     if injecting:

@@ -79,7 +79,7 @@ def observation(
         resource["bodySite"] = {"coding": [{"system": URI["snomed"], "code": code, "display": display}]}
     if answers.calves is not None:
         resource["note"] = [{"text": content.texts.assess.girths.fill(here=answers.calves[0], other=answers.calves[1])}]
-    if wells is not None and wells.complete:
+    if wells is not None and wells.settled:
         resource["valueInteger"] = wells.least
     if signed is not None:
         resource |= _signed(signed, wells)

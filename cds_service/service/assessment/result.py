@@ -16,7 +16,7 @@ from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Record, Side
 from cds_service.protocol.messages import Context
 from cds_service.rendering.card import Card, Link
-from cds_service.rendering.dvt_view import wells_words
+from cds_service.rendering.dvt_view import not_counted_words, wells_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital, in_sentence
 from cds_service.service.assessment.form import Asked, AssessForm, asked
@@ -77,7 +77,7 @@ class Assessed:
     @property
     def is_complete(self) -> bool:
         """Whether the score has every item, and some of them from here."""
-        return self.wells is not None and self.wells.complete and not self.answers.is_empty
+        return self.wells is not None and self.wells.settled and not self.answers.is_empty
 
     @property
     def own_order(self) -> str:
@@ -115,6 +115,8 @@ class Assessed:
         said = self.answers.said
         lines += self._line(texts.note_yes, (key for key, is_so in said.items() if is_so))
         lines += self._line(texts.note_no, (key for key, is_so in said.items() if not is_so))
+        if self.wells is not None and (item := self.wells.not_counted):
+            lines.append(not_counted_words(self.content, item))
         if self.answers.calves is not None:
             here, other = (wording.number(one) for one in self.answers.calves)
             lines.append(texts.girths.fill(here=here, other=other))

@@ -323,3 +323,17 @@ def test_an_anticoagulant_said_on_the_page_does_not_treat_a_dvt(days_before: int
     for chart in ([*rows, saved], rows):
         found = assess(CONTENT, read_record(CONTENT, "p", chart, NOW), NOW.date())
         assert [flag.indicator for flag in found.urgent if flag.rule == DVT_RULE] == ["critical"]
+
+
+def test_a_score_with_an_item_that_is_not_counted_is_not_saved_as_a_total() -> None:
+    """Its own entry would contradict it: the sum of its answers is another one."""
+    record = records()["dvt-likely"]
+    before = judged(CONTENT, record, Answers(Side.LEFT), NOW)
+    said = {one.finding: False for one in questions_of(CONTENT, before, before.legs[0]) if one.group == "score"}
+    answers = Answers(Side.LEFT, {**said, ASSERTED: True})
+    wells = wells_of(judged(CONTENT, record, answers, NOW), Side.LEFT)
+    assert wells is not None
+    assert wells.complete
+    saved = observation(CONTENT, answers, wells, NOW, SIGNED)
+    assert ("valueInteger" in saved) is (wells.not_counted is None)
+    assert wells.not_counted is not None  # in this example a row in words forbids to subtract
