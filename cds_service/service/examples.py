@@ -51,6 +51,17 @@ def bundles(folder: Path, today: date) -> Iterator[tuple[str, dict[str, Any]]]:
         yield path.stem, moved(orjson.loads(path.read_bytes()), days)
 
 
+def one_bundle(folder: Path, name: str, today: date) -> dict[str, Any]:
+    """Return one example, moved like those of ``bundles``.
+
+    Raises:
+        FileNotFoundError: there is no such example.
+    """
+    raw = orjson.loads((folder / f"{name}.json").read_bytes())
+    bundle: dict[str, Any] = moved(raw, (today - reference_day(folder)).days)
+    return bundle
+
+
 def as_request(bundle: dict[str, Any], now_id: str) -> dict[str, Any]:
     """Return a patient-view call with the resources of an example Bundle as prefetch. ``now_id``: the hookInstance."""
     keys = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
 from cds_service.base.clock import Clock
-from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.base.settings import Settings
 from cds_service.rendering.questionnaire import QUESTIONNAIRE, assessment_code_system, questionnaire
@@ -45,7 +43,6 @@ from cds_service.web.pages.sandbox.routes import add_sandbox
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Build the application. ``clock`` returns the time at which a call is judged; only tests pass one."""
-    collect_rarely()
     components = Components.from_settings(settings, clock)
 
     @asynccontextmanager
@@ -68,9 +65,6 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     _add_terminology(app, components.current)
     _add_error_answers(app, components.metrics)
     _add_middleware(app, components)
-    # The content and the FHIR models live as long as the process, so the garbage collector can skip them.
-    gc.collect()
-    gc.freeze()
     return app
 
 
