@@ -31,7 +31,7 @@ ALLOWED = {
     "requests": {"adapters/http.py", "cli/canary.py"},
     "urllib3": {"adapters/http.py"},
     "fhir": {"clinical/reading/resources.py", "rendering/orders/requests.py"},
-    "tomllib": {
+    "tomli": {
         "clinical/content/loading/languages.py",
         "clinical/content/loading/load.py",
         "adapters/clients/loading.py",

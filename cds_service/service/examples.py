@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
+import tomli
 
 EXAMPLES = "fhir_examples"
 """Name of the folder, which is beside the shipped content. A site's copy of the content may not have it."""
@@ -29,7 +29,7 @@ def stories(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read_stories(folder: Path) -> dict[str, Any]:
-    return tomllib.loads((folder / STORIES).read_text(encoding="utf-8"))
+    return tomli.loads((folder / STORIES).read_text(encoding="utf-8"))
 
 
 def moved(value: Any, days: int) -> Any:
