@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import tomli
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import pytest
+import tomli
 from pydantic import BaseModel
 
 from cds_service.base.errors import Problem
