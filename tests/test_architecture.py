@@ -28,8 +28,8 @@ ALLOWED = {
     "limits": {"web/security/rate_limits.py"},
     "structlog": {"base/logs.py"},
     "rich": {"cli"},
-    "requests": {"adapters/http.py", "cli/canary.py"},
-    "urllib3": {"adapters/http.py"},
+    "requests": {"adapters/http_client.py", "cli/canary.py"},
+    "urllib3": {"adapters/http_client.py"},
     "fhir": {"clinical/reading/resources.py", "rendering/orders/valid.py"},
     "tomli": {
         "clinical/content/loading/languages.py",

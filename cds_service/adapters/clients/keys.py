@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from cds_service.adapters.clients.jwks import Key, Keys, read_keys
 from cds_service.adapters.clients.model import Clients, TokenRules
-from cds_service.adapters.http import Deadline, NoAnswer, Transport
+from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import Deadline, NoAnswer, Terms
 from cds_service.base.logs import get_log, place_of
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
@@ -72,12 +73,14 @@ class KeyRing:
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         return cls(
             Transport(
-                size=2,
-                per_call=FETCH_SECONDS,
-                ca_bundle=bundle,
-                networks=Networks.of(settings.private_networks),
-                most_bytes=MAX_BYTES,
-                accept="application/json",
+                Terms(
+                    size=2,
+                    per_call=FETCH_SECONDS,
+                    ca_bundle=bundle,
+                    networks=Networks.of(settings.private_networks),
+                    most_bytes=MAX_BYTES,
+                    accept="application/json",
+                )
             )
         )
 
@@ -152,7 +155,7 @@ class KeyRing:
 
     def _fetch(self, source: _Source) -> None:
         try:
-            answer = self._transport.get(source.url, None, Deadline(time.monotonic() + FETCH_SECONDS))
+            answer = self._transport.client.get(source.url, None, Deadline(time.monotonic() + FETCH_SECONDS))
             keys, refused = read_keys(answer)
             why = "" if keys else "no_keys"
         except NoAnswer as error:
