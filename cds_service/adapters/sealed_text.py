@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
+
+# joserfc and its cryptography are loaded for the first text, not at the start: they take 50 ms and 10 MB.
 
 _HEADER = {"alg": "dir", "enc": "A256GCM", "zip": "DEF"}
 _LONGEST = 16_000
@@ -46,6 +48,8 @@ class Seal:
         Raises:
             TooLong: the value is so long that ``open`` would refuse it.
         """
+        from joserfc import jwe
+
         body = orjson.dumps({"until": until, "value": value})
         if len(body) > _MAX_BYTES:
             raise TooLong
@@ -60,6 +64,9 @@ class Seal:
         Raises:
             NotSealed: sealed by another service, for another purpose or with another secret, or expired.
         """
+        from joserfc import jwe
+        from joserfc.errors import JoseError
+
         if len(sealed) > _LONGEST:
             raise NotSealed
         try:
@@ -80,4 +87,6 @@ class Seal:
         return self._keys[purpose]
 
     def _derived(self, text: str, purpose: int) -> OctKey:
+        from joserfc.jwk import OctKey
+
         return OctKey.import_key(hmac.new(self._key, f"{purpose}:{text}".encode(), hashlib.sha256).digest())
