@@ -26,7 +26,6 @@ ALLOWED = {
         "web/security/tokens.py",
     },
     "limits": {"web/security/rate_limits.py"},
-    "structlog": {"base/logs.py"},
     "rich": {"cli"},
     "requests": {"adapters/http_client.py", "cli/canary.py"},
     "urllib3": {"adapters/http_client.py"},
