@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -38,7 +39,9 @@ from cds_service.web.pages.leaflet import add_leaflets
 from cds_service.web.pages.missing import add_missing_page
 from cds_service.web.pages.order.copy import add_copy_pages
 from cds_service.web.pages.order.launched import add_launched_pages
-from cds_service.web.pages.sandbox.routes import add_sandbox
+
+if TYPE_CHECKING:
+    from cds_service.web.pages.sandbox.routes import Sandbox
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
@@ -59,9 +62,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_metrics_route(app, components.metrics)
     add_health_routes(app, components)
     _add_pages(app, components)
-    sandbox = add_sandbox(
-        app, settings, components.current, components.pages, components.guard.bodies, components.clock
-    )
+    sandbox = _sandbox(app, components)
     _add_terminology(app, components.current)
     _add_error_answers(app, components.metrics)
     _add_middleware(app, components)
@@ -81,6 +82,22 @@ def _add_pages(app: FastAPI, components: Components) -> None:
     add_assess_pages(app, current, pages, order_page.links, order_page.counts, components.clock)
     add_api_page(app, current, pages)
     add_missing_page(app, current, pages, sandbox=components.settings.sandbox)
+
+
+def _sandbox(app: FastAPI, components: Components) -> Sandbox | None:
+    """Add the sandbox if the site enables it; its modules are loaded only then. Returns what to load at the start."""
+    if not components.settings.sandbox:
+        return None
+    from cds_service.web.pages.sandbox.routes import add_sandbox
+
+    return add_sandbox(
+        app,
+        components.settings,
+        components.current,
+        components.pages,
+        components.guard.bodies,
+        components.clock,
+    )
 
 
 def _add_middleware(app: FastAPI, components: Components) -> None:
