@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Finding
@@ -169,14 +170,20 @@ class _Looking:
     def __init__(self, content: Content, today: date) -> None:
         self._content = content
         self._today = today
-        # How long the pains and swellings that lead to a differential count. What only red flags look at may be older:
-        # a row that names nothing is not taken for a finding of ten years ago.
+
+    @cached_property
+    def _complaint_days(self) -> int:
+        """How long the pains and swellings that lead to a differential count.
+
+        What only red flags look at may be older: a row that names nothing is not taken for a finding of ten years ago.
+        """
         felt = ("posterior", "swelling", "knee", *PAIN)
-        self._complaint_days = max(self._days(one) for one in content.findings.values() if one.complaint in felt)
-        self._measured_days = max(
-            self._own_days(content.findings[one.finding]) or 0 for one in content.measures.values()
-        )
-        self._flag_terms = {key for flag in content.red_flags.values() for key in flag.when.terms()}
+        return max(self._days(one) for one in self._content.findings.values() if one.complaint in felt)
+
+    @cached_property
+    def _measured_days(self) -> int:
+        findings = self._content.findings
+        return max(self._own_days(findings[one.finding]) or 0 for one in self._content.measures.values())
 
     def may_be_complaint(self, one: Unread) -> bool:
         """A complaint opens the gate; so does a DVT on record."""
@@ -238,7 +245,7 @@ class _Looking:
             return self._is_recent(one, days)
         if one.anything:
             return self._may_be_anything_felt(one, self._complaint_days)
-        named = (finding for key, finding in self._findings(one) if key in self._flag_terms)
+        named = (finding for key, finding in self._findings(one) if key in self._content.alarming)
         return any(self._is_recent(one, self._own_days(finding)) for finding in named)
 
     def may_contradict(self, one: Unread) -> bool:

@@ -133,8 +133,7 @@ def _parts(
     step = "" if after_urgent else first.card.next_steps[0]
     # What may raise an alarm is asked before the advice.
     asked = leg.ask_next
-    alarms = {term for rule in content.red_flags.values() for term in rule.when.terms()}
-    asked_rank = 1 if asked in alarms else 2
+    asked_rank = 1 if asked in content.alarming else 2
     risks = content.pathway.safety_net_risks if _clot_risk(call, leg) and not after_urgent else ""
     return [
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),

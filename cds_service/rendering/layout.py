@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -114,10 +114,10 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
     with which an example exceeds it. An item is shown only if all items of its part with a lower rank are shown, so
     that a reason is never shown without its title.
     """
-    if _fits([paragraph.size for paragraph in parts], words, characters):
+    if _total(paragraph.size for paragraph in parts).fits(words, characters):
         return list(parts)
     chosen = [_Chosen(paragraph) for paragraph in parts]
-    sizes = [one.size for one in chosen]
+    total = _total(one.size for one in chosen)
     ranked = sorted(
         (item.rank, at, place)
         for at, paragraph in enumerate(parts)
@@ -129,27 +129,27 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
         if one.refused < rank:
             continue
         longer = _size(one.text_with(place))
-        if _fits([*sizes[:at], longer, *sizes[at + 1 :]], words, characters):
+        if (larger := total.with_part(one.size, longer)).fits(words, characters):
             one.places.add(place)
-            sizes[at] = longer
+            one.size, total = longer, larger
         else:
             one.refused = rank
     return _within([_with_items(one.paragraph, one.places) for one in chosen], characters)
 
 
 class _Chosen:
-    """The items of a part that are chosen so far, by their place. ``refused``: the rank of the first without room."""
+    """The items of a part that are chosen so far, by their place.
 
-    __slots__ = ("paragraph", "places", "refused")
+    ``size``: of the part with these items. ``refused``: the rank of the first without room.
+    """
+
+    __slots__ = ("paragraph", "places", "refused", "size")
 
     def __init__(self, paragraph: Part) -> None:
         self.paragraph = paragraph
         self.places = {place for place, item in enumerate(paragraph.items) if item.rank == 0}
         self.refused = sys.maxsize
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.paragraph.size if len(self.places) == len(self.paragraph.items) else _size(self.text_with())
+        self.size = paragraph.size if len(self.places) == len(paragraph.items) else _size(self.text_with())
 
     def text_with(self, *more: int) -> str:
         """Return the text of the part with the chosen items and those at ``more``."""
@@ -183,10 +183,32 @@ def _size(text: str) -> tuple[int, int]:
     return word_count(text), len(text)
 
 
-def _fits(sizes: Sequence[tuple[int, int]], words: int, characters: int) -> bool:
-    count = length = paragraphs = 0
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """The size of a detail: its words, the characters of its paragraphs, and how many of them have a text."""
+
+    words: int
+    characters: int
+    paragraphs: int
+
+    def fits(self, words: int, characters: int) -> bool:
+        """Whether it is within the limits, with the blank lines between the paragraphs."""
+        between = len(_BETWEEN) * max(0, self.paragraphs - 1)
+        return self.words <= words and self.characters + between <= characters
+
+    def with_part(self, old: tuple[int, int], new: tuple[int, int]) -> _Total:
+        """Return the size with a part of the size ``new`` in place of ``old``."""
+        return _Total(
+            self.words - old[0] + new[0],
+            self.characters - old[1] + new[1],
+            self.paragraphs - (old[1] > 0) + (new[1] > 0),
+        )
+
+
+def _total(sizes: Iterable[tuple[int, int]]) -> _Total:
+    words = characters = paragraphs = 0
     for its_words, its_length in sizes:
-        count += its_words
-        length += its_length
+        words += its_words
+        characters += its_length
         paragraphs += its_length > 0
-    return count <= words and length + len(_BETWEEN) * max(0, paragraphs - 1) <= characters
+    return _Total(words, characters, paragraphs)
