@@ -59,6 +59,11 @@ class Part:
         """The paragraph; empty without items."""
         return self.text_of(self.items, self.left_out)
 
+    @property
+    def has_ranks(self) -> bool:
+        """Whether an item may be left out."""
+        return any(item.rank for item in self.items)
+
     @cached_property
     def size(self) -> tuple[int, int]:
         """The number of words and characters of the paragraph."""
@@ -108,20 +113,23 @@ def detail_of(parts: Sequence[Part]) -> str:
 
 
 def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) -> list[Part]:
-    """Return the parts with as many items as fit, in the order of rank and then from the top.
+    """Return the parts that have items, with as many items as fit, in the order of rank and then from the top.
 
     Items of rank 0 always stay, even if they exceed the limit: they must be shown. ``knee-cds check`` rejects content
     with which an example exceeds it. An item is shown only if all items of its part with a lower rank are shown, so
     that a reason is never shown without its title.
     """
-    if _total(paragraph.size for paragraph in parts).fits(words, characters):
-        return list(parts)
-    chosen = [_Chosen(paragraph) for paragraph in parts]
-    total = _total(one.size for one in chosen)
+    filled = [paragraph for paragraph in parts if paragraph.items]
+    total = _total(paragraph.size for paragraph in filled)
+    if total.fits(words, characters):
+        return filled
+    chosen = {at: _Chosen(paragraph) for at, paragraph in enumerate(filled) if paragraph.has_ranks}
+    for one in chosen.values():
+        total = total.with_part(one.paragraph.size, one.size)
     ranked = sorted(
         (item.rank, at, place)
-        for at, paragraph in enumerate(parts)
-        for place, item in enumerate(paragraph.items)
+        for at, one in chosen.items()
+        for place, item in enumerate(one.paragraph.items)
         if item.rank
     )
     for rank, at, place in ranked:
@@ -134,7 +142,7 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
             one.size, total = longer, larger
         else:
             one.refused = rank
-    return _within([_with_items(one.paragraph, one.places) for one in chosen], characters)
+    return _within([chosen[at].shown if at in chosen else paragraph for at, paragraph in enumerate(filled)], characters)
 
 
 class _Chosen:
@@ -149,7 +157,12 @@ class _Chosen:
         self.paragraph = paragraph
         self.places = {place for place, item in enumerate(paragraph.items) if item.rank == 0}
         self.refused = sys.maxsize
-        self.size = paragraph.size if len(self.places) == len(paragraph.items) else _size(self.text_with())
+        self.size = _size(self.text_with())
+
+    @property
+    def shown(self) -> Part:
+        """The part with the chosen items."""
+        return _with_items(self.paragraph, self.places)
 
     def text_with(self, *more: int) -> str:
         """Return the text of the part with the chosen items and those at ``more``."""
