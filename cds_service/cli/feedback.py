@@ -94,7 +94,7 @@ def _reasons(found: Report) -> Iterator[str]:
 
 
 def _use(use: Use, titles: Mapping[str, str]) -> str:
-    """One line for each rule from whose cards the assessment page was used."""
+    """Yield one line for each rule from whose cards the assessment page was used."""
     items = ", ".join(f"{titles.get(key, key)} {count}" for key, count in use.most)
     return f"Assessments, {use.rule or 'without a card'}: {use.used}, score completed {use.completed}; {items}"
 
