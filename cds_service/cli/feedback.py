@@ -101,7 +101,7 @@ def _use(use: Use, titles: Mapping[str, str]) -> str:
 
 def _table(found: Report) -> Table:
     """Return the table, for a terminal of 80 columns. The reasons are printed below it."""
-    table = Table(title="What became of the cards", box=SIMPLE, pad_edge=False)
+    table = Table(title="Outcome of the cards", box=SIMPLE, pad_edge=False)
     table.add_column("rule", overflow="fold")
     table.add_column("indicator")
     for heading in ("shown", "accepted", "overridden", "unanswered", "silent"):

@@ -23,7 +23,7 @@ class OrderDraft:
         words: the reason in a few words. note: the facts for whoever takes the order, but
             for side and anticoagulant, which the order states for itself.
         why: recorded facts with their dates. unknown: what is not recorded and would matter.
-        anticoagulated: an anticoagulant is recorded; false says only that none is.
+        anticoagulated: an anticoagulant is recorded. False means only that none is recorded.
         asked_and_none: a clinician has asked today, and none is taken.
         references: ``Type/id`` of the resources behind the facts.
         language: code of the language of its texts.

@@ -152,7 +152,7 @@ def _minor_risk_facts(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
 
 
 def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
-    """Return new pain behind the knee or in the calf of one leg, with which any risk opens a suspicion (see the switch)."""
+    """Return new pain behind the knee or in the calf of one leg, with which any risk opens a suspicion."""
     pathway, findings = leg.content.pathway, leg.content.findings
     choice = pathway.risk_outside_wells
     # An injury weeks ago does not explain new pain; it is a reason to think of a clot.
