@@ -17,9 +17,12 @@ _SHORT = 48
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A citation. ``years``: as stated; empty if none is. ``read``: how far it was, when the content was written.
+    """A citation.
 
-    ``year_words``: the years, or that none is stated.
+    Attributes:
+        years: the years that it states; empty if none.
+        read: how much of it was read when the content was written.
+        year_words: the years in words, or that none is stated.
     """
 
     key: str
