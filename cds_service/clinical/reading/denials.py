@@ -24,7 +24,7 @@ _CLOT = frozenset({DVT})
 
 
 def against(content: Content, model: Any, denied: Mapping[str, Side]) -> Iterator[Trouble]:
-    """Yield why the Observation ``model`` proves nothing. ``denied``: the keys of ``TESTS`` that it denies, with the leg."""
+    """Yield why the Observation ``model`` proves nothing. ``denied``: the ``TESTS`` that it denies, with the leg."""
     if not denied:
         return
     keys = tuple(sorted(denied))

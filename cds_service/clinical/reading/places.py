@@ -224,7 +224,7 @@ class Places:
         return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread, elsewhere)
 
     def _spot_of(self, concept: Any, inside: Iterable[Any], *, follow: bool = True) -> _Spot:
-        """Return ``concept`` with what its extensions and those of its codings add. ``follow``: follow references too."""
+        """Return ``concept`` with what its extensions and those of its codings add. ``follow``: also references."""
         spot = _Spot([] if concept is None else [concept])
         for element in (concept, *(getattr(concept, "coding", None) or ())):
             for added in self._spots_in(element, inside, follow=follow):
