@@ -41,7 +41,7 @@ class Part:
         items: the items that are shown.
         between: text between two items.
         end: text after the last item.
-        more: returns the words for a number of items that were left out; None to leave them out silently.
+        more: returns the words for a number of items that were left out; None to leave them out without a note.
         grouped: returns the words for items with the same ``of``; None to show the items one by one.
         left_out: number of items that were left out.
     """
