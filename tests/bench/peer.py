@@ -26,10 +26,10 @@ def main(port: int, service_id: str, core: int) -> None:
     uvicorn = importlib.import_module("uvicorn")
     hooks = cds.CDSHooksService(config=cds.CDSHooksConfig(base_path=""), use_events=False)
 
-    @hooks.hook("patient-view", id=service_id)
     def nothing(request: object) -> object:
         return models.CDSResponse(cards=[])
 
+    hooks.hook("patient-view", id=service_id)(nothing)
     app = gateway.HealthChainAPI(enable_events=False, enable_cors=False)
     app.register_service(hooks, path="")
     gc.collect()
