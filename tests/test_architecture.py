@@ -1,4 +1,4 @@
-"""The architecture: imports run down, never up; each outside library is known by as few files as can be."""
+"""The architecture: imports go downwards only, and each outside library is imported by as few files as possible."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ ALLOWED = {
     "zipfile": {"replay/wheel.py"},
 }
 BANNED = {
-    # XML and archives have a history of holes; what is unpickled runs; no language model has a say in a judgement.
+    # XML and archives have a history of holes; unpickling runs code; no language model takes part in a judgement.
     "xml", "lxml", "defusedxml", "tarfile", "pickle", "marshal", "shelve", "subprocess", "ctypes",
     "openai", "anthropic", "litellm", "langchain", "transformers", "torch", "llama_cpp", "google",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where the links of an urgent card lead for this client: our pages as SMART apps, or sealed drafts to copy from."""
+"""Builds the links of urgent cards for a client: to our pages as SMART apps, or to pages with sealed drafts to copy."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LAUNCH_PATH = "/orders/launch"
 Page = Literal["order", "assess"]
 _TEXT, _CONTEXT, _ASSESS = "order text", "order context", "assess"
 TEXT_SECONDS = 30 * 60
-"""How long the address of a text holds its facts; the page itself stays."""
+"""How long the facts in the address of a text can be opened. Later the page still works, without them."""
 LONGEST_ASSESS = 6_000
-"""Most characters of a sealed chart in an address: what proxies and browsers take with room to spare."""
+"""Most characters of a sealed chart in an address. Proxies and browsers accept much longer addresses."""
 CONTEXT_SECONDS = 10 * 60
-"""How long a launch keeps the link to its card. Later only the chart decides what to order."""
+"""How long a launch can read what its card proposed. Later only the chart decides what to order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class OrderLinks:
     base_url: str
 
     def for_client(self, cards: Sequence[Card], caller: Caller, patient: str, now: datetime) -> tuple[Card, ...]:
-        """``cards`` with their order links as this client uses them. ``patient``: id in its own FHIR server."""
+        """Return ``cards`` with the links that this client uses. ``patient``: id in its own FHIR server."""
         return tuple(replace(card, links=self._links(card.links, caller, patient, now)) for card in cards)
 
     def _links(self, links: Sequence[Link], caller: Caller, patient: str, now: datetime) -> tuple[Link, ...]:
@@ -68,7 +68,10 @@ class OrderLinks:
         return replace(link, url=f"{link.url}?draft={sealed}")
 
     def _to_assess(self, link: Link, draft: AssessDraft, caller: Caller, patient: str, now: datetime) -> Link | None:
-        """None if the chart says more than an address holds: a page without it would ask for what is recorded."""
+        """Return the link to the assessment page; None if the chart is too long for an address.
+
+        Without the chart, the page would ask for findings that are already recorded.
+        """
         if caller.client.smart is not None:
             mark = self.patient_mark(caller, patient)
             return self._to_launch(link, Wanted(mark, draft.rule, "", draft.side.value, "assess"), now)
@@ -86,15 +89,15 @@ class OrderLinks:
             return ""
 
     def order_address(self, draft: OrderDraft, now: datetime) -> str:
-        """Where the order page with this draft is, on this service."""
+        """Return the address of the order page with this draft, on this service."""
         sealed = self.seal.close(_TEXT, draft.as_json(), now.timestamp() + TEXT_SECONDS)
         return f"/orders/{draft.orders[0]}?draft={sealed}"
 
     def assessed(self, sealed: str, now: datetime, secret: str | None = None) -> AssessDraft:
-        """The chart behind the address of an assessment page.
+        """Return the chart in the address of an assessment page.
 
         Raises:
-            NotSealed: it is not ours, or its time is over.
+            NotSealed: it was not sealed by this service, or has expired.
         """
         value = self.seal.open(_ASSESS, sealed, now.timestamp(), secret)
         try:
@@ -103,7 +106,7 @@ class OrderLinks:
             raise NotSealed from error
 
     def _to_launch(self, link: Link, wanted: Wanted, now: datetime) -> Link:
-        """``link`` as a SMART launch that brings ``wanted`` along."""
+        """Return ``link`` as a SMART launch that carries ``wanted``."""
         context = self.seal.close(_CONTEXT, asdict(wanted), now.timestamp() + CONTEXT_SECONDS)
         return replace(link, url=f"{self.base_url}{LAUNCH_PATH}", app_context=context)
 

@@ -38,33 +38,37 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """Everything a site can set. An unknown name or an invalid value stops the start with a clear message."""
+    """Everything that a site can set. An unknown name or an invalid value prevents the start, with a clear message."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(
-        default=1, ge=1, le=64, description="Processes; more than one are watched and replaced when they die."
+        default=1, ge=1, le=64, description="Number of processes. If there are several, one that dies is replaced."
     )
     auth: Literal["required", "open"] = Field(
         default="required",
-        description="`required`: callers bring a token of a known client. `open`: anybody, for invented patients.",
+        description=(
+            "`required`: every call needs a token of a known client. `open`: anybody may call; for invented patients"
+            " only."
+        ),
     )
     open_on_network: bool = Field(
         default=False,
         description=(
-            "`true` allows `open` on an address that others reach, for instance behind a proxy that checks callers."
+            "`true` allows `KNEE_CDS_AUTH=open` on an address that other machines can reach, for example behind a proxy"
+            " that checks callers."
         ),
     )
     discovery: Literal["open", "closed"] = Field(
-        default="open", description="`closed`: discovery needs a token too. It holds no patient data."
+        default="open", description="`closed`: discovery needs a token too. Discovery contains no patient data."
     )
     public_url: HttpUrl | None = Field(
         default=None,
         description=(
-            "Base URL under which EHRs reach the service; links in cards start with it, and tokens must be made"
-            " out to it."
+            "Base URL at which EHRs reach the service. Links in cards begin with it. A token must name the called"
+            " address, which begins with it, as its audience, unless the clients file sets another audience."
         ),
     )
     cards: Path = Field(default_factory=lambda: shipped("cards"), description="Folder of the clinical content.")
@@ -72,7 +76,7 @@ class Settings(BaseSettings):
         default=None, description="TOML file that maps a site's own codes to findings (see `cards/README.md`)."
     )
     pathway: Literal["uk_ng158", "us_ash2018"] = Field(
-        default="uk_ng158", description="DVT pathway; the two are never mixed."
+        default="uk_ng158", description="DVT pathway. The two are never mixed."
     )
     card_layout: Literal["differential", "per_cause"] = Field(
         default="differential", description="One differential card, or one card per cause."
@@ -80,60 +84,83 @@ class Settings(BaseSettings):
     time_zone: str | None = Field(
         default=None,
         description=(
-            "The site's time zone, an IANA name such as `Europe/London`: draft orders start on its day, and cards show"
-            " its time. Without it, the one that `TZ` names, else UTC."
+            "Time zone of the site, an IANA name such as `Europe/London`. It sets the date of draft orders and the"
+            " times on cards. If it is not set, the zone in `TZ` applies, else UTC."
         ),
     )
     order_url: str | None = Field(
-        default=None, description="A site's order entry with `{order}` and `{side}`; without it the service's own page."
+        default=None,
+        description=(
+            "Address of the site's order entry, with `{order}` and `{side}`. If it is not set, cards link to the order"
+            " page of this service."
+        ),
     )
-    max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest request body.")
-    max_json_depth: int = Field(default=64, ge=16, le=1000, description="Deepest nesting of a request body.")
-    max_entries: int = Field(default=10_000, ge=100, description="Most resources in a request body.")
-    max_header_bytes: int = Field(default=32_768, ge=4_096, description="Largest request line and headers together.")
+    max_body_bytes: int = Field(default=20_000_000, ge=1_000, description="Greatest size of a request body, in bytes.")
+    max_json_depth: int = Field(
+        default=64, ge=16, le=1000, description="Greatest nesting depth of the JSON in a request body."
+    )
+    max_entries: int = Field(default=10_000, ge=100, description="Greatest number of resources in a request body.")
+    max_header_bytes: int = Field(
+        default=32_768, ge=4_096, description="Greatest size of request line and headers together, in bytes."
+    )
     max_connections: int = Field(
         default=1_000,
         ge=10,
-        description="Most connections; beyond that the one that has been silent longest gives way.",
+        description="Greatest number of connections. One more closes the connection that has been idle longest.",
     )
     max_unknown_feedback: int = Field(
         default=10_000,
         ge=100,
-        description="Most feedback items of a client in a day on cards that the database does not know.",
+        description="Feedback items on cards that are not in the database: how many one client may send in a day.",
     )
     max_unknown_feedback_bytes: int = Field(
-        default=5_000_000, ge=100_000, description="Most bytes of such feedback of a client in a day."
+        default=5_000_000,
+        ge=100_000,
+        description="The same limit in bytes: feedback on cards that are not in the database, of one client in a day.",
     )
     max_at_once: int = Field(
-        default=256, ge=1, description="Most calls worked on at once; others get 503 and `Retry-After`."
+        default=256, ge=1, description="Number of calls that are processed at once. Others get 503 with `Retry-After`."
     )
     read_seconds: float = Field(
-        default=10, ge=0.1, le=120, description="Time for the headers of a call to arrive, and again for its body."
+        default=10,
+        ge=0.1,
+        le=120,
+        description="Seconds that the headers of a call may take to arrive, and again its body.",
     )
     shutdown_seconds: int = Field(
-        default=10, ge=1, le=300, description="Time for calls in flight when the service is stopped."
+        default=10, ge=1, le=300, description="Seconds that running calls have to finish when the service is stopped."
     )
     judging_ms: int = Field(
         default=3_000,
         ge=100,
         le=60_000,
-        description="Most computing time of a hook call, of one core; a chart that takes more gets 413.",
+        description=(
+            "Milliseconds of computing time on one core that a hook call may use. A chart that needs more gets 413."
+        ),
     )
     fhir_servers: CommaSeparated = Field(
-        default=(), description="FHIR servers that may be read, base URLs, comma-separated."
+        default=(), description="Base URLs of the FHIR servers that the service may read."
     )
     fhir_deadline_ms: int = Field(
-        default=400, ge=50, le=10_000, description="Time for reading a FHIR server, all keys and pages together."
+        default=400,
+        ge=50,
+        le=10_000,
+        description="Milliseconds that one call may spend reading a FHIR server, for all keys and pages together.",
     )
     fhir_ca_bundle: Path | None = Field(
-        default=None, description="CA certificates for FHIR and key servers, a PEM file."
+        default=None, description="PEM file of the CA certificates for FHIR and key servers."
     )
     private_networks: CommaSeparated = Field(
         default=(),
-        description="The site's own networks, such as `10.0.0.0/8`, to which a FHIR or key server's name may lead.",
+        description=(
+            "Networks of the site, such as `10.0.0.0/8`. The name of a FHIR or key server may resolve to an address in"
+            " them. A name that resolves to any other private address is refused."
+        ),
     )
-    clients: Path | None = Field(default=None, description="TOML file of the site's clients (see `deploy/README.md`).")
-    clients_toml: str | None = Field(default=None, description="The text of a clients file, instead of the file.")
+    clients: Path | None = Field(
+        default=None, description="TOML file that lists the site's clients (see `deploy/README.md`)."
+    )
+    clients_toml: str | None = Field(default=None, description="The text of the clients file, if there is no file.")
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///knee-cds.db"),
         description="`sqlite:///file` or `postgresql://user:password@server/database`.",
@@ -142,33 +169,42 @@ class Settings(BaseSettings):
         default=None,
         min_length=16,
         description=(
-            "Key of the hashes of patients, users and encounters, and of what order links and launches are "
-            "sealed with; the same for all processes."
+            "Key for the hashes of patients, users and encounters, and for the encryption of order links and launches."
+            " All processes need the same key."
         ),
     )
-    audit_folder: Path | None = Field(default=None, description="Folder of the audit journal.")
-    quiet: bool = Field(default=True, description="`false` shows again what its reader has answered.")
+    audit_folder: Path | None = Field(default=None, description="Folder for the audit journal.")
+    quiet: bool = Field(
+        default=True,
+        description=(
+            "`true`: a card that its reader has answered is not shown again for a time; an urgent one becomes a"
+            " reminder. `false`: cards are always shown in full."
+        ),
+    )
     sandbox: bool = Field(
         default=False,
         description=(
-            "Pages to try the service out with invented patients (`/sandbox`); needs auth `open` and one worker."
+            "`true`: the pages under `/sandbox`, to try the service with invented patients. Needs `KNEE_CDS_AUTH=open`"
+            " and one worker."
         ),
     )
     server_timing: bool = Field(
-        default=False, description="Answers tell in a `Server-Timing` header how long each stage took."
+        default=False, description="`true`: each answer has a `Server-Timing` header with the time of each stage."
     )
     tracing_url: HttpUrl | None = Field(
         default=None,
-        description="Where traces go, OTLP over HTTP (`http://collector:4318/v1/traces`); needs the extra `tracing`.",
+        description=(
+            "Address for traces, OTLP over HTTP (`http://collector:4318/v1/traces`). Needs the extra `tracing`."
+        ),
     )
     cors_origins: CommaSeparated = Field(
-        default=(), description="Origins of browser-based clients, comma-separated; never `*`."
+        default=(), description="Origins of clients that run in a browser. `*` is not allowed."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severity that is logged."
+        default="info", description="Lowest severity that is logged."
     )
     log_style: Literal["json", "text"] = Field(
-        default="json", description="Form of a log line; one line an event, on standard error."
+        default="json", description="Format of the log: one line for each event, on standard error."
     )
 
     @model_validator(mode="before")
@@ -227,7 +263,7 @@ class Settings(BaseSettings):
     @field_validator("private_networks")
     @classmethod
     def parsed_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Reject names that are not networks."""
+        """Reject values that are not networks."""
         Networks.of(value)
         return value
 
@@ -259,6 +295,6 @@ class Settings(BaseSettings):
 
     @property
     def sandbox_fhir_root(self) -> str:
-        """The address under which this process reaches its own sandbox, independent of its public name."""
+        """The address at which this process reaches its own sandbox, independent of its public name."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104  # nosec B104 - compared, not bound to
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/sandbox"

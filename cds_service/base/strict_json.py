@@ -114,7 +114,7 @@ def is_deeper(bare: bytes | bytearray, deepest: int) -> bool:
 def has_key_twice(document: bytes | bytearray, parsed: Any) -> bool:
     """Return whether an object in ``document`` has a duplicate key. Two parsers could then keep different values."""
     written = orjson.dumps(parsed)
-    # A document that is written again as it came has lost no pair. Most are: senders write compact JSON.
+    # If writing the parsed value gives the same bytes, no pair was lost. This is usual: senders write compact JSON.
     return document != written and _pairs(without_escapes(document)) != _pairs(without_escapes(written))
 
 

@@ -10,7 +10,7 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Worker:
-    """One thread with the lock of what its owner hands over. It outlives every failure and ends when it is stopped.
+    """One thread, and the lock of its owner's queue. It survives every failure and ends when it is stopped.
 
     The owner keeps its own limited queue under ``work`` and counts what it has to drop.
 

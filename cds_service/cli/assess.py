@@ -27,16 +27,18 @@ _CALVES = {"here": "this", "other": "other"}
 
 
 def run(file: Path, settings: Settings, now: datetime) -> str:
-    """Ask on the terminal what ``file``, one chart, leaves open; the note. The end of the input ends the questions.
+    """Ask the open questions about the chart in ``file`` on the terminal, and return the note.
+
+    The questions stop at the end of the input.
 
     Raises:
-        UnusableInput: it is not one chart, or nothing in it can be asked about.
+        UnusableInput: the file is not one chart, or there is nothing to ask about it.
     """
     service = Service.from_settings(settings)
     with file.open("rb") as stream:
         charts = list(documents(stream))
     if len(charts) != 1:
-        raise UnusableInput("one file with one chart, please")
+        raise UnusableInput("the file must contain exactly one chart")
     given = understand(charts[0])
     found = _judged(service, given, AssessForm(), now)
     if found is None:
@@ -50,7 +52,7 @@ def _judged(service: Service, given: OneChart, form: AssessForm, now: datetime) 
 
 
 def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) -> Assessed:
-    """Each question once, also those that an answer opens."""
+    """Ask each question once, including the questions that an answer adds."""
     console, sent, done = Console(stderr=True, highlight=False), dict[str, str](), set[str]()
     try:
         if found.leg.side not in (Side.LEFT, Side.RIGHT):
@@ -71,7 +73,7 @@ def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) ->
 
 
 def _reply(console: Console, found: Assessed, question: Question) -> dict[str, str]:
-    """The fields of the form that one answer gives."""
+    """Ask one question and return the form fields for its answer."""
     recorded = found.recorded(question)
     if question.shown:
         console.print(Text(f"{found.name(question)}: {recorded}"), style="dim", soft_wrap=True)
@@ -86,7 +88,7 @@ def _reply(console: Console, found: Assessed, question: Question) -> dict[str, s
 
 
 def _yes_or_no(console: Console, question: str) -> str:
-    """``y``, ``n``, or nothing."""
+    """Ask and return ``y``, ``n`` or an empty text."""
     label = Text(f"{question} (y, n, or Enter: not examined)")
     return Prompt.ask(
         label, choices=[*_REPLIES, ""], default="", console=console, show_choices=False, show_default=False
@@ -94,7 +96,7 @@ def _yes_or_no(console: Console, question: str) -> str:
 
 
 def _girths(console: Console, found: Assessed) -> dict[str, str]:
-    """Both girths, or neither: asked again until they can be."""
+    """Ask for both girths until they are plausible. Both may be left empty."""
     while True:
         where = found.content.findings[CALF_DIFFERENCE].name
         console.print(Text(f"{where}. Calf girths in cm, or Enter"), soft_wrap=True)
@@ -110,5 +112,5 @@ def _girths(console: Console, found: Assessed) -> dict[str, str]:
 
 
 def show(note: str) -> None:
-    """To standard output: the questions went elsewhere."""
+    """Print the note to standard output. The questions go to standard error."""
     sys.stdout.write(f"{note}\n")

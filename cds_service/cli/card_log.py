@@ -36,7 +36,7 @@ def feedback_report(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _titles(settings: Settings) -> dict[str, str]:
-    """Rule, cause or finding -> its title in the content as it is now."""
+    """Return rule, cause or finding -> its title in the present content."""
     content = load_content(settings)
     causes = {key: one.title for key, one in content.causes.items()}
     findings = {key: one.short for key, one in content.findings.items()}

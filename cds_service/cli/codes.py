@@ -43,10 +43,12 @@ def write(found: Survey, out: IO[str]) -> None:
         count = found.counts[name]
         out.write(f"\n# {count} x {_plain(code.display) or 'without words'} (by {code.by})\n")
         out.writelines(_entry(found.content, code))
-    _table(out, "Units that a measure does not take", (f"{key}: {unit}" for key, unit in _by_frequency(found.units)))
+    _table(
+        out, "Units that the measure does not accept", (f"{key}: {unit}" for key, unit in _by_frequency(found.units))
+    )
     _table(
         out,
-        "Systems that are not known",
+        "Unknown code systems",
         (f"{found.systems[system]} x {system}" for system in _by_frequency(found.systems)),
     )
 

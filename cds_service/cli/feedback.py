@@ -94,14 +94,14 @@ def _reasons(found: Report) -> Iterator[str]:
 
 
 def _use(use: Use, titles: Mapping[str, str]) -> str:
-    """One line for each rule from whose cards the assessment page was used."""
+    """Yield one line for each rule from whose cards the assessment page was used."""
     items = ", ".join(f"{titles.get(key, key)} {count}" for key, count in use.most)
     return f"Assessments, {use.rule or 'without a card'}: {use.used}, score completed {use.completed}; {items}"
 
 
 def _table(found: Report) -> Table:
     """Return the table, for a terminal of 80 columns. The reasons are printed below it."""
-    table = Table(title="What became of the cards", box=SIMPLE, pad_edge=False)
+    table = Table(title="Outcome of the cards", box=SIMPLE, pad_edge=False)
     table.add_column("rule", overflow="fold")
     table.add_column("indicator")
     for heading in ("shown", "accepted", "overridden", "unanswered", "silent"):

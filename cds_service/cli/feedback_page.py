@@ -95,7 +95,7 @@ def _trend_words(weeks: Sequence[Week]) -> str:
     late, early = weeks[-_SPAN:], weeks[-2 * _SPAN : -_SPAN]
     sums = [(sum(week.accepted for week in part), sum(week.shown for week in part)) for part in (early, late)]
     if any(shown < _ENOUGH for _, shown in sums):
-        return f"too few cards to tell: a trend needs {_ENOUGH} in the last {_SPAN} weeks and in the {_SPAN} before"
+        return f"too few cards for a trend: at least {_ENOUGH} in the last {_SPAN} weeks and in the {_SPAN} before"
     before, now = (accepted / shown for accepted, shown in sums)
     direction = "level" if round(100 * before) == round(100 * now) else "up" if now > before else "down"
     earlier, later = (rate_words(*part) for part in sums)

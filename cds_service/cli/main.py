@@ -125,7 +125,9 @@ def _add_judging(commands: Any) -> None:
     judge.add_argument("--fail-on-urgent", action="store_true", help="exit with 10 if any urgent card is shown")
     judge.set_defaults(run=_evaluate)
 
-    ask = commands.add_parser("assess", help="ask on the terminal what one chart leaves open; prints the note")
+    ask = commands.add_parser(
+        "assess", help="ask the open questions about one chart on the terminal, and print its note"
+    )
     ask.add_argument("file", type=Path, metavar="FILE", help="a Bundle or a hook request")
     ask.add_argument(
         "--now", type=datetime.fromisoformat, default=None, metavar="DATE", help="as of this day (ISO 8601)"

@@ -20,8 +20,8 @@ _KINDS: dict[Any, str] = {
 
 _HEAD = """# Settings
 
-Made by `knee-cds settings`; do not edit. Settings are environment variables; an unknown name or value stops every
-command with a message that names the setting.
+Written by `knee-cds settings`; do not edit. Settings are environment variables. With an unknown name or an invalid
+value, every command stops with a message that names the setting.
 
 | setting | meaning | values | default |
 |---|---|---|---|
@@ -59,9 +59,9 @@ def _limits(field: FieldInfo) -> list[str]:
 
 _IN_WORDS = {
     "public_url": "`http://HOST:PORT`", "cards": "shipped content", "order_url": "the service's own page",
-    "clients": "none: no client is known", "fhir_servers": "none: none is read",
-    "private_networks": "none: public addresses only", "fhir_ca_bundle": "the public ones",
-    "hash_key": "random: answered cards are forgotten at a restart", "audit_folder": "none: no journal is kept",
+    "clients": "none: no client is known", "fhir_servers": "none: no server is read",
+    "private_networks": "none: public addresses only", "fhir_ca_bundle": "the public authorities",
+    "hash_key": "random: a restart forgets which cards were answered", "audit_folder": "none: no journal is written",
 }  # fmt: skip
 
 

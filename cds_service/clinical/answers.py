@@ -36,22 +36,24 @@ from cds_service.clinical.record import Fact, Side
 Group = Literal["score", "pathway", "warning_signs", "causes"]
 GROUPS: Final[tuple[Group, ...]] = ("score", "pathway", "warning_signs", "causes")
 NEVER_ASKED: Final = frozenset({SELF_TEST, SUSPECTED_DVT, CARE_PLAN})
-"""Of these an answer could close a suspicion, lower it, or open it by nothing but our own question."""
+"""Never asked for: an answer could close or lower a suspicion, or our question alone could open one."""
 OF_PATHWAY: Final = (PE_SYMPTOMS, PHLEGMASIA, INJECTING, PREGNANCY, POST_PARTUM, ANTICOAGULANT)
-"""What makes a suspected DVT an emergency, and what changes the road (evidence C.4, C.5)."""
+"""Findings that make a suspected DVT an emergency or change the pathway (evidence C.4, C.5)."""
 _BEDSIDE: Final = frozenset({"symptom", "sign", "test", "history", "risk"})
 _CAUSES_ASKED = 3
 _MISSING_OF_EACH = 2
 CALVES: Final = (10.0, 100.0)
-"""Plausible girths of a calf in cm, as for those that a chart holds."""
+"""Plausible girths of a calf in cm, the same as for girths in a chart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One finding of one leg. ``recorded``: what the chart says of it today; None if it says nothing.
+    """A question about one finding of one leg.
 
-    ``shown``: the chart shows it. Then nothing is asked: a later "no" would not count (evidence C.8).
-    ``points``: of the item of the score that it belongs to; 0 if it is none.
+    Attributes:
+        recorded: what the chart says about it today; None if it says nothing.
+        shown: the chart shows it as present. Then it is not asked, because a later "no" would not count (evidence C.8).
+        points: points of its item of the score; 0 if it belongs to none.
     """
 
     finding: str
@@ -63,15 +65,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was asked and examined, for one leg.
+    """The answers about one leg.
 
     Attributes:
         side: the leg; UNKNOWN as long as neither the chart nor the clinician says which.
-        said: finding -> yes (True) or no (False). What was not examined is not in it.
-        calves: girths in cm of this leg and of the other one, 10 cm below the tibial tuberosity; None if not both.
-        contraindicated: whether something speaks against an anticoagulant; None if not answered. The pathways treat
-            "unless contraindicated, clinician decides" (evidence C.2), so this is for the note and the order in words:
-            no code of the content stands for it, no fact is made of it, and it changes no urgency and no score.
+        said: finding -> yes (True) or no (False). Findings that were not examined are left out.
+        calves: girths in cm of this leg and of the other one, 10 cm below the tibial tuberosity; None unless both are
+            given.
+        contraindicated: whether something speaks against an anticoagulant; None if not answered. The pathways say
+            "unless contraindicated, clinician decides" (evidence C.2). So this is only text for the note and the order:
+            it has no code in the content, becomes no fact, and changes neither urgency nor score.
     """
 
     side: Side
@@ -81,22 +84,22 @@ class Answers:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was answered that is judged and saved."""
+        """Whether there is no answer that is judged and saved."""
         return not self.said and self.calves is None
 
     @property
     def difference(self) -> float | None:
-        """By how many cm the calf of this leg is larger, to a millimetre."""
+        """How much larger the calf of this leg is, in cm, rounded to a millimetre."""
         return None if self.calves is None else round(self.calves[0] - self.calves[1], 1)
 
 
 def leg_of(assessment: Assessment, side: Side) -> LegAssessment | None:
-    """The leg of ``side``; without one, the worst; None if no leg was judged."""
+    """Return the leg of ``side``; if there is none, the most urgent leg; None if no leg was judged."""
     return next((leg for leg in assessment.legs if leg.side is side), next(iter(assessment.legs), None))
 
 
 def questions_of(content: Content, assessment: Assessment, leg: LegAssessment) -> tuple[Question, ...]:
-    """What is worth knowing of ``leg``, each finding once, in the order in which it is asked."""
+    """Return the questions about ``leg``, each finding once, in the order in which they are asked."""
     facts = with_derived(content, assessment.record, assessment.today)
     view = Leg(
         content,
@@ -121,42 +124,42 @@ def _is_askable(content: Content, leg: LegAssessment, key: str) -> bool:
     finding = content.findings.get(key)
     if finding is None or finding.general or finding.kind not in _BEDSIDE or key in NEVER_ASKED:
         return False
-    # An injury explains a new pain that a risk alone made suspicious: known already or not, it is not asked here.
+    # An injury would explain a new pain that is suspicious only because of a risk, so it is never asked here.
     return not (leg.dvt.suspected and key in content.pathway.risk_outside_wells.unless)
 
 
 def dvt_questions(content: Content) -> Iterator[tuple[str, Group, int]]:
-    """Every finding that the assessment of a suspected DVT may ask for: the items of the score, then the rest."""
+    """Yield every finding that the assessment of a suspected DVT may ask for: first the items of the score."""
     for item in content.pathway.items:
         yield from ((key, "score", item.points) for key in item.any)
     yield from ((key, "pathway", 0) for key in OF_PATHWAY)
 
 
 def _of_dvt(content: Content, view: Leg, leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
-    """The items of the score, what makes it an emergency, and what changes the road."""
+    """Yield the items of the score, then the findings that make it an emergency or change the pathway."""
     if not leg.dvt.suspected:
         return
     if leg.dvt.wells is not None:
         for item in content.pathway.items:
-            # One point for either: what the chart shows answers the whole item.
+            # Any of its findings scores the item, so a finding that the chart shows answers the whole item.
             known = [key for key in item.any if view.present(key)]
             yield from ((key, "score", item.points) for key in known or item.any)
     not_now = {PREGNANCY, POST_PARTUM} if view.patient.sex == "male" else set()
-    # Whether a DVT on record is treated is for the chart to say: an answer of this page is no proof of it.
+    # Only the chart can prove that a recorded DVT is treated; an answer on this page cannot.
     if view.diagnosis(DVT) is not None or view.present(SCAN) is not None:
         not_now.add(ANTICOAGULANT)
     yield from ((key, "pathway", 0) for key in OF_PATHWAY if key not in not_now)
 
 
 def _of_rules(content: Content, leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
-    """What else the rules that fire could rest on."""
+    """Yield the other findings that the rules that fire ask for."""
     for flag in leg.red_flags:
         if flag.rule != DVT_RULE:
             yield from ((key, "warning_signs", 0) for key in content.red_flags[flag.rule].when.terms())
 
 
 def _of_causes(leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
-    """What to ask or examine next, and what else the first causes would rest on."""
+    """Yield the finding to ask for next, then the missing findings of the first causes."""
     if leg.ask_next:
         yield leg.ask_next, "causes", 0
     for one in (shown(leg) or leg.at_prior)[:_CAUSES_ASKED]:

@@ -125,7 +125,7 @@ def _assess_leg(leg: Leg, opened_by: list[Fact], *, under_18: bool, care_plan: b
     if places == {"arterial"}:
         ranked = [cause for cause in ranked if cause.diagnosis or _rests_on_artery(leg.content, cause)]
     unexplained: tuple[Fact, ...] = ()
-    # A red flag that can wait for days leaves the question about DVT as it is.
+    # A red flag that can wait for days does not replace the question about DVT.
     for_today = any(flag.speed in _FOR_TODAY for flag in flags)
     if not (for_today or treated or shown_of(ranked) or under_18 or care_plan):
         unexplained = _unexplained(leg, verdict, here)

@@ -57,7 +57,7 @@ class Wells:
 
     @property
     def settled(self) -> bool:
-        """Whether no item can still move the score: all are recorded, and what is stated is counted."""
+        """Whether the score can no longer change: all items are recorded, and every stated item is counted."""
         return self.complete and self.not_counted is None
 
     @property

@@ -188,7 +188,7 @@ def _eligible(content: Content, scored: RankedCause) -> bool:
 
 
 def _support(content: Content, scored: RankedCause) -> float:
-    """What present findings that are no risk and no age say for it, as a log-LR."""
+    """Return the log-LR of the present findings that are neither a risk nor an age."""
     return _capped_sum(
         content,
         [
@@ -202,13 +202,13 @@ def _support(content: Content, scored: RankedCause) -> float:
 
 
 def _of_this_episode(leg: Leg, scored: RankedCause) -> bool:
-    """Whether a clinician has made this diagnosis within the time of a complaint: no inference here outweighs that."""
+    """Whether a clinician made this diagnosis during the time of a complaint. No inference here outweighs that."""
     age = age_in_days(scored.diagnosis, leg.today) if scored.diagnosis else None
     return age is not None and age <= leg.content.pathway.complaint.days
 
 
 def _pointed_at(content: Content, scored: RankedCause) -> bool:
-    """Whether a strong finding speaks for a cause that its prior alone would hide. Dangers are kept in mind anyway."""
+    """Whether a strong finding supports a cause that its low prior would hide. Dangers are kept in mind anyway."""
     limits = content.reasoning
     return (
         content.causes[scored.cause].must_not_miss != "yes"
@@ -229,7 +229,7 @@ def _band(content: Content, posterior: float, *, confirmed: bool, diagnosed: boo
 
 
 def _rank_key(content: Content, one: RankedCause) -> tuple[int, bool, int, float, str]:
-    """By band, rare causes named for their sign last in it, then by potential harm, then by fit (F.1 step 8)."""
+    """Return the sort key: band, with rare causes that a sign points at last; then harm; then fit (F.1 step 8)."""
     rare = one.band == "possible" and not one.diagnosis and one.posterior < content.reasoning.possible
     harm = _HARM[content.causes[one.cause].must_not_miss]
     return (_BANDS.index(one.band), rare, harm, -one.posterior, one.cause)

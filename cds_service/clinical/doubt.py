@@ -1,7 +1,7 @@
 """Rows of a chart that were not understood, by what they may hide. Unknown is not absent: this keeps suspicions open.
 
 A row whose own date or category shows that it cannot be about the present complaint hides nothing: an old fever, a
-heart rate. What cannot be told to be harmless is taken to be what matters most.
+heart rate. Any other row that is not understood is treated as if it were the worst that it can be.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.models import Finding
@@ -36,15 +37,15 @@ from cds_service.clinical.record import (
 CLOSING_NEEDS = ("observations", "conditions", "medications")
 """Parts of a chart that can contradict what closes a suspicion: signs and tests, pregnancy and cancer, medicines."""
 PAIN = ("posterior", "leg", "arterial")
-"""Complaints of pain behind the knee, in the calf, or in the leg without a place: an unstated place counts (F.3)."""
+"""Complaints of pain behind the knee, in the calf, or in the leg without a place. An unstated place counts (F.3)."""
 _NO_COMPLAINTS = frozenset(
     {"vital-signs", "laboratory", "imaging", "procedure", "social-history", "therapy", "activity"}
 )
-"""FHIR's categories of Observations that hold no complaint and no sign."""
+"""FHIR's categories of Observations that contain neither complaints nor signs."""
 _RESULTS = frozenset({"vital-signs", "laboratory", "imaging"})
 _NO_TESTS = frozenset({"vital-signs", "social-history", "therapy", "activity"})
 _SURGERY_DAYS = 84
-"""Major surgery counts for 12 weeks (NG158, Wells item 3): an unknown procedure may be one for as long."""
+"""Major surgery counts for 12 weeks (NG158, Wells item 3): for that time an unknown procedure may be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ class Doubts:
     Attributes:
         complaint: may be a current complaint of the knee, calf or leg, or a DVT by itself.
         signs: may be a sign or a stated suspicion of DVT.
-        risks: may be a risk of DVT. major_risks: may be one that alone counts for a new pain.
+        risks: may be a risk of DVT. major_risks: may be one that alone, with new pain, opens a suspicion.
         flags: may be a finding of another red flag.
         closing: may contradict what closes a suspicion of DVT.
         medicines: medicines that could not be identified.
-        ends: those of them that may say that an anticoagulant is taken no longer.
-        not_whole: parts of the chart that may contradict it and did not come whole, by key.
+        ends: those medicines that may state that an anticoagulant is no longer taken.
+        not_whole: keys of the incomplete parts of the chart that may contradict what closes a suspicion.
     """
 
     complaint: tuple[Unread, ...] = ()
@@ -74,12 +75,12 @@ class Doubts:
 
     @property
     def forbid_closing(self) -> bool:
-        """Whether anything that could contradict is not known."""
+        """Whether something that could contradict a closing is unknown."""
         return bool(self.closing or self.not_whole)
 
     @property
     def on_card(self) -> tuple[Unread, ...]:
-        """What a clinician with this patient should know of, each once. What only keeps a suspicion open is not."""
+        """The rows that a card must mention, each once. Rows that only keep a suspicion open are left out."""
         return tuple(dict.fromkeys((*self.complaint, *self.signs, *self.risks, *self.flags, *self.medicines)))
 
     @property
@@ -89,7 +90,7 @@ class Doubts:
 
 
 def doubts_of(content: Content, record: Record, today: date) -> Doubts:
-    """The doubts that ``record`` leaves on ``today``."""
+    """Return the doubts that ``record`` leaves on ``today``."""
     not_whole = record.not_whole.intersection(CLOSING_NEEDS)
     if not record.unread:
         return Doubts(not_whole=not_whole)
@@ -111,7 +112,7 @@ def doubts_of(content: Content, record: Record, today: date) -> Doubts:
 
 
 class _Repeating:
-    """A visit's or an order's reason in words often says again what is coded beside it."""
+    """Recognises reasons of visits and orders in words that only repeat what is coded elsewhere."""
 
     def __init__(self, content: Content, facts: Iterable[Fact], today: date) -> None:
         self._content = content
@@ -126,14 +127,14 @@ class _Repeating:
         self._denied = denied
 
     def only_repeats(self, one: Unread) -> bool:
-        """Whether all that a reason may be about is read, for that leg, as a finding of the present complaint."""
+        """Whether everything that a reason may be about was read, for that leg, as a current finding."""
         return self._is_reason(one) and all(
             any(self._is_current(fact) and _may_be_of(one.side, fact.side) for fact in self._present.get(key, ()))
             for key in one.keys
         )
 
     def is_no_news(self, one: Unread) -> bool:
-        """Whether it is, besides, read as of that moment or a later one: what is newer may be a new symptom."""
+        """Whether it only repeats findings that are not older than itself. A newer reason may be a new symptom."""
         when = one.when
         return (
             when is not None
@@ -152,34 +153,41 @@ class _Repeating:
         return in_words and bool(one.keys) and one.resource in WITH_REASONS
 
     def _is_current(self, fact: Fact) -> bool:
-        """As long as new pain counts: of an older one, today's reason is news. So it is after a denial."""
+        """Whether the fact is as recent as new pain must be, and not denied later. Otherwise a reason today is news."""
         if fact.when is None or fact.when.earliest < self._denied.get(fact.key, date.min):
             return False
         return (self._today - fact.when.day).days <= self._content.pathway.new_pain.days
 
 
 def _may_be_of(words: Side, read: Side) -> bool:
-    """Whether what is read for one leg is what the words say of one."""
+    """Whether a finding read for one side may be the one that the words mean."""
     return words in (Side.UNKNOWN, read) or read in (Side.BOTH, Side.BODY)
 
 
 class _Looking:
-    """What one row may mean, judged by its readable parts."""
+    """Decides what one row may mean, by its readable parts."""
 
     def __init__(self, content: Content, today: date) -> None:
         self._content = content
         self._today = today
-        # How long the pains and swellings that lead to a differential count. What only red flags look at may be older:
-        # a row that names nothing is not taken for a finding of ten years ago.
+
+    @cached_property
+    def _complaint_days(self) -> int:
+        """The longest time for which pains and swellings that lead to a differential count.
+
+        Findings that only red flags use may be older, but a row that names nothing is not taken for a finding of ten
+        years ago.
+        """
         felt = ("posterior", "swelling", "knee", *PAIN)
-        self._complaint_days = max(self._days(one) for one in content.findings.values() if one.complaint in felt)
-        self._measured_days = max(
-            self._own_days(content.findings[one.finding]) or 0 for one in content.measures.values()
-        )
-        self._flag_terms = {key for flag in content.red_flags.values() for key in flag.when.terms()}
+        return max(self._days(one) for one in self._content.findings.values() if one.complaint in felt)
+
+    @cached_property
+    def _measured_days(self) -> int:
+        findings = self._content.findings
+        return max(self._own_days(findings[one.finding]) or 0 for one in self._content.measures.values())
 
     def may_be_complaint(self, one: Unread) -> bool:
-        """A complaint opens the gate; so does a DVT on record."""
+        """Whether it may open the gate: as a complaint, or as a DVT on record."""
         if one.anything:
             return self._may_be_anything_felt(one, self._complaint_days) and not one.measured
         if one.past:
@@ -190,7 +198,7 @@ class _Looking:
         return any(self._is_recent(one, self._days(finding)) for finding in named)
 
     def pain_near_the_hip(self, record: Record) -> bool:
-        """Whether pain of thigh, groin or buttock is recorded: beside a pregnancy, say, it is a complaint."""
+        """Whether pain of thigh, groin or buttock is recorded. With a pregnancy, for example, it is a complaint."""
         facts = (fact for fact in record.facts if self._content.findings[fact.key].complaint == "proximal")
         limit = self._content.pathway.complaint.days
         return any(
@@ -199,13 +207,13 @@ class _Looking:
         )
 
     def may_open_it(self, one: Unread) -> bool:
-        """Whether a row may be what makes such a pain a complaint."""
+        """Whether a row may be a finding that makes such a pain a complaint."""
         if one.anything and one.resource in ("Observation", "Condition", ""):
             return not (one.past or one.in_words) and one.categories.isdisjoint(_NO_TESTS)
         return any(finding.dvt.proximal for _, finding in self._findings(one))
 
     def may_be_sign(self, one: Unread) -> bool:
-        """Local signs count as long as an unresolved one does; the others as long as they are recent."""
+        """Whether it may be a sign or a suspicion. All count at least as long as an unresolved local sign."""
         stale = self._content.pathway.stale_sign.days
         if one.anything:
             return self._may_be_anything_felt(one, stale)
@@ -221,28 +229,28 @@ class _Looking:
         return any(self._is_recent(one, max(stale, self._days(finding))) for finding in named)
 
     def may_be_risk(self, one: Unread, weights: Collection[str]) -> bool:
-        """A procedure of the last weeks may be an operation; a problem may be a cancer or a pregnancy."""
+        """Whether it may be a risk: a recent procedure may be an operation, a problem a cancer or a pregnancy."""
         if one.anything:
             if one.resource == "Procedure":
                 return self._is_recent(one, _SURGERY_DAYS)
             return one.resource == "Condition" and not one.in_words
         if one.kind is UnreadKind.WORDS:
-            return False  # words of a problem keep a suspicion open; they open none
+            return False  # words of a problem keep a suspicion open but never open one
         named = (finding for _, finding in self._findings(one) if finding.dvt.risk in weights)
         return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
 
     def may_be_flag(self, one: Unread) -> bool:
-        """A finding of a red-flag rule, within its own window."""
+        """Whether it may be a finding of a red-flag rule, within its own window."""
         if one.anything and one.resource == "Observation" and not one.in_words and one.categories & _RESULTS:
             days = self._complaint_days if "imaging" in one.categories else self._measured_days
             return self._is_recent(one, days)
         if one.anything:
             return self._may_be_anything_felt(one, self._complaint_days)
-        named = (finding for key, finding in self._findings(one) if key in self._flag_terms)
+        named = (finding for key, finding in self._findings(one) if key in self._content.alarming)
         return any(self._is_recent(one, self._own_days(finding)) for finding in named)
 
     def may_contradict(self, one: Unread) -> bool:
-        """What would keep a suspicion open were it understood: see ``dvt.exclusion``."""
+        """Whether it may contradict what closes a suspicion: see ``dvt.exclusion``."""
         if one.anything and self._may_be_anything_contradicting(one):
             return True
         if DVT in one.keys:
@@ -259,16 +267,16 @@ class _Looking:
         return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
 
     def may_be_medicine(self, one: Unread) -> bool:
-        """A medicine that may be an anticoagulant."""
+        """Whether it is a medicine that may be an anticoagulant."""
         return ANTICOAGULANT in one.keys or (one.anything and one.resource in MEDICINES and self._is_taken(one))
 
     def may_end_a_treatment(self, one: Unread) -> bool:
-        """A medicine that is stopped, or of a status that is not understood, and may be an anticoagulant."""
+        """Whether it may be an anticoagulant that was stopped, or whose status is not understood."""
         is_medicine = one.resource in MEDICINES and self.may_be_medicine(one) and self._is_taken(one)
         return is_medicine and (one.past or one.kind is UnreadKind.STATUS)
 
     def _may_be_anything_felt(self, one: Unread, days: int) -> bool:
-        """A complaint, a sign or a suspicion: in a problem or an observation, or in what is no resource at all."""
+        """Whether it may be a complaint, a sign or a suspicion: a problem, an observation, or not a resource at all."""
         if one.in_words:
             return False
         if one.resource == "Observation":
@@ -286,11 +294,11 @@ class _Looking:
         return one.resource not in ("Procedure", "Patient")
 
     def _is_taken(self, one: Unread) -> bool:
-        """One that has ended counts as long as an anticoagulant that has ended does."""
+        """Whether the medicine may matter. One that has ended counts as long as an ended anticoagulant does."""
         return not one.past or self._is_recent(one, self._own_days(self._content.findings[ANTICOAGULANT]))
 
     def _findings(self, one: Unread) -> Iterator[tuple[str, Finding]]:
-        """The findings that its keys name, and those that would follow from them."""
+        """Yield the findings that its keys name, and those that would follow from them."""
         for key in one.keys:
             measure = self._content.measures.get(key)
             name = measure.finding if measure is not None else key
@@ -299,12 +307,12 @@ class _Looking:
                     yield one_of, self._content.findings[one_of]
 
     def _is_recent(self, one: Unread, days: int | None) -> bool:
-        """Undated rows are: they may be of today."""
+        """Whether it is at most ``days`` old. Undated rows are, because they may be from today."""
         return days is None or one.when is None or (self._today - one.when.day).days <= days
 
     def _own_days(self, finding: Finding) -> int | None:
         return finding.recency.days if finding.recency else None
 
     def _days(self, finding: Finding) -> int:
-        """How long a finding counts as a complaint (see ``leg.complaints``)."""
+        """Return how many days a finding counts as a complaint (see ``leg.complaints``)."""
         return max(self._own_days(finding) or 0, self._content.pathway.complaint.days)

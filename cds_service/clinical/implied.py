@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -13,6 +13,8 @@ from cds_service.clinical.leg import counts_on
 from cds_service.clinical.record import Fact, Side, Status
 
 _Proof = tuple[Fact, ...]
+_Pool = Mapping[str, Sequence[Fact]]
+"""Facts that may be combined, by their finding."""
 _NO_LEG = (Side.BODY, Side.UNKNOWN)
 _POOLS = ((Side.RIGHT, Side.BOTH, *_NO_LEG), (Side.LEFT, Side.BOTH, *_NO_LEG), _NO_LEG)
 """Sides whose facts may be combined: the facts of one leg, and facts that name no leg."""
@@ -38,7 +40,8 @@ def _following(content: Content, key: str, facts: tuple[Fact, ...], today: date)
     """Return each fact about ``key`` that follows, once."""
     finding = content.findings[key]
     shown = [fact for fact in facts if fact.status is Status.PRESENT]
-    pools = [shown] if finding.side == "body" else [[fact for fact in shown if fact.side in sides] for sides in _POOLS]
+    on_body = finding.side == "body"
+    pools = [_pool(shown)] if on_body else [_pool(fact for fact in shown if fact.side in sides) for sides in _POOLS]
     denials = [fact for fact in facts if fact.key == key and _is_plain_denial(fact)]
     proofs = {
         proof: None
@@ -48,7 +51,14 @@ def _following(content: Content, key: str, facts: tuple[Fact, ...], today: date)
         if not (implication.unless_denied and any(_answers(denial, proof) for denial in denials))
     }
     for proof in proofs:
-        yield _fact(key, proof, on_leg=finding.side != "body")
+        yield _fact(key, proof, on_leg=not on_body)
+
+
+def _pool(facts: Iterable[Fact]) -> _Pool:
+    pool: dict[str, list[Fact]] = {}
+    for fact in facts:
+        pool.setdefault(fact.key, []).append(fact)
+    return pool
 
 
 def _is_plain_denial(fact: Fact) -> bool:
@@ -66,28 +76,29 @@ def _answers(denial: Fact, proof: _Proof) -> bool:
     return all(fact.when is not None and denial.when is not None and denial.when.day >= fact.when.day for fact in proof)
 
 
-def _proofs(
-    content: Content, condition: Condition, within: Figure | None, pool: list[Fact], today: date
-) -> list[_Proof]:
+def _proofs(content: Content, condition: Condition, within: Figure | None, pool: _Pool, today: date) -> list[_Proof]:
     """Return the ways ``pool`` satisfies ``condition``.
 
     ``any`` gives one proof for each alternative, ``all`` one proof from the latest facts.
     """
-    parts = [_of_part(content, part, within, pool, today) for part in condition.all or condition.any]
     if condition.any:
-        return [proof for proofs in parts for proof in proofs]
-    if not all(parts):
-        return []
-    return [tuple(dict.fromkeys(fact for proofs in parts for fact in proofs[0]))]
+        return [proof for part in condition.any for proof in _of_part(content, part, within, pool, today)]
+    needed: dict[Fact, None] = {}
+    for part in condition.all:
+        proofs = _of_part(content, part, within, pool, today)
+        if not proofs:
+            return []
+        needed |= dict.fromkeys(proofs[0])
+    return [tuple(needed)]
 
 
-def _of_part(
-    content: Content, part: str | Condition, within: Figure | None, pool: list[Fact], today: date
-) -> list[_Proof]:
+def _of_part(content: Content, part: str | Condition, within: Figure | None, pool: _Pool, today: date) -> list[_Proof]:
     if isinstance(part, Condition):
         return _proofs(content, part, within, pool, today)
+    if part not in pool:
+        return []
     days = within.days if within else None
-    counting = [fact for fact in pool if fact.key == part and counts_on(content, fact, days, today)]
+    counting = [fact for fact in pool[part] if counts_on(content, fact, days, today)]
     return [(fact,) for fact in sorted(counting, key=_best_first)]
 
 

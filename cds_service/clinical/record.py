@@ -108,7 +108,7 @@ class Fact:
         measured: the number it is based on, if any.
         part: for a finding with several parts, the part that its code names.
         assessed_by: for an answer given on the assessment page of this service, the name of who gave it, empty if the
-            entry names nobody; None for any other fact. It may stand on a card, and nowhere else.
+            entry names nobody; None for any other fact. It is used on cards only.
     """
 
     key: str

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from cds_service.base.strict_json import JsonLimits, parse
-from cds_service.clinical.reading import ChartEntry, Head
-from cds_service.protocol.outcomes import is_harmless
+from cds_service.clinical.reading import ChartEntry, Glance, Head
+from cds_service.protocol.outcomes import OUTCOME, is_harmless
 
-ReadRow = tuple[ChartEntry, str | None, str]
-"""The entry of a row, its search mode, and a code for why its resource cannot be used (empty if it can)."""
+BUNDLE = "Bundle"
+NOT_FOUND = ("include", "outcome")
+"""Modes of rows that the search did not itself find."""
+NO_RESOURCES = (None, BUNDLE, OUTCOME)
+"""Kinds of entries that are no resources of a chart."""
 REPORTED = "operation_outcome"
 NOT_UNDERSTOOD = "not_understood"
 _SUCCESS = re.compile(r"2\d\d(\D.*)?", re.DOTALL)
@@ -26,10 +30,23 @@ class Search(Struct, gc=False):
     mode: str | None = None
 
 
-class Row(Struct, gc=False):
-    """One row of a Bundle. ``head``: the head of its resource."""
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row that was read: its entry, its search mode, and a code for why its resource cannot be used, if so."""
 
-    head: Head | UnsetType | None = field(default=UNSET, name="resource")
+    entry: ChartEntry
+    mode: str | None = None
+    objection: str = ""
+
+
+class _WithHead(Struct, gc=False):
+    resource: Head
+
+
+class Row(Struct, gc=False):
+    """One row of a Bundle. ``glance``: the glance of its resource."""
+
+    glance: Glance | UnsetType | None = field(default=UNSET, name="resource")
     full_url: str | None = field(default=None, name="fullUrl")
     search: Search | None = None
     response: Any = None
@@ -37,23 +54,33 @@ class Row(Struct, gc=False):
 
 
 class UnparsedEntry(ChartEntry):
-    """An entry of which only the head has been read. The resource is parsed at its first use.
+    """An entry of which only the glance has been read. Head and resource are parsed at their first use.
 
     Reading ``resource`` can raise the errors of ``strict_json.parse``. They end the whole call.
     """
 
-    __slots__ = ("_limits", "_raw")
+    __slots__ = ("_has_head", "_limits", "_raw")
 
-    def __init__(self, head: Head, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
+    def __init__(self, glance: Glance, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
         """``raw``: the whole row."""
-        self.head = head
-        self.kind = head.resourceType
-        self.identity = head.id
-        self.named = None
+        self.glance = glance
+        self.kind = glance.resourceType
+        self.identity = glance.id
         self.full_url = full_url
-        self._resource = None
+        self.named = self._head = self._resource = None
+        self._has_head = True
         self._raw = raw
         self._limits = limits
+
+    @property
+    def head(self) -> Head | None:
+        """As for ``ChartEntry``, decoded once."""
+        if self._head is None and self._has_head:
+            try:
+                self._head = _with_head.decode(self._raw).resource
+            except msgspec.ValidationError:
+                self._has_head = False
+        return self._head
 
     @property
     def resource(self) -> Any:
@@ -71,48 +98,58 @@ class UnparsedEntry(ChartEntry):
 
 _all_rows = msgspec.json.Decoder(list[Row])
 _one_row = msgspec.json.Decoder(Row)
+_with_head = msgspec.json.Decoder(_WithHead)
 
 
 class Rows:
-    """The rows of one Bundle, in order. A row whose head does not have FHIR's shape is parsed at once."""
+    """The rows of one Bundle, in order. A row whose type, id or own elements are not FHIR's is parsed at once."""
 
-    def __init__(self, raws: Sequence[Raw], heads: Sequence[Row | None], limits: JsonLimits) -> None:
+    def __init__(self, raws: Sequence[Raw], rows: Sequence[Row | None], limits: JsonLimits) -> None:
         self._raws = raws
-        self._heads = heads
+        self._rows = rows
         self._limits = limits
 
     @classmethod
     def of(cls, array: memoryview, raws: Sequence[Raw], limits: JsonLimits) -> Rows | None:
-        """Read the heads of all rows. Return None if ``array`` does not have as many elements as ``raws``.
+        """Read the glances of all rows. Return None if ``array`` does not have as many elements as ``raws``.
 
         ``array``: the JSON array whose elements are ``raws``.
 
         Raises:
             DecodeError: ``array`` is not a JSON array.
         """
-        heads: list[Row | None] | list[Row]
+        rows: list[Row | None] | list[Row]
         try:
-            heads = _all_rows.decode(array)
+            rows = _all_rows.decode(array)
         except msgspec.ValidationError:
-            heads = [_row(raw) for raw in raws]
-        return cls(raws, heads, limits) if len(heads) == len(raws) else None
+            rows = [_row(raw) for raw in raws]
+        return cls(raws, rows, limits) if len(rows) == len(raws) else None
 
     def __len__(self) -> int:
         return len(self._raws)
 
-    def read(self) -> list[ReadRow]:
-        """Return each row, in order. Every row has an entry."""
+    def read(self) -> tuple[list[ChartEntry], list[ReadRow]]:
+        """Return the entry of each row, in order, and again the rows that are no plain match of the search."""
         limits = self._limits
-        return [
-            (
-                UnparsedEntry(row.head, row.full_url, raw, limits),
-                row.search.mode if row.search is not None else None,
-                "" if row.response is None and row.modifier is None else _objection(row.response, row.modifier),
-            )
-            if row is not None and row.head.__class__ is Head
-            else read_row(self._parsed(raw))
-            for raw, row in zip(self._raws, self._heads, strict=True)
-        ]
+        entries: list[ChartEntry] = []
+        unusual = []
+        for raw, row in zip(self._raws, self._rows, strict=True):
+            if row is not None and row.glance.__class__ is Glance:
+                entry: ChartEntry = UnparsedEntry(row.glance, row.full_url, raw, limits)
+                mode = row.search.mode if row.search is not None else None
+                if (
+                    mode in NOT_FOUND
+                    or row.response is not None
+                    or row.modifier is not None
+                    or entry.kind in NO_RESOURCES
+                ):
+                    unusual.append(ReadRow(entry, mode, _objection(row.response, row.modifier)))
+            else:
+                read = read_row(self._parsed(raw))
+                entry = read.entry
+                unusual.append(read)
+            entries.append(entry)
+        return entries, unusual
 
     def _parsed(self, raw: Raw) -> Any:
         self._limits.check_time()
@@ -129,11 +166,11 @@ def _row(raw: Raw) -> Row | None:
 def read_row(row: Any) -> ReadRow:
     """Read a parsed row. A row without a resource gets an empty entry, so that it is counted too."""
     if not isinstance(row, dict):
-        return ChartEntry(None), None, NOT_UNDERSTOOD
+        return ReadRow(ChartEntry(None), None, NOT_UNDERSTOOD)
     search, url = row.get("search"), row.get("fullUrl")
     mode = search.get("mode") if isinstance(search, dict) else None
     entry = ChartEntry(row.get("resource"), url if isinstance(url, str) else None)
-    return entry, mode, _objection(row.get("response"), row.get("modifierExtension"))
+    return ReadRow(entry, mode, _objection(row.get("response"), row.get("modifierExtension")))
 
 
 def _objection(response: Any, modifier: Any) -> str:

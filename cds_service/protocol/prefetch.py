@@ -10,9 +10,10 @@ from typing import Any
 
 from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.clinical.reading import ChartEntry
+from cds_service.protocol.bundle_rows import BUNDLE
 from cds_service.protocol.outcomes import OUTCOME, says_none, says_not_offered
 from cds_service.protocol.queries import EXTRA_KEYS, PARTS, PATIENT, SEARCHED, WHOLE, Plan
-from cds_service.protocol.searchset import BUNDLE, WRONG_TYPE, Matches, Searchset, brings_resource, read_searchset
+from cds_service.protocol.searchset import WRONG_TYPE, Matches, Searchset, brings_resource, read_searchset
 
 KEYS = PARTS
 JUDGED_BY = ("observations", "conditions")

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.protocol.bundle_rows import NOT_UNDERSTOOD, REPORTED, ReadRow, Rows, read_row
+from cds_service.protocol.bundle_rows import BUNDLE, NOT_FOUND, NOT_UNDERSTOOD, REPORTED, ReadRow, Rows, read_row
 from cds_service.protocol.outcomes import OUTCOME, is_harmless
 
-BUNDLE = "Bundle"
 PAGE = "page"
 SUBSET = "subset"
 WRONG_TYPE = "wrong_type"
 _SUBSETTED = "SUBSETTED"
-_NOT_FOUND = ("include", "outcome")
-"""Modes of rows that the search did not itself find."""
-_NO_RESOURCES = (None, BUNDLE, OUTCOME)
 _RESULTS = ("searchset", "collection")
 """Bundle types for which an empty Bundle means that there are no resources."""
+_kind_of = attrgetter("kind")
+_identity_of = attrgetter("identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,10 @@ class Searchset:
 
 def read_searchset(bundle: Mapping[str, Any]) -> Searchset:
     """Read ``bundle``. Its ``entry`` may be ``Rows``."""
-    rows = _rows(bundle)
-    matches, kinds = _matches(rows)
+    entries, unusual = _rows(bundle)
+    matches, kinds = _matches(_found(entries, unusual))
     next_page, (total, is_odd) = _next_page(bundle), _total(bundle)
-    objections = {_objection(*row) for row in rows if row[2] or row[0].kind in _NO_RESOURCES}
+    objections = set(map(_objection, unusual))
     if is_odd:
         objections.add(NOT_UNDERSTOOD)
     flaws = {
@@ -80,7 +79,7 @@ def read_searchset(bundle: Mapping[str, Any]) -> Searchset:
         PAGE: next_page is not None or (total or 0) > len(matches),
     }
     return Searchset(
-        entries=tuple(entry for entry, _, _ in rows),
+        entries=tuple(entries),
         matches=matches,
         kinds=kinds,
         next_page=next_page,
@@ -96,37 +95,38 @@ def brings_resource(entry: ChartEntry) -> bool:
     return entry.kind not in (None, OUTCOME)
 
 
-def _rows(bundle: Mapping[str, Any]) -> Sequence[ReadRow]:
+def _rows(bundle: Mapping[str, Any]) -> tuple[Sequence[ChartEntry], Sequence[ReadRow]]:
+    """Return the entry of each row, and the rows that may be other than plain matches of the search."""
     rows = bundle.get("entry")
     if isinstance(rows, Rows):
         return rows.read()
     rows = [] if rows is None else rows
-    return [read_row(row) for row in (rows if isinstance(rows, list) else [rows])]
+    read = [read_row(row) for row in (rows if isinstance(rows, list) else [rows])]
+    return [row.entry for row in read], read
 
 
-def _matches(rows: Sequence[ReadRow]) -> tuple[Matches, frozenset[str | None]]:
-    """Return the resources that the search itself found, and their types. Leaves out included ones and outcomes."""
-    named: set[tuple[str | None, str]] = set()
-    kinds: set[str | None] = set()
-    nameless = 0
-    for entry, mode, _ in rows:
-        kind, identity = entry.kind, entry.identity
-        if mode in _NOT_FOUND or kind == OUTCOME:
-            continue
-        if identity is None:
-            nameless += 1
-        else:
-            named.add((kind, identity))
-        kinds.add(kind)
-    return Matches(frozenset(named), nameless), frozenset(kinds)
+def _found(entries: Sequence[ChartEntry], unusual: Sequence[ReadRow]) -> Sequence[ChartEntry]:
+    """Return the entries that the search itself found: neither included ones nor outcomes."""
+    others = {id(row.entry) for row in unusual if row.mode in NOT_FOUND or row.entry.kind == OUTCOME}
+    return [entry for entry in entries if id(entry) not in others] if others else entries
 
 
-def _objection(entry: ChartEntry, _: str | None, objection: str) -> str:
+def _matches(found: Sequence[ChartEntry]) -> tuple[Matches, frozenset[str | None]]:
+    """Return the resources that the search itself found, and their types."""
+    identities = list(map(_identity_of, found))
+    nameless = identities.count(None)
+    named = frozenset(zip(map(_kind_of, found), identities, strict=True))
+    if nameless:
+        named = frozenset(name for name in named if name[1] is not None)
+    return Matches(named, nameless), frozenset(map(_kind_of, found))
+
+
+def _objection(row: ReadRow) -> str:
     """Return a code for why one row makes the result unusable or incomplete; empty if it does not."""
-    kind = entry.kind
-    if kind == OUTCOME and not is_harmless(entry.resource):
+    kind = row.entry.kind
+    if kind == OUTCOME and not is_harmless(row.entry.resource):
         return REPORTED
-    return objection or (NOT_UNDERSTOOD if kind is None or kind == BUNDLE else "")
+    return row.objection or (NOT_UNDERSTOOD if kind is None or kind == BUNDLE else "")
 
 
 def _failed(bundle: Mapping[str, Any]) -> str:

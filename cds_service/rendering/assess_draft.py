@@ -1,4 +1,4 @@
-"""What the link of an urgent card carries to the assessment page: the chart as it was read, without whose it is."""
+"""The chart that a card's link carries to the assessment page: as it was read, without the patient's identity."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _RECORD = TypeAdapter(Record)
 
 @dataclass(frozen=True, slots=True)
 class AssessDraft:
-    """An assessment that nobody has begun.
+    """An assessment that has not begun.
 
     Attributes:
-        rule: of the card, or its first cause; empty if the page was opened without one. side: the leg.
-        record: everything that the chart says, but for the patient's id and for counts of rows that no card names.
-        client: whose words and choices its cards have; empty for the default client.
+        rule: rule of the card, or its first cause; empty if the page was opened without a card.
+        side: the leg.
+        record: everything that the chart says, without the patient's id and without counts of rows that no card names.
+        client: the client whose language and settings apply; empty for the default client.
     """
 
     rule: str
@@ -31,24 +32,24 @@ class AssessDraft:
 
     @classmethod
     def of(cls, rule: str, side: Side, assessment: Assessment) -> AssessDraft:
-        """The chart behind ``assessment``."""
+        """Build the draft from the chart of ``assessment``."""
         return cls.of_record(rule, side, assessment.record)
 
     @classmethod
     def of_record(cls, rule: str, side: Side, record: Record) -> AssessDraft:
-        """What of ``record`` has a say in a judgement."""
+        """Build the draft from the parts of ``record`` that a judgement or a card uses."""
         nobody = replace(record.patient, id="")
         named = tuple(line for line in record.ledger if line.state is RowState.ANOTHER_PATIENT)
         return cls(rule, side, replace(record, patient=nobody, ledger=named, set_aside=()))
 
     def as_json(self) -> dict[str, Any]:
-        """For a sealed text."""
+        """Return the draft as JSON for a sealed text."""
         record = _RECORD.dump_python(self.record, mode="json", exclude_defaults=True)
         return {"rule": self.rule, "side": self.side.value, "record": record, "client": self.client}
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> AssessDraft:
-        """Read what ``as_json`` wrote.
+        """Read the result of ``as_json``.
 
         Raises:
             KeyError, ValueError: another version of this service wrote it.

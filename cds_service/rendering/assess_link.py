@@ -1,7 +1,7 @@
-"""The last link of a card: what is not recorded yet, to be asked and examined behind it.
+"""The last link of a card: to the assessment page, where the clinician answers what is not recorded yet.
 
-The order of an urgent card stays the first link, for it must not wait for a score. A link has no part in the words of a
-card.
+The link to the order of an urgent card comes first, because the order must not wait for a score. Links do not count in
+the words of a card.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PATH = "/assess"
 
 
 def score_link(call: Call, leg: LegAssessment) -> Sequence[Link]:
-    """To complete the score of ``leg``; none where it does not apply, is complete, or palliative care only goes on."""
+    """Return the link to complete the score of ``leg``; none if there is no open score, or in palliative care."""
     wells = leg.dvt.wells
     if wells is None or wells.complete or call.assessment.care_plan:
         return ()
@@ -29,12 +29,12 @@ def score_link(call: Call, leg: LegAssessment) -> Sequence[Link]:
 
 
 def signs_link(call: Call, rule: str, leg: LegAssessment) -> Sequence[Link]:
-    """To ask and examine what else a rule that fires for ``leg`` may rest on; none if that is all recorded."""
+    """Return the link to examine the other findings of a rule that fires for ``leg``; none if all are recorded."""
     return _to_open(call, rule, leg, "warning_signs", call.content.texts.assess.link_signs)
 
 
 def causes_link(call: Call, cause: str, leg: LegAssessment) -> Sequence[Link]:
-    """To ask and examine what would tell the causes of ``leg`` apart; ``cause``: the first of the card."""
+    """Return the link to examine what tells the causes of ``leg`` apart. ``cause``: the first cause on the card."""
     return _to_open(call, cause, leg, "causes", call.content.texts.assess.link_causes)
 
 

@@ -52,7 +52,7 @@ class Link:
     """A link below a card.
 
     Attributes:
-        draft: the order it leads to. assess: or the assessment. Either is sent only sealed, and only to our own pages.
+        draft: the order it leads to. assess: the assessment it leads to. Both are sealed and sent only to our pages.
         to_site: it leads to the site's own order entry.
         app_context: for a SMART launch only.
     """

@@ -48,7 +48,7 @@ def compose(call: Call) -> tuple[Card, ...]:
 def _pains_without_a_card(call: Call, cards: Sequence[Card]) -> list[LegAssessment]:
     """Return the legs with unexplained new pain that no card is about. A card on the other leg does not cover them.
 
-    Nor does a red flag of the same leg that can wait for days: then the pain is unexplained all the same.
+    Nor does a red flag of the same leg that can wait for days: the pain is then still unexplained.
     """
     later = {flag.rule for leg in call.assessment.legs if leg.unexplained for flag in leg.red_flags}
     covered = {card.leg for card in cards if card.rule not in later}

@@ -23,9 +23,9 @@ from cds_service.rendering.wording import capital, whole
 _MAX_SUGGESTIONS = 3
 _MAX_REASONS = 3
 _STAYING = 2
-"""Causes whose titles always stay; the third comes after the step, the dangers and the reasons of these two."""
+"""Number of causes whose titles always stay. The step, the dangers and the reasons of these come before a third."""
 _LATER = 3
-"""The rank of the title of the third cause; what is said of it has a higher one."""
+"""The rank of the title of the third cause. Its reasons have higher ranks."""
 _OF_THESE_DAYS = 7
 _STAR = "*"
 _KNEE = ("posterior", "swelling", "knee", "knee_sign")
@@ -133,8 +133,7 @@ def _parts(
     step = "" if after_urgent else first.card.next_steps[0]
     # What may raise an alarm is asked before the advice.
     asked = leg.ask_next
-    alarms = {term for rule in content.red_flags.values() for term in rule.when.terms()}
-    asked_rank = 1 if asked in alarms else 2
+    asked_rank = 1 if asked in content.alarming else 2
     risks = content.pathway.safety_net_risks if _clot_risk(call, leg) and not after_urgent else ""
     return [
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
@@ -160,9 +159,9 @@ def _sentence(placed: Sequence[str]) -> str:
 
 
 def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> Part:
-    """Title and band, the strongest facts for it, the strongest against it, and what is not recorded.
+    """Return a cause: title and band, the strongest facts for it, the strongest against it, and what is not recorded.
 
-    ``place``: among the causes of the card. ``asked``: the finding that the card asks for already.
+    ``place``: its place on the card, from 0. ``asked``: the finding that the card already asks for.
     """
     texts, cause = call.content.texts, call.content.causes[one.cause]
     title = texts.cause.line.fill(title=capital(cause.short), band=band_words(call, one))
@@ -178,7 +177,7 @@ def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> P
     reasons: dict[str, Contribution] = {}
     for reason in one.for_it:
         if reason.counted and not _is_named_above(call, one, reason):
-            # Two findings may rest on the same fact: it is given once, with the greater weight.
+            # Two findings may come from the same fact. It is shown once, with the greater weight.
             reasons.setdefault(call.wording.fact(reason.fact), reason)
     items += [
         Item(f"{capital(_weighed(call, cause, reason))}.", later + _rank(place, number))
@@ -192,7 +191,7 @@ def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> P
 
 
 def _is_named_above(call: Call, one: RankedCause, part: Contribution) -> bool:
-    """Whether a finding has the name of the cause, and its diagnosis is told already: ``cellulitis``."""
+    """Whether a finding has the same name as the cause, whose diagnosis is already shown: ``cellulitis``."""
     return one.diagnosis is not None and call.content.short(part.finding) == call.content.short(one.cause)
 
 

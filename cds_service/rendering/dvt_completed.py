@@ -1,4 +1,4 @@
-"""What the DVT card says of a score that a clinician has completed on the assessment page."""
+"""The words of the DVT card about a score that a clinician has completed on the assessment page."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cds_service.rendering.call import Call
 def completed_words(call: Call, wells: Wells | None) -> str:
     """``Wells 3 of 9, completed 28 Nov 10:12 UTC by Dr North.``
 
-    Empty unless every item is known and counted, and the last of them from an assessment page, with its time of day.
-    Nobody is named where the chart names nobody.
+    Empty unless every item is known and counted, and the last of them comes from an assessment page and has a time of
+    day. Without a name in the chart, the words name nobody.
     """
     facts = [item.fact for item in wells.items if item.fact is not None] if wells is not None else []
     if wells is None or not wells.settled or not facts:
@@ -30,7 +30,7 @@ def completed_words(call: Call, wells: Wells | None) -> str:
 
 
 def _moment(call: Call, fact: Fact) -> datetime:
-    """Its time of day where it has one, else the beginning of its day; undated facts come first."""
+    """Return the time of a fact for sorting: without a time of day, the start of its day. Undated facts come first."""
     zone = call.now.tzinfo
     if fact.when is None:
         return datetime.min.replace(tzinfo=zone)

@@ -101,7 +101,7 @@ def card(
         explained = part("", Item(legend))
         shown = fitted((gap, *parts, hand, lacking, explained, closing), limit)
         if not any(LEGEND_MARK in one.text for one in shown):
-            # Its own words took the room of what it explains: then neither is said.
+            # The legend takes the room of the items that it explains: leave out both.
             shown = fitted((gap, *map(_without_stars, parts), hand, lacking, closing), limit)
     kept = shown[:-1] if rules else [gap, lacking]
     return Card(
@@ -124,7 +124,7 @@ def card(
 
 
 def _without_stars(one: Part) -> Part:
-    """The part without the items that need the legend."""
+    """Return the part without the items that need the legend."""
     return replace(one, items=tuple(item for item in one.items if LEGEND_MARK not in item.text))
 
 

@@ -20,19 +20,19 @@ MAX_NAMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """A part of the chart that did not come, or not whole. ``in_part``: some of it came."""
+    """A part of the chart that is missing or incomplete. ``in_part``: some of it was received."""
 
     key: str
     in_part: bool
 
     @property
     def name(self) -> str:
-        """Its name for an integrator."""
+        """The name of the part for an integrator."""
         return part_name(self.key, came_in_part=self.in_part)
 
 
 def lacking_of(record: Record) -> tuple[Lacking, ...]:
-    """Return what the chart lacks. The cards of a call and of the pages behind it all have it from here."""
+    """Return the incomplete parts of the chart. The cards of a call and the pages behind them all use this."""
     return tuple(Lacking(key, key in record.came_in_part) for key in KEYS if key in record.not_whole)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -41,7 +41,7 @@ class Part:
         items: the items that are shown.
         between: text between two items.
         end: text after the last item.
-        more: returns the words for a number of items that were left out; None to leave them out silently.
+        more: returns the words for a number of items that were left out; None to leave them out without a note.
         grouped: returns the words for items with the same ``of``; None to show the items one by one.
         left_out: number of items that were left out.
     """
@@ -58,6 +58,11 @@ class Part:
     def text(self) -> str:
         """The paragraph; empty without items."""
         return self.text_of(self.items, self.left_out)
+
+    @property
+    def has_ranks(self) -> bool:
+        """Whether an item may be left out."""
+        return any(item.rank for item in self.items)
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -108,20 +113,23 @@ def detail_of(parts: Sequence[Part]) -> str:
 
 
 def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) -> list[Part]:
-    """Return the parts with as many items as fit, in the order of rank and then from the top.
+    """Return the parts that have items, with as many items as fit, in the order of rank and then from the top.
 
     Items of rank 0 always stay, even if they exceed the limit: they must be shown. ``knee-cds check`` rejects content
     with which an example exceeds it. An item is shown only if all items of its part with a lower rank are shown, so
     that a reason is never shown without its title.
     """
-    if _fits([paragraph.size for paragraph in parts], words, characters):
-        return list(parts)
-    chosen = [_Chosen(paragraph) for paragraph in parts]
-    sizes = [one.size for one in chosen]
+    filled = [paragraph for paragraph in parts if paragraph.items]
+    total = _total(paragraph.size for paragraph in filled)
+    if total.fits(words, characters):
+        return filled
+    chosen = {at: _Chosen(paragraph) for at, paragraph in enumerate(filled) if paragraph.has_ranks}
+    for one in chosen.values():
+        total = total.with_part(one.paragraph.size, one.size)
     ranked = sorted(
         (item.rank, at, place)
-        for at, paragraph in enumerate(parts)
-        for place, item in enumerate(paragraph.items)
+        for at, one in chosen.items()
+        for place, item in enumerate(one.paragraph.items)
         if item.rank
     )
     for rank, at, place in ranked:
@@ -129,27 +137,32 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
         if one.refused < rank:
             continue
         longer = _size(one.text_with(place))
-        if _fits([*sizes[:at], longer, *sizes[at + 1 :]], words, characters):
+        if (larger := total.with_part(one.size, longer)).fits(words, characters):
             one.places.add(place)
-            sizes[at] = longer
+            one.size, total = longer, larger
         else:
             one.refused = rank
-    return _within([_with_items(one.paragraph, one.places) for one in chosen], characters)
+    return _within([chosen[at].shown if at in chosen else paragraph for at, paragraph in enumerate(filled)], characters)
 
 
 class _Chosen:
-    """The items of a part that are chosen so far, by their place. ``refused``: the rank of the first without room."""
+    """The items of a part that are chosen so far, by their place.
 
-    __slots__ = ("paragraph", "places", "refused")
+    ``size``: of the part with these items. ``refused``: the rank of the first without room.
+    """
+
+    __slots__ = ("paragraph", "places", "refused", "size")
 
     def __init__(self, paragraph: Part) -> None:
         self.paragraph = paragraph
         self.places = {place for place, item in enumerate(paragraph.items) if item.rank == 0}
         self.refused = sys.maxsize
+        self.size = _size(self.text_with())
 
     @property
-    def size(self) -> tuple[int, int]:
-        return self.paragraph.size if len(self.places) == len(self.paragraph.items) else _size(self.text_with())
+    def shown(self) -> Part:
+        """The part with the chosen items."""
+        return _with_items(self.paragraph, self.places)
 
     def text_with(self, *more: int) -> str:
         """Return the text of the part with the chosen items and those at ``more``."""
@@ -183,10 +196,32 @@ def _size(text: str) -> tuple[int, int]:
     return word_count(text), len(text)
 
 
-def _fits(sizes: Sequence[tuple[int, int]], words: int, characters: int) -> bool:
-    count = length = paragraphs = 0
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """The size of a detail: its words, the characters of its paragraphs, and how many of them have a text."""
+
+    words: int
+    characters: int
+    paragraphs: int
+
+    def fits(self, words: int, characters: int) -> bool:
+        """Whether it is within the limits, with the blank lines between the paragraphs."""
+        between = len(_BETWEEN) * max(0, self.paragraphs - 1)
+        return self.words <= words and self.characters + between <= characters
+
+    def with_part(self, old: tuple[int, int], new: tuple[int, int]) -> _Total:
+        """Return the size with a part of the size ``new`` in place of ``old``."""
+        return _Total(
+            self.words - old[0] + new[0],
+            self.characters - old[1] + new[1],
+            self.paragraphs - (old[1] > 0) + (new[1] > 0),
+        )
+
+
+def _total(sizes: Iterable[tuple[int, int]]) -> _Total:
+    words = characters = paragraphs = 0
     for its_words, its_length in sizes:
-        count += its_words
-        length += its_length
+        words += its_words
+        characters += its_length
         paragraphs += its_length > 0
-    return count <= words and length + len(_BETWEEN) * max(0, paragraphs - 1) <= characters
+    return _Total(words, characters, paragraphs)

@@ -17,14 +17,16 @@ class OrderDraft:
     """A proposed order that is not signed.
 
     Attributes:
-        rule: of the card. cause: what is suspected.
-        orders: our orders that the card offers, the first preferred.
-        side: UNKNOWN when the chart does not say; it is never guessed.
-        words: the reason in a few words. note: the facts for whoever takes the order, but
-            for side and anticoagulant, which the order states for itself.
-        why: recorded facts with their dates. unknown: what is not recorded and would matter.
-        anticoagulated: an anticoagulant is recorded; false says only that none is.
-        asked_and_none: a clinician has asked today, and none is taken.
+        rule: rule of the card.
+        cause: the suspected cause.
+        orders: our orders that the card offers, the preferred one first.
+        side: UNKNOWN if the chart does not say; it is never guessed.
+        words: the reason in a few words.
+        note: the facts for the recipient of the order, without side and anticoagulant, which the order states itself.
+        why: recorded facts with their dates.
+        unknown: what is not recorded and would matter.
+        anticoagulated: an anticoagulant is recorded. False means only that none is recorded.
+        asked_and_none: a clinician has asked today, and the patient takes none.
         references: ``Type/id`` of the resources behind the facts.
         language: code of the language of its texts.
     """

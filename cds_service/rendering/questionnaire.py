@@ -1,8 +1,8 @@
 """The assessment of a suspected DVT as a FHIR Questionnaire, and the code system of its own codes.
 
-For those who prefer a form of their own (Structured Data Capture): the questions of the assessment page in its order,
-each with our finding code as ``linkId``. Which of them a chart leaves open, and what the chart says already, only the
-page knows. The service itself writes Observations, because the next card reads those.
+It is for sites that prefer their own form (Structured Data Capture). It has the questions of the assessment page in the
+same order, each with our finding code as ``linkId``. Only the page knows which questions a chart leaves open and what
+the chart already shows. The service itself writes Observations, because the next card reads those.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NO: Final = ("373067005", "No (qualifier value)")
 CONTRAINDICATED: Final = "anticoagulant-contraindicated"
 _THIS_LEG, _OTHER_LEG = "calf-girth-this-leg", "calf-girth-other-leg"
 _STATES = ("(finding)", "(situation)")
-"""SNOMED CT hierarchies whose codes say that something is so; a procedure's code says that something was done."""
+"""SNOMED CT hierarchies whose codes state a finding. The code of a procedure states that something was done."""
 _CORE = "http://hl7.org/fhir/StructureDefinition"
 
 
@@ -91,7 +91,7 @@ def _leg(content: Content) -> Item:
 
 
 def _question(content: Content, key: str, points: int) -> Item:
-    """``points``: of the score; 0 if it is no item of it. No answer means that it was not examined."""
+    """Return one question. ``points``: its points in the score; 0 if none. No answer means that it was not examined."""
     finding = content.findings[key]
     item: Item = {
         "linkId": key,
@@ -129,7 +129,7 @@ def _girth(code: str, words: str) -> Item:
 
 
 def standard_codings(content: Content, key: str) -> Iterator[dict[str, str]]:
-    """Yield the SNOMED CT codes that say just what a finding says, so that "no" to it is "no" to them."""
+    """Yield the SNOMED CT codes with exactly the meaning of a finding, so that its "no" also denies them."""
     for entry in content.findings[key].codes:
         means_it = entry.relation == "exact" and not entry.status and entry.side is None
         if entry.system == "snomed" and means_it and entry.display.endswith(_STATES):

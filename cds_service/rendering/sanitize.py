@@ -97,19 +97,26 @@ def _shown(node: Any) -> dict[str, Any]:
 
 
 def _gather(node: Any, name: str, texts: list[str], urls: list[str]) -> None:
-    """Collect every shown text and every URL below ``node``."""
+    """Collect every shown text and every URL below ``node``. Plain strings and dictionaries are most of them."""
     if isinstance(node, str):
         if name == "url":
             urls.append(node)
         elif name not in _FOR_PROGRAMS:
             texts.append(node)
+    elif isinstance(node, dict):
+        for key, inner in node.items():
+            if inner.__class__ is str:
+                if key == "url":
+                    urls.append(inner)
+                elif key not in _FOR_PROGRAMS:
+                    texts.append(inner)
+            else:
+                _gather(inner, key, texts, urls)
     elif isinstance(node, list | tuple):
         for inner in node:
             _gather(inner, name, texts, urls)
     elif isinstance(node, _PARTS):
-        for key, inner in (node if isinstance(node, dict) else _shown(node)).items():
-            if inner is not None:
-                _gather(inner, key, texts, urls)
+        _gather(_shown(node), name, texts, urls)
 
 
 @dataclass(slots=True)

@@ -51,9 +51,9 @@ class StagedEntry(ChartEntry):
         self._raw = row.resource
         dates: Any
         try:
-            self.head = dates = _dated_head.decode(row.resource)
+            self._head = dates = _dated_head.decode(row.resource)
         except msgspec.DecodeError:
-            self.head, dates = None, _dates_of(row.resource)
+            self._head, dates = None, _dates_of(row.resource)
         self._name()
         zone = now.tzinfo
         self.known = next((at for date in _moments_of(dates) if (at := moment(date, zone)) is not None), None)

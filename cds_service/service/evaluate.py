@@ -98,8 +98,8 @@ class Service:
         order_url: template of the site's order entry; None for this service's own page.
         layout: one differential card, or one card per cause.
         languages: the content in other languages, for the wording of cards.
-        plans: the FHIR searches, by query style. Left out, those of ``content``; a copy with other content keeps them
-            unless it is given others.
+        plans: the FHIR searches, by query style; by default those of ``content``. A copy with other content keeps them
+            unless others are given.
     """
 
     content: Content
@@ -147,9 +147,9 @@ class Service:
         return replace(self, clients=clients, languages={language: content})
 
     def words_in(self, language: str) -> Content:
-        """The content for a page asked for in ``language``; without one, in the language that all clients share.
+        """Return the content for a page in ``language``; without a language, in the one that all clients share.
 
-        English where they do not, and where none of them has that language.
+        It is in English if the clients have different languages, or if none of them has that language.
         """
         shared = {caller.client.language for caller in self.clients.everyone}
         wanted = language or (shared.pop() if len(shared) == 1 else ENGLISH)

@@ -24,7 +24,7 @@ _READER = "Practitioner/preview"
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A card of an example patient. ``story``: who that is; ``words``: of the detail."""
+    """A card of an example patient. ``story``: the patient in words; ``words``: number of words of the detail."""
 
     name: str
     story: str
@@ -36,7 +36,7 @@ class Preview:
 
 
 def examples_of(content: Content, folder: Path, key: str) -> list[str]:
-    """The examples in which rule ``key`` has to fire, or that cause ``key`` names; ``folder``: of the examples.
+    """Return the examples in ``folder`` in which rule ``key`` must fire, or that cause ``key`` names.
 
     Raises:
         UnusableInput: there is no such rule or cause.
@@ -46,11 +46,11 @@ def examples_of(content: Content, folder: Path, key: str) -> list[str]:
     if key in content.red_flags:
         return sorted(name for name, story in stories(folder).items() if key in story.get("urgent", ()))
     near = difflib.get_close_matches(key, (*content.red_flags, *content.causes), 1)
-    raise UnusableInput(f"`{key}` is no rule or cause." + (f" Did you mean `{near[0]}`?" if near else ""))
+    raise UnusableInput(f"There is no rule or cause called `{key}`." + (f" Did you mean `{near[0]}`?" if near else ""))
 
 
 def previews(service: Service, folder: Path, key: str) -> Iterator[Preview]:
-    """Every card of each of these examples, judged on the day around which they are dated.
+    """Yield every card of each of these examples, judged on the day around which they are dated.
 
     Raises:
         UnusableInput: there is no such rule or cause.

@@ -70,7 +70,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 
 
 def _add_pages(app: FastAPI, components: Components) -> None:
-    """Add what people look at, apart from the sandbox."""
+    """Add the pages for people, except those of the sandbox."""
     current, pages, order_page = components.current, components.pages, components.order_page
     add_static_route(app, pages)
     add_home_page(app, components.settings, current, pages)

@@ -103,7 +103,7 @@ class Auditing:
         self._journal.record([events.signed_order(signed)])
 
     def assessment(self, now: datetime, caller: Caller, launch: Launch, fate: str) -> None:
-        """An assessment saved on the assessment page, whatever became of it."""
+        """Record an assessment saved on the assessment page, with its outcome (``fate``)."""
         server = str(Address.parse(launch.iss))
         saved = events.SavedAssessment(self._launch(now, caller, launch), server, launch.assessment, fate)
         self._journal.record([events.saved_assessment(saved)])

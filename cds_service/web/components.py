@@ -49,7 +49,7 @@ class Components:
     """One of each for the whole process.
 
     Attributes:
-        current: the content and clients as last loaded. order_page: what the launched pages need.
+        current: the content and clients as last loaded. order_page: the parts that the launched pages need.
         assessments: counts of how the assessment page is used.
     """
 
@@ -131,7 +131,7 @@ class Components:
             await asyncio.to_thread(self.card_log.wait, START_SECONDS)
 
     def close(self) -> None:
-        """Write what is waiting, and give up connections and threads."""
+        """Write what is waiting, then close connections and threads."""
         self.keys.close()
         self.nonces.close()
         self.card_log.close()

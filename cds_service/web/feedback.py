@@ -39,7 +39,7 @@ def add_feedback_routes(app: FastAPI, components: Components) -> None:
 
     @app.post(
         "/cds-services/{service_id}/feedback",
-        summary="Tell what became of cards",
+        summary="Report the outcome of cards",
         responses={200: {"model": FeedbackReceived}, **known_errors},
         openapi_extra=request_body(FeedbackCall),
     )

@@ -56,9 +56,7 @@ class Metrics:
             "knee_cds_silent", "Answers with nothing to say, by the reason.", ["reason"], registry=self.registry
         )
         self.entries = Counter("knee_cds_entries", "Resources in the charts judged.", registry=self.registry)
-        self.rows = Counter(
-            "knee_cds_rows", "Rows of the charts judged, by what became of them.", ["state"], registry=self.registry
-        )
+        self.rows = Counter("knee_cds_rows", "Rows of the charts judged, by state.", ["state"], registry=self.registry)
         self.unread = Counter(
             "knee_cds_unread", "Parts of charts that could not be read.", ["kind"], registry=self.registry
         )
@@ -74,11 +72,11 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.cards = Counter(
-            "knee_cds_cards", "Cards by rule and what became of them.", ["rule", "indicator", "fate"],
+            "knee_cds_cards", "Cards by rule, urgency and disposition.", ["rule", "indicator", "fate"],
             registry=self.registry,
         )  # fmt: skip
         self.lacking = Counter(
-            "knee_cds_lacking", "Parts of charts that did not come whole.", ["key", "why"], registry=self.registry
+            "knee_cds_lacking", "Incomplete parts of charts.", ["key", "why"], registry=self.registry
         )
         self.unsafe_parts = Counter(
             "knee_cds_texts_mended", "Markup that sanitizing took out of cards.", ["rule", "kind"],

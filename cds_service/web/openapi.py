@@ -22,23 +22,25 @@ _BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A token that a known client has signed (CDS Hooks 2.0, Trusting CDS Clients), good for one call.",
+    "description": "A token that a known client has signed (CDS Hooks 2.0, Trusting CDS Clients), valid for one call.",
 }
 _DESCRIPTION = (
-    "Decision support for pain behind the knee over CDS Hooks 2.0. Other methods than those listed get 405, request "
-    "lines and headers that are too large a bare 431. A browser gets a page where an address leads nowhere."
+    "Decision support for pain behind the knee over CDS Hooks 2.0. Methods that are not listed get 405. Request lines "
+    "and headers that are too large get 431 without a body. For an unknown address, a browser gets a page."
 )
-_RETRY = {"Retry-After": {"description": "Seconds until it may be sent again.", "schema": {"type": "string"}}}
+_RETRY = {
+    "Retry-After": {"description": "Seconds to wait before the call is sent again.", "schema": {"type": "string"}}
+}
 _ERRORS = {
-    400: "Malformed. The words name the wrong fields, without their values.",
-    404: "There is nothing of that name.",
+    400: "Malformed. The text names the wrong fields, without their values.",
+    404: "There is nothing with this name.",
     408: "The body did not arrive in time.",
-    412: "Nothing to judge by: which prefetch keys could not be had, and why.",
-    413: "The body is too large, or the chart in it takes too much computing time.",
+    412: "The chart cannot be judged. The text names the prefetch keys that are not available, with the reasons.",
+    413: "The body is too large, or its chart needs too much computing time.",
     415: "The body is not application/json in UTF-8.",
-    429: "The client has used up its share; to be sent again.",
+    429: "Too many calls of this client; send the call again after `Retry-After`.",
     500: "The service failed; no judgement was made. This is not an all-clear.",
-    503: "The service is too busy or cannot keep what was sent; to be sent again.",
+    503: "The service is too busy or cannot store the data; send the call again after `Retry-After`.",
 }
 BODY_ERRORS = (400, 408, 413, 415)
 """Statuses of a body that cannot be read."""

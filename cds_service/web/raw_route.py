@@ -1,4 +1,4 @@
-"""Routes that FastAPI documents and does not wrap: what they take is the request and the names in their path."""
+"""Routes that FastAPI documents but does not wrap. Their arguments are the request and the names in their path."""
 
 from __future__ import annotations
 

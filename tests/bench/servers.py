@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,9 +24,10 @@ from cds_service.base.settings import Settings
 from cds_service.cli.serve import SWITCH_SECONDS
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
-from tests.bench import bare
+from tests.bench import bare, peer
 from tests.conftest import NOW
 from tests.processes import free_port
+from tests.tokens import PATH
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 SECONDS = 60
@@ -88,7 +90,11 @@ def bare_server(kind: str, port: int) -> None:
 
 @contextlib.contextmanager
 def running(name: str, clients: str = "") -> Iterator[Served]:
-    """``ours`` or one of the bare servers, until the block ends."""
+    """``ours``, one of the bare servers, or ``peer``, until the block ends."""
+    if name == "peer":
+        with _peer() as served:
+            yield served
+        return
     context = multiprocessing.get_context("spawn")
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -105,6 +111,18 @@ def running(name: str, clients: str = "") -> Iterator[Served]:
         finally:
             process.terminate()
             process.join()
+
+
+@contextlib.contextmanager
+def _peer() -> Iterator[Served]:
+    port = free_port()
+    command = [peer.PYTHON, "-P", peer.__file__, str(port), PATH.rpartition("/")[2], str(SERVER_CORE)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait(port)
+            yield Served("peer", port, psutil.Process(process.pid))
+        finally:
+            process.terminate()
 
 
 def _wait(port: int) -> None:

@@ -167,8 +167,8 @@ def weekly(*numbers: tuple[int, int]) -> tuple[Week, ...]:
             "down: 40 % accepted in the 4 weeks before, 20 % in the last 4",
         ),
         (weekly(*[(10, 3)] * 8), "level: 30 % accepted in the 4 weeks before, 30 % in the last 4"),
-        (weekly(*[(2, 2)] * 4, *[(10, 2)] * 4), "too few cards to tell"),
-        (weekly((50, 2)), "too few cards to tell"),
+        (weekly(*[(2, 2)] * 4, *[(10, 2)] * 4), "too few cards for a trend"),
+        (weekly((50, 2)), "too few cards for a trend"),
     ],
 )
 def test_a_trend_needs_enough_cards_on_both_sides(weeks: tuple[Week, ...], words: str) -> None:

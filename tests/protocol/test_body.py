@@ -75,6 +75,8 @@ def test_rows_are_cut_out_of_common_layouts_and_only_what_concerns_is_parsed(lay
     prefetched, record = chart(value)
     parsed = [one for one in prefetched.entries if isinstance(one, UnparsedEntry) and one._resource is not None]
     assert len(parsed) == relevant_of(200) == len(record.facts)
+    of_concern = [one for one in prefetched.entries if isinstance(one, UnparsedEntry) and one._head is not None]
+    assert len(of_concern) == relevant_of(200)  # a glance is enough for the others
     check_the_same(LAYOUTS[layout](orjson.loads(body(200, 3))))
 
 

@@ -233,7 +233,10 @@ def draft_order(proposed: DraftOrder) -> Event:
 
 
 def signed_order(signed: SignedOrder) -> Event:
-    """As BALP PatientCreate: this service is the source, the EHR's server the destination. Also when it failed."""
+    """Return the event of a signed order, also of one that failed.
+
+    Like BALP PatientCreate: this service is the source, the EHR's server the destination.
+    """
     entity = {
         "what": {"type": "ServiceRequest", "identifier": _uuid(signed.uuid), "display": "signed order"},
         "type": codes.SYSTEM_OBJECT,
@@ -244,7 +247,7 @@ def signed_order(signed: SignedOrder) -> Event:
 
 
 def saved_assessment(saved: SavedAssessment) -> Event:
-    """As for a signed order; what was answered is in the EHR and not here."""
+    """Return the event of a saved assessment, built as for a signed order. It does not contain the answers."""
     entity = {
         "what": {"type": "Observation", "identifier": _uuid(saved.uuid), "display": "saved assessment"},
         "type": codes.SYSTEM_OBJECT,

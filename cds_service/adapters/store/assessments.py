@@ -1,6 +1,6 @@
-"""Counts of the assessment page: how often it was used and a score completed with it, and which findings were answered.
+"""Counts how often the assessment page was used, a score was completed with it, and each finding was answered.
 
-Counts of days only: no row stands for a patient, a clinician or a moment, and no answer is kept.
+Only counts for whole days are stored. No row is about one patient, clinician or moment, and no answer is stored.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from cds_service.base.logs import get_log
 log = get_log()
 
 USED, COMPLETED = "*used", "*completed"
-"""No findings, as their first letter tells: what led to an order or into the chart, and what had a whole score."""
+"""Counters of assessments: those that led to an order or were saved, and those with a complete score.
+
+The star distinguishes them from the keys of findings.
+"""
 
 
 @dataclass(slots=True)
 class Use:
-    """What became of the page behind the cards of one rule. ``answered``: finding -> how often."""
+    """How the assessment page was used from the cards of one rule. ``answered``: finding -> number of answers."""
 
     rule: str
     used: int = 0
@@ -32,12 +35,12 @@ class Use:
 
     @property
     def most(self) -> list[tuple[str, int]]:
-        """The findings answered most often, the first ten."""
+        """The ten findings that were answered most often."""
         return sorted(self.answered.items(), key=lambda one: (-one[1], one[0]))[:10]
 
 
 class Assessments:
-    """Counts one assessment after the other. Blocks; never fails: a count is no reason to hold anybody up."""
+    """Counts assessments. Blocks, but never fails: a missing count must not disturb a clinician."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,7 +48,7 @@ class Assessments:
     def count(
         self, now: datetime, client: str, rule: str, version: str, answered: Iterable[str], *, complete: bool
     ) -> None:
-        """One assessment, at the moment at which something came of it."""
+        """Count one assessment. Call this when it has led to an order or was saved."""
         what = [USED, *([COMPLETED] if complete else []), *sorted(answered)]
         frame = {"day": now.astimezone(UTC).date().isoformat(), "client": client, "rule": rule}
         rows = [{**frame, "content_version": version, "what": one, "count": 1} for one in what]
@@ -60,7 +63,7 @@ class Assessments:
 
 
 def uses(store: Store) -> tuple[Use, ...]:
-    """What was counted, rule by rule; under the empty rule what was opened without a card."""
+    """Return the counts by rule. The empty rule is for pages that were opened without a card."""
     found: dict[str, Use] = {}
     for rule, what, count in store.stream(
         select(table.c.rule, table.c.what, func.sum(table.c.count)).group_by(table.c.rule, table.c.what)

@@ -52,7 +52,7 @@ class Report:
     """The counts of the report.
 
     ``weeks``: rule -> every week from its first card to the last card of any rule.
-    ``assessments``: what came of the assessment page.
+    ``assessments``: the counts of the assessment page.
     """
 
     lines: tuple[Line, ...]

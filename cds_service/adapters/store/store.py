@@ -206,7 +206,7 @@ class Store:
             if looking is None:
                 if self.file is None:
                     return False
-                # Other threads never use it, but one of them closes it. Without a timeout a lock is told at once.
+                # Other threads never use it, but one of them closes it. Without a timeout, a lock is reported at once.
                 looking = self._looking = sqlite3.connect(
                     f"{self.file.resolve().as_uri()}?mode=ro",
                     uri=True, timeout=0, isolation_level=None, check_same_thread=False,

@@ -125,7 +125,7 @@ assessment_counts = Table(
     Column("client", Text, primary_key=True),
     Column("rule", Text, primary_key=True),  # of the card; empty if the page was opened without one
     Column("content_version", Text, primary_key=True),
-    Column("what", Text, primary_key=True),  # a finding that was answered, or what the whole was: see assessments.py
+    Column("what", Text, primary_key=True),  # an answered finding, or a counter of assessments: see assessments.py
     Column("count", Integer, nullable=False),
 )
 

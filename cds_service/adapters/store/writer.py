@@ -119,9 +119,11 @@ class CardLog:
             return
         self.start()
         with self._work:
+            is_first = not self._cards
             self._cards.extend(cards)
             self._drop_the_oldest()
-            self._work.notify_all()
+            if is_first or len(self._cards) >= _GROUP:  # in between, the thread waits for more in any case
+                self._work.notify_all()
 
     async def keep(self, rows: Sequence[FeedbackRow]) -> frozenset[str]:
         """Wait until ``rows`` are on disk. Return the ids of rows that were not kept because they exceed the quota.

@@ -259,6 +259,11 @@ class Content:
         """Each red-flag rule, sorted by name, with the terms of which at least one must hold."""
         return tuple((rule, flag, frozenset(flag.when.terms())) for rule, flag in sorted(self.red_flags.items()))
 
+    @cached_property
+    def alarming(self) -> frozenset[str]:
+        """Every finding or virtual term of a red-flag rule."""
+        return frozenset().union(*(terms for _, _, terms in self.red_flag_terms))
+
     @property
     def dvt_orders(self) -> tuple[str, ...]:
         """The orders for a suspected DVT that is not an emergency, the preferred first."""

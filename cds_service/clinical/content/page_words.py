@@ -10,11 +10,11 @@ from cds_service.clinical.content.figures import ContentModel, PlainText
 from cds_service.clinical.content.texts import Message, Takes
 
 Words = Annotated[PlainText, Field(min_length=1)]
-"""A label or sentence without places."""
+"""A label or sentence without placeholders."""
 
 
 class FrameWords(ContentModel):
-    """What stands around every page."""
+    """Words around every page."""
 
     skip: Words
     pages: Words
@@ -26,7 +26,7 @@ class FrameWords(ContentModel):
 
 
 class LeafletPageWords(ContentModel):
-    """Around the leaflet for the patient, whose own words stand in ``leaflet.toml``."""
+    """Words around the patient leaflet. The words of the leaflet itself are in ``leaflet.toml``."""
 
     title: Annotated[Message, Takes("title")]
     crumb: Words
@@ -34,7 +34,7 @@ class LeafletPageWords(ContentModel):
 
 
 class OrderPageWords(ContentModel):
-    """Labels, hints and buttons of the order page; what its script says is handed to it in the page."""
+    """Labels, hints and buttons of the order page. The page passes the words of its script to it."""
 
     patient: Words
     patient_unknown: Words
@@ -88,7 +88,7 @@ class OrderPageWords(ContentModel):
 
 
 class AssessPageWords(ContentModel):
-    """Labels and buttons of the assessment page; those it shares with the order page stand there."""
+    """Labels and buttons of the assessment page, except those that it shares with the order page."""
 
     title: Words
     heading: Annotated[Message, Takes("side")]
@@ -118,7 +118,7 @@ class AssessPageWords(ContentModel):
 
 
 class ShowsWords(ContentModel):
-    """When a rule fires; for the DVT rule, what opens a suspicion and how urgent it is (evidence C.5)."""
+    """Words for when a rule fires; for the DVT rule, what opens a suspicion and how urgent it is (evidence C.5)."""
 
     heading: Words
     all_of: Words
@@ -141,7 +141,7 @@ class ShowsWords(ContentModel):
 
 
 class TermWords(ContentModel):
-    """Terms of rules that are no finding of the chart, by their names in the content."""
+    """Terms of rules that are not findings, by their names in the content."""
 
     dvt_suspected: Words
     age_under_18: Words
@@ -151,7 +151,7 @@ class TermWords(ContentModel):
 
 
 class PathwayWords(ContentModel):
-    """The score of the DVT pathway and its spans of time."""
+    """The score of the DVT pathway and its time limits."""
 
     range: Annotated[Message, Takes("least", "most")]
     items: Words
@@ -185,7 +185,7 @@ class OffersWords(ContentModel):
 
 
 class WeightWords(ContentModel):
-    """How findings bear on a cause."""
+    """How findings support a cause or speak against it."""
 
     heading: Words
     ratios: Words
@@ -208,7 +208,7 @@ class WeightWords(ContentModel):
 
 
 class KnownWords(ContentModel):
-    """What is known about the whole, other numbers, and sources."""
+    """What is known about the content as a whole, other numbers, and sources."""
 
     heading: Words
     nothing: Words
@@ -223,7 +223,7 @@ class KnownWords(ContentModel):
 
 
 class StatusWords(ContentModel):
-    """How far a number can be trusted, by its status."""
+    """How reliable a number is, by its status."""
 
     seen: Words
     recalled: Words
@@ -234,7 +234,7 @@ class StatusWords(ContentModel):
 
 
 class AttributeWords(ContentModel):
-    """The 13 source attributes of 45 CFR 170.315(b)(11)(iv)(A), by name, and how their values read."""
+    """The 13 source attributes of 45 CFR 170.315(b)(11)(iv)(A), by name, and the words of their values."""
 
     heading: Words
     rule: Words
@@ -275,7 +275,7 @@ class UseWords(ContentModel):
 
 
 class AboutChart(ContentModel):
-    """A card about the chart and no rule or cause."""
+    """A card about the chart, not about a rule or a cause."""
 
     title: Words
     says: Words
@@ -379,7 +379,7 @@ class ExplorerWords(ContentModel):
 
 
 class OpenWords(ContentModel):
-    """Around the list of what a clinician has to decide."""
+    """Words around the list of open decisions."""
 
     title: Words
     crumb: Words

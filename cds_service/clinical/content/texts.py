@@ -486,9 +486,9 @@ class LaunchNotices(ContentModel):
 
 
 class LaunchClosing(ContentModel):
-    """What has not happened and what to do instead, after the reason why a page could not be opened.
+    """What was not done and what to do instead, after the reason why a page could not be opened.
 
-    ``either``: it is not known yet which of the two pages the card has asked for.
+    ``either``: it is not known yet which of the two pages the card asked for.
     """
 
     order: Plain
@@ -529,7 +529,7 @@ class BasisTexts(ContentModel):
 
 
 class AssessGroups(ContentModel):
-    """What the questions of the assessment page are for, above each group."""
+    """Headings above the groups of questions on the assessment page."""
 
     score: Plain
     pathway: Plain
@@ -546,7 +546,7 @@ class AssessReplies(ContentModel):
 
 
 class AssessMistakes(ContentModel):
-    """What is wrong with what was typed on the assessment page."""
+    """Errors in the input on the assessment page."""
 
     calves: Annotated[Message, Takes("least", "most")]
     side: Plain
@@ -554,7 +554,7 @@ class AssessMistakes(ContentModel):
 
 
 class AssessTexts(ContentModel):
-    """The assessment page: its questions, its note to copy, and what a card says of a completed score."""
+    """The assessment page: its questions, its note to copy, and the words of a card about a completed score."""
 
     link: Annotated[Message, Takes("count")]
     link_signs: Annotated[Message, Takes("count")]
@@ -580,7 +580,7 @@ class AssessTexts(ContentModel):
 
 
 class AssessNotices(ContentModel):
-    """What became of a completed assessment, above its questions."""
+    """The outcome of saving an assessment, shown above its questions."""
 
     can_save: Notice
     text_only: Notice

@@ -158,7 +158,7 @@ def _repeated(leg: Leg, scans: list[When]) -> bool:
 def _negatives(leg: Leg, key: str) -> list[When]:
     """Return the dates of negative, final results within the episode, the latest first, one per day.
 
-    A result of one leg is none of signs that name no leg: they may be of the other.
+    A result of one leg does not answer signs without a leg, because they may be in the other leg.
     """
     limit = leg.content.pathway.stale_sign.days
     by_day: dict[date, When] = {}

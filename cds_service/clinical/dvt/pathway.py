@@ -7,11 +7,9 @@ suspicion is open, only what evidence C.6 names may lower its level (the floor r
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
 
-from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Wells, WellsRead
+from cds_service.clinical.assessment import ClosingKind, DvtVerdict, Wells
 from cds_service.clinical.both_legs import swollen_alike
-from cds_service.clinical.content.models import WellsItem
 from cds_service.clinical.content.names import (
     ANTICOAGULANT,
     CANCER,
@@ -29,8 +27,9 @@ from cds_service.clinical.dvt.exclusion import (
     taking_anticoagulant,
 )
 from cds_service.clinical.dvt.suspicion import Opening, opening_of, pains_for_any_risk, pregnancy_of
+from cds_service.clinical.dvt.urgency import is_soft, level_of
+from cds_service.clinical.dvt.wells import wells_of
 from cds_service.clinical.leg import Leg
-from cds_service.clinical.record import Fact, Status
 from cds_service.clinical.red_flags import holds
 
 
@@ -49,7 +48,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
     cancer, injecting = leg.present(CANCER), leg.present(INJECTING)
     level, why = None, ""
     if opened:
-        level, why = _level(leg, opening, wells, pregnant=pregnant, cancer=cancer, injecting=injecting)
+        level, why = level_of(leg, opening, wells, pregnant=pregnant, cancer=cancer, injecting=injecting)
     closed_by = pathway.swollen_alike.words if alike else ""
     if closing and unanswered.is_open and not opened and not alike:
         closed_by = closed_words(leg.content.texts, closing.kind)
@@ -78,7 +77,7 @@ def judge(leg: Leg, *, adult: bool) -> DvtVerdict:
         swollen_alike=tuple(dict.fromkeys((*opening.fresh, *opening.stale))) if alike else (),
         not_closed_by=proof.kind if would_close and proof else None,
         scan_only=leg.present(ANTICOAGULANT) is not None or _is_long_standing(leg, opening),
-        soft_alone=level == "warning" and bool(opening.fresh) and all(_is_soft(leg, fact) for fact in opening.fresh),
+        soft_alone=level == "warning" and bool(opening.fresh) and all(is_soft(leg, fact) for fact in opening.fresh),
         awaits_repeat=not emergency and _awaits_repeat(leg, opening, wells),
         notes=notes,
         why_level=why,
@@ -89,89 +88,6 @@ def closed_words(texts: Texts, kind: ClosingKind) -> str:
     """Return the reason for closing a suspicion, in words for a clinician."""
     message: Message = getattr(texts.dvt.closed, kind)
     return message.fill()
-
-
-def wells_of(leg: Leg) -> Wells:
-    """Return the Wells score as a range.
-
-    Item 10 counts only when a clinician states it; it is never inferred (evidence C.1).
-    """
-    items = tuple(_read_item(leg, item) for item in leg.content.pathway.items)
-    least = sum(item.points for item in items if item.status is Status.PRESENT)
-    most = least + sum(item.points for item in items if item.status is Status.UNKNOWN and item.points > 0)
-    return Wells(items, least, most)
-
-
-def _read_item(leg: Leg, item: WellsItem) -> WellsRead:
-    present = next((fact for key in item.any if (fact := leg.present(key))), None)
-    if present and item.points < 0:
-        # Points are subtracted only for an explicit, dated, final statement about this leg.
-        stated, present = present, next((f for key in item.any for f in leg.all_of(key) if _asserts(leg, f)), None)
-        if present is None:
-            return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, stated, item.any, item.examine)
-    unknown = tuple(key for key in item.any if leg.status(key) is Status.UNKNOWN)
-    if present:
-        return WellsRead(item.number, item.name, item.points, Status.PRESENT, present, (), item.examine)
-    if unknown:
-        return WellsRead(item.number, item.name, item.points, Status.UNKNOWN, None, unknown, item.examine)
-    denied = leg.absent(item.any[0])
-    return WellsRead(item.number, item.name, item.points, Status.ABSENT, denied, (), item.examine)
-
-
-def _asserts(leg: Leg, fact: Fact) -> bool:
-    return fact.status is Status.PRESENT and leg.is_sure(fact) and not leg.doubts.forbid_closing
-
-
-def _level(
-    leg: Leg,
-    opening: Opening,
-    wells: Wells | None,
-    *,
-    pregnant: Fact | None,
-    cancer: Fact | None,
-    injecting: Fact | None,
-) -> tuple[Literal["critical", "warning"], str]:
-    """Return the level of an open suspicion and the reason in plain words (evidence C.6; C.8 for old signs only)."""
-    critical_at = leg.content.pathway.critical_at
-    fresh_keys = {fact.key for fact in opening.fresh}
-    if opening.untreated:
-        return "critical", "a DVT is recorded and not certainly treated"
-    if pregnant:
-        return "critical", "pregnant or within 6 weeks after delivery"
-    if injecting:
-        return "critical", "injecting drug use"
-    if cancer and fresh_keys:
-        return "critical", "active cancer and a local sign"
-    if wells is None:
-        return "critical", "the Wells score does not apply"
-    if wells.least >= critical_at:
-        return "critical", "Wells score is in the likely range on recorded items alone"
-    if opening.only_stale:
-        return "warning", "an unresolved sign that is more than two weeks old"
-    if not wells.complete and wells.most >= critical_at:
-        signs = _signs(leg, opening.fresh)
-        scored = any(item.points > 0 and not _is_soft(leg, item.fact) for item in wells.scored)
-        if scored or signs >= 2 or (fresh_keys and _any_risk(leg)):
-            return "critical", "Wells score is incomplete and can still reach the likely range"
-    if opening.by_minor_risk and not fresh_keys:
-        return "warning", "new pain and a risk that the Wells score does not ask for"
-    return "warning", "Wells score is low, or one soft sign stands alone"
-
-
-def _signs(leg: Leg, fresh: tuple[Fact, ...]) -> int:
-    """Count the signs. Signs from one entry or of one process count once."""
-    entries: set[str] = set()
-    kinds: set[str] = set()
-    for fact in fresh:
-        kind = leg.content.findings[fact.key].dvt.process or fact.key
-        if fact.source not in entries and kind not in kinds:
-            entries.add(fact.source)
-            kinds.add(kind)
-    return len(kinds)
-
-
-def _is_soft(leg: Leg, fact: Fact | None) -> bool:
-    return fact is not None and leg.content.findings[fact.key].dvt.soft
 
 
 def _is_long_standing(leg: Leg, opening: Opening) -> bool:
@@ -192,10 +108,6 @@ def _awaits_repeat(leg: Leg, opening: Opening, wells: Wells | None) -> bool:
         return False
     due = scan.when.earliest + timedelta(days=leg.content.pathway.repeat_scan_after.days)
     return leg.today < due and not leg.doubts.forbid_closing and not opening_of(leg, scan).is_open
-
-
-def _any_risk(leg: Leg) -> bool:
-    return any(leg.content.findings[key].dvt.risk and leg.present(key) for key in leg.recorded())
 
 
 def _ischaemic(leg: Leg) -> bool:

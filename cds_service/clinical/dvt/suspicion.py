@@ -152,10 +152,10 @@ def _minor_risk_facts(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:
 
 
 def pains_for_any_risk(leg: Leg, new_pain: Iterable[Fact]) -> list[Fact]:
-    """New pain behind the knee or in the calf of one leg: any risk would open it (see the switch)."""
+    """Return new pain behind the knee or in the calf of one leg, with which any risk opens a suspicion."""
     pathway, findings = leg.content.pathway, leg.content.findings
     choice = pathway.risk_outside_wells
-    # An injury of weeks ago does not explain a pain that is new: it is a reason to think of a clot.
+    # An injury weeks ago does not explain new pain; it is a reason to think of a clot.
     if not choice.opens or any(leg.present(key, pathway.new_pain.days) for key in choice.unless):
         return []
     pains = [fact for fact in new_pain if findings[fact.key].complaint == "posterior"]
@@ -199,7 +199,7 @@ def _is_newer(fact: Diagnosis | Fact, closing: Closing) -> bool:
 
 
 def _untreated(leg: Leg) -> Diagnosis | Fact | None:
-    """A DVT of this episode on record and no anticoagulant, or one that may have been stopped: at least suspected."""
+    """Return a recorded DVT of this episode without an anticoagulant, or with one that may have been stopped."""
     diagnosis = leg.diagnosis(DVT, any_side=True)
     scan = leg.present(SCAN)
     age = age_in_days(diagnosis, leg.today) if diagnosis else None

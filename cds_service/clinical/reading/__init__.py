@@ -2,6 +2,6 @@
 
 from cds_service.clinical.reading.chart import read_record
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Head
+from cds_service.clinical.reading.heads import Glance, Head
 
-__all__ = ["ChartEntry", "Head", "read_record"]
+__all__ = ["ChartEntry", "Glance", "Head", "read_record"]

@@ -1,6 +1,6 @@
-"""What in its own row speaks against a test that denies a DVT. Such a test closes nothing (see ``dvt.exclusion``).
+"""Find doubts about a negative test for DVT in its own row. A test with a doubt closes nothing (see ``dvt.exclusion``).
 
-Words prove nothing here: they only take away.
+Words prove nothing here; they can only add a doubt.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from cds_service.clinical.reading.statements import Trouble, answer_in
 from cds_service.clinical.record import Side, Status, UnreadKind
 
 TESTS = frozenset({SCAN, D_DIMER})
-"""What denies a DVT when it is negative."""
+"""Tests that deny a DVT when they are negative."""
 _WORDS = "its own words leave open what it shows"
 _PART = "a part of it is not understood"
 _CLOT = frozenset({DVT})
 
 
 def against(content: Content, model: Any, denied: Mapping[str, Side]) -> Iterator[Trouble]:
-    """Why the Observation ``model`` is no proof; ``denied``: the keys of ``TESTS`` that it denies, with the leg."""
+    """Yield why the Observation ``model`` proves nothing. ``denied``: the ``TESTS`` that it denies, with the leg."""
     if not denied:
         return
     keys = tuple(sorted(denied))
     texts = list(_texts(content, model))
     said = frozenset[str]().union(*map(content.word_net.groups_in, texts))
-    # What a scan looks at has parts; what a laboratory says of veins is a word to every reader.
+    # Only a scan can be limited to some veins; a laboratory may mention veins in a general remark.
     limited = SCAN in denied and (
         limit_in_words(said, denied[SCAN]) is not None
         or any(content.word_net.names_undenied(text, _CLOT) for text in texts)
@@ -42,9 +42,9 @@ def against(content: Content, model: Any, denied: Mapping[str, Side]) -> Iterato
 
 
 def is_doubtful_flag(content: Content, concept: Any) -> bool:
-    """Whether an interpretation beside a normal number says "equivocal", or nothing that is understood.
+    """Whether an interpretation beside a normal number says "equivocal", or is not understood.
 
-    FHIR's own flags of other meanings ("low") are no doubt; "high" is a contradiction and told as one.
+    FHIR's own flags with other meanings ("low") are not a doubt; "high" is reported as a contradiction.
     """
     answer = answer_in(content, concept)
     if answer is not None:
@@ -57,7 +57,7 @@ def _is_understood(content: Content, concept: Any) -> bool:
 
 
 def _texts(content: Content, model: Any) -> Iterator[str]:
-    """The words of its notes, method, place, flags and parts, and those of its code that no known code says."""
+    """Yield the words of notes, method, place, flags and parts, and of the code unless a known code says them."""
     parts = model.component or ()
     for concept in (
         model.method, model.bodySite, *(model.interpretation or ()), *(part.valueCodeableConcept for part in parts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cds_service.clinical.reading.heads import Head, head_of
+from cds_service.clinical.reading.heads import Glance, Head, head_of
 from cds_service.clinical.reading.kinds import kind_of
 
 
@@ -12,36 +12,53 @@ class ChartEntry:
     """One resource with the ``fullUrl`` of its Bundle entry, if there was one.
 
     Attributes:
-        head: None if the resource does not have the shape of FHIR.
+        glance: what shows a plain number without its head; None if only the head does.
         kind: its resource type; None if it names none.
         identity: its id; None if it has none.
         named: the content with which its words were last searched, and what they name; None before. A replay reads a
             row at many moments, and its words never change.
     """
 
-    __slots__ = ("_resource", "full_url", "head", "identity", "kind", "named")
+    __slots__ = ("_head", "_resource", "full_url", "glance", "identity", "kind", "named")
 
-    head: Head | None
+    _head: Head | None
+    glance: Glance | None
     kind: str | None
     identity: str | None
     named: tuple[object, tuple[str, ...]] | None
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url
-        self.head = head_of(resource)
+        self._head = head_of(resource)
         self._resource = resource
         self._name()
 
     def _name(self) -> None:
         """Set ``kind`` and ``identity``, from the head or from the resource if there is none."""
-        self.named = None
-        if self.head is not None:
-            self.kind, self.identity = self.head.resourceType, self.head.id
+        self.named = self.glance = None
+        if self._head is not None:
+            self.kind, self.identity = self._head.resourceType, self._head.id
             return
         resource = self.resource
         self.kind = kind_of(resource)
         identity = resource.get("id") if isinstance(resource, dict) else None
         self.identity = identity if isinstance(identity, str) else None
+
+    @property
+    def head(self) -> Head | None:
+        """Its head; None if the resource does not have the shape of FHIR."""
+        return self._head
+
+    @property
+    def lists_members(self) -> bool:
+        """Whether it is a panel that lists other resources as its members."""
+        if self.glance is not None and self.glance.lists_nothing:
+            return False
+        head = self.head
+        if head is not None:
+            return head.hasMember is not None
+        resource = self.resource
+        return isinstance(resource, dict) and resource.get("hasMember") is not None
 
     @property
     def resource(self) -> Any:

@@ -104,7 +104,7 @@ class Findings:
         return RowState.NO_CONCERN, "a general code, at no place that would make it one of ours"
 
     def _contradicts_itself(self, mark: Mark) -> bool:
-        """Whether one resource denies a DVT and names one, or leaves it open beside."""
+        """Whether one resource denies a DVT and also states one or leaves one open."""
         facts = self.facts[mark.facts :]
         if not facts:
             return False

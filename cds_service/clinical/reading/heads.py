@@ -1,17 +1,19 @@
 """The typed head of a resource: its owner and its codes, which is all that most resources need.
 
 A resource whose head does not have the shape of FHIR has no head; it is then read whole and its error is named.
+
+Most resources of a chart are plain numbers, such as laboratory values, with few different codes. For them a ``Glance``
+keeps the coded elements as bytes, so that equal elements are decoded and looked up only once in a chart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
 from enum import Enum
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from cds_service.clinical.reading.ordinary import PLAIN_TIME
 from cds_service.clinical.record import MEDICINES, WITH_REASONS
@@ -20,8 +22,6 @@ MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "S
 
 _RESULTS = ("final", "amended", "corrected")
 _DAY = len("2026-03-16")
-_ZONES = timedelta(days=2)
-"""The largest difference between the written day and the local day."""
 
 _WITHOUT_CODE = frozenset({"Encounter"})
 
@@ -56,6 +56,13 @@ class Reference(Struct, gc=False):
     reference: str | None = None
     type: Any = None
     identifier: Any = None
+
+    @property
+    def plain(self) -> str | None:
+        """The reference, if the target is named by nothing else and is not inside the resource."""
+        reference = self.reference
+        is_plain = self.type is None and self.identifier is None and reference and reference[0] != "#"
+        return reference if is_plain else None
 
 
 class Number(Struct, gc=False):
@@ -150,19 +157,14 @@ class Head(Struct, gc=False):
         categories = [coding for concept in category or () for coding in concept.coding or ()]
         return tuple(codings) if codings else (), tuple(categories)
 
-    def is_too_old(self, days: int, born: date, today: date) -> bool:
-        """Whether it is a plain number on a plain day since ``born`` and more than ``days`` before ``today``.
+    @property
+    def day(self) -> str | None:
+        """The day of a plain number, as written in FHIR's form.
 
-        Call it only for a number (``codes_of_number``). Anything unusual returns False, so that the resource is read
-        and its errors are named.
+        None if the number is more or other than a result on a plain day; its resource must then be read. Call it only
+        for a number (``codes_of_number``).
         """
-        if not days or self.status not in _RESULTS or self._is_odd():
-            return False
-        written = self.effectiveDateTime
-        if not isinstance(written, str) or PLAIN_TIME.fullmatch(written) is None:
-            return False
-        day = date.fromisoformat(written[:_DAY])
-        return day >= born and day + timedelta(days=days) + _ZONES < today
+        return None if self._is_odd() else plain_day(self.status, self.effectiveDateTime)
 
     def _is_odd(self) -> bool:
         """Whether it contains more than a number for its code."""
@@ -220,6 +222,111 @@ class Head(Struct, gc=False):
         if self.resourceType in MEDICINES:
             return False  # their codes alone do not identify them: see ``medicine``
         return self.code is not None and self.code.is_known(identifies)
+
+
+_ABSENT = Raw()
+"""In place of an element that is not there."""
+
+
+class Glance(Struct, gc=False):
+    """The elements of ``Head``, of which a plain number has only the first; the others stay bytes."""
+
+    resourceType: str
+    id: str | None = None
+    subject: Raw = _ABSENT
+    code: Raw = _ABSENT
+    category: Raw = _ABSENT
+    valueQuantity: Number | None = None
+    status: Any = None
+    effectiveDateTime: Any = None
+    component: Raw = _ABSENT
+    contained: Raw = _ABSENT
+    hasMember: Raw = _ABSENT
+    valueCodeableConcept: Raw = _ABSENT
+    medicationCodeableConcept: Raw = _ABSENT
+    medicationReference: Raw = _ABSENT
+    reasonCode: Raw = _ABSENT
+    orderDetail: Raw = _ABSENT
+    conclusionCode: Raw = _ABSENT
+    focus: Raw = _ABSENT
+    extension: Raw = _ABSENT
+    modifierExtension: Raw = _ABSENT
+    implicitRules: Raw = _ABSENT
+    dataAbsentReason: Raw = _ABSENT
+
+    @property
+    def lists_nothing(self) -> bool:
+        """Whether there is no ``hasMember``."""
+        return self.hasMember is _ABSENT
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is an Observation of a number without anything that could change what the number is about.
+
+        If so, its head has ``codes_of_number``, unless ``code``, ``category`` or ``subject`` are not FHIR's.
+        """
+        return (
+            self.valueQuantity is not None
+            and self.resourceType == "Observation"
+            and self.code is not _ABSENT
+            and self.component is _ABSENT
+            and self.contained is _ABSENT
+            and self.hasMember is _ABSENT
+            and self.valueCodeableConcept is _ABSENT
+            and self.medicationCodeableConcept is _ABSENT
+            and self.medicationReference is _ABSENT
+            and self.reasonCode is _ABSENT
+            and self.orderDetail is _ABSENT
+            and self.conclusionCode is _ABSENT
+        )
+
+    @property
+    def coded(self) -> bytes:
+        """The code and the categories of a number, as written. Equal bytes have equal codes."""
+        return b"".join((self.code, self.category))
+
+    @property
+    def day(self) -> str | None:
+        """As ``Head.day``."""
+        is_odd = (
+            self.focus is not _ABSENT
+            or self.extension is not _ABSENT
+            or self.modifierExtension is not _ABSENT
+            or self.implicitRules is not _ABSENT
+            or self.dataAbsentReason is not _ABSENT
+        )
+        return None if is_odd else plain_day(self.status, self.effectiveDateTime)
+
+    def codes(self) -> NumberCodes | None:
+        """Return the codes of a number (``is_number``); None if they do not have the shape of FHIR."""
+        try:
+            codings = _concept.decode(self.code).coding
+            concepts = () if self.category is _ABSENT else _concepts.decode(self.category) or ()
+        except msgspec.DecodeError:
+            return None
+        return tuple(codings or ()), tuple(coding for concept in concepts for coding in concept.coding or ())
+
+    def patient(self) -> str | None:
+        """Return the reference to the subject; None if it is named in another way, or not in the shape of FHIR."""
+        if self.subject is _ABSENT:
+            return None
+        try:
+            subject = _subject.decode(self.subject)
+        except msgspec.DecodeError:
+            return None
+        return subject.plain if subject is not None else None
+
+
+_concept = msgspec.json.Decoder(Concept)
+_concepts = msgspec.json.Decoder(list[Concept] | None)
+_subject = msgspec.json.Decoder(Reference | None)
+
+
+def plain_day(status: Any, written: Any) -> str | None:
+    """Return the day of a result with this status and time (``2026-03-16``); None if it is not plain."""
+    if status in _RESULTS and isinstance(written, str) and PLAIN_TIME.fullmatch(written) is not None:
+        return written[:_DAY]
+    return None
 
 
 def head_of(resource: Any) -> Head | None:

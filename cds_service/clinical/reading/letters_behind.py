@@ -1,4 +1,4 @@
-"""The letters that German records write behind a code of ICD-10: how certain it is, and of which side.
+"""The letters that German records append to an ICD-10 code, for certainty and side.
 
 "I80.28 V", "I80.28GL": A excluded, G confirmed, V suspected, Z state after; R right, L left, B both sides (KBV, keys of
 Diagnosesicherheit and Seitenlokalisation).
@@ -19,12 +19,12 @@ _SIDES = {"R": Side.RIGHT, "L": Side.LEFT, "B": Side.BOTH}
 
 
 def certainty_behind(content: Content, system: str, code: str) -> str:
-    """The letter of certainty behind a code of ICD-10-GM, or of WHO, whose codes end in a digit; empty if none is."""
+    """Return the letter of certainty after a code of ICD-10-GM or of WHO's ICD-10; empty if there is none."""
     return _behind(content, system, code, "certainty")
 
 
 def side_behind(content: Content, system: str, code: str) -> Side | None:
-    """The side whose letter stands behind such a code; None if none does."""
+    """Return the side whose letter follows such a code; None if there is none."""
     return _SIDES.get(_behind(content, system, code, "side"))
 
 

@@ -279,7 +279,7 @@ def _has_value(part: Any) -> bool:
 
 
 def _is_there_and_not_there(content: Content, part: Any) -> bool:
-    """FHIR's obs-6 forbids a value beside a reason for its absence. A "no" beside one is an answer not given."""
+    """Whether it has a value and a reason for its absence, which obs-6 forbids. A "no" then counts as not answered."""
     if part.dataAbsentReason is None or not _has_value(part) or part.valueBoolean is False:
         return False
     return answer_in(content, part.valueCodeableConcept) not in (Status.UNKNOWN, Status.ABSENT)

@@ -1,4 +1,4 @@
-"""Who completed an assessment of this service, from its Observation."""
+"""Find who completed an assessment of this service, from its Observation."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _MOST_WORDS = 6
 _MARKS = frozenset(" ,'\u2019-")
 _TITLES = re.compile(r"^(?:\w{1,4}\. )+")
 _INITIAL = re.compile(r"\b(\w)\.(?=[ ,-]|$|\w\.)")
-"""Full stops stand only behind titles at the beginning and behind initials; elsewhere they would end a sentence."""
+"""Full stops are allowed only after titles at the start and after initials; elsewhere they would end a sentence."""
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters that show nothing."""
+"""Letters that are invisible."""
 _STACKED = re.compile(r"\w[\u0300-\u036f]{3}")
-"""More accents on one letter than any name has."""
+"""A letter with more accents than any name has."""
 
 
 def assessed_by(model: Any) -> str | None:
-    """The name of who performed the assessment; empty if the entry names nobody; None if it is no assessment of ours.
+    """Return the name of the performer of an assessment; empty if the entry names nobody; None if it is not ours.
 
-    ``model``: an Observation. Our own code makes it an assessment: any panel may have components.
+    ``model``: an Observation. Only our own code makes it an assessment, because any panel may have components.
     """
     codings = (model.code.coding if model.code is not None else None) or ()
     if not any((one.system, one.code) == (ASSESSMENT_SYSTEM, ASSESSMENT_CODE) for one in codings):
@@ -32,9 +32,9 @@ def assessed_by(model: Any) -> str | None:
 
 
 def clinician_name(text: Any) -> str:
-    """``text`` on one line if it has the form of a name: few words of letters only; else empty.
+    """Return ``text`` on one line if it has the form of a name: a few words of letters only; else an empty text.
 
-    It is the only text of a chart that a card repeats, so whatever else it may be is left out as a whole.
+    It is the only text of a chart that a card repeats, so any other text is left out completely.
     """
     if not isinstance(text, str):
         return ""

@@ -1,7 +1,7 @@
-"""Which leg, and which place on it: from body sites, qualifiers, extensions, body structures and the code itself.
+"""Find the leg, and the place on it: from body sites, qualifiers, extensions, body structures and the code itself.
 
-Records state a side in many forms, and extensions for it exist in every country. What speaks of a place by its name
-is read as a place; a side that is stated and not understood is told, never lost.
+Records state a side in many forms, and every country has its own extensions for it. An extension whose name is about a
+place is read as a place. A side that is stated but not understood is always reported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cds_service.clinical.record import Side
 BODY_STRUCTURE = "BodyStructure"
 _NAMES_OF_SIDES = ("laterality", "seitenlokalisation", "bodyside")
 _NAMES_OF_PLACES = (*_NAMES_OF_SIDES, "bodysite", "bodystructure", "bodylocation")
-"""What the names of extensions for a side or a place hold, letters only: mCODE's and its copies, KBV's, HL7's own."""
+"""Parts of the names of extensions for a side or a place, letters only: of mCODE and its copies, KBV and HL7."""
 _LEFT_RIGHT_BOTH = """
 left right bilateral both lt rt links rechts linke linken linker linkes rechte rechten rechter rechtes li re
 beide beiden beidseits beiderseits beidseitig bds beiderzijds gauche droite droit bilaterale sinistra sinistro
@@ -29,10 +29,10 @@ destra destro izquierda izquierdo derecha derecho esquerda esquerdo direita dire
 høyre vasen oikea
 """
 _SIDE_WORDS = frozenset(_LEFT_RIGHT_BOTH.split())
-"""Words that name a side: a net that tells of a side in words only, never a proof of which."""
+"""Words that name a side. They show that a side is stated in words, but never prove which one."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(r"\b[lr]\b(?!['\u2019])", re.IGNORECASE)
-"""L or R alone; not the French article, and not in L5."""
+"""L or R alone, but not the French article and not in L5."""
 DIFFERENT_LEGS = "its codes name different legs"
 _IN_WORDS = "names a side in words only"
 _UNKNOWN_SITE = "its body site, which may name the leg, is not one this service knows"
@@ -43,17 +43,17 @@ _BAD_STRUCTURE = "refers to a body structure that cannot be read"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a resource says something is.
+    """The place that a resource states.
 
     Attributes:
-        sites: body sites of the content, each with the wider ones it lies in.
-        sides: legs named; empty if none is.
-        stated: a place (not only a side) is given at all.
-        understood: at least one given place is one of ours.
-        elsewhere: no given place is, and the words of each name one off the leg.
+        sites: body sites of the content, each with the wider ones that contain it.
+        sides: the legs named; empty if none.
+        stated: a place (not only a side) is stated.
+        understood: at least one stated place is in the content.
+        elsewhere: no stated place is in the content, and the words of each name a place off the leg.
         contradictory: one concept names the left and the right leg.
-        lost: why a side may be stated that is not in ``sides``; empty if none may be. It matters while no leg is known.
-        unread: what was surely stated of the place and not understood; empty if nothing was.
+        lost: why a side may be stated that is not in ``sides``; empty if none is. It matters only if no leg is known.
+        unread: what was certainly stated about the place but not understood; empty if nothing.
     """
 
     sites: frozenset[str] = frozenset()
@@ -66,7 +66,7 @@ class Place:
     elsewhere: bool = False
 
     def joined(self, other: Place) -> Place:
-        """Both places together. Elements that name different legs contradict each other."""
+        """Return both places together. Elements that name different legs contradict each other."""
         if other is NOWHERE:
             return self
         if self is NOWHERE:
@@ -89,9 +89,9 @@ class Place:
         return self.sides - {Side.BOTH}
 
     def side_with(self, from_code: Side | None) -> Side | None:
-        """The leg of a finding whose code names ``from_code``; None when place and code contradict each other.
+        """Return the leg of a finding whose code names ``from_code``; None if place and code contradict each other.
 
-        A code for both sides at one named leg means the named leg.
+        A code for both sides at one named leg means that leg.
         """
         if self.contradictory:
             return None
@@ -105,18 +105,18 @@ class Place:
         return place if from_code is Side.BOTH else None
 
     def why_lost(self, side: Side | None) -> str:
-        """Why the leg of something that came out as ``side`` may be another one; empty if all was understood."""
+        """Return why the leg that was read as ``side`` may be another one; empty if everything was understood."""
         if self.contradictory:
             return DIFFERENT_LEGS
         return self.unread or (self.lost if side is Side.UNKNOWN else "")
 
 
 NOWHERE = Place()
-"""What says nothing of a place."""
+"""No statement about a place."""
 
 
 def codings(concept: Any) -> Iterable[tuple[str, str]]:
-    """(system, code) of every coding of a validated CodeableConcept with a code; a missing system is empty."""
+    """Yield (system, code) of every coding of a validated CodeableConcept with a code; a missing system is empty."""
     if concept is None:
         return
     for coding in concept.coding or ():
@@ -125,7 +125,7 @@ def codings(concept: Any) -> Iterable[tuple[str, str]]:
 
 
 def uses_of(content: Content, concept: Any) -> list[CodeUse]:
-    """What the codings of ``concept`` mean here, all of them: the first one is not special.
+    """Return the meanings of all codings of ``concept``. The first one is not special.
 
     A late effect of an old injury (ICD-10-CM 7th character S) means nothing that is current.
     """
@@ -134,7 +134,7 @@ def uses_of(content: Content, concept: Any) -> list[CodeUse]:
 
 @dataclass(frozen=True, slots=True)
 class _OneCoding:
-    """A Coding that stands where a CodeableConcept may."""
+    """A Coding in a place where a CodeableConcept is allowed."""
 
     coding: tuple[Any, ...]
     text: None = None
@@ -143,12 +143,12 @@ class _OneCoding:
 
 @dataclass
 class _Spot:
-    """One place as it is described.
+    """The description of one place.
 
     Attributes:
-        concepts: what describes it together: of one place both legs are a contradiction.
-        sides: what extensions add to it.
-        unread: what was stated of it and not understood; empty if nothing was.
+        concepts: the concepts that describe it together. Both legs in one place are a contradiction.
+        sides: the concepts that extensions add.
+        unread: what was stated about it but not understood; empty if nothing.
     """
 
     concepts: list[Any] = field(default_factory=list)
@@ -157,7 +157,7 @@ class _Spot:
 
 
 class Places:
-    """Reads places. ``structure``: the BodyStructure beside the resource that a reference points to, None if none."""
+    """Reads places. ``structure``: returns the BodyStructure of the chart for a reference; None if there is none."""
 
     def __init__(self, content: Content, structure: Callable[[str], Any] = lambda _: None) -> None:
         self._content = content
@@ -165,11 +165,11 @@ class Places:
         self._remembered: dict[tuple[Any, ...], Place] = {}
 
     def of_code(self, concept: Any) -> Place:
-        """The place that a finding's own code names."""
+        """Return the place that a finding's own code names."""
         return NOWHERE if concept is None else self._of_concept(concept, (), in_code=True)
 
     def _of_concept(self, concept: Any, inside: Iterable[Any], *, in_code: bool) -> Place:
-        """Remembered for this chart, if nothing stands on it: a chart has few codes and places, and many rows."""
+        """Return the place of a concept. Cached if it has no extensions, because a chart has few different places."""
         coded = getattr(concept, "coding", None) or ()
         if any(getattr(one, "extension", None) for one in (concept, *coded)):
             return self._of_spot(self._spot_of(concept, inside), in_code=in_code)
@@ -181,7 +181,7 @@ class Places:
         return found
 
     def of(self, model: Any) -> Place:
-        """The place of a whole resource: its body sites, and what its own extensions say."""
+        """Return the place of a whole resource, from its body sites and its own extensions."""
         sites = getattr(model, "bodySite", None) or ()
         if not sites and not getattr(model, "extension", None):
             return NOWHERE
@@ -191,14 +191,14 @@ class Places:
         )
 
     def of_extensions(self, element: Any, inside: Iterable[Any] = ()) -> Place:
-        """The place that extensions of a resource or component name. ``inside``: the contained resources."""
+        """Return the place that extensions of a resource or component name. ``inside``: the contained resources."""
         place = NOWHERE
         for spot in self._spots_in(element, inside):
             place = place.joined(self._of_spot(spot, in_code=False))
         return place
 
     def of_concepts(self, concepts: Iterable[Any], inside: Iterable[Any] = (), *, in_code: bool = False) -> Place:
-        """The place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name.
+        """Return the place that ``concepts`` (body sites, or with ``in_code`` the finding's own code) name.
 
         ``inside``: the contained resources that extensions of ``concepts`` may point to.
 
@@ -224,7 +224,7 @@ class Places:
         return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread, elsewhere)
 
     def _spot_of(self, concept: Any, inside: Iterable[Any], *, follow: bool = True) -> _Spot:
-        """``concept`` with all that the extensions on it and on its codings add. ``follow``: references as well."""
+        """Return ``concept`` with what its extensions and those of its codings add. ``follow``: also references."""
         spot = _Spot([] if concept is None else [concept])
         for element in (concept, *(getattr(concept, "coding", None) or ())):
             for added in self._spots_in(element, inside, follow=follow):
@@ -233,7 +233,7 @@ class Places:
         return spot
 
     def _spots_in(self, element: Any, inside: Iterable[Any], *, follow: bool = True) -> Iterator[_Spot]:
-        """What each extension of ``element`` that is about a place says."""
+        """Yield the description in each extension of ``element`` that is about a place."""
         for extension in _about_places(element):
             concept, reference = extension.valueCodeableConcept, extension.valueReference
             if extension.valueCoding is not None:
@@ -294,14 +294,14 @@ class Places:
 
 
 def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool) -> str:
-    """Why ``concepts``, which name no leg that is understood, may name one all the same."""
+    """Return why ``concepts``, in which no leg was understood, may still name one; empty if they do not."""
     if any(_names_side(text) for one in concepts for text in _texts(one)):
         return _IN_WORDS
     return _UNKNOWN_SITE if not in_code and any(True for _ in concepts) and not any(True for _ in uses) else ""
 
 
 def _names_side(text: str) -> bool:
-    """Whether ``text`` names a side. Escaped characters, as in ``&lt; 3 cm``, are read as what they stand for."""
+    """Whether ``text`` names a side. Escaped characters, as in ``&lt; 3 cm``, are decoded first."""
     text = unescape(text)
     return not _SIDE_WORDS.isdisjoint(_WORD.findall(text.lower())) or bool(_LETTER.search(text))
 
@@ -313,7 +313,7 @@ def _texts(concept: Any) -> Iterator[str]:
 
 
 def _about_places(element: Any, *, inherited: bool = False) -> Iterator[Any]:
-    """The extensions of ``element``, and those inside them, that are about a place and hold a value."""
+    """Yield the extensions of ``element``, at any depth, that are about a place and have a value."""
     for extension in getattr(element, "extension", None) or ():
         about = inherited or _is_about_place(extension)
         if extension.extension:

@@ -1,6 +1,6 @@
-"""How far the refutation of a DVT reaches. It closes a suspicion only if it is of this leg and of its deep veins.
+"""Find what a refutation of DVT covers. It closes a suspicion only if it covers the deep veins of the whole leg.
 
-That a clot of one vein is refuted says nothing of the others. Words prove nothing here: they only take away.
+The refutation of a clot in one vein says nothing about the others. Words prove nothing here; they can only limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cds_service.clinical.record import RefutationLimit, Side
 
 
 def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) -> RefutationLimit | None:
-    """Why the Condition ``model``, which refutes a DVT at ``side``, may leave one open; None if it leaves none."""
+    """Return why the Condition ``model``, which refutes a DVT at ``side``, may leave one open; None if it does not."""
     if any(use.kind == "cause" and use.key == DVT and use.relation == "narrower" for use in uses):
         return "refuted_narrow"
     said = frozenset[str]().union(*map(content.word_net.groups_in, _texts(model)))
@@ -33,10 +33,10 @@ def limit_of(content: Content, model: Any, uses: Iterable[CodeUse], side: Side) 
 
 
 def limit_in_words(said: frozenset[str], side: Side) -> RefutationLimit | None:
-    """The limit that words set to a denial at ``side``; ``said``: the groups of the words that stand with it."""
+    """Return the limit that words set on a denial at ``side``. ``said``: the groups of the words beside it."""
     if said & {EXAMINED_IN_PART, LEAVES_OPEN, UNFIT}:
         return "refuted_in_part"
-    # Thigh and hollow of the knee together are what a proximal scan looks at; one without the other is a part of it.
+    # A proximal scan examines thigh and hollow of the knee. One without the other is only a part.
     if (SOME_VEINS in said) != (HOLLOW in said):
         return "refuted_some_veins"
     legs = {LEFT: Side.LEFT, RIGHT: Side.RIGHT}
@@ -47,7 +47,7 @@ def limit_in_words(said: frozenset[str], side: Side) -> RefutationLimit | None:
 
 
 def _texts(model: Any) -> Iterator[str]:
-    """The words of its code, its place, its evidence and its notes."""
+    """Yield the words of code, place, evidence and notes."""
     evidence = [concept for one in model.evidence or () for concept in one.code or ()]
     for concept in (model.code, *(model.bodySite or ()), *evidence):
         if concept is not None:

@@ -1,8 +1,7 @@
 """Validate raw JSON into ``fhir.resources`` models, only for resources with a relevant code.
 
-An element that is wrong but does not bear on the meaning (a stray property, a malformed date) is left out,
-counted and named; an error in anything that does makes the whole resource unread. The wording beside a code is not
-read at all, so a wrong one is not reported.
+A wrong element that does not affect the meaning (an unknown property, a malformed date) is left out, counted and named.
+Any other error makes the whole resource unread. The words beside a code are not read, so their errors are not reported.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
@@ -18,7 +18,7 @@ from cds_service.clinical.content.coding.code_uses import NumberUse
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Look
+from cds_service.clinical.reading.heads import Glance, Look
 from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
@@ -41,6 +41,8 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _URN = re.compile(r"urn:uuid:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
 _DOCUMENT_IS_OVER = frozenset({"superseded", "retired", "revoked", "completed", "cancelled"})
 _NOT_A_RESOURCE = "is not a FHIR resource"
+_ZONES = 2
+"""Days: the largest difference between the written day and the local day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,11 @@ def sort(
 ) -> Sorted:
     """Sort ``entries``. Rows that need no reading are counted in ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
-    groups = any(entry.head is None or entry.head.hasMember is not None for entry in entries)
-    looks_back = None if groups else _LooksBack.of(mine, today)
-    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, looks_back)
+    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, _LooksBack.of(mine, today))
     for number, entry in enumerate(entries):
-        sorting.take(number, entry)
+        glance = entry.glance
+        if glance is None or not glance.is_number or not sorting.take_number(number, entry, glance):
+            sorting.take(number, entry)
     sorting.finish(entries)
     _sort_panels(sorting.chart)
     return sorting.chart
@@ -103,10 +105,16 @@ def sort(
 
 @dataclass(frozen=True, slots=True)
 class _LooksBack:
-    """The range of dates that can be this patient's. ``born``: the first possible date."""
+    """Decides whether a number is too old. Days are compared as FHIR writes them.
 
-    born: date
+    Attributes:
+        born: the first day that can be this patient's.
+        first: for a number of days, the first day on which a number may still be used.
+    """
+
+    born: str
     today: date
+    first: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, patients: Sequence[ChartEntry], today: date) -> _LooksBack | None:
@@ -115,7 +123,15 @@ class _LooksBack:
             born = [date.fromisoformat(patient.resource["birthDate"]) for patient in patients]
         except (KeyError, TypeError, ValueError):
             return None
-        return cls(max(born), today) if born else None
+        return cls(max(born).isoformat(), today) if born else None
+
+    def is_too_old(self, day: str, days: int) -> bool:
+        """Whether ``day`` is in the patient's life and more than ``days`` days ago, in every time zone."""
+        first = self.first.get(days)
+        if first is None:
+            back = min(days + _ZONES, self.today.toordinal() - 1)
+            first = self.first[days] = (self.today - timedelta(days=back)).isoformat()
+        return self.born <= day < first
 
 
 class _Sorting:
@@ -131,7 +147,7 @@ class _Sorting:
         check: Callable[[], None],
         looks_back: _LooksBack | None,
     ) -> None:
-        """``looks_back``: None if every number must be read, because a listed one may take its date from its panel."""
+        """``looks_back``: None if every number must be read."""
         self.chart = chart
         self._looks_back = looks_back
         self._content = content
@@ -139,6 +155,10 @@ class _Sorting:
         self._ledger = ledger
         self._describing = describing
         self._check = check
+        self._numbers: dict[bytes, NumberUse | None] = {}
+        """For the codes of a number as written: what they say; None if a glance does not show it."""
+        self._patients: dict[bytes, Belongs | None] = {}
+        """For the subject of a number as written: whose it is; None if a glance does not show it."""
         self._servers: dict[str, list[str]] = {}
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
@@ -149,8 +169,29 @@ class _Sorting:
         """Rows that contain or list other statements. What they name is examined at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Irrelevant rows, by type."""
-        self._old: list[tuple[str, ChartEntry]] = []
-        """Numbers too old for every rule, by type."""
+        self._old: list[tuple[int, ChartEntry]] = []
+        """Numbers too old for every rule."""
+        self._has_panels = False
+
+    def take_number(self, number: int, entry: ChartEntry, glance: Glance) -> bool:
+        """Sort a plain number by its glance. Returns False, with nothing done, if that does not show enough."""
+        coded, subject = glance.coded, bytes(glance.subject)
+        try:
+            use, belongs = self._numbers[coded], self._patients[subject]
+        except KeyError:
+            codes, patient = glance.codes(), glance.patient()
+            use = self._numbers[coded] = self._content.use_of_number(*codes) if codes is not None else None
+            belongs = self.chart.owners.of_reference(patient) if patient is not None else None
+            self._patients[subject] = belongs
+        if use is None or belongs is None:
+            return False
+        if use.is_identified and belongs.is_mine:
+            self._others.append(("Observation", entry))
+        elif use.days and belongs.is_mine and self._is_too_old(glance.day, use.days):
+            self._old.append((number, entry))
+        else:
+            self._sort_in(number, "Observation", entry, belongs, use)
+        return True
 
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
@@ -181,6 +222,10 @@ class _Sorting:
 
     def finish(self, entries: Sequence[ChartEntry]) -> None:
         """Choose the latest version of each resource, and finish the rows that depend on other rows."""
+        if self._has_panels:  # a number that a panel lists may take its date from the panel
+            for number, entry in self._old:
+                self._keep(number, "Observation", entry)
+            self._old = []
         for key, versions in self._versions.items():
             kind = self._kinds[key]
             counting, older = which_count(versions)
@@ -195,11 +240,16 @@ class _Sorting:
         present = _names_of(entries) if self._documents else frozenset()
         for number, kind, entry in self._documents:
             self._finish_document(number, kind, entry, present)
+        self._finish_others()
+
+    def _finish_others(self) -> None:
+        """Count the rows that need no reading, unless one replaces an older version that would be read."""
         named = {row.entry.identity for row in self.chart.clinical.values()}
-        for kind, entry in (*self._others, *self._old) if named else ():
+        old = [("Observation", entry) for _, entry in self._old]
+        for kind, entry in (*self._others, *old) if named else ():
             if entry.identity in named:
                 self._finish_other(kind, entry)
-        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
+        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, old)):
             for kind, count in Counter(kind for kind, _ in rows).items():
                 self._ledger.add(state, kind, "", count)
 
@@ -257,7 +307,13 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
-        belongs, number_use = self._owner_of(entry), self._use_of_number(entry)
+        self._has_panels = self._has_panels or entry.lists_members
+        self._sort_in(number, kind, entry, self._owner_of(entry), self._use_of_number(entry))
+
+    def _sort_in(
+        self, number: int, kind: str, entry: ChartEntry, belongs: Belongs, number_use: NumberUse | None
+    ) -> None:
+        """Decide how a row ends, or that it must be read. ``number_use``: None if it is not a plain number."""
         look = self._look(entry) if number_use is None else _look_of(number_use)
         if belongs.owner is Owner.ANOTHERS:
             self.chart.others_of_concern += look is Look.OF_CONCERN
@@ -272,12 +328,16 @@ class _Sorting:
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
-        elif number_use is not None and number_use.days and self._is_too_old(entry, number_use.days):
-            self._old.append((kind, entry))
+        elif number_use is not None and number_use.days and self._is_too_old(_day_of(entry), number_use.days):
+            self._old.append((number, entry))
         else:
-            key = self._key(kind, entry, number)
-            self._kinds[key] = kind
-            self._versions.setdefault(key, []).append(entry)
+            self._keep(number, kind, entry)
+
+    def _keep(self, number: int, kind: str, entry: ChartEntry) -> None:
+        """Keep a row to read."""
+        key = self._key(kind, entry, number)
+        self._kinds[key] = kind
+        self._versions.setdefault(key, []).append(entry)
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
         """Return what a row may be about by its words, if its codes do not already answer that. Searched only once."""
@@ -307,9 +367,10 @@ class _Sorting:
             named = tuple(sorted({*named, *beside, *named_at_place(self._content, entry.resource)}))
         return () if named and is_over(entry.resource) else named
 
-    def _is_too_old(self, entry: ChartEntry, days: int) -> bool:
+    def _is_too_old(self, day: str | None, days: int) -> bool:
+        """Whether a number of ``day`` is older than ``days``."""
         back = self._looks_back
-        return back is not None and entry.head is not None and entry.head.is_too_old(days, back.born, back.today)
+        return day is not None and back is not None and back.is_too_old(day, days)
 
     def _use_of_number(self, entry: ChartEntry) -> NumberUse | None:
         """Return what the codes of a plain number say about it; None if the row is not one."""
@@ -322,10 +383,8 @@ class _Sorting:
     def _owner_of(self, entry: ChartEntry) -> Belongs:
         head = entry.head
         subject = head.subject if head is not None else None
-        if subject is not None and subject.type is None and subject.identifier is None:
-            reference = subject.reference
-            if reference and reference[0] != "#":
-                return self.chart.owners.of_reference(reference)
+        if subject is not None and (reference := subject.plain) is not None:
+            return self.chart.owners.of_reference(reference)
         resource = entry.resource
         return self.chart.owners.of(resource.get("subject"), resource.get("contained"))
 
@@ -398,6 +457,10 @@ def _look_of(use: NumberUse) -> Look:
     return Look.IDENTIFIED if use.is_identified else Look.UNIDENTIFIED
 
 
+def _day_of(entry: ChartEntry) -> str | None:
+    return entry.head.day if entry.head is not None else None
+
+
 def _subject_of(raw: Mapping[str, Any]) -> Any:
     """Return the patient reference of a resource, from the element that its type uses for it."""
     for name in ("subject", "patient", "for"):
@@ -434,7 +497,7 @@ def _without_those(node: Any, present: frozenset[str], owners: Owners) -> Any:
 def _sort_panels(chart: Sorted) -> None:
     """Record for each Observation which valid panels of this patient list it."""
     rows = chart.clinical
-    panels = [name for name, row in rows.items() if row.kind == "Observation" and _lists_members(row.entry)]
+    panels = [name for name, row in rows.items() if row.kind == "Observation" and row.entry.lists_members]
     if not panels:
         return
     names = {row.entry.full_url: name for name, row in rows.items() if row.entry.full_url}
@@ -451,10 +514,6 @@ def _sort_panels(chart: Sorted) -> None:
                 chart.listed_by.setdefault(names[reference], {})[name] = None
             elif chart.owners.is_here(reference):
                 chart.listed_by.setdefault(local_name(reference), {})[name] = None
-
-
-def _lists_members(entry: ChartEntry) -> bool:
-    return entry.head is None or entry.head.hasMember is not None
 
 
 def _name(kind: str, entry: ChartEntry, number: int) -> str:

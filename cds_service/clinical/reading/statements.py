@@ -35,9 +35,9 @@ class Trouble:
 def meant(content: Content, uses: Sequence[CodeUse], place: Place, *, answered: bool) -> list[CodeUse]:
     """Return the finding uses that apply.
 
-    A place that is understood is binding: a finding that does not exist there is none, and of one group the finding
-    of that place is meant, not the one whose place is not stated. A general finding is dropped when the same concept
-    also means a specific one, but no complaint gives way to what is none: a dull pain of the calf is pain and dull.
+    A place that is understood decides: a finding that cannot be there is left out, and within a group the finding of
+    that place replaces the one without a place. A general finding is left out if the same concept also means a specific
+    one. But only a specific complaint replaces a general complaint: a dull pain of the calf is both pain and dull.
     """
     if not uses:
         return []

@@ -1,7 +1,7 @@
 """Decide whether a recorded medicine may not be a current treatment. It then counts as recorded but proves nothing.
 
-That a course runs has to be proved. One that had an end, of which one dose or no package was given, or whose own words
-speak of its end, of prophylaxis or of keeping a line open, or that is taken as needed, is no proof.
+An ongoing course must be proved. It is not proved if the course had an end, if only one dose or no package was given,
+if its own words mention its end, prophylaxis or keeping a line open, or if the medicine is taken as needed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import When
 
 _DAYS = {"s": 1 / 86_400, "min": 1 / 1_440, "h": 1 / 24, "d": 1.0, "wk": 7.0, "mo": 31.0, "a": 366.0}
-"""FHIR's units of time in days; for a month and a year the longest length."""
+"""FHIR's units of time in days. Months and years have their greatest length."""
 
 
 def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: When | None, today: date) -> bool:
-    """Whether ``model`` leaves it open that its medicine is taken as a treatment on ``today``.
+    """Whether ``model`` does not prove that its medicine is taken as a treatment on ``today``.
 
     ``words``: the names of the medicine. ``begun``: the latest day on which it can have begun; None if unknown.
     """
@@ -38,7 +38,7 @@ def _each_has_ended(dosages: Sequence[Any], begun: When | None, today: date) -> 
 
 
 def _is_taken_as_needed(dosages: Sequence[Any]) -> bool:
-    """Whether no dosage is regular: what is taken as needed may never be."""
+    """Whether every dosage is only as needed: such a medicine may never be taken."""
     return bool(dosages) and all(one.asNeededBoolean or one.asNeededCodeableConcept is not None for one in dosages)
 
 

@@ -34,7 +34,7 @@ _START = ("period", "start")
 """An ongoing visit is as old as its start. An episode of care or a course of a medicine is not."""
 _IS_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2}(T[^ ]+)?)?)?")
 _REAL_WORD = re.compile(r"[^\W\d_]{2}")
-"""What a number or a mere letter is not; what short words of ours mean, the net knows."""
+"""Two letters or more: numbers and single letters are not words. The word net knows our own short words."""
 _OVER = frozenset({"completed", "stopped", "on-hold", "ended", "not-taken", "cancelled", "not-done", "declined"})
 _ADMINISTRATIVE = frozenset(
     {"meta", "text", "identifier", "status", "statusHistory", "classHistory", "performer", "participant", "location",

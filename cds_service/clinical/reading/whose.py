@@ -38,6 +38,11 @@ class Belongs:
     owner: Owner
     reason: str = ""
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether it is this patient's."""
+        return self.owner is Owner.MINE
+
 
 _MINE = Belongs(Owner.MINE)
 _ANOTHERS = Belongs(Owner.ANOTHERS, "belongs to another patient")

@@ -49,9 +49,9 @@ def named_beside_code(content: Content, concept: Any) -> tuple[str, ...]:
 
 
 def named_at_place(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the words of a code of no concern may be at the place on the leg that stands beside it.
+    """Return what the words of an irrelevant code may mean together with the place on the leg in the same row.
 
-    "Swelling" is none of ours, and "Swelling" with the calf as its body site may be one.
+    "Swelling" alone is not one of our findings, but "Swelling" with the calf as its body site may be one.
     """
     if "bodySite" not in raw or raw.get("valueBoolean") is False:
         return ()
@@ -80,7 +80,7 @@ def named_elsewhere(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]
 
 
 def _places_of(content: Content, sites: Any) -> Iterator[str]:
-    """The words for the places of ours that body sites name by code."""
+    """Yield the words for the places of the content that body sites name by code."""
     for site in sites if isinstance(sites, list) else [sites]:
         for coding in (site.get("coding") or ()) if isinstance(site, Mapping) else ():
             pair = (str(coding.get("system") or ""), str(coding.get("code") or ""))

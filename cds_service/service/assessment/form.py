@@ -1,4 +1,4 @@
-"""The assessment as a clinician fills it in: what was typed, which answers count, and the mistakes."""
+"""The assessment as a clinician fills it in: the input, the answers that count, and the mistakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cds_service.clinical.record import Record, Side
 from cds_service.service.assessment.observation import judged, with_answers
 
 ASK = "ask-"
-"""Before the name of a finding in the name of its field."""
+"""Prefix of the name of a form field; the key of the finding follows."""
 REPLIES = {"yes": True, "no": False}
 _LEGS = {"left": Side.LEFT, "right": Side.RIGHT}
 _LONGEST_NUMBER = 8
@@ -23,9 +23,12 @@ _LONGEST_NUMBER = 8
 class AssessForm:
     """The fields as typed.
 
-    ``leg``: the leg that the page was drawn for; empty if the chart did not say. ``said``: finding -> ``yes`` or
-    ``no``; ``here``, ``other``: girths of the calves; ``against``: ``yes`` or ``no`` to a reason against an
-    anticoagulant.
+    Attributes:
+        side: the leg that the clinician chose; empty if none.
+        leg: the leg for which the page was rendered; empty if the chart did not say.
+        said: finding -> ``yes`` or ``no``.
+        here, other: girths of the calves.
+        against: ``yes`` or ``no`` to whether something speaks against an anticoagulant.
     """
 
     side: str = ""
@@ -37,7 +40,7 @@ class AssessForm:
 
     @classmethod
     def read(cls, sent: Mapping[str, str]) -> AssessForm:
-        """As sent by a browser; what is no answer is none."""
+        """Read the form as sent by a browser. Values that are not valid answers count as no answer."""
         said = {name.removeprefix(ASK): value for name, value in sent.items() if name.startswith(ASK)}
         return cls(
             side=sent.get("side", "") if sent.get("side") in _LEGS else "",
@@ -49,7 +52,7 @@ class AssessForm:
         )
 
     def as_sent(self) -> dict[str, str]:
-        """The fields again, for ``read``."""
+        """Return the fields in the form that ``read`` accepts."""
         return {
             "side": self.side,
             "leg": self.leg,
@@ -60,14 +63,14 @@ class AssessForm:
         }
 
     def mistakes(self, content: Content) -> dict[str, str]:
-        """Field -> what is wrong with it."""
+        """Return field -> what is wrong with it."""
         if (self.here or self.other) and (_girth(self.here) is None or _girth(self.other) is None):
             least, most = (f"{one:g}" for one in CALVES)
             return {"calves": content.texts.assess.mistakes.calves.fill(least=least, most=most)}
         return {}
 
     def answers(self, leg: Side, asked: Iterable[Question]) -> Answers:
-        """What counts: answers to what is asked of this leg, and nothing else that a form may hold."""
+        """Return the answers to the questions about this leg. Other answers in the form do not count."""
         known = {one.finding for one in asked if not one.shown}
         side = _LEGS.get(self.side, Side.UNKNOWN) if leg not in (Side.LEFT, Side.RIGHT) else leg
         here, other = _girth(self.here), _girth(self.other)
@@ -78,10 +81,12 @@ class AssessForm:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The questions about one leg, with the answers that count. ``record``: the chart with them.
+    """The questions about one leg, with the answers that count.
 
-    ``side``: of the leg that is judged; UNKNOWN where the chart does not say which leg hurts.
-    ``about_treatment``: whether a reason against an anticoagulant is asked for, as of any suspected DVT.
+    Attributes:
+        side: the leg that is judged; UNKNOWN if the chart does not say which leg hurts.
+        record: the chart with the answers.
+        about_treatment: whether the page asks for a reason against an anticoagulant, as for every suspected DVT.
     """
 
     side: Side
@@ -91,14 +96,14 @@ class Asked:
     about_treatment: bool
 
     def is_for(self, form: AssessForm) -> bool:
-        """Whether this is the leg that the form was drawn for: answers about one leg say nothing about the other."""
+        """Whether the form was rendered for this leg. Answers about one leg say nothing about the other."""
         return form.leg in ("", self.side.value)
 
 
 def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: datetime) -> Asked | None:
-    """What is asked of ``chart``, and of what the answers open besides; None if no leg was judged.
+    """Return the questions about ``chart``, including those that the answers add; None if no leg was judged.
 
-    A question never goes away because of an answer, and what its answer says never depends on what is asked later.
+    An answer never removes a question, and its meaning never depends on later questions.
     """
     before = judged(content, chart, Answers(side), now)
     leg = leg_of(before, _LEGS.get(form.leg, side))
@@ -110,7 +115,7 @@ def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: da
     moved = leg_of(after, leg.side)
     known = {one.finding for one in first}
     more = [one for one in questions_of(content, after, moved) if one.finding not in known] if moved else []
-    # What an answer has shown is no reason to ask no more: its own question stays.
+    # A question that was answered stays on the page.
     questions = tuple(sorted((*first, *more), key=lambda one: GROUPS.index(one.group)))
     about_treatment = leg.dvt.suspected or (moved is not None and moved.dvt.suspected)
     against = REPLIES.get(form.against) if about_treatment else None
@@ -123,7 +128,7 @@ def _typed(text: str) -> str:
 
 
 def _girth(text: str) -> float | None:
-    """Centimetres, with a point or a comma; None if it is none that a calf can have."""
+    """Return a girth in cm, typed with a point or a comma; None if it is not plausible."""
     try:
         found = float(text.replace(",", "."))
     except ValueError:

@@ -1,8 +1,8 @@
 """A completed assessment as a FHIR Observation, and the chart judged with it.
 
-One resource with a component for each answer, as FHIR's own Apgar score has it: it is written whole or not at all, so
-that a chart never holds half a score. The page judges the very resource that it writes, read by the reader of charts:
-what it shows is what the next opening of the chart shows.
+It is one resource with a component for each answer, like FHIR's own example of an Apgar score. It is written whole or
+not at all, so that a chart never contains half a score. The page judges the same resource that it writes, read by the
+reader of charts. So the page shows what the next opening of the chart will show.
 """
 
 from __future__ import annotations
@@ -36,14 +36,17 @@ _EXAM: Final = {
     "code": "exam",
     "display": "Exam",
 }
-"""The prefetch asks for Observations by category: one without would not come back with the next chart."""
+"""The prefetch searches Observations by category: one without a category would be missing in the next chart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who has completed an assessment, for whom, and the uuid that makes it one however often it is sent.
+    """Who completed an assessment for whom.
 
-    ``performer``: ``Practitioner/id``. ``name``: of the performer; empty if the EHR does not say.
+    Attributes:
+        performer: ``Practitioner/id``.
+        uuid: identifies the assessment, so that sending it twice does not create two.
+        name: name of the performer; empty if the EHR does not give it.
     """
 
     patient: str
@@ -56,11 +59,16 @@ class Signed:
 def observation(
     content: Content, answers: Answers, wells: Wells | None, now: datetime, signed: Signed | None = None
 ) -> dict[str, Any]:
-    """The assessment of one leg. Only what was answered is in it, but for a reason against an anticoagulant.
+    """Return the assessment of one leg. It contains the answers except the one about a reason against an anticoagulant.
 
-    ``wells``: the score with these answers.
+    Its value is the total, only if every item is known.
 
-    Without ``signed`` it is nobody's, for judging only. The total is its value only when every item is known.
+    Args:
+        content: with the codes of the answers.
+        answers: the answers.
+        wells: the score with these answers.
+        now: the time of the assessment.
+        signed: patient and performer; None for an assessment that is only judged.
     """
     moment = now.isoformat(timespec="seconds")
     title = content.pathway.title
@@ -117,13 +125,13 @@ def _own(content: Content, key: str) -> dict[str, Any]:
 
 
 def entry_of(content: Content, answers: Answers, patient: str, now: datetime) -> ChartEntry:
-    """The answers as a row of the chart of ``patient``. It has no id: nothing can refer to what is not in the chart."""
+    """Return the answers as a row of the chart of ``patient``. It has no id, because it is not in the chart."""
     resource = observation(content, answers, None, now)
     return ChartEntry({**resource, "subject": {"reference": f"Patient/{patient}"}})
 
 
 def with_answers(content: Content, record: Record, answers: Answers, now: datetime) -> Record:
-    """``record`` and what the answers add to it."""
+    """Return ``record`` with the facts of the answers."""
     if answers.is_empty:
         return record
     patient = record.patient.id or "nobody"
@@ -132,14 +140,14 @@ def with_answers(content: Content, record: Record, answers: Answers, now: dateti
 
 
 def judged(content: Content, record: Record, answers: Answers, now: datetime) -> Assessment:
-    """The same ``assess`` as for cards, of the chart with the answers."""
+    """Assess the chart with the answers, by the same ``assess`` as for cards."""
     return assess(content, with_answers(content, record, answers, now), now.date())
 
 
 def with_treatment(content: Content, draft: OrderDraft, answers: Answers, leg: LegAssessment | None) -> OrderDraft:
-    """``draft`` with what was answered about anticoagulants.
+    """Return ``draft`` with the answers about anticoagulants.
 
-    A "no" to taking one, unless the chart names one all the same; and in words, whether something speaks against one.
+    These are: that none is taken, unless the chart names one; and in words, whether something speaks against one.
     """
     against = contraindication(content, answers)
     draft = replace(draft, note=f"{draft.note} {against}".strip()) if against else draft
@@ -149,7 +157,7 @@ def with_treatment(content: Content, draft: OrderDraft, answers: Answers, leg: L
 
 
 def contraindication(content: Content, answers: Answers) -> str:
-    """The answer to whether something speaks against an anticoagulant, as a sentence; empty if there is none."""
+    """Return the answer to whether something speaks against an anticoagulant, as a sentence; empty if not answered."""
     if answers.contraindicated is None:
         return ""
     texts = content.texts.assess
@@ -157,6 +165,6 @@ def contraindication(content: Content, answers: Answers) -> str:
 
 
 def wells_of(assessment: Assessment, side: Side) -> Wells | None:
-    """The score of one leg, where it applies."""
+    """Return the score of one leg; None if it does not apply."""
     leg = leg_of(assessment, side)
     return leg.dvt.wells if leg else None

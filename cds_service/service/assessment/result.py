@@ -1,4 +1,4 @@
-"""What the assessment page shows: the cards of the chart with the answers, the order they ask for, and the note."""
+"""The result of an assessment: the cards of the chart with the answers, the order they ask for, and the note."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ from cds_service.service.assessment.observation import contraindication, with_tr
 from cds_service.service.evaluate import Service
 
 _NOTED = ("score", "pathway", "warning_signs")
-"""Groups of which the note also says what was not examined."""
+"""Groups of questions for which the note also lists what was not examined."""
 
 
 @dataclass(frozen=True)
 class Assessed:
-    """One leg, as far as it has been asked and examined.
+    """The assessment of one leg with the answers so far.
 
     Attributes:
         content: in the language of the reader.
-        leg: with the answers; its ``side`` is UNKNOWN where nobody has said which.
-        order: the link to the order that the card of the page's rule asks for; of the first urgent card if that rule
-            no longer fires; None if no card asks for one.
-        draft: that order, with what was answered.
-        differential: names of the causes that fit, or what else may look like a DVT.
+        leg: the leg with the answers; its ``side`` is UNKNOWN if neither chart nor clinician says which leg it is.
+        order: link to the order that the card of the page's rule asks for; if that rule no longer fires, of the first
+            urgent card; None if no card asks for an order.
+        draft: that order, with the answers.
     """
 
     content: Content
@@ -51,37 +50,37 @@ class Assessed:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """What is asked."""
+        """The questions."""
         return self.asked.questions
 
     @property
     def answers(self) -> Answers:
-        """What was answered."""
+        """The answers that count."""
         return self.asked.answers
 
     @property
     def wording(self) -> Wording:
-        """Its words."""
+        """The wording for the reader."""
         return Wording(self.content, self.now.date())
 
     @property
     def wells(self) -> Wells | None:
-        """The score, where it applies and DVT is thought of."""
+        """The score; None if no score applies or no DVT is suspected."""
         return self.leg.dvt.wells if any(one.group == "score" for one in self.questions) else None
 
     @property
     def score(self) -> str:
-        """``Wells 3``; a range as long as something is open; empty where no score applies."""
+        """The score in words: ``Wells 3``, or a range while items are open; empty if no score applies."""
         return wells_words(self.wording, self.wells) if self.wells is not None else ""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the score has every item, and some of them from here."""
+        """Whether every item of the score is known and there are answers from this page."""
         return self.wells is not None and self.wells.settled and not self.answers.is_empty
 
     @property
     def own_order(self) -> str:
-        """Address of the site's own order entry for this very order; empty where our own page takes it."""
+        """Address of the site's own order entry for this order; empty if our own order page is used."""
         return self.order.url if self.order is not None and self.order.to_site else ""
 
     @property
@@ -94,18 +93,21 @@ class Assessed:
 
     @property
     def side(self) -> Side:
-        """The leg, as the chart or the clinician says."""
+        """The leg according to the chart or, if it does not say, the clinician."""
         return self.leg.side if self.leg.side in (Side.LEFT, Side.RIGHT) else self.answers.side
 
     @property
     def differential(self) -> Sequence[str]:
-        """Beside the question whether another diagnosis is at least as likely."""
+        """Names of the causes that fit, or else of diagnoses that look like a DVT.
+
+        Shown with the question whether another diagnosis is at least as likely.
+        """
         names = [self.content.short(one.cause) for one in shown(self.leg)]
         return names or self.content.pathway.also_possible
 
     @property
     def note(self) -> str:
-        """The assessment as a text for the chart: what was found, what not, what was not examined, what comes next."""
+        """The assessment as a text for the chart: findings present, absent and not examined, and what to do next."""
         texts, wording = self.content.texts.assess, self.wording
         head = {"side": wording.side(self.side), "moment": wording.moment(self.now)}
         if self.wells is None:
@@ -144,16 +146,16 @@ class Assessed:
         return [message.fill(findings="; ".join(names))] if names else []
 
     def name(self, question: Question) -> str:
-        """What is asked."""
+        """Return the text of a question."""
         return capital(self.named(question.finding))
 
     def named(self, key: str) -> str:
-        """A finding in full, as to be denied in one word: as the score's own item where it is all of it."""
+        """Return the full name of a finding; the name of the score item if the item has no other finding."""
         items = self.content.pathway.items
         return next((item.name for item in items if item.any == (key,)), self.content.findings[key].name)
 
     def recorded(self, question: Question) -> str:
-        """What the chart says, with its date and the resource that says it; empty if nothing."""
+        """Return what the chart says, with its date and its resource; empty if the chart says nothing."""
         if question.recorded is None:
             return ""
         sources = dict.fromkeys(one.source for one in question.recorded.stated)
@@ -170,7 +172,7 @@ def assessed(
     now: datetime,
     context: Context,
 ) -> Assessed | None:
-    """``chart`` with what ``form`` adds, judged and worded as for a hook call; None if no leg was judged."""
+    """Judge ``chart`` with the answers in ``form``, and word it as for a hook call; None if no leg was judged."""
     found = asked(service.content, chart, side, form, now)
     if found is None:
         return None
@@ -179,7 +181,7 @@ def assessed(
     if leg is None:
         return None
     cards = service.cards(assessment, context, now, caller)
-    # A differential's question whether DVT is suspected asks for no order.
+    # An information card that only asks whether DVT is suspected does not ask for an order.
     urgent = [card for card in cards if card.indicator != "info"]
     orders = [(link, link.draft) for card in urgent for link in card.links if link.draft]
     wanted = [one for one in orders if one[1].rule == (rule or DVT_RULE)]

@@ -65,9 +65,9 @@ def context_of(launch: Launch) -> Context:
 
 
 async def read_chart(reader: FhirReader, service: Service, caller: Caller, launch: Launch, now: datetime) -> Reading:
-    """The chart as it is now, and the order it asks for with the answers that the launch holds.
+    """Read the present chart, and return the order that it needs with the answers stored in the launch.
 
-    Parts that cannot be had are named, never passed over.
+    Parts that cannot be read are named in the result.
     """
     request = HookRequest(
         hook=POSTERIOR_KNEE_PAIN.hook,
@@ -102,12 +102,12 @@ async def read_chart(reader: FhirReader, service: Service, caller: Caller, launc
 
 
 def side_of(launch: Launch) -> Side:
-    """The leg that the card was about; UNKNOWN if the page was opened without one."""
+    """Return the leg that the card was about; UNKNOWN if the page was opened without a card."""
     return Side(launch.wanted["side"]) if launch.wanted else Side.UNKNOWN
 
 
 def _answers(service: Service, launch: Launch, record: Record, now: datetime) -> Answers | None:
-    """What the clinician has answered on the assessment page of this launch; None if nothing, or of another leg."""
+    """Return the answers from the assessment page of this launch; None if there are none, or for another leg."""
     if not launch.answers:
         return None
     form = AssessForm.read(launch.answers)
@@ -119,7 +119,7 @@ def _draft(service: Service, answer: Answer, launch: Launch) -> tuple[OrderDraft
     drafts = [link.draft for card in answer.cards for link in card.links if link.draft]
     if not drafts:
         return _bare(service, launch), "none"
-    if launch.wanted is None or launch.wanted["rule"] in service.content.causes:  # its card has proposed no order
+    if launch.wanted is None or launch.wanted["rule"] in service.content.causes:  # the card proposed no order
         return drafts[0], "chart"
     same = next((draft for draft in drafts if draft.rule == launch.wanted["rule"]), None)
     return (same, "card") if same else (drafts[0], "changed")

@@ -1,7 +1,6 @@
-"""What the launched pages ask of the EHR's FHIR server, with the token of one launch, and what the answers mean.
+"""Reads from and writes to the EHR's FHIR server with the token of one launch, and interprets the answers.
 
-A write is never repeated blindly: whenever it is not certain what became of one, it is looked for by its
-identifier first.
+A write is never repeated blindly: if its outcome is uncertain, the service first searches for its identifier.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _LONGEST_ISSUE = 300
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 Kind = Literal["ServiceRequest", "Observation"]
-"""What a launch may create: its one order, and its one assessment."""
+"""The types that a launch may create: one order, and one assessment."""
 Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
 
 
@@ -42,7 +41,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What became of what was sent.
+    """The outcome of a write.
 
     Attributes:
         fate: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if it was certainly not sent.
@@ -73,7 +72,7 @@ class Ehr:
 
     @property
     def mark(self) -> str:
-        """The identifier by which what this launch creates is known."""
+        """The identifier of the order or assessment that this launch creates."""
         return f"urn:uuid:{self.launch.order if self.kind == 'ServiceRequest' else self.launch.assessment}"
 
     def patient(self) -> dict[str, Any]:
@@ -88,7 +87,7 @@ class Ehr:
         return patient
 
     def user(self) -> dict[str, Any]:
-        """Return who has signed in, as the server describes them; empty if it does not: nothing depends on it."""
+        """Return the resource of the user who signed in; empty if it cannot be read, because nothing depends on it."""
         if not self.launch.user:
             return {}
         try:
@@ -120,12 +119,12 @@ class Ehr:
 
     @property
     def allowed(self) -> bool:
-        """Whether the token lets us create resources of this kind."""
+        """Whether the token allows the creation of resources of this kind."""
         scope = re.compile(rf"(?:patient|user|system)/(?:{self.kind}|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
         return any(scope.fullmatch(one) for one in self.launch.scope.split())
 
     def takes(self) -> bool:
-        """Whether the server declares that it creates resources of this kind, and the token allows it."""
+        """Return whether the server declares the creation of resources of this kind, and the token allows it."""
         if not self.allowed:
             return False
         try:
@@ -141,7 +140,7 @@ class Ehr:
         )
 
     def find(self) -> Mapping[str, str] | None:
-        """What this launch created, if the server has it.
+        """Return id and status of what this launch created; None if the server does not have it.
 
         Raises:
             EhrRefused: the server cannot be searched.
@@ -156,7 +155,7 @@ class Ehr:
         return None
 
     def place(self, resource: Mapping[str, Any]) -> Placing:
-        """Create it, unless the server has it already. Sent at most once."""
+        """Create the resource, unless the server already has it. It is sent at most once."""
         try:
             if existing := self.find():
                 return Placing("placed", existing)
@@ -194,7 +193,7 @@ class Ehr:
         return looked_up
 
     def _looked_up(self, issues: tuple[Issue, ...] = ()) -> Placing:
-        """Look up the order after a write with an uncertain result."""
+        """Search for the resource after a write with an uncertain outcome."""
         try:
             existing = self.find()
         except EhrRefused:
@@ -202,7 +201,7 @@ class Ehr:
         return Placing("placed", existing, issues) if existing else Placing("unsure", issues=issues)
 
     def _ours(self, resource: Any) -> Mapping[str, str] | None:
-        """Id and status, if ``resource`` is what this launch created for this patient."""
+        """Return id and status if ``resource`` is what this launch created for this patient; else None."""
         if not isinstance(resource, dict) or resource.get("resourceType") != self.kind:
             return None
         identifiers = {identifier.get("value") for identifier in _dicts(resource.get("identifier"))}

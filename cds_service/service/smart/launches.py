@@ -41,18 +41,20 @@ class Launch:
         nonce: nonce for the id token.
         token_url, jwks_url, issuer: from the EHR's SMART configuration; ``jwks_url`` and ``issuer`` may be empty.
         token: the EHR's access token; empty until it is granted.
-        expires: when the token ends, seconds since 1970.
-        user: ``Practitioner/id`` or ``PractitionerRole/id`` in the EHR; empty if it did not say.
-        banner: whether the page has to say who the patient is.
-        wanted: what the card proposed; None if the launch did not carry it, or too late.
+        expires: when the token expires, in seconds since 1970.
+        user: ``Practitioner/id`` or ``PractitionerRole/id`` in the EHR; empty if it is not named.
+        banner: whether the page must show the patient.
+        wanted: what the card proposed; None if the launch did not carry it, or came too late.
         order: uuid of the one order that this launch may place.
-        stage: how far that order has got; ``unsure`` when it was sent and nobody could say what became of it.
+        stage: state of that order; ``unsure`` if it was sent and its outcome is uncertain.
         patient_words: name, birth date and the like, as read.
-        sent_at: when sending began, seconds since 1970.
-        page: which page was opened.
-        answers: of the assessment page, as its form sent them. sent: those that went to the EHR to be saved.
-        counted: whether this use of it has been counted.
-        assessment: uuid of the one assessment that this launch may save. saving, saved, saving_at: as for the order.
+        sent_at: when sending began, in seconds since 1970.
+        page: the page that was opened.
+        answers: answers on the assessment page, as its form sent them.
+        sent: the answers that were sent to the EHR to be saved.
+        counted: whether this use of the assessment page has been counted.
+        assessment: uuid of the one assessment that this launch may save.
+        saving, saved, saving_at: as ``stage``, ``placed`` and ``sent_at``, for the assessment.
     """
 
     client: str

@@ -77,7 +77,7 @@ class Model:
 
 
 def add_api_page(app: FastAPI, running: CurrentService, pages: Pages) -> None:
-    """``GET /docs``."""
+    """Add ``GET /docs``."""
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

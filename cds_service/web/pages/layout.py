@@ -100,7 +100,7 @@ class Pages:
         return templates
 
     def text(self, template: str, **values: Any) -> str:
-        """The HTML of a template or of a part of a page. Its links ask for the language of its ``content``."""
+        """Return the HTML of a template or of a part of a page. Its links ask for the language of its ``content``."""
         content = values.get("content")
         language = content.texts.language.code if isinstance(content, Content) else ENGLISH
         values["asked"] = "" if language == ENGLISH else f"?language={language}"
@@ -109,9 +109,9 @@ class Pages:
     def page(
         self, template: str, *, status: int = 200, framed_by: Iterable[str] = (), forms: bool = False, **values: Any
     ) -> HTMLResponse:
-        """A whole page, or a part of one, as an answer; the rest as for ``policy``.
+        """Return a whole page, or a part of one, as an answer. Other arguments are as for ``policy``.
 
-        A whole page has ``content`` among its values: the frame around it speaks its language.
+        A whole page has ``content`` among its values: the frame around it is in that language.
         """
         return HTMLResponse(self.text(template, **values), status, policy(framed_by, forms=forms))
 

@@ -23,7 +23,7 @@ def add_leaflets(app: FastAPI, running: CurrentService, pages: Pages) -> None:
 
     @app.get(
         "/leaflets/{cause}",
-        summary="What a patient may be told, to print",
+        summary="A leaflet for the patient, to print",
         response_class=HTMLResponse,
         responses=errors(404),
     )

@@ -15,7 +15,7 @@ _ACCEPT = {"Vary": "Accept"}
 
 
 def add_missing_page(app: FastAPI, running: CurrentService, pages: Pages, *, sandbox: bool) -> None:
-    """Refusals of the framework and of the routes: an OperationOutcome, and for a person's missing page, a page."""
+    """Answer HTTP errors with an OperationOutcome; for an unknown address, a browser gets a page."""
 
     @app.exception_handler(HTTPException)
     async def known(request: Request, error: HTTPException) -> Response:

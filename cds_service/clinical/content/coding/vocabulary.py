@@ -25,14 +25,14 @@ LEFT, RIGHT, BOTH = SIDES = ("left_side", "right_side", "both_sides")
 HOLLOW: Final = "hollow"
 SOME_VEINS: Final = "some_veins"
 EXAMINED_IN_PART: Final = "examined_in_part"
-"""The groups of words that name the hollow of the knee, and deep veins that are not there or not only there."""
+"""Groups of words about what a scan examined: the hollow of the knee, some deep veins only, or only a part."""
 LEAVES_OPEN: Final = "leaves_open"
 UNFIT: Final = "unfit"
-"""The groups of words that speak against a negative test: of what it shows, and of the sample."""
+"""Groups of words that weaken a negative test: the result leaves it open, or the sample is unfit."""
 DENIED: Final = "denied"
-"""The group of words that deny. They prove nothing: what is denied in words is only no contradiction."""
+"""The group of words that deny. A denial in words proves nothing; it only prevents a contradiction."""
 NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, LEAVES_OPEN, UNFIT, DENIED, *CONTEXTS)
-"""Every group of words that code asks for."""
+"""Every group of words that code uses."""
 _REMEMBERED = 16_384
 _LONGEST_WORD = 60
 _SHORTEST_PART = 3
@@ -42,7 +42,7 @@ _ENTRY = re.compile(r"\*?[^\W_]+\*?|[^\W_]+(?: [^\W_]+)+|\?")
 _GROUP = re.compile(r"[a-z][a-z_]*")
 _ACCENTS = re.compile(r"[\u0300-\u036f\u3099\u309a]")
 _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ı": "i"})
-"""Letters that are not a letter with an accent."""
+"""Special letters that are not letters with an accent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The evidence behind the weights of a cause: blocks of their own in its file, so that the weights are a table."""
+"""The evidence behind the weights of a cause. It has separate blocks in the file, so that the weights form a table."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def of_findings(
                 yield Problem(files[key], f"{key}.recency", words, "change both or neither")
         if own := numbers_in(finding.short) - numbers_in(finding.name):
             words = f"says {min(own):g}, which is not in the name"
-            yield Problem(files[key], f"{key}.short", words, "the name says the limit that is used")
+            yield Problem(files[key], f"{key}.short", words, "the name must give the limit that is used")
 
 
 def _age_limits(age: c.AgeFinding) -> tuple[tuple[float, ...], ...]:

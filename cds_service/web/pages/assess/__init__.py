@@ -1,1 +1,1 @@
-"""The assessment page behind the second link of an urgent card: what the chart does not tell, asked and examined."""
+"""The assessment page behind the last link of a card, where a clinician answers what the chart does not record."""

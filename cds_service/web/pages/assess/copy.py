@@ -1,4 +1,4 @@
-"""The assessment behind a plain link: worked out from what the link carries, and kept nowhere."""
+"""The assessment page behind a plain link. It is computed from the data in the link, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_assess_pages(
     counts: Assessments,
     clock: Callable[[], datetime],
 ) -> None:
-    """``GET`` and ``POST /assess``; the POST works out what follows, and keeps nothing."""
+    """Add ``GET`` and ``POST /assess``. The POST computes the result of the answers and stores none of them."""
 
     @app.get(PATH, summary="The assessment behind a card", response_class=HTMLResponse, responses=errors())
     async def show(draft: str = "") -> Response:

@@ -14,7 +14,7 @@ _ONCE = 2_000
 
 
 def add_launched_assessment(app: FastAPI, deps: Dependencies) -> None:
-    """``/assess/launch`` and ``/assess/launched/{id}``. The EHR answers at ``/orders/callback``, as for orders."""
+    """Add ``/assess/launch`` and ``/assess/launched/{id}``. The EHR answers at ``/orders/callback``, as for orders."""
 
     @app.get("/assess/launch", include_in_schema=False)
     async def begin(iss: str = "", launch: str = "") -> Response:

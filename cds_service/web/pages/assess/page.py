@@ -1,4 +1,4 @@
-"""The assessment page of a launch: the chart as it was read, the answers, and what becomes of "Save to the chart"."""
+"""The assessment page of a launch: the chart as it was read, the answers, and "Save to the chart"."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from cds_service.web.pages.order.launched_page import SENDING_SECONDS, LaunchedP
 log = get_log()
 
 LONGEST_IN_FORM = 12_000
-"""Most characters of a sealed chart in a form: less than may be opened, and than a form may hold."""
+"""Most characters of a sealed chart in a form. This is less than the limits for opening it and for a form."""
 _AGAIN = ("unsure", "not_sent", "no_answer")
-"""Fates after which "Save to the chart" may be pressed again."""
+"""Outcomes after which "Save to the chart" may be pressed again."""
 _STATUS = {
     "form_key": 403, "mistakes": 422, "invalid": 422, "exists": 409, "other_window": 409, "other_patient": 403,
     "unread": 502, "no_answer": 502,
@@ -42,7 +42,7 @@ class AssessPage(LaunchedPage):
     """One request to the assessment page of one launch."""
 
     async def show(self) -> Response:
-        """The chart read anew, with the answers that were kept."""
+        """Read the chart again, and show it with the stored answers."""
         form = AssessForm.read(self.launch.answers or {})
         view = await self._view(form)
         if view.patient and view.patient != self.launch.patient_words:
@@ -50,10 +50,10 @@ class AssessPage(LaunchedPage):
         return self._drawn(view, self._standing())
 
     async def act(self, request: Request) -> Response:
-        """A form of the page: working it out, going on to the order, or saving."""
+        """Handle a form of the page: show the result, go on to the order, or save."""
         sent = await read_form(request)
         form, action = AssessForm.read(sent), sent.get("action", "")
-        if self.launch.saving == "saved":  # what stands in the chart is not changed from here
+        if self.launch.saving == "saved":  # an assessment that is saved in the chart cannot be changed here
             form = AssessForm.read(self.launch.answers or {})
         if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
             return self._drawn(self._frame(form, "form_key"), "form_key")
@@ -68,10 +68,10 @@ class AssessPage(LaunchedPage):
             return await self._save(form, view)
         return self._drawn(view)
 
-    # What is shown.
+    # Showing the page.
 
     async def _view(self, form: AssessForm) -> AssessView:
-        """From the chart as it is now; without it, nothing is asked."""
+        """Return the data of the page from the present chart. Without it there are no questions."""
         ehr = Ehr(self.deps.transport, self.launch, "Observation")
         try:
             patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
@@ -86,7 +86,7 @@ class AssessPage(LaunchedPage):
         return replace(view, patient=patient_words(patient))
 
     async def _chart(self) -> tuple[AssessDraft | None, tuple[Lacking, ...]]:
-        """The chart as it is now, and the parts of it that did not come whole."""
+        """Return the present chart (None if it could not be judged) and its incomplete parts."""
         deps, now = self.deps, self.deps.clock()
         alone = replace(self.launch, answers=None)
         reading = await read_chart(deps.reader, deps.running.service, self.caller, alone, now)
@@ -97,9 +97,9 @@ class AssessPage(LaunchedPage):
         return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.lacking
 
     async def _worked_out(self, form: AssessForm, sealed: str) -> AssessView:
-        """From the chart that the page was drawn from: looking costs the EHR nothing, and lasts when its token ends.
+        """Return the data of the page from the chart in the form, without a request to the EHR.
 
-        A chart that no form can carry is read again.
+        This also works after the token has expired. A chart that was too long for the form is read again.
         """
         try:
             draft = self.deps.links.assessed(sealed, self.deps.clock(), self.ticket.secret)
@@ -139,14 +139,14 @@ class AssessPage(LaunchedPage):
         )
 
     def _standing(self) -> str:
-        """What became of saving before this request; empty if nothing was sent."""
+        """Return the outcome of saving before this request; empty if nothing was sent."""
         if self.launch.saving == "sending":
             waits = self.deps.clock().timestamp() - self.launch.saving_at < SENDING_SECONDS
             return "being_saved" if waits else "unsure"
         return self.launch.saving
 
     def _drawn(self, view: AssessView, note: str = "") -> Response:
-        """``note``: instead of what the view itself says."""
+        """Render the page. ``note``: key of the notice to show instead of the one in ``view``."""
         view = replace(view, note=note or view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(view.note, 200)
@@ -160,24 +160,26 @@ class AssessPage(LaunchedPage):
             "assess_result.html", view=view, content=view.content, framed_by=ancestors, forms=True
         )
 
-    # What is done.
+    # Ordering and saving.
 
     async def _to_order(self, form: AssessForm, view: AssessView) -> Response:
-        """The order page of the same launch, which reads chart and answers anew."""
+        """Store the answers and go to the order page of this launch, which reads the chart and the answers again."""
         if await self._noted(view, answers=form.as_sent()) is None:
-            return self._drawn(view, "other_window")  # without its answers the order would not be the one shown here
+            return self._drawn(
+                view, "other_window"
+            )  # without these answers the order would differ from the one shown here
         ancestors = self.caller.client.frame_ancestors
         return RedirectResponse(f"/orders/launched/{self.ticket.id}", 303, policy(ancestors))
 
     async def _save(self, form: AssessForm, view: AssessView) -> Response:
-        """Whoever changes the stage first saves; a second press finds it being saved, or saved."""
+        """Save the assessment. Only the request that changes the stage first saves; a second one finds it saved."""
         if self._standing() in ("being_saved", "saved"):
             return self._drawn(view, self._standing())
         if self._standing() == "unsure":
             return await self._looked_for(view)
         if view.assessed is None:
             await self._noted(view, answers=form.as_sent())
-            return self._drawn(view)  # it says why, and holds what was typed
+            return self._drawn(view)  # the page gives the reason and keeps the input
         if view.assessed.answers.is_empty:
             return self._drawn(view, "empty")
         if view.assessed.side not in (Side.LEFT, Side.RIGHT):
@@ -190,7 +192,7 @@ class AssessPage(LaunchedPage):
         try:
             fate, placing, judged = await sending._attempt(form)
         except BaseException:
-            await sending._keep(saving="unsure")  # a fault of ours, perhaps after it was sent
+            await sending._keep(saving="unsure")  # a fault of this service, perhaps after sending
             raise
         saved = dict(placing.order) if placing and placing.order else None
         note = "saved" if fate == "placed" else fate
@@ -198,18 +200,18 @@ class AssessPage(LaunchedPage):
             self.deps.auditing.assessment(self.deps.clock(), self.caller, self.launch, placing.fate)
             log.info("assessment", client=self.caller.name, reason=placing.fate)
         try:
-            if note == "saved":  # meanwhile another window may have kept other answers
+            if note == "saved":  # another window may have stored other answers in the meantime
                 await sending._noted(judged, saving=note, saved=saved, answers=form.as_sent())
             else:
                 await sending._noted(None, saving="unsure" if note == "unsure" else "")
         except StoreDown:
-            log.error("assessment_not_noted", client=self.caller.name)  # the reader sees all the same what became of it
+            log.error("assessment_not_noted", client=self.caller.name)  # the reader still sees the outcome
         issues = tuple(one.words for one in placing.issues) if placing else ()
-        view = judged or view  # what was sent, where it came to that
+        view = judged or view  # the data that were sent, if any
         return self._drawn(replace(view, issues=issues, saved=saved, may_save=note in _AGAIN), note)
 
     async def _looked_for(self, view: AssessView) -> Response:
-        """Ask the EHR for the assessment of this launch, before anything else is sent."""
+        """Search the EHR for the assessment of this launch before anything else is sent."""
         ehr = Ehr(self.deps.transport, self.launch, "Observation")
         try:
             found = await self.deps.threads.do(ehr.find)
@@ -218,12 +220,12 @@ class AssessPage(LaunchedPage):
         if not found:
             kept = await self._keep(saving="")
             return self._drawn(view, "not_found") if kept else await (await self._again()).show()
-        saved = await self._view(AssessForm.read(self.launch.sent or {}))  # which may not be what is typed now
+        saved = await self._view(AssessForm.read(self.launch.sent or {}))  # this may differ from the present input
         kept = await self._noted(saved, saving="saved", saved=dict(found), answers=self.launch.sent)
         return await (kept or await self._again()).show()
 
     async def _attempt(self, form: AssessForm) -> tuple[str, Placing | None, AssessView | None]:
-        """What became of it. The patient is checked and the chart read anew: what is saved is judged by both."""
+        """Save, and return the outcome. Checks the patient and judges the chart as read again, before sending."""
         deps, launch = self.deps, self.launch
         if not launch.user:
             return "nobody", None, None
@@ -247,10 +249,10 @@ class AssessPage(LaunchedPage):
         return placing.fate, placing, view
 
     async def _noted(self, view: AssessView | None, **changes: object) -> Self | None:
-        """Keep ``changes``, also if another window of this launch was first: its stage stands, these are added to it.
+        """Store ``changes``, also if another window of this launch was first: its other changes are kept.
 
-        None if another was first twice. ``view``: of an assessment that something came of, counted once for each
-        launch, however often it goes on or is saved.
+        Returns None if another window was first twice. ``view``: an assessment that led to an order or was saved. It
+        is counted once for each launch.
         """
         found = view.assessed if view else None
         counts = found is not None and not found.answers.is_empty

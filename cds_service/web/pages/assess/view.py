@@ -1,4 +1,4 @@
-"""What the assessment page shows, in one object that its templates read."""
+"""The data of the assessment page, for its templates."""
 
 from __future__ import annotations
 
@@ -20,16 +20,21 @@ from cds_service.service.assessment.result import Assessed
 
 @dataclass(frozen=True)
 class AssessView:
-    """The page.
+    """The data of the page.
 
     Attributes:
-        note: key of what is said above the questions. assessed: None where nothing could be judged.
-        chart: sealed, so that every further look is at the chart as it was read.
-        action: where its form goes. key: proves that the form is ours.
-        patient: who it is about; empty where this page does not know. banner: whether to say it at the top.
-        lacking: parts of the chart that did not come whole.
-        may_save: whether "Save to the chart" is offered. signer: who saves.
-        issues: the EHR's own words. saved: what the EHR has taken.
+        note: key of the notice above the questions.
+        action: address that the form is sent to.
+        assessed: the assessment; None if nothing could be judged.
+        chart: the sealed chart, so that later requests judge the same chart.
+        key: proves that the form was sent from our own page.
+        patient: the patient in words; empty if this page does not know the patient.
+        banner: whether to show the patient at the top.
+        lacking: the incomplete parts of the chart.
+        may_save: whether to show "Save to the chart".
+        signer: reference of the user who saves.
+        issues: error messages of the EHR.
+        saved: ``id`` and ``status`` of the saved assessment in the EHR.
     """
 
     content: Content
@@ -50,23 +55,23 @@ class AssessView:
 
     @property
     def notice(self) -> Notice:
-        """What has become of it so far."""
+        """The notice above the questions."""
         found: Notice = getattr(self.content.texts.page.assess, self.note)
         return found
 
     @property
     def again(self) -> Mapping[str, str]:
-        """The fields of a form that tries once more to read the chart; empty where that cannot help."""
+        """The fields of a form that tries to read the chart again; empty if that cannot help."""
         return self.form.as_sent() if self.note == "unread" else {}
 
     @property
     def incomplete(self) -> list[str]:
-        """Names of the parts of the chart that did not come whole."""
+        """Names of the incomplete parts of the chart."""
         return [part_words(self.content, one) for one in self.lacking]
 
     @property
     def groups(self) -> Iterator[tuple[str, list[Question], bool]]:
-        """The heading of each group, its questions, and whether a reason against an anticoagulant is asked with it."""
+        """Each group: heading, questions, and whether it also asks for a reason against an anticoagulant."""
         for group in GROUPS:
             heading: Message = getattr(self.content.texts.assess.groups, group)
             questions = [one for one in self._questions if one.group == group]
@@ -83,45 +88,45 @@ class AssessView:
 
     @property
     def asks_side(self) -> bool:
-        """Whether nobody but the clinician can say which leg it is."""
+        """Whether only the clinician can say which leg it is."""
         return self.assessed is not None and self.assessed.leg.side not in (Side.LEFT, Side.RIGHT)
 
     @property
     def sides(self) -> dict[str, str]:
-        """One leg: both are not examined as one."""
+        """The choices for the leg. Both legs together are not a choice, because each is assessed alone."""
         return {key: words for key, words in sides(self.content).items() if key != Side.BOTH.value}
 
     @property
     def replies(self) -> dict[str, str]:
-        """Value -> words; the empty one is no answer."""
+        """Value -> words. The empty value means no answer."""
         texts = self.content.texts.assess.replies
         return {"yes": texts.yes.fill(), "no": texts.no.fill(), "": texts.not_examined.fill()}
 
     def field_of(self, question: Question) -> str:
-        """The name of its field."""
+        """Return the name of the form field of a question."""
         return f"{ASK}{question.finding}"
 
     def reply_to(self, question: Question) -> str:
-        """What was answered."""
+        """Return the answer to a question; empty if none."""
         return self.form.said.get(question.finding, "")
 
     def measures(self, question: Question) -> bool:
-        """Whether it is asked with the two girths."""
+        """Whether the question is asked together with the two girths."""
         return question.finding == CALF_DIFFERENCE
 
     def asserts(self, question: Question) -> bool:
-        """Whether it is the judgement that another diagnosis is at least as likely."""
+        """Whether the question is whether another diagnosis is at least as likely."""
         items = self.content.pathway.items
         return any(item.number == ASSERTED_ITEM and question.finding in item.any for item in items)
 
     @property
     def no_concern(self) -> str:
-        """Where no card would be shown."""
+        """The text if no card would be shown."""
         return self.content.texts.assess.no_concern.fill()
 
     @property
     def difference(self) -> str:
-        """The girths compared; empty without both."""
+        """The difference of the girths in words; empty unless both are given."""
         found = self.assessed.answers.difference if self.assessed else None
         if found is None or self.assessed is None:
             return ""
@@ -129,14 +134,14 @@ class AssessView:
 
     @property
     def order_text(self) -> str:
-        """The order that the first card asks for, as its own page begins; empty if none is asked for."""
+        """The proposed order as text, as the order page shows it at first; empty if no order is proposed."""
         if self.assessed is None or self.assessed.draft is None:
             return ""
         return OrderForm.preset(self.content, self.assessed.draft).text(self.content, self.patient)
 
     @property
     def kept(self) -> str:
-        """What was typed, where nothing could be judged: it is not lost with the chart."""
+        """The input as text if nothing could be judged, so that it is not lost; else empty."""
         if self.assessed is not None:
             return ""
         texts, lines = self.content.texts.assess, []
@@ -153,5 +158,5 @@ class AssessView:
 
     @property
     def can_order(self) -> bool:
-        """Whether there is an order to go on to, on a page of this service."""
+        """Whether an order is proposed that opens on a page of this service."""
         return self.assessed is not None and self.assessed.draft is not None and not self.assessed.own_order

@@ -28,7 +28,7 @@ class Attribute:
 
 
 def attributes(content: Content, findings: Iterable[str], citations: Iterable[str]) -> tuple[Attribute, ...]:
-    """All 13 for what reads ``findings`` and rests on ``citations`` (texts)."""
+    """Return all 13 attributes of a rule or cause that reads ``findings`` and cites ``citations`` (texts)."""
     about, read, cited, texts = content.about, set(findings), tuple(citations), content.pages.evidence.attributes
     dates = texts.released.fill(released=about.released, revised=about.revised, version=content.version)
     values = (

@@ -19,7 +19,7 @@ from cds_service.web.pages.evidence.sources import Number, SourceView, source_vi
 from cds_service.web.pages.evidence.weights import WeightRow, weight_rows
 
 OTHERS = ("unread", "new_pain", "gap")
-"""Cards that are about the chart and no rule or cause."""
+"""Cards about the chart, not about a rule or a cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _suspicion(content: Content) -> Suspicion:
 
 
 def _windows(content: Content, pathway: Pathway) -> list[Number]:
-    """The spans of the pathway: expert choices unless they say otherwise."""
+    """Return the time limits of the pathway, each with its status."""
     texts, say = content.pages.evidence.pathway, Wording(content, content.about.revised).say
     named: tuple[tuple[str, Figure], ...] = (
         (texts.fresh_sign, pathway.fresh_sign),
@@ -249,7 +249,7 @@ def logic_of(content: Content, when: Condition) -> Logic:
 
 
 def _term(content: Content, key: str) -> str:
-    """A finding by its name, or what follows from the chart."""
+    """Return a finding by its name, or a term that is derived from the chart."""
     if key in content.findings:
         return content.findings[key].name
     words: str = getattr(content.pages.evidence.terms, key)

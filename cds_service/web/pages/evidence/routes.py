@@ -20,7 +20,7 @@ from cds_service.web.pages.layout import Pages
 
 
 def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> None:
-    """The index, the explorer, what is open for a clinician, and a page for each rule and cause."""
+    """Add the index, the explorer, the open decisions, and a page for each rule and cause."""
 
     @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())
     async def index(language: str = "") -> Response:

@@ -17,9 +17,12 @@ _SHORT = 48
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A citation. ``years``: as stated; empty if none is. ``read``: how far it was, when the content was written.
+    """A citation.
 
-    ``year_words``: the years, or that none is stated.
+    Attributes:
+        years: the years that it states; empty if none.
+        read: how much of it was read when the content was written.
+        year_words: the years in words, or that none is stated.
     """
 
     key: str
@@ -50,9 +53,9 @@ class Number:
 
 
 def source_view(content: Content, key: str) -> SourceView:
-    """One citation."""
+    """Return the view of one citation."""
     citation, texts = content.citations[key], content.pages.evidence.known
-    # The year may stand in the text, else in the name that the content gives the source.
+    # The year may be in the text, or else in the name of the source.
     years = _YEAR.findall(citation.text) or _YEAR.findall(re.sub(r"[a-z_]+", " ", key))
     how_far = {"yes": texts.source_read, "part": texts.source_part, "no": texts.source_not_read}[citation.read]
     read = how_far + (f": {citation.what}" if citation.what else "")
@@ -61,7 +64,7 @@ def source_view(content: Content, key: str) -> SourceView:
 
 
 def status_words(content: Content, status: FigureStatus) -> str:
-    """How far a number can be trusted, in words."""
+    """Return in words how reliable a number is."""
     found: str = getattr(content.pages.evidence.status, status)
     return found
 

@@ -1,4 +1,4 @@
-"""The order as a text to copy, behind a plain link: nothing is placed from here, and no patient is named."""
+"""The order as a text to copy, behind a plain link. It places no order and names no patient."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def plain_text(text: str) -> Response:
-    """The order's text by itself, for the page's own script."""
+    """Return only the text of the order, for the page's own script."""
     return PlainTextResponse(text, headers=_PLAIN)
 
 
 def add_copy_pages(
     app: FastAPI, running: CurrentService, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
 ) -> None:
-    """``GET`` and ``POST /orders/{order}``; the POST works out the text and keeps nothing."""
+    """Add ``GET`` and ``POST /orders/{order}``. The POST returns the text and stores nothing."""
 
     @app.get(
         "/orders/{order}",
@@ -52,7 +52,7 @@ def add_copy_pages(
         _known(order)
         sent = await read_form(request)
         form = OrderForm.read(sent)
-        # What was typed is worth more than the facts of a link that is over.
+        # If the link has expired, its facts are lost but the input is kept.
         proposed = _opened(draft) or OrderDraft.bare(running.service.words_in(""), order)
         if sent.get("action") == "text":
             return plain_text(form.text(_words(proposed), ""))
@@ -71,7 +71,7 @@ def add_copy_pages(
         return found if all(key in running.service.content.orders for key in found.orders) else None
 
     def _words(proposed: OrderDraft) -> Content:
-        """The content in the language of the card that the link stood on."""
+        """Return the content in the language of the card with the link."""
         return running.service.languages.get(proposed.language, running.service.content)
 
     def _page(order: str, proposed: OrderDraft, form: OrderForm, note: str, draft: str) -> Response:

@@ -1,4 +1,4 @@
-"""The routes of the order page as a SMART app, and what they say when a launch fails."""
+"""The routes of the order page as a SMART app, and the page that explains a failed launch."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ log = get_log()
 
 _STATUS = {"unknown_ehr": 403, "other_patient": 403, "other_browser": 403, "no_answer": 502, "busy": 503, "down": 503}
 _ONCE = 2_000
-"""Most characters of a parameter that an EHR gives once."""
+"""Most characters of a parameter from the EHR that are read."""
 
 
 def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
-    """``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
+    """Add ``/orders/launch``, ``/orders/callback``, ``/orders/launched/{id}`` and our public keys."""
 
     @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
@@ -61,12 +61,12 @@ def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
 
 
 async def answered(deps: Dependencies, work: Awaitable[Response], page: Page | Literal["either"]) -> Response:
-    """A page also when it fails: the reader has to know that nothing was ordered or saved.
+    """Return the result of ``work``; if the launch failed, a page that says that nothing was ordered or saved.
 
-    ``page``: which one was to open; ``either`` before the sign-in, when only the card knows.
+    ``page``: the page that was to open; ``either`` before the sign-in, when it is not known yet.
 
     Raises:
-        Whatever else ``work`` raises.
+        Any other error that ``work`` raises.
     """
     said = cause = ""
     try:
@@ -78,7 +78,7 @@ async def answered(deps: Dependencies, work: Awaitable[Response], page: Page | L
         why, cause = "down", type(error.__cause__).__name__
     log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
     service, status = deps.running.service, _STATUS.get(why, 400)
-    content = service.words_in("")  # whose launch it was is not always known
+    content = service.words_in("")  # the client of the launch is not always known
     words = getattr(content.texts.page.launch, why)
     return deps.pages.page(
         "order_failed.html",

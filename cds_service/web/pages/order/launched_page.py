@@ -1,4 +1,4 @@
-"""What the order page and the assessment page of a launch share: who opened it, and the launch as it is kept."""
+"""The base of the order page and the assessment page: who opened the launch, and its stored state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cds_service.web.pages.order.cookies import ticket_of
 from cds_service.web.pages.order.dependencies import Dependencies
 
 SENDING_SECONDS = 60
-"""After this, whoever was sending has ended, one way or another."""
+"""After this time, a request that was sending has certainly ended."""
 AFTERWARDS = 600
-"""How long a page whose token has ended can still be looked at."""
+"""How long a page can be opened after its token has expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class LaunchedPage:
         return cls(deps, ticket, opened, deps.caller(opened.launch))
 
     async def _again(self) -> Self:
-        """Return the page as another request has left it."""
+        """Return the page with the state that another request has stored."""
         return await self._read(self.deps, self.ticket)
 
     @property
     def launch(self) -> Launch:
-        """The launch as it was when this request came."""
+        """The launch as it was when this request began."""
         return self.opened.launch
 
     @property
@@ -60,11 +60,11 @@ class LaunchedPage:
 
     @property
     def until(self) -> float:
-        """Seconds since 1970 until which the page and what it holds can be looked at."""
+        """Time until which the page and its data can be opened, in seconds since 1970."""
         return max(self.launch.expires, self.deps.clock().timestamp()) + AFTERWARDS
 
     async def _keep(self, **changes: object) -> Self | None:
-        """Keep changes of the launch. Returns its page, or None if another request was first."""
+        """Store changes of the launch. Returns the changed page, or None if another request was first."""
         until = self.until
         opened = await self.deps.threads.do(
             lambda: self.deps.launches.change(self.ticket, self.opened, until=until, **changes)

@@ -1,4 +1,4 @@
-"""The order page of a launch: what it shows of the chart as it is now, and what becomes of "Sign and send"."""
+"""The order page of a launch: it shows the present chart, and sends the order for "Sign and send"."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIELDS = {
     "reasonCode": "indication",
     "note": "note",
 }
-"""Where the page asks for what an element of the ServiceRequest says."""
+"""Element of the ServiceRequest -> the field of the form for it."""
 _STATUS = {"form_key": 403, "mistakes": 422, "invalid": 422, "same_order": 409, "exists": 409, "other_patient": 403}
 
 
@@ -42,7 +42,7 @@ class OrderPage(LaunchedPage):
         return found
 
     async def show(self) -> Response:
-        """The page as things stand."""
+        """Return the page for the present stage of the order."""
         if self.launch.stage == "placed":
             return self._placed(self.launch.placed or {})
         if self.launch.stage == "sending":
@@ -54,7 +54,7 @@ class OrderPage(LaunchedPage):
         return self._drawn(await self._view())
 
     async def act(self, request: Request) -> Response:
-        """A form of the page: its text, sending, or looking for the order."""
+        """Handle a form of the page: show the text, send the order, or search for it."""
         sent = await read_form(request)
         form = OrderForm.read(sent)
         if sent.get("action") == "text":
@@ -62,17 +62,19 @@ class OrderPage(LaunchedPage):
         if not is_from_here(request) or not self.ticket.is_form_key(sent.get("key", "")):
             return self._drawn(await self._view(), form, "form_key")
         if self.launch.stage == "unsure":
-            return await self._looked_for(form)  # whatever was pressed: nothing is sent before this is known
+            return await self._looked_for(
+                form
+            )  # whichever button was pressed, nothing is sent before the outcome is known
         if self.launch.stage != "open":
             return await self.show()
         if mistakes := form.mistakes(self.content):
             return self._drawn(replace(await self._view(), mistakes=mistakes), form, "mistakes")
         return await self._send(form, again=sent.get("again") == "yes")
 
-    # What is shown.
+    # Showing the page.
 
     async def _view(self) -> OrderView:
-        """From the chart as it is now; without it, what can be said all the same."""
+        """Return the data of the page from the present chart, or without it if it cannot be read."""
         ehr = Ehr(self.deps.transport, self.launch)
         try:
             patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
@@ -122,7 +124,7 @@ class OrderPage(LaunchedPage):
         )
 
     def _drawn(self, view: OrderView, form: OrderForm | None = None, note: str = "") -> Response:
-        """``form``: what was typed, instead of what is preset."""
+        """Render the page. ``form``: the input to show instead of the preset values."""
         view = replace(view, form=form or view.form, note=self._notice(note) if note else view.note)
         ancestors = self.caller.client.frame_ancestors
         status = _STATUS.get(note, 200)
@@ -150,17 +152,17 @@ class OrderPage(LaunchedPage):
             "order_wait.html", framed_by=ancestors, content=self.content, note=note, address=address
         )
 
-    # What is done.
+    # Sending the order.
 
     async def _send(self, form: OrderForm, *, again: bool) -> Response:
-        """Whoever changes the stage first sends; a second press finds the order being sent, or placed."""
+        """Send the order. Only the request that changes the stage first sends; a second one finds it sent or placed."""
         sending = await self._keep(stage="sending", sent_at=self.deps.clock().timestamp())
         if sending is None:
             return await (await self._again()).show()
         try:
             note, placing, reading = await sending._attempt(form, again=again)
         except BaseException:
-            await sending._keep(stage="unsure")  # a fault of ours, perhaps after it was sent
+            await sending._keep(stage="unsure")  # a fault of this service, perhaps after sending
             raise
         placed = dict(placing.order) if placing and placing.order else None
         if placing is not None:
@@ -170,7 +172,7 @@ class OrderPage(LaunchedPage):
             stage = note if note in ("placed", "unsure") else "open"
             await sending._keep(stage=stage, placed=placed)
         except StoreDown:
-            log.error("order_not_noted", client=self.caller.name)  # the reader sees all the same what became of it
+            log.error("order_not_noted", client=self.caller.name)  # the reader still sees the outcome
         if note == "placed":
             return self._placed(placed or {})
         issues = placing.issues if placing else ()
@@ -185,7 +187,7 @@ class OrderPage(LaunchedPage):
         return self._drawn(view, form, note)
 
     async def _attempt(self, form: OrderForm, *, again: bool) -> tuple[str, Placing | None, Reading | None]:
-        """What to say, what became of the order, and the chart as it was read for it."""
+        """Return the key of the notice, the outcome of the order, and the chart that was read for it."""
         deps, launch = self.deps, self.launch
         if not launch.user:
             return "nobody", None, None
@@ -219,7 +221,7 @@ class OrderPage(LaunchedPage):
         return replace(view, may_send=may, basis=reading.basis, lacking=reading.lacking, same=reading.same)
 
     async def _looked_for(self, form: OrderForm | None) -> Response:
-        """Ask the EHR for the order of this launch, after it was not certain what became of it."""
+        """Search the EHR for the order of this launch, whose outcome is uncertain."""
         ehr = Ehr(self.deps.transport, self.launch)
         try:
             found = await self.deps.threads.do(ehr.find)

@@ -51,7 +51,7 @@ class OrderView:
 
     @property
     def incomplete(self) -> list[str]:
-        """Names of the parts of the chart that did not come whole."""
+        """Names of the incomplete parts of the chart."""
         return [part_words(self.content, one) for one in self.lacking]
 
     @property

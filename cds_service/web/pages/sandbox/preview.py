@@ -1,4 +1,4 @@
-"""``/sandbox/preview``: the cards that a rule or cause gives for its examples, by the content as it is on disk."""
+"""``/sandbox/preview``: the cards of a rule or cause for its examples, with the content that is now on disk."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PATH = "/sandbox/preview"
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What there is to see. ``problems``: why the content on disk cannot be used, with where and how to mend it."""
+    """The cards to show. ``problems``: the errors of the content on disk, each with its place and what to do."""
 
     cards: tuple[Preview, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 class Desk:
-    """The content on disk, loaded anew when one of its files has changed. One look at a time."""
+    """The content on disk. It is loaded again when a file has changed. Handles one request at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class Desk:
         self._service: Service | None = None
 
     def look(self, key: str, language: str) -> _Looked:
-        """The cards of ``key`` in ``language``."""
+        """Return the cards of ``key`` in ``language``."""
         with self._lock:
             try:
                 spoken = self._current().speaking(self._settings, language)
@@ -61,7 +61,7 @@ class Desk:
 
 
 def add_preview(app: FastAPI, settings: Settings, running: CurrentService, pages: Pages) -> None:
-    """``GET /sandbox/preview``; without a key it asks for one."""
+    """Add ``GET /sandbox/preview``. Without a key, the page asks for one."""
     desk = Desk(settings)
 
     @app.get(PATH, include_in_schema=False)

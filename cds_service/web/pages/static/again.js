@@ -1,2 +1,2 @@
-// Looks again after a moment, until the page that it loads is another one.
+// Loads the page again after a moment, until a different page is returned.
 setTimeout(() => location.replace(location.pathname), 2000);

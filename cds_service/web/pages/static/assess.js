@@ -1,4 +1,4 @@
-// What follows is fetched at every click; answers are sent once. All of it works without this script too.
+// Fetches the result after every click, and sends the answers once. The page also works without this script.
 (() => {
   const form = document.getElementById("assess");
   if (!form) return;

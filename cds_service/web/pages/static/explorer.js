@@ -10,7 +10,7 @@
   choices.hidden = false;
   select.addEventListener("input", () => { ours = false; });
 
-  // In a narrow window one cause at a time: a table of all would show a corner of itself.
+  // In a narrow window show one cause at a time, because only a corner of the whole table would fit.
   function fit() {
     all.disabled = all.hidden = narrow.matches;
     if (narrow.matches && !select.value) {

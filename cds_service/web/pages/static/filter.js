@@ -1,4 +1,4 @@
-// Leaves in the list what holds the words typed; without this script everything stands there.
+// Filters the list by the words typed. Without this script the whole list is shown.
 (() => {
   const field = document.getElementById("filter");
   const found = document.getElementById("found");

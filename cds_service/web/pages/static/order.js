@@ -1,4 +1,4 @@
-// The text follows the form, can be copied, and the order is sent once. All of it works without this script too.
+// Updates the text from the form, copies it, and sends the order once. The page also works without this script.
 (() => {
   const form = document.getElementById("order");
   const text = document.getElementById("text");

@@ -1,4 +1,4 @@
-// Choosing a patient: finding a story, and handing over a Bundle of one's own.
+// Choosing a patient: searching the stories, and pasting your own Bundle.
 
 const search = document.getElementById("search");
 const found = document.getElementById("found");

@@ -1,4 +1,4 @@
-// A chart of the sandbox as an EHR: this page makes the real calls; what they mean is drawn by the server from templates.
+// A chart of the sandbox as an EHR: this page makes the real calls; the server renders their results from templates.
 
 const root = document.getElementById("chart");
 const here = root.dataset.chart;
@@ -18,7 +18,7 @@ function say(words, wrong = false) {
   said.textContent = words;
 }
 
-// The service's own time, so that answers are dated by the clock that judges them.
+// The time of the service, so that answers are dated by the same clock that judges them.
 const moment = () => new Date(clock.now + performance.now() - clock.since).toISOString();
 
 function unreachable(focus) {
@@ -34,7 +34,7 @@ async function change(path, body) {
   return told;
 }
 
-// Runs one action of the reader, calls the service again, and tells what came of it when both are done.
+// Runs one action of the reader, calls the service again, and shows the outcome when both are done.
 async function act(work, focus) {
   try {
     const words = await work();
