@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import os
 import socket
@@ -31,6 +32,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.adapters.store.store import Store
+from cds_service.base.collector import started
 from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
@@ -177,6 +179,13 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.02)
 
 
+@cache
+def _settle() -> None:
+    """Let the collector skip what is loaded, as in a process that serves."""
+    gc.collect()
+    started()
+
+
 def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
     port = taken.getsockname()[1]
@@ -185,6 +194,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
         patch.setattr("cds_service.service.evaluate.load", load_once)
         patch.setattr("cds_service.service.evaluate.prove_templates", prove_once)
         app = create_app(settings, clock=clock)
+    _settle()
     server = _Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()
