@@ -49,7 +49,7 @@ class UnparsedEntry(ChartEntry):
         self.head = head
         self.kind = head.resourceType
         self.identity = head.id
-        self.named = None
+        self.named = self.unconcerning = None
         self.full_url = full_url
         self._resource = None
         self._raw = raw
