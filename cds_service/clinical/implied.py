@@ -73,12 +73,15 @@ def _proofs(
 
     ``any`` gives one proof for each alternative, ``all`` one proof from the latest facts.
     """
-    parts = [_of_part(content, part, within, pool, today) for part in condition.all or condition.any]
     if condition.any:
-        return [proof for proofs in parts for proof in proofs]
-    if not all(parts):
-        return []
-    return [tuple(dict.fromkeys(fact for proofs in parts for fact in proofs[0]))]
+        return [proof for part in condition.any for proof in _of_part(content, part, within, pool, today)]
+    first: list[Fact] = []
+    for part in condition.all:
+        proofs = _of_part(content, part, within, pool, today)
+        if not proofs:
+            return []
+        first += proofs[0]
+    return [tuple(dict.fromkeys(first))]
 
 
 def _of_part(
