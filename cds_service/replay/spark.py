@@ -24,7 +24,7 @@ from cds_service.replay.work import Folders, Parts, Worker
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
-    "server string, place bigint"
+    "server string, codes binary, known string, updated string, place bigint"
 )
 _AT_ONCE = 2_000
 """Number of rows passed to Spark at a time."""

@@ -24,9 +24,13 @@ ROWS = pa.schema(
         ("medication", pa.string()),
         ("flaw", pa.string()),
         ("server", pa.string()),
+        ("codes", pa.binary()),
+        ("known", pa.string()),
+        ("updated", pa.string()),
         ("place", pa.int64()),
     ]
 )
+_AS_THEY_CAME = ROWS.names[: ROWS.names.index("codes")]
 DRUGS = "drugs"
 """The folder of Medications, which belong to no patient and may be used by any chart."""
 _HELD = 32 * 1024 * 1024
@@ -62,7 +66,7 @@ class Staging:
         """Store a row. A row without a patient is a Medication."""
         bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
         self._waiting.setdefault(bucket, []).append((row, place))
-        self._held += len(row.resource) + 400
+        self._held += len(row.resource) + 600
         if self._held > _HELD:
             self._write()
 
@@ -122,8 +126,8 @@ def forget(staged: Path) -> None:
 
 
 def earlier_charts(piece: Piece) -> Iterator[Row]:
-    """Yield the rows that an earlier run has kept."""
+    """Yield the rows that an earlier run has kept, as they came."""
     with opened(piece) as stream:
-        for batch in pq.ParquetFile(stream).iter_batches(batch_size=1000, columns=ROWS.names[:-1]):
+        for batch in pq.ParquetFile(stream).iter_batches(batch_size=1000, columns=_AS_THEY_CAME):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 yield Row(*values)

@@ -84,7 +84,8 @@ class Worker:
         self._buckets = parts.buckets
         self._megabytes = parts.megabytes
         service, before = services or services_of(parts.settings, parts.options)
-        self._content = service.content
+        self._contents = [one.content for one in (service, before) if one is not None]
+        self._keep_charts = parts.options.keep_charts
         self.judge = Judge(
             service, parts.options, KeyedHash(parts.key), parts.now, parts.settings.judging_ms / 1000, before
         )
@@ -109,7 +110,7 @@ class Worker:
         ``at_end``: called before the results are written.
         """
         began = process_time()
-        scan = Scan(self._content)
+        scan = Scan(self._contents, keep_charts=self._keep_charts)
         for piece in batch.pieces:
             yield from scan.rows(piece)
         at_end()
