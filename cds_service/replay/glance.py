@@ -16,6 +16,7 @@ class Elements(Struct, rename="camel", gc=False):
 
     resource_type: Any = None
     id: Any = None
+    identifier: Any = None
     subject: Any = None
     patient: Any = None
     for_: Any = element(default=None, name="for")

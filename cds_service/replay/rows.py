@@ -22,7 +22,9 @@ from cds_service.service.code_survey import LIMITS
 NOT_JSON = "is not JSON"
 NO_RESOURCE = "is not a FHIR resource"
 NO_PATIENT = "names no patient"
-ONLY_IDENTIFIER = "names its patient only by an identifier, and not by that of one Patient in the same Bundle"
+ODD_IDENTIFIER = "names its patient only by an identifier without a system or a value"
+IDENTIFIER = "(identifier)"
+"""The kind of a row that only says which patient has an identifier."""
 _UUID = "urn:uuid:"
 _OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
 """Types whose resources always belong to a patient. Others may not: organisations, medications, devices."""
@@ -38,6 +40,8 @@ class Row(NamedTuple):
         server: FHIR server in the patient reference of an export's row; empty for rows of Bundles.
         codes, known, updated: what counts of a number of no concern (``Brief``), whose ``resource`` may then be empty;
             empty for any other row.
+        identifier: for a row that names its patient only by an identifier, and for one that says who has it: its
+            system and value, as JSON.
     """
 
     patient: str
@@ -51,6 +55,7 @@ class Row(NamedTuple):
     codes: bytes = b""
     known: str = ""
     updated: str = ""
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,27 @@ def _row(
     patient = identity if kind == "Patient" else _patient(head, patients)
     if not patient and kind == "Patient":
         patient = (full_url or "").removeprefix(_UUID)
+    given = _identifiers(head) if not patient and kind != "Patient" else []
+    keys = {key for one in given if (key := _identifier(one)) is not None}
+    if len(keys) == 1:
+        named = as_text(*keys.pop())
+        return Row("", kind, identity, text, full_url, _medication(head), flaw, server, identifier=named)
     if not patient and (kind in _OF_A_PATIENT or kind == "Patient"):
-        return NotGrouped(ONLY_IDENTIFIER if _has_identifier(head) else NO_PATIENT, kind)
+        return NotGrouped(ODD_IDENTIFIER if given else NO_PATIENT, kind)
     return Row(patient, kind, identity, text, full_url, _medication(head), flaw, server)
+
+
+def who_has(row: Row, patient: Elements) -> Iterator[Row]:
+    """Yield a row for each identifier of a Patient. ``row``: the Patient's own row."""
+    given = patient.identifier
+    for key in dict.fromkeys(map(_identifier, given if isinstance(given, list) else ())):
+        if key is not None:
+            yield Row(row.patient, IDENTIFIER, "", b"", identifier=as_text(*key))
+
+
+def as_text(system: str, value: str) -> str:
+    """Return an identifier as one text."""
+    return orjson.dumps([system, value]).decode()
 
 
 def _of_bundle(text: bytes) -> Iterator[Found]:
@@ -174,9 +197,11 @@ def _patient(head: Elements, patients: _Patients) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _has_identifier(head: Elements) -> bool:
+def _identifiers(head: Elements) -> list[Any]:
+    """Return the identifiers by which a resource names its patient, where it does not by a reference."""
     references = (head.subject, head.patient, head.for_)
-    return any(isinstance(one, dict) and "reference" not in one and "identifier" in one for one in references)
+    named = (one for one in references if isinstance(one, dict) and "reference" not in one)
+    return [one["identifier"] for one in named if one.get("identifier")]
 
 
 def _server(head: Elements) -> str:

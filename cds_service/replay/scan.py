@@ -13,7 +13,7 @@ from cds_service.replay.coverage import Coverage
 from cds_service.replay.glance import Elements, glance
 from cds_service.replay.input import Piece
 from cds_service.replay.lines import Reading
-from cds_service.replay.rows import NotGrouped, Row, rows_of
+from cds_service.replay.rows import NotGrouped, Row, rows_of, who_has
 from cds_service.replay.staging import earlier_charts
 from cds_service.replay.tally import Tally
 
@@ -32,11 +32,18 @@ class Scan:
         self._tally = Tally()
         self._lines: dict[str, int] = {}
         self._places: list[dict[str, Any]] = []
+        self._line = 0
+        self._named: dict[str, int] = {}
 
     def rows(self, piece: Piece) -> Iterator[tuple[Row, int]]:
-        """Yield the rows that belong to a patient, and Medications, each with its place in the whole input."""
+        """Yield the rows of the patients, and Medications, each with its place in the whole input.
+
+        A row that names its patient only by an identifier has no patient yet, and is not yet counted.
+        """
         first = piece.number << 32
         for number, row in enumerate(self._earlier(piece) if piece.kind == "charts" else self._read(piece), start=1):
+            if row.identifier and not row.patient and len(self._named) < _MAX_NAMED:
+                self._named[str(first | number)] = self._line
             yield row, first | number
 
     def _is_of_a_chart(self, row: Row, elements: Elements | None) -> bool:
@@ -74,8 +81,13 @@ class Scan:
                 if isinstance(row, NotGrouped):
                     self._tally.add("not_grouped", f"{row.kind}\t{row.reason}")
                     self._note_place(piece, document.line, row)
+                elif row.identifier:
+                    self._line = document.line
+                    yield row
                 elif self._is_of_a_chart(row, elements):
                     yield row
+                    if row.kind == "Patient" and elements is not None:
+                        yield from who_has(row, elements)
         self._lines[str(piece.number)] = reading.lines
 
     def _brief(self, brief: Brief, resource: bytes) -> Row:
@@ -84,7 +96,11 @@ class Scan:
         return Row(patient, "Observation", identity, kept, None, "", "", server, codes, known, updated)
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything counted so far. ``lines``: number of lines by number of the piece."""
+        """Return everything counted so far.
+
+        ``lines``: number of lines by number of the piece. ``named``: the line of each row that names its patient only
+        by an identifier, by its place.
+        """
         survey, tally = self._coverage.survey(), Tally()
         tally.merge(self._tally)
         for resource, times in self._briefs.seen():
@@ -92,6 +108,7 @@ class Scan:
             tally.add("types", "Observation", times)
         return {
             "lines": self._lines,
+            "named": self._named,
             "tally": tally.as_json(),
             "survey": survey.as_json(),
             "places": self._places,

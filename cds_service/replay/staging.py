@@ -27,12 +27,17 @@ ROWS = pa.schema(
         ("codes", pa.binary()),
         ("known", pa.string()),
         ("updated", pa.string()),
+        ("identifier", pa.string()),
         ("place", pa.int64()),
     ]
 )
 _AS_THEY_CAME = ROWS.names[: ROWS.names.index("codes")]
 DRUGS = "drugs"
 """The folder of Medications, which belong to no patient and may be used by any chart."""
+NAMED = "named"
+"""The folder of rows that name their patient only by an identifier."""
+PEOPLE = "people"
+"""The folder of rows that say which patient has an identifier."""
 _HELD = 32 * 1024 * 1024
 """Most bytes that wait to be written."""
 _MAX_GROUPS = 64
@@ -63,8 +68,12 @@ class Staging:
         self._groups = 0
 
     def take(self, row: Row, place: int) -> None:
-        """Store a row. A row without a patient is a Medication."""
-        bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
+        """Store a row. A row without a patient and without an identifier is a Medication."""
+        bucket: int | str
+        if row.identifier:
+            bucket = PEOPLE if row.patient else NAMED
+        else:
+            bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
         self._waiting.setdefault(bucket, []).append((row, place))
         self._held += len(row.resource) + 600
         if self._held > _HELD:
@@ -128,6 +137,9 @@ def forget(staged: Path) -> None:
 def earlier_charts(piece: Piece) -> Iterator[Row]:
     """Yield the rows that an earlier run has kept, as they came."""
     with opened(piece) as stream:
-        for batch in pq.ParquetFile(stream).iter_batches(batch_size=1000, columns=_AS_THEY_CAME):
+        file = pq.ParquetFile(stream)
+        columns = [*_AS_THEY_CAME, *({"identifier"} & set(file.schema_arrow.names))]
+        for batch in file.iter_batches(batch_size=1000, columns=columns):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield Row(*values)
+                if not any(values[len(_AS_THEY_CAME) :]):
+                    yield Row(*values[: len(_AS_THEY_CAME)])

@@ -20,7 +20,7 @@ from cds_service.replay.input import find
 from cds_service.replay.judge import Judge
 from cds_service.replay.openings import openings_of
 from cds_service.replay.options import Options
-from cds_service.replay.rows import Row
+from cds_service.replay.rows import IDENTIFIER, Row
 from cds_service.replay.scan import Scan
 from cds_service.service.evaluate import Answer, Service
 from tests.charts import LEFT_CALF, LOINC, observation, patient
@@ -56,6 +56,8 @@ def scanned(content: Content, source: Path) -> dict[str, list[Row]]:
     rows: dict[str, list[Row]] = {}
     for piece in find(str(source)).pieces:
         for row, _ in scan.rows(piece):
+            if row.kind == IDENTIFIER:
+                continue
             rows.setdefault(row.patient, []).append(row)
     return rows
 
