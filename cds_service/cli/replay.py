@@ -16,7 +16,7 @@ from cds_service.base.settings import Settings
 from cds_service.replay.against import against
 from cds_service.replay.options import Options
 
-_WORDS = {"scan": "reading the input", "judge_bucket": "judging charts"}
+_WORDS = {"scan": "reading the input", "resolve": "finding patients by identifier", "judge_bucket": "judging charts"}
 
 
 def run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class UnparsedEntry(ChartEntry):
         self.kind = glance.resourceType
         self.identity = glance.id
         self.full_url = full_url
-        self.named = self._head = self._resource = None
+        self.named = self.unconcerning = self._head = self._resource = None
         self._has_head = True
         self._raw = raw
         self._limits = limits

@@ -365,8 +365,66 @@ def test_a_patient_named_by_an_identifier_is_found_in_a_bundle(tmp_path: Path) -
     (source / "all.json").write_bytes(transaction(*rows))
     report = replayed(source, tmp_path / "out", at=NOW)
     assert (report["patients"], report["openings_with_dvt_card"]) == (2, 1)
-    reason = "names its patient only by an identifier, and not by that of one Patient in the same Bundle"
-    assert report["input"]["not_grouped"] == [{"type": "Observation", "reason": reason, "rows": 2}]
+    several, nobodys = (f"names its patient only by an identifier that {who}" for who in (
+        "several Patients of the input have", "no Patient of the input has"
+    ))  # fmt: skip
+    assert report["input"]["not_grouped"] == [
+        {"type": "Observation", "reason": nobodys, "rows": 1},
+        {"type": "Observation", "reason": several, "rows": 1},
+    ]
+
+
+def identified(system: str, value: str, key: str = "calf_swelling", **more: Any) -> dict[str, Any]:
+    who = {"identifier": {"system": system, "value": value}}
+    return observation(key, site=LEFT_CALF, subject=who, **more)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_patient_named_by_an_identifier_is_found_in_another_file(tmp_path: Path, workers: int) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    mine, shared = ({"system": "urn:oid:1.2.3", "value": value} for value in ("7", "8"))
+    people = [
+        {**patient(), "identifier": [mine, shared]},
+        {**patient(), "identifier": [mine]},  # the same patient once more
+        {"resourceType": "Patient", "id": "q", "identifier": [shared, {"system": "urn:oid:9", "value": "7"}]},
+        {"resourceType": "Patient", "id": "r", "identifier": [{"value": "7"}, {"system": "urn:oid:1.2.3"}, 7]},
+    ]
+    rows = [
+        identified("urn:oid:1.2.3", "7"),
+        identified("urn:oid:1.2.3", "7", "pain_calf"),
+        identified("urn:oid:1.2.3", "8"),
+        identified("urn:oid:1.2.3", "none"),
+        observation("calf_swelling", site=LEFT_CALF, subject={"identifier": {"value": "7"}}),
+        {"resourceType": "Claim", "id": "c", "patient": {"identifier": mine}, "created": days_ago(20)},
+        {"resourceType": "Claim", "id": "d", "patient": {"identifier": {**mine, "value": "none"}}},
+    ]
+    (source / "a.ndjson").write_bytes(lines(*rows[:2]))
+    (source / "b.ndjson").write_bytes(b"\n" + lines(*rows[2:]))
+    (source / "z.ndjson").write_bytes(lines(*people))
+    report = replayed(source, tmp_path / "out", at=NOW, workers=workers, keep_charts=True)
+    assert (report["patients"], report["openings_with_dvt_card"]) == (3, 1)
+    assert report["input"]["types"] == {"Patient": 4, "Observation": 2, "Claim": 1}
+    assert report["coverage"]["resources"] == 7
+    several, nobodys, odd = (f"names its patient only by an identifier {what}" for what in (
+        "that several Patients of the input have", "that no Patient of the input has",
+        "without a system or a value",
+    ))  # fmt: skip
+    assert sorted(places(tmp_path / "out")) == [
+        ("b.ndjson", 2, "Observation", several),
+        ("b.ndjson", 3, "Observation", nobodys),
+        ("b.ndjson", 4, "Observation", odd),
+        ("b.ndjson", 6, "Claim", nobodys),
+    ]
+    (source / "a.ndjson").write_bytes(lines(*({**row, "subject": {"reference": "Patient/p"}} for row in rows[:2])))
+    replayed(source, tmp_path / "by reference", at=NOW)
+    assert all_kept(tmp_path / "out")["cards"] != []
+    for kind in ("openings", "cards"):
+        wanted = [{**row, "rows": 0} for row in kept(tmp_path / "by reference", kind)]
+        assert [{**row, "rows": 0} for row in kept(tmp_path / "out", kind)] == wanted
+    again = replayed(tmp_path / "out" / "charts", tmp_path / "again", at=NOW)
+    assert (again["patients"], again["openings_with_dvt_card"]) == (3, 1)
+    assert all_kept(tmp_path / "again") == all_kept(tmp_path / "out")
 
 
 def test_only_rows_without_any_date_that_can_say_something_count_as_undated(tmp_path: Path) -> None:

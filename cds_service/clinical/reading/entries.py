@@ -17,15 +17,18 @@ class ChartEntry:
         identity: its id; None if it has none.
         named: the content with which its words were last searched, and what they name; None before. A replay reads a
             row at many moments, and its words never change.
+        unconcerning: the content by which its codes and words were last found to be of no concern, whoever it is about
+            and whatever the day; None before, and for a row of concern.
     """
 
-    __slots__ = ("_head", "_resource", "full_url", "glance", "identity", "kind", "named")
+    __slots__ = ("_head", "_resource", "full_url", "glance", "identity", "kind", "named", "unconcerning")
 
     _head: Head | None
     glance: Glance | None
     kind: str | None
     identity: str | None
     named: tuple[object, tuple[str, ...]] | None
+    unconcerning: object
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url
@@ -35,7 +38,7 @@ class ChartEntry:
 
     def _name(self) -> None:
         """Set ``kind`` and ``identity``, from the head or from the resource if there is none."""
-        self.named = self.glance = None
+        self.named = self.unconcerning = self.glance = None
         if self._head is not None:
             self.kind, self.identity = self._head.resourceType, self._head.id
             return

@@ -18,7 +18,7 @@ from cds_service.clinical.content.coding.code_uses import NumberUse
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import kinds
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Glance, Look
+from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
@@ -159,6 +159,9 @@ class _Sorting:
         """For the codes of a number as written: what they say; None if a glance does not show it."""
         self._patients: dict[bytes, Belongs | None] = {}
         """For the subject of a number as written: whose it is; None if a glance does not show it."""
+        self._subject: Reference | None = None
+        """The last subject of a row that was found to be of no concern before; a replay has one for many rows."""
+        self._is_anothers = False
         self._servers: dict[str, list[str]] = {}
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
@@ -307,6 +310,9 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
+        if entry.unconcerning is self._content and not self._belongs_to_another(entry):
+            self._others.append((kind, entry))
+            return
         self._has_panels = self._has_panels or entry.lists_members
         self._sort_in(number, kind, entry, self._owner_of(entry), self._use_of_number(entry))
 
@@ -322,6 +328,7 @@ class _Sorting:
             reason = ELSEWHERE if kind in (*WITH_REASONS, "Procedure") else ONLY_IN_WORDS
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
+            entry.unconcerning = self._content
             self._others.append((kind, entry))
         elif belongs.owner is Owner.UNCLEAR and kind in MEDICINES:
             self._unclear.append((number, entry, belongs.reason))
@@ -338,6 +345,12 @@ class _Sorting:
         key = self._key(kind, entry, number)
         self._kinds[key] = kind
         self._versions.setdefault(key, []).append(entry)
+
+    def _belongs_to_another(self, entry: ChartEntry) -> bool:
+        subject = entry.head.subject if entry.head is not None else None
+        if subject is None or subject is not self._subject:
+            self._subject, self._is_anothers = subject, self._owner_of(entry).owner is Owner.ANOTHERS
+        return self._is_anothers
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
         """Return what a row may be about by its words, if its codes do not already answer that. Searched only once."""
