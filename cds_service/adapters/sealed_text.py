@@ -9,11 +9,8 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 import orjson
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
+# The cryptography is loaded for the first text and not at the start: joserfc takes 50 ms and 10 MB.
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _LONGEST = 16_000
@@ -70,6 +67,10 @@ class Seal:
         Raises:
             NotSealed: sealed by another service, for another purpose or with another secret, or expired.
         """
+        from joserfc import jwe
+        from joserfc.errors import JoseError
+        from joserfc.jwk import OctKey
+
         if len(sealed) > _LONGEST:
             raise NotSealed
         try:
@@ -99,6 +100,8 @@ def _sealed(body: bytes, key: bytes) -> str:
 
     The library takes twice the time, and every urgent card needs two. It opens what is sealed here.
     """
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflate.compress(body) + deflate.flush()
     nonce = secrets.token_bytes(_NONCE_BYTES)

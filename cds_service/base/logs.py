@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal, cast
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import orjson
-import structlog
-from structlog.stdlib import BoundLogger, ProcessorFormatter
 
 FIELDS = frozenset(
     {
@@ -26,16 +25,39 @@ FIELDS = frozenset(
 """Every field that a log line may have. Values are rules, counts, codes and settings, never chart data."""
 LONGEST = 300
 
-_Event = MutableMapping[str, Any]
+_NAME = "cds_service"
 
 
-def _only_named_fields(_: Any, __: str, event: _Event) -> _Event:
-    kept: dict[str, Any] = {"event": event.pop("event"), "level": event.pop("level")}
-    unlisted = [name for name in event if name not in FIELDS]
-    kept |= {name: _plain(value) for name, value in event.items() if name in FIELDS}
-    if unlisted:
-        kept["left_out"] = len(unlisted)
-    return kept
+class Log:
+    """Writes events with their fields."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Write an event for developers."""
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Write an event of normal work."""
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Write an event that somebody should know of."""
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Write a failure."""
+        self._write(logging.ERROR, event, fields)
+
+    def _write(self, level: int, event: str, fields: Mapping[str, Any]) -> None:
+        if not self._logger.isEnabledFor(level):
+            return
+        kept: dict[str, Any] = {"event": event, "level": logging.getLevelName(level).lower()}
+        kept |= {name: _plain(value) for name, value in fields.items() if name in FIELDS}
+        if unlisted := fields.keys() - FIELDS:
+            kept["left_out"] = len(unlisted)
+        self._logger.log(level, kept)
 
 
 def _plain(value: Any) -> Any:
@@ -46,53 +68,57 @@ def _plain(value: Any) -> Any:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
-def _library(_: Any, __: str, event: _Event) -> _Event:
+class _Lines(logging.Formatter):
+    """Writes each event as one line. ``render`` makes a text of its fields."""
+
+    def __init__(self, render: Callable[[Mapping[str, Any]], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of an event, or of what a library logs."""
+        fields = record.msg if record.name == _NAME and isinstance(record.msg, dict) else _library(record)
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
+        return self._render({**fields, "timestamp": moment.replace("+00:00", "Z")})
+
+
+def _library(record: logging.LogRecord) -> dict[str, Any]:
     """Reduce a library's log line to its place in the source, because its text may quote received data."""
-    record: logging.LogRecord = event["_record"]
-    error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-    fields: _Event = {"event": "library", "level": record.levelname.lower(), "source": record.name}
+    fields = {"event": "library", "level": record.levelname.lower(), "source": record.name}
     fields["place"] = f"{record.filename}:{record.lineno}"
-    if error:
-        fields["error"] = error
-    record.exc_info, record.exc_text, record.stack_info = None, None, None
-    return {**fields, "_record": record, "_from_structlog": False}
+    if record.exc_info and record.exc_info[0]:
+        fields["error"] = record.exc_info[0].__name__
+    return fields
 
 
-_CHAIN: list[Any] = [
-    structlog.stdlib.filter_by_level,
-    structlog.stdlib.add_log_level,
-    _only_named_fields,
-    ProcessorFormatter.wrap_for_formatter,
-]
+def _json(fields: Mapping[str, Any]) -> str:
+    return orjson.dumps(fields).decode()
 
 
-def _json(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+def _text(fields: Mapping[str, Any]) -> str:
+    """Return ``name=value`` (logfmt); values that hold a space, ``=`` or a quotation mark stand in quotation marks."""
+    return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 
 
-def get_log() -> BoundLogger:
+def _quoted(value: Any) -> str:
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not any(mark in text for mark in ' ="'):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def get_log() -> Log:
     """Return the service's log. Before ``set_up``, lines go to the standard library's default handler."""
-    bare = logging.getLogger("cds_service")
-    return cast("BoundLogger", structlog.wrap_logger(bare, processors=_CHAIN, wrapper_class=BoundLogger))
+    return Log(logging.getLogger(_NAME))
 
 
 def set_up(level: str, style: Literal["json", "text"]) -> None:
     """Send this process's log lines to standard error. ``level``: the lowest severity that is logged."""
-    last = (
-        structlog.processors.JSONRenderer(serializer=_json)
-        if style == "json"
-        else structlog.processors.LogfmtRenderer(bool_as_flag=False)
-    )
-    formatter = ProcessorFormatter(
-        foreign_pre_chain=[_library],
-        processors=[
-            ProcessorFormatter.remove_processors_meta,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            last,
-        ],
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Lines(_json if style == "json" else _text))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("alembic", "urllib3", "asyncio", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

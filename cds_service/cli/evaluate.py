@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import NothingToJudgeBy, TooLarge, UnusableInput
 from cds_service.base.field_errors import in_words
 from cds_service.base.settings import Settings
@@ -74,6 +75,7 @@ def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
     """
     files = list(_files(names))
     service = Service.from_settings(settings)
+    collect_rarely()
     tally = Tally()
     if len(files) == 1:
         _file(service, files[0], how, tally, of_several=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cds_service import __version__
-from cds_service.base.collector import collect_rarely
+from cds_service.base.collector import collect_after_the_start
 from cds_service.base.setting_names import PREFIX
 from cds_service.cli import replay_options
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: done. 1: some input is unusable, or a check failed. 2: wrong use, settings or content. 10: an urgent card.
     """
-    collect_rarely()
+    collect_after_the_start()
     options = _parser().parse_args(arguments)
     from pydantic import ValidationError
     from rich.console import Console

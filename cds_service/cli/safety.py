@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tomllib
 from pathlib import Path
 from typing import Literal, get_args
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field
 
 from cds_service.base.errors import ContentError, Problem
@@ -76,8 +76,8 @@ def read(path: Path) -> SafetyCase:
         ContentError: with every error in the file.
     """
     try:
-        data = tomllib.loads(read_text(path, "the safety case") or "")
-    except tomllib.TOMLDecodeError as error:
+        data = tomli.loads(read_text(path, "the safety case") or "")
+    except tomli.TOMLDecodeError as error:
         raise ContentError((Problem(str(path), "", f"is not TOML: {error}"),), "safety case") from error
     keys = [name for kind in (SafetyCase, Hazard, Control) for name in kind.model_fields]
     found, problems = validated(SafetyCase, str(path), data, prefix="", keys=keys, manual="the head of the file")

@@ -19,11 +19,12 @@ from rich.text import Text
 from uvicorn.supervisors import Multiprocess
 
 from cds_service.base.clock import site_clock
+from cds_service.base.collector import collect_after_the_start, started
 from cds_service.base.errors import KneeCdsError
 from cds_service.base.logs import get_log, set_up
 from cds_service.base.settings import Settings, shipped
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
-from cds_service.service.examples import as_request, bundles
+from cds_service.service.examples import as_request, one_bundle
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
 
@@ -45,6 +46,7 @@ def serve(settings: Settings) -> int:
     if settings.workers == 1:
         app = create_app(settings)
         _announce(settings)
+        started()
         uvicorn.Server(server_config(app, settings)).run()
         return 0
     if settings.hash_key is None:
@@ -73,14 +75,17 @@ def _allow_files() -> None:
 
 def worker() -> FastAPI:
     """Create the application in a worker process, from the same environment."""
+    collect_after_the_start()
     settings = Settings()
     set_up(settings.log_level, settings.log_style)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        return create_app(settings)
+        app = create_app(settings)
     except KneeCdsError as error:
         log.error("worker_not_started", error=type(error).__name__)
         sys.exit(1)
+    started()
+    return app
 
 
 def _announce(settings: Settings) -> None:
@@ -108,9 +113,10 @@ def _announce(settings: Settings) -> None:
 
 def _demo_request(today: date) -> Path | None:
     """Write the demo patient's request, dated around ``today``, to the temporary folder. None if it is not shipped."""
-    examples = dict(bundles(shipped("fhir_examples"), today))
-    if DEMO_PATIENT not in examples:
+    try:
+        bundle = one_bundle(shipped("fhir_examples"), DEMO_PATIENT, today)
+    except FileNotFoundError:
         return None
     path = Path(gettempdir()) / "knee-cds-demo-request.json"
-    path.write_bytes(orjson.dumps(as_request(examples[DEMO_PATIENT], str(uuid4()))))
+    path.write_bytes(orjson.dumps(as_request(bundle, str(uuid4()))))
     return path

@@ -16,7 +16,7 @@ from cds_service.protocol.messages import CANARY_USER, HookRequest
 from cds_service.protocol.prefetch import gather
 from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
-from cds_service.service.examples import as_request, bundles
+from cds_service.service.examples import as_request, one_bundle
 
 CANARY_PATIENT = "dvt-likely"
 
@@ -28,7 +28,7 @@ def is_canary(request: HookRequest) -> bool:
 
 def canary_call(now: datetime, fhir_server: str | None = None) -> dict[str, Any]:
     """Return the call, with dates around ``now``. ``fhir_server``: identifies the client if callers need no token."""
-    bundle = dict(bundles(shipped("fhir_examples"), now.date()))[CANARY_PATIENT]
+    bundle = one_bundle(shipped("fhir_examples"), CANARY_PATIENT, now.date())
     call = as_request(bundle, str(uuid4()))
     call["context"]["userId"] = CANARY_USER
     return call | ({"fhirServer": fhir_server} if fhir_server else {})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
+import tomli
 
 EXAMPLES = "fhir_examples"
 """Name of the folder, which is beside the shipped content. A site's copy of the content may not have it."""
@@ -29,7 +29,7 @@ def stories(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read_stories(folder: Path) -> dict[str, Any]:
-    return tomllib.loads((folder / STORIES).read_text(encoding="utf-8"))
+    return tomli.loads((folder / STORIES).read_text(encoding="utf-8"))
 
 
 def moved(value: Any, days: int) -> Any:
@@ -49,6 +49,17 @@ def bundles(folder: Path, today: date) -> Iterator[tuple[str, dict[str, Any]]]:
     days = (today - reference_day(folder)).days
     for path in sorted(folder.glob("*.json")):
         yield path.stem, moved(orjson.loads(path.read_bytes()), days)
+
+
+def one_bundle(folder: Path, name: str, today: date) -> dict[str, Any]:
+    """Return one example, moved like those of ``bundles``.
+
+    Raises:
+        FileNotFoundError: there is no such example.
+    """
+    raw = orjson.loads((folder / f"{name}.json").read_bytes())
+    bundle: dict[str, Any] = moved(raw, (today - reference_day(folder)).days)
+    return bundle
 
 
 def as_request(bundle: dict[str, Any], now_id: str) -> dict[str, Any]:

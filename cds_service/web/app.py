@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -14,7 +14,6 @@ from starlette.middleware.cors import CORSMiddleware
 
 from cds_service import __version__
 from cds_service.base.clock import Clock
-from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import NothingToJudgeBy, TooCostly, TooLarge, TooMuch, Unauthorized, UnusableInput
 from cds_service.base.settings import Settings
 from cds_service.rendering.questionnaire import QUESTIONNAIRE, assessment_code_system, questionnaire
@@ -40,12 +39,13 @@ from cds_service.web.pages.leaflet import add_leaflets
 from cds_service.web.pages.missing import add_missing_page
 from cds_service.web.pages.order.copy import add_copy_pages
 from cds_service.web.pages.order.launched import add_launched_pages
-from cds_service.web.pages.sandbox.routes import add_sandbox
+
+if TYPE_CHECKING:
+    from cds_service.web.pages.sandbox.routes import Sandbox
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Build the application. ``clock`` returns the time at which a call is judged; only tests pass one."""
-    collect_rarely()
     components = Components.from_settings(settings, clock)
 
     @asynccontextmanager
@@ -62,15 +62,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     add_metrics_route(app, components.metrics)
     add_health_routes(app, components)
     _add_pages(app, components)
-    sandbox = add_sandbox(
-        app, settings, components.current, components.pages, components.guard.bodies, components.clock
-    )
+    sandbox = _sandbox(app, components)
     _add_terminology(app, components.current)
     _add_error_answers(app, components.metrics)
     _add_middleware(app, components)
-    # The content and the FHIR models live as long as the process, so the garbage collector can skip them.
-    gc.collect()
-    gc.freeze()
     return app
 
 
@@ -87,6 +82,22 @@ def _add_pages(app: FastAPI, components: Components) -> None:
     add_assess_pages(app, current, pages, order_page.links, order_page.counts, components.clock)
     add_api_page(app, current, pages)
     add_missing_page(app, current, pages, sandbox=components.settings.sandbox)
+
+
+def _sandbox(app: FastAPI, components: Components) -> Sandbox | None:
+    """Add the sandbox if the site enables it; its modules are loaded only then. Returns what to load at the start."""
+    if not components.settings.sandbox:
+        return None
+    from cds_service.web.pages.sandbox.routes import add_sandbox
+
+    return add_sandbox(
+        app,
+        components.settings,
+        components.current,
+        components.pages,
+        components.guard.bodies,
+        components.clock,
+    )
 
 
 def _add_middleware(app: FastAPI, components: Components) -> None:

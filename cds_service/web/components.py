@@ -14,6 +14,7 @@ from cds_service.adapters.audit.journal import Journal, NoJournal, journal_of
 from cds_service.adapters.clients.keys import KeyRing
 from cds_service.adapters.fhir_reader.reader import FhirReader
 from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import Terms
 from cds_service.adapters.order_links import OrderLinks
 from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.adapters.sealed_text import Seal
@@ -147,4 +148,4 @@ def _secret(value: SecretStr | None) -> str | None:
 def _transport(settings: Settings) -> Transport:
     bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
     networks = Networks.of(settings.private_networks)
-    return Transport(size=16, per_call=SECONDS, ca_bundle=bundle, networks=networks)
+    return Transport(Terms(16, SECONDS, bundle, networks))

@@ -44,3 +44,15 @@ def test_a_line_is_an_object() -> None:
     assert first == {"event": "call", "level": "info", "cards": 2, "rules": "RF01:shown", "left_out": 1}
     assert (second["event"], second["source"], second["level"]) == ("library", "uvicorn.error", "error")
     assert (third["error"], third["place"].split(":")[0]) == ("ValueError", "<string>")
+
+
+def test_a_line_of_text_can_be_taken_apart() -> None:
+    script = """
+from cds_service.base.logs import get_log, set_up
+set_up("info", "text")
+get_log().warning("call", error=None, quiet=True, rule="a", reason='b "c" = d\\\\e', path="f=g", place="")
+"""
+    command = [sys.executable, "-c", script]
+    line = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
+    told, _, _ = line.partition(" timestamp=")
+    assert told == ('event=call level=warning error= quiet=true rule=a reason="b \\"c\\" = d\\\\e" path="f=g" place=')

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import uvicorn
 
+from cds_service.base.collector import started
 from cds_service.base.logs import set_up
 from cds_service.base.settings import Settings
 from cds_service.cli.serve import SWITCH_SECONDS
@@ -75,7 +76,9 @@ def service(port: int, folder: str, clients: str) -> None:
         settings = Settings(database_url=url, port=port, public_url="https://bench.example", **choice)
         set_up("info", "json")
         sys.setswitchinterval(SWITCH_SECONDS)
-        uvicorn.Server(server_config(create_app(settings, clock=lambda: NOW), settings)).run()
+        app = create_app(settings, clock=lambda: NOW)
+        started()
+        uvicorn.Server(server_config(app, settings)).run()
 
 
 def bare_server(kind: str, port: int) -> None:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from cds_service.adapters.http import Why
+from cds_service.adapters.http_terms import Why
 from cds_service.base.errors import REASONS, Refusal
 from cds_service.clinical.content.texts import LaunchNotices
 from cds_service.clinical.record import UnreadKind

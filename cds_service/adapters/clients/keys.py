@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cds_service.adapters.clients.jwks import Key, Keys, read_keys
 from cds_service.adapters.clients.model import Clients, TokenRules
-from cds_service.adapters.http import Deadline, NoAnswer, Transport
+from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import Deadline, NoAnswer, Terms
 from cds_service.base.logs import get_log, place_of
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from cds_service.base.worker import Worker
+
+if TYPE_CHECKING:
+    from cds_service.adapters.clients.jwks import Key, Keys
 
 log = get_log()
 
@@ -72,12 +76,14 @@ class KeyRing:
         bundle = str(settings.fhir_ca_bundle) if settings.fhir_ca_bundle else None
         return cls(
             Transport(
-                size=2,
-                per_call=FETCH_SECONDS,
-                ca_bundle=bundle,
-                networks=Networks.of(settings.private_networks),
-                most_bytes=MAX_BYTES,
-                accept="application/json",
+                Terms(
+                    size=2,
+                    per_call=FETCH_SECONDS,
+                    ca_bundle=bundle,
+                    networks=Networks.of(settings.private_networks),
+                    most_bytes=MAX_BYTES,
+                    accept="application/json",
+                )
             )
         )
 
@@ -151,8 +157,10 @@ class KeyRing:
                 self._fetch(source)
 
     def _fetch(self, source: _Source) -> None:
+        from cds_service.adapters.clients.jwks import read_keys  # its library is slow to load; many a site has no keys
+
         try:
-            answer = self._transport.get(source.url, None, Deadline(time.monotonic() + FETCH_SECONDS))
+            answer = self._transport.client.get(source.url, None, Deadline(time.monotonic() + FETCH_SECONDS))
             keys, refused = read_keys(answer)
             why = "" if keys else "no_keys"
         except NoAnswer as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import tomli
 
 from cds_service.adapters.clients.model import Caller, Client, Clients, ClientsFile, Profile, known_keys
 from cds_service.adapters.clients.names import CLIENTS
@@ -96,7 +97,7 @@ def _shipped() -> dict[str, Profile]:
     profiles: dict[str, Profile] = {}
     for file, text in read_texts(PROFILES).items():
         profile, problems = validated(
-            Profile, file, tomllib.loads(text), prefix="", keys=known_keys(), manual="the profile generic.toml"
+            Profile, file, tomli.loads(text), prefix="", keys=known_keys(), manual="the profile generic.toml"
         )
         if profile is None:
             raise ContentError(tuple(problems), CLIENTS)
@@ -106,8 +107,8 @@ def _shipped() -> dict[str, Profile]:
 
 def _parsed(name: str, text: str) -> ClientsFile:
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise ContentError((Problem(name, "", f"is not valid TOML: {error}"),), CLIENTS) from error
     file, problems = validated(ClientsFile, name, data, prefix="", keys=known_keys(), manual=MANUAL)
     if file is None:

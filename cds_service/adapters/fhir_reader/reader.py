@@ -15,7 +15,15 @@ from typing import Any
 from urllib.parse import urljoin
 
 from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES, lacking_medicines, medicine_in, with_medicines
-from cds_service.adapters.http import ANSWER_LIMITS, PLAIN_HTTP, Deadline, NoAnswer, Transport, may_carry_secrets
+from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import (
+    ANSWER_LIMITS,
+    PLAIN_HTTP,
+    Deadline,
+    NoAnswer,
+    Terms,
+    may_carry_secrets,
+)
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from cds_service.base.strict_json import JsonLimits
@@ -131,13 +139,9 @@ class FhirReader:
         self._allowed = tuple(Address.parse(url) for url in allowed)
         self._deadline = deadline
         self._report_wait = report_wait
-        self._transport = Transport(
-            size=_THREADS,
-            per_call=deadline * _PER_CALL,
-            ca_bundle=ca_bundle,
-            networks=networks,
-            limits=limits,
-        )
+        self._transport = Transport(Terms(_THREADS, deadline * _PER_CALL, ca_bundle, networks, limits=limits))
+        if allowed:
+            self._transport.prepare()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fhir")
 
     @classmethod
@@ -256,7 +260,7 @@ class FhirReader:
     def _fetch(self, reading: _MedicineReading, base: Address, token: str | None) -> None:
         """Read one Medication into ``reading``."""
         with suppress(NoAnswer):
-            answer = self._transport.get(f"{base}/Medication/{reading.identity}", token, reading.line)
+            answer = self._transport.client.get(f"{base}/Medication/{reading.identity}", token, reading.line)
             reading.found = medicine_in(answer, reading.identity, base)
 
     def _base(self, url: str, own: Sequence[Address] | None) -> Address | None:
@@ -307,13 +311,13 @@ class FhirReader:
         """Return the JSON at ``url``. A long query is sent as a form, or in the URL if the server rejects forms."""
         address, _, query = url.partition("?")
         if len(query) <= LONGEST_ADDRESS:
-            return self._transport.get(url, token, line)
+            return self._transport.client.get(url, token, line)
         try:
-            return self._transport.search(f"{address}/_search", query, token, line)
+            return self._transport.client.search(f"{address}/_search", query, token, line)
         except NoAnswer as error:
             if error.why not in _NO_FORMS:
                 raise
-        return self._transport.get(url, token, line)
+        return self._transport.client.get(url, token, line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.adapters.store.store import DatabaseError, Store
 from cds_service.adapters.store.tables import assessment_counts as table
@@ -45,7 +44,6 @@ class Assessments:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._insert = sqlite.insert if store.engine.dialect.name == "sqlite" else postgresql.insert
 
     def count(
         self, now: datetime, client: str, rule: str, version: str, answered: Iterable[str], *, complete: bool
@@ -54,7 +52,7 @@ class Assessments:
         what = [USED, *([COMPLETED] if complete else []), *sorted(answered)]
         frame = {"day": now.astimezone(UTC).date().isoformat(), "client": client, "rule": rule}
         rows = [{**frame, "content_version": version, "what": one, "count": 1} for one in what]
-        insert = self._insert(table)
+        insert = self._store.insert(table)
         keys = [column.name for column in table.primary_key]
         more = insert.on_conflict_do_update(index_elements=keys, set_={"count": table.c.count + 1})
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -70,7 +69,8 @@ class Store:
         """``quick``: the same database, but faster: the last writes may be lost in a power cut. For waiting calls."""
         self.engine = engine
         self._quick = quick
-        self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+        self.insert = _insert_of(engine.dialect.name)
+        """Makes an INSERT that may say what to do about rows that are there."""
         self._looking: sqlite3.Connection | None = None
         """Only for ``surely_answered_none``."""
 
@@ -172,20 +172,20 @@ class Store:
         with self.engine.begin() as connection:
             if cards:
                 rows = [{**asdict(row), "suggestions": _json(dict(row.suggestions))} for row in cards]
-                connection.execute(self._insert(t.cards).on_conflict_do_nothing(), rows)
+                connection.execute(self.insert(t.cards).on_conflict_do_nothing(), rows)
             if feedback and quota is not None:
-                begin_day = self._insert(t.feedback_quota).on_conflict_do_nothing()
+                begin_day = self.insert(t.feedback_quota).on_conflict_do_nothing()
                 rejected = beyond(connection, feedback, quota, begin_day)
             accepted = [row for row in feedback if row.id not in rejected]
             rows = [{**asdict(row), "accepted": _json(list(row.accepted))} for row in accepted]
             if rows:
-                connection.execute(self._insert(t.feedback).on_conflict_do_nothing(), rows)
+                connection.execute(self.insert(t.feedback).on_conflict_do_nothing(), rows)
         return rejected
 
     def claim(self, uses: Sequence[TokenUse]) -> set[str]:
         """Mark tokens as used. Return those that were not used before."""
         rows = [{"token": use.token, "expires_at": use.expires_at} for use in uses]
-        claimed = self._insert(t.tokens).values(rows).on_conflict_do_nothing().returning(t.tokens.c.token)
+        claimed = self.insert(t.tokens).values(rows).on_conflict_do_nothing().returning(t.tokens.c.token)
         with self._quick.begin() as connection:
             return set(connection.execute(claimed).scalars())
 
@@ -226,7 +226,7 @@ class Store:
         """Store the sealed state of a new launch."""
         row = {"id": key, "state": state, "version": 0, "expires_at": expires}
         with self.engine.begin() as connection:
-            connection.execute(self._insert(t.launches), row)
+            connection.execute(self.insert(t.launches), row)
 
     def continue_launch(self, key: str, state: str, version: int, expires: datetime) -> bool:
         """Replace the state if it was not changed since ``version`` was read. Return whether it was replaced."""
@@ -345,6 +345,17 @@ def is_refusal(error: Exception) -> bool:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def _insert_of(dialect: str) -> Callable[[Table], Any]:
+    """Return the INSERT of a database. The dialect of the other one is not loaded."""
+    if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert
 
 
 def _sqlite(url: URL, synchronous: str) -> Engine:

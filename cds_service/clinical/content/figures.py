@@ -21,7 +21,8 @@ _COUNT = re.compile(r"\d[\d ]*")
 
 
 class ContentModel(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    # Built when first used: a model that is only ever part of another is then built once, with that one.
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 class Figure(ContentModel):

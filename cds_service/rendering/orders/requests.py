@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
 from cds_service.base.errors import ContentError, Problem
@@ -22,6 +21,7 @@ from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.protocol.messages import Coding, Context
 from cds_service.rendering.card import Link, Suggestion
 from cds_service.rendering.order_draft import OrderDraft
+from cds_service.rendering.orders.valid import check_order
 from cds_service.rendering.wording import Wording, capital
 
 SITE_OF_LEG = {
@@ -91,7 +91,7 @@ def prove_templates(content: Content) -> None:
     for key, cause, side in proofs:
         reason = OrderReason(cause, "proof", (fact,), "proof", "urgent")
         try:
-            ServiceRequest.model_validate(draft(content, key, side, reason, context, date(2026, 1, 1)))
+            check_order(draft(content, key, side, reason, context, date(2026, 1, 1)))
         except ValidationError as error:
             wrong = "; ".join(str(mistake["msg"]) for mistake in error.errors())
             problems.append(Problem(f"orders/{key}.toml", cause, f"does not make a valid ServiceRequest: {wrong}"))
@@ -170,7 +170,7 @@ def signed_order(
     if own_code is not None:
         code = resource["code"]
         resource["code"] = {**code, "coding": [own_code.model_dump(), *code["coding"]]}
-    ServiceRequest.model_validate(resource)
+    check_order(resource)
     return resource
 
 

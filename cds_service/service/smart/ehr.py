@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 import orjson
 
-from cds_service.adapters.http import Deadline, NoAnswer, Reply, Transport
+from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import Deadline, NoAnswer, Reply
 from cds_service.base.urls import Address
 from cds_service.service.smart.launches import Launch
 
@@ -229,7 +230,7 @@ class Ehr:
     def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
         url = f"{Address.parse(self.launch.iss)}/{path}"
         own = {"Authorization": f"Bearer {self.launch.token}"}
-        return self.transport.exchange(
+        return self.transport.client.exchange(
             method, url, Deadline(time.monotonic() + SECONDS), headers={**own, **headers}, body=body
         )
 

@@ -25,7 +25,8 @@ from joserfc.jwt import JWTClaimsRegistry
 from cds_service.adapters.clients.jwks import Keys, read_keys
 from cds_service.adapters.clients.model import Caller, Smart
 from cds_service.adapters.clients.signing import SigningKey
-from cds_service.adapters.http import Deadline, NoAnswer, Transport
+from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import Deadline, NoAnswer
 from cds_service.adapters.order_links import Page
 from cds_service.base.networks import is_loopback
 from cds_service.base.urls import Address
@@ -120,7 +121,7 @@ def finish(
     session = _session(_smart(caller), redirect_uri, signing, begun.token_url)
     line = Deadline(time.monotonic() + SECONDS)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, transport.adapter(line))
+        session.mount(scheme, transport.client.adapter(line))
     try:
         token = session.fetch_token(
             begun.token_url, code=code, code_verifier=begun.verifier, grant_type="authorization_code",
@@ -166,7 +167,7 @@ def _session(
 def _configuration(transport: Transport, iss: str) -> dict[str, Any]:
     url = f"{Address.parse(iss)}/.well-known/smart-configuration"
     try:
-        reply = transport.exchange(
+        reply = transport.client.exchange(
             "GET", url, Deadline(time.monotonic() + SECONDS), headers={"Accept": "application/json"}
         )
     except NoAnswer as error:
@@ -250,7 +251,7 @@ def _ehr_keys(transport: Transport, begun: Launch) -> Keys:
     if not begun.jwks_url:
         raise ValueError("the EHR publishes no keys")
     try:
-        reply = transport.exchange(
+        reply = transport.client.exchange(
             "GET", begun.jwks_url, Deadline(time.monotonic() + SECONDS), headers={"Accept": "application/json"}
         )
     except NoAnswer as error:

@@ -6,18 +6,20 @@ import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.exceptions import HTTPException
 
 from cds_service import __version__
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH
-from cds_service.web.pages.markdown import as_html
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _A_YEAR = "public, max-age=31536000, immutable"
@@ -74,7 +76,15 @@ class Pages:
             for path in folder.iterdir()
             if path.name.rpartition(".")[2] in _KINDS
         }
-        self._templates = Environment(
+
+    @cached_property
+    def _templates(self) -> Environment:
+        """Jinja and the reader of Markdown are loaded for the first page: many a worker never shows one."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+        from cds_service.web.pages.markdown import as_html
+
+        templates = Environment(
             loader=PackageLoader("cds_service.web.pages"),
             autoescape=select_autoescape(default=True),
             undefined=StrictUndefined,
@@ -82,11 +92,12 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._templates.globals |= {
+        templates.globals |= {
             "static": lambda name: self.files[name].url,
             "version": __version__,
         }
-        self._templates.filters |= {"markdown": as_html, "ratio_width": ratio_width}
+        templates.filters |= {"markdown": as_html, "ratio_width": ratio_width}
+        return templates
 
     def text(self, template: str, **values: Any) -> str:
         """Return the HTML of a template or of a part of a page. Its links ask for the language of its ``content``."""

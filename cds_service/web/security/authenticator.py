@@ -14,7 +14,6 @@ from cds_service.base.errors import Unauthorized, WrongSetting
 from cds_service.base.logs import get_log
 from cds_service.base.networks import is_loopback
 from cds_service.base.settings import Settings
-from cds_service.web.security.tokens import prove
 
 log = get_log()
 
@@ -42,6 +41,9 @@ class Authenticator:
         self._refused = refused
         self._clock = clock
         self.use(clients)
+        if self.required:
+            # Slow to load, and never needed where callers send no token; so not at the top, and not in the first call.
+            from cds_service.web.security import tokens  # noqa: F401
 
     @property
     def required(self) -> bool:
@@ -66,6 +68,8 @@ class Authenticator:
         """
         if not self.required:
             return None
+        from cds_service.web.security.tokens import prove
+
         now = self._clock().timestamp()
         try:
             header = request.headers.getlist("authorization")

@@ -7,13 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cds_service.adapters.clients.model import Caller
 from cds_service.base.errors import TooMuch
+
+if TYPE_CHECKING:
+    from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 CALLS_PER_MINUTE = 6_000
 """The limit of a client that has a token and no ``calls_per_minute`` of its own."""
@@ -27,12 +28,19 @@ class RateLimits:
         """``at_once``: most calls in progress, of all clients together."""
         self._most = at_once
         self._running: Counter[str] = Counter()
-        self._rates = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     @property
     def running(self) -> int:
         """Number of calls in progress."""
         return self._running.total()
+
+    @cached_property
+    def _rates(self) -> SlidingWindowCounterRateLimiter:
+        """The library is loaded for the first client that has a share of calls."""
+        from limits.aio.storage import MemoryStorage
+        from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+        return SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def take(self, caller: Caller) -> None:
         """Count a call.
@@ -44,6 +52,8 @@ class RateLimits:
         share = limits.calls_per_minute or (CALLS_PER_MINUTE if known else None)
         if share is None:
             return
+        from limits import RateLimitItemPerMinute
+
         item = RateLimitItemPerMinute(share)
         if not await self._rates.hit(item, caller.name):
             stats = await self._rates.get_window_stats(item, caller.name)

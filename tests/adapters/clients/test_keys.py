@@ -16,7 +16,9 @@ from cds_service.adapters.clients.jwks import read_keys
 from cds_service.adapters.clients.keys import REFRESH_SECONDS, STALE_SECONDS, UNKNOWN_KID_SECONDS, KeyRing
 from cds_service.adapters.clients.loading import load_clients
 from cds_service.adapters.clients.model import Clients, TokenRules
-from cds_service.adapters.http import Deadline, Transport
+from cds_service.adapters.http import Transport
+from cds_service.adapters.http_client import Client
+from cds_service.adapters.http_terms import Deadline, Terms
 from cds_service.base.errors import ContentError
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
@@ -264,8 +266,8 @@ def test_clients_may_come_from_the_environment(content: Content, tmp_path: Path)
         load_clients(Settings(clients_toml=text, clients=file), content)
 
 
-class FailsAtOne(Transport):
-    """A transport with a bug that shows at one address only."""
+class FailsAtOne(Client):
+    """A client with a bug that shows at one address only."""
 
     bad = ""
 
@@ -284,8 +286,9 @@ def test_a_bug_at_one_server_does_not_stop_the_others(
             f'[client.south.token]\nissuer = "s"\njwks_url = "{other.url}"\n'
             f'[client.north.token]\nissuer = "i"\njwks_url = "{server.url}"\n'
         )
-        transport = FailsAtOne(size=2, per_call=5.0, ca_bundle=None, networks=Networks(), accept="application/json")
-        transport.bad = other.url
+        terms = Terms(size=2, per_call=5.0, ca_bundle=None, networks=Networks(), accept="application/json")
+        transport, client = Transport(terms), FailsAtOne(terms)
+        transport._client, client.bad = client, other.url
         ring = KeyRing(transport, clock)
         ring.serve(load_clients(Settings(clients=file), content))
         assert ring.wait(5)
@@ -296,7 +299,7 @@ def test_a_bug_at_one_server_does_not_stop_the_others(
         assert "'event': 'key_fetching_failed'" in caplog.text
         assert "test_keys.py:" in caplog.text
         assert "canary-4711" not in caplog.text
-        transport.bad = ""
+        client.bad = ""
         clock.now += 100
         wake(ring)
         until(lambda: all(state.keys == 1 for state in ring.states))

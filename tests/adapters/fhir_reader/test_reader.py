@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 
 from cds_service.adapters.fhir_reader.reader import FhirReader
-from cds_service.adapters.http import Deadline, Transport
+from cds_service.adapters.http_client import Client
+from cds_service.adapters.http_terms import Deadline, Terms
 from cds_service.base.networks import Networks
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
@@ -18,19 +19,19 @@ from tests.web.test_hook import request_for
 
 
 def test_a_connection_given_back_is_not_cut_by_its_last_user() -> None:
-    transport = Transport(networks=Networks(), size=5, per_call=2, ca_bundle=None)
+    client = Client(Terms(networks=Networks(), size=5, per_call=2, ca_bundle=None))
     with fhir.running() as ehr:
         first = Deadline(time.monotonic() + 2)
-        transport.get(f"{ehr.url}/Observation?patient=x", None, first)
+        client.get(f"{ehr.url}/Observation?patient=x", None, first)
         first.cut()
-        transport.get(f"{ehr.url}/Observation?patient=x", None, Deadline(time.monotonic() + 2))
+        client.get(f"{ehr.url}/Observation?patient=x", None, Deadline(time.monotonic() + 2))
         assert ehr.connections == 1
-    transport.close()
+    client.close()
 
 
 def test_a_cut_read_takes_up_what_has_arrived() -> None:
     """Cut before its thread looked at the answer: what the socket holds still counts."""
-    transport = Transport(networks=Networks(), size=5, per_call=2, ca_bundle=None)
+    client = Client(Terms(networks=Networks(), size=5, per_call=2, ca_bundle=None))
     with fhir.running() as ehr:
         line = Deadline(time.monotonic() + 2)
 
@@ -41,8 +42,8 @@ def test_a_cut_read_takes_up_what_has_arrived() -> None:
             return True
 
         ehr.behaviours["observations"] = answers_and_cuts
-        assert transport.get(f"{ehr.url}/Observation?patient=x", None, line) == fhir.empty()
-    transport.close()
+        assert client.get(f"{ehr.url}/Observation?patient=x", None, line) == fhir.empty()
+    client.close()
 
 
 def test_a_call_that_is_given_up_leaves_no_read_behind() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import pytest
+import tomli
 from pydantic import BaseModel
 
 from cds_service.base.errors import Problem
@@ -19,13 +19,13 @@ from tests.conftest import load_once
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> bytes:
-    return pickle.dumps(tomllib.loads(text))
+    return pickle.dumps(tomli.loads(text))
 
 
 class _Toml:
-    """``tomllib`` that parses a text once. Each caller gets a copy of its own, which it may change."""
+    """``tomli`` that parses a text once. Each caller gets a copy of its own, which it may change."""
 
-    TOMLDecodeError = tomllib.TOMLDecodeError
+    TOMLDecodeError = tomli.TOMLDecodeError
 
     @staticmethod
     def loads(text: str) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def _validated_once(
 
 @pytest.fixture(autouse=True)
 def nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cds_service.clinical.content.loading.load.tomllib", _Toml)
-    monkeypatch.setattr("cds_service.clinical.content.loading.languages.tomllib", _Toml)
+    monkeypatch.setattr("cds_service.clinical.content.loading.load.tomli", _Toml)
+    monkeypatch.setattr("cds_service.clinical.content.loading.languages.tomli", _Toml)
     monkeypatch.setattr("cds_service.clinical.content.loading.load.validated", _validated_once)
     monkeypatch.setattr("cds_service.clinical.content.coding.vocabulary.parse", _words)
     monkeypatch.setattr("cds_service.service.evaluate.load", load_once)

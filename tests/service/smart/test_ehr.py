@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cds_service.adapters.http import Transport
+from cds_service.adapters.http_terms import Terms
 from cds_service.base.networks import Networks
 from cds_service.service.smart.ehr import Ehr, EhrRefused
 from cds_service.service.smart.launches import Launch
@@ -32,7 +33,7 @@ def server() -> Iterator[servers.Ehr]:
 
 @pytest.fixture
 def ehr(server: servers.Ehr) -> Iterator[Ehr]:
-    transport = Transport(size=2, per_call=5, ca_bundle=None, networks=Networks())
+    transport = Transport(Terms(size=2, per_call=5, ca_bundle=None, networks=Networks()))
     launch = Launch(
         client="north", iss=server.iss, verifier="", nonce="", token_url="", jwks_url="", issuer="", order="o-1",
         token="token", patient="p",

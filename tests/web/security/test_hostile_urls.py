@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cds_service.adapters.http import Deadline, NoAnswer, Transport
+from cds_service.adapters.http_client import Client
+from cds_service.adapters.http_terms import Deadline, NoAnswer, Terms
 from cds_service.base.networks import Networks
 from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
@@ -161,11 +162,11 @@ class Resolver:
         return [(family, socket.SOCK_STREAM, 6, "", end)]
 
 
-def transport(*private: str) -> Transport:
-    return Transport(size=2, per_call=2, ca_bundle=None, networks=Networks.of(private))
+def client(*private: str) -> Client:
+    return Client(Terms(size=2, per_call=2, ca_bundle=None, networks=Networks.of(private)))
 
 
-def why(made: Transport, url: str, token: str | None = None) -> str:
+def why(made: Client, url: str, token: str | None = None) -> str:
     try:
         made.get(url, token, Deadline(time.monotonic() + 3))
     except NoAnswer as error:
@@ -208,7 +209,7 @@ def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(monkeypatc
     with fhir.running({}) as ehr:
         resolver = Resolver("127.0.0.1", "127.0.0.2")
         monkeypatch.setattr(socket, "getaddrinfo", resolver)
-        made = transport("127.0.0.1/32")
+        made = client("127.0.0.1/32")
         assert why(made, f"http://ehr.example:{ehr.port}/fhir/Patient") == "answered"
         assert resolver.asked == ["ehr.example"]
         made.close()
@@ -220,7 +221,7 @@ def test_a_name_that_changes_between_calls_is_checked_again(monkeypatch: pytest.
         ehr.behaviours["observations"] = fhir.raw(200, b"{}", "application/fhir+json", "Connection: close")
         resolver = Resolver("127.0.0.1", "169.254.169.254", "127.0.0.2")
         monkeypatch.setattr(socket, "getaddrinfo", resolver)
-        made = transport("127.0.0.1/32")
+        made = client("127.0.0.1/32")
         url = f"http://ehr.example:{ehr.port}/fhir/Observation"
         assert [why(made, url) for _ in range(3)] == ["answered", "forbidden_address", "forbidden_address"]
         made.close()
@@ -232,7 +233,7 @@ def test_one_forbidden_address_among_several_is_enough(monkeypatch: pytest.Monke
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, ehr.port)) for one in ("127.0.0.1", "169.254.169.254")
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
-        made = transport("127.0.0.1/32")
+        made = client("127.0.0.1/32")
         assert why(made, f"http://ehr.example:{ehr.port}/fhir/Patient") == "forbidden_address"
         made.close()
         assert ehr.connections == 0
@@ -259,7 +260,7 @@ def test_no_token_goes_over_plain_http(monkeypatch: pytest.MonkeyPatch, origin: 
             del lacking["prefetch"]["procedures"]
             (told,) = server.call(lacking).json()["extension"].values()
             assert told["parts"] == {"procedures": {"state": "missing", "why": "plain_http"}}
-        made = transport("127.0.0.0/8")
+        made = client("127.0.0.0/8")
         assert why(made, f"{url}/Patient/x", TOKEN) == "plain_http"
         assert resolver.asked == []
         assert ehr.connections == 0
@@ -271,7 +272,7 @@ def test_no_token_goes_over_plain_http(monkeypatch: pytest.MonkeyPatch, origin: 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1", "http://localhost", "http://127.0.0.2", "http://127.9.9.9"])
 def test_a_token_stays_on_this_machine(origin: str) -> None:
     with fhir.running({}) as ehr:
-        made = transport("127.0.0.0/8")
+        made = client("127.0.0.0/8")
         assert why(made, f"{origin}:{ehr.port}/fhir/Patient/x", TOKEN) != "plain_http"
         made.close()
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import tomli
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cds_service.base.errors import ContentError, Problem
@@ -219,10 +219,10 @@ class _Translation:
 
     def _toml(self, name: str) -> dict[str, Any] | None:
         try:
-            return tomllib.loads(self.files[name])
+            return tomli.loads(self.files[name])
         except KeyError:
             self._complain(name, "", "this file is missing", "complete the language, or remove all its files")
-        except tomllib.TOMLDecodeError as error:
+        except tomli.TOMLDecodeError as error:
             self._complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
         return None
 

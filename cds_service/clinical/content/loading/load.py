@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+import tomli
 from pydantic import BaseModel
 
 from cds_service.base.errors import ContentError, Problem
@@ -81,10 +81,10 @@ class _Loader:
     def toml(self, name: str) -> dict[str, Any] | None:
         """Return the parsed file; None if it is missing, empty or broken, which is then already reported."""
         try:
-            data = tomllib.loads(self.texts[name])
+            data = tomli.loads(self.texts[name])
         except KeyError:
             self.complain(name, "", "this file is missing", "restore it from the last release")
-        except tomllib.TOMLDecodeError as error:
+        except tomli.TOMLDecodeError as error:
             self.complain(name, "", f"is not valid TOML: {error}", "check quotes and brackets near that line")
         else:
             for finding in join_evidence(data):
@@ -150,8 +150,8 @@ class _Loader:
             return ()
         name = "local codes"
         try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            data = tomli.loads(text)
+        except tomli.TOMLDecodeError as error:
             self.complain(name, "", f"is not valid TOML: {error}")
             return ()
         for key in data.keys() - {"code"}:
@@ -505,8 +505,8 @@ def parsed(texts: Mapping[str, str]) -> Files:
             files[name] = code_tables.lines_by_code(text)
             continue
         try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            data = tomli.loads(text)
+        except tomli.TOMLDecodeError as error:
             problems.append(Problem(name, "", f"is not valid TOML: {error}"))
             continue
         join_evidence(data)

@@ -9,7 +9,6 @@ from cds_service.adapters.clients.model import Caller
 from cds_service.adapters.order_links import Page
 from cds_service.adapters.sealed_text import NotSealed
 from cds_service.base.logs import get_log
-from cds_service.service.smart import sign_in
 from cds_service.service.smart.launches import LaunchFailed, Ticket
 from cds_service.service.smart.refusals import refused
 from cds_service.web.pages.layout import policy
@@ -31,6 +30,8 @@ async def launch(deps: Dependencies, iss: str, handle: str, page: Page = "order"
         LaunchFailed: the EHR is unknown or does not answer.
         StoreDown: the launch cannot be stored.
     """
+    from cds_service.service.smart import sign_in  # slow to load; few sites launch pages
+
     caller = deps.running.service.clients.launched_from(iss)
     if caller is None or caller.iss is None:
         raise LaunchFailed("unknown_ehr")
@@ -52,6 +53,8 @@ async def callback(deps: Dependencies, request: Request, state: str, code: str, 
         LaunchFailed: the sign-in failed.
         StoreDown: the database is down.
     """
+    from cds_service.service.smart import sign_in
+
     ticket = ticket_of(request, state, https=deps.https)
     opened = await deps.threads.do(lambda: deps.launches.open(ticket, deps.clock()))
     caller = deps.caller(opened.launch)

@@ -73,10 +73,8 @@ def add_sandbox(
     pages: Pages,
     bodies: Bodies,
     clock: Callable[[], datetime],
-) -> Sandbox | None:
-    """Add all routes below ``/sandbox`` if the site enables it. Returns the sandbox to load at the start, or None."""
-    if not settings.sandbox:
-        return None
+) -> Sandbox:
+    """Add all routes below ``/sandbox``. Returns the sandbox to load at the start."""
     sandbox = Sandbox(running, pages, bodies, clock, settings.sandbox_fhir_root)
     _add_choosing(app, sandbox)
     add_preview(app, settings, running, pages)
