@@ -1,8 +1,8 @@
 """How fast a replay is and how much memory it takes: ``python -m tests.bench.replay PATIENTS [ROWS [WORKERS]]``.
 
 Writes an invented export of that size (100 rows a patient make a chart of 125 kB, 22 rows one of 29 kB), replays it in
-processes of its own and watches the memory of all of them together. All three visits of a patient come after these rows,
-so that each opening has the whole chart. Bounded: 1,000 patients take about half a minute.
+processes of its own and watches the memory of all of them together. All three visits of a patient come after these
+rows, so that each opening has the whole chart. Bounded: 1,000 patients take about half a minute.
 
 ``python -m tests.bench.replay linear`` replays 500, 1,000 and 2,000 patients, with one worker and with two, and prints
 a table.

@@ -12,7 +12,7 @@ class ChartEntry:
     """One resource with the ``fullUrl`` of its Bundle entry, if there was one.
 
     Attributes:
-        glance: what shows a plain number without its head; None if only the head does.
+        glance: of a plain number whose head has not been decoded; None for any other row.
         kind: its resource type; None if it names none.
         identity: its id; None if it has none.
         named: the content with which its words were last searched, and what they name; None before. A replay reads a
@@ -55,7 +55,7 @@ class ChartEntry:
     @property
     def lists_members(self) -> bool:
         """Whether it is a panel that lists other resources as its members."""
-        if self.glance is not None and self.glance.lists_nothing:
+        if self.glance is not None:
             return False
         head = self.head
         if head is not None:

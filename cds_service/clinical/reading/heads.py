@@ -255,11 +255,6 @@ class Glance(Struct, gc=False):
     dataAbsentReason: Raw = _ABSENT
 
     @property
-    def lists_nothing(self) -> bool:
-        """Whether there is no ``hasMember``."""
-        return self.hasMember is _ABSENT
-
-    @property
     def is_number(self) -> bool:
         """Whether it is an Observation of a number without anything that could change what the number is about.
 

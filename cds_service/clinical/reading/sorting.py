@@ -22,7 +22,7 @@ from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
-from cds_service.clinical.reading.statuses import is_over, is_void
+from cds_service.clinical.reading.statuses import is_over, is_void, word_of
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.versions import is_later, which_count
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
@@ -93,10 +93,11 @@ def sort(
 ) -> Sorted:
     """Sort ``entries``. Rows that need no reading are counted in ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
-    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, _LooksBack.of(mine, today))
+    looks_back = None if any(entry.lists_members for entry in entries) else _LooksBack.of(mine, today)
+    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, looks_back)
     for number, entry in enumerate(entries):
         glance = entry.glance
-        if glance is None or not glance.is_number or not sorting.take_number(number, entry, glance):
+        if glance is None or not sorting.take_number(number, entry, glance):
             sorting.take(number, entry)
     sorting.finish(entries)
     _sort_panels(sorting.chart)
@@ -147,7 +148,7 @@ class _Sorting:
         check: Callable[[], None],
         looks_back: _LooksBack | None,
     ) -> None:
-        """``looks_back``: None if every number must be read."""
+        """``looks_back``: None if every number must be read, because a listed one may take its date from its panel."""
         self.chart = chart
         self._looks_back = looks_back
         self._content = content
@@ -172,9 +173,8 @@ class _Sorting:
         """Rows that contain or list other statements. What they name is examined at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Irrelevant rows, by type."""
-        self._old: list[tuple[int, ChartEntry]] = []
-        """Numbers too old for every rule."""
-        self._has_panels = False
+        self._old: list[tuple[str, ChartEntry]] = []
+        """Numbers too old for every rule, by type."""
 
     def take_number(self, number: int, entry: ChartEntry, glance: Glance) -> bool:
         """Sort a plain number by its glance. Returns False, with nothing done, if that does not show enough."""
@@ -191,7 +191,7 @@ class _Sorting:
         if use.is_identified and belongs.is_mine:
             self._others.append(("Observation", entry))
         elif use.days and belongs.is_mine and self._is_too_old(glance.day, use.days):
-            self._old.append((number, entry))
+            self._old.append(("Observation", entry))
         else:
             self._sort_in(number, "Observation", entry, belongs, use)
         return True
@@ -225,10 +225,6 @@ class _Sorting:
 
     def finish(self, entries: Sequence[ChartEntry]) -> None:
         """Choose the latest version of each resource, and finish the rows that depend on other rows."""
-        if self._has_panels:  # a number that a panel lists may take its date from the panel
-            for number, entry in self._old:
-                self._keep(number, "Observation", entry)
-            self._old = []
         for key, versions in self._versions.items():
             kind = self._kinds[key]
             counting, older = which_count(versions)
@@ -248,11 +244,10 @@ class _Sorting:
     def _finish_others(self) -> None:
         """Count the rows that need no reading, unless one replaces an older version that would be read."""
         named = {row.entry.identity for row in self.chart.clinical.values()}
-        old = [("Observation", entry) for _, entry in self._old]
-        for kind, entry in (*self._others, *old) if named else ():
+        for kind, entry in (*self._others, *self._old) if named else ():
             if entry.identity in named:
                 self._finish_other(kind, entry)
-        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, old)):
+        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
             for kind, count in Counter(kind for kind, _ in rows).items():
                 self._ledger.add(state, kind, "", count)
 
@@ -263,7 +258,7 @@ class _Sorting:
         belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
         if belongs.owner is Owner.ANOTHERS:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
-        elif is_void(raw) or raw.get("status") in _DOCUMENT_IS_OVER:
+        elif is_void(raw) or word_of(raw, "status") in _DOCUMENT_IS_OVER:
             self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
         elif named := self._suspicion_in(_without_those(raw, present, self.chart.owners)):
             reason = "is of a resource type that this service does not read"
@@ -313,7 +308,6 @@ class _Sorting:
         if entry.unconcerning is self._content and not self._belongs_to_another(entry):
             self._others.append((kind, entry))
             return
-        self._has_panels = self._has_panels or entry.lists_members
         self._sort_in(number, kind, entry, self._owner_of(entry), self._use_of_number(entry))
 
     def _sort_in(
@@ -336,15 +330,11 @@ class _Sorting:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
         elif number_use is not None and number_use.days and self._is_too_old(_day_of(entry), number_use.days):
-            self._old.append((number, entry))
+            self._old.append((kind, entry))
         else:
-            self._keep(number, kind, entry)
-
-    def _keep(self, number: int, kind: str, entry: ChartEntry) -> None:
-        """Keep a row to read."""
-        key = self._key(kind, entry, number)
-        self._kinds[key] = kind
-        self._versions.setdefault(key, []).append(entry)
+            key = self._key(kind, entry, number)
+            self._kinds[key] = kind
+            self._versions.setdefault(key, []).append(entry)
 
     def _belongs_to_another(self, entry: ChartEntry) -> bool:
         subject = entry.head.subject if entry.head is not None else None
@@ -517,7 +507,7 @@ def _sort_panels(chart: Sorted) -> None:
     for name in sorted(panels):
         raw = rows[name].entry.resource
         members = raw.get("hasMember")
-        if members is None or raw.get("status") in ("entered-in-error", "cancelled"):
+        if members is None or word_of(raw, "status") in ("entered-in-error", "cancelled"):
             continue
         for member in members if isinstance(members, list) else [members]:
             reference = member.get("reference", "") if isinstance(member, dict) else None

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.content.catalogue import Content
-from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named
+from cds_service.clinical.reading import ChartEntry, kinds, read_record
+from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named, observation, patient
 from tests.clinical.dvt.test_pathway import APIXABAN, on
+from tests.conftest import NOW
 from tests.mutations import places
 
 WRONG: tuple[Any, ...] = (
@@ -82,3 +84,42 @@ def test_no_wrong_shape_ends_the_call_or_loses_the_row(content: Content, name: s
             found = judged(content, on("pain_calf"), on("calf_swelling"), with_wrong(row, path, wrong))
             assert found.legs[0].dvt.suspected, (path, wrong)
             assert sum(line.count for line in found.record.ledger) == 4, (path, wrong)
+
+
+ODD: tuple[Any, ...] = (
+    {},
+    [],
+    [{}],
+    [[]],
+    {"x": 1},
+    "x",
+    "",
+    7,
+    1.5,
+    True,
+    None,
+    ["active"],
+    {"coding": 3},
+    {"reference": []},
+)
+ELEMENTS = (
+    "status", "subject", "patient", "for", "participant", "actor", "code", "category", "reasonCode", "reason", "meta",
+    "text", "note", "contained", "extension", "identifier", "focus", "hasMember", "medicationReference", "intent",
+    "doNotPerform", "valueCodeableConcept", "conclusionCode", "component", "bodySite", "effectiveDateTime", "issued",
+    "clinicalStatus", "verificationStatus", "period", "dosage", "item", "content", "link", "birthDate",
+    "deceasedBoolean",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(kinds.ALL))
+def test_no_element_of_a_wrong_type_ends_the_reading(content: Content, kind: str) -> None:
+    """Whatever one row holds, the other rows are read, and the row itself ends in one state."""
+    rows = [
+        {"resourceType": kind, "id": f"{element}-{number}", "subject": {"reference": "Patient/p"}, element: value}
+        for element in ELEMENTS
+        for number, value in enumerate(ODD)
+    ]
+    chart = [patient(), *rows, observation("pain_calf")]
+    record = read_record(content, "p", [ChartEntry(row) for row in chart], NOW)
+    assert sum(line.count for line in record.ledger) == len(chart)
+    assert "pain_calf" in {fact.key for fact in record.facts}
