@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import load_once
+from tests.conftest import share_content
 
 
 @pytest.fixture(autouse=True)
 def content_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing changes loaded content, so the commands of many tests can share it."""
-    monkeypatch.setattr("cds_service.service.evaluate.load", load_once)
+    share_content(monkeypatch)
