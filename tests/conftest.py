@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import os
 import socket
@@ -52,12 +53,19 @@ NOW = datetime(2026, 3, 16, 14, 2, tzinfo=UTC)
 """The reference day of the examples, at two minutes past two."""
 
 _slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-hypothesis_settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_slow)
+hypothesis_settings.register_profile("normal", max_examples=30, deadline=None, suppress_health_check=_slow)
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=_slow)
 _profile = os.environ.get("HYPOTHESIS_PROFILE", "normal")
 hypothesis_settings.load_profile(_profile)
 LONG = _profile == "long"
 """Whether there is time for many more generated inputs."""
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays until the end, so the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def one_in(parts: int, cases: Sequence[Case], first: int = 0) -> Sequence[Case]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
@@ -131,9 +130,8 @@ def first_paint_bytes(page: Page, url: str) -> int:
     return sum(sizes)
 
 
-def screenshot(page: Page, name: str) -> Path:
-    """One picture of what is in sight now."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    path = SCREENSHOTS / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
-    return path
+def screenshot(page: Page, name: str) -> None:
+    """In the long profile, one picture of what is in sight now."""
+    if LONG:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
