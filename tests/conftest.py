@@ -8,6 +8,7 @@ import gc
 import itertools
 import os
 import socket
+import sqlite3
 import tempfile
 import threading
 import time
@@ -185,8 +186,9 @@ def read_once(folder: Path, *suffixes: str) -> Mapping[str, str]:
     return _shipped_texts(suffixes) if folder == ROOT / "cards" else read_texts(folder, *suffixes)
 
 
-def share_content(patch: pytest.MonkeyPatch) -> None:
-    """Until ``patch`` is undone, services and commands in this process share what they make of equal content."""
+def pytest_configure() -> None:
+    """Services and commands in this process share what they make of equal content."""
+    patch = pytest.MonkeyPatch()
     patch.setattr("cds_service.service.evaluate.read_texts", read_once)
     patch.setattr("cds_service.service.evaluate.load", load_once)
     patch.setattr("cds_service.service.evaluate.prove_templates", prove_once)
@@ -226,9 +228,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
     port = taken.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
-    with pytest.MonkeyPatch.context() as patch:
-        share_content(patch)
-        app = create_app(settings, clock=clock)
+    app = create_app(settings, clock=clock)
     server = _Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()
@@ -241,7 +241,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     finally:
         server.should_exit = True
         thread.join(timeout=10)
-    with contextlib.suppress(SQLAlchemyError):  # some tests take the database away
+    with contextlib.suppress(SQLAlchemyError, sqlite3.Error):  # some tests take the database away
         LEAKS.look_into_database(settings.database_url.get_secret_value())
 
 
@@ -255,8 +255,13 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/cards.db"
+    return empty_database(request.param, request, tmp_path)
+
+
+def empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """URL of an empty database: ``sqlite`` in ``folder``, or ``postgresql``."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/cards.db"
     return new_database(request.getfixturevalue("postgres"))
 
 
