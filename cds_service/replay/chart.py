@@ -13,7 +13,7 @@ from cds_service.base.strict_json import parse
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import ChartEntry, Head
 from cds_service.clinical.reading.heads import Concept, Number, Reference
-from cds_service.replay.brief import reference_to
+from cds_service.replay.brief_rows import reference_to
 from cds_service.replay.dates import DATES, ended, known, moment
 from cds_service.replay.rows import Row
 from cds_service.service.code_survey import LIMITS

@@ -15,7 +15,7 @@ import orjson
 from msgspec import Raw, Struct
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.replay.glance import NONE, Elements
+from cds_service.replay.coded_elements import NONE, Elements
 from cds_service.service.code_survey import Survey
 
 _MAX_WAITING = 20_000

@@ -18,7 +18,7 @@ from cds_service.base.logs import get_log, place_of
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
-from cds_service.clinical.reading.kinds import MAY_SAY_SOMETHING, READ
+from cds_service.clinical.reading.resource_types import MAY_SAY_SOMETHING, READ
 from cds_service.clinical.record import RowState, Status
 from cds_service.protocol.bundles import opening as opening_call
 from cds_service.protocol.bundles import whole_chart

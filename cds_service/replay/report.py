@@ -15,7 +15,7 @@ from cds_service.replay import numbers
 from cds_service.replay.against import REPORT
 from cds_service.replay.compare import changes
 from cds_service.replay.intervals import rate
-from cds_service.replay.run import Done, read_json
+from cds_service.replay.local import Done, read_json
 from cds_service.replay.tally import Tally, by_count
 from cds_service.service.code_survey import Survey
 

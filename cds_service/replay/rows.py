@@ -12,11 +12,11 @@ import orjson
 from cds_service.base.errors import TooLarge, UnusableInput
 from cds_service.base.strict_json import parse
 from cds_service.clinical.reading import ChartEntry
-from cds_service.clinical.reading.kinds import ALL, MAY_SAY_SOMETHING, READ
+from cds_service.clinical.reading.resource_types import ALL, MAY_SAY_SOMETHING, READ
 from cds_service.protocol.bundles import patients_of
 from cds_service.protocol.prefetch import patient_name
 from cds_service.protocol.searchset import read_searchset
-from cds_service.replay.glance import Elements, glance
+from cds_service.replay.coded_elements import Elements, glance
 from cds_service.service.code_survey import LIMITS
 
 NOT_JSON = "is not JSON"

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import DecodeError
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.replay.brief import Brief, Briefs
+from cds_service.replay.brief_rows import Brief, Briefs
+from cds_service.replay.coded_elements import Elements, glance
 from cds_service.replay.coverage import Coverage
-from cds_service.replay.glance import Elements, glance
 from cds_service.replay.input import Piece
 from cds_service.replay.lines import Reading
 from cds_service.replay.rows import NotGrouped, Row, rows_of, who_has

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from cds_service.replay.parts import folded, interval, percent, section, table
+from cds_service.replay.page_parts import folded, interval, percent, section, table
 from cds_service.replay.plots import Bar, Column, Dot, bars, columns, dots, funnel
-from cds_service.replay.records import coverage, given, never
+from cds_service.replay.record_sections import coverage, given, never
 
 _MAX_BARS = 25
 _NAMES = {

@@ -19,9 +19,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from cds_service.replay.input import Found
+from cds_service.replay.jobs import Folders, Parts, Worker
 from cds_service.replay.rows import Row
 from cds_service.replay.staging import ROWS, table_of
-from cds_service.replay.work import Folders, Parts, Worker
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "

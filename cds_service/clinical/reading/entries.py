@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.clinical.reading.heads import Glance, Head, head_of
-from cds_service.clinical.reading.kinds import kind_of
+from cds_service.clinical.reading.resource_types import kind_of
 
 
 class ChartEntry:

@@ -16,12 +16,12 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import NumberUse
 from cds_service.clinical.content.names import SUSPICION
-from cds_service.clinical.reading import kinds
+from cds_service.clinical.reading import resource_types
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Glance, Look, Reference
-from cds_service.clinical.reading.home import owners_of, server_of
 from cds_service.clinical.reading.ledger import Ledger
-from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.medicine_identity import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.own_patient import owners_of, server_of
 from cds_service.clinical.reading.statuses import is_over, is_void, word_of
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.versions import is_later, which_count
@@ -199,7 +199,7 @@ class _Sorting:
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
         kind = entry.kind
-        if kind in kinds.READ:
+        if kind in resource_types.READ:
             self._take_clinical(number, kind, entry)
         elif kind == "Patient":
             self._take_patient(entry)
@@ -207,17 +207,17 @@ class _Sorting:
             self._take_medication(entry)
         elif kind == "BodyStructure":
             self._take_structure(entry)
-        elif kind in kinds.THINGS:
+        elif kind in resource_types.THINGS:
             names = (f"{kind}/{entry.identity}" if entry.identity else None, entry.full_url)
             self.chart.things.update((name, entry) for name in names if name)
             self._ledger.add(RowState.NO_CONCERN, kind)
         elif kind in DOCUMENTS:
             self._documents.append((number, kind, entry))
-        elif kind in kinds.MAY_SAY_SOMETHING:
+        elif kind in resource_types.MAY_SAY_SOMETHING:
             self._take_unusual(number, kind, entry)
         elif kind == "Bundle":
             self._not_understood("", f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle", entry)
-        elif kind in kinds.ALL:
+        elif kind in resource_types.ALL:
             self._ledger.add(RowState.NO_CONCERN, kind)
         else:
             reason = _NOT_A_RESOURCE if kind is None else "is of no resource type of FHIR R4"
@@ -440,7 +440,7 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
             return
         recognised = self._content.recogniser.recognise(raw)
-        if recognised.keys or (recognised.at_our_place and kind not in kinds.PICTURES):
+        if recognised.keys or (recognised.at_our_place and kind not in resource_types.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.reading import ChartEntry, kinds, read_record
+from cds_service.clinical.reading import ChartEntry, read_record, resource_types
 from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named, observation, patient
 from tests.clinical.dvt.test_pathway import APIXABAN, on
 from tests.conftest import NOW, one_in
@@ -96,7 +96,7 @@ ELEMENTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", sorted(kinds.ALL))
+@pytest.mark.parametrize("kind", sorted(resource_types.ALL))
 def test_no_element_of_a_wrong_type_ends_the_reading(content: Content, kind: str) -> None:
     """Whatever one row holds, the other rows are read, and the row itself ends in one state."""
     rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from cds_service.replay.parts import table
+from cds_service.replay.page_parts import table
 from cds_service.replay.plots import Bar, bars
 
 

@@ -22,9 +22,9 @@ from cds_service.base.errors import KneeCdsError, WrongSetting
 from cds_service.base.settings import Settings
 from cds_service.replay.against import is_run
 from cds_service.replay.input import Batch, Found, find
+from cds_service.replay.jobs import Folders, Parts, Services, Worker, services_of
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
-from cds_service.replay.work import Folders, Parts, Services, Worker, services_of
 from cds_service.service.evaluate import Service
 
 Progress = Callable[[str, int, int, int], None]

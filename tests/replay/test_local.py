@@ -17,10 +17,10 @@ import pytest
 
 from cds_service.base.errors import UnusableInput, WrongSetting
 from cds_service.replay import lines as reading
-from cds_service.replay import run
+from cds_service.replay import local
 from cds_service.replay.input import find
 from cds_service.replay.options import Options
-from cds_service.replay.whole import replay
+from cds_service.replay.replay import replay
 from tests.charts import LEFT_CALF, days_ago, observation, patient
 from tests.conftest import NOW, ROOT
 from tests.population import export
@@ -194,7 +194,7 @@ def test_words_of_a_rare_code_are_not_repeated(tmp_path: Path) -> None:
 
 def test_what_holds_patient_data_is_for_its_owner_alone(tmp_path: Path) -> None:
     export(tmp_path / "in", 2)
-    run.judge_all(Options(str(tmp_path / "in"), tmp_path / "stopped"), settings(), lambda *_: None)
+    local.judge_all(Options(str(tmp_path / "in"), tmp_path / "stopped"), settings(), lambda *_: None)
     assert (tmp_path / "stopped" / "work").stat().st_mode & 0o77 == 0
     assert (tmp_path / "stopped" / "work" / "plan.json").stat().st_mode & 0o77 == 0
     replayed(tmp_path / "in", tmp_path / "kept", keep_charts=True)
@@ -215,7 +215,7 @@ def test_a_large_file_is_cut_without_losing_a_line(tmp_path: Path, monkeypatch: 
     truth = export(tmp_path / "in", 40)
     with (tmp_path / "in" / "Encounter.000.ndjson").open("ab") as stream:
         stream.write(b"broken\n")
-    monkeypatch.setattr(run, "find", lambda source: find(source, 2000))
+    monkeypatch.setattr(local, "find", lambda source: find(source, 2000))
     report = replayed(tmp_path / "in", tmp_path / "out")
     assert report["input"]["types"] == dict(truth.rows)
     assert report["openings"] == truth.openings
@@ -245,7 +245,7 @@ def test_what_a_stopped_reading_left_is_not_counted_twice(tmp_path: Path) -> Non
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run.judge_all(options, settings(), stop)
+        local.judge_all(options, settings(), stop)
     rows = tmp_path / "out" / "work" / "rows"
     for path in rows.rglob("00000-000.parquet"):
         path.with_name("00000-009.parquet").write_bytes(b"half a file")
@@ -263,7 +263,7 @@ def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from cds_service.replay import run, work\n"
+        "from cds_service.replay import local, jobs\n"
         "from cds_service.replay.options import Options\n"
         "from tests.replay.runs import settings\n"
         "run._BUCKET = 10_000\n"
@@ -287,10 +287,10 @@ def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
         process.wait()
     judged = {path.name: path.stat().st_mtime_ns for path in (out / "work" / "judged").glob("*.json")}
     assert len(judged) == 3
-    done = run.judge_all(Options(str(tmp_path / "in"), out), settings(), lambda *_: None)
+    done = local.judge_all(Options(str(tmp_path / "in"), out), settings(), lambda *_: None)
     again = {path.name: path.stat().st_mtime_ns for path in (out / "work" / "judged").glob("*.json")}
     assert again.items() > judged.items()
-    run.finish(done)
+    local.finish(done)
     assert all_kept(out) == all_kept(tmp_path / "whole")
     assert whole["openings"] == 360
     assert KEY.encode() not in b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())

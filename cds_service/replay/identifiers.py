@@ -12,8 +12,8 @@ from typing import Any
 from msgspec import DecodeError
 
 from cds_service.clinical.content.catalogue import Content
+from cds_service.replay.coded_elements import glance
 from cds_service.replay.coverage import Coverage
-from cds_service.replay.glance import glance
 from cds_service.replay.grouping import connection
 from cds_service.replay.rows import IDENTIFIER, Row
 from cds_service.replay.tally import Tally

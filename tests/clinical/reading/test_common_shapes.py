@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.clinical.reading import ChartEntry, read_record, resources
-from cds_service.clinical.reading.ordinary import ordinary
+from cds_service.clinical.reading.common_shapes import ordinary
 from cds_service.clinical.reading.resources import build
 from cds_service.clinical.record import Record
 from tests.bench.bodies import DVT_PICTURE

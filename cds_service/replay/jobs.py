@@ -20,16 +20,16 @@ from cds_service.base.errors import ContentError
 from cds_service.base.settings import Settings
 from cds_service.replay.against import is_run
 from cds_service.replay.grouping import charts
+from cds_service.replay.identifiers import Resolving
 from cds_service.replay.input import Batch
 from cds_service.replay.judge import Judge
 from cds_service.replay.options import Options
-from cds_service.replay.resolving import Resolving
 from cds_service.replay.rows import IDENTIFIER, Row
 from cds_service.replay.scan import Scan
 from cds_service.replay.staging import NAMED, PEOPLE, Staging, bucket_folder, unstage
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import CARDS, OPENINGS, VerdictFiles
-from cds_service.replay.wheel import content_folder
+from cds_service.replay.wheel_content import content_folder
 from cds_service.service.evaluate import Service
 
 Services = tuple[Service, Service | None]
