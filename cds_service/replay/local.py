@@ -21,7 +21,7 @@ from cds_service.base.clock import site_clock
 from cds_service.base.errors import KneeCdsError, WrongSetting
 from cds_service.base.settings import Settings
 from cds_service.replay.against import is_run
-from cds_service.replay.input import Batch, Found, find
+from cds_service.replay.input import Batch, Found, find, is_packed
 from cds_service.replay.jobs import Folders, Parts, Services, Worker, services_of
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
@@ -138,7 +138,7 @@ def _plan(options: Options, settings: Settings, found: Found, services: Services
     if is_run(options.out) or (folders.verdicts).exists():
         raise WrongSetting(f"{options.out} holds a finished replay; choose another folder")
     size = sum(
-        size * (_PACKED if name.endswith((".gz", ".parquet")) else 1)
+        size * (_PACKED if is_packed(name) or name.lower().endswith(".parquet") else 1)
         for name, size in zip(found.names, found.sizes, strict=True)
     )
     buckets = min(_MAX_BUCKETS, max(options.workers, 1 + size // _BUCKET))

@@ -67,6 +67,17 @@ def test_each_bad_line_is_named(tmp_path: Path) -> None:
     assert report["openings_with_dvt_card"] == 1
 
 
+def test_the_name_of_a_file_tells_how_to_read_it_in_any_case(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "Patient.jsonl").write_bytes(lines(patient()))
+    (source / "Observation.jsonl.gz").write_bytes(gzip.compress(lines(observation("pain_calf", site=LEFT_CALF))))
+    (source / "MORE.NDJSON.GZ").write_bytes(gzip.compress(lines(observation("calf_swelling", site=LEFT_CALF))))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert places(tmp_path / "out") == []
+    assert report["openings_with_dvt_card"] == 1
+
+
 def test_a_file_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
