@@ -277,13 +277,13 @@ def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
         "from cds_service.replay import local, jobs\n"
         "from cds_service.replay.options import Options\n"
         "from tests.replay.runs import settings\n"
-        "run._BUCKET = 10_000\n"
+        "local._BUCKET = 10_000\n"
         "seen = []\n"
         "def progress(kind, done, total, new):\n"
         "    if kind == 'judge_bucket' and done == 3:\n"
         "        print('three', flush=True)\n"
         "        sys.stdin.read()\n"
-        "run.judge_all(Options(sys.argv[1], Path(sys.argv[2])), settings(), progress)\n"
+        "local.judge_all(Options(sys.argv[1], Path(sys.argv[2])), settings(), progress)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "in"), str(out)],
