@@ -8,6 +8,9 @@ BIN := .venv/bin
 # Each worker takes its share in one piece, so that few servers are started twice, and helps another when it is done.
 IN_PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
+# The tests are compiled once, also where the environment says that no one should: their assertions take seconds to rewrite.
+test test-quick test-long: export PYTHONDONTWRITEBYTECODE :=
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade pyproject.toml
 
 .PHONY: help setup demo test test-quick test-long check bench bench-replay soak lock audit sbom clean

@@ -8,16 +8,17 @@ import gc
 import itertools
 import os
 import socket
+import sqlite3
 import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import orjson
@@ -37,6 +38,7 @@ from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
+from cds_service.protocol.queries import Plan, Style, plan_of
 from cds_service.rendering.orders.requests import prove_templates
 from cds_service.service.evaluate import Service
 from cds_service.web.app import create_app
@@ -46,13 +48,14 @@ from tests.postgres import postgres_server
 
 pytest_plugins = ["tests.leaks_judged"]
 
+Case = TypeVar("Case")
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "fhir_examples"
 NOW = datetime(2026, 3, 16, 14, 2, tzinfo=UTC)
 """The reference day of the examples, at two minutes past two."""
 
 _slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
-hypothesis_settings.register_profile("normal", max_examples=60, deadline=None, suppress_health_check=_slow)
+hypothesis_settings.register_profile("normal", max_examples=30, deadline=None, suppress_health_check=_slow)
 hypothesis_settings.register_profile("long", max_examples=2000, deadline=None, suppress_health_check=_slow)
 _profile = os.environ.get("HYPOTHESIS_PROFILE", "normal")
 hypothesis_settings.load_profile(_profile)
@@ -60,8 +63,24 @@ LONG = _profile == "long"
 """Whether there is time for many more generated inputs."""
 
 
+def pytest_collection_finish() -> None:
+    """What is imported by now stays until the end, so the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+def one_in(parts: int, cases: Sequence[Case], first: int = 0) -> Sequence[Case]:
+    """Every ``parts``-th of ``cases``, beginning at ``first``; all of them in the long profile.
+
+    For work that is alike for each example. Tests begin at different places, so that together they meet every example.
+    """
+    return cases if LONG else cases[first % parts :: parts]
+
+
+@cache
 def stories() -> dict[str, dict[str, Any]]:
-    """The stories of the invented patients with what must and must not be shown."""
+    """The stories of the invented patients with what must and must not be shown. Read once: nobody changes them."""
     found = tomllib.loads((EXAMPLES / "stories.toml").read_text(encoding="utf-8"))
     return {name: story for name, story in found.items() if isinstance(story, dict)}
 
@@ -150,6 +169,33 @@ def load_once(texts: Mapping[str, str], pathway: str, local_text: str | None = N
     return _loaded(frozenset(texts.items()), pathway, local_text)
 
 
+def plan_once(content: Content, style: Style) -> Plan:
+    """The searches of a content, made once: they name thousands of codes."""
+    plans: dict[Style, Plan] = content.__dict__.setdefault("plans_of_tests", {})
+    if style not in plans:
+        plans[style] = plan_of(content, style)
+    return plans[style]
+
+
+@cache
+def _shipped_texts(suffixes: tuple[str, ...]) -> Mapping[str, str]:
+    return read_texts(ROOT / "cards", *suffixes)
+
+
+def read_once(folder: Path, *suffixes: str) -> Mapping[str, str]:
+    """The shipped files, read once; those of another folder, which a test may change, whenever they are asked for."""
+    return _shipped_texts(suffixes) if folder == ROOT / "cards" else read_texts(folder, *suffixes)
+
+
+def pytest_configure() -> None:
+    """Services and commands in this process share what they make of equal content."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("cds_service.service.evaluate.read_texts", read_once)
+    patch.setattr("cds_service.service.evaluate.load", load_once)
+    patch.setattr("cds_service.service.evaluate.prove_templates", prove_once)
+    patch.setattr("cds_service.service.evaluate.plan_of", plan_once)
+
+
 def _reference_time() -> datetime:
     return NOW
 
@@ -190,10 +236,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     taken = socket.create_server(("127.0.0.1", 0), backlog=2048)  # from now on, so that no other process takes it
     port = taken.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cds_service.service.evaluate.load", load_once)
-        patch.setattr("cds_service.service.evaluate.prove_templates", prove_once)
-        app = create_app(settings, clock=clock)
+    app = create_app(settings, clock=clock)
     _settle()
     server = _Server(server_config(Watched(app), settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
@@ -207,7 +250,7 @@ def _run(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Server]:
     finally:
         server.should_exit = True
         thread.join(timeout=10)
-    with contextlib.suppress(SQLAlchemyError):  # some tests take the database away
+    with contextlib.suppress(SQLAlchemyError, sqlite3.Error):  # some tests take the database away
         LEAKS.look_into_database(settings.database_url.get_secret_value())
 
 
@@ -221,8 +264,13 @@ def postgres() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/cards.db"
+    return empty_database(request.param, request, tmp_path)
+
+
+def empty_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    """URL of an empty database: ``sqlite`` in ``folder``, or ``postgresql``."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/cards.db"
     return new_database(request.getfixturevalue("postgres"))
 
 

@@ -6,9 +6,11 @@ access tokens do too. Whatever answers, logs, counts, audits or stores must not 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +39,14 @@ class Leaks:
             self.found += [(kind, b"signature of a token") for _ in words & self.signatures]
 
     def look_into_database(self, url: str) -> None:
-        """Every column of every row of every table, and for SQLite the bytes of its files too."""
+        """Every column of every row of every table, and for SQLite the bytes of its files too.
+
+        Raises:
+            SQLAlchemyError, sqlite3.Error: there is no such database.
+        """
+        if url.startswith("sqlite:///"):
+            self._look_into_file(Path(url.removeprefix("sqlite:///")))
+            return
         engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
         try:
             tables = MetaData()
@@ -48,10 +57,15 @@ class Leaks:
                         self.look(f"table {table.name}", repr(tuple(row)))
         finally:
             engine.dispose()
-        if url.startswith("sqlite:///"):
-            file = Path(url.removeprefix("sqlite:///"))
-            for path in file.parent.glob(f"{file.name}*"):
-                self.look("file of the database", path.read_bytes())
+
+    def _look_into_file(self, file: Path) -> None:
+        """Without SQLAlchemy, which takes longer than most tests to find out which tables there are."""
+        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                for row in connection.execute(f'SELECT * FROM "{table}"'):
+                    self.look(f"table {table}", repr(row))
+        for path in file.parent.glob(f"{file.name}*"):
+            self.look("file of the database", path.read_bytes())
 
 
 LEAKS = Leaks()

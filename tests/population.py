@@ -78,7 +78,10 @@ class Person:
 
 
 def people(count: int, seed: int = 1, padding: int = 0) -> Iterator[Person]:
-    """So many patients. ``padding``: further rows for each, of vital signs and laboratory results."""
+    """So many patients. ``padding``: further rows for each, of vital signs and laboratory results.
+
+    They were all recorded before the first visit, so that each opening has them.
+    """
     chance = random.Random(seed)
     names = list(STORIES)
     for number in range(count):
@@ -177,7 +180,7 @@ def _person(number: int, story: str, chance: random.Random, padding: int) -> Per
         coded = first + timedelta(days=3)
         rows += [_dvt(who, coded), _anticoagulant(who, coded)]
     if padding:
-        rows += chart_rows(padding, number, who)
+        rows += chart_rows(padding, number, who, first.date())
     return Person(who, story, tuple(rows), len(visits), int(story in ("suspected", "clot", "treated")))
 
 

@@ -57,7 +57,7 @@ def serving(folder: Path, stdin: Any = subprocess.DEVNULL, **settings: str) -> I
         finally:
             if running.poll() is None:
                 running.terminate()
-                running.wait(timeout=20)
+                running.wait(timeout=60)
             LEAKS.look("log", (folder / f"serve-{port}.log").read_bytes())
 
 
@@ -67,7 +67,7 @@ def _hears_hang_ups() -> None:
 
 
 def _wait(process: Process, log: Path) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120  # on a busy machine two workers take half a minute
     while time.monotonic() < end:
         assert process.running.poll() is None, log.read_text()
         try:

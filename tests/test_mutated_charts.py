@@ -292,7 +292,7 @@ CHECKS = st.sampled_from([check_any, check_faults, check_faults, check_strangers
 
 
 @given(check=CHECKS, name=names, dice=dices)
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_damaged_charts(direct: Direct, check: Any, name: str, dice: Random) -> None:
     check(direct, name, dice)
 

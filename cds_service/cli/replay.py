@@ -16,7 +16,7 @@ from cds_service.base.settings import Settings
 from cds_service.replay.against import against
 from cds_service.replay.options import Options
 
-_WORDS = {"scan": "reading the input", "judge_bucket": "judging charts"}
+_WORDS = {"scan": "reading the input", "resolve": "finding patients by identifier", "judge_bucket": "judging charts"}
 
 
 def run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """
     options = _options(given, settings)
     try:
-        from cds_service.replay import whole
+        from cds_service.replay import replay
     except ModuleNotFoundError as error:
         raise WrongSetting(f"{error.name} is not installed: pip install 'posterior-knee-cds[replay]'") from error
     console = Console(stderr=True)
@@ -41,7 +41,7 @@ def run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
                 tasks[kind] = bar.add_task(_WORDS.get(kind, kind), total=total)
             bar.update(tasks[kind], completed=done, total=total)
 
-        report = whole.replay(options, settings, progress)
+        report = replay.replay(options, settings, progress)
     _print_summary(report, options)
     return report
 

@@ -54,20 +54,23 @@ class Row(Struct, gc=False):
 
 
 class UnparsedEntry(ChartEntry):
-    """An entry of which only the glance has been read. Head and resource are parsed at their first use.
+    """An entry of which only the head has been read, or the glance of a plain number. The rest is parsed when used.
 
     Reading ``resource`` can raise the errors of ``strict_json.parse``. They end the whole call.
     """
 
     __slots__ = ("_has_head", "_limits", "_raw")
 
-    def __init__(self, glance: Glance, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
-        """``raw``: the whole row."""
-        self.glance = glance
-        self.kind = glance.resourceType
-        self.identity = glance.id
+    def __init__(self, seen: Glance | Head, full_url: str | None, raw: Raw, limits: JsonLimits) -> None:
+        """``seen``: the head, or the glance of a plain number. ``raw``: the whole row."""
+        if isinstance(seen, Glance):
+            self.glance, self._head = seen, None
+        else:
+            self.glance, self._head = None, seen
+        self.kind = seen.resourceType
+        self.identity = seen.id
         self.full_url = full_url
-        self.named = self._head = self._resource = None
+        self.named = self.unconcerning = self._resource = None
         self._has_head = True
         self._raw = raw
         self._limits = limits
@@ -76,10 +79,8 @@ class UnparsedEntry(ChartEntry):
     def head(self) -> Head | None:
         """As for ``ChartEntry``, decoded once."""
         if self._head is None and self._has_head:
-            try:
-                self._head = _with_head.decode(self._raw).resource
-            except msgspec.ValidationError:
-                self._has_head = False
+            self._head = _head(self._raw)
+            self._has_head = self._head is not None
         return self._head
 
     @property
@@ -102,16 +103,20 @@ _with_head = msgspec.json.Decoder(_WithHead)
 
 
 class Rows:
-    """The rows of one Bundle, in order. A row whose type, id or own elements are not FHIR's is parsed at once."""
+    """The rows of one Bundle, in order. A row whose own elements or whose head are not FHIR's is parsed at once."""
 
-    def __init__(self, raws: Sequence[Raw], rows: Sequence[Row | None], limits: JsonLimits) -> None:
+    def __init__(
+        self, raws: Sequence[Raw], rows: Sequence[Row | None], seen: Sequence[Glance | Head | None], limits: JsonLimits
+    ) -> None:
+        """``seen``: of each row, as in ``UnparsedEntry``; None if it has no head."""
         self._raws = raws
         self._rows = rows
+        self._seen = seen
         self._limits = limits
 
     @classmethod
     def of(cls, array: memoryview, raws: Sequence[Raw], limits: JsonLimits) -> Rows | None:
-        """Read the glances of all rows. Return None if ``array`` does not have as many elements as ``raws``.
+        """Read the glances and heads of all rows. Return None if ``array`` does not have as many elements as ``raws``.
 
         ``array``: the JSON array whose elements are ``raws``.
 
@@ -123,7 +128,17 @@ class Rows:
             rows = _all_rows.decode(array)
         except msgspec.ValidationError:
             rows = [_row(raw) for raw in raws]
-        return cls(raws, rows, limits) if len(rows) == len(raws) else None
+        if len(rows) != len(raws):
+            return None
+        seen = [
+            row.glance
+            if row is not None and row.glance.__class__ is Glance and row.glance.is_number
+            else None
+            if row is None
+            else _head(raw)
+            for raw, row in zip(raws, rows, strict=True)
+        ]
+        return cls(raws, rows, seen, limits)
 
     def __len__(self) -> int:
         return len(self._raws)
@@ -133,9 +148,9 @@ class Rows:
         limits = self._limits
         entries: list[ChartEntry] = []
         unusual = []
-        for raw, row in zip(self._raws, self._rows, strict=True):
-            if row is not None and row.glance.__class__ is Glance:
-                entry: ChartEntry = UnparsedEntry(row.glance, row.full_url, raw, limits)
+        for raw, row, seen in zip(self._raws, self._rows, self._seen, strict=True):
+            if row is not None and seen is not None:
+                entry: ChartEntry = UnparsedEntry(seen, row.full_url, raw, limits)
                 mode = row.search.mode if row.search is not None else None
                 if (
                     mode in NOT_FOUND
@@ -159,6 +174,14 @@ class Rows:
 def _row(raw: Raw) -> Row | None:
     try:
         return _one_row.decode(raw)
+    except msgspec.ValidationError:
+        return None
+
+
+def _head(raw: Raw) -> Head | None:
+    """Return the head of a row's resource; None if there is no resource, or none in the shape of FHIR."""
+    try:
+        return _with_head.decode(raw).resource
     except msgspec.ValidationError:
         return None
 

@@ -13,6 +13,7 @@ class HookService:
         id: the last segment of its path.
         hook: the CDS Hooks event on which the EHR calls it. The context must have a user and a patient.
         title, description, usage: texts for the person who sets up the EHR.
+        needs_encounter: whether the hook's context must have an encounter, as encounter-start's must.
     """
 
     id: str
@@ -20,6 +21,7 @@ class HookService:
     title: str
     description: str
     usage: str
+    needs_encounter: bool = False
 
     @property
     def path(self) -> str:

@@ -15,10 +15,9 @@ from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
 from cds_service.rendering.assess_link import score_link
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card
-from cds_service.rendering.dvt_completed import completed_words
+from cds_service.rendering.dvt_completed_score import completed_words
 from cds_service.rendering.dvt_orders import order_keys, reason_of, referral_of
-from cds_service.rendering.dvt_summary import lead_of
-from cds_service.rendering.dvt_view import (
+from cds_service.rendering.dvt_questions import (
     changing_facts,
     chest_facts,
     diagnosis_item,
@@ -29,6 +28,7 @@ from cds_service.rendering.dvt_view import (
     not_counted_words,
     reasons_of,
 )
+from cds_service.rendering.dvt_summary import lead_of
 from cds_service.rendering.frame import card, care_plan_part, facts_in_short, speed_lead
 from cds_service.rendering.layout import Item, Part, part
 from cds_service.rendering.not_understood import counted, why

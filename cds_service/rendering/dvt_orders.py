@@ -8,7 +8,7 @@ from typing import Literal
 from cds_service.clinical.assessment import DvtVerdict, LegAssessment
 from cds_service.clinical.content.names import D_DIMER_ORDER, DVT, DVT_RULE, TEST_ORDERS
 from cds_service.rendering.call import Call
-from cds_service.rendering.dvt_view import (
+from cds_service.rendering.dvt_questions import (
     goes_to_scan,
     is_proven,
     is_urgent_now,

@@ -8,7 +8,7 @@ from cds_service.clinical.assessment import DvtVerdict, LegAssessment, Wells
 from cds_service.clinical.content.names import POST_PARTUM, PREGNANCY
 from cds_service.clinical.record import Fact, PlacedOrder
 from cds_service.rendering.call import Call
-from cds_service.rendering.dvt_view import emergency_rule, goes_to_scan, medicines_lack
+from cds_service.rendering.dvt_questions import emergency_rule, goes_to_scan, medicines_lack
 from cds_service.rendering.wording import in_sentence
 
 _WIDE = 8

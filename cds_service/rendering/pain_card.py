@@ -11,7 +11,7 @@ from cds_service.clinical.record import Fact, Side, Status
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_orders import referral_draft
-from cds_service.rendering.dvt_view import goes_to_scan
+from cds_service.rendering.dvt_questions import goes_to_scan
 from cds_service.rendering.frame import card, safety_net
 from cds_service.rendering.layout import SUMMARY_LIMIT, Item, Part, part
 from cds_service.rendering.orders.requests import order_link

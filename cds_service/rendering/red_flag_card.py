@@ -13,7 +13,7 @@ from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Side
 from cds_service.rendering.assess_link import signs_link
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link, Suggestion
-from cds_service.rendering.dvt_view import diagnosis_item
+from cds_service.rendering.dvt_questions import diagnosis_item
 from cds_service.rendering.frame import card, care_plan_part, facts_in_short, speed_lead
 from cds_service.rendering.layout import SUMMARY_LIMIT, Item, Part, part
 from cds_service.rendering.offers import newest_of, of_legs, offered, priority_for, proposed

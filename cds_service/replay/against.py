@@ -10,7 +10,7 @@ import orjson
 
 from cds_service.base.errors import ContentError, WrongSetting
 from cds_service.base.settings import Settings
-from cds_service.replay.wheel import SUFFIX, content_folder
+from cds_service.replay.wheel_content import SUFFIX, content_folder
 from cds_service.service.evaluate import content_version
 
 REPORT = "report.json"

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.replay.chart import StagedEntry, moment
+from cds_service.replay.chart import StagedEntry
+from cds_service.replay.dates import moment
 
 _GOING_ON = {"Encounter": "in-progress", "MedicationStatement": "active", "Procedure": "in-progress"}
 """Resource type -> status before the end, for types with only one such status."""
@@ -25,7 +26,7 @@ def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEnt
     for entry in entries:
         if entry.known is not None and entry.known > now:
             continue
-        if any(end > now for end in entry.ended):
+        if entry.ended and any(end > now for end in entry.ended):
             yield ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
         else:
             yield entry

@@ -12,7 +12,7 @@ import duckdb
 from cds_service.replay.rows import Row
 from cds_service.replay.staging import DRUGS, bucket_folder
 
-_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server"
+_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server, codes, known, updated, identifier"
 _OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # nosec B608 - our own words only
 # A Medication is added once to the chart of each patient whose rows refer to it.
 _WITH_DRUGS = f"""
@@ -22,6 +22,7 @@ _WITH_DRUGS = f"""
     SELECT {_COLUMNS}, place FROM own
     UNION ALL
     SELECT wanted.patient, drugs.kind, drugs.id, drugs.resource, drugs.full_url, '', drugs.flaw, drugs.server,
+           drugs.codes, drugs.known, drugs.updated, drugs.identifier,
            drugs.place
     FROM wanted JOIN drugs ON drugs.id = wanted.medication
 """  # nosec B608 - our own words only
@@ -36,14 +37,15 @@ def charts(staged: Path, bucket: int, scratch: Path, megabytes: int) -> Iterator
     if not any(bucket_folder(staged, bucket).glob("*.parquet")):
         return
     has_drugs = any(bucket_folder(staged, DRUGS).glob("*.parquet"))
-    with _connection(scratch, megabytes) as connection:
+    with connection(scratch, megabytes) as database:
         query, values = (_WITH_DRUGS, {"rows": rows, "drugs": drugs}) if has_drugs else (_OWN, {"rows": rows})
-        result = connection.execute(f"{query} ORDER BY patient, place", values)
+        result = database.execute(f"{query} ORDER BY patient, place", values)
         for patient, rows_of_patient in groupby(_fetched(result), key=itemgetter(0)):
             yield patient, [Row(*values[:-1]) for values in rows_of_patient]
 
 
-def _connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
+def connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
+    """Return a connection that uses at most ``megabytes`` of memory, and the folder ``scratch`` for the rest."""
     scratch.mkdir(parents=True, exist_ok=True)
     return duckdb.connect(
         ":memory:",
@@ -58,6 +60,6 @@ def _connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
 
 def _fetched(
     result: duckdb.DuckDBPyConnection,
-) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, int]]:
+) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, bytes, str, str, str, int]]:
     while batch := result.fetchmany(_AT_ONCE):
         yield from batch

@@ -91,7 +91,7 @@ def find(source: str, piece: int = PIECE) -> Found:
     pieces: list[Piece] = []
     for number, (name, address, size) in enumerate(files):
         kind = _kind(name) or "document"
-        can_be_cut = kind == "lines" and not name.endswith(".gz")
+        can_be_cut = kind == "lines" and not is_packed(name)
         cuts = range(0, size, piece) if can_be_cut and size > piece else range(1)
         for start in cuts:
             end = min(start + piece, size) if len(cuts) > 1 else -1
@@ -104,11 +104,16 @@ def opened(piece: Piece) -> Iterator[IO[bytes]]:
     """Open the file of ``piece`` at its beginning, and decompress it if needed."""
     remote = _is_remote(piece.address)
     with fsspec.open(piece.address, "rb") if remote else Path(piece.address).open("rb") as raw:
-        if piece.name.endswith(".gz"):
+        if is_packed(piece.name):
             with gzip.open(raw) as unpacked:
                 yield cast("IO[bytes]", unpacked)
         else:
             yield cast("IO[bytes]", raw)
+
+
+def is_packed(name: str) -> bool:
+    """Whether the file is compressed, by its name."""
+    return name.lower().endswith(".gz")
 
 
 def _is_remote(address: str) -> bool:

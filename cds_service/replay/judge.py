@@ -18,7 +18,7 @@ from cds_service.base.logs import get_log, place_of
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
-from cds_service.clinical.reading.kinds import MAY_SAY_SOMETHING, READ
+from cds_service.clinical.reading.resource_types import MAY_SAY_SOMETHING, READ
 from cds_service.clinical.record import RowState, Status
 from cds_service.protocol.bundles import opening as opening_call
 from cds_service.protocol.bundles import whole_chart
@@ -26,13 +26,14 @@ from cds_service.protocol.queries import SEARCHED
 from cds_service.rendering.card import Card
 from cds_service.rendering.sanitize import sanitized
 from cds_service.replay.as_known import known_at
-from cds_service.replay.chart import StagedEntry
+from cds_service.replay.chart import StagedEntry, entries_of
 from cds_service.replay.labels import events_of, label
 from cds_service.replay.openings import Opening, encounter_name, openings_of
 from cds_service.replay.options import Options
 from cds_service.replay.rows import Row
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import Opened, ShownCard
+from cds_service.replay.visits import Visits
 from cds_service.service.evaluate import Service
 
 log = get_log()
@@ -84,6 +85,7 @@ class Judge:
         """
         self._service = service
         self._before = before
+        self._visits = {id(one): Visits(one.content) for one in (service, before) if one is not None}
         self._options = options
         self._keyed = keyed
         self._now = now
@@ -106,7 +108,7 @@ class Judge:
             return _failed(f"has more than {MAX_ROWS} rows")
         judged = Judged()
         judged.tally.add("patients")
-        entries = [StagedEntry(row, self._now) for row in rows]
+        entries = list(entries_of(rows, self._now, self._service.content))
         if self._options.chart == "asked":
             entries = [entry for entry in entries if entry.kind in _ASKED]
         if not any(entry.kind == "Patient" for entry in entries):
@@ -127,14 +129,17 @@ class Judge:
             opened, cards, last = self._judge_opening(self._service, subject, opening, known, why)
             judged.openings.append(opened)
             judged.cards += cards
-            if self._before is not None:
-                before, cards, _ = self._judge_opening(self._before, subject, opening, known, why)
-                judged.openings_before.append(before)
-                judged.cards_before += cards
         if last is not None:
             _count_last(last, judged.tally)
         with suppress(TooCostly):  # then the labels stay unknown
             self._label(subject, entries, judged.openings, last)
+        if self._before is not None:
+            # Not in turns with the first content, because entries remember what the last content found in them.
+            for opening in openings:
+                known = self._known(entries, opening)
+                before, cards, _ = self._judge_opening(self._before, subject, opening, known, why)
+                judged.openings_before.append(before)
+                judged.cards_before += cards
         return judged
 
     def _known(self, entries: Sequence[StagedEntry], opening: Opening) -> tuple[ChartEntry, ...]:
@@ -155,6 +160,7 @@ class Judge:
             practitioner=self._keyed.of("practitioner", opening.practitioner) if opening.practitioner else "",
             rows=len(known),
         )
+        self._visits[id(service)].recall(known)
         request = opening_call(_USER, subject.patient, opening.encounter, subject.server)
         began = perf_counter()
         try:

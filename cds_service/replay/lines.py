@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 import orjson
 
@@ -14,8 +14,7 @@ LONGEST = 64 * 2**20
 """Most bytes of one line or one Bundle. A larger one is not one patient's, and would need many times that in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """Bytes that should be JSON. ``line``: number in its piece, from 1. ``flaw``: why the text is missing."""
 
     line: int
@@ -50,7 +49,8 @@ class Reading:
                 if not size:
                     return
                 at += size
-                yield from self._document_of(line)
+                if (document := self._document_of(line)) is not None:
+                    yield document
 
     def _whole_file(self) -> Iterator[Document]:
         """Read the file as one document; or as lines, if its first line is a whole document."""
@@ -58,22 +58,25 @@ class Reading:
             line, size = _next(stream)
             if line is not None and _is_whole(line):
                 while size:
-                    yield from self._document_of(line)
+                    if (document := self._document_of(line)) is not None:
+                        yield document
                     line, size = _next(stream)
                 return
             whole = None if line is None else line + stream.read(LONGEST + 1)
             if whole is not None and not whole.strip():
                 self.lines += 1
                 yield Document(1, b"", "the file is empty")
-            else:
-                yield from self._document_of(whole if whole is not None and len(whole) <= LONGEST else None)
+                return
+            document = self._document_of(whole if whole is not None and len(whole) <= LONGEST else None)
+            if document is not None:
+                yield document
 
-    def _document_of(self, text: bytes | None) -> Iterator[Document]:
+    def _document_of(self, text: bytes | None) -> Document | None:
+        """Return the next line as a document; None for an empty line. ``text``: None if it is too long."""
         self.lines += 1
         if text is None:
-            yield Document(self.lines, b"", f"is larger than {LONGEST // 2**20} MB")
-        elif not text.isspace():
-            yield Document(self.lines, text)
+            return Document(self.lines, b"", f"is larger than {LONGEST // 2**20} MB")
+        return None if text.isspace() else Document(self.lines, text)
 
 
 def _next(stream: IO[bytes]) -> tuple[bytes | None, int]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.statuses import NEVER_HAPPENED
-from cds_service.replay.chart import StagedEntry, moment
+from cds_service.replay.chart import StagedEntry
+from cds_service.replay.dates import moment
 from cds_service.replay.options import Options
 
 _NOT_OPENED = NEVER_HAPPENED | {"planned"}

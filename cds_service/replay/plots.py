@@ -101,7 +101,7 @@ def dots(title: str, points: Sequence[Dot], kind: str) -> str:
     ticks = _ticks(100 * max([*((point.high or 0) for point in points), 0.001]))
     room = _WIDTH - left - 8
     step = room / max(1, len(points))
-    parts = _grid(ticks, ticks[-1], left, bottom, 14, "%")
+    parts = _grid(ticks, ticks[-1], left, bottom, 14, " %")
     line: list[str] = []
     for number, point in enumerate(points):
         if point.value is None or point.low is None or point.high is None:
@@ -113,14 +113,14 @@ def dots(title: str, points: Sequence[Dot], kind: str) -> str:
         parts.append(f'<path class="interval" d="M{x:.1f} {low:.1f}V{high:.1f}"/>')
         parts.append(
             f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4">'
-            f"<title>{escape(point.label)}: {point.value:.2%}</title></circle>"
+            f"<title>{escape(point.label)}: {point.value * 100:.2f} %</title></circle>"
         )
         line.append(f"{x:.1f} {y:.1f}")
     if len(line) > 1:
         parts.insert(len(ticks) * 2, f'<path class="line {kind}-line" d="M{"L".join(line)}"/>')
     parts += _labels([point.label for point in points], left, step, bottom)
     description = "; ".join(
-        f"{point.label}: {'none' if point.value is None else f'{point.value:.2%}'}" for point in points
+        f"{point.label}: {'none' if point.value is None else f'{point.value * 100:.2f} %'}" for point in points
     )
     return _svg(title, description, parts, height)
 
@@ -138,7 +138,7 @@ def funnel(title: str, steps: Sequence[tuple[str, int]]) -> str:
         parts.append(f'<rect class="accent" x="{labels}" y="{top}" width="{width:.1f}" height="30" rx="3"/>')
         parts.append(
             f'<text class="strong" x="{labels + room + 10}" y="{top + 20}">{value:,} <tspan class="quiet">'
-            f"({value / first:.2%})</tspan></text>"
+            f"({value / first * 100:.2f} %)</tspan></text>"
         )
     return _svg(title, "; ".join(f"{label}: {value:,}" for label, value in steps), parts, len(steps) * 40 + 4)
 

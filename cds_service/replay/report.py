@@ -15,7 +15,7 @@ from cds_service.replay import numbers
 from cds_service.replay.against import REPORT
 from cds_service.replay.compare import changes
 from cds_service.replay.intervals import rate
-from cds_service.replay.run import Done, read_json
+from cds_service.replay.local import Done, read_json
 from cds_service.replay.tally import Tally, by_count
 from cds_service.service.code_survey import Survey
 
@@ -124,7 +124,7 @@ def _zone(done: Done) -> str:
 
 
 def _gathered(done: Done) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    scanned = [read_json(done.folders.scanned(batch.number)) for batch in done.found.batches]
+    scanned = done.scanned()
     judged = [read_json(done.folders.judged(bucket)) for bucket in range(done.plan.buckets)]
     return scanned, judged
 
@@ -226,7 +226,7 @@ def places_not_grouped(done: Done) -> Iterator[bytes]:
     before: dict[int, int] = {}
     at_file: dict[int, int] = {}
     pieces = {piece.number: piece for piece in done.found.pieces}
-    scanned = [read_json(done.folders.scanned(batch.number)) for batch in done.found.batches]
+    scanned = done.scanned()
     lines = {int(number): count for part in scanned for number, count in part["lines"].items()}
     for number, piece in sorted(pieces.items()):
         before[number] = at_file.get(piece.file, 0)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 import orjson
-from msgspec import Struct
-from msgspec import field as element
 
 from cds_service.base.errors import TooLarge, UnusableInput
 from cds_service.base.strict_json import parse
 from cds_service.clinical.reading import ChartEntry
-from cds_service.clinical.reading.kinds import ALL, MAY_SAY_SOMETHING, READ
+from cds_service.clinical.reading.resource_types import ALL, MAY_SAY_SOMETHING, READ
 from cds_service.protocol.bundles import patients_of
 from cds_service.protocol.prefetch import patient_name
 from cds_service.protocol.searchset import read_searchset
+from cds_service.replay.coded_elements import Elements, glance
 from cds_service.service.code_survey import LIMITS
 
 NOT_JSON = "is not JSON"
 NO_RESOURCE = "is not a FHIR resource"
 NO_PATIENT = "names no patient"
-ONLY_IDENTIFIER = "names its patient only by an identifier, and not by that of one Patient in the same Bundle"
+ODD_IDENTIFIER = "names its patient only by an identifier without a system or a value"
+IDENTIFIER = "(identifier)"
+"""The kind of a row that only says which patient has an identifier."""
 _UUID = "urn:uuid:"
 _OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
 """Types whose resources always belong to a patient. Others may not: organisations, medications, devices."""
@@ -37,6 +38,10 @@ class Row(NamedTuple):
         medication: id of the Medication that it refers to, in another row.
         flaw: a code for why its Bundle is incomplete; empty if the Bundle is complete.
         server: FHIR server in the patient reference of an export's row; empty for rows of Bundles.
+        codes, known, updated: what counts of a number of no concern (``Brief``), whose ``resource`` may then be empty;
+            empty for any other row.
+        identifier: for a row that names its patient only by an identifier, and for one that says who has it: its
+            system and value, as JSON.
     """
 
     patient: str
@@ -47,6 +52,10 @@ class Row(NamedTuple):
     medication: str = ""
     flaw: str = ""
     server: str = ""
+    codes: bytes = b""
+    known: str = ""
+    updated: str = ""
+    identifier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +64,6 @@ class NotGrouped:
 
     reason: str
     kind: str = ""
-
-
-class _Owned(Struct, gc=False):
-    """The elements that identify the patient. Their types are not checked here; the chart reader reports errors."""
-
-    resource_type: Any = element(default=None, name="resourceType")
-    id: Any = None
-    subject: Any = None
-    patient: Any = None
-    for_: Any = element(default=None, name="for")
-    participant: Any = None
-    medication: Any = element(default=None, name="medicationReference")
-    hook: Any = None
-
-
-_owned = msgspec.json.Decoder(_Owned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +77,27 @@ class _Patients:
 _NONE_KNOWN = _Patients()
 
 
-def rows_of(text: bytes) -> Iterator[Row | NotGrouped]:
-    """Yield the rows of one document: a resource, or a Bundle of resources."""
+Found = tuple[Row | NotGrouped, Elements | None]
+"""A row with its elements; None if there is no resource."""
+
+
+def rows_of(text: bytes) -> Iterable[Found]:
+    """Return the rows of one document: a resource, or a Bundle of resources."""
     try:
         if not text.isascii():
             text.decode()
-        head = _owned.decode(text)
+        head = glance(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        yield NotGrouped(NOT_JSON)
-        return
+        return ((NotGrouped(NOT_JSON), None),)
     if head.resource_type == "Bundle":
-        yield from _of_bundle(text)
-        return
+        return _of_bundle(text)
     if not isinstance(head.resource_type, str) or head.resource_type not in ALL:
-        yield NotGrouped("is a hook request" if head.hook is not None else NO_RESOURCE)
-        return
-    yield _row(head, text.strip(), server=_server(head))
+        return ((NotGrouped("is a hook request" if head.hook is not None else NO_RESOURCE), None),)
+    return ((_row(head, text.strip(), server=_server(head)), head),)
 
 
 def _row(
-    head: _Owned,
+    head: Elements,
     text: bytes,
     full_url: str | None = None,
     flaw: str = "",
@@ -117,21 +111,39 @@ def _row(
     patient = identity if kind == "Patient" else _patient(head, patients)
     if not patient and kind == "Patient":
         patient = (full_url or "").removeprefix(_UUID)
+    given = _identifiers(head) if not patient and kind != "Patient" else []
+    keys = {key for one in given if (key := _identifier(one)) is not None}
+    if len(keys) == 1:
+        named = as_text(*keys.pop())
+        return Row("", kind, identity, text, full_url, _medication(head), flaw, server, identifier=named)
     if not patient and (kind in _OF_A_PATIENT or kind == "Patient"):
-        return NotGrouped(ONLY_IDENTIFIER if _has_identifier(head) else NO_PATIENT, kind)
+        return NotGrouped(ODD_IDENTIFIER if given else NO_PATIENT, kind)
     return Row(patient, kind, identity, text, full_url, _medication(head), flaw, server)
 
 
-def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
+def who_has(row: Row, patient: Elements) -> Iterator[Row]:
+    """Yield a row for each identifier of a Patient. ``row``: the Patient's own row."""
+    given = patient.identifier
+    for key in dict.fromkeys(map(_identifier, given if isinstance(given, list) else ())):
+        if key is not None:
+            yield Row(row.patient, IDENTIFIER, "", b"", identifier=as_text(*key))
+
+
+def as_text(system: str, value: str) -> str:
+    """Return an identifier as one text."""
+    return orjson.dumps([system, value]).decode()
+
+
+def _of_bundle(text: bytes) -> Iterator[Found]:
     """Yield the rows of a Bundle. If it names one patient, all rows are that patient's; else each row names its own."""
     try:
         bundle = parse(text, LIMITS)
     except (UnusableInput, TooLarge) as error:
-        yield NotGrouped(str(error))
+        yield NotGrouped(str(error)), None
         return
     searchset = read_searchset(bundle)
     if not searchset.entries:
-        yield NotGrouped("is a Bundle without entries")
+        yield NotGrouped("is a Bundle without entries"), None
         return
     names = patients_of(searchset.entries)
     flaw = searchset.failed or searchset.flaw
@@ -140,13 +152,14 @@ def _of_bundle(text: bytes) -> Iterator[Row | NotGrouped]:
     for entry in searchset.entries:
         resource = entry.resource
         row = orjson.dumps(resource)
+        head = glance(row) if isinstance(resource, dict) else None
         if patient is not None:
-            head = _owned.decode(row) if isinstance(resource, dict) else _Owned()
-            yield Row(patient, entry.kind or "", entry.identity or "", row, entry.full_url, _medication(head), flaw)
-        elif entry.kind is None:
-            yield NotGrouped(NO_RESOURCE)
+            medication = _medication(head) if head is not None else ""
+            yield Row(patient, entry.kind or "", entry.identity or "", row, entry.full_url, medication, flaw), head
+        elif head is None or entry.kind is None:
+            yield NotGrouped(NO_RESOURCE), None
         else:
-            yield _row(_owned.decode(row), row, entry.full_url, flaw, patients=patients)
+            yield _row(head, row, entry.full_url, flaw, patients=patients), head
 
 
 def _patients_in(entries: Sequence[ChartEntry]) -> _Patients:
@@ -173,7 +186,7 @@ def _identifier(identifier: Any) -> tuple[str, str] | None:
     return (system, value) if system and value and isinstance(system, str) and isinstance(value, str) else None
 
 
-def _patient(head: _Owned, patients: _Patients) -> str:
+def _patient(head: Elements, patients: _Patients) -> str:
     """Return the patient that a resource names in its subject, patient, for or participant; empty if none."""
     for reference in (head.subject, head.patient, head.for_):
         if name := _patient_id(reference, patients):
@@ -184,12 +197,14 @@ def _patient(head: _Owned, patients: _Patients) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _has_identifier(head: _Owned) -> bool:
+def _identifiers(head: Elements) -> list[Any]:
+    """Return the identifiers by which a resource names its patient, where it does not by a reference."""
     references = (head.subject, head.patient, head.for_)
-    return any(isinstance(one, dict) and "reference" not in one and "identifier" in one for one in references)
+    named = (one for one in references if isinstance(one, dict) and "reference" not in one)
+    return [one["identifier"] for one in named if one.get("identifier")]
 
 
-def _server(head: _Owned) -> str:
+def _server(head: Elements) -> str:
     """Return ``https://ehr/fhir`` of a reference ``https://ehr/fhir/Patient/1``; empty for a relative reference."""
     for reference in (head.subject, head.patient, head.for_):
         text = reference.get("reference") if isinstance(reference, dict) else None
@@ -221,7 +236,7 @@ def _patient_id(reference: Any, patients: _Patients) -> str:
     return rest.split("/")[0].split("|")[0]
 
 
-def _medication(head: _Owned) -> str:
+def _medication(head: Elements) -> str:
     text = head.medication.get("reference") if isinstance(head.medication, dict) else None
     if not isinstance(text, str) or text.startswith("#"):
         return ""

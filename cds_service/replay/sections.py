@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from cds_service.replay.parts import folded, interval, percent, section, table
+from cds_service.replay.page_parts import folded, interval, percent, section, table
 from cds_service.replay.plots import Bar, Column, Dot, bars, columns, dots, funnel
-from cds_service.replay.records import coverage, given, never
+from cds_service.replay.record_sections import coverage, given, never
 
 _MAX_BARS = 25
 _NAMES = {
@@ -171,7 +171,7 @@ def _wells(report: dict[str, Any]) -> str:
         return "<p>No opening with a DVT card for which the score applies.</p>"
     of = wells["openings"]
     lines = [
-        Bar(row["item"], row["openings"], f"{row['openings']:,} ({row['openings'] / of:.0%})")
+        Bar(row["item"], row["openings"], f"{row['openings']:,} ({row['openings'] / of * 100:.0f} %)")
         for row in wells["missing"]
     ]
     recorded = ", ".join(f"{row['items']} of 9: {row['openings']:,}" for row in wells["recorded"])
@@ -208,7 +208,8 @@ def _silent(report: dict[str, Any]) -> str:
     rows = report["silent_because"]
     quiet = sum(row["openings"] for row in rows) or 1
     lines = [
-        Bar(row["reason"], row["openings"], f"{row['openings']:,} ({row['openings'] / quiet:.1%})") for row in rows
+        Bar(row["reason"], row["openings"], f"{row['openings']:,} ({row['openings'] / quiet * 100:.1f} %)")
+        for row in rows
     ]
     refused = [(row["reason"], f"{row['openings']:,}") for row in report["not_answered"]]
     more = f"<h3>Openings that would have been refused</h3>{table(('Why', 'Openings'), refused)}" if refused else ""

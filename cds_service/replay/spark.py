@@ -12,19 +12,21 @@ from itertools import groupby
 from operator import itemgetter
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark import TaskContext
 from pyspark.errors import PySparkException, PySparkImportError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from cds_service.replay.input import Found
+from cds_service.replay.jobs import Folders, Parts, Worker
 from cds_service.replay.rows import Row
 from cds_service.replay.staging import ROWS, table_of
-from cds_service.replay.work import Folders, Parts, Worker
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
-    "server string, place bigint"
+    "server string, codes binary, known string, updated string, "
+    "identifier string, place bigint"
 )
 _AT_ONCE = 2_000
 """Number of rows passed to Spark at a time."""
@@ -55,7 +57,10 @@ def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
     try:
         if not (folders.staged / "_SUCCESS").exists():
             _scan(session, found, parts).write.mode("overwrite").parquet(staged)
-        _judge(session.read.parquet(staged), parts)
+        if not folders.resolved.exists():
+            _resolve(folders, _worker(parts))
+        rows = session.read.parquet(staged, folders.resolved_rows.resolve().as_uri())
+        _judge(rows.where("identifier = ''"), parts)
     except PySparkImportError as error:
         raise SparkFailed(f"Spark lacks a package: {error}") from error
     except PySparkException as error:
@@ -94,6 +99,30 @@ def _scan(session: SparkSession, found: Found, parts: Parts) -> DataFrame:
 
     numbers = session.createDataFrame([(batch.number,) for batch in batches], "number int")
     return numbers.repartition(len(batches), "number").mapInArrow(rows, _ROWS)
+
+
+def _resolve(folders: Folders, worker: Worker) -> None:
+    """Write the rows whose patient is found by an identifier. These are few, so the driver looks for all of them."""
+    folders.resolved_rows.mkdir(exist_ok=True)
+    path = folders.resolved_rows / "rows.parquet"
+    unfinished = path.with_suffix(".unfinished")
+    writer = pq.ParquetWriter(unfinished, ROWS)
+    waiting: list[tuple[Row, int]] = []
+
+    def write() -> None:
+        if waiting:
+            writer.write_table(table_of(waiting))
+            waiting.clear()
+
+    def finish() -> None:
+        write()
+        writer.close()
+        unfinished.replace(path)
+
+    for row in worker.resolved(sorted(folders.staged.glob("*.parquet")), finish):
+        waiting.append(row)
+        if len(waiting) >= _AT_ONCE:
+            write()
 
 
 def _judge(rows: DataFrame, parts: Parts) -> None:

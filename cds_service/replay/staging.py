@@ -24,11 +24,20 @@ ROWS = pa.schema(
         ("medication", pa.string()),
         ("flaw", pa.string()),
         ("server", pa.string()),
+        ("codes", pa.binary()),
+        ("known", pa.string()),
+        ("updated", pa.string()),
+        ("identifier", pa.string()),
         ("place", pa.int64()),
     ]
 )
+_AS_THEY_CAME = ROWS.names[: ROWS.names.index("codes")]
 DRUGS = "drugs"
 """The folder of Medications, which belong to no patient and may be used by any chart."""
+NAMED = "named"
+"""The folder of rows that name their patient only by an identifier."""
+PEOPLE = "people"
+"""The folder of rows that say which patient has an identifier."""
 _HELD = 32 * 1024 * 1024
 """Most bytes that wait to be written."""
 _MAX_GROUPS = 64
@@ -59,10 +68,14 @@ class Staging:
         self._groups = 0
 
     def take(self, row: Row, place: int) -> None:
-        """Store a row. A row without a patient is a Medication."""
-        bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
+        """Store a row. A row without a patient and without an identifier is a Medication."""
+        bucket: int | str
+        if row.identifier:
+            bucket = PEOPLE if row.patient else NAMED
+        else:
+            bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
         self._waiting.setdefault(bucket, []).append((row, place))
-        self._held += len(row.resource) + 400
+        self._held += len(row.resource) + 600
         if self._held > _HELD:
             self._write()
 
@@ -122,8 +135,11 @@ def forget(staged: Path) -> None:
 
 
 def earlier_charts(piece: Piece) -> Iterator[Row]:
-    """Yield the rows that an earlier run has kept."""
+    """Yield the rows that an earlier run has kept, as they came."""
     with opened(piece) as stream:
-        for batch in pq.ParquetFile(stream).iter_batches(batch_size=1000, columns=ROWS.names[:-1]):
+        file = pq.ParquetFile(stream)
+        columns = [*_AS_THEY_CAME, *({"identifier"} & set(file.schema_arrow.names))]
+        for batch in file.iter_batches(batch_size=1000, columns=columns):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield Row(*values)
+                if not any(values[len(_AS_THEY_CAME) :]):
+                    yield Row(*values[: len(_AS_THEY_CAME)])

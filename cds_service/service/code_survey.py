@@ -162,7 +162,7 @@ class Survey:
         for coding in _dicts(concept.get("coding")):
             for use in self.content.uses(str(coding.get("system")), str(coding.get("code"))):
                 measure = self.content.measures.get(use.key) if use.kind == "measure" else None
-                if measure is not None and unit not in {known.ucum for known in measure.units}:
+                if measure is not None and str(unit) not in {known.ucum for known in measure.units}:
                     _add(self.units, (use.key, str(unit)), times)
 
 

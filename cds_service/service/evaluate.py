@@ -20,7 +20,7 @@ from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.languages import ENGLISH, in_language
 from cds_service.clinical.content.loading.load import load, version_of
-from cds_service.clinical.reading import ChartEntry, kinds, read_record
+from cds_service.clinical.reading import ChartEntry, read_record, resource_types
 from cds_service.clinical.record import Record, RowState
 from cds_service.protocol.messages import Context, HookRequest, HookResponse
 from cds_service.protocol.prefetch import JUDGED_BY, Prefetched
@@ -284,7 +284,11 @@ class Service:
 
 def _check_patient(record: Record) -> None:
     """Reject a chart whose relevant rows all belong to another patient. No card would look like "no concern"."""
-    own = record.rows(RowState.READ, kinds.READ) + record.rows(RowState.NOT_UNDERSTOOD) + record.rows(RowState.TOO_OLD)
+    own = (
+        record.rows(RowState.READ, resource_types.READ)
+        + record.rows(RowState.NOT_UNDERSTOOD)
+        + record.rows(RowState.TOO_OLD)
+    )
     if record.others_of_concern and not own:
         raise NothingToJudgeBy(dict.fromkeys(JUDGED_BY, "somebody_elses"))
 

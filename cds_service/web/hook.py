@@ -153,6 +153,8 @@ def _parse_request(body: Any, called: HookService) -> HookRequest:
         raise UnusableInput(in_words(error)) from error
     if request.hook != called.hook:
         raise UnusableInput(f"hook: this service answers {called.hook}")
+    if called.needs_encounter and request.context.encounterId is None:
+        raise UnusableInput(f"context.encounterId: {called.hook} needs the id of an encounter")
     return request
 
 

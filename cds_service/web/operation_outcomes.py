@@ -34,4 +34,4 @@ def outcome(status: int, words: str, headers: dict[str, str] | None = None, *, c
 
 def in_words(error: ValidationError) -> str:
     """Return which fields of a request are wrong, without their values."""
-    return f"The request is not a patient-view call: {field_errors(error)}"
+    return f"The request is not a valid hook call: {field_errors(error)}"

@@ -21,6 +21,7 @@ from cds_service.service.examples import moved
 from tests.conftest import NOW
 
 _LOINC, _UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+_TODAY = NOW.date()
 _TERMS = "http://terminology.hl7.org/CodeSystem"
 _SNOMED = "http://snomed.info/sct"
 _LEGS = {"left": "32153003", "right": "62175007"}
@@ -160,18 +161,18 @@ def _call(observations: int, relevant: int, patient: int) -> dict[str, Any]:
     }
 
 
-def chart_rows(observations: int, patient: int, who: str) -> list[dict[str, Any]]:
-    """Observations of one patient of which none is relevant."""
-    return [{**_frame(number, patient, who), **_result(number + patient)} for number in range(observations)]
+def chart_rows(observations: int, patient: int, who: str, today: date = _TODAY) -> list[dict[str, Any]]:
+    """Observations of one patient of which none is relevant, one on each day before ``today``."""
+    return [{**_frame(number, patient, who, today), **_result(number + patient)} for number in range(observations)]
 
 
 def _day(days: int) -> date:
-    return NOW.date() - timedelta(days=days)
+    return _TODAY - timedelta(days=days)
 
 
-def _frame(number: int, patient: int, who: str) -> dict[str, Any]:
+def _frame(number: int, patient: int, who: str, today: date = _TODAY) -> dict[str, Any]:
     identity = f"obs-{patient}-{number}"
-    day = _day(1 + number % 900)
+    day = today - timedelta(days=1 + number % 900)
     return {
         "resourceType": "Observation",
         "id": identity,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.answers import told
-from tests.conftest import Server
+from tests.conftest import LONG, Server
 from tests.web.test_fhir_access import lent
 from tests.web.test_hook import broken, is_outcome, request_for
 
@@ -260,7 +260,7 @@ NOISE = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), 
 
 
 @given(seed=st.integers(0, 10**9), values=st.lists(NOISE, min_size=1, max_size=4))
-@settings(max_examples=80)
+@settings(max_examples=800 if LONG else 40)
 def test_no_request_is_a_fault(server: Server, seed: int, values: list[Any]) -> None:
     """Something else at random places of a request: an answer with cards, or an OperationOutcome, and never 5xx."""
     chance = random.Random(seed)

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -40,6 +39,8 @@ def base() -> dict[str, dict[str, Any]]:
 
 
 def test_compose_is_as_its_schema_says() -> None:
+    import jsonschema  # compiles grammars for seconds: not while the tests are collected
+
     package = find_spec("check_jsonschema")
     assert package is not None
     folder = Path(package.origin or "").parent

@@ -35,6 +35,8 @@ NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 PUBLIC = "https://cds.example"
 KEY = "0123456789abcdef"
 AT_ONCE = 6
+PAUSE = 0.1
+"""Seconds between two calls of one EHR: enough load to see a gap, and it leaves the other tests their processor."""
 pytestmark = pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed (Debian package nginx-light)")
 
 
@@ -117,7 +119,7 @@ class Cluster:
     def drive(self, *, answering: bool) -> None:
         """One EHR: a call; ``answering``: feedback on its urgent card, sent until acknowledged; and so on."""
         session = requests.Session()
-        while not self.over.is_set():
+        while not self.over.wait(PAUSE):
             try:
                 answer = self.post(PATH, {**self.call, "hookInstance": str(uuid4())}, session)
                 urgent = (

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from cds_service.base.files import read_texts
-from cds_service.replay.wheel import content_folder
+from cds_service.replay.wheel_content import content_folder
 from tests.conftest import EXAMPLES, ROOT
 from tests.processes import free_port
 

@@ -198,3 +198,15 @@ def test_a_code_of_the_wrong_type_in_any_row_is_named() -> None:
     spoilt_row = raw[:place] + b'"code":7,"x":{"coding"' + raw[place + len(b'"code":{"coding"') :]
     assert [one.kind.value for one in chart(read_call_body(spoilt_row, LIMITS))[1].unread] == ["invalid"]
     check_the_same(spoilt_row)
+
+
+@pytest.mark.parametrize("status", [["active"], {}, [], 7, None], ids=str)
+def test_a_document_with_a_status_of_the_wrong_type_does_not_end_the_call(status: Any) -> None:
+    """FHIR's status is one word. A sender's mistake in one row must not lose the cards of the whole chart."""
+    value = orjson.loads(body(30, 3))
+    owner = {"reference": f"Patient/{value['context']['patientId']}"}
+    row = {"resourceType": "CarePlan", "id": "plan", "status": status, "subject": owner}
+    value["prefetch"]["observations"]["entry"].append({"resource": row})
+    raw = orjson.dumps(value)
+    check_the_same(raw)
+    assert chart(parse(raw, LIMITS))[1].ledger

@@ -16,7 +16,7 @@ from cds_service.protocol.prefetch import DVT_NEEDS, KEYS, gather
 from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request
-from tests.conftest import NOW, bundle, shipped_service, stories
+from tests.conftest import LONG, NOW, bundle, shipped_service, stories
 
 FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 
@@ -161,7 +161,7 @@ def spoilt(value: Any, how: str, kept: int) -> Any:
     how=st.lists(st.sampled_from(["whole", "missing", "failed", "page"]), min_size=6, max_size=6),
     kept=st.integers(0, 20),
 )
-@settings(max_examples=300)
+@settings(max_examples=3000 if LONG else 100)
 def test_no_state_of_the_keys_hides_a_dvt_in_silence(name: str, how: list[str], kept: int) -> None:
     body = as_request(bundle(name), str(uuid4()))
     states = dict(zip(KEYS, how, strict=True))

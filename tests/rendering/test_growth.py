@@ -55,5 +55,5 @@ def calls(service: Service, chart: list[Resource]) -> int:
 
 @pytest.mark.parametrize("kind", CHARTS)
 def test_four_times_the_facts_are_four_times_the_work(service: Service, kind: str) -> None:
-    few, many = (calls(service, CHARTS[kind](count)) for count in (150, 600))
+    few, many = (calls(service, CHARTS[kind](count)) for count in (100, 400))
     assert many < 4.4 * few

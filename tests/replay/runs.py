@@ -10,7 +10,7 @@ import duckdb
 
 from cds_service.base.settings import Settings
 from cds_service.replay.options import Options
-from cds_service.replay.whole import replay
+from cds_service.replay.replay import replay
 from tests.conftest import shipped_service
 from tests.leaks import LEAKS
 

@@ -16,7 +16,7 @@ from cds_service.base.settings import shipped
 from cds_service.replay.against import against
 from cds_service.replay.compare import verdict
 from cds_service.replay.options import Options
-from cds_service.replay.whole import replay
+from cds_service.replay.replay import replay
 from cds_service.service.evaluate import content_version
 from tests.conftest import NOW
 from tests.population import export

@@ -97,6 +97,14 @@ WIDTH, LETTER, DIGIT = 880, 6.8, 7.7
 """Of a plot, and of a letter and a digit in the widest font seen (DejaVu Sans)."""
 
 
+def test_numbers_are_written_alike_in_plots_and_tables(report: tuple[dict[str, Any], Path]) -> None:
+    page_read = (report[1] / "report.html").read_text(encoding="utf-8").partition("</style>")[2]
+    drawn = re.findall(r"<(?:svg|table).*?</(?:svg|table)>", page_read, re.DOTALL)
+    assert any(re.search(r"\d %", one) for one in drawn)
+    assert not any(re.search(r"\d%", one) for one in drawn)
+    assert re.search(r"one opening took \d+\.\d ms \(median\), \d+\.\d ms \(99th percentile\)", page_read)
+
+
 @pytest.mark.parametrize("label", ["Suspected DVT (RF01)", "no current complaint of the knee " * 4])
 def test_labels_and_numbers_of_a_bar_plot_fit(label: str) -> None:
     svg = bars("Cards", [Bar(label, 180.2, "180.20 (169.79 to 191.10)", low=169.79, high=191.1)])

@@ -6,8 +6,11 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
+from tests.charts import LEFT_CALF, observation
+from tests.conftest import NOW
 from tests.population import export
 from tests.replay.runs import all_kept, replayed
 
@@ -30,7 +33,20 @@ def test_spark_finds_what_duckdb_finds(tmp_path: Path, monkeypatch: pytest.Monke
         b'{"resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order",'
         b' "subject": {"reference": "Patient/p000001"}, "medicationReference": {"reference": "Medication/d"}}\n'
     )
+    who = {"system": "urn:oid:1.2.3", "value": "7"}
+    visit = {"reference": "Patient/z"}, {"start": NOW.isoformat()}
+    identified = [
+        observation(key, site=LEFT_CALF, subject={"identifier": {**who, "value": value}})
+        for key, value in (("pain_calf", "7"), ("calf_swelling", "7"), ("calf_swelling", "8"))
+    ]
+    rows = [
+        *identified,
+        {"resourceType": "Encounter", "id": "z1", "status": "finished", "subject": visit[0], "period": visit[1]},
+        {"resourceType": "Patient", "id": "z", "birthDate": "1970-01-01", "identifier": [who]},
+    ]
+    (tmp_path / "in" / "identified.ndjson").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     plain = replayed(tmp_path / "in", tmp_path / "duckdb")
+    assert plain["patients"] == 401
     spark = replayed(tmp_path / "in", tmp_path / "spark", engine="spark", workers=2)
     assert all_kept(tmp_path / "spark") == all_kept(tmp_path / "duckdb")
     same = ("patients", "openings", "cards_per_1000", "not_understood", "coverage", "input", "after_openings", "rows")

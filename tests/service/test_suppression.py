@@ -24,7 +24,7 @@ from cds_service.protocol.bundles import one_chart
 from cds_service.service.evaluate import Service
 from cds_service.service.suppression import fingerprint, suppress
 from tests.charts import LEFT_CALF, RIGHT_CALF, observation
-from tests.conftest import NOW, Server, bundle, run_server, shipped_service, stories
+from tests.conftest import NOW, Server, bundle, empty_database, run_server, shipped_service, stories
 from tests.web.test_feedback import FEEDBACK, override, wait_for
 from tests.web.test_hook import request_for
 
@@ -45,6 +45,15 @@ class Clock:
 def patient_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may not answer within the tenth of a second that a call waits; then every card is shown."""
     monkeypatch.setattr(writer, "LOOK_UP_SECONDS", 20.0)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """PostgreSQL in the long run: the store's own tests ask both for what was answered. ``on_both`` asks here too."""
+    return empty_database(request.param, request, tmp_path)
+
+
+on_both = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -87,6 +96,7 @@ def accept(server: Server, card: dict[str, Any], *pressed: str, at: str = "2026-
     assert requests.post(server.url + FEEDBACK, json={"feedback": [item]}, timeout=10).status_code == 200
 
 
+@on_both
 def test_an_answered_differential_stays_away_for_its_reader_and_encounter(own: Server, clock: Clock) -> None:
     (card,) = ask(own, visit("worked-case-1"))["cards"]
     assert card["indicator"] == "info"
@@ -199,6 +209,7 @@ def test_the_answers_time_is_that_of_the_site(database_url: str) -> None:
         assert "on 16 Mar at 19:48; no active order" in ask(server, visit("dvt-likely"))["cards"][0]["detail"]
 
 
+@on_both
 def test_the_latest_answer_is_told_also_one_to_a_reminder(own: Server, clock: Clock) -> None:
     override_all(own, ask(own, visit("dvt-likely"))["cards"][:1])
     reminder = ask(own, visit("dvt-likely"))["cards"][0]
@@ -240,6 +251,7 @@ def test_a_card_of_several_rules_is_not_cut(service: Service) -> None:
     assert (small.indicator, small.suggestions) == ("warning", card.suggestions)
 
 
+@on_both
 def test_answering_the_reminder_does_not_prolong_it(own: Server, clock: Clock, database_url: str) -> None:
     override_all(own, ask(own, visit("dvt-likely"))["cards"][:1])
     clock.now += timedelta(hours=20)
@@ -379,6 +391,7 @@ def test_without_the_database_everything_is_shown(tmp_path: Path, caplog: pytest
         assert caplog.text.count("'event': 'answered_cards_not_looked_up'") == 1
 
 
+@on_both
 def test_two_processes_with_one_key_share_what_is_quiet(database_url: str) -> None:
     settings = Settings(database_url=database_url, hash_key="0123456789abcdef0123456789abcdef")
     for first in run_server(settings):

@@ -22,7 +22,7 @@ from tests.conftest import NOW, Server, run_server
 from tests.web.test_hook import is_outcome, request_for
 
 OWN = "https://posterior-knee-cds.example/fhir/CodeSystem/finding"
-ROWS = 2_000
+ROWS = 600
 LIMITS = JsonLimits(64, 10_000)
 
 

@@ -44,7 +44,7 @@ OPERATIONS = {
 }
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 TRIALS = [(*one, POSITIVE) for one in sorted(OPERATIONS)] + [("post", HOOK, NEGATIVE), ("post", FEEDBACK, NEGATIVE)]
-MANY = 500 if LONG else 60
+MANY = 500 if LONG else 20
 
 
 @pytest.fixture(scope="module")

@@ -52,14 +52,14 @@ def test_orders_start_and_cards_tell_the_time_of_the_site(own: Server, site: Sit
 
 
 def test_the_served_process_reads_the_setting(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The real clock, for the two zones of which one at least is on another day than UTC."""
-    for zone in ("Pacific/Pago_Pago", "Pacific/Kiritimati"):
-        with serving(tmp_path_factory.mktemp("zone"), time_zone=zone, sandbox="true") as process:
-            body = request_for("dvt-likely")
-            here = datetime.now(Settings(time_zone=zone).zone)
-            for row in body["prefetch"]["observations"]["entry"]:
-                row["resource"]["effectiveDateTime"] = here.date().isoformat()
-            card = Server(process.url).call(body).json()["cards"][0]
-            assert f"Chart read {here.day} " in card["detail"]
-            starts = {one["actions"][0]["resource"]["occurrencePeriod"]["start"] for one in card["suggestions"]}
-            assert starts == {here.date().isoformat()}
+    """The real clock, in the zone that is on another day than UTC now: one is 11 hours behind, one 14 ahead."""
+    zone = "Pacific/Pago_Pago" if datetime.now(UTC).hour < 10 else "Pacific/Kiritimati"
+    with serving(tmp_path_factory.mktemp("zone"), time_zone=zone, sandbox="true") as process:
+        body = request_for("dvt-likely")
+        here = datetime.now(Settings(time_zone=zone).zone)
+        for row in body["prefetch"]["observations"]["entry"]:
+            row["resource"]["effectiveDateTime"] = here.date().isoformat()
+        card = Server(process.url).call(body).json()["cards"][0]
+        assert f"Chart read {here.day} " in card["detail"]
+        starts = {one["actions"][0]["resource"]["occurrencePeriod"]["start"] for one in card["suggestions"]}
+        assert starts == {here.date().isoformat()}

@@ -9,8 +9,8 @@ from typing import Any
 
 from cds_service.base.urls import Address
 from cds_service.clinical.reading import ChartEntry
-from cds_service.clinical.reading.kinds import TAKEN
 from cds_service.clinical.reading.medications import is_not_taken
+from cds_service.clinical.reading.resource_types import TAKEN
 from cds_service.clinical.reading.whose import place_of_server
 from cds_service.protocol.prefetch import Prefetched
 

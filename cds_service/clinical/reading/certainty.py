@@ -13,7 +13,7 @@ from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse, UseStatus
-from cds_service.clinical.reading.letters_behind import certainty_behind
+from cds_service.clinical.reading.icd10_gm_letters import certainty_behind
 from cds_service.clinical.reading.places import codings, uses_of
 
 _NAME = "diagnosesicherheit"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.reading import courses
+from cds_service.clinical.reading import medicine_courses
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.ledger import Ledger
@@ -49,7 +49,7 @@ def read_record(
     _read_rows(chart, Rows(content, chart, findings, describing), ledger, check)
     compared, unpaired = compare_sides(content, findings.sided)
     unread = {*chart.unread, *not_read, *findings.unread, *unpaired}
-    facts = courses.without_ended({*findings.facts, *compared}, findings.stops)
+    facts = medicine_courses.without_ended({*findings.facts, *compared}, findings.stops)
     return Record(
         patient=patient,
         facts=tuple(sorted(facts, key=_in_order)),

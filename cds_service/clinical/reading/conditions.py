@@ -13,7 +13,7 @@ from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, is_past
 from cds_service.clinical.reading.diagnoses import contradicts_place, diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings, uses_of
-from cds_service.clinical.reading.refutations import limit_of
+from cds_service.clinical.reading.refuted_dvt import limit_of
 from cds_service.clinical.reading.statements import (
     Statement,
     Trouble,

@@ -5,27 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.clinical.reading.heads import Glance, Head, head_of
-from cds_service.clinical.reading.kinds import kind_of
+from cds_service.clinical.reading.resource_types import kind_of
 
 
 class ChartEntry:
     """One resource with the ``fullUrl`` of its Bundle entry, if there was one.
 
     Attributes:
-        glance: what shows a plain number without its head; None if only the head does.
+        glance: of a plain number whose head has not been decoded; None for any other row.
         kind: its resource type; None if it names none.
         identity: its id; None if it has none.
         named: the content with which its words were last searched, and what they name; None before. A replay reads a
             row at many moments, and its words never change.
+        unconcerning: the content by which its codes and words were last found to be of no concern, whoever it is about
+            and whatever the day; None before, and for a row of concern.
     """
 
-    __slots__ = ("_head", "_resource", "full_url", "glance", "identity", "kind", "named")
+    __slots__ = ("_head", "_resource", "full_url", "glance", "identity", "kind", "named", "unconcerning")
 
     _head: Head | None
     glance: Glance | None
     kind: str | None
     identity: str | None
     named: tuple[object, tuple[str, ...]] | None
+    unconcerning: object
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url
@@ -35,7 +38,7 @@ class ChartEntry:
 
     def _name(self) -> None:
         """Set ``kind`` and ``identity``, from the head or from the resource if there is none."""
-        self.named = self.glance = None
+        self.named = self.unconcerning = self.glance = None
         if self._head is not None:
             self.kind, self.identity = self._head.resourceType, self._head.id
             return
@@ -52,7 +55,7 @@ class ChartEntry:
     @property
     def lists_members(self) -> bool:
         """Whether it is a panel that lists other resources as its members."""
-        if self.glance is not None and self.glance.lists_nothing:
+        if self.glance is not None:
             return False
         head = self.head
         if head is not None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from cds_service.clinical.reading.ordinary import PLAIN_TIME
+from cds_service.clinical.reading.common_shapes import PLAIN_TIME
 from cds_service.clinical.record import MEDICINES, WITH_REASONS
 
 MANY_CATEGORIES = frozenset({"Observation", "Condition", "MedicationRequest", "ServiceRequest", "DiagnosticReport"})
@@ -220,7 +220,7 @@ class Head(Struct, gc=False):
         if self.resourceType in _WITHOUT_CODE:
             return True
         if self.resourceType in MEDICINES:
-            return False  # their codes alone do not identify them: see ``medicine``
+            return False  # their codes alone do not identify them: see ``medicine_identity``
         return self.code is not None and self.code.is_known(identifies)
 
 
@@ -253,11 +253,6 @@ class Glance(Struct, gc=False):
     modifierExtension: Raw = _ABSENT
     implicitRules: Raw = _ABSENT
     dataAbsentReason: Raw = _ABSENT
-
-    @property
-    def lists_nothing(self) -> bool:
-        """Whether there is no ``hasMember``."""
-        return self.hasMember is _ABSENT
 
     @property
     def is_number(self) -> bool:

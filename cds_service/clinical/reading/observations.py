@@ -12,7 +12,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.models import Measure
 from cds_service.clinical.content.names import DVT
-from cds_service.clinical.reading import denials, pregnancy
+from cds_service.clinical.reading import negative_tests, pregnancy
 from cds_service.clinical.reading.dates import still_going
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
@@ -161,8 +161,10 @@ def read(
         own_place = own_place.joined(findings.places.of_extensions(part, getattr(model, "contained", None) or ()))
         _read_part(_as_withheld(replace(context, place=own_place), raw_part), part, f"{name}#{number}")
     findings.facts[before:] = _signed(findings.facts[before:], assessed_by(model))
-    made = (fact for fact in findings.facts[before:] if fact.key in denials.TESTS and fact.status is Status.ABSENT)
-    findings.report(name, denials.against(content, model, {fact.key: fact.side for fact in made}))
+    made = (
+        fact for fact in findings.facts[before:] if fact.key in negative_tests.TESTS and fact.status is Status.ABSENT
+    )
+    findings.report(name, negative_tests.against(content, model, {fact.key: fact.side for fact in made}))
 
 
 def _signed(facts: Sequence[Fact], by: str | None) -> Sequence[Fact]:
@@ -474,7 +476,7 @@ def _excludes_nothing(context: _Context, measure: Measure) -> bool:
 
 
 def _is_flag_doubtful(content: Content, part: Any) -> bool:
-    return any(denials.is_doubtful_flag(content, concept) for concept in part.interpretation or ())
+    return any(negative_tests.is_doubtful_flag(content, concept) for concept in part.interpretation or ())
 
 
 def _is_flagged(content: Content, part: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.names import SIDE_ONLY
-from cds_service.clinical.reading.letters_behind import side_behind
+from cds_service.clinical.reading.icd10_gm_letters import side_behind
 from cds_service.clinical.record import Side
 
 BODY_STRUCTURE = "BodyStructure"

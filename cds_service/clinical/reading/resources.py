@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
+from cds_service.clinical.reading.common_shapes import ordinary
 from cds_service.clinical.reading.heads import MANY_CATEGORIES
-from cds_service.clinical.reading.kinds import kind_of
-from cds_service.clinical.reading.ordinary import ordinary
+from cds_service.clinical.reading.resource_types import kind_of
 from cds_service.clinical.reading.structure_shapes import in_shape_of_r4
 
 _KINDS = frozenset(
@@ -171,7 +171,7 @@ def _elements(holder: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def quick_uses(content: Content, raw: Mapping[str, Any]) -> Iterator[CodeUse]:
-    """Yield the meanings of all codings of ``raw``, without validation. For medicines see ``medicine``.
+    """Yield the meanings of all codings of ``raw``, without validation. For medicines see ``medicine_identity``.
 
     Raises:
         TypeError, AttributeError: the shape is not FHIR's; validation names the error.

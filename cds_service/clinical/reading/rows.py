@@ -12,8 +12,7 @@ from cds_service.clinical.reading import conditions, encounters, medications, ob
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.heads import Look
-from cds_service.clinical.reading.kinds import TAKEN, kind_of
-from cds_service.clinical.reading.medicine import (
+from cds_service.clinical.reading.medicine_identity import (
     Identity,
     Medicine,
     finder,
@@ -23,6 +22,7 @@ from cds_service.clinical.reading.medicine import (
     words_of,
 )
 from cds_service.clinical.reading.other_measurements import is_of_something_else
+from cds_service.clinical.reading.resource_types import TAKEN, kind_of
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.statements import Trouble

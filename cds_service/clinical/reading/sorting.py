@@ -16,13 +16,13 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import NumberUse
 from cds_service.clinical.content.names import SUSPICION
-from cds_service.clinical.reading import kinds
+from cds_service.clinical.reading import resource_types
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.heads import Glance, Look
-from cds_service.clinical.reading.home import owners_of, server_of
+from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
-from cds_service.clinical.reading.medicine import Identity, finder, identify, medicine_of, uses_of_medicine
-from cds_service.clinical.reading.statuses import is_over, is_void
+from cds_service.clinical.reading.medicine_identity import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.own_patient import owners_of, server_of
+from cds_service.clinical.reading.statuses import is_over, is_void, word_of
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.versions import is_later, which_count
 from cds_service.clinical.reading.whose import Belongs, Owner, Owners, local_name
@@ -93,10 +93,11 @@ def sort(
 ) -> Sorted:
     """Sort ``entries``. Rows that need no reading are counted in ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
-    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, _LooksBack.of(mine, today))
+    looks_back = None if any(entry.lists_members for entry in entries) else _LooksBack.of(mine, today)
+    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, looks_back)
     for number, entry in enumerate(entries):
         glance = entry.glance
-        if glance is None or not glance.is_number or not sorting.take_number(number, entry, glance):
+        if glance is None or not sorting.take_number(number, entry, glance):
             sorting.take(number, entry)
     sorting.finish(entries)
     _sort_panels(sorting.chart)
@@ -147,7 +148,7 @@ class _Sorting:
         check: Callable[[], None],
         looks_back: _LooksBack | None,
     ) -> None:
-        """``looks_back``: None if every number must be read."""
+        """``looks_back``: None if every number must be read, because a listed one may take its date from its panel."""
         self.chart = chart
         self._looks_back = looks_back
         self._content = content
@@ -159,6 +160,9 @@ class _Sorting:
         """For the codes of a number as written: what they say; None if a glance does not show it."""
         self._patients: dict[bytes, Belongs | None] = {}
         """For the subject of a number as written: whose it is; None if a glance does not show it."""
+        self._subject: Reference | None = None
+        """The last subject of a row that was found to be of no concern before; a replay has one for many rows."""
+        self._is_anothers = False
         self._servers: dict[str, list[str]] = {}
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
@@ -169,9 +173,8 @@ class _Sorting:
         """Rows that contain or list other statements. What they name is examined at the end."""
         self._others: list[tuple[str, ChartEntry]] = []
         """Irrelevant rows, by type."""
-        self._old: list[tuple[int, ChartEntry]] = []
-        """Numbers too old for every rule."""
-        self._has_panels = False
+        self._old: list[tuple[str, ChartEntry]] = []
+        """Numbers too old for every rule, by type."""
 
     def take_number(self, number: int, entry: ChartEntry, glance: Glance) -> bool:
         """Sort a plain number by its glance. Returns False, with nothing done, if that does not show enough."""
@@ -188,7 +191,7 @@ class _Sorting:
         if use.is_identified and belongs.is_mine:
             self._others.append(("Observation", entry))
         elif use.days and belongs.is_mine and self._is_too_old(glance.day, use.days):
-            self._old.append((number, entry))
+            self._old.append(("Observation", entry))
         else:
             self._sort_in(number, "Observation", entry, belongs, use)
         return True
@@ -196,7 +199,7 @@ class _Sorting:
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
         kind = entry.kind
-        if kind in kinds.READ:
+        if kind in resource_types.READ:
             self._take_clinical(number, kind, entry)
         elif kind == "Patient":
             self._take_patient(entry)
@@ -204,17 +207,17 @@ class _Sorting:
             self._take_medication(entry)
         elif kind == "BodyStructure":
             self._take_structure(entry)
-        elif kind in kinds.THINGS:
+        elif kind in resource_types.THINGS:
             names = (f"{kind}/{entry.identity}" if entry.identity else None, entry.full_url)
             self.chart.things.update((name, entry) for name in names if name)
             self._ledger.add(RowState.NO_CONCERN, kind)
         elif kind in DOCUMENTS:
             self._documents.append((number, kind, entry))
-        elif kind in kinds.MAY_SAY_SOMETHING:
+        elif kind in resource_types.MAY_SAY_SOMETHING:
             self._take_unusual(number, kind, entry)
         elif kind == "Bundle":
             self._not_understood("", f"entry {number + 1}", UnreadKind.NOT_A_RESOURCE, "is a Bundle in a Bundle", entry)
-        elif kind in kinds.ALL:
+        elif kind in resource_types.ALL:
             self._ledger.add(RowState.NO_CONCERN, kind)
         else:
             reason = _NOT_A_RESOURCE if kind is None else "is of no resource type of FHIR R4"
@@ -222,10 +225,6 @@ class _Sorting:
 
     def finish(self, entries: Sequence[ChartEntry]) -> None:
         """Choose the latest version of each resource, and finish the rows that depend on other rows."""
-        if self._has_panels:  # a number that a panel lists may take its date from the panel
-            for number, entry in self._old:
-                self._keep(number, "Observation", entry)
-            self._old = []
         for key, versions in self._versions.items():
             kind = self._kinds[key]
             counting, older = which_count(versions)
@@ -245,11 +244,10 @@ class _Sorting:
     def _finish_others(self) -> None:
         """Count the rows that need no reading, unless one replaces an older version that would be read."""
         named = {row.entry.identity for row in self.chart.clinical.values()}
-        old = [("Observation", entry) for _, entry in self._old]
-        for kind, entry in (*self._others, *old) if named else ():
+        for kind, entry in (*self._others, *self._old) if named else ():
             if entry.identity in named:
                 self._finish_other(kind, entry)
-        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, old)):
+        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
             for kind, count in Counter(kind for kind, _ in rows).items():
                 self._ledger.add(state, kind, "", count)
 
@@ -260,7 +258,7 @@ class _Sorting:
         belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
         if belongs.owner is Owner.ANOTHERS:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
-        elif is_void(raw) or raw.get("status") in _DOCUMENT_IS_OVER:
+        elif is_void(raw) or word_of(raw, "status") in _DOCUMENT_IS_OVER:
             self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
         elif named := self._suspicion_in(_without_those(raw, present, self.chart.owners)):
             reason = "is of a resource type that this service does not read"
@@ -307,7 +305,9 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
-        self._has_panels = self._has_panels or entry.lists_members
+        if entry.unconcerning is self._content and not self._belongs_to_another(entry):
+            self._others.append((kind, entry))
+            return
         self._sort_in(number, kind, entry, self._owner_of(entry), self._use_of_number(entry))
 
     def _sort_in(
@@ -322,6 +322,7 @@ class _Sorting:
             reason = ELSEWHERE if kind in (*WITH_REASONS, "Procedure") else ONLY_IN_WORDS
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
+            entry.unconcerning = self._content
             self._others.append((kind, entry))
         elif belongs.owner is Owner.UNCLEAR and kind in MEDICINES:
             self._unclear.append((number, entry, belongs.reason))
@@ -329,15 +330,17 @@ class _Sorting:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
         elif number_use is not None and number_use.days and self._is_too_old(_day_of(entry), number_use.days):
-            self._old.append((number, entry))
+            self._old.append((kind, entry))
         else:
-            self._keep(number, kind, entry)
+            key = self._key(kind, entry, number)
+            self._kinds[key] = kind
+            self._versions.setdefault(key, []).append(entry)
 
-    def _keep(self, number: int, kind: str, entry: ChartEntry) -> None:
-        """Keep a row to read."""
-        key = self._key(kind, entry, number)
-        self._kinds[key] = kind
-        self._versions.setdefault(key, []).append(entry)
+    def _belongs_to_another(self, entry: ChartEntry) -> bool:
+        subject = entry.head.subject if entry.head is not None else None
+        if subject is None or subject is not self._subject:
+            self._subject, self._is_anothers = subject, self._owner_of(entry).owner is Owner.ANOTHERS
+        return self._is_anothers
 
     def _named_in_words(self, kind: str, entry: ChartEntry) -> tuple[str, ...]:
         """Return what a row may be about by its words, if its codes do not already answer that. Searched only once."""
@@ -437,7 +440,7 @@ class _Sorting:
             self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
             return
         recognised = self._content.recogniser.recognise(raw)
-        if recognised.keys or (recognised.at_our_place and kind not in kinds.PICTURES):
+        if recognised.keys or (recognised.at_our_place and kind not in resource_types.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:
@@ -504,7 +507,7 @@ def _sort_panels(chart: Sorted) -> None:
     for name in sorted(panels):
         raw = rows[name].entry.resource
         members = raw.get("hasMember")
-        if members is None or raw.get("status") in ("entered-in-error", "cancelled"):
+        if members is None or word_of(raw, "status") in ("entered-in-error", "cancelled"):
             continue
         for member in members if isinstance(members, list) else [members]:
             reference = member.get("reference", "") if isinstance(member, dict) else None

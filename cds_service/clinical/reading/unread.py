@@ -14,7 +14,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.recognition import Recognised
 from cds_service.clinical.content.names import ANTICOAGULANT
 from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
-from cds_service.clinical.reading.kinds import ALL, kind_of
+from cds_service.clinical.reading.resource_types import ALL, kind_of
 from cds_service.clinical.reading.statuses import has_ended
 from cds_service.clinical.record import MEDICINES, WITH_REASONS, Side, Unread, UnreadKind, When
 

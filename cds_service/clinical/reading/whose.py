@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from cds_service.base.urls import Address
-from cds_service.clinical.reading import kinds
+from cds_service.clinical.reading import resource_types
 
 _DEFAULT_PORTS = frozenset({80, 443})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -144,7 +144,7 @@ class Owners:
             if kind != "Patient" or not _ID.fullmatch(identity):
                 return _UNRESOLVED
             resource = "Patient"
-        if resource not in kinds.ALL or not _ID.fullmatch(identity) or "?" in base:
+        if resource not in resource_types.ALL or not _ID.fullmatch(identity) or "?" in base:
             return _UNRESOLVED
         if resource != "Patient":
             return _SOMETHING_ELSES

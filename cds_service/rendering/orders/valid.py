@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from cds_service.clinical.reading.ordinary import (
+from cds_service.clinical.reading.common_shapes import (
     Annotation,
     Code,
     CodeableConcept,

@@ -16,7 +16,7 @@ from cds_service.clinical.content.texts import Message
 from cds_service.clinical.record import Record, Side
 from cds_service.protocol.messages import Context
 from cds_service.rendering.card import Card, Link
-from cds_service.rendering.dvt_view import not_counted_words, wells_words
+from cds_service.rendering.dvt_questions import not_counted_words, wells_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.wording import Wording, capital, in_sentence
 from cds_service.service.assessment.form import Asked, AssessForm, asked

@@ -23,6 +23,7 @@ from cds_service.adapters.audit.verify import verify
 from cds_service.base.settings import Settings
 from tests.adapters.audit.test_events import ALL
 from tests.adapters.store.test_writer import until
+from tests.conftest import LONG
 
 KEY = Hasher.of("k" * 16)
 
@@ -131,7 +132,7 @@ def test_groups_leave_the_disk_alone_in_between(journal: Journal, monkeypatch: p
 def test_a_kill_in_the_middle_of_writing_loses_nothing_that_was_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "audit-1.ndjson"
     said = 0
-    for turn in range(6):
+    for turn in range(6 if LONG else 3):
         running = writer(tmp_path, 10**9)
         assert running.stdout is not None
         before = path.stat().st_size if path.exists() else 0
@@ -357,19 +358,20 @@ def test_without_a_folder_there_is_none() -> None:
 
 
 def test_a_hundred_thousand_events(journal: Journal) -> None:
-    """Printed, not asserted: run with ``-s``."""
+    """In the long profile; else ten thousand. How long it takes is printed, not asserted: run with ``-s``."""
+    groups = 1000 if LONG else 100
     event = ALL["hook call"]
     started = time.perf_counter()
-    for _ in range(1000):
+    for _ in range(groups):
         while journal.state.waiting > 9_900:
             time.sleep(0.001)
         journal.record([event] * 100)
     journal.close(120)
     took = time.perf_counter() - started
-    assert journal.state.written == 100_000
+    assert journal.state.written == groups * 100
     path = file_of(journal)
     started = time.perf_counter()
     assert verify(path, KEY).whole
     checked = time.perf_counter() - started
     megabytes = path.stat().st_size / 1e6
-    print(f"\n100,000 events, {megabytes:.0f} MB: on disk in {took:.1f} s, checked in {checked:.1f} s")
+    print(f"\n{groups * 100:,} events, {megabytes:.0f} MB: on disk in {took:.1f} s, checked in {checked:.1f} s")

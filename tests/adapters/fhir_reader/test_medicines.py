@@ -13,7 +13,7 @@ from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES
 from cds_service.base.settings import Settings
 from tests import fhir_server as fhir
 from tests.charts import RXNORM, days_ago, named, patient
-from tests.clinical.reading.test_medicine import CLOSED, UNLISTED, said
+from tests.clinical.reading.test_medicine_identity import CLOSED, UNLISTED, said
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
 from tests.web.test_fhir_access import TOKEN, lent

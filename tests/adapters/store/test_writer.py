@@ -79,7 +79,8 @@ def test_what_is_answered_is_found_at_once(register: CardLog) -> None:
     assert asyncio.run(answer()) == 1
 
 
-def test_a_row_that_is_refused_takes_no_other_with_it(register: CardLog) -> None:
+def test_a_row_that_is_refused_takes_no_other_with_it(register: CardLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "FEEDBACK_SECONDS", 60.0)  # a busy machine may need more than two
     if register.store.engine.dialect.name == "sqlite":
         bad_card, bad_said = card_row("bad", rule=None), feedback_row("bad", outcome=None)
     else:

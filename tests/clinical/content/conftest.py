@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from cds_service.base.errors import Problem
 from cds_service.base.strict_toml import validated
 from cds_service.clinical.content.coding import vocabulary
-from tests.conftest import load_once
 
 
 @lru_cache(maxsize=1024)
@@ -56,4 +55,3 @@ def nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cds_service.clinical.content.loading.languages.tomli", _Toml)
     monkeypatch.setattr("cds_service.clinical.content.loading.load.validated", _validated_once)
     monkeypatch.setattr("cds_service.clinical.content.coding.vocabulary.parse", _words)
-    monkeypatch.setattr("cds_service.service.evaluate.load", load_once)

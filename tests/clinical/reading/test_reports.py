@@ -9,7 +9,7 @@ import pytest
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
 from cds_service.clinical.doubt import doubts_of
-from cds_service.clinical.reading.kinds import MAY_SAY_SOMETHING
+from cds_service.clinical.reading.resource_types import MAY_SAY_SOMETHING
 from cds_service.clinical.record import DiagnosisState, RowState
 from tests.charts import ICD10CM, LEFT, LOINC, SNOMED, Resource, concept, days_ago, judged, named, read
 from tests.clinical.dvt.test_pathway import SIGNS, level, negative_tests, on

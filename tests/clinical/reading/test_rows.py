@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from cds_service.clinical.content.catalogue import Content
-from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named
+from cds_service.clinical.reading import ChartEntry, read_record, resource_types
+from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named, observation, patient
 from tests.clinical.dvt.test_pathway import APIXABAN, on
+from tests.conftest import NOW, one_in
 from tests.mutations import places
 
 WRONG: tuple[Any, ...] = (
@@ -76,9 +78,33 @@ def with_wrong(row: Resource, path: tuple[Any, ...], wrong: Any) -> Resource:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_no_wrong_shape_ends_the_call_or_loses_the_row(content: Content, name: str) -> None:
+    """Each shape in each place in the long profile, every fourth in the normal one."""
     row = ROWS[name]
-    for path in places(row):
-        for wrong in WRONG:
+    for first, path in enumerate(places(row)):
+        for wrong in one_in(4, WRONG, first):
             found = judged(content, on("pain_calf"), on("calf_swelling"), with_wrong(row, path, wrong))
             assert found.legs[0].dvt.suspected, (path, wrong)
             assert sum(line.count for line in found.record.ledger) == 4, (path, wrong)
+
+
+ELEMENTS = (
+    "status", "subject", "patient", "for", "participant", "actor", "code", "category", "reasonCode", "reason", "meta",
+    "text", "note", "contained", "extension", "identifier", "focus", "hasMember", "medicationReference", "intent",
+    "doNotPerform", "valueCodeableConcept", "conclusionCode", "component", "bodySite", "effectiveDateTime", "issued",
+    "clinicalStatus", "verificationStatus", "period", "dosage", "item", "content", "link", "birthDate",
+    "deceasedBoolean",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(resource_types.ALL))
+def test_no_element_of_a_wrong_type_ends_the_reading(content: Content, kind: str) -> None:
+    """Whatever one row holds, the other rows are read, and the row itself ends in one state."""
+    rows = [
+        {"resourceType": kind, "id": f"{element}-{number}", "subject": {"reference": "Patient/p"}, element: value}
+        for element in ELEMENTS
+        for number, value in enumerate(WRONG)
+    ]
+    chart = [patient(), *rows, observation("pain_calf")]
+    record = read_record(content, "p", [ChartEntry(row) for row in chart], NOW)
+    assert sum(line.count for line in record.ledger) == len(chart)
+    assert "pain_calf" in {fact.key for fact in record.facts}

@@ -6,7 +6,7 @@ A match is a hint, never a proof. It is shown to the clinician and keeps a suspi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,8 @@ _IN_BRACKETS = re.compile(r"\([^)]*\)")
 _ACRONYM = re.compile(r"\(([A-Z]{2,5})\)")
 """An acronym in brackets after a name: "Deep vein thrombosis (DVT)"."""
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{1,40}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
+"""A date with a time of day. Its T and Z are no words."""
 _SHORTEST_WORD = 4
 _NOT_ABOUT_IT = frozenset(
     {"resourceType", "id", "fullUrl", "identifier", "reference", "url", "meta", "subject", "patient", "performer",
@@ -94,6 +96,17 @@ class Recogniser:
                 yield from self._lookup.uses_anywhere(code)
 
 
+def looked_at(node: Any) -> Hashable:
+    """Return what ``recognise`` looks at. Resources in which it is equal are recognised alike."""
+    if isinstance(node, Mapping):
+        kept = ((key, inner) for key, inner in node.items() if key not in _NOT_ABOUT_IT)
+        inside = ((key, inner if key == "code" and isinstance(inner, str) else looked_at(inner)) for key, inner in kept)
+        return node.get("resourceType"), tuple(inside)
+    if isinstance(node, list):
+        return tuple(map(looked_at, node))
+    return None if isinstance(node, str) and _MOMENT.fullmatch(node) else (type(node), node)
+
+
 def names_in(key: str, text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the names in ``text``, as words: with and without brackets, and acronyms in brackets.
 
@@ -143,5 +156,5 @@ def _texts(node: Any) -> Iterator[str]:
             left += [inner for key, inner in item.items() if key not in _NOT_ABOUT_IT]
         elif isinstance(item, list):
             left += item
-        elif isinstance(item, str) and any(letter.isalpha() for letter in item):
+        elif isinstance(item, str) and any(map(str.isalpha, item)) and not _MOMENT.fullmatch(item):
             yield item

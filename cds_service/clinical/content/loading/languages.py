@@ -26,7 +26,6 @@ from cds_service.clinical.content.texts import Message, Texts
 FOLDER = "text"
 ENGLISH = "en"
 _PAGES = "pages"
-_MANUAL = "cards/README.md"
 _PLACE = re.compile(r"\{[a-z_]*\}")
 _MESSAGES = re.compile(r"^text/([a-z]{2})\.toml$")
 _WORDS_OF_A_KIND = re.compile(r"text/[a-z]{2}/([a-z_]+)\.toml")
@@ -132,7 +131,8 @@ class _Translation:
         data = self._toml(name)
         if data is None:
             return None
-        messages, problems = validated(kind, name, data, prefix="", keys=list(kind.model_fields), manual=_MANUAL)
+        english = f"cards/{name.replace(f'{FOLDER}/{self.language}', f'{FOLDER}/{ENGLISH}', 1)}"
+        messages, problems = validated(kind, name, data, prefix="", keys=list(kind.model_fields), manual=english)
         self.problems += problems
         return messages
 

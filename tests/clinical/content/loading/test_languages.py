@@ -91,6 +91,21 @@ def test_a_language_without_its_files_is_refused(content: Content) -> None:
     assert mistakes(content, FILES, "fr") == [("text/fr.toml", "", "this file is missing")]
 
 
+@pytest.mark.parametrize(
+    ("file", "line", "hint"),
+    [
+        ("text/es.toml", 'body = "cuerpo"', "cards/text/en.toml explains it"),
+        ("text/es/pages.toml", 'skip = "Ir al contenido"', "cards/text/en/pages.toml explains it"),
+    ],
+)
+def test_a_text_that_is_missing_is_explained_by_the_english_file(
+    content: Content, file: str, line: str, hint: str
+) -> None:
+    with pytest.raises(ContentError) as caught:
+        in_language(content, UK, changed(file, f"\n{line}\n", "\n"), "es")
+    assert [(one.file, one.hint) for one in caught.value.problems] == [(file, hint)]
+
+
 def test_plural_forms_go_with_a_number() -> None:
     message = Message({"one": "1 more", "other": "{count} more"})
     assert (message.fill("one", count=1), message.fill("many", count=2_000)) == ("1 more", "2000 more")

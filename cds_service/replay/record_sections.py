@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from cds_service.replay.parts import table
+from cds_service.replay.page_parts import table
 from cds_service.replay.plots import Bar, bars
 
 
@@ -60,8 +60,7 @@ def given(report: dict[str, Any]) -> str:
         f"{read['not_grouped_rows']:,} rows that belong to no chart (each is named in not_grouped.ndjson)",
         f"{report['undated_rows']:,} rows without a date",
         f"{run['engine']}, {workers}, {run['seconds']:,} s, {run['charts_per_second']:,} openings/s; "
-        f"one opening took {report['milliseconds']['p50']} ms (median), {report['milliseconds']['p99']} ms (99th "
-        "percentile)",
+        f"one opening took {_milliseconds(report, 'p50')} (median), {_milliseconds(report, 'p99')} (99th percentile)",
     ]
     if read["types_missing"]:
         items.append(
@@ -77,3 +76,9 @@ def given(report: dict[str, Any]) -> str:
     rows += [(row["reason"], "whole patient", f"{row['patients']:,}") for row in report["patients_not_judged"]]
     more = table(("Not used because", "Type", "How many"), rows) if rows else ""
     return f"<ul>{''.join(f'<li>{escape(item)}.</li>' for item in items)}</ul>{more}"
+
+
+def _milliseconds(report: dict[str, Any], which: str) -> str:
+    """Return a time of judging one opening in words; a dash without any opening."""
+    time = report["milliseconds"][which]
+    return "-" if time is None else f"{time:.1f} ms"

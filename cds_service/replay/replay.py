@@ -6,11 +6,11 @@ from typing import Any
 
 from cds_service.base.settings import Settings
 from cds_service.replay.against import REPORT
+from cds_service.replay.jobs import Services
+from cds_service.replay.local import Progress, finish, judge_all
 from cds_service.replay.options import Options
 from cds_service.replay.page import page
 from cds_service.replay.report import compared, report, write_json, write_places
-from cds_service.replay.run import Progress, finish, judge_all
-from cds_service.replay.work import Services
 
 
 def replay(

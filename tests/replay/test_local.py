@@ -17,10 +17,10 @@ import pytest
 
 from cds_service.base.errors import UnusableInput, WrongSetting
 from cds_service.replay import lines as reading
-from cds_service.replay import run
+from cds_service.replay import local
 from cds_service.replay.input import find
 from cds_service.replay.options import Options
-from cds_service.replay.whole import replay
+from cds_service.replay.replay import replay
 from tests.charts import LEFT_CALF, days_ago, observation, patient
 from tests.conftest import NOW, ROOT
 from tests.population import export
@@ -64,6 +64,17 @@ def test_each_bad_line_is_named(tmp_path: Path) -> None:
     assert report["input"]["not_grouped_rows"] == 4
     assert report["input"]["of_nobody"] == {"Organization": 1}
     assert report["patients"] == 1
+    assert report["openings_with_dvt_card"] == 1
+
+
+def test_the_name_of_a_file_tells_how_to_read_it_in_any_case(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "Patient.jsonl").write_bytes(lines(patient()))
+    (source / "Observation.jsonl.gz").write_bytes(gzip.compress(lines(observation("pain_calf", site=LEFT_CALF))))
+    (source / "MORE.NDJSON.GZ").write_bytes(gzip.compress(lines(observation("calf_swelling", site=LEFT_CALF))))
+    report = replayed(source, tmp_path / "out", at=NOW)
+    assert places(tmp_path / "out") == []
     assert report["openings_with_dvt_card"] == 1
 
 
@@ -194,7 +205,7 @@ def test_words_of_a_rare_code_are_not_repeated(tmp_path: Path) -> None:
 
 def test_what_holds_patient_data_is_for_its_owner_alone(tmp_path: Path) -> None:
     export(tmp_path / "in", 2)
-    run.judge_all(Options(str(tmp_path / "in"), tmp_path / "stopped"), settings(), lambda *_: None)
+    local.judge_all(Options(str(tmp_path / "in"), tmp_path / "stopped"), settings(), lambda *_: None)
     assert (tmp_path / "stopped" / "work").stat().st_mode & 0o77 == 0
     assert (tmp_path / "stopped" / "work" / "plan.json").stat().st_mode & 0o77 == 0
     replayed(tmp_path / "in", tmp_path / "kept", keep_charts=True)
@@ -215,7 +226,7 @@ def test_a_large_file_is_cut_without_losing_a_line(tmp_path: Path, monkeypatch: 
     truth = export(tmp_path / "in", 40)
     with (tmp_path / "in" / "Encounter.000.ndjson").open("ab") as stream:
         stream.write(b"broken\n")
-    monkeypatch.setattr(run, "find", lambda source: find(source, 2000))
+    monkeypatch.setattr(local, "find", lambda source: find(source, 2000))
     report = replayed(tmp_path / "in", tmp_path / "out")
     assert report["input"]["types"] == dict(truth.rows)
     assert report["openings"] == truth.openings
@@ -245,7 +256,7 @@ def test_what_a_stopped_reading_left_is_not_counted_twice(tmp_path: Path) -> Non
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run.judge_all(options, settings(), stop)
+        local.judge_all(options, settings(), stop)
     rows = tmp_path / "out" / "work" / "rows"
     for path in rows.rglob("00000-000.parquet"):
         path.with_name("00000-009.parquet").write_bytes(b"half a file")
@@ -263,16 +274,16 @@ def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from cds_service.replay import run, work\n"
+        "from cds_service.replay import local, jobs\n"
         "from cds_service.replay.options import Options\n"
         "from tests.replay.runs import settings\n"
-        "run._BUCKET = 10_000\n"
+        "local._BUCKET = 10_000\n"
         "seen = []\n"
         "def progress(kind, done, total, new):\n"
         "    if kind == 'judge_bucket' and done == 3:\n"
         "        print('three', flush=True)\n"
         "        sys.stdin.read()\n"
-        "run.judge_all(Options(sys.argv[1], Path(sys.argv[2])), settings(), progress)\n"
+        "local.judge_all(Options(sys.argv[1], Path(sys.argv[2])), settings(), progress)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "in"), str(out)],
@@ -287,10 +298,10 @@ def test_a_run_that_stopped_goes_on(tmp_path: Path) -> None:
         process.wait()
     judged = {path.name: path.stat().st_mtime_ns for path in (out / "work" / "judged").glob("*.json")}
     assert len(judged) == 3
-    done = run.judge_all(Options(str(tmp_path / "in"), out), settings(), lambda *_: None)
+    done = local.judge_all(Options(str(tmp_path / "in"), out), settings(), lambda *_: None)
     again = {path.name: path.stat().st_mtime_ns for path in (out / "work" / "judged").glob("*.json")}
     assert again.items() > judged.items()
-    run.finish(done)
+    local.finish(done)
     assert all_kept(out) == all_kept(tmp_path / "whole")
     assert whole["openings"] == 360
     assert KEY.encode() not in b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
@@ -365,8 +376,66 @@ def test_a_patient_named_by_an_identifier_is_found_in_a_bundle(tmp_path: Path) -
     (source / "all.json").write_bytes(transaction(*rows))
     report = replayed(source, tmp_path / "out", at=NOW)
     assert (report["patients"], report["openings_with_dvt_card"]) == (2, 1)
-    reason = "names its patient only by an identifier, and not by that of one Patient in the same Bundle"
-    assert report["input"]["not_grouped"] == [{"type": "Observation", "reason": reason, "rows": 2}]
+    several, nobodys = (f"names its patient only by an identifier that {who}" for who in (
+        "several Patients of the input have", "no Patient of the input has"
+    ))  # fmt: skip
+    assert report["input"]["not_grouped"] == [
+        {"type": "Observation", "reason": nobodys, "rows": 1},
+        {"type": "Observation", "reason": several, "rows": 1},
+    ]
+
+
+def identified(system: str, value: str, key: str = "calf_swelling", **more: Any) -> dict[str, Any]:
+    who = {"identifier": {"system": system, "value": value}}
+    return observation(key, site=LEFT_CALF, subject=who, **more)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_patient_named_by_an_identifier_is_found_in_another_file(tmp_path: Path, workers: int) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    mine, shared = ({"system": "urn:oid:1.2.3", "value": value} for value in ("7", "8"))
+    people = [
+        {**patient(), "identifier": [mine, shared]},
+        {**patient(), "identifier": [mine]},  # the same patient once more
+        {"resourceType": "Patient", "id": "q", "identifier": [shared, {"system": "urn:oid:9", "value": "7"}]},
+        {"resourceType": "Patient", "id": "r", "identifier": [{"value": "7"}, {"system": "urn:oid:1.2.3"}, 7]},
+    ]
+    rows = [
+        identified("urn:oid:1.2.3", "7"),
+        identified("urn:oid:1.2.3", "7", "pain_calf"),
+        identified("urn:oid:1.2.3", "8"),
+        identified("urn:oid:1.2.3", "none"),
+        observation("calf_swelling", site=LEFT_CALF, subject={"identifier": {"value": "7"}}),
+        {"resourceType": "Claim", "id": "c", "patient": {"identifier": mine}, "created": days_ago(20)},
+        {"resourceType": "Claim", "id": "d", "patient": {"identifier": {**mine, "value": "none"}}},
+    ]
+    (source / "a.ndjson").write_bytes(lines(*rows[:2]))
+    (source / "b.ndjson").write_bytes(b"\n" + lines(*rows[2:]))
+    (source / "z.ndjson").write_bytes(lines(*people))
+    report = replayed(source, tmp_path / "out", at=NOW, workers=workers, keep_charts=True)
+    assert (report["patients"], report["openings_with_dvt_card"]) == (3, 1)
+    assert report["input"]["types"] == {"Patient": 4, "Observation": 2, "Claim": 1}
+    assert report["coverage"]["resources"] == 7
+    several, nobodys, odd = (f"names its patient only by an identifier {what}" for what in (
+        "that several Patients of the input have", "that no Patient of the input has",
+        "without a system or a value",
+    ))  # fmt: skip
+    assert sorted(places(tmp_path / "out")) == [
+        ("b.ndjson", 2, "Observation", several),
+        ("b.ndjson", 3, "Observation", nobodys),
+        ("b.ndjson", 4, "Observation", odd),
+        ("b.ndjson", 6, "Claim", nobodys),
+    ]
+    (source / "a.ndjson").write_bytes(lines(*({**row, "subject": {"reference": "Patient/p"}} for row in rows[:2])))
+    replayed(source, tmp_path / "by reference", at=NOW)
+    assert all_kept(tmp_path / "out")["cards"] != []
+    for kind in ("openings", "cards"):
+        wanted = [{**row, "rows": 0} for row in kept(tmp_path / "by reference", kind)]
+        assert [{**row, "rows": 0} for row in kept(tmp_path / "out", kind)] == wanted
+    again = replayed(tmp_path / "out" / "charts", tmp_path / "again", at=NOW)
+    assert (again["patients"], again["openings_with_dvt_card"]) == (3, 1)
+    assert all_kept(tmp_path / "again") == all_kept(tmp_path / "out")
 
 
 def test_only_rows_without_any_date_that_can_say_something_count_as_undated(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.vocabulary import EXAMINED_IN_PART, UNFIT
 from cds_service.clinical.content.names import D_DIMER, DVT, SCAN
 from cds_service.clinical.reading.places import codings
-from cds_service.clinical.reading.refutations import limit_in_words
+from cds_service.clinical.reading.refuted_dvt import limit_in_words
 from cds_service.clinical.reading.statements import Trouble, answer_in
 from cds_service.clinical.record import Side, Status, UnreadKind
 

@@ -21,10 +21,10 @@ from cds_service.base.clock import site_clock
 from cds_service.base.errors import KneeCdsError, WrongSetting
 from cds_service.base.settings import Settings
 from cds_service.replay.against import is_run
-from cds_service.replay.input import Batch, Found, find
+from cds_service.replay.input import Batch, Found, find, is_packed
+from cds_service.replay.jobs import Folders, Parts, Services, Worker, services_of
 from cds_service.replay.options import Options
 from cds_service.replay.staging import forget
-from cds_service.replay.work import Folders, Parts, Services, Worker, services_of
 from cds_service.service.evaluate import Service
 
 Progress = Callable[[str, int, int, int], None]
@@ -65,6 +65,11 @@ class Done:
     service: Service
     seconds: float
 
+    def scanned(self) -> list[dict[str, Any]]:
+        """Return the results of all batches, and of the rows that name their patient only by an identifier."""
+        paths = [self.folders.scanned(batch.number) for batch in self.found.batches]
+        return [read_json(path) for path in (*paths, self.folders.resolved)]
+
 
 def judge_all(options: Options, settings: Settings, progress: Progress, services: Services | None = None) -> Done:
     """Stage and judge everything. ``services``: the result of ``services_of``, if already made.
@@ -88,6 +93,8 @@ def judge_all(options: Options, settings: Settings, progress: Progress, services
     with _workers(options.workers, parts, services) as each:
         to_scan = [batch for batch in found.batches if not folders.scanned(batch.number).exists()]
         _all(each, "scan", to_scan, len(found.batches), progress)
+        to_resolve = [] if folders.resolved.exists() else [Batch(len(found.batches), ())]
+        _all(each, "resolve", to_resolve, 1, progress)
         to_judge = [bucket for bucket in range(plan.buckets) if not folders.judged(bucket).exists()]
         _all(each, "judge_bucket", to_judge, plan.buckets, progress)
     return Done(options, plan, found, folders, services[0], perf_counter() - began)
@@ -107,6 +114,8 @@ def _on_spark(found: Found, folders: Folders, parts: Parts) -> None:
 def finish(done: Done) -> None:
     """Delete the files with patient data, but keep the grouped charts if the options ask for them."""
     if done.options.keep_charts:
+        if done.folders.resolved_rows.exists():
+            done.folders.resolved_rows.replace(done.folders.staged / "resolved")
         charts = done.folders.staged.replace(done.options.out / "charts")
         charts.chmod(0o700)
     forget(done.folders.work)
@@ -129,7 +138,7 @@ def _plan(options: Options, settings: Settings, found: Found, services: Services
     if is_run(options.out) or (folders.verdicts).exists():
         raise WrongSetting(f"{options.out} holds a finished replay; choose another folder")
     size = sum(
-        size * (_PACKED if name.endswith((".gz", ".parquet")) else 1)
+        size * (_PACKED if is_packed(name) or name.lower().endswith(".parquet") else 1)
         for name, size in zip(found.names, found.sizes, strict=True)
     )
     buckets = min(_MAX_BUCKETS, max(options.workers, 1 + size // _BUCKET))

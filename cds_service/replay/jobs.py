@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,15 +20,16 @@ from cds_service.base.errors import ContentError
 from cds_service.base.settings import Settings
 from cds_service.replay.against import is_run
 from cds_service.replay.grouping import charts
+from cds_service.replay.identifiers import Resolving
 from cds_service.replay.input import Batch
 from cds_service.replay.judge import Judge
 from cds_service.replay.options import Options
-from cds_service.replay.rows import Row
+from cds_service.replay.rows import IDENTIFIER, Row
 from cds_service.replay.scan import Scan
-from cds_service.replay.staging import Staging, unstage
+from cds_service.replay.staging import NAMED, PEOPLE, Staging, bucket_folder, unstage
 from cds_service.replay.tally import Tally
 from cds_service.replay.verdicts import CARDS, OPENINGS, VerdictFiles
-from cds_service.replay.wheel import content_folder
+from cds_service.replay.wheel_content import content_folder
 from cds_service.service.evaluate import Service
 
 Services = tuple[Service, Service | None]
@@ -57,6 +58,16 @@ class Folders:
         """The results of a batch of the input. The file exists once the batch is staged."""
         return self.work / "scanned" / f"{batch:05d}.json"
 
+    @property
+    def resolved(self) -> Path:
+        """The results for rows that name their patient only by an identifier. Exists once these are staged too."""
+        return self.work / "resolved.json"
+
+    @property
+    def resolved_rows(self) -> Path:
+        """The rows whose patient was found so, on Spark; otherwise they are in the buckets."""
+        return self.work / "resolved"
+
     def judged(self, bucket: int) -> Path:
         """The results of a bucket's charts. The file exists once all of them are judged."""
         return self.work / "judged" / f"{bucket:05d}.json"
@@ -84,7 +95,8 @@ class Worker:
         self._buckets = parts.buckets
         self._megabytes = parts.megabytes
         service, before = services or services_of(parts.settings, parts.options)
-        self._content = service.content
+        self._contents = [one.content for one in (service, before) if one is not None]
+        self._keep_charts = parts.options.keep_charts
         self.judge = Judge(
             service, parts.options, KeyedHash(parts.key), parts.now, parts.settings.judging_ms / 1000, before
         )
@@ -100,8 +112,37 @@ class Worker:
         rows = 0
         for row, place in self.rows(batch, staging.finish):
             staging.take(row, place)
+            rows += row.kind != IDENTIFIER
+        return rows
+
+    def resolve(self, batch: Batch) -> int:
+        """Stage the rows that name their patient only by an identifier, as far as one patient has it.
+
+        ``batch``: without pieces; its number is that of no other. Returns the number of staged rows.
+        """
+        unstage(self._folders.staged, batch)
+        staging = Staging(self._folders.staged, batch, self._buckets)
+        rows = 0
+        folders = [bucket_folder(self._folders.staged, name) for name in (NAMED, PEOPLE)]
+        files = [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
+        for row, place in self.resolved(files, staging.finish):
+            staging.take(row, place)
             rows += 1
         return rows
+
+    def resolved(self, files: Sequence[Path], at_end: Callable[[], None]) -> Iterator[tuple[Row, int]]:
+        """Yield the rows of ``files`` whose patient is found by an identifier, then write the results.
+
+        ``at_end``: called before the results are written.
+        """
+        began = process_time()
+        scanned = sorted(self._folders.scanned(0).parent.glob("*.json"))
+        lines = {place: line for path in scanned for place, line in orjson.loads(path.read_bytes())["named"].items()}
+        resolving = Resolving(self._contents[0], lines)
+        if lines:
+            yield from resolving.rows(files, self._folders.work / f"scratch-{os.getpid()}", self._megabytes)
+        at_end()
+        _write(self._folders.resolved, {**resolving.as_json(), **_cost(began)})
 
     def rows(self, batch: Batch, at_end: Callable[[], None] = lambda: None) -> Iterator[tuple[Row, int]]:
         """Yield the patients' rows and Medications of a batch, with their places, then write the batch's results.
@@ -109,7 +150,7 @@ class Worker:
         ``at_end``: called before the results are written.
         """
         began = process_time()
-        scan = Scan(self._content)
+        scan = Scan(self._contents, keep_charts=self._keep_charts)
         for piece in batch.pieces:
             yield from scan.rows(piece)
         at_end()

@@ -1,0 +1,210 @@
+"""A chart is read once for all its openings, and each is judged as if its chart had come alone, as it was that day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from cds_service.adapters.pseudonyms import KeyedHash
+from cds_service.clinical.content.catalogue import Content
+from cds_service.protocol.bundles import one_chart, opening
+from cds_service.replay.as_known import known_at
+from cds_service.replay.chart import StagedEntry
+from cds_service.replay.input import find
+from cds_service.replay.judge import Judge
+from cds_service.replay.openings import openings_of
+from cds_service.replay.options import Options
+from cds_service.replay.rows import IDENTIFIER, Row
+from cds_service.replay.scan import Scan
+from cds_service.service.evaluate import Answer, Service
+from tests.charts import LEFT_CALF, LOINC, observation, patient
+from tests.conftest import NOW, shipped_service
+from tests.population import END, export, like_examples
+
+Resource = dict[str, Any]
+SODIUM = {"coding": [{"system": LOINC, "code": "2951-2", "display": "Sodium"}]}
+D_DIMER = {"coding": [{"system": LOINC, "code": "48067-3"}]}
+USER = "Practitioner/replay"
+
+
+@dataclass(frozen=True)
+class Noting(Service):
+    """The service, with a note of each answer."""
+
+    noted: list[Answer] = field(default_factory=list)
+
+    def answer(self, *arguments: Any, **more: Any) -> Answer:
+        self.noted.append(super().answer(*arguments, **more))
+        return self.noted[-1]
+
+
+@pytest.fixture
+def noting() -> Noting:
+    service = shipped_service()
+    return Noting(**{name: getattr(service, name) for name in Service.__dataclass_fields__})
+
+
+def scanned(content: Content, source: Path) -> dict[str, list[Row]]:
+    """The rows of an export by patient, in the order in which they are stored."""
+    scan = Scan([content])
+    rows: dict[str, list[Row]] = {}
+    for piece in find(str(source)).pieces:
+        for row, _ in scan.rows(piece):
+            if row.kind == IDENTIFIER:
+                continue
+            rows.setdefault(row.patient, []).append(row)
+    return rows
+
+
+def written(folder: Path, *resources: Resource) -> Path:
+    folder.mkdir()
+    (folder / "all.ndjson").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in resources))
+    return folder
+
+
+def alone(service: Service, who: str, chart: list[Any], encounter: str | None, at: datetime) -> Answer:
+    """The answer to a chart that came alone, as for ``knee-cds evaluate``."""
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in chart]}
+    return service.answer(
+        opening(USER, who, encounter), one_chart(orjson.loads(orjson.dumps(bundle)), USER).prefetched, at
+    )
+
+
+def assert_same(found: Answer, wanted: Answer) -> None:
+    assert found.assessment.record.ledger == wanted.assessment.record.ledger
+    assert found.assessment == wanted.assessment
+    assert found.response_extension == wanted.response_extension
+    assert [(card.summary, card.detail, card.basis) for card in found.cards] == [
+        (card.summary, card.detail, card.basis) for card in wanted.cards
+    ]
+
+
+def cut(resources: list[Resource], at: datetime) -> Iterator[Resource]:
+    """The rows of an invented patient that were written down by ``at``, with visits that went on then unfinished."""
+    for one in resources:
+        written_down = next((one[name] for name in ("issued", "recordedDate", "authoredOn") if name in one), None)
+        period = one.get("period", {})
+        if datetime.fromisoformat(written_down or period.get("start") or "2000-01-01T00:00:00Z") > at:
+            continue
+        if "end" in period and datetime.fromisoformat(period["end"]) > at:
+            one = {**one, "period": {"start": period["start"]}, "status": "in-progress"}
+        yield one
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_opening_of_an_invented_patient_is_judged_as_its_chart_cut_by_hand(
+    noting: Noting, tmp_path: Path, seed: int
+) -> None:
+    truth = export(tmp_path / "in", 60, seed=seed, padding=25)
+    judge = Judge(noting, Options("in", tmp_path), KeyedHash("k" * 32), END, 60)
+    texts: dict[str, list[Resource]] = {}
+    for path in sorted((tmp_path / "in").iterdir()):
+        for resource in map(orjson.loads, path.read_bytes().splitlines()):
+            who = resource["id"] if path.name.startswith("Patient") else resource["subject"]["reference"][8:]
+            texts.setdefault(who, []).append(resource)
+    compared = cards = 0
+    for who, rows in scanned(noting.content, tmp_path / "in").items():
+        assert sum(bool(row.codes) for row in rows) > 20, "most rows are numbers of no concern"
+        noting.noted.clear()
+        judge.chart(who, rows)
+        answers = list(noting.noted)
+        visits = sorted((one["period"]["start"], one["id"]) for one in texts[who] if one["resourceType"] == "Encounter")
+        for (start, visit), found in zip(visits, answers, strict=True):
+            at = datetime.fromisoformat(start)
+            assert_same(found, alone(noting, who, list(cut(texts[who], at)), visit, at))
+            compared += 1
+            cards += len(found.cards)
+    assert compared == truth.openings
+    assert cards > 20
+
+
+def test_each_opening_of_a_patient_like_an_example_is_judged_as_its_chart_alone(noting: Noting, tmp_path: Path) -> None:
+    people = list(like_examples(80))
+    source = written(tmp_path / "in", *(row for rows in people for row in rows))
+    options = Options("in", tmp_path, every=60)
+    judge = Judge(noting, options, KeyedHash("k" * 32), END, 60)
+    charts = scanned(noting.content, source)
+    for resources in people:
+        (who,) = (one["id"] for one in resources if one["resourceType"] == "Patient")
+        noting.noted.clear()
+        judge.chart(who, charts[who])
+        answers = list(noting.noted)
+        whole = [Row(who, one["resourceType"], one["id"], orjson.dumps(one)) for one in resources]
+        openings = openings_of([StagedEntry(row, END) for row in whole], options, END)
+        for one, found in zip(openings, answers, strict=True):
+            chart = [entry.resource for entry in known_at([StagedEntry(row, END) for row in whole], one.at)]
+            assert_same(found, alone(noting, who, chart, None, one.at))
+
+
+def number(code: Any = SODIUM, **more: Any) -> Resource:
+    quantity = {"value": 140, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"}
+    changes: Resource = {"id": "n", "valueQuantity": quantity, "issued": "2026-03-15T08:00:00Z", **more}
+    row = {**observation(code), **changes}
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        number(D_DIMER),
+        number({"coding": [{"system": LOINC, "code": "no-such-code"}]}),
+        number({"text": "Sodium"}),
+        number("calf_swelling"),
+        number(component=[]),
+        number(valueString="high"),
+        number(hasMember=[{"reference": "Observation/m"}]),
+        number(contained=[{"resourceType": "Patient", "id": "x"}]),
+        number(bodySite={"coding": [{"code": LEFT_CALF}]}),
+        number(category={"coding": []}),
+        number(code={"coding": {}}),
+        number(valueQuantity=140),
+        number(subject={"reference": "Patient/p", "identifier": {"system": "urn:x", "value": "1"}}),
+        number(subject={"reference": "Patient/p", "type": "Patient"}),
+        number(subject={"reference": "Patient/p/_history/2"}),
+        number(issued=None, effectiveDateTime=None),
+        number(issued="yesterday"),
+        number(id="an id with blanks"),
+        number(meta=[]),
+    ],
+)
+def test_a_row_that_may_count_is_kept_whole(service: Service, tmp_path: Path, row: Resource) -> None:
+    rows = scanned(service.content, written(tmp_path / "in", patient(), row, number(id="m")))["p"]
+    kept = {one.id: (one.codes, one.resource) for one in rows}
+    assert kept[row["id"]] == (b"", orjson.dumps(row))
+    assert kept["m"][0]
+    assert kept["m"][1] == b""
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_number_of_no_concern_may_be_a_later_version_of_one_of_concern(
+    noting: Noting, tmp_path: Path, later: bool
+) -> None:
+    first, second = ({"lastUpdated": f"2026-03-1{day}T08:00:00Z"} for day in (2, 3))
+    resources = [
+        patient(),
+        observation("calf_swelling", site=LEFT_CALF),
+        number(D_DIMER, meta=first if later else second),
+        number(SODIUM, meta=second if later else first),
+    ]
+    judge = Judge(noting, Options("in", tmp_path, at=NOW), KeyedHash("k" * 32), NOW, 60)
+    judge.chart("p", scanned(noting.content, written(tmp_path / "in", *resources))["p"])
+    (found,) = list(noting.noted)
+    assert_same(found, alone(noting, "p", resources, None, NOW))
+    states = {(line.state.value, line.reason) for line in found.assessment.record.ledger}
+    assert (("ended", "an older version") in states) is later
+
+
+def test_a_number_of_another_patient_in_the_rows_of_a_chart_is_counted_as_such(noting: Noting, tmp_path: Path) -> None:
+    other = number(id="other", subject={"reference": "Patient/q"})
+    rows = scanned(noting.content, written(tmp_path / "in", patient(), number(), other))
+    assert rows["q"][0].codes
+    judge = Judge(noting, Options("in", tmp_path, at=NOW), KeyedHash("k" * 32), NOW, 60)
+    judge.chart("p", rows["p"])
+    (found,) = list(noting.noted)
+    assert_same(found, alone(noting, "p", [patient(), number()], None, NOW))
