@@ -37,7 +37,8 @@ FHIR = "http://127.0.0.1:1/sandbox/fhir"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Server]:
-    yield from run_server(Settings(sandbox=True, auth="open"))
+    """Waits for its FHIR server as long as it may: on a busy machine a search can be late."""
+    yield from run_server(Settings(sandbox=True, auth="open", fhir_deadline_ms=10_000))
 
 
 def opened(server: Server, name: str = "dvt-likely") -> str:
