@@ -27,7 +27,7 @@ def test_api(server: Server, page: Page, look: Look) -> None:
     assert first_paint_bytes(page, f"{server.url}/docs") < FIRST_PAINT_BYTES
     call = page.locator(".operation", has_text="Judge a chart and get cards")
     call.locator("summary").click()
-    expect(call.get_by_text("Nothing to judge by")).to_be_visible()
+    expect(call.get_by_text("The chart cannot be judged")).to_be_visible()
     look(page, "api", ("wide", "narrow"))
     call.get_by_role("link", name="HookRequest").click()
     expect(page.locator("#HookRequest")).to_be_in_viewport()
