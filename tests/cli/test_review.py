@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def test_the_page_is_up_to_date(monkeypatch: pytest.MonkeyPatch, content: Conten
     monkeypatch.setattr(review, "load", load_or_not)
     by_content = Examples.by_content
     monkeypatch.setattr(Examples, "by_content", lambda self, new: by_content(self, new) if new else [])
-    assert without_effects(written(Settings()), untried) == without_effects(PAGE, untried)
+    lines = zip_longest(*(without_effects(page, untried).splitlines() for page in (written(Settings()), PAGE)))
+    assert [(new, old) for new, old in lines if new != old][:3] == []  # whole, pytest would compare it for minutes
 
 
 def of(alternative: Alternative) -> str:
