@@ -3,8 +3,8 @@
 A chart has thousands of Observations, of which a handful matter. So the rows of the Bundles are cut out of the body
 and the rest (the frame) is parsed like any other JSON. Each row is kept as bytes; only its head is parsed at first
 (see ``bundle_rows``). Everything that is parsed is parsed strictly: within the limits and without duplicate keys. Rows
-that are not relevant are skipped, so a duplicate key in them is not noticed. A body with an unusual layout is parsed
-as a whole.
+that are not relevant are skipped, so a duplicate key or a number beyond JSON's range in them is not noticed. A body
+with an unusual layout is parsed as a whole.
 """
 
 from __future__ import annotations

@@ -130,15 +130,7 @@ class Rows:
             rows = [_row(raw) for raw in raws]
         if len(rows) != len(raws):
             return None
-        seen = [
-            row.glance
-            if row is not None and row.glance.__class__ is Glance and row.glance.is_number
-            else None
-            if row is None
-            else _head(raw)
-            for raw, row in zip(raws, rows, strict=True)
-        ]
-        return cls(raws, rows, seen, limits)
+        return cls(raws, rows, [_seen(raw, row) for raw, row in zip(raws, rows, strict=True)], limits)
 
     def __len__(self) -> int:
         return len(self._raws)
@@ -176,6 +168,14 @@ def _row(raw: Raw) -> Row | None:
         return _one_row.decode(raw)
     except msgspec.ValidationError:
         return None
+
+
+def _seen(raw: Raw, row: Row | None) -> Glance | Head | None:
+    """Return the glance of a plain number, else the head; None if the row or its head is not FHIR's."""
+    if row is None:
+        return None
+    glance = row.glance
+    return glance if isinstance(glance, Glance) and glance.is_number else _head(raw)
 
 
 def _head(raw: Raw) -> Head | None:
