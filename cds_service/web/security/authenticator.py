@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from fastapi import Request
 
@@ -43,7 +44,7 @@ class Authenticator:
         self.use(clients)
         if self.required:
             # Slow to load, and never needed where callers send no token; so not at the top, and not in the first call.
-            from cds_service.web.security import tokens  # noqa: F401
+            import_module("cds_service.web.security.tokens")
 
     @property
     def required(self) -> bool:
