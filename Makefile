@@ -3,7 +3,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 MINUTES ?= 10
-WORKERS ?= auto
+# Three processes for two CPUs: a test often waits for a browser, a server or a database.
+WORKERS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 BIN := .venv/bin
 # Each worker takes its share in one piece, so that few servers are started twice, and helps another when it is done.
 IN_PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
@@ -33,7 +34,7 @@ demo: setup  ## run the service with its sandbox on 127.0.0.1:8000 (PORT changes
 	@$(BIN)/knee-cds examples build/patients
 	KNEE_CDS_DATABASE_URL=$${KNEE_CDS_DATABASE_URL:-sqlite:///build/demo.db} $(BIN)/knee-cds demo --port $(PORT)
 
-test: setup  ## set up and run the tests, one process for each CPU (WORKERS changes it)
+test: setup  ## set up and run the tests, three processes for two CPUs (WORKERS changes it)
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-quick: setup  ## the tests of the judgement and of the cards

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -38,8 +37,14 @@ def base() -> dict[str, dict[str, Any]]:
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in found if one["kind"] != "Kustomization"}
 
 
+def validate_kubernetes(document: dict[str, Any]) -> None:
+    import kubernetes_validate  # its jsonschema compiles grammars for seconds: not while the tests are collected
+
+    kubernetes_validate.validate(document, "1.31", strict=True)
+
+
 def test_compose_is_as_its_schema_says() -> None:
-    import jsonschema  # compiles grammars for seconds: not while the tests are collected
+    import jsonschema  # see above
 
     package = find_spec("check_jsonschema")
     assert package is not None
@@ -59,7 +64,7 @@ def test_compose_is_as_its_schema_says() -> None:
 
 def test_every_kubernetes_document_is_as_its_schema_says() -> None:
     for name, document in base().items():
-        kubernetes_validate.validate(document, "1.31", strict=True)
+        validate_kubernetes(document)
         assert name
 
 
@@ -74,7 +79,7 @@ def test_the_overlays_render(overlay: str) -> None:
     documents = {one["kind"]: one for one in everything}
     assert (len(everything), len(documents)) == (8, 7)  # both ConfigMaps are one kind
     for document in everything:
-        kubernetes_validate.validate(document, "1.31", strict=True)
+        validate_kubernetes(document)
         assert document["metadata"]["namespace"] == "knee-cds"
     scaler, budget = documents["HorizontalPodAutoscaler"]["spec"], documents["PodDisruptionBudget"]["spec"]
     limits = (scaler["minReplicas"], scaler["maxReplicas"], budget["minAvailable"])

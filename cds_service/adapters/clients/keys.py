@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cds_service.adapters.clients.model import Clients, TokenRules
@@ -99,6 +100,10 @@ class KeyRing:
                     self._sources[url] = known.get(url) or _Source(url, caller.name, {})
             self._work.notify_all()
         if self._sources:
+            # Loaded here, not in the background: libraries change the filters of warnings while they load, and a
+            # second thread that does the same at that moment undoes it.
+            self._transport.prepare()
+            import_module("cds_service.adapters.clients.jwks")
             self._worker.start()
 
     def wait(self, seconds: float) -> bool:
