@@ -13,6 +13,7 @@ from cds_service.base.strict_json import parse
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import ChartEntry, Head
 from cds_service.clinical.reading.heads import Concept, Number, Reference
+from cds_service.clinical.reading.memory import Memory
 from cds_service.replay.brief_rows import reference_to
 from cds_service.replay.dates import DATES, ended, known, moment
 from cds_service.replay.rows import Row
@@ -37,10 +38,11 @@ class StagedEntry(ChartEntry):
         flaw: a code for why its Bundle is incomplete; empty if the Bundle is complete.
     """
 
-    __slots__ = ("_raw", "ended", "flaw", "known")
+    __slots__ = ("_raw", "ended", "flaw", "known", "memory")
 
     known: datetime | None
     ended: tuple[datetime, ...]
+    memory: Memory | None
 
     def __init__(self, row: Row, now: datetime) -> None:
         """``now``: its time zone is used for dates without one."""
@@ -48,6 +50,7 @@ class StagedEntry(ChartEntry):
         self.flaw = row.flaw
         self._resource = None
         self._raw = row.resource
+        self.memory = Memory()
         dates: Any
         try:
             self._head = dates = _dated_head.decode(row.resource)
@@ -84,6 +87,7 @@ class BriefEntry(StagedEntry):
         self.unconcerning = content
         self.known = moment(row.known, now.tzinfo)
         self.ended = ()
+        self.memory = None
         self._updated = row.updated
 
     @property

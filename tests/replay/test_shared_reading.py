@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,77 +11,22 @@ import orjson
 import pytest
 
 from cds_service.adapters.pseudonyms import KeyedHash
-from cds_service.clinical.content.catalogue import Content
-from cds_service.protocol.bundles import one_chart, opening
-from cds_service.replay.as_known import known_at
-from cds_service.replay.chart import StagedEntry
-from cds_service.replay.input import find
 from cds_service.replay.judge import Judge
-from cds_service.replay.openings import openings_of
 from cds_service.replay.options import Options
-from cds_service.replay.rows import IDENTIFIER, Row
-from cds_service.replay.scan import Scan
-from cds_service.service.evaluate import Answer, Service
+from cds_service.service.evaluate import Service
 from tests.charts import LEFT_CALF, LOINC, observation, patient
-from tests.conftest import NOW, shipped_service
+from tests.conftest import NOW
 from tests.population import END, export, like_examples
+from tests.replay import sharing
+from tests.replay.sharing import Noting, Resource, alone, assert_each_opening_as_alone, assert_same, scanned, written
 
-Resource = dict[str, Any]
 SODIUM = {"coding": [{"system": LOINC, "code": "2951-2", "display": "Sodium"}]}
 D_DIMER = {"coding": [{"system": LOINC, "code": "48067-3"}]}
-USER = "Practitioner/replay"
-
-
-@dataclass(frozen=True)
-class Noting(Service):
-    """The service, with a note of each answer."""
-
-    noted: list[Answer] = field(default_factory=list)
-
-    def answer(self, *arguments: Any, **more: Any) -> Answer:
-        self.noted.append(super().answer(*arguments, **more))
-        return self.noted[-1]
 
 
 @pytest.fixture
 def noting() -> Noting:
-    service = shipped_service()
-    return Noting(**{name: getattr(service, name) for name in Service.__dataclass_fields__})
-
-
-def scanned(content: Content, source: Path) -> dict[str, list[Row]]:
-    """The rows of an export by patient, in the order in which they are stored."""
-    scan = Scan([content])
-    rows: dict[str, list[Row]] = {}
-    for piece in find(str(source)).pieces:
-        for row, _ in scan.rows(piece):
-            if row.kind == IDENTIFIER:
-                continue
-            rows.setdefault(row.patient, []).append(row)
-    return rows
-
-
-def written(folder: Path, *resources: Resource) -> Path:
-    folder.mkdir()
-    (folder / "all.ndjson").write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in resources))
-    return folder
-
-
-def alone(service: Service, who: str, chart: list[Any], encounter: str | None, at: datetime) -> Answer:
-    """The answer to a chart that came alone, as for ``knee-cds evaluate``."""
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in chart]}
-    return service.answer(
-        opening(USER, who, encounter), one_chart(orjson.loads(orjson.dumps(bundle)), USER).prefetched, at
-    )
-
-
-def assert_same(found: Answer, wanted: Answer) -> None:
-    assert found.assessment.record.ledger == wanted.assessment.record.ledger
-    assert found.assessment == wanted.assessment
-    assert found.response_extension == wanted.response_extension
-    assert [(card.summary, card.detail, card.basis) for card in found.cards] == [
-        (card.summary, card.detail, card.basis) for card in wanted.cards
-    ]
+    return sharing.noting()
 
 
 def cut(resources: list[Resource], at: datetime) -> Iterator[Resource]:
@@ -127,19 +71,10 @@ def test_each_opening_of_an_invented_patient_is_judged_as_its_chart_cut_by_hand(
 def test_each_opening_of_a_patient_like_an_example_is_judged_as_its_chart_alone(noting: Noting, tmp_path: Path) -> None:
     people = list(like_examples(80))
     source = written(tmp_path / "in", *(row for rows in people for row in rows))
-    options = Options("in", tmp_path, every=60)
-    judge = Judge(noting, options, KeyedHash("k" * 32), END, 60)
     charts = scanned(noting.content, source)
     for resources in people:
         (who,) = (one["id"] for one in resources if one["resourceType"] == "Patient")
-        noting.noted.clear()
-        judge.chart(who, charts[who])
-        answers = list(noting.noted)
-        whole = [Row(who, one["resourceType"], one["id"], orjson.dumps(one)) for one in resources]
-        openings = openings_of([StagedEntry(row, END) for row in whole], options, END)
-        for one, found in zip(openings, answers, strict=True):
-            chart = [entry.resource for entry in known_at([StagedEntry(row, END) for row in whole], one.at)]
-            assert_same(found, alone(noting, who, chart, None, one.at))
+        assert_each_opening_as_alone(noting, charts[who], list(resources), Options("in", tmp_path, every=60))
 
 
 def number(code: Any = SODIUM, **more: Any) -> Resource:

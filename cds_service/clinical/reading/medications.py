@@ -8,7 +8,7 @@ from typing import Any
 
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.names import ANTICOAGULANT
-from cds_service.clinical.reading.dates import FutureDate, day_of, lasting, to_when
+from cds_service.clinical.reading.dates import FutureDate, day_of, lasting
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings
 from cds_service.clinical.reading.statements import Trouble, meant, state
@@ -235,7 +235,7 @@ def _begins_later(period: Any, findings: Findings) -> bool:
     """Whether the period starts in the future; a medicine that is not yet taken treats nothing."""
     start = period.start if period is not None else None
     try:
-        when = to_when(start, findings.now)
+        when = findings.dated(start)
     except FutureDate:
         return True
     return when is not None and when.ahead

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import NumberUse
+from cds_service.clinical.content.coding.recognition import Recognised
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import resource_types
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine_identity import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.own_patient import owners_of, server_of
 from cds_service.clinical.reading.statuses import is_over, is_void, word_of
 from cds_service.clinical.reading.unread import Describing
@@ -260,15 +262,26 @@ class _Sorting:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif is_void(raw) or word_of(raw, "status") in _DOCUMENT_IS_OVER:
             self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
-        elif named := self._suspicion_in(_without_those(raw, present, self.chart.owners)):
+        elif named := self._suspicion_in(entry, present):
             reason = "is of a resource type that this service does not read"
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.INVALID, reason, entry, named)
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
 
-    def _suspicion_in(self, raw: Any) -> tuple[str, ...]:
-        return tuple(key for key in self._content.recogniser.recognise(raw).keys if key in SUSPICION)
+    def _suspicion_in(self, entry: ChartEntry, present: frozenset[str]) -> tuple[str, ...]:
+        """Return the suspicion of DVT that a document names without the rows that are ``present``."""
+        memory = (entry.memory or Memory()).of(self._content)
+        if memory.mentions is None:
+            memory.mentions = frozenset(_references(entry.resource))
+        owners = self.chart.owners
+        here = frozenset(
+            one for one in memory.mentions if one in present or (owners.is_here(one) and local_name(one) in present)
+        )
+        if memory.suspicion is None or memory.suspicion[0] != here:
+            named = self._content.recogniser.recognise(_without_those(entry.resource, here)).keys
+            memory.suspicion = here, tuple(key for key in named if key in SUSPICION)
+        return memory.suspicion[1]
 
     def _finish_medication(self, entry: ChartEntry) -> None:
         """Finish a Medication. Rows that refer to it use its codes; those rows are reported if it is not identified."""
@@ -439,12 +452,19 @@ class _Sorting:
         if is_void(raw):
             self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
             return
-        recognised = self._content.recogniser.recognise(raw)
+        recognised = self._recognised(entry)
         if recognised.keys or (recognised.at_our_place and kind not in resource_types.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
+
+    def _recognised(self, entry: ChartEntry) -> Recognised:
+        """Return what is named anywhere in a row."""
+        memory = (entry.memory or Memory()).of(self._content)
+        if memory.recognised is None:
+            memory.recognised = self._content.recogniser.recognise(entry.resource)
+        return memory.recognised
 
     def _not_understood(
         self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry, keys: tuple[str, ...] = ()
@@ -485,16 +505,28 @@ def _names_of(entries: Iterable[ChartEntry]) -> frozenset[str]:
     return frozenset(name for name in names if name)
 
 
-def _without_those(node: Any, present: frozenset[str], owners: Owners) -> Any:
-    """Return ``node`` without its references to rows that are ``present`` in the chart, including their words."""
+def _references(node: Any) -> Iterator[str]:
+    """Yield every reference in ``node``."""
+    left = [node]
+    while left:
+        node = left.pop()
+        if isinstance(node, Mapping):
+            reference = node.get("reference")
+            if isinstance(reference, str):
+                yield reference
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+
+
+def _without_those(node: Any, references: frozenset[str]) -> Any:
+    """Return ``node`` without what has one of the ``references``, including its words."""
     if isinstance(node, Mapping):
         reference = node.get("reference")
-        if isinstance(reference, str) and (
-            reference in present or (owners.is_here(reference) and local_name(reference) in present)
-        ):
+        if isinstance(reference, str) and reference in references:
             return None
-        return {key: _without_those(inner, present, owners) for key, inner in node.items()}
-    return [_without_those(inner, present, owners) for inner in node] if isinstance(node, list) else node
+        return {key: _without_those(inner, references) for key, inner in node.items()}
+    return [_without_those(inner, references) for inner in node] if isinstance(node, list) else node
 
 
 def _sort_panels(chart: Sorted) -> None:
