@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.replay.chart import StagedEntry
+from cds_service.replay.chart import StagedEntry, StagedNumbers
 from cds_service.replay.dates import moment
 
 _GOING_ON = {"Encounter": "in-progress", "MedicationStatement": "active", "Procedure": "in-progress"}
@@ -28,6 +28,8 @@ def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEnt
             continue
         if entry.ended and any(end > now for end in entry.ended):
             yield ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
+        elif isinstance(entry, StagedNumbers):
+            yield entry.recorded_by(now)
         else:
             yield entry
 

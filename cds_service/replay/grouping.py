@@ -12,7 +12,7 @@ import duckdb
 from cds_service.replay.rows import Row
 from cds_service.replay.staging import DRUGS, bucket_folder
 
-_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server, codes, known, updated, identifier"
+_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server, numbers, times, identifier"
 _OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # nosec B608 - our own words only
 # A Medication is added once to the chart of each patient whose rows refer to it.
 _WITH_DRUGS = f"""
@@ -22,7 +22,7 @@ _WITH_DRUGS = f"""
     SELECT {_COLUMNS}, place FROM own
     UNION ALL
     SELECT wanted.patient, drugs.kind, drugs.id, drugs.resource, drugs.full_url, '', drugs.flaw, drugs.server,
-           drugs.codes, drugs.known, drugs.updated, drugs.identifier,
+           drugs.numbers, drugs.times, drugs.identifier,
            drugs.place
     FROM wanted JOIN drugs ON drugs.id = wanted.medication
 """  # nosec B608 - our own words only
@@ -60,6 +60,6 @@ def connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
 
 def _fetched(
     result: duckdb.DuckDBPyConnection,
-) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, bytes, str, str, str, int]]:
+) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, bytes, int, str, int]]:
     while batch := result.fetchmany(_AT_ONCE):
         yield from batch

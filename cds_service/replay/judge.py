@@ -26,7 +26,7 @@ from cds_service.protocol.queries import SEARCHED
 from cds_service.rendering.card import Card
 from cds_service.rendering.sanitize import sanitized
 from cds_service.replay.as_known import known_at
-from cds_service.replay.chart import StagedEntry, entries_of
+from cds_service.replay.chart import StagedEntry, StagedNumbers, entries_of
 from cds_service.replay.labels import events_of, label
 from cds_service.replay.openings import Opening, encounter_name, openings_of
 from cds_service.replay.options import Options
@@ -104,11 +104,11 @@ class Judge:
             return _failed(f"fault of the service: {type(error).__name__}, {place_of(error)}")
 
     def _chart(self, patient: str, rows: Sequence[Row]) -> Judged:
-        if len(rows) > MAX_ROWS:
+        if sum(row.times for row in rows) > MAX_ROWS:
             return _failed(f"has more than {MAX_ROWS} rows")
         judged = Judged()
         judged.tally.add("patients")
-        entries = list(entries_of(rows, self._now, self._service.content))
+        entries = entries_of(rows, self._now)
         if self._options.chart == "asked":
             entries = [entry for entry in entries if entry.kind in _ASKED]
         if not any(entry.kind == "Patient" for entry in entries):
@@ -158,7 +158,7 @@ class Judge:
             encounter_class=opening.kind,
             site=opening.site,
             practitioner=self._keyed.of("practitioner", opening.practitioner) if opening.practitioner else "",
-            rows=len(known),
+            rows=sum(entry.count for entry in known),
         )
         self._visits[id(service)].recall(known)
         request = opening_call(_USER, subject.patient, opening.encounter, subject.server)
@@ -187,14 +187,15 @@ class Judge:
         self, subject: _Subject, entries: Sequence[StagedEntry], openings: Sequence[Opened], at_last: Assessment | None
     ) -> None:
         """Label each opening by what the chart shows at its end. ``at_last``: assessment of the last opening."""
-        end = max((entry.known for entry in entries if entry.known is not None), default=openings[-1].at)
+        end = max((entry.known_until for entry in entries if entry.known_until is not None), default=openings[-1].at)
         if at_last is not None and end <= openings[-1].at:
             record = at_last.record
         else:
             now = max(end, openings[-1].at)
             check = Budget(self._seconds).check
+            whole = [entry.recorded_by(now) if isinstance(entry, StagedNumbers) else entry for entry in entries]
             record = read_record(
-                self._service.content, subject.patient, entries, now, fhir_server=subject.server, check=check
+                self._service.content, subject.patient, whole, now, fhir_server=subject.server, check=check
             )
         events = events_of(record, openings[-1].at)
         for opening in openings:

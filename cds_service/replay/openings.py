@@ -46,7 +46,7 @@ def openings_of(entries: Sequence[StagedEntry], options: Options, now: datetime)
 
 
 def _every(entries: Sequence[StagedEntry], days: int) -> Iterator[Opening]:
-    known = [entry.known for entry in entries if entry.known is not None]
+    known = [moment for entry in entries for moment in (entry.known, entry.known_until) if moment is not None]
     if not known:
         return
     at, last = min(known), max(known)

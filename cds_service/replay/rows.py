@@ -38,8 +38,9 @@ class Row(NamedTuple):
         medication: id of the Medication that it refers to, in another row.
         flaw: a code for why its Bundle is incomplete; empty if the Bundle is complete.
         server: FHIR server in the patient reference of an export's row; empty for rows of Bundles.
-        codes, known, updated: what counts of a number of no concern (``Brief``), whose ``resource`` may then be empty;
-            empty for any other row.
+        numbers: what counts of the numbers of no concern for which it stands (``brief_rows.Numbers``), whose
+            ``resource`` may then be empty; empty for any other row.
+        times: the number of rows for which it stands.
         identifier: for a row that names its patient only by an identifier, and for one that says who has it: its
             system and value, as JSON.
     """
@@ -52,9 +53,8 @@ class Row(NamedTuple):
     medication: str = ""
     flaw: str = ""
     server: str = ""
-    codes: bytes = b""
-    known: str = ""
-    updated: str = ""
+    numbers: bytes = b""
+    times: int = 1
     identifier: str = ""
 
 

@@ -25,8 +25,7 @@ from cds_service.replay.staging import ROWS, table_of
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
-    "server string, codes binary, known string, updated string, "
-    "identifier string, place bigint"
+    "server string, numbers binary, times int, identifier string, place bigint"
 )
 _AT_ONCE = 2_000
 """Number of rows passed to Spark at a time."""

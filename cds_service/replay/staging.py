@@ -24,14 +24,13 @@ ROWS = pa.schema(
         ("medication", pa.string()),
         ("flaw", pa.string()),
         ("server", pa.string()),
-        ("codes", pa.binary()),
-        ("known", pa.string()),
-        ("updated", pa.string()),
+        ("numbers", pa.binary()),
+        ("times", pa.int32()),
         ("identifier", pa.string()),
         ("place", pa.int64()),
     ]
 )
-_AS_THEY_CAME = ROWS.names[: ROWS.names.index("codes")]
+_AS_THEY_CAME = ROWS.names[: ROWS.names.index("numbers")]
 DRUGS = "drugs"
 """The folder of Medications, which belong to no patient and may be used by any chart."""
 NAMED = "named"
@@ -75,7 +74,7 @@ class Staging:
         else:
             bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
         self._waiting.setdefault(bucket, []).append((row, place))
-        self._held += len(row.resource) + 600
+        self._held += len(row.resource) + len(row.numbers) + 600
         if self._held > _HELD:
             self._write()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Noting(Service):
 
 def scanned(content: Content, source: Path) -> dict[str, list[Row]]:
     """The rows of an export by patient, in the order in which they are stored."""
-    scan = Scan([content])
+    scan = Scan([content], END.tzinfo or UTC)
     rows: dict[str, list[Row]] = {}
     for piece in find(str(source)).pieces:
         for row, _ in scan.rows(piece):

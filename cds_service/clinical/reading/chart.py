@@ -66,7 +66,7 @@ def read_record(
         ledger=ledger.lines(),
         not_whole=not_whole,
         came_in_part=came_in_part,
-        entries=len(entries),
+        entries=chart.rows,
         others_of_concern=chart.others_of_concern,
     )
 

@@ -20,6 +20,7 @@ class ChartEntry:
             row at many moments, and its words never change.
         unconcerning: the content by which its codes and words were last found to be of no concern, whoever it is about
             and whatever the day; None before, and for a row of concern.
+        count: the number of rows for which it stands.
         memory: what is remembered of it between the moments of a replay; None in a call, which reads a row once.
     """
 
@@ -31,6 +32,7 @@ class ChartEntry:
     identity: str | None
     named: tuple[object, tuple[str, ...]] | None
     unconcerning: object
+    count: int = 1
     memory: Memory | None = None
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:

@@ -1,7 +1,7 @@
 """What a replay remembers of a row while it reads the same chart at many moments.
 
-A row never changes, so only what depends on the moment or on other rows has to be read again. Whoever looks at the day
-or at another row says so (``Varying``), and what was read of the row is then not remembered.
+A row never changes, so only what depends on the moment or on other rows has to be read again. A reader that looks at
+the day or at another row notes it (``Varying``), and what it read of the row is then not remembered.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.medicine_identity import Identity, finder, identify, medicine_of, uses_of_medicine
 from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.own_patient import owners_of, server_of
+from cds_service.clinical.reading.passed_rows import PassedRows
 from cds_service.clinical.reading.statuses import is_over, is_void, word_of
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.versions import is_later, which_count
@@ -70,9 +71,11 @@ class Sorted:
         listed_by: for each Observation, the panels that list it.
         unread: rows that were not understood.
         others_of_concern: the number of relevant rows that belong to another patient.
+        rows: the number of rows of the whole chart.
     """
 
     owners: Owners
+    rows: int
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, Row] = field(default_factory=dict)
     medications: dict[str, ChartEntry] = field(default_factory=dict)
@@ -96,7 +99,7 @@ def sort(
     """Sort ``entries``. Rows that need no reading are counted in ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
     looks_back = None if any(entry.lists_members for entry in entries) else _LooksBack.of(mine, today)
-    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, looks_back)
+    sorting = _Sorting(content, Sorted(owners, len(entries)), mine, ledger, describing, check, looks_back)
     for number, entry in enumerate(entries):
         glance = entry.glance
         if glance is None or not sorting.take_number(number, entry, glance):
@@ -173,6 +176,7 @@ class _Sorting:
         """Medicines with an unclear owner, with the reason. They are identified at the end."""
         self._documents: list[tuple[int, str, ChartEntry]] = []
         """Rows that contain or list other statements. What they name is examined at the end."""
+        self._passed: list[PassedRows] = []
         self._others: list[tuple[str, ChartEntry]] = []
         """Irrelevant rows, by type."""
         self._old: list[tuple[str, ChartEntry]] = []
@@ -201,7 +205,9 @@ class _Sorting:
     def take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
         kind = entry.kind
-        if kind in resource_types.READ:
+        if isinstance(entry, PassedRows):
+            self._take_passed(entry)
+        elif kind in resource_types.READ:
             self._take_clinical(number, kind, entry)
         elif kind == "Patient":
             self._take_patient(entry)
@@ -245,10 +251,14 @@ class _Sorting:
 
     def _finish_others(self) -> None:
         """Count the rows that need no reading, unless one replaces an older version that would be read."""
-        named = {row.entry.identity for row in self.chart.clinical.values()}
+        named = {row.entry.identity for row in self.chart.clinical.values() if row.entry.identity is not None}
         for kind, entry in (*self._others, *self._old) if named else ():
             if entry.identity in named:
                 self._finish_other(kind, entry)
+        for passed in self._passed:
+            for version in passed.versions(named):
+                self._finish_other("Observation", version)
+            self._ledger.add(RowState.NO_CONCERN, "Observation", "", passed.count)
         for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
             for kind, count in Counter(kind for kind, _ in rows).items():
                 self._ledger.add(state, kind, "", count)
@@ -316,6 +326,14 @@ class _Sorting:
         if is_later(entry.resource, row.entry.resource):
             del self.chart.clinical[key]
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
+
+    def _take_passed(self, rows: PassedRows) -> None:
+        self.chart.rows += rows.count - 1
+        belongs = self._owner_of(rows)
+        if belongs.owner is Owner.ANOTHERS:
+            self._ledger.add(RowState.ANOTHER_PATIENT, "Observation", belongs.reason, rows.count)
+        else:
+            self._passed.append(rows)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
         if entry.unconcerning is self._content and not self._belongs_to_another(entry):
@@ -501,8 +519,13 @@ def _subject_of(raw: Mapping[str, Any]) -> Any:
 
 def _names_of(entries: Iterable[ChartEntry]) -> frozenset[str]:
     """Return the names that references use for the rows of the chart: ``Type/id`` and ``fullUrl``."""
-    names = (name for entry in entries for name in (f"{entry.kind}/{entry.identity}", entry.full_url))
-    return frozenset(name for name in names if name)
+    names: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, PassedRows):
+            names.update(entry.names())
+        else:
+            names.update(name for name in (f"{entry.kind}/{entry.identity}", entry.full_url) if name)
+    return frozenset(names)
 
 
 def _references(node: Any) -> Iterator[str]:
@@ -549,6 +572,12 @@ def _sort_panels(chart: Sorted) -> None:
                 chart.listed_by.setdefault(names[reference], {})[name] = None
             elif chart.owners.is_here(reference):
                 chart.listed_by.setdefault(local_name(reference), {})[name] = None
+
+
+def has_own_name(entry: ChartEntry) -> bool:
+    """Whether cards and orders never name this row by its number in the chart."""
+    is_resource = entry.kind in resource_types.ALL and entry.kind != "Bundle"
+    return is_resource and entry.identity is not None and _ID.fullmatch(entry.identity) is not None
 
 
 def _name(kind: str, entry: ChartEntry, number: int) -> str:
