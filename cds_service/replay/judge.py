@@ -164,7 +164,9 @@ class Judge:
         request = opening_call(_USER, subject.patient, opening.encounter, subject.server)
         began = perf_counter()
         try:
-            answer = service.answer(request, whole_chart(known, why), opening.at, budget=Budget(self._seconds))
+            answer = service.answer(
+                request, whole_chart(known, why), opening.at, budget=Budget(self._seconds), only_words=True
+            )
             cards = sanitized(answer.cards, service.own_urls)[0]
         except (NothingToJudgeBy, TooCostly) as error:
             opened.not_answered = str(error)

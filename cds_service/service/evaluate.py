@@ -176,6 +176,8 @@ class Service:
         caller: Caller | None = None,
         stages: Stages | None = None,
         budget: Budget | None = None,
+        *,
+        only_words: bool = False,
     ) -> Answer:
         """Answer a hook call.
 
@@ -186,6 +188,7 @@ class Service:
             caller: the client; None for the client with the FHIR server of the call.
             stages: measures reading, assessing and composing.
             budget: limit for the computing time; None for no limit.
+            only_words: compose only what the cards say, without draft orders and links.
 
         Raises:
             UnusableInput: the prefetched patient is not the patient of the call.
@@ -195,7 +198,7 @@ class Service:
         """
         caller = caller or self.clients.find(request.fhirServer)
         try:
-            return self._judged(request, prefetched, now, caller, stages or Stages(), budget)
+            return self._judged(request, prefetched, now, caller, stages or Stages(), budget, only_words=only_words)
         except NothingToJudgeBy:
             if not caller.profile.hides_errors or "gap" in caller.client.switched_off:
                 raise
@@ -209,6 +212,8 @@ class Service:
         caller: Caller,
         stages: Stages,
         budget: Budget | None,
+        *,
+        only_words: bool,
     ) -> Answer:
         context = request.context
         prefetched.check(context.patientId)
@@ -230,7 +235,7 @@ class Service:
         stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        cards = self.cards(assessment, context, now, caller)
+        cards = self.cards(assessment, context, now, caller, only_words=only_words)
         stages.end("compose")
         return Answer(cards, assessment, caller, _response_extension(assessment, prefetched, request.dropped))
 
@@ -264,11 +269,18 @@ class Service:
         context: Context,
         now: datetime,
         caller: Caller | None = None,
+        *,
+        only_words: bool = False,
     ) -> tuple[Card, ...]:
-        """Return the cards of an assessment. Its record says which parts of the chart are incomplete."""
-        return compose(self._call(assessment, context, now, caller or self.clients.default))
+        """Return the cards of an assessment. Its record says which parts of the chart are incomplete.
 
-    def _call(self, assessment: Assessment, context: Context, now: datetime, caller: Caller) -> Call:
+        ``only_words``: compose only what the cards say, without draft orders and links.
+        """
+        return compose(self._call(assessment, context, now, caller or self.clients.default, only_words=only_words))
+
+    def _call(
+        self, assessment: Assessment, context: Context, now: datetime, caller: Caller, *, only_words: bool = False
+    ) -> Call:
         return Call(
             content=self.words_for(caller),
             assessment=assessment,
@@ -279,6 +291,7 @@ class Service:
             layout=self.layout,
             switched_off=caller.client.switched_off,
             supported_orders=caller.supported_orders,
+            only_words=only_words,
         )
 
 

@@ -13,6 +13,7 @@ import orjson
 from cds_service.adapters.pseudonyms import KeyedHash
 from cds_service.clinical.content.catalogue import Content
 from cds_service.protocol.bundles import one_chart, opening
+from cds_service.rendering.card import Card
 from cds_service.replay.as_known import known_at
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.input import find
@@ -66,13 +67,18 @@ def alone(service: Service, who: str, chart: list[Any], encounter: str | None, a
     )
 
 
+def said(card: Card) -> tuple[object, ...]:
+    """What a verdict is made of: everything that a card says, without what can be done with it."""
+    buttons = [suggestion.label for suggestion in card.suggestions]
+    return card.rule, card.indicator, card.leg, card.basis, card.summary, card.detail, card.standing, buttons
+
+
 def assert_same(found: Answer, wanted: Answer) -> None:
     assert found.assessment.record.ledger == wanted.assessment.record.ledger
     assert found.assessment == wanted.assessment
     assert found.response_extension == wanted.response_extension
-    assert [(card.summary, card.detail, card.basis) for card in found.cards] == [
-        (card.summary, card.detail, card.basis) for card in wanted.cards
-    ]
+    assert [said(card) for card in found.cards] == [said(card) for card in wanted.cards]
+    assert not any(card.links or card.override_reasons for card in found.cards)
 
 
 def noting() -> Noting:
