@@ -126,7 +126,7 @@ class Judge:
         last: Assessment | None = None
         for opening in openings:
             known = self._known(entries, opening)
-            opened, cards, last = self._judge_opening(self._service, subject, opening, known, why)
+            opened, cards, last = self._judge_opening(self._service, subject, opening, known, why, last)
             judged.openings.append(opened)
             judged.cards += cards
         if last is not None:
@@ -135,9 +135,10 @@ class Judge:
             self._label(subject, entries, judged.openings, last)
         if self._before is not None:
             # Not in turns with the first content, because entries remember what the last content found in them.
+            last = None
             for opening in openings:
                 known = self._known(entries, opening)
-                before, cards, _ = self._judge_opening(self._before, subject, opening, known, why)
+                before, cards, last = self._judge_opening(self._before, subject, opening, known, why, last)
                 judged.openings_before.append(before)
                 judged.cards_before += cards
         return judged
@@ -149,7 +150,13 @@ class Judge:
         return tuple(known)
 
     def _judge_opening(
-        self, service: Service, subject: _Subject, opening: Opening, known: tuple[ChartEntry, ...], why: str
+        self,
+        service: Service,
+        subject: _Subject,
+        opening: Opening,
+        known: tuple[ChartEntry, ...],
+        why: str,
+        earlier: Assessment | None,
     ) -> tuple[Opened, list[ShownCard], Assessment | None]:
         opened = Opened(
             patient=subject.pseudonym,
@@ -165,7 +172,12 @@ class Judge:
         began = perf_counter()
         try:
             answer = service.answer(
-                request, whole_chart(known, why), opening.at, budget=Budget(self._seconds), only_words=True
+                request,
+                whole_chart(known, why),
+                opening.at,
+                budget=Budget(self._seconds),
+                only_words=True,
+                earlier=earlier,
             )
             cards = sanitized(answer.cards, service.own_urls)[0]
         except (NothingToJudgeBy, TooCostly) as error:

@@ -15,6 +15,7 @@ from cds_service.base.errors import NothingToJudgeBy
 from cds_service.base.files import read_text, read_texts
 from cds_service.base.settings import Settings
 from cds_service.base.timing import Stages
+from cds_service.clinical.again import assess_again
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.catalogue import Content
@@ -178,6 +179,7 @@ class Service:
         budget: Budget | None = None,
         *,
         only_words: bool = False,
+        earlier: Assessment | None = None,
     ) -> Answer:
         """Answer a hook call.
 
@@ -189,6 +191,7 @@ class Service:
             stages: measures reading, assessing and composing.
             budget: limit for the computing time; None for no limit.
             only_words: compose only what the cards say, without draft orders and links.
+            earlier: this service's assessment of the same chart at an earlier moment; it saves assessing it again.
 
         Raises:
             UnusableInput: the prefetched patient is not the patient of the call.
@@ -198,7 +201,9 @@ class Service:
         """
         caller = caller or self.clients.find(request.fhirServer)
         try:
-            return self._judged(request, prefetched, now, caller, stages or Stages(), budget, only_words=only_words)
+            return self._judged(
+                request, prefetched, now, caller, stages or Stages(), budget, earlier, only_words=only_words
+            )
         except NothingToJudgeBy:
             if not caller.profile.hides_errors or "gap" in caller.client.switched_off:
                 raise
@@ -212,6 +217,7 @@ class Service:
         caller: Caller,
         stages: Stages,
         budget: Budget | None,
+        earlier: Assessment | None,
         *,
         only_words: bool,
     ) -> Answer:
@@ -231,7 +237,7 @@ class Service:
         if budget is not None:
             budget.check()
         stages.end("read")
-        assessment = assess(self.content, record, now.date())
+        assessment = assess_again(self.content, record, now.date(), earlier)
         stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
