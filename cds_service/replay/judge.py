@@ -20,8 +20,9 @@ from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.reading.resource_types import MAY_SAY_SOMETHING, READ
 from cds_service.clinical.record import RowState, Status
+from cds_service.protocol.bundles import opened_again, whole_chart
 from cds_service.protocol.bundles import opening as opening_call
-from cds_service.protocol.bundles import whole_chart
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.queries import SEARCHED
 from cds_service.rendering.card import Card
 from cds_service.rendering.sanitize import sanitized
@@ -60,11 +61,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """A patient, with pseudonym. ``server``: FHIR server in the export's references, which an EHR's call would name."""
+    """A patient, with pseudonym and the call that opens the chart.
+
+    ``server``: FHIR server in the export's references, which an EHR's call would name.
+    """
 
     patient: str
     pseudonym: str
     server: str | None
+    request: HookRequest
 
 
 class Judge:
@@ -121,7 +126,9 @@ class Judge:
             judged.tally.add("patients_without_opening")
             return judged
         servers = {row.server for row in rows} - {""}
-        subject = _Subject(patient, self._keyed.of("patient", patient), servers.pop() if len(servers) == 1 else None)
+        server = servers.pop() if len(servers) == 1 else None
+        request = opening_call(_USER, patient, None, server)
+        subject = _Subject(patient, self._keyed.of("patient", patient), server, request)
         why = next((entry.flaw for entry in entries if entry.flaw), "")
         last: Assessment | None = None
         for opening in openings:
@@ -168,7 +175,7 @@ class Judge:
             rows=sum(entry.count for entry in known),
         )
         self._visits[id(service)].recall(known)
-        request = opening_call(_USER, subject.patient, opening.encounter, subject.server)
+        request = opened_again(subject.request, opening.encounter)
         began = perf_counter()
         try:
             answer = service.answer(

@@ -81,12 +81,18 @@ def _in_languages(settings: Settings, content: Content, clients: Clients) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The cards of a call and the assessment behind them. ``response_extension``: information for integrators."""
+    """The cards of a call, and the assessment and the chart behind them. ``dropped``: elements of the call not used."""
 
     cards: tuple[Card, ...]
     assessment: Assessment
     caller: Caller
-    response_extension: dict[str, Any]
+    prefetched: Prefetched
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def response_extension(self) -> dict[str, Any]:
+        """Information for integrators."""
+        return _response_extension(self.assessment, self.prefetched, self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +249,7 @@ class Service:
             _check_silence(prefetched)
         cards = self.cards(assessment, context, now, caller, only_words=only_words)
         stages.end("compose")
-        return Answer(cards, assessment, caller, _response_extension(assessment, prefetched, request.dropped))
+        return Answer(cards, assessment, caller, prefetched, request.dropped)
 
     def _not_judged(self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller) -> Answer:
         """Answer an EHR that hides errors with a card. The chart is read only to name what is missing."""
@@ -258,9 +264,7 @@ class Service:
         )
         assessment = assess(self.content, record, now.date())
         call = self._call(assessment, request.context, now, caller)
-        return Answer(
-            (not_judged_card(call),), assessment, caller, _response_extension(assessment, prefetched, request.dropped)
-        )
+        return Answer((not_judged_card(call),), assessment, caller, prefetched, request.dropped)
 
     def judge(
         self, patient_id: str, entries: tuple[ChartEntry, ...], now: datetime, *, fhir_server: str | None = None

@@ -94,7 +94,7 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse], wor
     statements, troubles = state(content, held, Place(), taking.status)
     findings.report(name, troubles)
     begun = taking.clinical or taking.recorded
-    doubtful = taking.running and may_not_treat(content, model, words, begun, findings.today)
+    doubtful = taking.running and may_not_treat(content, model, words, begun, findings)
     for statement in statements:
         substance = drugs.get(statement.key, "")
         findings.add(
