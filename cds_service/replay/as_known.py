@@ -27,7 +27,10 @@ def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEnt
         if entry.known is not None and entry.known > now:
             continue
         if entry.ended and any(end > now for end in entry.ended):
-            yield ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
+            earlier = ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
+            if entry.kind == "Encounter":
+                earlier.named = entry.named  # an end has no words
+            yield earlier
         elif isinstance(entry, StagedNumbers):
             yield entry.recorded_by(now)
         else:

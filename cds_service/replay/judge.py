@@ -130,6 +130,7 @@ class Judge:
         request = opening_call(_USER, patient, None, server)
         subject = _Subject(patient, self._keyed.of("patient", patient), server, request)
         why = next((entry.flaw for entry in entries if entry.flaw), "")
+        self._visits[id(self._service)].recall(entries)
         last: Assessment | None = None
         for opening in openings:
             known = self._known(entries, opening)
@@ -142,6 +143,7 @@ class Judge:
             self._label(subject, entries, judged.openings, last)
         if self._before is not None:
             # Not in turns with the first content, because entries remember what the last content found in them.
+            self._visits[id(self._before)].recall(entries)
             last = None
             for opening in openings:
                 known = self._known(entries, opening)
@@ -174,7 +176,6 @@ class Judge:
             practitioner=self._keyed.of("practitioner", opening.practitioner) if opening.practitioner else "",
             rows=sum(entry.count for entry in known),
         )
-        self._visits[id(service)].recall(known)
         request = opened_again(subject.request, opening.encounter)
         began = perf_counter()
         try:

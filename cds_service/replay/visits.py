@@ -24,9 +24,7 @@ class Visits:
     def recall(self, entries: Iterable[ChartEntry]) -> None:
         """Tell each visit what it names, which the reading would otherwise search for at each opening."""
         for entry in entries:
-            if entry.kind != "Encounter" or entry.head is None or entry.unconcerning is self._content:
-                continue
-            if entry.named is None or entry.named[0] is not self._content:
+            if entry.kind == "Encounter" and entry.head is not None and entry.unconcerning is not self._content:
                 entry.named = self._content, self._named(entry.resource)
 
     def _named(self, raw: dict[str, Any]) -> tuple[str, ...]:

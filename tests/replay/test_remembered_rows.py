@@ -251,6 +251,16 @@ def test_a_row_about_somebody_else_counts_at_each_opening(service: Noting, tmp_p
     assert [answer.assessment.record.others_of_concern for answer in answers] == [1, 1, 1]
 
 
+def test_what_a_visit_names_is_known_while_it_goes_on_and_later(service: Noting, tmp_path: Path) -> None:
+    ends = {"start": at(0.5), "end": at(1)}
+    named_in_words = [{"text": "Deep vein thrombosis of the leg"}]
+    visits = [{**visit(0.5), "period": ends, "reasonCode": named_in_words}, visit(2), visit(3)]
+    resources = [patient(id="p"), known(0, observation("calf_swelling", site=LEFT_CALF, ago=0)), *visits]
+    kept = scanned(service.content, written(tmp_path / "in", *resources))["p"]
+    answers = assert_each_opening_as_alone(service, kept, resources, Options("in", tmp_path))
+    assert [len(answer.assessment.record.unread) for answer in answers] == [1, 1, 1]
+
+
 def test_a_row_is_read_once_for_all_later_openings(
     service: Noting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
