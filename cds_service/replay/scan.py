@@ -14,7 +14,7 @@ from cds_service.replay.coded_elements import Elements, glance
 from cds_service.replay.coverage import Coverage
 from cds_service.replay.input import Piece
 from cds_service.replay.lines import Reading
-from cds_service.replay.rows import NotGrouped, Row, rows_of, who_has
+from cds_service.replay.rows import IDENTIFIER, NotGrouped, Row, rows_of, who_has
 from cds_service.replay.staging import earlier_charts
 from cds_service.replay.tally import Tally
 
@@ -47,7 +47,7 @@ class Scan:
         """
         first = piece.number << 32
         for number, row in enumerate(self._earlier(piece) if piece.kind == "charts" else self._read(piece), start=1):
-            if row.identifier and not row.patient and len(self._named) < _MAX_NAMED:
+            if row.identifier and not row.patient and row.kind != IDENTIFIER and len(self._named) < _MAX_NAMED:
                 self._named[str(first | number)] = self._line
             yield row, first | number
 
@@ -75,6 +75,8 @@ class Scan:
                 elements = None
             if self._is_of_a_chart(row, elements):
                 yield row
+                if elements is not None and row.kind == "Medication":
+                    yield from who_has(row, elements)
         yield from self._pack.rows()
 
     def _read(self, piece: Piece) -> Iterator[Row]:
@@ -94,7 +96,7 @@ class Scan:
                     yield row
                 elif self._is_of_a_chart(row, elements):
                     yield row
-                    if row.kind == "Patient" and elements is not None:
+                    if elements is not None:
                         yield from who_has(row, elements)
         yield from self._pack.rows()
         self._lines[str(piece.number)] = reading.lines

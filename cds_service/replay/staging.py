@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cds_service.replay.input import Batch, Piece, opened
-from cds_service.replay.rows import Row
+from cds_service.replay.rows import IDENTIFIER, Row
 
 ROWS = pa.schema(
     [
@@ -67,9 +67,9 @@ class Staging:
         self._groups = 0
 
     def take(self, row: Row, place: int) -> None:
-        """Store a row. A row without a patient and without an identifier is a Medication."""
+        """Store a row. One without a patient that names none is a Medication, or says which one has an identifier."""
         bucket: int | str
-        if row.identifier:
+        if row.identifier and (row.patient or row.kind != IDENTIFIER):
             bucket = PEOPLE if row.patient else NAMED
         else:
             bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS

@@ -21,7 +21,14 @@ from cds_service.clinical.reading import resource_types
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
-from cds_service.clinical.reading.medicine_identity import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.medicine_identity import (
+    Identity,
+    finder,
+    identifier_names,
+    identify,
+    medicine_of,
+    uses_of_medicine,
+)
 from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.own_patient import owners_of, server_of
 from cds_service.clinical.reading.passed_rows import PassedRows
@@ -65,7 +72,7 @@ class Sorted:
         owners: decides who owns a resource.
         patients: the Patient resources of this patient, in the order of the chart.
         clinical: rows to read, by the name used on cards and in orders.
-        medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
+        medications: Medication resources by ``Medication/id``, by ``fullUrl`` and by their identifiers.
         things: Specimens and Devices by ``Type/id`` and by ``fullUrl``.
         structures: this patient's BodyStructures by ``BodyStructure/id`` and by ``fullUrl``.
         listed_by: for each Observation, the panels that list it.
@@ -172,6 +179,8 @@ class _Sorting:
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
         self._medications: list[ChartEntry] = []
+        self._identified: dict[str, dict[str | None, ChartEntry]] = {}
+        """Medications by the names of their identifiers, and by id."""
         self._unclear: list[tuple[int, ChartEntry, str]] = []
         """Medicines with an unclear owner, with the reason. They are identified at the end."""
         self._documents: list[tuple[int, str, ChartEntry]] = []
@@ -240,6 +249,10 @@ class _Sorting:
                 self.chart.clinical[f"{key}~{place}" if place else key] = Row(entry, kind, copies)
             if older:
                 self._ledger.add(RowState.ENDED, kind, "an older version", older)
+        # An identifier that two Medications have identifies neither.
+        for name, found in self._identified.items():
+            if len(found) == 1:
+                self.chart.medications.update((name, entry) for entry in found.values())
         for entry in self._medications:
             self._finish_medication(entry)
         for number, entry, reason in self._unclear:
@@ -446,6 +459,8 @@ class _Sorting:
         for name in (f"Medication/{entry.identity}", entry.full_url):
             if name:
                 self.chart.medications[name] = entry
+        for name in identifier_names(entry.resource):
+            self._identified.setdefault(name, {})[entry.identity or entry.full_url] = entry
         self._medications.append(entry)
 
     def _take_structure(self, entry: ChartEntry) -> None:
