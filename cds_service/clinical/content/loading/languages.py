@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import tomli
@@ -196,9 +197,8 @@ class _Translation:
         if value is None:
             self._complain(file, place, "is not translated", f"in English: {_shown(english)}")
             return english
-        adapter: TypeAdapter[Any] = TypeAdapter(type(model).model_fields[name].rebuild_annotation())
         try:
-            translated = adapter.validate_json(json.dumps(value))
+            translated = _adapter(type(model), name).validate_json(json.dumps(value))
         except ValidationError as error:
             mistake = error.errors(include_url=False)[0]
             self._complain(file, place, words(mistake["type"], mistake["msg"]))
@@ -228,6 +228,12 @@ class _Translation:
 
     def _complain(self, file: str, place: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(file, place, message, hint))
+
+
+@cache
+def _adapter(kind: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """Return the checks of one field. Building them takes longer than checking a whole language."""
+    return TypeAdapter(kind.model_fields[name].rebuild_annotation())
 
 
 def _english(model: BaseModel, paths: Sequence[str]) -> Iterator[object]:

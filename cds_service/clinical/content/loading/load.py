@@ -8,10 +8,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import tomli
 from pydantic import BaseModel
@@ -268,7 +269,10 @@ class _Loader:
 
     def _check_sources(self, file: str, part: BaseModel | tuple[object, ...], place: str = "") -> None:
         """Check every ``source`` in ``part`` and in everything inside it."""
-        inside = part.__dict__.items() if isinstance(part, BaseModel) else enumerate(part)
+        if isinstance(part, BaseModel):
+            inside: Iterable[tuple[object, object]] = ((name, getattr(part, name)) for name in _with_sources(type(part)))
+        else:
+            inside = enumerate(part)
         for name, value in inside:
             if name == "source" and isinstance(value, str):
                 self._known(file, f"{place}.{name}".removeprefix("."), value, c.Citation)
@@ -465,6 +469,28 @@ _WORDS: dict[type[BaseModel], str] = {
     c.SystemEntry: "code system",
     c.RedFlag: "red-flag rule",
 }
+
+
+@cache
+def _with_sources(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the fields that are or may hold a ``source``. Most of a content are codes and words, which hold none."""
+    return tuple(
+        name
+        for name, field in kind.model_fields.items()
+        if name == "source" or any("source" in model.model_fields for model in _models_in(field.annotation, set()))
+    )
+
+
+def _models_in(annotation: object, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
+    """Return the models that a value of this type may hold, at any depth, added to ``seen``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation not in seen:
+            seen.add(annotation)
+            for field in annotation.model_fields.values():
+                _models_in(field.annotation, seen)
+    for part in get_args(annotation):
+        _models_in(part, seen)
+    return seen
 
 
 def version_of(texts: Mapping[str, str], local_text: str | None) -> str:
