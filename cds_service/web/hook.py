@@ -23,7 +23,7 @@ from cds_service.base.timing import Stages
 from cds_service.clinical.record import RowState
 from cds_service.protocol.body import read_call_body
 from cds_service.protocol.discovery import discovery
-from cds_service.protocol.messages import HookRequest, HookResponse
+from cds_service.protocol.messages import HookRequest, HookResponse, request_model
 from cds_service.protocol.prefetch import Prefetched, gather
 from cds_service.protocol.queries import Plan
 from cds_service.protocol.services import HookService, service_of
@@ -31,7 +31,7 @@ from cds_service.service.delivery import Delivered
 from cds_service.service.evaluate import Answer, Service, response
 from cds_service.web.components import Components
 from cds_service.web.json_response import json_response
-from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, request_body
+from cds_service.web.openapi import BODY_ERRORS, BUSY, SERVICE_ROUTE, Discovery, errors
 from cds_service.web.operation_outcomes import in_words
 from cds_service.web.raw_route import DirectRoute
 from cds_service.web.tracing import TracedCall
@@ -47,7 +47,7 @@ def add_hook_routes(app: FastAPI, components: Components) -> None:
     closed = guard.authenticator.required
     discovery_is_closed = closed and settings.discovery == "closed"
     discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
-    call_errors = errors(*BODY_ERRORS, 404, 412, *BUSY, closed=closed)
+    call_errors = errors(*BODY_ERRORS, 412, *BUSY, closed=closed)
 
     router = APIRouter(route_class=DirectRoute)
 
@@ -60,19 +60,18 @@ def add_hook_routes(app: FastAPI, components: Components) -> None:
         return json_response(discovery(running.service.plan()))
 
     @router.post(
-        "/cds-services/{service_id}",
+        SERVICE_ROUTE,
         summary="Judge a chart and get cards",
         responses={200: {"model": HookResponse}, **call_errors},
-        openapi_extra=request_body(HookRequest),
     )
-    async def call(service_id: ServiceId, request: Request) -> Response:
-        with metrics.calling(), components.tracing.calling(request.headers) as traced:
-            return await answer_to(service_id, request, traced)
+    async def call(service_id: str, request: Request) -> Response:
+        called = service_of(service_id)
+        with metrics.calling(), components.tracing.calling(called, request.headers) as traced:
+            return await answer_to(called, request, traced)
 
-    async def answer_to(service_id: str, request: Request, traced: TracedCall | None) -> Response:
+    async def answer_to(called: HookService | None, request: Request, traced: TracedCall | None) -> Response:
         stages, now, service = Stages(), components.clock(), running.service
         proved = await guard.authenticate(request)
-        called = service_of(service_id)
         if called is None:
             raise HTTPException(404, "no such service")
         caller, hook_request = proved, None
@@ -143,19 +142,14 @@ def _judge(
 
 
 def _parse_request(body: Any, called: HookService) -> HookRequest:
-    """Validate the body as a hook request.
+    """Validate the body as a call of this service.
 
     Only here is a validation error the sender's fault (``UnusableInput``); anywhere else it is a bug of this service.
     """
     try:
-        request = HookRequest.model_validate(body)
+        return request_model(called).model_validate(body)
     except ValidationError as error:
         raise UnusableInput(in_words(error)) from error
-    if request.hook != called.hook:
-        raise UnusableInput(f"hook: this service answers {called.hook}")
-    if called.needs_encounter and request.context.encounterId is None:
-        raise UnusableInput(f"context.encounterId: {called.hook} needs the id of an encounter")
-    return request
 
 
 def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seconds: float) -> None:
