@@ -1,4 +1,4 @@
-"""``knee-cds preview``: few cards at first, every card on request, and nothing left out without a word."""
+"""``knee-cds preview``: few cards at first, every card on request, and the names of the examples that are not shown."""
 
 from __future__ import annotations
 
