@@ -200,8 +200,7 @@ class _Loader:
 
         for table in (findings, causes, measures, sites):
             self._check_codes(table)
-        for key, finding in findings.items():
-            self._check_sources(self.files[c.Finding, key], finding, key)
+        self._check_findings(findings, measures, reasoning)
         for key, cause in causes.items():
             self._check_cause(key, cause)
         for rule, flag in red_flags.items():
@@ -211,18 +210,8 @@ class _Loader:
             self._check_pathway(key, pathway, findings)
         for key, action in actions.items():
             self._check_sources("actions.toml", action, key)
-        self.problems += numbers.of_units(measures, answers.other_units if answers else ())
-        for key, measure in measures.items():
-            self._known("vocabulary/measures.toml", f"{key}.finding", measure.finding, c.Finding)
-            self._check_sources("vocabulary/measures.toml", measure, key)
-        for key, site in sites.items():
-            for wider in site.within:
-                self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
-        finding_files = {key: self.files[c.Finding, key] for key in findings}
-        self._check_places_of(findings)
-        self._check_parts(findings)
-        self._check_implications(findings)
-        self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
+        self._check_measures(measures, answers)
+        self._check_sites(sites)
         self._check_reasoning(reasoning)
         self._check_about(about)
         self._check_decisions(open_points)
@@ -260,6 +249,28 @@ class _Loader:
             medicine_names=names,
         )
         return against_shipped.added(shipped, local_codes)
+
+    def _check_findings(
+        self, findings: dict[str, c.Finding], measures: dict[str, c.Measure], reasoning: c.Reasoning | None
+    ) -> None:
+        files = {key: self.files[c.Finding, key] for key in findings}
+        for key, finding in findings.items():
+            self._check_sources(files[key], finding, key)
+        self._check_places_of(findings)
+        self._check_parts(findings)
+        self._check_implications(findings)
+        self.problems += numbers.of_findings(findings, measures, reasoning, files)
+
+    def _check_measures(self, measures: dict[str, c.Measure], answers: c.Answers | None) -> None:
+        self.problems += numbers.of_units(measures, answers.other_units if answers else ())
+        for key, measure in measures.items():
+            self._known("vocabulary/measures.toml", f"{key}.finding", measure.finding, c.Finding)
+            self._check_sources("vocabulary/measures.toml", measure, key)
+
+    def _check_sites(self, sites: dict[str, c.BodySite]) -> None:
+        for key, site in sites.items():
+            for wider in site.within:
+                self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
 
     def _known(self, file: str, place: str, key: str, kind: type[BaseModel]) -> None:
         if (kind, key) not in self.files:
