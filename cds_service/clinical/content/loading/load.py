@@ -280,10 +280,11 @@ class _Loader:
 
     def _check_sources(self, file: str, part: BaseModel | tuple[object, ...], place: str = "") -> None:
         """Check every ``source`` in ``part`` and in everything inside it."""
-        if isinstance(part, BaseModel):
-            inside: Iterable[tuple[object, object]] = ((name, getattr(part, name)) for name in _with_sources(type(part)))
-        else:
-            inside = enumerate(part)
+        inside: Iterable[tuple[object, object]] = (
+            ((name, getattr(part, name)) for name in _with_sources(type(part)))
+            if isinstance(part, BaseModel)
+            else enumerate(part)
+        )
         for name, value in inside:
             if name == "source" and isinstance(value, str):
                 self._known(file, f"{place}.{name}".removeprefix("."), value, c.Citation)
@@ -494,11 +495,10 @@ def _with_sources(kind: type[BaseModel]) -> tuple[str, ...]:
 
 def _models_in(annotation: object, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
     """Return the models that a value of this type may hold, at any depth, added to ``seen``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if annotation not in seen:
-            seen.add(annotation)
-            for field in annotation.model_fields.values():
-                _models_in(field.annotation, seen)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
+        seen.add(annotation)
+        for field in annotation.model_fields.values():
+            _models_in(field.annotation, seen)
     for part in get_args(annotation):
         _models_in(part, seen)
     return seen
