@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import get_args
@@ -17,6 +17,7 @@ from cds_service.base.files import read_texts
 from cds_service.base.settings import Settings
 from cds_service.cli.inputs import understand
 from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.content.loading.copied_words import Comparison, comparisons, texts_of
 from cds_service.clinical.content.loading.languages import ENGLISH, in_language, languages_in
 from cds_service.clinical.content.loading.load import parsed
 from cds_service.clinical.content.loading.signed import SIGNED, differences, warnings, written
@@ -47,6 +48,7 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
     languages = [
         _in_languages(settings, pathway, content, out) for pathway, content in zip(PATHWAYS, contents, strict=True)
     ]
+    compared = _compare_languages(languages, out)
     if has_examples:
         _check_examples(contents[0], examples)
     else:
@@ -58,7 +60,7 @@ def run(settings: Settings, *, against: Path | None, sign: bool) -> None:
             _check_cards(Service(content, load_clients(settings, content), _ANY_URL), translated, examples)
     if sign:
         _sign(settings.cards, out)
-    _warn(settings.cards)
+    _warn(settings.cards, compared)
     if against is not None:
         _compare(against, settings.cards, out)
 
@@ -88,8 +90,21 @@ def _in_languages(settings: Settings, pathway: str, content: Content, out: Conso
         state = f"drafted by machine, {state}" if language.drafted == "machine" else state
         if name != ENGLISH:
             out.print(Text(f"  {pathway}, {language.name}: complete; {state}."), soft_wrap=True)
-
     return translations
+
+
+def _compare_languages(by_pathway: Sequence[Mapping[str, Content]], out: Console) -> tuple[Comparison, ...]:
+    """Print how many texts each translation has, and return a comparison of each two languages."""
+    texts: dict[str, dict[tuple[str, str], str]] = {}
+    for pathway, languages in zip(PATHWAYS, by_pathway, strict=True):
+        for language, content in languages.items():
+            texts.setdefault(language, {}).update(texts_of(content, pathway))
+    compared = tuple(comparisons(texts))
+    for one in compared:
+        if one.other == ENGLISH:
+            name = by_pathway[0][one.language].texts.language.name
+            out.print(Text(f"  {name}: {one.total} texts of two words or more, {one.count} equal to the English."))
+    return compared
 
 
 def _check_cards(service: Service, languages: Mapping[str, Content], folder: Path) -> None:
@@ -170,10 +185,14 @@ def _sign(folder: Path, out: Console) -> None:
     out.print(Text(f"The values marked as seen are kept in {folder / SIGNED}."), soft_wrap=True)
 
 
-def _warn(folder: Path) -> None:
-    """Warn about changed values that are marked as seen: somebody must look them up in their source again."""
+def _warn(folder: Path, compared: Iterable[Comparison]) -> None:
+    """Warn about words that look copied from another language, and about changed values that are marked as seen.
+
+    Somebody must translate the words and look the values up in their source again.
+    """
     out = Console(stderr=True)
-    for warning in warnings(parsed(read_texts(folder))):
+    copied = (one.words for one in compared if one.looks_copied)
+    for warning in (*copied, *warnings(parsed(read_texts(folder)))):
         out.print(Text(f"Warning: {warning}"), style="yellow", soft_wrap=True)
 
 

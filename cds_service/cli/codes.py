@@ -12,18 +12,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from cds_service.cli.inputs import documents
+from cds_service.cli.inputs import chart_files, documents
 from cds_service.clinical.content.catalogue import Content
 from cds_service.service.code_survey import BY_CATEGORY, Survey, Unmapped
 
-_SUFFIXES = (".json", ".ndjson", ".jsonl")
-
 
 def survey(content: Content, paths: Iterable[Path]) -> Survey:
-    """Survey all charts in files and folders (``.json``, ``.ndjson``, ``.jsonl``), one document at a time."""
+    """Survey all charts in files and folders, one document at a time.
+
+    Raises:
+        UnusableInput: a folder has no file of charts.
+    """
     found = Survey(content)
-    for file in _files(paths):
-        with file.open("rb") as stream:
+    for file in chart_files(map(str, paths)):
+        with Path(file).open("rb") as stream:
             for document in documents(stream):
                 found.take(document)
     return found
@@ -83,14 +85,6 @@ def _table(out: IO[str], title: str, rows: Iterable[str]) -> None:
 
 def _by_frequency(counted: Counter[Any]) -> Iterator[Any]:
     return (key for key, _ in counted.most_common())
-
-
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES)
-        else:
-            yield path
 
 
 def _quoted(text: str) -> str:

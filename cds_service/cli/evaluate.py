@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from cds_service.base.collector import collect_rarely
 from cds_service.base.errors import NothingToJudgeBy, TooLarge, UnusableInput
 from cds_service.base.field_errors import in_words
 from cds_service.base.settings import Settings
-from cds_service.cli.inputs import documents, understand
+from cds_service.cli.inputs import STANDARD_INPUT, chart_files, documents, understand
 from cds_service.cli.report import as_json as report
 from cds_service.cli.report import explained
 from cds_service.cli.show import explain, show_cards
@@ -67,13 +67,13 @@ class _Place:
 
 
 def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
-    """Judge every document in ``names``: files, folders of ``.json`` and ``.ndjson``, or ``-`` for standard input.
+    """Judge every document in ``names``: files, folders of them, or ``-`` for standard input.
 
     Raises:
         UnusableInput, OSError: the only file is empty or cannot be read. If there are several files, such a file is
             counted as unusable.
     """
-    files = list(_files(names))
+    files = list(chart_files(names))
     service = Service.from_settings(settings)
     collect_rarely()
     tally = Tally()
@@ -86,17 +86,6 @@ def run(names: Sequence[str], settings: Settings, how: How) -> Tally:
         except (UnusableInput, OSError) as error:
             _report_unusable(error, _Place(0, name), f"{name} cannot be judged", how, tally)
     return tally
-
-
-def _files(names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        if name == "-" or not Path(name).is_dir():
-            yield name
-            continue
-        files = sorted(path for path in Path(name).rglob("*") if path.suffix in (".json", ".ndjson") and path.is_file())
-        if not files:
-            raise UnusableInput(f"there is no .json or .ndjson file in {name}")
-        yield from map(str, files)
 
 
 def _file(service: Service, name: str, how: How, tally: Tally, *, of_several: bool) -> None:
@@ -114,7 +103,7 @@ def _file(service: Service, name: str, how: How, tally: Tally, *, of_several: bo
 
 
 def _opened(name: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
+    return nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else Path(name).open("rb")
 
 
 def _progress(name: str, *, as_json: bool) -> Any:

@@ -1,11 +1,14 @@
-"""Read the input of ``evaluate``: a Bundle, a CDS Hooks request, or an NDJSON stream of either."""
+"""Read charts from files and folders: a Bundle, a CDS Hooks request, or an NDJSON stream of either."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import IO
 
 import orjson
+from rich.console import Console
+from rich.text import Text
 
 from cds_service.base.errors import UnusableInput
 from cds_service.base.strict_json import parse
@@ -15,7 +18,40 @@ from cds_service.protocol.prefetch import gather
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
 from cds_service.service.code_survey import LIMITS
 
+STANDARD_INPUT = "-"
+_ENDINGS = (".json", ".ndjson", ".jsonl")
+_KINDS = ".json, .ndjson or .jsonl"
+_NAMED = 20
 _USER = "Practitioner/command-line"
+
+
+def chart_files(names: Iterable[str]) -> Iterator[str]:
+    """Yield the files in ``names``. A folder stands for its files of charts, by their endings; ``-`` stays as it is.
+
+    The other files of a folder are named on standard error.
+
+    Raises:
+        UnusableInput: a folder has no file of charts.
+    """
+    for name in names:
+        if name == STANDARD_INPUT or not Path(name).is_dir():
+            yield name
+            continue
+        files = sorted(path for path in Path(name).rglob("*") if path.is_file())
+        charts = [path for path in files if path.name.lower().endswith(_ENDINGS)]
+        if not charts:
+            raise UnusableInput(f"there is no {_KINDS} file in {name}")
+        _say_skipped(
+            name, [path.relative_to(name).as_posix() for path in files if not path.name.lower().endswith(_ENDINGS)]
+        )
+        yield from map(str, charts)
+
+
+def _say_skipped(folder: str, skipped: list[str]) -> None:
+    if skipped:
+        more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+        listed = f"Not read in {folder}, being no {_KINDS}: {', '.join(skipped[:_NAMED])}{more}"
+        Console(stderr=True).print(Text(listed), style="yellow", soft_wrap=True)
 
 
 def documents(stream: IO[bytes]) -> Iterator[bytes]:

@@ -137,7 +137,9 @@ def _add_judging(commands: Any) -> None:
     replay_options.add_parser(commands).set_defaults(run=_replay)
 
     codes = commands.add_parser("codes", help="list codes of a site's charts that look like ours and are not mapped")
-    codes.add_argument("charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson")
+    codes.add_argument(
+        "charts", nargs="+", type=Path, metavar="CHARTS", help="files or folders: .json, .ndjson, .jsonl"
+    )
     codes.set_defaults(run=_codes)
 
 
@@ -152,6 +154,9 @@ def _add_content(commands: Any) -> None:
     preview = commands.add_parser("preview", help="show the cards of a rule or cause for its example patients")
     preview.add_argument("key", help="a rule or cause; knee-cds serve lists them at /evidence")
     preview.add_argument("--language", default="en", help="language of the cards (default: en)")
+    which = preview.add_mutually_exclusive_group()
+    which.add_argument("--example", metavar="NAME", help="only this example patient; else the first of each kind")
+    which.add_argument("--all", action="store_true", dest="every", help="every example patient")
     preview.set_defaults(run=_preview)
 
     review = commands.add_parser("review", help="write the open questions for a clinician into cards/OPEN.md")
@@ -293,7 +298,7 @@ def _export(options: argparse.Namespace, settings: Settings) -> int:
 def _preview(options: argparse.Namespace, settings: Settings) -> int:
     from cds_service.cli import preview
 
-    preview.run(settings, options.key, options.language)
+    preview.run(settings, options.key, options.language, example=options.example, every=options.every)
     return OK
 
 

@@ -113,7 +113,7 @@ def _array(body: bytes | bytearray, rows: Sequence[Raw], after: int) -> tuple[in
     """
     first, last = bytes(rows[0]), bytes(rows[-1])
     start = body.find(first, after)
-    size = sum(map(_size, rows))
+    size = sum(memoryview(raw).nbytes for raw in rows)
     end = start + size + len(rows) - 1
     if not body.startswith(last, end - len(last)):  # the rows are separated by more than commas
         between = body.find(bytes(rows[1]), start + len(first)) - start - len(first) if len(rows) > 1 else 0
@@ -123,10 +123,6 @@ def _array(body: bytes | bytearray, rows: Sequence[Raw], after: int) -> tuple[in
     start = body.rfind(b"[", 0, start)
     end = body.find(b"]", end)
     return (-1, -1) if start < 0 or end < 0 else (start, end + 1)
-
-
-def _size(raw: Raw) -> int:
-    return memoryview(raw).nbytes
 
 
 def _without(body: bytes | bytearray, cuts: Sequence[_Cut]) -> bytes:

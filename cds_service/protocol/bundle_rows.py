@@ -130,7 +130,8 @@ class Rows:
             rows = [_row(raw) for raw in raws]
         if len(rows) != len(raws):
             return None
-        return cls(raws, rows, [_seen(raw, row) for raw, row in zip(raws, rows, strict=True)], limits)
+        seen = [_seen(raw, row.glance) if row is not None else None for raw, row in zip(raws, rows, strict=True)]
+        return cls(raws, rows, seen, limits)
 
     def __len__(self) -> int:
         return len(self._raws)
@@ -170,11 +171,8 @@ def _row(raw: Raw) -> Row | None:
         return None
 
 
-def _seen(raw: Raw, row: Row | None) -> Glance | Head | None:
-    """Return the glance of a plain number, else the head; None if the row or its head is not FHIR's."""
-    if row is None:
-        return None
-    glance = row.glance
+def _seen(raw: Raw, glance: Glance | UnsetType | None) -> Glance | Head | None:
+    """Return the glance of a plain number, else the head; None if the head is not FHIR's."""
     return glance if isinstance(glance, Glance) and glance.is_number else _head(raw)
 
 

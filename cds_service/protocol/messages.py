@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, Self
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -23,10 +24,11 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
+    create_model,
     model_validator,
 )
 
-from cds_service.protocol.services import hooks
+from cds_service.protocol.services import HookService, hooks
 
 CANARY_USER = "Practitioner/knee-cds-canary"
 """The user of canary calls, which no clinician makes."""
@@ -96,11 +98,6 @@ def _is_answered(hook: str) -> str:
     return hook
 
 
-def _hooks_answered(schema: dict[str, Any]) -> None:
-    """Add the supported hooks to our OpenAPI document."""
-    schema |= {"const": hooks()[0]} if len(hooks()) == 1 else {"enum": list(hooks())}
-
-
 class _Received(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -111,6 +108,12 @@ class Context(_Received):
     userId: UserReference
     patientId: PatientId
     encounterId: EncounterId | None = _droppable()
+
+
+class EncounterContext(Context):
+    """``context`` of a hook that is about one encounter, which it must name."""
+
+    encounterId: EncounterId
 
 
 class FhirAuthorization(_Received):
@@ -125,19 +128,21 @@ class FhirAuthorization(_Received):
 
 
 _Place = tuple[int | str, ...]
-_DROPPED: tuple[_Place, ...] = (("fhirServer",), ("fhirAuthorization",), ("context", "encounterId"))
-"""Fields that an assessment does not need. If one is invalid, the whole field counts as not sent."""
+_ACCESS: tuple[_Place, ...] = (("fhirServer",), ("fhirAuthorization",))
+_ENCOUNTER: _Place = ("context", "encounterId")
 
 
 class HookRequest(_Received):
-    """A hook call. The values of ``prefetch`` stay raw JSON and are read resource by resource."""
+    """A call of any service's hook. The values of ``prefetch`` stay raw JSON and are read resource by resource."""
 
-    hook: Annotated[str, AfterValidator(_is_answered), Field(json_schema_extra=_hooks_answered)]
+    hook: Annotated[str, AfterValidator(_is_answered)]
     hookInstance: UUID
     context: Context
     fhirServer: Annotated[str, AfterValidator(_is_url), _written_as("https?://.+", format="uri")] | None = _droppable()
     fhirAuthorization: FhirAuthorization | None = _droppable()
     prefetch: dict[str, Any] | None = None
+    optional: ClassVar[tuple[_Place, ...]] = (*_ACCESS, _ENCOUNTER)
+    """Fields that an assessment does not need. If one is invalid, the whole field counts as not sent."""
     _dropped: tuple[str, ...] = PrivateAttr(())
 
     @property
@@ -155,7 +160,7 @@ class HookRequest(_Received):
                 raise
             errors = error.errors(include_url=False, include_input=False, include_context=False)
             wrong = [mistake["loc"] for mistake in errors]
-            unusable = {part for part in _DROPPED for place in wrong if place[: len(part)] == part}
+            unusable = {part for part in cls.optional for place in wrong if place[: len(part)] == part}
             request = handler(_without(value, unusable))  # any other mistake ends the call
             request._dropped = tuple(sorted({".".join(map(str, place)) for place in wrong}))
             return request
@@ -171,6 +176,25 @@ def _without(call: Mapping[str, Any], unusable: Collection[_Place]) -> dict[str,
             holder = holder[step]
         holder.pop(str(name), None)
     return copy
+
+
+def request_model(service: HookService) -> type[HookRequest]:
+    """Return what a call of ``service`` must be: of its hook, and with an encounter if its hook needs one."""
+    return _request_model(service.hook, needs_encounter=service.needs_encounter)
+
+
+@cache
+def _request_model(hook: str, *, needs_encounter: bool) -> type[HookRequest]:
+    this_hook: Any = Annotated[str, _matches(re.compile(re.escape(hook)), hook)]
+    model = create_model(
+        f"{''.join(word.capitalize() for word in hook.split('-'))}Request",
+        __base__=HookRequest,
+        __doc__=f"A call of the hook {hook}.",
+        hook=(this_hook, Field(json_schema_extra={"const": hook})),
+        context=(EncounterContext if needs_encounter else Context, ...),
+    )
+    model.optional = _ACCESS if needs_encounter else HookRequest.optional
+    return model
 
 
 class _Sent(BaseModel):

@@ -113,12 +113,12 @@ def _found(entries: Sequence[ChartEntry], unusual: Sequence[ReadRow]) -> Sequenc
 
 def _matches(found: Sequence[ChartEntry]) -> tuple[Matches, frozenset[str | None]]:
     """Return the resources that the search itself found, and their types."""
-    identities = list(map(_identity_of, found))
+    kinds, identities = list(map(_kind_of, found)), list(map(_identity_of, found))
     nameless = identities.count(None)
-    named = frozenset(zip(map(_kind_of, found), identities, strict=True))
+    named = frozenset(zip(kinds, identities, strict=True))
     if nameless:
         named = frozenset(name for name in named if name[1] is not None)
-    return Matches(named, nameless), frozenset(map(_kind_of, found))
+    return Matches(named, nameless), frozenset(kinds)
 
 
 def _objection(row: ReadRow) -> str:

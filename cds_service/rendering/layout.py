@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 SUMMARY_LIMIT = 139
 """Characters of a summary: the standard asks for fewer than 140."""
@@ -59,6 +60,10 @@ class Part:
         """The paragraph; empty without items."""
         return self.text_of(self.items, self.left_out)
 
+    def with_items(self, items: tuple[Item, ...], left_out: int) -> Part:
+        """Return the paragraph with other items. It is faster than ``dataclasses.replace``; cards are full of it."""
+        return Part(self.lead, items, self.between, self.end, self.more, self.grouped, left_out)
+
     @property
     def has_ranks(self) -> bool:
         """Whether an item may be left out."""
@@ -67,7 +72,39 @@ class Part:
     @cached_property
     def size(self) -> tuple[int, int]:
         """The number of words and characters of the paragraph."""
-        return _size(self.text)
+        return self.size_of(range(len(self.items)), self.left_out)
+
+    def size_of(self, places: Collection[int], left_out: int) -> tuple[int, int]:
+        """Return the size of the paragraph with only the items at ``places``: that of ``text_of``."""
+        if not places:
+            return (0, 0)
+        if not self._adds_up:
+            return _size(self.text_of([self.items[place] for place in sorted(places)], left_out))
+        words, characters = self._size_around
+        for place in places:
+            its_words, its_characters = self._item_sizes[place]
+            words += its_words
+            characters += its_characters
+        count = len(places)
+        if left_out and self.more is not None:
+            its_words, its_characters = _size(self.more(left_out))
+            words, characters, count = words + its_words, characters + its_characters, count + 1
+        return words, characters + len(self.between) * (count - 1)
+
+    @cached_property
+    def _adds_up(self) -> bool:
+        """Whether its size is the sum of its items' sizes: a blank keeps their words apart."""
+        return self.grouped is None and self.between.endswith(" ") and not word_count(self.end)
+
+    @cached_property
+    def _item_sizes(self) -> tuple[tuple[int, int], ...]:
+        return tuple(_size(item.text) for item in self.items)
+
+    @cached_property
+    def _size_around(self) -> tuple[int, int]:
+        """The size of the heading and of the end."""
+        words, characters = _size(self._with_lead(""))
+        return words, characters + len(self.end)
 
     def text_of(self, items: Sequence[Item], left_out: int) -> str:
         """Return the paragraph with only ``items``, of which ``left_out`` more were left out; empty without items."""
@@ -76,7 +113,9 @@ class Part:
         texts = self._texts(items)
         if left_out and self.more is not None:
             texts.append(self.more(left_out))
-        body = self.between.join(texts) + self.end
+        return self._with_lead(self.between.join(texts) + self.end)
+
+    def _with_lead(self, body: str) -> str:
         if not self.lead:
             return body
         return f"**{self.lead}** {body}" if self.lead.endswith("?") else f"**{self.lead}:** {body}"
@@ -136,7 +175,7 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
         one = chosen[at]
         if one.refused < rank:
             continue
-        longer = _size(one.text_with(place))
+        longer = one.size_with(place)
         if (larger := total.with_part(one.size, longer)).fits(words, characters):
             one.places.add(place)
             one.size, total = longer, larger
@@ -157,18 +196,20 @@ class _Chosen:
         self.paragraph = paragraph
         self.places = {place for place, item in enumerate(paragraph.items) if item.rank == 0}
         self.refused = sys.maxsize
-        self.size = _size(self.text_with())
+        self.size = self._size_of(self.places)
 
     @property
     def shown(self) -> Part:
         """The part with the chosen items."""
         return _with_items(self.paragraph, self.places)
 
-    def text_with(self, *more: int) -> str:
-        """Return the text of the part with the chosen items and those at ``more``."""
-        places = self.places.union(more)
-        items = [item for place, item in enumerate(self.paragraph.items) if place in places]
-        return self.paragraph.text_of(items, self.paragraph.left_out + len(self.paragraph.items) - len(items))
+    def size_with(self, place: int) -> tuple[int, int]:
+        """Return the size of the part with the chosen items and the one at ``place``."""
+        return self._size_of({*self.places, place})
+
+    def _size_of(self, places: set[int]) -> tuple[int, int]:
+        paragraph = self.paragraph
+        return paragraph.size_of(places, paragraph.left_out + len(paragraph.items) - len(places))
 
 
 def _within(parts: list[Part], characters: int) -> list[Part]:
@@ -188,7 +229,7 @@ def _with_items(paragraph: Part, places: set[int]) -> Part:
         return paragraph
     items = tuple(item for place, item in enumerate(paragraph.items) if place in places)
     left = paragraph.left_out + len(paragraph.items) - len(items)
-    return replace(paragraph, items=items, left_out=left)
+    return paragraph.with_items(items, left)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -196,8 +237,7 @@ def _size(text: str) -> tuple[int, int]:
     return word_count(text), len(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Total:
+class _Total(NamedTuple):
     """The size of a detail: its words, the characters of its paragraphs, and how many of them have a text."""
 
     words: int

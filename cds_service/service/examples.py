@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 import tomli
 
+from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
+
 EXAMPLES = "fhir_examples"
 """Name of the folder, which is beside the shipped content. A site's copy of the content may not have it."""
 STORIES = "stories.toml"
@@ -63,7 +65,7 @@ def one_bundle(folder: Path, name: str, today: date) -> dict[str, Any]:
 
 
 def as_request(bundle: dict[str, Any], now_id: str) -> dict[str, Any]:
-    """Return a patient-view call with the resources of an example Bundle as prefetch. ``now_id``: the hookInstance."""
+    """Return a hook call with the resources of an example Bundle as prefetch. ``now_id``: the hookInstance."""
     keys = {
         "Observation": "observations",
         "Condition": "conditions",
@@ -87,4 +89,4 @@ def as_request(bundle: dict[str, Any], now_id: str) -> dict[str, Any]:
             searchset = prefetch[keys[kind]] or {"resourceType": "Bundle", "type": "searchset", "entry": []}
             searchset["entry"].append({"resource": resource, "search": {"mode": "match"}})
             prefetch[keys[kind]] = searchset
-    return {"hook": "patient-view", "hookInstance": now_id, "context": context, "prefetch": prefetch}
+    return {"hook": POSTERIOR_KNEE_PAIN.hook, "hookInstance": now_id, "context": context, "prefetch": prefetch}

@@ -45,8 +45,16 @@ def examples_of(content: Content, folder: Path, key: str) -> list[str]:
         return sorted(content.causes[key].examples.shown)
     if key in content.red_flags:
         return sorted(name for name, story in stories(folder).items() if key in story.get("urgent", ()))
-    near = difflib.get_close_matches(key, (*content.red_flags, *content.causes), 1)
-    raise UnusableInput(f"There is no rule or cause called `{key}`." + (f" Did you mean `{near[0]}`?" if near else ""))
+    raise UnusableInput(
+        f"There is no rule or cause called `{key}`." + did_you_mean(key, *content.red_flags, *content.causes)
+    )
+
+
+def did_you_mean(name: str, *known: str) -> str:
+    """Return a sentence that proposes the nearest of ``known``, whatever its case; empty if none is near."""
+    by_lower_case = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, 1)
+    return f" Did you mean `{by_lower_case[near[0]]}`?" if near else ""
 
 
 def previews(service: Service, folder: Path, key: str) -> Iterator[Preview]:

@@ -20,7 +20,15 @@ from cds_service.base.logs import get_log
 from cds_service.protocol.services import service_of
 from cds_service.web.components import Components
 from cds_service.web.json_response import json_response
-from cds_service.web.openapi import BODY_ERRORS, BUSY, FeedbackCall, FeedbackReceived, ServiceId, errors, request_body
+from cds_service.web.openapi import (
+    BODY_ERRORS,
+    BUSY,
+    SERVICE_ROUTE,
+    FeedbackCall,
+    FeedbackReceived,
+    errors,
+    request_body,
+)
 from cds_service.web.operation_outcomes import outcome
 
 log = get_log()
@@ -35,15 +43,15 @@ def add_feedback_routes(app: FastAPI, components: Components) -> None:
 
     guard, running, clock = components.guard, components.current, components.clock
     card_log, auditing, metrics = components.card_log, components.auditing, components.metrics
-    known_errors = errors(*BODY_ERRORS, 404, *BUSY, closed=guard.authenticator.required)
+    known_errors = errors(*BODY_ERRORS, *BUSY, closed=guard.authenticator.required)
 
     @app.post(
-        "/cds-services/{service_id}/feedback",
+        f"{SERVICE_ROUTE}/feedback",
         summary="Report the outcome of cards",
         responses={200: {"model": FeedbackReceived}, **known_errors},
         openapi_extra=request_body(FeedbackCall),
     )
-    async def feedback(service_id: ServiceId, request: Request) -> Response:
+    async def feedback(service_id: str, request: Request) -> Response:
         proved = await guard.authenticate(request)
         if service_of(service_id) is None:
             raise HTTPException(404, "no such service")

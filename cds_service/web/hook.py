@@ -23,7 +23,7 @@ from cds_service.base.timing import Stages
 from cds_service.clinical.record import RowState
 from cds_service.protocol.body import read_call_body
 from cds_service.protocol.discovery import discovery
-from cds_service.protocol.messages import HookRequest, HookResponse
+from cds_service.protocol.messages import HookRequest, HookResponse, request_model
 from cds_service.protocol.prefetch import Prefetched, gather
 from cds_service.protocol.queries import Plan
 from cds_service.protocol.services import HookService, service_of
@@ -31,7 +31,7 @@ from cds_service.service.delivery import Delivered
 from cds_service.service.evaluate import Answer, Service, response
 from cds_service.web.components import Components
 from cds_service.web.json_response import json_response
-from cds_service.web.openapi import BODY_ERRORS, BUSY, Discovery, ServiceId, errors, request_body
+from cds_service.web.openapi import BODY_ERRORS, BUSY, SERVICE_ROUTE, Discovery, errors
 from cds_service.web.operation_outcomes import in_words
 from cds_service.web.raw_route import DirectRoute
 from cds_service.web.tracing import TracedCall
@@ -42,12 +42,11 @@ log = get_log()
 def add_hook_routes(app: FastAPI, components: Components) -> None:
     """Add ``GET /cds-services`` and ``POST /cds-services/{id}``."""
 
-    settings, running, guard = components.settings, components.current, components.guard
-    auditing, metrics = components.auditing, components.metrics
+    guard = components.guard
     closed = guard.authenticator.required
-    discovery_is_closed = closed and settings.discovery == "closed"
+    discovery_is_closed = closed and components.settings.discovery == "closed"
     discovery_errors = errors(429, closed=True) if discovery_is_closed else errors()
-    call_errors = errors(*BODY_ERRORS, 404, 412, *BUSY, closed=closed)
+    call_errors = errors(*BODY_ERRORS, 412, *BUSY, closed=closed)
 
     router = APIRouter(route_class=DirectRoute)
 
@@ -57,65 +56,70 @@ def add_hook_routes(app: FastAPI, components: Components) -> None:
     async def discover(request: Request) -> Response:
         if discovery_is_closed:
             await guard.authenticate(request)
-        return json_response(discovery(running.service.plan()))
+        return json_response(discovery(components.current.service.plan()))
 
     @router.post(
-        "/cds-services/{service_id}",
+        SERVICE_ROUTE,
         summary="Judge a chart and get cards",
         responses={200: {"model": HookResponse}, **call_errors},
-        openapi_extra=request_body(HookRequest),
     )
-    async def call(service_id: ServiceId, request: Request) -> Response:
-        with metrics.calling(), components.tracing.calling(request.headers) as traced:
-            return await answer_to(service_id, request, traced)
-
-    async def answer_to(service_id: str, request: Request, traced: TracedCall | None) -> Response:
-        stages, now, service = Stages(), components.clock(), running.service
-        proved = await guard.authenticate(request)
+    async def call(service_id: str, request: Request) -> Response:
         called = service_of(service_id)
-        if called is None:
-            raise HTTPException(404, "no such service")
-        caller, hook_request = proved, None
-        try:
-            budget = Budget(settings.judging_ms / 1000)
-            body = await guard.read(request, proved, partial(_parse_body, budget))
-            hook_request = _parse_request(body.value, called)
-            stages.end("parse")
-            caller = proved or service.clients.find(hook_request.fhirServer)
-            audited = auditing.call(now, caller, hook_request)
-            async with guard.working(caller, proved):
-                gathering = (budget, hook_request.prefetch, service.plan(caller))
-                sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
-                sent.check_patient(hook_request.context.patientId)
-                own = proved.addresses if proved else None  # a client with a token: only its own FHIR servers
-                prefetched = await components.reader.complete(
-                    hook_request, sent, without_token=caller.profile.open_fhir, own=own, today=now.date()
-                )
-                auditing.read(audited, hook_request.fhirServer, sent, prefetched)
-                metrics.count_lacking(prefetched)
-                stages.end("read")
-                judging = (budget, service, hook_request, prefetched, now, caller, stages)
-                answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
-                delivered = await components.delivery.show(
-                    answer.cards, caller, hook_request, now, service.words_for(caller)
-                )
-        except Exception as error:
-            auditing.failed(now, caller, hook_request, service.content.version, error)
-            raise
-        auditing.answered(audited, service.content.version, delivered)
-        answered = json_response(
-            response(delivered.cards, answer.response_extension | delivered.response_extension).as_json()
-        )
-        stages.end("store")
-        if settings.server_timing:
-            answered.headers["Server-Timing"] = stages.as_header()
-        if traced is not None:
-            traced.answered(stages, len(delivered.cards))
-        metrics.count_call(hook_request, answer.assessment, delivered, stages)
-        _log_call(answer, prefetched, delivered, stages.total)
-        return answered
+        with components.metrics.calling(), components.tracing.calling(called, request.headers) as traced:
+            return await _answer_to(called, request, components, traced)
 
     app.include_router(router)
+
+
+async def _answer_to(
+    called: HookService | None, request: Request, components: Components, traced: TracedCall | None
+) -> Response:
+    """Take a call from its token to its delivered cards. ``called``: None if there is no such service."""
+    settings, guard = components.settings, components.guard
+    auditing, metrics = components.auditing, components.metrics
+    stages, now, service = Stages(), components.clock(), components.current.service
+    proved = await guard.authenticate(request)
+    if called is None:
+        raise HTTPException(404, "no such service")
+    caller, hook_request = proved, None
+    try:
+        budget = Budget(settings.judging_ms / 1000)
+        body = await guard.read(request, proved, partial(_parse_body, budget))
+        hook_request = _parse_request(body.value, called)
+        stages.end("parse")
+        caller = proved or service.clients.find(hook_request.fhirServer)
+        audited = auditing.call(now, caller, hook_request)
+        async with guard.working(caller, proved):
+            gathering = (budget, hook_request.prefetch, service.plan(caller))
+            sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
+            sent.check_patient(hook_request.context.patientId)
+            own = proved.addresses if proved else None  # a client with a token: only its own FHIR servers
+            prefetched = await components.reader.complete(
+                hook_request, sent, without_token=caller.profile.open_fhir, own=own, today=now.date()
+            )
+            auditing.read(audited, hook_request.fhirServer, sent, prefetched)
+            metrics.count_lacking(prefetched)
+            stages.end("read")
+            judging = (budget, service, hook_request, prefetched, now, caller, stages)
+            answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
+            delivered = await components.delivery.show(
+                answer.cards, caller, hook_request, now, service.words_for(caller)
+            )
+    except Exception as error:
+        auditing.failed(now, caller, hook_request, service.content.version, error)
+        raise
+    auditing.answered(audited, service.content.version, delivered)
+    answered = json_response(
+        response(delivered.cards, answer.response_extension | delivered.response_extension).as_json()
+    )
+    stages.end("store")
+    if settings.server_timing:
+        answered.headers["Server-Timing"] = stages.as_header()
+    if traced is not None:
+        traced.answered(stages, len(delivered.cards))
+    metrics.count_call(hook_request, answer.assessment, delivered, stages)
+    _log_call(answer, prefetched, delivered, stages.total)
+    return answered
 
 
 def _parse_body(budget: Budget, body: bytearray, limits: JsonLimits) -> Any:
@@ -143,19 +147,14 @@ def _judge(
 
 
 def _parse_request(body: Any, called: HookService) -> HookRequest:
-    """Validate the body as a hook request.
+    """Validate the body as a call of this service.
 
     Only here is a validation error the sender's fault (``UnusableInput``); anywhere else it is a bug of this service.
     """
     try:
-        request = HookRequest.model_validate(body)
+        return request_model(called).model_validate(body)
     except ValidationError as error:
         raise UnusableInput(in_words(error)) from error
-    if request.hook != called.hook:
-        raise UnusableInput(f"hook: this service answers {called.hook}")
-    if called.needs_encounter and request.context.encounterId is None:
-        raise UnusableInput(f"context.encounterId: {called.hook} needs the id of an encounter")
-    return request
 
 
 def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seconds: float) -> None:

@@ -86,7 +86,14 @@ class Metrics:
         self.refused = Counter(
             "knee_cds_refused", "Calls refused for their token or their number.", ["reason"], registry=self.registry
         )
-        for outcome in OUTCOMES:  # start at 0, so that an alert on a falling rate works before the first call
+        self._start_at_zero()
+        self.registry.register(_CardLogCollector(card_log))
+        self.registry.register(_EntranceState(keys, nonces))
+        self.registry.register(_JournalState(journal))
+
+    def _start_at_zero(self) -> None:
+        """Let every known label count 0, so that an alert on a falling rate works before the first call."""
+        for outcome in OUTCOMES:
             self.calls.labels(outcome)
         for fate in ("shown", "reminder", "silent"):
             self.cards.labels(DVT_RULE, "critical", fate)
@@ -94,9 +101,6 @@ class Metrics:
             self.rows.labels(state.value)
         for kind in UnreadKind:
             self.unread.labels(kind.value)
-        self.registry.register(_CardLogCollector(card_log))
-        self.registry.register(_EntranceState(keys, nonces))
-        self.registry.register(_JournalState(journal))
 
     def count_answer(self, route: str, status: int) -> None:
         """Count an HTTP answer of any route."""

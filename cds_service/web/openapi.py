@@ -6,17 +6,22 @@ this module adds them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Path
+from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from cds_service.adapters.store.feedback import MAX_ITEMS, Item
-from cds_service.protocol.messages import HookRequest
-from cds_service.protocol.services import SERVICES
+from cds_service.protocol import services
+from cds_service.protocol.messages import request_model
+from cds_service.protocol.services import HookService
 
 PATH = "/openapi.json"
+SERVICE_ROUTE = "/cds-services/{service_id}"
+"""The route of all services, which the document lists one by one. Other ids are answered with 404."""
 _REF = "#/components/schemas/{model}"
 _BEARER = {
     "type": "http",
@@ -47,8 +52,9 @@ BODY_ERRORS = (400, 408, 413, 415)
 BUSY = (429, 503)
 """Statuses of a call over a rate or load limit."""
 
-ServiceId = Annotated[str, Path(json_schema_extra={"enum": [service.id for service in SERVICES]})]
-"""The service id in a path. Other ids are answered with 404."""
+
+def _of_our_hooks(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(services.hooks())
 
 
 class Issue(BaseModel):
@@ -69,7 +75,7 @@ class OperationOutcome(BaseModel):
 class OfferedService(BaseModel):
     """One service of the discovery answer."""
 
-    hook: Literal["patient-view"]
+    hook: Annotated[str, Field(json_schema_extra=_of_our_hooks)]
     id: str
     title: str
     description: str
@@ -96,8 +102,8 @@ class FeedbackReceived(BaseModel):
     extension: dict[str, dict[str, int]]
 
 
-_MODELS: tuple[type[BaseModel], ...] = (HookRequest, FeedbackCall, OperationOutcome)
-"""Models of bodies that FastAPI does not know."""
+_MODELS: tuple[type[BaseModel], ...] = (FeedbackCall, OperationOutcome)
+"""Models of bodies that FastAPI does not know, beside those of hook calls."""
 
 
 def errors(*statuses: int, closed: bool = False) -> dict[int | str, dict[str, Any]]:
@@ -145,10 +151,16 @@ class Documented(FastAPI):
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
-    _, raw_bodies = models_json_schema([(model, "validation") for model in _MODELS], ref_template=_REF)
+    calls = {service.path: request_model(service) for service in services.SERVICES}
+    models = dict.fromkeys((*_MODELS, *calls.values()))
+    refs, raw_bodies = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     schemas |= raw_bodies["$defs"]
-    for path in document["paths"].values():
-        for operation in path.values():
+    document["paths"] = dict(_by_service(document["paths"]))
+    for path, model in calls.items():
+        body = {"content": {"application/json": {"schema": refs[model, "validation"]}}}
+        document["paths"][path]["post"]["requestBody"] = {"required": True, **body}
+    for operations in document["paths"].values():
+        for operation in operations.values():
             # FastAPI documents a check of parameters; ours are plain texts, which always pass it.
             operation["responses"].pop("422", None)
             if "401" in operation["responses"]:
@@ -157,3 +169,22 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(unused, None)
     document["components"]["securitySchemes"] = {"bearer": _BEARER}
     return document
+
+
+def _by_service(paths: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the paths with one for each service in place of the route of all, because their bodies differ."""
+    for path, operations in paths.items():
+        if not path.startswith(SERVICE_ROUTE):
+            yield path, operations
+            continue
+        for service in services.SERVICES:
+            yield path.replace(SERVICE_ROUTE, service.path), _of_service(operations, service)
+
+
+def _of_service(operations: Mapping[str, Any], service: HookService) -> dict[str, Any]:
+    copies = deepcopy(dict(operations))
+    for operation in copies.values():
+        del operation["parameters"]  # the id, which the path of a service holds
+        operation["operationId"] += f"_{service.id}"
+        operation["description"] = f"{service.title} ({service.hook})"
+    return copies

@@ -15,12 +15,14 @@ from cds_service import __version__
 from cds_service.base.errors import WrongSetting
 from cds_service.base.settings import Settings
 from cds_service.base.timing import Stages
+from cds_service.protocol.services import HookService
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span
 
 _NANO = 1_000_000_000
+_NO_SERVICE = "unknown service"
 
 
 class TracedCall:
@@ -42,7 +44,7 @@ class NoTracing:
     """Stands in for ``Tracing`` if a site wants no traces."""
 
     @contextmanager
-    def calling(self, headers: Mapping[str, str]) -> Iterator[None]:  # noqa: ARG002 - as of Tracing
+    def calling(self, called: HookService | None, headers: Mapping[str, str]) -> Iterator[None]:  # noqa: ARG002 - as of Tracing
         """Yield None."""
         yield None
 
@@ -82,12 +84,15 @@ class Tracing:
         return cls(provider)
 
     @contextmanager
-    def calling(self, headers: Mapping[str, str]) -> Iterator[TracedCall]:
-        """Open a span for a call. For an exception it records only the type."""
+    def calling(self, called: HookService | None, headers: Mapping[str, str]) -> Iterator[TracedCall]:
+        """Open a span for a call, named after the hook of the called service. For an exception, record only its type.
+
+        ``called``: None if there is no service with the id in the address, which the span does not name.
+        """
         from opentelemetry.trace import SpanKind, StatusCode
 
         parent = self._parents.extract({name: headers[name] for name in ("traceparent",) if name in headers})
-        span = self._tracer.start_span("patient-view", parent, SpanKind.SERVER)
+        span = self._tracer.start_span(called.hook if called else _NO_SERVICE, parent, SpanKind.SERVER)
         try:
             yield TracedCall(self, span)
         except Exception as error:

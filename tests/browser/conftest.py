@@ -89,8 +89,9 @@ class Look(Protocol):
 def look() -> Look:
     """``look(page, name)``: no sideways scrolling in any size, and no finding by axe.
 
-    axe takes up to a second each time, and thrice that if it also describes what is right. It looks at the first size in light and at the last in dark: colours do not depend on
-    the size, nor the layout on the colours. The long profile has it look at everything and takes screenshots.
+    axe takes up to a second each time, and thrice that if it also describes what is right. It looks at the first size
+    in light and at the last in dark: colours do not depend on the size, nor the layout on the colours. The long profile
+    has it look at everything and takes screenshots.
     """
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 

@@ -29,8 +29,8 @@ def test_api(server: Server, page: Page, look: Look) -> None:
     call.locator("summary").click()
     expect(call.get_by_text("The chart cannot be judged")).to_be_visible()
     look(page, "api", ("wide", "narrow"))
-    call.get_by_role("link", name="HookRequest").click()
-    expect(page.locator("#HookRequest")).to_be_in_viewport()
+    call.get_by_role("link", name="PatientViewRequest").click()
+    expect(page.locator("#PatientViewRequest")).to_be_in_viewport()
 
 
 def test_a_page_that_is_missing(server: Server, page: Page, watch: Watch, look: Look) -> None:

@@ -135,3 +135,16 @@ def test_memory_does_not_grow_with_rows(content: Content) -> None:
 
     peak(10)
     assert peak(3_000) < peak(300) + 50_000
+
+
+def test_a_folder_is_read_by_its_endings_and_the_rest_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "CHART.JSONL").write_bytes(json.dumps(coded("SW", "Calf swelling")).encode())
+    (tmp_path / "export.ndjson.gz").write_bytes(b"")
+    assert main(["codes", str(tmp_path)]) == 0
+    out, said = capsys.readouterr()
+    assert "Calf swelling" in out
+    assert said.rstrip().endswith("being no .json, .ndjson or .jsonl: export.ndjson.gz")
+    (tmp_path / "CHART.JSONL").unlink()
+    assert main(["codes", str(tmp_path)]) == 2

@@ -117,7 +117,9 @@ def test_several_files_and_folders_are_judged_one_after_the_other(tmp_path: Path
     charts = [orjson.dumps(bundle(name)) for name in ("dvt-likely", "resolved")]
     (tmp_path / "charts" / "a.ndjson").write_bytes(b"\n".join(charts))
     (tmp_path / "charts" / "empty.json").write_bytes(b"")
-    (tmp_path / "charts" / "notes.txt").write_bytes(b"not looked at")
+    (folder / "LINES.JSONL").write_bytes(orjson.dumps(bundle("worked-case-4")))
+    for name in ("notes.txt", "inner/charts.ndjson.gz"):
+        (tmp_path / "charts" / name).write_bytes(b"not looked at")
     missing = str(tmp_path / "missing.json")
     done = knee_cds("evaluate", str(tmp_path / "charts"), missing, str(EXAMPLES / "worked-case-2.json"), "--json", *DAY)
     assert done.returncode == 1
@@ -126,10 +128,13 @@ def test_several_files_and_folders_are_judged_one_after_the_other(tmp_path: Path
         ("a.ndjson", "dvt-likely", None),
         ("a.ndjson", "resolved", None),
         ("empty.json", None, "the input is empty"),
+        ("LINES.JSONL", "worked-case-4", None),
         ("b.json", "nothing-at-all", None),
         ("missing.json", None, "no such file or directory"),
         ("worked-case-2.json", "worked-case-2", None),
     ]
+    skipped = "being no .json, .ndjson or .jsonl: inner/charts.ndjson.gz, notes.txt"
+    assert done.stderr.decode().splitlines() == [f"Not read in {tmp_path / 'charts'}, {skipped}"]
     in_words = knee_cds("evaluate", str(folder), missing, *DAY)
     assert in_words.returncode == 1
     assert b"b.json" in in_words.stdout
@@ -139,7 +144,7 @@ def test_several_files_and_folders_are_judged_one_after_the_other(tmp_path: Path
 def test_a_folder_without_charts_is_no_silent_success(tmp_path: Path) -> None:
     done = knee_cds("evaluate", str(tmp_path), "--json")
     assert done.returncode == 2
-    assert b"there is no .json or .ndjson file" in done.stderr
+    assert b"there is no .json, .ndjson or .jsonl file" in done.stderr
 
 
 def test_a_chart_of_long_ago_gets_a_hint(capfd: pytest.CaptureFixture[str]) -> None:
@@ -295,20 +300,3 @@ def test_without_a_moment_it_is_now_at_the_site(
         (line,) = lines(capfd.readouterr().out.splitlines()[-1].encode())
         assert f"Chart read {here.day} {here:%b}" in line["cards"][0]["detail"]
         assert here.date().isoformat() in (tmp_path / "patients" / "dvt-likely.json").read_text(encoding="utf-8")
-
-
-def test_preview_shows_the_cards_of_the_examples_of_a_rule_or_cause(capfd: pytest.CaptureFixture[str]) -> None:
-    for key, named in (("RF07", "septic-arthritis-typical: RF07"), ("bakers_cyst", "bakers-cyst-typical: bakers_cyst")):
-        assert main(["preview", key]) == 0
-        out = capfd.readouterr().out
-        assert named in out
-        assert " words" in out
-    assert main(["preview", "RF07", "--language", "es"]) == 0
-    assert "artritis" in capfd.readouterr().out.lower()
-
-
-def test_preview_of_what_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", "bakers_cist"]) == 2
-    assert "Did you mean `bakers_cyst`?" in capfd.readouterr().err
-    assert main(["preview", "RF07", "--language", "fr"]) == 2
-    assert "text/fr.toml: this file is missing" in capfd.readouterr().err

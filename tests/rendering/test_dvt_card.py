@@ -9,7 +9,7 @@ import pytest
 from cds_service.rendering.card import Card
 from cds_service.service.evaluate import Service
 from tests.charts import LEFT, LEFT_CALF, RIGHT, RXNORM, SNOMED, concept, condition, days_ago, named, observation
-from tests.clinical.dvt.test_pathway import negative_tests, on
+from tests.clinical.dvt.signs import negative_tests, on
 from tests.rendering.test_compose import cards, labels
 
 LIKELY = [on(key, 5) for key in ("pain_calf", "calf_swelling", "deep_vein_tenderness", "pitting_oedema_one_leg")]

@@ -44,6 +44,35 @@ def test_with_room_for_all_nothing_is_left_out(parts: list[Part]) -> None:
     assert detail_of(fitted(parts, 1_000, 10_000)) == detail_of(parts)
 
 
+@given(
+    st.lists(st.sampled_from(["leg", "two words", "12 Mar", "**bold**", "\u2212", "(a)", "."]), max_size=4),
+    st.sampled_from(["", "Because", "Is it so?"]),
+    st.sampled_from([" ", "; ", ", ", "", "/"]),
+    st.sampled_from(["", ".", " end"]),
+    st.booleans(),
+    st.booleans(),
+    st.sets(st.integers(0, 3)),
+    st.integers(0, 3),
+)
+def test_the_size_of_some_items_is_that_of_their_text(
+    texts: list[str], lead: str, between: str, end: str, told: bool, grouped: bool, some: set[int], left: int
+) -> None:
+    """Sizes are added up where they can be; the text is the measure."""
+    paragraph = Part(
+        lead,
+        tuple(Item(text, of=text[:1]) for text in texts),
+        between,
+        end,
+        (lambda count: f"{count} more") if told else None,
+        (lambda facts, of: f"{facts} ({of})") if grouped else None,
+        left,
+    )
+    places = {place for place in some if place < len(texts)}
+    text = paragraph.text_of([paragraph.items[place] for place in sorted(places)], left)
+    assert paragraph.size_of(places, left) == (word_count(text), len(text))
+    assert paragraph.size == (word_count(paragraph.text), len(paragraph.text))
+
+
 def test_the_lower_rank_comes_first_and_what_still_fits_is_taken() -> None:
     parts = [
         part("", Item("one two three", 2), Item("four five six seven", 1)),

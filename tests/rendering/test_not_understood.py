@@ -24,7 +24,7 @@ from tests.charts import (
     observation,
     patient,
 )
-from tests.clinical.dvt.test_pathway import APIXABAN, SIGNS, negative_tests, on
+from tests.clinical.dvt.signs import APIXABAN, SIGNS, negative_tests, on
 from tests.conftest import NOW, bundle, shipped_service
 
 UNKNOWN = {"coding": [{"system": "https://local.example/codes", "code": "K-1"}]}

@@ -321,6 +321,14 @@ class Content:
         return lru_cache(maxsize=4_096)(use)
 
     @cached_property
+    def numbers_as_written(self) -> dict[bytes, NumberUse | None]:
+        """What numbers say, by their codes as an EHR writes them; None for codes that are not in the shape of FHIR.
+
+        Sorting fills and bounds it. An EHR writes a code in the same way in every chart, so that few are decoded twice.
+        """
+        return {}
+
+    @cached_property
     def kinds_of_unit(self) -> Mapping[str, frozenset[str]]:
         """For each finding, the unit kinds that tell its values apart (``feu``, ``ddu``); empty if only one."""
         by_finding: dict[str, frozenset[str]] = {}

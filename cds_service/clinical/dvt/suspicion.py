@@ -83,34 +83,12 @@ class Opening:
 
 def opening_of(leg: Leg, closing: Closing | None) -> Opening:
     """Return what opens a suspicion (evidence C.5), without the facts that ``closing`` answers."""
-    pathway, content = leg.content.pathway, leg.content
-
-    def unanswered(fact: Fact) -> bool:
-        return closing is None or fact.when is None or fact.when.may_be_after(closing.when)
-
+    content = leg.content
     here = [fact for key in leg.recorded() for fact in leg.all_of(key)]
-    pains = complaints(content, here, leg.today, pathway.complaint.days)
+    pains = complaints(content, here, leg.today, content.pathway.complaint.days)
     pains = [fact for fact in pains if content.findings[fact.key].complaint not in _NO_COMPLAINT_OF_THE_LEG]
-    signs = [
-        fact
-        for fact in here
-        if content.findings[fact.key].dvt.local_sign
-        and fact.status is Status.PRESENT
-        and in_window(fact, pathway.stale_sign.days, leg.today)
-        and unanswered(fact)
-    ]
-    fresh = tuple(fact for fact in signs if in_window(fact, pathway.fresh_sign.days, leg.today))
-    renewed = {sign.key for sign in fresh}
-    stale = tuple(fact for fact in signs if fact.key not in renewed)
-    places = (*PAIN, "back_of_thigh", "proximal") if pregnancy_of(leg) else PAIN
-    new_pain = [
-        fact
-        for fact in pains
-        if content.findings[fact.key].complaint in places
-        and content.findings[fact.key].kind == "symptom"
-        and in_window(fact, pathway.new_pain.days, leg.today)
-        and unanswered(fact)
-    ]
+    fresh, stale = _local_signs(leg, here, closing)
+    new_pain = _new_pain(leg, pains, closing)
     risks = [
         fact
         for key in leg.recorded()
@@ -130,16 +108,50 @@ def opening_of(leg: Leg, closing: Closing | None) -> Opening:
         # A DVT on record, treated or not, is at least as strong a risk factor as a previous DVT.
         by_major_risk=(*new_pain, *risks) if new_pain and (risks or leg.diagnosis(DVT, any_side=True)) else (),
         by_minor_risk=_minor_risk_facts(leg, new_pain),
-        self_test=self_test if self_test and pains and unanswered(self_test) else None,
+        self_test=self_test if self_test and pains and _is_unanswered(self_test, closing) else None,
         coded=coded if coded and (closing is None or coded.when is None or _is_newer(coded, closing)) else None,
-        chest=chest if chest and unanswered(chest) else None,
+        chest=chest if chest and _is_unanswered(chest, closing) else None,
         untreated=untreated,
     )
     # An order can also state a suspicion. It adds nothing if something else already opens one.
     ordered = _coded_suspicion(leg, in_orders=True)
-    if ordered and unanswered(ordered) and (not opening.is_open or opening.only_stale):
+    if ordered and _is_unanswered(ordered, closing) and (not opening.is_open or opening.only_stale):
         return replace(opening, coded=ordered)
     return opening
+
+
+def _is_unanswered(fact: Fact, closing: Closing | None) -> bool:
+    return closing is None or fact.when is None or fact.when.may_be_after(closing.when)
+
+
+def _local_signs(leg: Leg, here: Iterable[Fact], closing: Closing | None) -> tuple[tuple[Fact, ...], tuple[Fact, ...]]:
+    """Return the fresh signs of this leg, and the stale ones without a fresh record of the same sign."""
+    pathway = leg.content.pathway
+    signs = [
+        fact
+        for fact in here
+        if leg.content.findings[fact.key].dvt.local_sign
+        and fact.status is Status.PRESENT
+        and in_window(fact, pathway.stale_sign.days, leg.today)
+        and _is_unanswered(fact, closing)
+    ]
+    fresh = tuple(fact for fact in signs if in_window(fact, pathway.fresh_sign.days, leg.today))
+    renewed = {sign.key for sign in fresh}
+    return fresh, tuple(fact for fact in signs if fact.key not in renewed)
+
+
+def _new_pain(leg: Leg, pains: Iterable[Fact], closing: Closing | None) -> list[Fact]:
+    """Return the pains that count with a risk factor. In pregnancy, pain above the knee counts too (evidence C.4)."""
+    content = leg.content
+    places = (*PAIN, "back_of_thigh", "proximal") if pregnancy_of(leg) else PAIN
+    return [
+        fact
+        for fact in pains
+        if content.findings[fact.key].complaint in places
+        and content.findings[fact.key].kind == "symptom"
+        and in_window(fact, content.pathway.new_pain.days, leg.today)
+        and _is_unanswered(fact, closing)
+    ]
 
 
 def _minor_risk_facts(leg: Leg, new_pain: list[Fact]) -> tuple[Fact, ...]:

@@ -276,11 +276,6 @@ class Glance(Struct, gc=False):
         )
 
     @property
-    def coded(self) -> bytes:
-        """The code and the categories of a number, as written. Equal bytes have equal codes."""
-        return b"".join((self.code, self.category))
-
-    @property
     def day(self) -> str | None:
         """As ``Head.day``."""
         is_odd = (

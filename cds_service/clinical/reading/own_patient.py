@@ -17,11 +17,9 @@ def owners_of(
     own_urls = [entry.full_url for entry in mine if entry.full_url]
     bases = {url.rpartition("/Patient/")[0] for url in own_urls if url.endswith(f"/Patient/{patient_id}")}
     bases |= {fhir_server.rstrip("/")} if fhir_server else set()
-    if not bases:
-        bases = _only_base(entries)
     others = [entry for entry in patients if not is_the_patient(entry, patient_id)]
     other_urls = [entry.full_url for entry in others if entry.full_url]
-    owners = Owners(patient_id, bases, own_urls=own_urls, other_urls=other_urls)
+    owners = Owners(patient_id, lambda: bases or _only_base(entries), own_urls=own_urls, other_urls=other_urls)
     for entry in mine:
         owners.know(entry.resource)
     for entry in others:

@@ -7,7 +7,7 @@ another server may have the same id as one of this patient; it must not replace 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -53,6 +53,8 @@ _DOCUMENT_IS_OVER = frozenset({"superseded", "retired", "revoked", "completed", 
 _NOT_A_RESOURCE = "is not a FHIR resource"
 _ZONES = 2
 """Days: the largest difference between the written day and the local day."""
+_MAX_CODED, _MAX_CODED_BYTES = 4_096, 1_000
+"""How many codes of numbers are remembered as written, and how long one may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,10 @@ def sort(
 ) -> Sorted:
     """Sort ``entries``. Rows that need no reading are counted in ``ledger``."""
     owners, mine = owners_of(patient_id, entries, fhir_server)
-    looks_back = None if any(entry.lists_members for entry in entries) else _LooksBack.of(mine, today)
+    has_panels = any(entry.lists_members for entry in entries if entry.glance is None)
+    looks_back = None if has_panels else _LooksBack.of(mine, today)
     sorting = _Sorting(content, Sorted(owners, len(entries)), mine, ledger, describing, check, looks_back)
-    for number, entry in enumerate(entries):
-        glance = entry.glance
-        if glance is None or not sorting.take_number(number, entry, glance):
-            sorting.take(number, entry)
+    sorting.take_all(entries)
     sorting.finish(entries)
     _sort_panels(sorting.chart)
     return sorting.chart
@@ -168,8 +168,8 @@ class _Sorting:
         self._ledger = ledger
         self._describing = describing
         self._check = check
-        self._numbers: dict[bytes, NumberUse | None] = {}
-        """For the codes of a number as written: what they say; None if a glance does not show it."""
+        self._numbers = content.numbers_as_written
+        """For the codes of a number as written: what they say; None if a glance does not show it. For all charts."""
         self._patients: dict[bytes, Belongs | None] = {}
         """For the subject of a number as written: whose it is; None if a glance does not show it."""
         self._subject: Reference | None = None
@@ -186,32 +186,53 @@ class _Sorting:
         self._documents: list[tuple[int, str, ChartEntry]] = []
         """Rows that contain or list other statements. What they name is examined at the end."""
         self._passed: list[PassedRows] = []
-        self._others: list[tuple[str, ChartEntry]] = []
+        self._others: dict[str, list[ChartEntry]] = defaultdict(list)
         """Irrelevant rows, by type."""
-        self._old: list[tuple[str, ChartEntry]] = []
+        self._old: dict[str, list[ChartEntry]] = defaultdict(list)
         """Numbers too old for every rule, by type."""
 
-    def take_number(self, number: int, entry: ChartEntry, glance: Glance) -> bool:
-        """Sort a plain number by its glance. Returns False, with nothing done, if that does not show enough."""
-        coded, subject = glance.coded, bytes(glance.subject)
-        try:
-            use, belongs = self._numbers[coded], self._patients[subject]
-        except KeyError:
-            codes, patient = glance.codes(), glance.patient()
-            use = self._numbers[coded] = self._content.use_of_number(*codes) if codes is not None else None
-            belongs = self.chart.owners.of_reference(patient) if patient is not None else None
-            self._patients[subject] = belongs
-        if use is None or belongs is None:
-            return False
-        if use.is_identified and belongs.is_mine:
-            self._others.append(("Observation", entry))
-        elif use.days and belongs.is_mine and self._is_too_old(glance.day, use.days):
-            self._old.append(("Observation", entry))
-        else:
-            self._sort_in(number, "Observation", entry, belongs, use)
-        return True
+    def take_all(self, entries: Sequence[ChartEntry]) -> None:
+        """Sort all rows: a plain number by its glance, if that shows enough.
 
-    def take(self, number: int, entry: ChartEntry) -> None:
+        Numbers are most of a long chart, so their way through this loop has as few steps as possible.
+        """
+        uses, patients = self._numbers, self._patients
+        others, old = self._others["Observation"], self._old["Observation"]
+        for number, entry in enumerate(entries):
+            glance = entry.glance
+            if glance is None:
+                self._take(number, entry)
+                continue
+            coded, subject = b"".join((glance.code, glance.category)), bytes(glance.subject)
+            try:
+                use, belongs = uses[coded], patients[subject]
+            except KeyError:
+                use, belongs = self._use_as_written(coded, glance), self._owner_as_written(subject, glance)
+            if use is None or belongs is None:
+                self._take(number, entry)
+            elif use.is_identified and belongs.owner is Owner.MINE:
+                others.append(entry)
+            elif use.days and belongs.owner is Owner.MINE and self._is_too_old(glance.day, use.days):
+                old.append(entry)
+            else:
+                self._sort_in(number, "Observation", entry, belongs, use)
+
+    def _use_as_written(self, coded: bytes, glance: Glance) -> NumberUse | None:
+        codes = glance.codes()
+        use = self._content.use_of_number(*codes) if codes is not None else None
+        if len(coded) <= _MAX_CODED_BYTES:
+            if len(self._numbers) >= _MAX_CODED:
+                self._numbers.clear()
+            self._numbers[coded] = use
+        return use
+
+    def _owner_as_written(self, subject: bytes, glance: Glance) -> Belongs | None:
+        patient = glance.patient()
+        belongs = self.chart.owners.of_reference(patient) if patient is not None else None
+        self._patients[subject] = belongs
+        return belongs
+
+    def _take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
         kind = entry.kind
         if isinstance(entry, PassedRows):
@@ -265,16 +286,16 @@ class _Sorting:
     def _finish_others(self) -> None:
         """Count the rows that need no reading, unless one replaces an older version that would be read."""
         named = {row.entry.identity for row in self.chart.clinical.values() if row.entry.identity is not None}
-        for kind, entry in (*self._others, *self._old) if named else ():
-            if entry.identity in named:
-                self._finish_other(kind, entry)
         for passed in self._passed:
             for version in passed.versions(named):
                 self._finish_other("Observation", version)
             self._ledger.add(RowState.NO_CONCERN, "Observation", "", passed.count)
-        for state, rows in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
-            for kind, count in Counter(kind for kind, _ in rows).items():
-                self._ledger.add(state, kind, "", count)
+        for state, by_kind in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
+            for kind, entries in by_kind.items():
+                for entry in [entry for entry in entries if entry.identity in named]:
+                    self._finish_other(kind, entry)
+                if entries:
+                    self._ledger.add(state, kind, "", len(entries))
 
     def _finish_document(self, number: int, kind: str, entry: ChartEntry, present: frozenset[str]) -> None:
         """Finish a document. A mention of a row in the chart is ignored, because that row is read itself."""
@@ -350,7 +371,7 @@ class _Sorting:
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
         if entry.unconcerning is self._content and not self._belongs_to_another(entry):
-            self._others.append((kind, entry))
+            self._others[kind].append(entry)
             return
         self._sort_in(number, kind, entry, self._owner_of(entry), self._use_of_number(entry))
 
@@ -367,14 +388,14 @@ class _Sorting:
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.WORDS, reason, entry, named)
         elif look is Look.IDENTIFIED:
             entry.unconcerning = self._content
-            self._others.append((kind, entry))
+            self._others[kind].append(entry)
         elif belongs.owner is Owner.UNCLEAR and kind in MEDICINES:
             self._unclear.append((number, entry, belongs.reason))
         elif belongs.owner is Owner.UNCLEAR:
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.SUBJECT, belongs.reason, entry)
         elif number_use is not None and number_use.days and self._is_too_old(_day_of(entry), number_use.days):
-            self._old.append((kind, entry))
+            self._old[kind].append(entry)
         else:
             key = self._key(kind, entry, number)
             self._kinds[key] = kind

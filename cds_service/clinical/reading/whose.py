@@ -7,10 +7,10 @@ gives no facts, and it is always reported.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cds_service.base.urls import Address
@@ -60,15 +60,16 @@ class Owners:
     """Decides the owner of each resource of one chart. Results are cached, because charts repeat few references."""
 
     def __init__(
-        self, patient_id: str, bases: Iterable[str], *, own_urls: Iterable[str], other_urls: Iterable[str]
+        self, patient_id: str, bases: Callable[[], Iterable[str]], *, own_urls: Iterable[str], other_urls: Iterable[str]
     ) -> None:
         """Set up the owner rules.
 
-        ``bases``: base URLs of the server that the chart comes from. ``own_urls``, ``other_urls``: the ``fullUrl`` of
-        this patient's and of other Patient resources.
+        ``bases``: returns the base URLs of the server that the chart comes from. It is called for the first reference
+        that names a server, because most charts have none. ``own_urls``, ``other_urls``: the ``fullUrl`` of this
+        patient's and of other Patient resources.
         """
         self._patient_id = patient_id
-        self._bases = frozenset(map(place_of_server, bases))
+        self._find_bases = bases
         self._own_urls = frozenset(map(_spelt, own_urls))
         self._other_urls = frozenset(map(_spelt, other_urls))
         self._identifiers: set[tuple[str, str]] = set()
@@ -154,6 +155,10 @@ class Owners:
 
     def _is_own_base(self, base: str) -> bool:
         return place_of_server(base) in self._bases
+
+    @cached_property
+    def _bases(self) -> frozenset[str]:
+        return frozenset(map(place_of_server, self._find_bases()))
 
     def _by_contained(self, identity: str, contained: Any) -> Belongs:
         inside = contained if isinstance(contained, list) else ()

@@ -25,7 +25,7 @@ from tests.charts import (
     patient,
     read,
 )
-from tests.clinical.dvt.test_pathway import ALL_BUT_ONE, APIXABAN, SIGNS, clot, level, negative_tests, on
+from tests.clinical.dvt.signs import ALL_BUT_ONE, APIXABAN, SIGNS, clot, level, negative_tests, on
 from tests.conftest import NOW
 
 TODAY, YESTERDAY = days_ago(0), days_ago(1)

@@ -16,7 +16,7 @@ from cds_service.clinical.doubt import Doubts, doubts_of
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import RowState
 from tests.charts import LOINC, SNOMED, Resource, concept, condition, days_ago, judged, named, patient, read
-from tests.clinical.dvt.test_pathway import SIGNS, level, negative_tests, on
+from tests.clinical.dvt.signs import SIGNS, level, negative_tests, on
 from tests.clinical.reading.test_reports import CHEST_CT, CLOT, order, report, state_of, visit
 from tests.conftest import NOW
 

@@ -9,7 +9,7 @@ import pytest
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.codes import FINDING_SYSTEM
 from tests.charts import RXNORM, SNOMED, Resource, concept, days_ago, judged, named, observation, read
-from tests.clinical.dvt.test_pathway import APIXABAN, clot, level, on
+from tests.clinical.dvt.signs import APIXABAN, clot, level, on
 
 OLD = [on("pain_calf", 20), on("calf_swelling", 20), clot(ago=20)]
 APIXABAN_CODES = [(RXNORM, "1364430"), (RXNORM, "1364445"), (SNOMED, "698090000")]

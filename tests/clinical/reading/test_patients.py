@@ -8,7 +8,7 @@ import pytest
 
 from cds_service.clinical.content.catalogue import Content
 from tests.charts import days_ago, judged, patient, read
-from tests.clinical.dvt.test_pathway import level, on
+from tests.clinical.dvt.signs import level, on
 
 SIGNS = [on("pain_calf"), on("calf_swelling"), on("warmth")]
 

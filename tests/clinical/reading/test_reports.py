@@ -12,7 +12,7 @@ from cds_service.clinical.doubt import doubts_of
 from cds_service.clinical.reading.resource_types import MAY_SAY_SOMETHING
 from cds_service.clinical.record import DiagnosisState, RowState
 from tests.charts import ICD10CM, LEFT, LOINC, SNOMED, Resource, concept, days_ago, judged, named, read
-from tests.clinical.dvt.test_pathway import SIGNS, level, negative_tests, on
+from tests.clinical.dvt.signs import SIGNS, level, negative_tests, on
 from tests.conftest import NOW
 
 CLOT = concept((SNOMED, "404223003"))

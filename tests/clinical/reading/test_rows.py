@@ -10,7 +10,7 @@ import pytest
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import ChartEntry, read_record, resource_types
 from tests.charts import CALF, LEFT, LEFT_CALF, SNOMED, Resource, concept, days_ago, judged, named, observation, patient
-from tests.clinical.dvt.test_pathway import APIXABAN, on
+from tests.clinical.dvt.signs import APIXABAN, on
 from tests.conftest import NOW, one_in
 from tests.mutations import places
 

@@ -9,7 +9,7 @@ import pytest
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.record import RowState, UnreadKind
 from tests.charts import LEFT, SNOMED, Resource, concept, days_ago, judged, named, read
-from tests.clinical.dvt.test_pathway import APIXABAN, clot, on
+from tests.clinical.dvt.signs import APIXABAN, clot, on
 
 NO_WORDS: list[Any] = [
     "Entered in error", "ENTERED-IN-ERROR", "entered_in_error", "CANCELLED", "canceled", "Final", "pending", "done",

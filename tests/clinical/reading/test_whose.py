@@ -10,7 +10,7 @@ from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.record import Record, RowState
 from tests.charts import LEFT, Resource, facts, observation, patient, read
-from tests.clinical.dvt.test_pathway import on
+from tests.clinical.dvt.signs import on
 from tests.conftest import NOW
 
 SERVER = "https://ehr.example/fhir"

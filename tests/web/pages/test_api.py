@@ -36,12 +36,13 @@ def test_every_operation_and_object_stands_on_the_page(server: Server) -> None:
 def test_what_an_operation_and_an_object_take(server: Server) -> None:
     document = server.get("/openapi.json").json()
     found = {(one.method, one.path): one for one in operations(document)}
-    call = found["post", "/cds-services/{service_id}"]
-    assert (call.body, call.parameters[0].needed) == ("HookRequest", True)
-    assert call.parameters[0].more == 'in the address; one of "posterior-knee-pain"'
+    call = found["post", "/cds-services/posterior-knee-pain"]
+    assert (call.body, call.parameters) == ("PatientViewRequest", ())
     assert {answer.status: answer.model for answer in call.answers}["412"] == "OperationOutcome"
     fields = {one.name: {field.name: field for field in one.fields} for one in models(document)}
-    assert fields["HookRequest"]["hook"].more == 'always "patient-view"'
+    assert fields["PatientViewRequest"]["hook"].more == 'always "patient-view"'
+    finding = found["get", "/fhir/ValueSet/{key}"].parameters[0]
+    assert (finding.name, finding.needed, finding.more) == ("key", True, "in the address")
     assert fields["FeedbackCall"]["feedback"].kind == "array of object"
     assert fields["FeedbackCall"]["feedback"].model == "Item"
 

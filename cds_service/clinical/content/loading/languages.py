@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeVar
 
 import tomli
@@ -25,14 +26,14 @@ from cds_service.clinical.content.texts import Message, Texts
 
 FOLDER = "text"
 ENGLISH = "en"
-_PAGES = "pages"
+PAGES = "pages"
 _PLACE = re.compile(r"\{[a-z_]*\}")
 _MESSAGES = re.compile(r"^text/([a-z]{2})\.toml$")
 _WORDS_OF_A_KIND = re.compile(r"text/[a-z]{2}/([a-z_]+)\.toml")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_WORDS: Mapping[str, tuple[str, ...]] = {
+WORDS: Mapping[str, tuple[str, ...]] = {
     "findings": ("name", "short", "parts"),
     "causes": (
         "title", "short", "card.why", "card.next_steps", "card.avoid", "card.tell_patient", "card.review",
@@ -68,7 +69,7 @@ def languages_in(files: Mapping[str, str]) -> tuple[str, ...]:
 def belongs_to_language(name: str) -> bool:
     """Whether ``name`` is a file of a translation: ``text/es.toml``, ``text/es/causes.toml``."""
     words = _WORDS_OF_A_KIND.fullmatch(name)
-    return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in (*_WORDS, _PAGES))
+    return bool(_MESSAGES.fullmatch(name)) or (words is not None and words[1] in (*WORDS, PAGES))
 
 
 def in_language(content: Content, pathway: str, files: Mapping[str, str], language: str) -> Content:
@@ -87,19 +88,10 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
         raise ContentError((wrong,))
     work = _Translation(files, language)
     texts = work.whole(Texts, f"{FOLDER}/{language}.toml")
-    pages = work.whole(PageWords, f"{FOLDER}/{language}/{_PAGES}.toml")
-    kinds: dict[str, Mapping[str, BaseModel]] = {
-        "findings": content.findings,
-        "causes": content.causes,
-        "red_flags": content.red_flags,
-        "orders": content.orders,
-        "actions": content.actions,
-        "measures": content.measures,
-        "dvt": {pathway: content.pathway},
-        "leaflet": {"leaflet": content.leaflet},
-        "about": {"about": content.about},
+    pages = work.whole(PageWords, f"{FOLDER}/{language}/{PAGES}.toml")
+    said: dict[str, dict[str, Any]] = {
+        kind: work.entries(kind, entries) for kind, entries in worded_entries(content, pathway).items()
     }
-    said: dict[str, dict[str, Any]] = {kind: work.entries(kind, entries) for kind, entries in kinds.items()}
     if work.problems or texts is None or pages is None:
         raise ContentError(tuple(work.problems))
     return replace(
@@ -116,6 +108,21 @@ def in_language(content: Content, pathway: str, files: Mapping[str, str], langua
         texts=texts,
         pages=pages,
     )
+
+
+def worded_entries(content: Content, pathway: str) -> dict[str, Mapping[str, BaseModel]]:
+    """Return the entries that have words to translate: kind, one of ``WORDS`` -> key -> entry."""
+    return {
+        "findings": content.findings,
+        "causes": content.causes,
+        "red_flags": content.red_flags,
+        "orders": content.orders,
+        "actions": content.actions,
+        "measures": content.measures,
+        "dvt": {pathway: content.pathway},
+        "leaflet": {"leaflet": content.leaflet},
+        "about": {"about": content.about},
+    }
 
 
 @dataclass
@@ -140,7 +147,7 @@ class _Translation:
         """Return all entries of one kind in the words of the language."""
         name = f"{FOLDER}/{self.language}/{kind}.toml"
         data = self._toml(name) or {}
-        worded = {key: entry for key, entry in entries.items() if any(_english(entry, _WORDS[kind]))}
+        worded = {key: entry for key, entry in entries.items() if any(_english(entry, WORDS[kind]))}
         for key in data.keys() - worded.keys():
             if kind != "dvt":  # the other pathways are in the same file
                 self._complain(name, key, "there is nothing of this name to translate", "delete it")
@@ -150,7 +157,7 @@ class _Translation:
             if not isinstance(table, dict):
                 self._complain(name, key, "is not translated", f"add [{key}]")
                 continue
-            result[key] = self._translated(entry, _WORDS[kind], dict(table), name, key)
+            result[key] = self._translated(entry, WORDS[kind], dict(table), name, key)
         return result
 
     def _translated(self, model: _Model, paths: Sequence[str], table: dict[str, Any], file: str, place: str) -> _Model:
@@ -196,9 +203,8 @@ class _Translation:
         if value is None:
             self._complain(file, place, "is not translated", f"in English: {_shown(english)}")
             return english
-        adapter: TypeAdapter[Any] = TypeAdapter(type(model).model_fields[name].rebuild_annotation())
         try:
-            translated = adapter.validate_json(json.dumps(value))
+            translated = _adapter(type(model), name).validate_json(json.dumps(value))
         except ValidationError as error:
             mistake = error.errors(include_url=False)[0]
             self._complain(file, place, words(mistake["type"], mistake["msg"]))
@@ -228,6 +234,12 @@ class _Translation:
 
     def _complain(self, file: str, place: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(file, place, message, hint))
+
+
+@cache
+def _adapter(kind: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """Return the checks of one field. Building them takes longer than checking a whole language."""
+    return TypeAdapter(kind.model_fields[name].rebuild_annotation())
 
 
 def _english(model: BaseModel, paths: Sequence[str]) -> Iterator[object]:

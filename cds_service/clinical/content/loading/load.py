@@ -8,10 +8,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import tomli
 from pydantic import BaseModel
@@ -199,8 +200,7 @@ class _Loader:
 
         for table in (findings, causes, measures, sites):
             self._check_codes(table)
-        for key, finding in findings.items():
-            self._check_sources(self.files[c.Finding, key], finding, key)
+        self._check_findings(findings, measures, reasoning)
         for key, cause in causes.items():
             self._check_cause(key, cause)
         for rule, flag in red_flags.items():
@@ -210,18 +210,8 @@ class _Loader:
             self._check_pathway(key, pathway, findings)
         for key, action in actions.items():
             self._check_sources("actions.toml", action, key)
-        self.problems += numbers.of_units(measures, answers.other_units if answers else ())
-        for key, measure in measures.items():
-            self._known("vocabulary/measures.toml", f"{key}.finding", measure.finding, c.Finding)
-            self._check_sources("vocabulary/measures.toml", measure, key)
-        for key, site in sites.items():
-            for wider in site.within:
-                self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
-        finding_files = {key: self.files[c.Finding, key] for key in findings}
-        self._check_places_of(findings)
-        self._check_parts(findings)
-        self._check_implications(findings)
-        self.problems += numbers.of_findings(findings, measures, reasoning, finding_files)
+        self._check_measures(measures, answers)
+        self._check_sites(sites)
         self._check_reasoning(reasoning)
         self._check_about(about)
         self._check_decisions(open_points)
@@ -260,6 +250,28 @@ class _Loader:
         )
         return against_shipped.added(shipped, local_codes)
 
+    def _check_findings(
+        self, findings: dict[str, c.Finding], measures: dict[str, c.Measure], reasoning: c.Reasoning | None
+    ) -> None:
+        files = {key: self.files[c.Finding, key] for key in findings}
+        for key, finding in findings.items():
+            self._check_sources(files[key], finding, key)
+        self._check_places_of(findings)
+        self._check_parts(findings)
+        self._check_implications(findings)
+        self.problems += numbers.of_findings(findings, measures, reasoning, files)
+
+    def _check_measures(self, measures: dict[str, c.Measure], answers: c.Answers | None) -> None:
+        self.problems += numbers.of_units(measures, answers.other_units if answers else ())
+        for key, measure in measures.items():
+            self._known("vocabulary/measures.toml", f"{key}.finding", measure.finding, c.Finding)
+            self._check_sources("vocabulary/measures.toml", measure, key)
+
+    def _check_sites(self, sites: dict[str, c.BodySite]) -> None:
+        for key, site in sites.items():
+            for wider in site.within:
+                self._known("vocabulary/body_sites.toml", f"{key}.within", wider, c.BodySite)
+
     def _known(self, file: str, place: str, key: str, kind: type[BaseModel]) -> None:
         if (kind, key) not in self.files:
             near = difflib.get_close_matches(key, [known for of, known in self.files if of is kind], 1)
@@ -268,7 +280,11 @@ class _Loader:
 
     def _check_sources(self, file: str, part: BaseModel | tuple[object, ...], place: str = "") -> None:
         """Check every ``source`` in ``part`` and in everything inside it."""
-        inside = part.__dict__.items() if isinstance(part, BaseModel) else enumerate(part)
+        inside: Iterable[tuple[object, object]] = (
+            ((name, getattr(part, name)) for name in _with_sources(type(part)))
+            if isinstance(part, BaseModel)
+            else enumerate(part)
+        )
         for name, value in inside:
             if name == "source" and isinstance(value, str):
                 self._known(file, f"{place}.{name}".removeprefix("."), value, c.Citation)
@@ -465,6 +481,27 @@ _WORDS: dict[type[BaseModel], str] = {
     c.SystemEntry: "code system",
     c.RedFlag: "red-flag rule",
 }
+
+
+@cache
+def _with_sources(kind: type[BaseModel]) -> tuple[str, ...]:
+    """Return the fields that are or may hold a ``source``. Most of a content are codes and words, which hold none."""
+    return tuple(
+        name
+        for name, field in kind.model_fields.items()
+        if name == "source" or any("source" in model.model_fields for model in _models_in(field.annotation, set()))
+    )
+
+
+def _models_in(annotation: object, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
+    """Return the models that a value of this type may hold, at any depth, added to ``seen``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
+        seen.add(annotation)
+        for field in annotation.model_fields.values():
+            _models_in(field.annotation, seen)
+    for part in get_args(annotation):
+        _models_in(part, seen)
+    return seen
 
 
 def version_of(texts: Mapping[str, str], local_text: str | None) -> str:

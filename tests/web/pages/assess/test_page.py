@@ -24,7 +24,7 @@ from cds_service.cli.feedback import show
 from cds_service.service.examples import as_request
 from cds_service.web.pages.assess import page as page_module
 from tests.charts import LEFT, RIGHT
-from tests.clinical.dvt.test_pathway import on
+from tests.clinical.dvt.signs import on
 from tests.conftest import NOW, Server, bundle, run_server
 from tests.ehr import SCOPES, Call, Ehr, does_it_and_hangs_up, fails, hangs_up, routed
 from tests.web.pages.launching import PATIENT, Visitor, card_link, ehr_and_service, first_card, words
