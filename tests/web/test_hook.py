@@ -302,7 +302,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("chart of Testa Exampleton")
 
-    monkeypatch.setattr(service_module, "assess", fail)
+    monkeypatch.setattr(service_module, "assess_again", fail)
     yield from run_server(Settings())
 
 
