@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
+from cds_service.clinical.reading.statuses import word_of
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.dates import moment
 
@@ -46,8 +47,8 @@ def _before_its_end(resource: Any, now: datetime) -> Any:
         period = earlier.get(name)
         if isinstance(period, dict) and _is_later(period.get("end"), now):
             earlier[name] = {key: value for key, value in period.items() if key != "end"}
-            if earlier.get("status") in _OVER and earlier.get("resourceType") in _GOING_ON:
-                earlier["status"] = _GOING_ON[earlier["resourceType"]]
+            if word_of(earlier, "status") in _OVER and (kind := word_of(earlier, "resourceType")) in _GOING_ON:
+                earlier["status"] = _GOING_ON[kind]
     return earlier
 
 

@@ -76,6 +76,16 @@ def test_a_medicine_that_was_stopped_later_was_taken() -> None:
     assert found.resource["effectivePeriod"] == {"start": "2026-01-01"}
 
 
+@pytest.mark.parametrize("status", [["finished"], {"code": "finished"}, 7, None])
+def test_a_status_of_the_wrong_type_stays_as_it_is(status: Any) -> None:
+    """The reading reports it. It must not end the judging of the whole chart."""
+    period = {"start": "2026-03-01T09:00:00Z", "end": "2026-04-01"}
+    (found,) = known({"resourceType": "Encounter", "status": status, "period": period})
+    assert found.resource["status"] == status
+    assert found.resource["period"] == {"start": period["start"]}
+    assert moments([visit("a", None, status=status, period=period)]) == ["03-01 09:00"]
+
+
 def visit(identity: str, start: str | None, **more: Any) -> StagedEntry:
     period = {"start": start} if start else {}
     resource = {"resourceType": "Encounter", "id": identity, "status": "finished", "period": period, **more}

@@ -44,7 +44,9 @@ _NOT_A_RESOURCE = "is not a FHIR resource"
 _ZONES = 2
 """Days: the largest difference between the written day and the local day."""
 _MAX_CODED, _MAX_CODED_BYTES = 4_096, 1_000
-"""How many codes of numbers are remembered as written, and how long one may be."""
+"""How many codes of numbers are remembered for all charts as written, and how long one may be."""
+_UNSEEN = NumberUse(is_of_concern=False, is_identified=False, days=0)
+"""Stands for codes that are not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,8 @@ class _Sorting:
         self._ledger = ledger
         self._describing = describing
         self._check = check
-        self._numbers = content.numbers_as_written
-        """For the codes of a number as written: what they say; None if a glance does not show it. For all charts."""
+        self._numbers: dict[bytes, NumberUse | None] = {}
+        """For the codes of a number as written: what they say; None if a glance does not show it."""
         self._patients: dict[bytes, Belongs | None] = {}
         """For the subject of a number as written: whose it is; None if a glance does not show it."""
         self._subject: Reference | None = None
@@ -203,12 +205,16 @@ class _Sorting:
                 self._sort_in(number, "Observation", entry, belongs, use)
 
     def _use_as_written(self, coded: bytes, glance: Glance) -> NumberUse | None:
-        codes = glance.codes()
-        use = self._content.use_of_number(*codes) if codes is not None else None
-        if len(coded) <= _MAX_CODED_BYTES:
-            if len(self._numbers) >= _MAX_CODED:
-                self._numbers.clear()
-            self._numbers[coded] = use
+        for_all = self._content.numbers_as_written
+        use = self._numbers.get(coded, for_all.get(coded, _UNSEEN))
+        if use is _UNSEEN:
+            codes = glance.codes()
+            use = self._content.use_of_number(*codes) if codes is not None else None
+            if len(coded) <= _MAX_CODED_BYTES:
+                if len(for_all) >= _MAX_CODED:
+                    for_all.clear()
+                for_all[coded] = use
+        self._numbers[coded] = use
         return use
 
     def _owner_as_written(self, subject: bytes, glance: Glance) -> Belongs | None:
