@@ -49,8 +49,8 @@ class OrderLinks:
         return tuple(replace(card, links=self._links(card.links, caller, patient, now)) for card in cards)
 
     def _links(self, links: Sequence[Link], caller: Caller, patient: str, now: datetime) -> tuple[Link, ...]:
-        found = (self._link(one, caller, patient, now) for one in links)
-        return tuple(one for one in found if one is not None)
+        found = (self._link(link, caller, patient, now) for link in links)
+        return tuple(link for link in found if link is not None)
 
     def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link | None:
         if link.assess is not None:

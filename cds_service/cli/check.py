@@ -100,10 +100,14 @@ def _compare_languages(by_pathway: Sequence[Mapping[str, Content]], out: Console
         for language, content in languages.items():
             texts.setdefault(language, {}).update(texts_of(content, pathway))
     compared = tuple(comparisons(texts))
-    for one in compared:
-        if one.other == ENGLISH:
-            name = by_pathway[0][one.language].texts.language.name
-            out.print(Text(f"  {name}: {one.total} texts of two words or more, {one.count} equal to the English."))
+    for comparison in compared:
+        if comparison.other == ENGLISH:
+            name = by_pathway[0][comparison.language].texts.language.name
+            out.print(
+                Text(
+                    f"  {name}: {comparison.total} texts of two words or more, {comparison.count} equal to the English."
+                )
+            )
     return compared
 
 
@@ -191,7 +195,7 @@ def _warn(folder: Path, compared: Iterable[Comparison]) -> None:
     Somebody must translate the words and look the values up in their source again.
     """
     out = Console(stderr=True)
-    copied = (one.words for one in compared if one.looks_copied)
+    copied = (comparison.words for comparison in compared if comparison.looks_copied)
     for warning in (*copied, *warnings(parsed(read_texts(folder)))):
         out.print(Text(f"Warning: {warning}"), style="yellow", soft_wrap=True)
 

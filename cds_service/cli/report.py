@@ -94,7 +94,7 @@ def explained(assessment: Assessment) -> dict[str, Any]:
             for line in assessment.record.ledger
         ],
         "set_aside": [{"why": why, "count": count} for why, count in assessment.record.set_aside],
-        "not_available": [one.name for one in lacking_of(assessment.record)],
+        "not_available": [part.name for part in lacking_of(assessment.record)],
         "legs": [_leg(leg) for leg in assessment.legs],
     }
 

@@ -62,12 +62,12 @@ class Gap:
         return "; ".join(phrases)
 
     def _missing(self, wording: Wording) -> str:
-        return wording.listed([part_words(wording.content, one) for one in self.parts])
+        return wording.listed([part_words(wording.content, part) for part in self.parts])
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         """Texts for the fingerprint of a card: another missing part or row makes the card news again."""
-        return (*(one.name for one in self.parts), *map(row_verdict, self.rows))
+        return (*(part.name for part in self.parts), *map(row_verdict, self.rows))
 
 
 def dvt_gap(call: Call) -> Gap:
@@ -89,7 +89,7 @@ def dvt_gap(call: Call) -> Gap:
         any_risk = any(verdict.any_risk_opens for verdict in verdicts)
         needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
         rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
-    return Gap(tuple(one for one in lacking_of(call.assessment.record) if one.key in needed), rows)
+    return Gap(tuple(part for part in lacking_of(call.assessment.record) if part.key in needed), rows)
 
 
 def gap_part(call: Call) -> Part:
@@ -101,7 +101,7 @@ def gap_part(call: Call) -> Part:
 def lacking_part(call: Call) -> Part:
     """Return the paragraph on other missing parts and rows that were not understood; empty if there are none."""
     texts, gap = call.content.texts.chart, dvt_gap(call)
-    others = [part_words(call.content, one) for one in lacking_of(call.assessment.record) if one not in gap.parts]
+    others = [part_words(call.content, part) for part in lacking_of(call.assessment.record) if part not in gap.parts]
     missing = texts.also_missing if gap.parts else texts.missing
     left = missing.fill(parts=call.wording.listed(others)) if others else ""
     return part("", Item(left), Item(_not_read(call, gap)), Item(_other_patients_rows(call)))

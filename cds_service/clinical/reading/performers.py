@@ -26,9 +26,9 @@ def assessed_by(model: Any) -> str | None:
     ``model``: an Observation. Only our own code makes it an assessment, because any panel may have components.
     """
     codings = (model.code.coding if model.code is not None else None) or ()
-    if not any((one.system, one.code) == (ASSESSMENT_SYSTEM, ASSESSMENT_CODE) for one in codings):
+    if not any((coding.system, coding.code) == (ASSESSMENT_SYSTEM, ASSESSMENT_CODE) for coding in codings):
         return None
-    return next((name for one in model.performer or () if (name := clinician_name(one.display))), "")
+    return next((name for performer in model.performer or () if (name := clinician_name(performer.display))), "")
 
 
 def clinician_name(text: Any) -> str:

@@ -121,7 +121,7 @@ class Ehr:
     def allowed(self) -> bool:
         """Whether the token allows the creation of resources of this kind."""
         scope = re.compile(rf"(?:patient|user|system)/(?:{self.kind}|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
-        return any(scope.fullmatch(one) for one in self.launch.scope.split())
+        return any(scope.fullmatch(granted) for granted in self.launch.scope.split())
 
     def takes(self) -> bool:
         """Return whether the server declares the creation of resources of this kind, and the token allows it."""

@@ -206,7 +206,7 @@ class AssessPage(LaunchedPage):
                 await sending._noted(None, saving="unsure" if note == "unsure" else "")
         except StoreDown:
             log.error("assessment_not_noted", client=self.caller.name)  # the reader still sees the outcome
-        issues = tuple(one.words for one in placing.issues) if placing else ()
+        issues = tuple(issue.words for issue in placing.issues) if placing else ()
         view = judged or view  # the data that were sent, if any
         return self._drawn(replace(view, issues=issues, saved=saved, may_save=note in _AGAIN), note)
 

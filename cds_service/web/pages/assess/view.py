@@ -67,14 +67,14 @@ class AssessView:
     @property
     def incomplete(self) -> list[str]:
         """Names of the incomplete parts of the chart."""
-        return [part_words(self.content, one) for one in self.lacking]
+        return [part_words(self.content, part) for part in self.lacking]
 
     @property
     def groups(self) -> Iterator[tuple[str, list[Question], bool]]:
         """Each group: heading, questions, and whether it also asks for a reason against an anticoagulant."""
         for group in GROUPS:
             heading: Message = getattr(self.content.texts.assess.groups, group)
-            questions = [one for one in self._questions if one.group == group]
+            questions = [question for question in self._questions if question.group == group]
             if questions:
                 yield heading.fill(), questions, group == "pathway" and self._about_treatment
 

@@ -25,7 +25,7 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
     @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())
     async def index(language: str = "") -> Response:
         content = running.service.words_in(language)
-        causes = sorted(content.causes.items(), key=lambda one: one[1].title.lower())
+        causes = sorted(content.causes.items(), key=lambda item: item[1].title.lower())
         return pages.page(
             "evidence_index.html",
             content=content,
@@ -42,7 +42,7 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
         keys = {"rules": content.red_flags, "causes": content.causes}
         addresses = {name: {key: f"/evidence/{key}.json" for key in sorted(found)} for name, found in keys.items()}
         version = {"service": __version__, "content": content.version}
-        lists = [asdict(one) for one in code_lists(content)]
+        lists = [asdict(codes) for codes in code_lists(content)]
         return json_response({"use": use_json(content.about), "version": version, **addresses, "code_lists": lists})
 
     @app.get(
@@ -76,7 +76,7 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
         found = _known(content, key)
         return pages.page(
             "evidence.html",
-            one=found,
+            evidence=found,
             content=content,
             indicator=lambda name: getattr(content.pages.evidence, name),
             source=lambda name: source_view(content, name),

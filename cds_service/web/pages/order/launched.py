@@ -31,7 +31,7 @@ def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
     @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
         # Clients may share a key.
-        signing = {one.kid: one.public() for one in deps.running.service.clients.signing.values()}
+        signing = {key.kid: key.public() for key in deps.running.service.clients.signing.values()}
         return json_response({"keys": list(signing.values())})
 
     @app.get("/orders/launch", include_in_schema=False)

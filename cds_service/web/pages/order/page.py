@@ -177,12 +177,12 @@ class OrderPage(LaunchedPage):
             return self._placed(placed or {})
         issues = placing.issues if placing else ()
         mistakes = {
-            _FIELDS[one.element]: f"{self.content.pages.order.ehr_says} {one.words}"
-            for one in issues
-            if one.element in _FIELDS
+            _FIELDS[issue.element]: f"{self.content.pages.order.ehr_says} {issue.words}"
+            for issue in issues
+            if issue.element in _FIELDS
         }
         view = self._of_reading(reading, note) if reading else self._without_chart(note)
-        view = replace(view, issues=tuple(one.words for one in issues), mistakes=mistakes)
+        view = replace(view, issues=tuple(issue.words for issue in issues), mistakes=mistakes)
         view = replace(view, ask_again=note == "same_order", check=note == "unsure")
         return self._drawn(view, form, note)
 

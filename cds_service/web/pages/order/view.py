@@ -52,7 +52,7 @@ class OrderView:
     @property
     def incomplete(self) -> list[str]:
         """Names of the incomplete parts of the chart."""
-        return [part_words(self.content, one) for one in self.lacking]
+        return [part_words(self.content, part) for part in self.lacking]
 
     @property
     def title(self) -> str:
