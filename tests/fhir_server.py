@@ -214,7 +214,7 @@ REQUIRED: dict[str, tuple[set[str], ...]] = {
     "MedicationStatement": ({"patient"},),
 }
 """The searches that US Core requires of a server, by type; MedicationStatement is none of US Core's."""
-LONGEST_TARGET = 4_000
+MAX_TARGET_LENGTH = 4_000
 
 
 @dataclass
@@ -262,7 +262,7 @@ class Charts:
         wanted = {name: values[0] for name, values in {**asked.query, **asked.form}.items()}
         count = min(int(wanted.pop("_count", "50")), self.most)
         start = int(wanted.pop("_offset", "0"))
-        too_long = len(str(asked.query)) > LONGEST_TARGET
+        too_long = len(str(asked.query)) > MAX_TARGET_LENGTH
         if self.strict and (too_long or set(wanted) not in REQUIRED.get(kind, ())):
             return 414 if too_long else 400, outcome()
         wanted.pop("_sort", None)

@@ -19,7 +19,7 @@ import requests
 import trustme
 
 from cds_service.base.settings import Settings
-from cds_service.protocol.queries import LONGEST_ADDRESS
+from cds_service.protocol.queries import MAX_QUERY_LENGTH
 from cds_service.web.app import create_app
 from tests import fhir_server as fhir
 from tests.answers import told
@@ -262,7 +262,7 @@ def test_the_queries_are_the_templates(reading: Server, ehr: FhirServer) -> None
         filled = template.replace("{{context.patientId}}", "dvt-likely").replace("{{context.encounterId}}", "visit-1")
         path, _, query = filled.partition("?")
         wanted = {name: values[0] for name, values in parse_qs(query).items()}
-        path += "/_search" if len(query) > LONGEST_ADDRESS else ""
+        path += "/_search" if len(query) > MAX_QUERY_LENGTH else ""
         (sent,) = [found for where, found in asked if where == f"/fhir/{path}" and wanted.items() <= found.items()]
         added = {"_count": "500"} if query else {}
         added |= {"date": "ge2024-03-16"} if "vital-signs" in query else {}

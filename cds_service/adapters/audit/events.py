@@ -17,7 +17,7 @@ from typing import Any
 
 from cds_service.adapters.audit import codes
 from cds_service.adapters.pseudonyms import Requester
-from cds_service.protocol.queries import LONGEST_ADDRESS, PATIENT
+from cds_service.protocol.queries import MAX_QUERY_LENGTH, PATIENT
 
 Event = dict[str, Any]
 _REFUSED = frozenset({"refused", "limited", "not_found", "not_allowed", "no_token", "token_of_another_patient"})
@@ -200,13 +200,13 @@ def fhir_read(read: FhirRead) -> Event:
 def _http(read: FhirRead) -> str:
     """Return the HTTP request in the form that BALP asks for."""
     address, _, query = read.asked.partition("?")
-    if len(query) > LONGEST_ADDRESS:
+    if len(query) > MAX_QUERY_LENGTH:
         return f"POST {read.server}/{address}/_search\n\n{query}"
     return f"GET {read.server}/{read.asked}"
 
 
 def _in_short(read: FhirRead) -> str:
-    asked = read.asked if len(read.asked) <= LONGEST_ADDRESS else f"{read.asked[:100]}..."
+    asked = read.asked if len(read.asked) <= MAX_QUERY_LENGTH else f"{read.asked[:100]}..."
     return f"prefetch key {read.key}: {asked}"
 
 

@@ -16,7 +16,7 @@ ASK = "ask-"
 """Prefix of the name of a form field; the key of the finding follows."""
 REPLIES = {"yes": True, "no": False}
 _LEGS = {"left": Side.LEFT, "right": Side.RIGHT}
-_LONGEST_NUMBER = 8
+_MAX_NUMBER_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class AssessForm:
     def mistakes(self, content: Content) -> dict[str, str]:
         """Return field -> what is wrong with it."""
         if (self.here or self.other) and (_girth(self.here) is None or _girth(self.other) is None):
-            least, most = (f"{girth:g}" for girth in CALVES)
-            return {"calves": content.texts.assess.mistakes.calves.fill(least=least, most=most)}
+            min_girth, max_girth = (f"{girth:g}" for girth in CALVES)
+            return {"calves": content.texts.assess.mistakes.calves.fill(least=min_girth, most=max_girth)}
         return {}
 
     def answers(self, leg: Side, asked: Iterable[Question]) -> Answers:
@@ -126,7 +126,7 @@ def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: da
 
 
 def _typed(text: str) -> str:
-    return "".join(character for character in text[:_LONGEST_NUMBER] if character.isprintable()).strip()
+    return "".join(character for character in text[:_MAX_NUMBER_LENGTH] if character.isprintable()).strip()
 
 
 def _girth(text: str) -> float | None:

@@ -23,7 +23,7 @@ SECONDS = 8.0
 IDENTIFIER_SYSTEM = "urn:ietf:rfc:3986"
 _ELEMENT = re.compile(r"ServiceRequest\.([a-zA-Z]+)")
 _MAX_ISSUES = 10
-_LONGEST_ISSUE = 300
+_MAX_ISSUE_LENGTH = 300
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 Kind = Literal["ServiceRequest", "Observation"]
@@ -252,4 +252,4 @@ def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
         where = next((place for place in places if isinstance(place, str)), "") if isinstance(places, list) else ""
         if isinstance(text, str):
             element = _ELEMENT.match(where)
-            yield Issue(text[:_LONGEST_ISSUE], element[1] if element else "")
+            yield Issue(text[:_MAX_ISSUE_LENGTH], element[1] if element else "")

@@ -27,7 +27,7 @@ from cds_service.web.pages.order.launched_page import SENDING_SECONDS, LaunchedP
 
 log = get_log()
 
-LONGEST_IN_FORM = 12_000
+MAX_CHART_IN_FORM = 12_000
 """Most characters of a sealed chart in a form. This is less than the limits for opening it and for a form."""
 _AGAIN = ("unsure", "not_sent", "no_answer")
 """Outcomes after which "Save to the chart" may be pressed again."""
@@ -118,7 +118,7 @@ class AssessPage(LaunchedPage):
             return replace(self._frame(form, "nothing"), lacking=lacking)
         chart = links.assess_sealed(draft, self.until, self.ticket.secret)
         may_save = may_save and self.launch.saving != "saved"
-        carried = chart if len(chart) <= LONGEST_IN_FORM else ""
+        carried = chart if len(chart) <= MAX_CHART_IN_FORM else ""
         view = replace(self._frame(form, note), assessed=found, lacking=lacking, chart=carried, may_save=may_save)
         mistakes = form.mistakes(self.content)
         if not found.asked.is_for(form):

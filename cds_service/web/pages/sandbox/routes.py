@@ -56,10 +56,10 @@ class Sandbox:
         """Return the FHIR base URL of one chart."""
         return f"{self.fhir_root}/charts/{chart.id}/fhir"
 
-    async def posted(self, request: Request, most_bytes: int = _SMALL_BYTES) -> Any:
+    async def posted(self, request: Request, max_bytes: int = _SMALL_BYTES) -> Any:
         """Return the JSON that one of our pages has sent."""
         check_same_origin(request)
-        return (await self.bodies.read(request, most_bytes)).value
+        return (await self.bodies.read(request, max_bytes)).value
 
     def not_here(self) -> HTMLResponse:
         """Return the page for a chart that is no longer open."""
@@ -106,7 +106,7 @@ def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
             groups=patients.grouped(sandbox.running.service.content),
             first=patients.FIRST,
             fhir_open=f"{sandbox.fhir_root}/fhir",
-            most_megabytes=MAX_BYTES_OF_ONE // 1_000_000,
+            max_megabytes=MAX_BYTES_OF_ONE // 1_000_000,
         )
 
     @app.post(f"{ROOT}/charts", include_in_schema=False)
