@@ -59,7 +59,7 @@ def page(found: Report, titles: Mapping[str, str]) -> str:
         bar_width=_BAR,
         height=_HEIGHT,
         # Our own files, included so that the page is a single file.
-        style=Markup(pages.files["house.css"].body.decode() + pages.files["report.css"].body.decode()),  # noqa: S704  # nosec B704
+        style=Markup(pages.files["base.css"].body.decode() + pages.files["report.css"].body.decode()),  # noqa: S704  # nosec B704
     )
 
 
