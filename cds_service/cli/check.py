@@ -24,7 +24,7 @@ from cds_service.clinical.content.loading.signed import SIGNED, differences, war
 from cds_service.rendering.call import Call
 from cds_service.rendering.compose import compose
 from cds_service.rendering.frame import too_long
-from cds_service.rendering.orders.requests import prove_templates
+from cds_service.rendering.orders.requests import check_templates
 from cds_service.service.evaluate import Service, content_files, load_content
 from cds_service.service.examples import EXAMPLES, STORIES, reference_day, stories
 
@@ -84,7 +84,7 @@ def _in_languages(settings: Settings, pathway: str, content: Content, out: Conso
     files = content_files(settings)
     translations = {language: in_language(content, pathway, files, language) for language in languages_in(files)}
     for name, translated in translations.items():
-        prove_templates(translated)
+        check_templates(translated)
         language = translated.texts.language
         state = f"reviewed by {language.reviewed}" if language.reviewed else "not reviewed by a clinician"
         state = f"drafted by machine, {state}" if language.drafted == "machine" else state

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES, lacking_medicines, medicine_in, with_medicines
+from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES, medicine_in, missing_medicines, with_medicines
 from cds_service.adapters.http import Transport
 from cds_service.adapters.http_terms import (
     ANSWER_LIMITS,
@@ -199,7 +199,7 @@ class FhirReader:
         refusal = _refusal(request, base, without_token=without_token)
         if base is None or refusal:
             return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
-        medicines = lacking_medicines(prefetched.entries, base)
+        medicines = missing_medicines(prefetched.entries, base)
         if not wanted and not medicines:
             return prefetched
         token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
@@ -212,7 +212,7 @@ class FhirReader:
         )
         complete = with_medicines(prefetched.with_parts(parts), medications)
         # The new rows may refer to more Medications. Read them in the rest of the same time.
-        more = [identity for identity in lacking_medicines(complete.entries, base) if identity not in medicines]
+        more = [identity for identity in missing_medicines(complete.entries, base) if identity not in medicines]
         left = max(0, MAX_MEDICINES - len(medicines))
         complete = with_medicines(complete, await self._read_medicines(more[:left], base, token, deadline))
         self._report_wait(time.monotonic() - began)

@@ -28,7 +28,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 Kind = Literal["ServiceRequest", "Observation"]
 """The types that a launch may create: one order, and one assessment."""
-Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
+Outcome = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Placing:
     """The outcome of a write.
 
     Attributes:
-        fate: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if it was certainly not sent.
+        outcome: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if certainly not sent.
         order: ``id`` and ``status`` on the server; None if the server does not have it.
         issues: the errors in the server's words. Show them only as text.
     """
 
-    fate: Fate
+    outcome: Outcome
     order: Mapping[str, str] | None = None
     issues: tuple[Issue, ...] = ()
 
@@ -123,7 +123,7 @@ class Ehr:
         scope = re.compile(rf"(?:patient|user|system)/(?:{self.kind}|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
         return any(scope.fullmatch(granted) for granted in self.launch.scope.split())
 
-    def takes(self) -> bool:
+    def can_create(self) -> bool:
         """Return whether the server declares the creation of resources of this kind, and the token allows it."""
         if not self.allowed:
             return False
@@ -188,7 +188,7 @@ class Ehr:
         if reply.status in (403, 404, 405):
             return Placing("forbidden", issues=issues)
         looked_up = self._looked_up(issues)
-        if reply.status in (409, 412) and looked_up.fate != "placed":
+        if reply.status in (409, 412) and looked_up.outcome != "placed":
             return Placing("exists", issues=issues)
         return looked_up
 

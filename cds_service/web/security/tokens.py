@@ -41,7 +41,7 @@ class _Registry(JWSRegistry):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The client that a valid token proves.
+    """The client that a valid token identifies.
 
     Attributes:
         jti: the token's id, valid for one use.
@@ -54,7 +54,7 @@ class Identity:
     expires: float
 
 
-def prove(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Identity:
+def verify(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Identity:
     """Verify the ``Authorization`` header of a call of ``url`` (the public address, without a query) at ``now``.
 
     The caller must still check that the token was not used before.
