@@ -11,7 +11,7 @@ from typing import Any
 from cds_service.clinical.record import When
 
 DAYS_OF_A_YEAR = 365.25
-_LONGEST_COURSE = 366
+_MAX_COURSE_DAYS = 366
 """The longest supply of a medicine in days; more is an error in the record."""
 _WHOLE_DAY = len("2026-03-16")
 _LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
@@ -106,7 +106,7 @@ def _span(text: str) -> tuple[date, date]:
 
 def lasting(when: When | None, days: float, today: date) -> When | None:
     """Return the span that began at ``when`` and lasts ``days``, but not beyond today."""
-    if when is None or not 0 < days <= _LONGEST_COURSE:
+    if when is None or not 0 < days <= _MAX_COURSE_DAYS:
         return when
     return replace(when, day=max(when.day, min(when.day + timedelta(days=days), today)), at=None)
 
