@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -65,6 +66,16 @@ def opening(user: str, patient: str, encounter: str | None, fhir_server: str | N
     return HookRequest(hook=POSTERIOR_KNEE_PAIN.hook, hookInstance=uuid4(), context=context, fhirServer=fhir_server)
 
 
+def opened_again(request: HookRequest, encounter: str | None) -> HookRequest:
+    """Return the call of ``opening`` for the same user and patient and another encounter.
+
+    Raises:
+        pydantic.ValidationError: ``encounter`` is not a valid id.
+    """
+    context = Context(userId=request.context.userId, patientId=request.context.patientId, encounterId=encounter)
+    return request.model_copy(update={"context": context})
+
+
 def patients_of(entries: Sequence[ChartEntry]) -> set[str]:
     """Return the ids of the Patients in a chart, or of the patients that its resources refer to if it has none."""
     patients = [entry for entry in entries if entry.kind == "Patient"]
@@ -77,9 +88,14 @@ def whole_chart(entries: tuple[ChartEntry, ...], why: str = "") -> Prefetched:
     ``why``: a code for why the Bundle is incomplete; it applies to every key. Empty if the Bundle is complete: then a
     missing resource type means that there are no such resources.
     """
-    kinds = {entry.kind for entry in entries}
-    parts = tuple(_part(key, why, is_there=not kinds.isdisjoint(KINDS[key])) for key in KEYS)
+    parts = _parts(frozenset(entry.kind for entry in entries), why)
     return Prefetched(parts, (Part("", KeyState.PRESENT, entries),))
+
+
+@lru_cache(maxsize=1_000)
+def _parts(kinds: frozenset[str | None], why: str) -> tuple[Part, ...]:
+    """Return the state of each key of a chart with these resource types."""
+    return tuple(_part(key, why, is_there=not kinds.isdisjoint(KINDS[key])) for key in KEYS)
 
 
 def _part(key: str, why: str, *, is_there: bool) -> Part:

@@ -22,7 +22,7 @@ PATH = "/assess"
 def score_link(call: Call, leg: LegAssessment) -> Sequence[Link]:
     """Return the link to complete the score of ``leg``; none if there is no open score, or in palliative care."""
     wells = leg.dvt.wells
-    if wells is None or wells.complete or call.assessment.care_plan:
+    if wells is None or wells.complete or call.assessment.care_plan or call.only_words:
         return ()
     label = call.wording.say(call.content.texts.assess.link, count=len(wells.not_recorded))
     return (_link(call, DVT_RULE, leg, label),)
@@ -39,7 +39,7 @@ def causes_link(call: Call, cause: str, leg: LegAssessment) -> Sequence[Link]:
 
 
 def _to_open(call: Call, rule: str, leg: LegAssessment, group: Group, label: Message) -> Sequence[Link]:
-    if call.assessment.care_plan:
+    if call.assessment.care_plan or call.only_words:
         return ()
     asked = questions_of(call.content, call.assessment, leg)
     count = sum(question.group == group and question.recorded is None for question in asked)

@@ -25,6 +25,8 @@ class Call:
         layout: one differential card, or one card per cause.
         switched_off: rules and causes for which this site shows no card.
         supported_orders: the orders that the EHR accepts as a suggestion; None if it accepts all.
+        only_words: compose only what the cards say. Suggestions have no draft orders then, and there are no links and
+            no reasons to override a card.
     """
 
     content: Content
@@ -36,6 +38,7 @@ class Call:
     layout: Literal["differential", "per_cause"]
     switched_off: frozenset[str] = frozenset()
     supported_orders: frozenset[str] | None = None
+    only_words: bool = False
 
     @cached_property
     def wording(self) -> Wording:

@@ -265,7 +265,7 @@ def _orders(call: Call, leg: LegAssessment, causes: Sequence[RankedCause]) -> tu
                 urgent = cause.must_not_miss == "yes" or content.orders[key].same_day
                 words = content.short(ranked.cause)
                 reason = OrderReason(ranked.cause, words, facts, note, "urgent" if urgent else "routine")
-                suggestions.append(suggest(content, key, leg.side, reason, call.context, today))
+                suggestions.append(suggest(call, key, leg.side, reason))
     return suggestions, placed
 
 

@@ -14,7 +14,7 @@ from cds_service.clinical.dvt.pathway import closed_words
 from cds_service.clinical.record import Diagnosis, PlacedOrder, Side
 from cds_service.rendering.assess_link import score_link
 from cds_service.rendering.call import Call
-from cds_service.rendering.card import Card
+from cds_service.rendering.card import Card, Link
 from cds_service.rendering.dvt_completed_score import completed_words
 from cds_service.rendering.dvt_orders import order_keys, reason_of, referral_of
 from cds_service.rendering.dvt_questions import (
@@ -33,7 +33,7 @@ from cds_service.rendering.frame import card, care_plan_part, facts_in_short, sp
 from cds_service.rendering.layout import Item, Part, part
 from cds_service.rendering.not_understood import counted, why
 from cds_service.rendering.offers import newest_of, of_legs, offered
-from cds_service.rendering.orders.requests import order_link, placed_sentence
+from cds_service.rendering.orders.requests import OrderReason, order_link, placed_sentence
 from cds_service.rendering.wording import capital
 
 _REASONS_THAT_STAY = 4
@@ -67,13 +67,15 @@ def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = (
         source=call.content.pathway.title,
         suggestions=suggestions,
         standing=placed_sentence(call.wording, _answering(call, leg, placed), active_only=True),
-        links=[
-            order_link(call.content, referral_of(call, legs, reason), call.base_url, call.order_url),
-            *score_link(call, leg),
-        ],
+        links=() if call.only_words else _links(call, legs, reason),
         facts=[fact for each in legs for fact in reasons_of(call, each)],
         verdicts=[text for each in legs for text in _verdicts(each)],
     )
+
+
+def _links(call: Call, legs: Sequence[LegAssessment], reason: OrderReason) -> list[Link]:
+    referral = referral_of(call, legs, reason)
+    return [order_link(call.content, referral, call.base_url, call.order_url), *score_link(call, legs[0])]
 
 
 def _answering(call: Call, leg: LegAssessment, placed: Sequence[PlacedOrder]) -> list[PlacedOrder]:

@@ -48,7 +48,7 @@ def reason_of(call: Call, leg: LegAssessment, level: Literal["critical", "warnin
         cause=DVT,
         words=in_sentence(call.content.red_flags[DVT_RULE].card.title),
         facts=(*verdict.opened_by, *verdict.complaints, *risk_facts(verdict)),
-        note=f"{_recorded(call, verdict)} {anticoagulant_words(call, verdict)}",
+        note="" if call.only_words else f"{_recorded(call, verdict)} {anticoagulant_words(call, verdict)}",
         priority=priority_for("now" if is_urgent_now(call, leg) else "same_day", level),
     )
 

@@ -105,7 +105,7 @@ def card(
             shown = fitted((gap, *map(_without_stars, parts), hand, lacking, closing), limit)
     kept = shown[:-1] if rules else [gap, lacking]
     return Card(
-        uuid=str(uuid4()),
+        uuid="" if call.only_words else str(uuid4()),
         rule=key,
         leg=leg.value,
         standing=standing,
@@ -118,7 +118,7 @@ def card(
         indicator=indicator,
         source=Source(label=source, url=_evidence(call, key), topic=_topic(call, topic)),
         suggestions=sent,
-        override_reasons=override_reasons(texts.override) if indicator != "info" else (),
+        override_reasons=() if indicator == "info" or call.only_words else override_reasons(texts.override),
         links=tuple(links),
     )
 

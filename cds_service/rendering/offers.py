@@ -47,7 +47,7 @@ def offered(
         if not left:
             placed += dict.fromkeys(order for order in standing.values() if order is not None)
         elif not call.assessment.care_plan:
-            suggestions.append(suggest(content, key, of_legs(left), reason, call.context, today))
+            suggestions.append(suggest(call, key, of_legs(left), reason))
     return suggestions, placed
 
 

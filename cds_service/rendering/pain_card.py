@@ -94,7 +94,7 @@ def dvt_question(call: Call, leg: LegAssessment) -> Part:
 
 def dvt_links(call: Call, leg: LegAssessment) -> list[Link]:
     """Return the link to the referral that goes with the DVT question; none if it is not asked."""
-    if not asks_about_dvt(call, leg):
+    if call.only_words or not asks_about_dvt(call, leg):
         return []
     # Use the key of this card, not the DVT rule: asking whether DVT is suspected does not confirm a DVT card.
     draft = replace(referral_draft(call, leg, "warning"), rule=KEY)

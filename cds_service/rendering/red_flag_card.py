@@ -90,7 +90,7 @@ def red_flag_card(call: Call, flags: Sequence[RedFlagVerdict]) -> Card:
         indicator=_indicator(call, first.first),
         source=source[:120],
         suggestions=suggestions,
-        links=[_link(call, first), *signs_link(call, first.key, first.legs[0])],
+        links=[*_links(call, first), *signs_link(call, first.key, first.legs[0])],
         facts=[fact for flag in flags for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in flags],
     )
@@ -124,7 +124,7 @@ def combined_card(call: Call, groups: Sequence[Sequence[RedFlagVerdict]]) -> Car
         indicator=_indicator(call, worst.first),
         source=texts.source_label.fill(),
         suggestions=[suggestion for offer in offers for suggestion in offer.suggestions[:1]],
-        links=[_link(call, worst), *signs_link(call, worst.key, worst.legs[0])],
+        links=[*_links(call, worst), *signs_link(call, worst.key, worst.legs[0])],
         facts=[fact for flag in every for fact in flag.facts],
         verdicts=[f"{flag.rule} {flag.side.value} {flag.speed}" for flag in every],
     )
@@ -273,9 +273,11 @@ def _reason(call: Call, fired: _Fired) -> OrderReason:
     )
 
 
-def _link(call: Call, fired: _Fired) -> Link:
+def _links(call: Call, fired: _Fired) -> Sequence[Link]:
     """Return the link to the order that the rule prefers."""
+    if call.only_words:
+        return ()
     reason = _reason(call, fired)
     taking = any(leg.dvt.anticoagulated for leg in fired.legs)
     draft = proposed(call, fired.key, reason, fired.card.consider, fired.side, note=reason.note, anticoagulated=taking)
-    return order_link(call.content, draft, call.base_url, call.order_url)
+    return (order_link(call.content, draft, call.base_url, call.order_url),)

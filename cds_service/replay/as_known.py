@@ -12,7 +12,7 @@ from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.statuses import word_of
-from cds_service.replay.chart import StagedEntry
+from cds_service.replay.chart import StagedEntry, StagedNumbers
 from cds_service.replay.dates import moment
 
 _GOING_ON = {"Encounter": "in-progress", "MedicationStatement": "active", "Procedure": "in-progress"}
@@ -28,7 +28,12 @@ def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEnt
         if entry.known is not None and entry.known > now:
             continue
         if entry.ended and any(end > now for end in entry.ended):
-            yield ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
+            earlier = ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
+            if entry.kind == "Encounter":
+                earlier.named = entry.named  # an end has no words
+            yield earlier
+        elif isinstance(entry, StagedNumbers):
+            yield entry.recorded_by(now)
         else:
             yield entry
 

@@ -1,7 +1,8 @@
-"""Keep what a chart needs of a number of no concern: its codes, its date and its version, and not the rest.
+"""Keep what a chart needs of a number of no concern: its id, its date and its version, and not the rest.
 
 Most rows of a chart are such numbers: vital signs and laboratory results that no rule uses. They are counted, and one
-may be the latest version of a row of concern. Both need only these parts, which are an eighth of the row.
+may be the latest version of a row of concern. Both need only these parts. Rows of one patient that follow each other
+in the input are stored together.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -20,6 +21,7 @@ from msgspec import field as element
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.reading import Head
 from cds_service.clinical.reading.heads import NumberCodes
+from cds_service.replay.rows import Row
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _REFERENCE = re.compile(r"(?:(https?://[^?#|]+)/)?Patient/([A-Za-z0-9\-.]{1,64})")
@@ -29,6 +31,8 @@ _YEARS = range(1800, 2200)
 _DAY = len("2026-03-16")
 _MOST = 50_000
 """Most different codes that are remembered. Charts repeat the same few thousand."""
+_LARGEST_PACK = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _head = msgspec.json.Decoder(Head)
 
 
@@ -88,26 +92,25 @@ class Brief(NamedTuple):
 
     Attributes:
         server: FHIR server of the reference to the patient; empty for a relative one.
-        codes: JSON with the codings of ``code`` and ``category``; the same for every row with these codes.
-        known: the date that shows when it was recorded, as FHIR writes it.
-        updated: ``meta.lastUpdated``; empty if there is none.
+        known: when it was recorded, in microseconds since 1970.
+        updated: ``meta.lastUpdated``; empty without one.
     """
 
     patient: str
     server: str
     id: str
-    codes: bytes
-    known: str
+    known: int
     updated: str
 
 
 class Briefs:
-    """Finds the rows that can be kept so, and counts their codes. One instance per batch."""
+    """Takes the parts of rows that count. Their codes repeat, so those that are of no concern are remembered."""
 
-    def __init__(self, contents: Sequence[Content]) -> None:
-        """``contents``: a row must be of no concern by each of them."""
+    def __init__(self, contents: Sequence[Content], zone: tzinfo) -> None:
+        """``contents``: a row must be of no concern by each of them. ``zone``: for dates without one."""
         self._contents = contents
-        self._remembered: dict[tuple[bytes, bytes], bytes] = {}
+        self._zone = zone
+        self._remembered: dict[tuple[bytes, bytes], bool] = {}
         self._people: tuple[str, str, str] = "", "", ""
         self._seen: Counter[tuple[bytes, str | None, str | None]] = Counter()
 
@@ -119,11 +122,14 @@ class Briefs:
             return None
         code = bytes(number.code)
         key = code, bytes(number.category)
-        codes = self._remembered.get(key)
-        if codes is None:
-            codes = self._codes(*key)
-        known = number.issued if number.issued is not None else number.effective_date_time
-        if not codes or known is None or not _is_date(known) or _ID.fullmatch(number.id) is None:
+        passes = self._remembered.get(key)
+        if passes is None:
+            passes = self._pass(*key)
+        date = number.issued if number.issued is not None else number.effective_date_time
+        if not passes or date is None or _ID.fullmatch(number.id) is None:
+            return None
+        known = self._moment(date)
+        if known is None:
             return None
         reference, server, patient = self._people
         if reference != number.subject.reference:
@@ -134,32 +140,103 @@ class Briefs:
             server, patient = named[1] or "", named[2]
             self._people = reference, server, patient
         self._seen[code, number.value_quantity.code, number.value_quantity.unit] += 1
-        return Brief(patient, server, number.id, codes, known, number.meta.updated if number.meta is not None else "")
+        return Brief(patient, server, number.id, known, number.meta.updated if number.meta is not None else "")
 
     def seen(self) -> Iterator[tuple[dict[str, Any], int]]:
         """Yield the coded parts of the rows found so far, with the number of rows that have them."""
         for (code, ucum, unit), times in self._seen.items():
             yield {"code": orjson.loads(code), "valueQuantity": {"code": ucum, "unit": unit}}, times
 
-    def _codes(self, code: bytes, category: bytes) -> bytes:
-        """Return the codings as JSON if a number with them is of no concern; else nothing."""
+    def _moment(self, text: str) -> int | None:
+        """Return a date in microseconds since 1970; None if it is no whole date."""
+        if len(text) < _DAY:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        if moment.year not in _YEARS:
+            return None
+        return microseconds(moment if moment.tzinfo is not None else moment.replace(tzinfo=self._zone))
+
+    def _pass(self, code: bytes, category: bytes) -> bool:
+        """Whether a number with these codes is of no concern."""
         if len(self._remembered) >= _MOST:
             self._remembered.clear()
-        codes = self._remembered[code, category] = self._read(code, category)
-        return codes
+        passes = self._remembered[code, category] = self._read(code, category)
+        return passes
 
-    def _read(self, code: bytes, category: bytes) -> bytes:
+    def _read(self, code: bytes, category: bytes) -> bool:
         parts = [b'"resourceType":"Observation","valueQuantity":{}', b'"code":' + code]
         parts += [b'"category":' + category] if category else []
         try:
             head = _head.decode(b"{%s}" % b",".join(parts))
         except msgspec.DecodeError:
-            return b""
+            return False
         numbers = head.codes_of_number()
-        if numbers is None or not all(_is_of_no_concern(content, numbers) for content in self._contents):
-            return b""
-        concepts = {"code": head.code} | ({"category": head.category} if head.category is not None else {})
-        return msgspec.json.encode(concepts)
+        return numbers is not None and all(_is_of_no_concern(content, numbers) for content in self._contents)
+
+
+class Numbers(NamedTuple):
+    """Several rows of one patient, each at the same place of the three lists, in the order of the input."""
+
+    ids: list[str]
+    known: list[int]
+    updated: list[str]
+
+
+_packing = msgspec.msgpack.Encoder()
+_numbers = msgspec.msgpack.Decoder(Numbers)
+
+
+class Pack:
+    """Rows that follow each other in the input and name the same patient; they are stored as one row."""
+
+    def __init__(self) -> None:
+        self._of = "", ""
+        self._numbers = Numbers([], [], [])
+
+    def takes(self, brief: Brief) -> bool:
+        """Take a row. Returns False, with nothing done, if it names another patient than those before."""
+        ids, known, updated = self._numbers
+        if ids and (self._of != (brief.patient, brief.server) or len(ids) >= _LARGEST_PACK):
+            return False
+        self._of = brief.patient, brief.server
+        ids.append(brief.id)
+        known.append(brief.known)
+        updated.append(brief.updated)
+        return True
+
+    def rows(self, resource: bytes = b"") -> Iterator[Row]:
+        """Yield the rows taken so far as one, and start again. ``resource``: if it is kept."""
+        if self._numbers.ids:
+            (patient, server), numbers = self._of, self._numbers
+            self._numbers = Numbers([], [], [])
+            yield Row(
+                patient,
+                "Observation",
+                numbers.ids[0],
+                resource,
+                server=server,
+                numbers=_packing.encode(numbers),
+                times=len(numbers.ids),
+            )
+
+
+def numbers_in(row: Row) -> Numbers:
+    """Return the rows for which ``row`` stands."""
+    return _numbers.decode(row.numbers)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return ``moment``, which has a zone, in microseconds since 1970."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment_of(known: int, zone: tzinfo) -> datetime:
+    """Return what ``microseconds`` was given, in ``zone``."""
+    return (_EPOCH + timedelta(microseconds=known)).astimezone(zone)
 
 
 def reference_to(patient: str, server: str) -> str:
@@ -170,10 +247,3 @@ def reference_to(patient: str, server: str) -> str:
 def _is_of_no_concern(content: Content, numbers: NumberCodes) -> bool:
     use = content.use_of_number(*numbers)
     return use.is_identified and not use.is_of_concern
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return len(text) >= _DAY and datetime.fromisoformat(text).year in _YEARS
-    except ValueError:
-        return False

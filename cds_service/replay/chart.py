@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from functools import lru_cache
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import msgspec
 
 from cds_service.base.strict_json import parse
-from cds_service.clinical.content.catalogue import Content
-from cds_service.clinical.reading import ChartEntry, Head
-from cds_service.clinical.reading.heads import Concept, Number, Reference
-from cds_service.replay.brief_rows import reference_to
-from cds_service.replay.dates import DATES, ended, known, moment
+from cds_service.clinical.reading import ChartEntry, Head, PassedRows
+from cds_service.clinical.reading.heads import Reference
+from cds_service.clinical.reading.memory import Memory
+from cds_service.clinical.reading.sorting import has_own_name
+from cds_service.replay.brief_rows import Numbers, microseconds, moment_of, numbers_in, reference_to
+from cds_service.replay.dates import DATES, ended, known
 from cds_service.replay.rows import Row
 from cds_service.service.code_survey import LIMITS
 
@@ -33,14 +34,16 @@ class StagedEntry(ChartEntry):
 
     Attributes:
         known: when it was recorded, else when it happened; None if it has no date.
+        known_until: the same, except for several rows.
         ended: the times at which its statement ended.
         flaw: a code for why its Bundle is incomplete; empty if the Bundle is complete.
     """
 
-    __slots__ = ("_raw", "ended", "flaw", "known")
+    __slots__ = ("_raw", "ended", "flaw", "known", "memory")
 
     known: datetime | None
     ended: tuple[datetime, ...]
+    memory: Memory | None
 
     def __init__(self, row: Row, now: datetime) -> None:
         """``now``: its time zone is used for dates without one."""
@@ -48,6 +51,7 @@ class StagedEntry(ChartEntry):
         self.flaw = row.flaw
         self._resource = None
         self._raw = row.resource
+        self.memory = Memory()
         dates: Any
         try:
             self._head = dates = _dated_head.decode(row.resource)
@@ -58,6 +62,10 @@ class StagedEntry(ChartEntry):
         self.ended = ended(dates, now.tzinfo)
 
     @property
+    def known_until(self) -> datetime | None:
+        return self.known
+
+    @property
     def resource(self) -> Any:
         """The JSON of the resource, parsed once."""
         if self._resource is None:
@@ -65,68 +73,106 @@ class StagedEntry(ChartEntry):
         return self._resource
 
 
-class BriefEntry(StagedEntry):
-    """A number of no concern, of which only the codes, the date and the version are kept."""
+class StagedNumbers(StagedEntry):
+    """Numbers of no concern that name the same patient.
 
-    __slots__ = ("_updated",)
+    Attributes:
+        known: when the first of them was recorded.
+    """
 
-    def __init__(self, row: Row, head: Head, now: datetime, content: Content) -> None:
-        """``head``: as its own, but without its id; rows with the same codes share it.
+    __slots__ = ("_ids", "_known", "_last", "_numbers", "_subject", "count")
 
-        ``content``: one of those by which it is of no concern.
-        """
-        self.full_url = None
+    def __init__(self, subject: Reference, numbers: Numbers, zone: tzinfo) -> None:
+        """``subject``: the reference to the patient. ``zone``: of the site."""
+        self._resource = self._head = self.full_url = self.identity = self.memory = None
+        self.named = self.unconcerning = self.glance = None
         self.flaw = ""
-        self._head = head
         self.kind = "Observation"
-        self.identity = row.id
-        self.named = self.glance = None
-        self.unconcerning = content
-        self.known = moment(row.known, now.tzinfo)
         self.ended = ()
-        self._updated = row.updated
+        self.count = len(numbers.ids)
+        self._subject = subject
+        self._numbers = numbers
+        self._known = sorted(numbers.known)
+        self._ids: frozenset[str] | None = None
+        self.known = moment_of(self._known[0], zone)
+        self._last = moment_of(self._known[-1], zone)
 
     @property
-    def resource(self) -> Any:
-        """What is kept of the resource: its name and its version."""
-        return {"resourceType": self.kind, "id": self.identity, "meta": {"lastUpdated": self._updated}}
+    def known_until(self) -> datetime:
+        """When the last of them was recorded."""
+        return self._last
+
+    def recorded_by(self, now: datetime) -> PassedRows:
+        """Return those that were recorded by ``now``."""
+        until = microseconds(now)
+        return _KnownNumbers(self._subject, bisect_right(self._known, until), self, until)
+
+    def versions(self, identities: Collection[str], until: int) -> Iterator[ChartEntry]:
+        """Yield those with one of these ids that were recorded by ``until``, with their ids and versions only."""
+        if not identities:
+            return
+        if self._ids is None:
+            self._ids = frozenset(self._numbers.ids)
+        if self._ids.isdisjoint(identities):
+            return
+        for identity, at, updated in zip(*self._numbers, strict=True):
+            if at <= until and identity in identities:
+                yield ChartEntry({"resourceType": self.kind, "id": identity, "meta": {"lastUpdated": updated}})
+
+    def names(self, until: int) -> Iterator[str]:
+        """Yield the names of those that were recorded by ``until``."""
+        for identity, at in zip(self._numbers.ids, self._numbers.known, strict=True):
+            if at <= until:
+                yield f"{self.kind}/{identity}"
 
 
-class _Codes(msgspec.Struct, gc=False):
-    code: Concept
-    category: list[Concept] | None = None
+class _KnownNumbers(PassedRows):
+    """The numbers that were recorded by a moment."""
+
+    __slots__ = ("_all", "_until")
+
+    def __init__(self, subject: Reference, count: int, numbers: StagedNumbers, until: int) -> None:
+        """``until``: the moment in microseconds since 1970."""
+        super().__init__(subject, count)
+        self._all = numbers
+        self._until = until
+
+    def versions(self, identities: Collection[str]) -> Iterator[ChartEntry]:
+        return self._all.versions(identities, self._until)
+
+    def names(self) -> Iterator[str]:
+        return self._all.names(self._until)
 
 
-_codes = msgspec.json.Decoder(_Codes)
-_NUMBER = Number()
+def entries_of(rows: Sequence[Row], now: datetime) -> list[StagedEntry]:
+    """Return the entries of one chart. ``now``: its time zone is used for dates without one.
 
-
-def entries_of(rows: Sequence[Row], now: datetime, content: Content) -> Iterator[StagedEntry]:
-    """Yield the entries of one chart.
-
-    ``now``: its time zone is used for dates without one. ``content``: one of those that the rows were scanned with.
+    Numbers of no concern come last and together, unless the place of another row is its only name.
     """
-    heads: dict[tuple[bytes, str], Head] = {}
-    subjects: dict[str, Reference] = {}
-    for row in rows:
-        if not row.codes:
-            yield StagedEntry(row, now)
-            continue
-        head = heads.get((row.codes, row.server))
-        if head is None:
-            subject = subjects.setdefault(row.server, Reference(reference_to(row.patient, row.server)))
-            head = heads[row.codes, row.server] = _head_of(row.codes, subject)
-        yield BriefEntry(row, head, now, content)
+    parts: list[StagedEntry | tuple[str, Numbers]] = [
+        (reference_to(row.patient, row.server), numbers_in(row)) if row.numbers else StagedEntry(row, now)
+        for row in rows
+    ]
+    zone = now.tzinfo or UTC
+    entries = [part for part in parts if isinstance(part, StagedEntry)]
+    if not all(map(has_own_name, entries)):
+        return [entry for part in parts for entry in ([part] if isinstance(part, StagedEntry) else _each(*part, zone))]
+    together: dict[str, Numbers] = {}
+    for part in parts:
+        if not isinstance(part, StagedEntry):
+            reference, more = part
+            numbers = together.setdefault(reference, Numbers([], [], []))
+            numbers.ids.extend(more.ids)
+            numbers.known.extend(more.known)
+            numbers.updated.extend(more.updated)
+    return [*entries, *(StagedNumbers(Reference(reference), one, zone) for reference, one in together.items())]
 
 
-def _head_of(text: bytes, subject: Reference) -> Head:
-    codes = _codes_of(text)
-    return Head("Observation", subject=subject, code=codes.code, category=codes.category, valueQuantity=_NUMBER)
-
-
-@lru_cache(maxsize=10_000)
-def _codes_of(text: bytes) -> _Codes:
-    return _codes.decode(text)
+def _each(reference: str, numbers: Numbers, zone: tzinfo) -> Iterator[StagedEntry]:
+    """Yield an entry for each number, so that every row has its place."""
+    subject = Reference(reference)
+    for identity, at, updated in zip(*numbers, strict=True):
+        yield StagedNumbers(subject, Numbers([identity], [at], [updated]), zone)
 
 
 def _dates_of(resource: bytes) -> Any:

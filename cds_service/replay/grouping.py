@@ -9,20 +9,26 @@ from pathlib import Path
 
 import duckdb
 
-from cds_service.replay.rows import Row
+from cds_service.replay.rows import IDENTIFIER, Row
 from cds_service.replay.staging import DRUGS, bucket_folder
 
-_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server, codes, known, updated, identifier"
+_COLUMNS = "patient, kind, id, resource, full_url, medication, flaw, server, numbers, times, identifier"
 _OWN = f"SELECT {_COLUMNS}, place FROM read_parquet($rows)"  # nosec B608 - our own words only
-# A Medication is added once to the chart of each patient whose rows refer to it.
+# A Medication is added once to the chart of each patient whose rows refer to it: by its id, or by an identifier that no
+# other has.
 _WITH_DRUGS = f"""
     WITH own AS MATERIALIZED ({_OWN}),
-         wanted AS (SELECT DISTINCT patient, medication FROM own WHERE medication <> ''),
-         drugs AS (SELECT * FROM read_parquet($drugs) WHERE id IN (SELECT medication FROM wanted))
+         every_drug AS (SELECT * FROM read_parquet($drugs)),
+         named AS (SELECT identifier, min(id) AS id FROM every_drug WHERE kind = '{IDENTIFIER}'
+                   GROUP BY identifier HAVING count(DISTINCT id) = 1),
+         wanted AS (SELECT DISTINCT own.patient, coalesce(named.id, own.medication) AS medication
+                    FROM own LEFT JOIN named ON named.identifier = own.medication WHERE own.medication <> ''),
+         drugs AS (SELECT * FROM every_drug
+                   WHERE kind <> '{IDENTIFIER}' AND id IN (SELECT medication FROM wanted))
     SELECT {_COLUMNS}, place FROM own
     UNION ALL
     SELECT wanted.patient, drugs.kind, drugs.id, drugs.resource, drugs.full_url, '', drugs.flaw, drugs.server,
-           drugs.codes, drugs.known, drugs.updated, drugs.identifier,
+           drugs.numbers, drugs.times, drugs.identifier,
            drugs.place
     FROM wanted JOIN drugs ON drugs.id = wanted.medication
 """  # nosec B608 - our own words only
@@ -60,6 +66,6 @@ def connection(scratch: Path, megabytes: int) -> duckdb.DuckDBPyConnection:
 
 def _fetched(
     result: duckdb.DuckDBPyConnection,
-) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, bytes, str, str, str, int]]:
+) -> Iterator[tuple[str, str, str, bytes, str | None, str, str, str, bytes, int, str, int]]:
     while batch := result.fetchmany(_AT_ONCE):
         yield from batch

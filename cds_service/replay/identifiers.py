@@ -21,12 +21,14 @@ from cds_service.replay.tally import Tally
 NOBODYS = "names its patient only by an identifier that no Patient of the input has"
 SEVERAL = "names its patient only by an identifier that several Patients of the input have"
 _ROWS = f"""
-    WITH named AS (SELECT * FROM read_parquet($rows) WHERE identifier <> '' AND patient = ''),
+    WITH named AS (
+             SELECT * FROM read_parquet($rows) WHERE identifier <> '' AND patient = '' AND kind <> '{IDENTIFIER}'
+         ),
          wanted AS (SELECT DISTINCT identifier FROM named),
          owners AS (
              SELECT identifier, min(patient) AS patient, count(DISTINCT patient) AS patients
              FROM read_parquet($rows)
-             WHERE kind = '{IDENTIFIER}' AND identifier IN (SELECT identifier FROM wanted)
+             WHERE kind = '{IDENTIFIER}' AND patient <> '' AND identifier IN (SELECT identifier FROM wanted)
              GROUP BY identifier
          )
     SELECT owners.patients, owners.patient, named.kind, named.id, named.resource, named.full_url, named.medication,

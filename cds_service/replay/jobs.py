@@ -97,6 +97,7 @@ class Worker:
         service, before = services or services_of(parts.settings, parts.options)
         self._contents = [one.content for one in (service, before) if one is not None]
         self._keep_charts = parts.options.keep_charts
+        self._zone = parts.settings.zone
         self.judge = Judge(
             service, parts.options, KeyedHash(parts.key), parts.now, parts.settings.judging_ms / 1000, before
         )
@@ -112,7 +113,7 @@ class Worker:
         rows = 0
         for row, place in self.rows(batch, staging.finish):
             staging.take(row, place)
-            rows += row.kind != IDENTIFIER
+            rows += row.times if row.kind != IDENTIFIER else 0
         return rows
 
     def resolve(self, batch: Batch) -> int:
@@ -150,7 +151,7 @@ class Worker:
         ``at_end``: called before the results are written.
         """
         began = process_time()
-        scan = Scan(self._contents, keep_charts=self._keep_charts)
+        scan = Scan(self._contents, self._zone, keep_charts=self._keep_charts)
         for piece in batch.pieces:
             yield from scan.rows(piece)
         at_end()

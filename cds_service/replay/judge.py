@@ -20,13 +20,14 @@ from cds_service.clinical.content.names import DVT_RULE
 from cds_service.clinical.reading import ChartEntry, read_record
 from cds_service.clinical.reading.resource_types import MAY_SAY_SOMETHING, READ
 from cds_service.clinical.record import RowState, Status
+from cds_service.protocol.bundles import opened_again, whole_chart
 from cds_service.protocol.bundles import opening as opening_call
-from cds_service.protocol.bundles import whole_chart
+from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.queries import SEARCHED
 from cds_service.rendering.card import Card
 from cds_service.rendering.sanitize import sanitized
 from cds_service.replay.as_known import known_at
-from cds_service.replay.chart import StagedEntry, entries_of
+from cds_service.replay.chart import StagedEntry, StagedNumbers, entries_of
 from cds_service.replay.labels import events_of, label
 from cds_service.replay.openings import Opening, encounter_name, openings_of
 from cds_service.replay.options import Options
@@ -60,11 +61,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """A patient, with pseudonym. ``server``: FHIR server in the export's references, which an EHR's call would name."""
+    """A patient, with pseudonym and the call that opens the chart.
+
+    ``server``: FHIR server in the export's references, which an EHR's call would name.
+    """
 
     patient: str
     pseudonym: str
     server: str | None
+    request: HookRequest
 
 
 class Judge:
@@ -104,11 +109,11 @@ class Judge:
             return _failed(f"fault of the service: {type(error).__name__}, {place_of(error)}")
 
     def _chart(self, patient: str, rows: Sequence[Row]) -> Judged:
-        if len(rows) > MAX_ROWS:
+        if sum(row.times for row in rows) > MAX_ROWS:
             return _failed(f"has more than {MAX_ROWS} rows")
         judged = Judged()
         judged.tally.add("patients")
-        entries = list(entries_of(rows, self._now, self._service.content))
+        entries = entries_of(rows, self._now)
         if self._options.chart == "asked":
             entries = [entry for entry in entries if entry.kind in _ASKED]
         if not any(entry.kind == "Patient" for entry in entries):
@@ -121,12 +126,15 @@ class Judge:
             judged.tally.add("patients_without_opening")
             return judged
         servers = {row.server for row in rows} - {""}
-        subject = _Subject(patient, self._keyed.of("patient", patient), servers.pop() if len(servers) == 1 else None)
+        server = servers.pop() if len(servers) == 1 else None
+        request = opening_call(_USER, patient, None, server)
+        subject = _Subject(patient, self._keyed.of("patient", patient), server, request)
         why = next((entry.flaw for entry in entries if entry.flaw), "")
+        self._visits[id(self._service)].recall(entries)
         last: Assessment | None = None
         for opening in openings:
             known = self._known(entries, opening)
-            opened, cards, last = self._judge_opening(self._service, subject, opening, known, why)
+            opened, cards, last = self._judge_opening(self._service, subject, opening, known, why, last)
             judged.openings.append(opened)
             judged.cards += cards
         if last is not None:
@@ -135,9 +143,11 @@ class Judge:
             self._label(subject, entries, judged.openings, last)
         if self._before is not None:
             # Not in turns with the first content, because entries remember what the last content found in them.
+            self._visits[id(self._before)].recall(entries)
+            last = None
             for opening in openings:
                 known = self._known(entries, opening)
-                before, cards, _ = self._judge_opening(self._before, subject, opening, known, why)
+                before, cards, last = self._judge_opening(self._before, subject, opening, known, why, last)
                 judged.openings_before.append(before)
                 judged.cards_before += cards
         return judged
@@ -149,7 +159,13 @@ class Judge:
         return tuple(known)
 
     def _judge_opening(
-        self, service: Service, subject: _Subject, opening: Opening, known: tuple[ChartEntry, ...], why: str
+        self,
+        service: Service,
+        subject: _Subject,
+        opening: Opening,
+        known: tuple[ChartEntry, ...],
+        why: str,
+        earlier: Assessment | None,
     ) -> tuple[Opened, list[ShownCard], Assessment | None]:
         opened = Opened(
             patient=subject.pseudonym,
@@ -158,13 +174,19 @@ class Judge:
             encounter_class=opening.kind,
             site=opening.site,
             practitioner=self._keyed.of("practitioner", opening.practitioner) if opening.practitioner else "",
-            rows=len(known),
+            rows=sum(entry.count for entry in known),
         )
-        self._visits[id(service)].recall(known)
-        request = opening_call(_USER, subject.patient, opening.encounter, subject.server)
+        request = opened_again(subject.request, opening.encounter)
         began = perf_counter()
         try:
-            answer = service.answer(request, whole_chart(known, why), opening.at, budget=Budget(self._seconds))
+            answer = service.answer(
+                request,
+                whole_chart(known, why),
+                opening.at,
+                budget=Budget(self._seconds),
+                only_words=True,
+                earlier=earlier,
+            )
             cards = sanitized(answer.cards, service.own_urls)[0]
         except (NothingToJudgeBy, TooCostly) as error:
             opened.not_answered = str(error)
@@ -187,14 +209,15 @@ class Judge:
         self, subject: _Subject, entries: Sequence[StagedEntry], openings: Sequence[Opened], at_last: Assessment | None
     ) -> None:
         """Label each opening by what the chart shows at its end. ``at_last``: assessment of the last opening."""
-        end = max((entry.known for entry in entries if entry.known is not None), default=openings[-1].at)
+        end = max((entry.known_until for entry in entries if entry.known_until is not None), default=openings[-1].at)
         if at_last is not None and end <= openings[-1].at:
             record = at_last.record
         else:
             now = max(end, openings[-1].at)
             check = Budget(self._seconds).check
+            whole = [entry.recorded_by(now) if isinstance(entry, StagedNumbers) else entry for entry in entries]
             record = read_record(
-                self._service.content, subject.patient, entries, now, fhir_server=subject.server, check=check
+                self._service.content, subject.patient, whole, now, fhir_server=subject.server, check=check
             )
         events = events_of(record, openings[-1].at)
         for opening in openings:

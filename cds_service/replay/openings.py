@@ -11,6 +11,7 @@ from cds_service.clinical.reading import ChartEntry
 from cds_service.clinical.reading.statuses import NEVER_HAPPENED, word_of
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.dates import moment
+from cds_service.replay.encounter_classes import class_of
 from cds_service.replay.options import Options
 
 _NOT_OPENED = NEVER_HAPPENED | {"planned"}
@@ -46,7 +47,7 @@ def openings_of(entries: Sequence[StagedEntry], options: Options, now: datetime)
 
 
 def _every(entries: Sequence[StagedEntry], days: int) -> Iterator[Opening]:
-    known = [entry.known for entry in entries if entry.known is not None]
+    known = [moment for entry in entries for moment in (entry.known, entry.known_until) if moment is not None]
     if not known:
         return
     at, last = min(known), max(known)
@@ -71,13 +72,7 @@ def _encounters(entries: Sequence[StagedEntry], options: Options, now: datetime)
         if at is None or word_of(resource, "status") in _NOT_OPENED or key in seen:
             continue
         seen.add(key)
-        yield Opening(at, key, entry.identity, _kind(resource), _site(resource), _practitioner(resource))
-
-
-def _kind(encounter: dict[str, Any]) -> str:
-    coding = encounter.get("class")
-    code = coding.get("code") if isinstance(coding, dict) else None
-    return code if isinstance(code, str) else ""
+        yield Opening(at, key, entry.identity, class_of(resource), _site(resource), _practitioner(resource))
 
 
 def _site(encounter: dict[str, Any]) -> str:

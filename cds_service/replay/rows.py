@@ -24,7 +24,7 @@ NO_RESOURCE = "is not a FHIR resource"
 NO_PATIENT = "names no patient"
 ODD_IDENTIFIER = "names its patient only by an identifier without a system or a value"
 IDENTIFIER = "(identifier)"
-"""The kind of a row that only says which patient has an identifier."""
+"""The kind of a row that only says which patient or which Medication has an identifier."""
 _UUID = "urn:uuid:"
 _OF_A_PATIENT = READ | MAY_SAY_SOMETHING | {"BodyStructure"}
 """Types whose resources always belong to a patient. Others may not: organisations, medications, devices."""
@@ -35,11 +35,12 @@ class Row(NamedTuple):
 
     Attributes:
         patient: id of the patient; empty if it belongs to no patient.
-        medication: id of the Medication that it refers to, in another row.
+        medication: id of the Medication that it refers to, in another row; or its identifier, as JSON.
         flaw: a code for why its Bundle is incomplete; empty if the Bundle is complete.
         server: FHIR server in the patient reference of an export's row; empty for rows of Bundles.
-        codes, known, updated: what counts of a number of no concern (``Brief``), whose ``resource`` may then be empty;
-            empty for any other row.
+        numbers: what counts of the numbers of no concern for which it stands (``brief_rows.Numbers``), whose
+            ``resource`` may then be empty; empty for any other row.
+        times: the number of rows for which it stands.
         identifier: for a row that names its patient only by an identifier, and for one that says who has it: its
             system and value, as JSON.
     """
@@ -52,9 +53,8 @@ class Row(NamedTuple):
     medication: str = ""
     flaw: str = ""
     server: str = ""
-    codes: bytes = b""
-    known: str = ""
-    updated: str = ""
+    numbers: bytes = b""
+    times: int = 1
     identifier: str = ""
 
 
@@ -121,12 +121,14 @@ def _row(
     return Row(patient, kind, identity, text, full_url, _medication(head), flaw, server)
 
 
-def who_has(row: Row, patient: Elements) -> Iterator[Row]:
-    """Yield a row for each identifier of a Patient. ``row``: the Patient's own row."""
-    given = patient.identifier
+def who_has(row: Row, elements: Elements) -> Iterator[Row]:
+    """Yield a row for each identifier of a Patient or of a Medication of nobody. ``row``: the resource's own row."""
+    if row.kind != "Patient" and (row.kind != "Medication" or row.patient or not row.id):
+        return
+    given = elements.identifier
     for key in dict.fromkeys(map(_identifier, given if isinstance(given, list) else ())):
         if key is not None:
-            yield Row(row.patient, IDENTIFIER, "", b"", identifier=as_text(*key))
+            yield Row(row.patient, IDENTIFIER, "" if row.patient else row.id, b"", identifier=as_text(*key))
 
 
 def as_text(system: str, value: str) -> str:
@@ -238,6 +240,9 @@ def _patient_id(reference: Any, patients: _Patients) -> str:
 
 def _medication(head: Elements) -> str:
     text = head.medication.get("reference") if isinstance(head.medication, dict) else None
+    if text is None and isinstance(head.medication, dict):
+        key = _identifier(head.medication.get("identifier"))
+        return as_text(*key) if key is not None else ""
     if not isinstance(text, str) or text.startswith("#"):
         return ""
     plain = text.split("/_history/")[0].removeprefix(_UUID)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from typing import Any
 
 from msgspec import DecodeError
 
 from cds_service.clinical.content.catalogue import Content
-from cds_service.replay.brief_rows import Brief, Briefs
+from cds_service.replay.brief_rows import Brief, Briefs, Pack
 from cds_service.replay.coded_elements import Elements, glance
 from cds_service.replay.coverage import Coverage
 from cds_service.replay.input import Piece
 from cds_service.replay.lines import Reading
-from cds_service.replay.rows import NotGrouped, Row, rows_of, who_has
+from cds_service.replay.rows import IDENTIFIER, NotGrouped, Row, rows_of, who_has
 from cds_service.replay.staging import earlier_charts
 from cds_service.replay.tally import Tally
 
@@ -24,10 +25,14 @@ _MAX_NAMED = 50_000
 class Scan:
     """Reads pieces and counts what they hold."""
 
-    def __init__(self, contents: Sequence[Content], *, keep_charts: bool = False) -> None:
-        """``contents``: those to judge by, the present one first. ``keep_charts``: keep every row completely."""
+    def __init__(self, contents: Sequence[Content], zone: tzinfo, *, keep_charts: bool = False) -> None:
+        """``contents``: those to judge by, the present one first. ``zone``: for dates without one.
+
+        ``keep_charts``: keep every row completely.
+        """
         self._coverage = Coverage(contents[0])
-        self._briefs = Briefs(contents)
+        self._briefs = Briefs(contents, zone)
+        self._pack = Pack()
         self._keeps_all = keep_charts
         self._tally = Tally()
         self._lines: dict[str, int] = {}
@@ -42,7 +47,7 @@ class Scan:
         """
         first = piece.number << 32
         for number, row in enumerate(self._earlier(piece) if piece.kind == "charts" else self._read(piece), start=1):
-            if row.identifier and not row.patient and len(self._named) < _MAX_NAMED:
+            if row.identifier and not row.patient and row.kind != IDENTIFIER and len(self._named) < _MAX_NAMED:
                 self._named[str(first | number)] = self._line
             yield row, first | number
 
@@ -61,22 +66,27 @@ class Scan:
         for row in earlier_charts(piece):
             brief = self._briefs.of(row.resource) if row.full_url is None and not row.flaw else None
             if brief is not None and (brief.patient, brief.server) == (row.patient, row.server):
-                yield self._brief(brief, row.resource)
+                yield from self._packed(brief, row.resource)
                 continue
+            yield from self._pack.rows()
             try:
                 elements = glance(row.resource)
             except DecodeError:
                 elements = None
             if self._is_of_a_chart(row, elements):
                 yield row
+                if elements is not None and row.kind == "Medication":
+                    yield from who_has(row, elements)
+        yield from self._pack.rows()
 
     def _read(self, piece: Piece) -> Iterator[Row]:
         reading = Reading(piece)
         for document in reading:
             text = document.text
             if (text.isascii() or _is_utf8(text)) and (brief := self._briefs.of(text)) is not None:
-                yield self._brief(brief, text.strip())
+                yield from self._packed(brief, text.strip())
                 continue
+            yield from self._pack.rows()
             for row, elements in ((NotGrouped(document.flaw), None),) if document.flaw else rows_of(text):
                 if isinstance(row, NotGrouped):
                     self._tally.add("not_grouped", f"{row.kind}\t{row.reason}")
@@ -86,14 +96,18 @@ class Scan:
                     yield row
                 elif self._is_of_a_chart(row, elements):
                     yield row
-                    if row.kind == "Patient" and elements is not None:
+                    if elements is not None:
                         yield from who_has(row, elements)
+        yield from self._pack.rows()
         self._lines[str(piece.number)] = reading.lines
 
-    def _brief(self, brief: Brief, resource: bytes) -> Row:
-        kept = resource if self._keeps_all else b""
-        patient, server, identity, codes, known, updated = brief
-        return Row(patient, "Observation", identity, kept, None, "", "", server, codes, known, updated)
+    def _packed(self, brief: Brief, resource: bytes) -> Iterator[Row]:
+        """Pack a number of no concern, and yield the rows before it if it does not belong to them."""
+        if not self._pack.takes(brief):
+            yield from self._pack.rows()
+            self._pack.takes(brief)
+        if self._keeps_all:
+            yield from self._pack.rows(resource)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything counted so far.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from cds_service.replay.encounter_classes import in_words
 from cds_service.replay.page_parts import folded, interval, percent, section, table
 from cds_service.replay.plots import Bar, Column, Dot, bars, columns, dots, funnel
 from cds_service.replay.record_sections import coverage, given, never
@@ -153,7 +154,7 @@ def _breakdown(name: str, rows: Sequence[dict[str, Any]]) -> str:
     heads = (_NAMES[name], "Openings", "With a card", "95 % interval", "With the DVT card", "95 % interval")
     cells = [
         (
-            row["name"],
+            in_words(row["name"]) if name == "encounter_class" else row["name"],
             f"{row['openings']:,}",
             percent(row["with_card"]),
             interval(row["with_card"]),

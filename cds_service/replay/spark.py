@@ -20,13 +20,12 @@ from pyspark.sql import functions as f
 
 from cds_service.replay.input import Found
 from cds_service.replay.jobs import Folders, Parts, Worker
-from cds_service.replay.rows import Row
+from cds_service.replay.rows import IDENTIFIER, Row
 from cds_service.replay.staging import ROWS, table_of
 
 _ROWS = (
     "patient string, kind string, id string, resource binary, full_url string, medication string, flaw string, "
-    "server string, codes binary, known string, updated string, "
-    "identifier string, place bigint"
+    "server string, numbers binary, times int, identifier string, place bigint"
 )
 _AT_ONCE = 2_000
 """Number of rows passed to Spark at a time."""
@@ -60,7 +59,7 @@ def judge_all(found: Found, folders: Folders, parts: Parts) -> None:
         if not folders.resolved.exists():
             _resolve(folders, _worker(parts))
         rows = session.read.parquet(staged, folders.resolved_rows.resolve().as_uri())
-        _judge(rows.where("identifier = ''"), parts)
+        _judge(rows, parts)
     except PySparkImportError as error:
         raise SparkFailed(f"Spark lacks a package: {error}") from error
     except PySparkException as error:
@@ -127,9 +126,17 @@ def _resolve(folders: Folders, worker: Worker) -> None:
 
 def _judge(rows: DataFrame, parts: Parts) -> None:
     """Judge every chart. Each bucket is one partition, sorted so that a patient's rows are adjacent."""
-    own = rows.where("patient <> ''")
-    wanted = own.where("medication <> ''").select("patient", f.col("medication").alias("wanted")).distinct()
-    drugs = rows.where("patient = ''").drop("patient").join(wanted, f.col("id") == f.col("wanted"))
+    resources = rows.where("identifier = ''")
+    own = resources.where("patient <> ''")
+    named = (
+        rows.where(f"patient = '' AND kind = '{IDENTIFIER}'")
+        .groupBy(f.col("identifier").alias("medication"))
+        .agg(f.min("id").alias("only"), f.count_distinct("id").alias("several"))
+        .where("several = 1")
+    )
+    referring = own.where("medication <> ''").select("patient", "medication").join(named, "medication", "left")
+    wanted = referring.select("patient", f.coalesce("only", "medication").alias("wanted")).distinct()
+    drugs = resources.where("patient = ''").drop("patient").join(wanted, f.col("id") == f.col("wanted"))
     charts = own.unionByName(drugs.withColumn("medication", f.lit("")).select(*ROWS.names))
 
     def judged(record_batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cds_service.replay.input import Batch, Piece, opened
-from cds_service.replay.rows import Row
+from cds_service.replay.rows import IDENTIFIER, Row
 
 ROWS = pa.schema(
     [
@@ -24,14 +24,13 @@ ROWS = pa.schema(
         ("medication", pa.string()),
         ("flaw", pa.string()),
         ("server", pa.string()),
-        ("codes", pa.binary()),
-        ("known", pa.string()),
-        ("updated", pa.string()),
+        ("numbers", pa.binary()),
+        ("times", pa.int32()),
         ("identifier", pa.string()),
         ("place", pa.int64()),
     ]
 )
-_AS_THEY_CAME = ROWS.names[: ROWS.names.index("codes")]
+_AS_THEY_CAME = ROWS.names[: ROWS.names.index("numbers")]
 DRUGS = "drugs"
 """The folder of Medications, which belong to no patient and may be used by any chart."""
 NAMED = "named"
@@ -68,14 +67,14 @@ class Staging:
         self._groups = 0
 
     def take(self, row: Row, place: int) -> None:
-        """Store a row. A row without a patient and without an identifier is a Medication."""
+        """Store a row. One without a patient that names none is a Medication, or says which one has an identifier."""
         bucket: int | str
-        if row.identifier:
+        if row.identifier and (row.patient or row.kind != IDENTIFIER):
             bucket = PEOPLE if row.patient else NAMED
         else:
             bucket = bucket_of(row.patient, self._buckets) if row.patient else DRUGS
         self._waiting.setdefault(bucket, []).append((row, place))
-        self._held += len(row.resource) + 600
+        self._held += len(row.resource) + len(row.numbers) + 600
         if self._held > _HELD:
             self._write()
 

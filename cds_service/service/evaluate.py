@@ -15,6 +15,7 @@ from cds_service.base.errors import NothingToJudgeBy
 from cds_service.base.files import read_text, read_texts
 from cds_service.base.settings import Settings
 from cds_service.base.timing import Stages
+from cds_service.clinical.again import assess_again
 from cds_service.clinical.assess import assess
 from cds_service.clinical.assessment import Assessment
 from cds_service.clinical.content.catalogue import Content
@@ -80,12 +81,18 @@ def _in_languages(settings: Settings, content: Content, clients: Clients) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The cards of a call and the assessment behind them. ``response_extension``: information for integrators."""
+    """The cards of a call, and the assessment and the chart behind them. ``dropped``: elements of the call not used."""
 
     cards: tuple[Card, ...]
     assessment: Assessment
     caller: Caller
-    response_extension: dict[str, Any]
+    prefetched: Prefetched
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def response_extension(self) -> dict[str, Any]:
+        """Information for integrators."""
+        return _response_extension(self.assessment, self.prefetched, self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,9 @@ class Service:
         caller: Caller | None = None,
         stages: Stages | None = None,
         budget: Budget | None = None,
+        *,
+        only_words: bool = False,
+        earlier: Assessment | None = None,
     ) -> Answer:
         """Answer a hook call.
 
@@ -186,6 +196,8 @@ class Service:
             caller: the client; None for the client with the FHIR server of the call.
             stages: measures reading, assessing and composing.
             budget: limit for the computing time; None for no limit.
+            only_words: compose only what the cards say, without draft orders and links.
+            earlier: this service's assessment of the same chart at an earlier moment; it saves assessing it again.
 
         Raises:
             UnusableInput: the prefetched patient is not the patient of the call.
@@ -195,7 +207,9 @@ class Service:
         """
         caller = caller or self.clients.find(request.fhirServer)
         try:
-            return self._judged(request, prefetched, now, caller, stages or Stages(), budget)
+            return self._judged(
+                request, prefetched, now, caller, stages or Stages(), budget, earlier, only_words=only_words
+            )
         except NothingToJudgeBy:
             if not caller.profile.hides_errors or "gap" in caller.client.switched_off:
                 raise
@@ -209,6 +223,9 @@ class Service:
         caller: Caller,
         stages: Stages,
         budget: Budget | None,
+        earlier: Assessment | None,
+        *,
+        only_words: bool,
     ) -> Answer:
         context = request.context
         prefetched.check(context.patientId)
@@ -226,13 +243,13 @@ class Service:
         if budget is not None:
             budget.check()
         stages.end("read")
-        assessment = assess(self.content, record, now.date())
+        assessment = assess_again(self.content, record, now.date(), earlier)
         stages.end("assess")
         if not assessment.legs and not assessment.patient.deceased:
             _check_silence(prefetched)
-        cards = self.cards(assessment, context, now, caller)
+        cards = self.cards(assessment, context, now, caller, only_words=only_words)
         stages.end("compose")
-        return Answer(cards, assessment, caller, _response_extension(assessment, prefetched, request.dropped))
+        return Answer(cards, assessment, caller, prefetched, request.dropped)
 
     def _not_judged(self, request: HookRequest, prefetched: Prefetched, now: datetime, caller: Caller) -> Answer:
         """Answer an EHR that hides errors with a card. The chart is read only to name what is missing."""
@@ -247,9 +264,7 @@ class Service:
         )
         assessment = assess(self.content, record, now.date())
         call = self._call(assessment, request.context, now, caller)
-        return Answer(
-            (not_judged_card(call),), assessment, caller, _response_extension(assessment, prefetched, request.dropped)
-        )
+        return Answer((not_judged_card(call),), assessment, caller, prefetched, request.dropped)
 
     def judge(
         self, patient_id: str, entries: tuple[ChartEntry, ...], now: datetime, *, fhir_server: str | None = None
@@ -264,11 +279,18 @@ class Service:
         context: Context,
         now: datetime,
         caller: Caller | None = None,
+        *,
+        only_words: bool = False,
     ) -> tuple[Card, ...]:
-        """Return the cards of an assessment. Its record says which parts of the chart are incomplete."""
-        return compose(self._call(assessment, context, now, caller or self.clients.default))
+        """Return the cards of an assessment. Its record says which parts of the chart are incomplete.
 
-    def _call(self, assessment: Assessment, context: Context, now: datetime, caller: Caller) -> Call:
+        ``only_words``: compose only what the cards say, without draft orders and links.
+        """
+        return compose(self._call(assessment, context, now, caller or self.clients.default, only_words=only_words))
+
+    def _call(
+        self, assessment: Assessment, context: Context, now: datetime, caller: Caller, *, only_words: bool = False
+    ) -> Call:
         return Call(
             content=self.words_for(caller),
             assessment=assessment,
@@ -279,6 +301,7 @@ class Service:
             layout=self.layout,
             switched_off=caller.client.switched_off,
             supported_orders=caller.supported_orders,
+            only_words=only_words,
         )
 
 

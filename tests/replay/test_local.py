@@ -21,7 +21,7 @@ from cds_service.replay import local
 from cds_service.replay.input import find
 from cds_service.replay.options import Options
 from cds_service.replay.replay import replay
-from tests.charts import LEFT_CALF, days_ago, observation, patient
+from tests.charts import LEFT_CALF, RXNORM, days_ago, observation, patient
 from tests.conftest import NOW, ROOT
 from tests.population import export
 from tests.replay.runs import KEY, all_kept, kept, replayed, settings
@@ -436,6 +436,43 @@ def test_a_patient_named_by_an_identifier_is_found_in_another_file(tmp_path: Pat
     again = replayed(tmp_path / "out" / "charts", tmp_path / "again", at=NOW)
     assert (again["patients"], again["openings_with_dvt_card"]) == (3, 1)
     assert all_kept(tmp_path / "again") == all_kept(tmp_path / "out")
+
+
+def treated(who: str, key: dict[str, str]) -> list[dict[str, Any]]:
+    """A patient with a swollen calf and a medicine that is named only by an identifier."""
+    subject = {"reference": f"Patient/{who}"}
+    taken = {"resourceType": "MedicationRequest", "id": f"m{who}", "status": "active", "intent": "order"}
+    return [
+        {**patient(), "id": who},
+        observation("calf_swelling", site=LEFT_CALF, subject=subject),
+        {**taken, "subject": subject, "authoredOn": days_ago(9), "medicationReference": {"identifier": key}},
+    ]
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_medication_named_by_an_identifier_is_found_in_another_file(tmp_path: Path, *, keeps: bool) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    mine, shared, nobodys = ({"system": "urn:oid:1.2.3", "value": value} for value in ("7", "8", "9"))
+    apixaban = {"coding": [{"system": RXNORM, "code": "1364430"}]}
+    drugs = [
+        {"resourceType": "Medication", "id": "d", "identifier": [mine, shared], "code": apixaban},
+        {"resourceType": "Medication", "id": "e", "identifier": [shared], "code": apixaban},
+    ]
+    (source / "a.ndjson").write_bytes(lines(*treated("p", mine), *treated("q", shared)))
+    (source / "b.ndjson").write_bytes(lines(*treated("r", nobodys), *treated("s", mine)))
+    (source / "z.ndjson").write_bytes(lines(*drugs))
+    report = replayed(source, tmp_path / "out", at=NOW, keep_charts=keeps)
+    assert report["input"]["types"]["Medication"] == 2
+    assert not report["input"]["not_grouped_rows"]
+    assert report["not_understood"] == [
+        {"type": "MedicationRequest", "reason": "refers to a medicine that did not come along", "rows": 2}
+    ]
+    assert report["rows"] == {"not_understood": 2, "read": 4 + 4 + 2 + 2}, "patients, signs, requests, Medications"
+    if keeps:
+        again = replayed(tmp_path / "out" / "charts", tmp_path / "again", at=NOW)
+        assert again["not_understood"] == report["not_understood"]
+        assert all_kept(tmp_path / "again") == all_kept(tmp_path / "out")
 
 
 def test_only_rows_without_any_date_that_can_say_something_count_as_undated(tmp_path: Path) -> None:

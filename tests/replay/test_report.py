@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cds_service.cli.main import main
+from cds_service.replay.encounter_classes import class_of, in_words
 from cds_service.replay.intervals import wilson
 from cds_service.replay.page import page
 from cds_service.replay.plots import Bar, Column, bars, columns
@@ -76,6 +77,28 @@ def test_the_two_rates_stand_first(report: tuple[dict[str, Any], Path]) -> None:
     assert sum(one["trigger_rate"]["count"] for one in months) == found["openings_with_card"]
     weeks = found["by_week"]
     assert sum(one["critical"] + one["warning"] + one["info"] for one in weeks) == found["openings_with_card"]
+
+
+def test_classes_of_encounters_are_shown_in_words(report: tuple[dict[str, Any], Path]) -> None:
+    found, out = report
+    assert {row["name"] for row in found["by"]["encounter_class"]} == {"AMB", "EMER"}
+    text = read((out / "report.html").read_text(encoding="utf-8")).text
+    assert "ambulatory (AMB)" in text
+    assert "emergency (EMER)" in text
+
+
+@pytest.mark.parametrize(
+    ("system", "shown"),
+    [
+        ("http://terminology.hl7.org/CodeSystem/v3-ActCode", "short stay (SS)"),
+        ("http://hl7.org/fhir/v3/ActCode", "short stay (SS)"),
+        ("urn:oid:1.2.3", "SS (urn:oid:1.2.3)"),
+    ],
+)
+def test_a_code_of_another_system_has_no_words_of_hl7(system: str, shown: str) -> None:
+    assert in_words(class_of({"class": {"system": system, "code": "SS"}})) == shown
+    assert in_words(class_of({"class": {"system": system, "code": "ours"}})).startswith("ours")
+    assert class_of({"class": "SS"}) == class_of({"class": {"code": 1}}) == ""
 
 
 def test_each_plot_says_what_it_shows(report: tuple[dict[str, Any], Path]) -> None:

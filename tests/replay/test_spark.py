@@ -27,11 +27,21 @@ def test_spark_finds_what_duckdb_finds(tmp_path: Path, monkeypatch: pytest.Monke
     export(tmp_path / "in", 400, files=3)
     with (tmp_path / "in" / "Observation.001.ndjson").open("ab") as stream:
         stream.write(b"broken\n")
-    drug = b'{"resourceType": "Medication", "id": "d"}\n'
+    drug = (
+        b'{"resourceType": "Medication", "id": "d", "identifier": [{"system": "urn:oid:4", "value": "1"}]}\n'
+        b'{"resourceType": "Medication", "id": "e", "identifier": [{"system": "urn:oid:4", "value": "2"}]}\n'
+        b'{"resourceType": "Medication", "id": "f", "identifier": [{"system": "urn:oid:4", "value": "2"}]}\n'
+    )
     (tmp_path / "in" / "Medication.ndjson").write_bytes(drug)
     (tmp_path / "in" / "more.ndjson").write_bytes(
         b'{"resourceType": "MedicationRequest", "id": "m", "status": "active", "intent": "order",'
         b' "subject": {"reference": "Patient/p000001"}, "medicationReference": {"reference": "Medication/d"}}\n'
+        b'{"resourceType": "MedicationRequest", "id": "n", "status": "active", "intent": "order",'
+        b' "subject": {"reference": "Patient/p000002"},'
+        b' "medicationReference": {"identifier": {"system": "urn:oid:4", "value": "1"}}}\n'
+        b'{"resourceType": "MedicationRequest", "id": "o", "status": "active", "intent": "order",'
+        b' "subject": {"reference": "Patient/p000003"},'
+        b' "medicationReference": {"identifier": {"system": "urn:oid:4", "value": "2"}}}\n'
     )
     who = {"system": "urn:oid:1.2.3", "value": "7"}
     visit = {"reference": "Patient/z"}, {"start": NOW.isoformat()}

@@ -3,5 +3,6 @@
 from cds_service.clinical.reading.chart import read_record
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Glance, Head
+from cds_service.clinical.reading.passed_rows import PassedRows
 
-__all__ = ["ChartEntry", "Glance", "Head", "read_record"]
+__all__ = ["ChartEntry", "Glance", "Head", "PassedRows", "read_record"]

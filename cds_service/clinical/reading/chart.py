@@ -12,6 +12,7 @@ from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.ledger import Ledger
 from cds_service.clinical.reading.measurements import compare_sides
+from cds_service.clinical.reading.memory import Varying
 from cds_service.clinical.reading.patients import read_patient
 from cds_service.clinical.reading.places import Places
 from cds_service.clinical.reading.rows import Rows
@@ -41,12 +42,14 @@ def read_record(
 
     Nothing else raises. Anything not understood is listed in ``unread``, and the ledger counts every row.
     """
-    describing = Describing(content, now)
+    varying = Varying()
+    describing = Describing(content, now, varying)
     ledger = Ledger()
     chart = sort(content, patient_id, entries, fhir_server, ledger, describing, check, now.date())
     patient, not_read = read_patient(chart, patient_id, now, ledger)
-    findings = Findings(content, now, patient, Places(content, Structures(chart.structures, chart.owners).find))
-    _read_rows(chart, Rows(content, chart, findings, describing), ledger, check)
+    places = Places(content, Structures(chart.structures, chart.owners, varying).find)
+    findings = Findings(content, now, patient, places, varying)
+    _read_rows(chart, Rows(content, chart, findings, describing, varying, now), ledger, check)
     compared, unpaired = compare_sides(content, findings.sided)
     unread = {*chart.unread, *not_read, *findings.unread, *unpaired}
     facts = medicine_courses.without_ended({*findings.facts, *compared}, findings.stops)
@@ -63,7 +66,7 @@ def read_record(
         ledger=ledger.lines(),
         not_whole=not_whole,
         came_in_part=came_in_part,
-        entries=len(entries),
+        entries=chart.rows,
         others_of_concern=chart.others_of_concern,
     )
 
@@ -72,7 +75,7 @@ def _read_rows(chart: Sorted, rows: Rows, ledger: Ledger, check: Callable[[], No
     for name in sorted(chart.clinical):
         check()
         row = chart.clinical[name]
-        state, reason = rows.read(name, row.entry.resource)
+        state, reason = rows.read(name, row.entry)
         ledger.add(state, row.kind, reason, row.copies)
 
 

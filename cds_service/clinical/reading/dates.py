@@ -48,6 +48,11 @@ def to_when(value: Any, now: datetime) -> When | None:
     return When(min(last, today), text, min(first, today), moment, ahead)
 
 
+def is_settled(when: When, today: date) -> bool:
+    """Whether ``to_when`` returns this date at every later moment too: it is over, and no part of it is cut off."""
+    return when.day < today or (not when.ahead and len(when.text) == _WHOLE_DAY)
+
+
 def _moment(value: Any, now: datetime) -> datetime | None:
     """Return the moment in the zone of ``now`` (also assumed if no zone is given); None without a time of day."""
     if isinstance(value, str) and len(value) > _WHOLE_DAY:

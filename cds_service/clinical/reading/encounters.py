@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.clinical.content.names import DVT
-from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.dates import FutureDate
 from cds_service.clinical.reading.diagnoses import diagnosed, dvt_of_unstated_place
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import uses_of
@@ -48,6 +48,6 @@ def _began(model: Any, findings: Findings) -> When | None:
     """Return when the visit began; None if it is in the future. Its reason still counts."""
     start = model.period.start if model.period is not None else None
     try:
-        return to_when(start, findings.now)
+        return findings.dated(start)
     except FutureDate:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds_service.clinical.reading.heads import Glance, Head, head_of
+from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.resource_types import kind_of
 
 
@@ -19,6 +20,8 @@ class ChartEntry:
             row at many moments, and its words never change.
         unconcerning: the content by which its codes and words were last found to be of no concern, whoever it is about
             and whatever the day; None before, and for a row of concern.
+        count: the number of rows for which it stands.
+        memory: what is remembered of it between the moments of a replay; None in a call, which reads a row once.
     """
 
     __slots__ = ("_head", "_resource", "full_url", "glance", "identity", "kind", "named", "unconcerning")
@@ -29,6 +32,8 @@ class ChartEntry:
     identity: str | None
     named: tuple[object, tuple[str, ...]] | None
     unconcerning: object
+    count: int = 1
+    memory: Memory | None = None
 
     def __init__(self, resource: Any, full_url: str | None = None) -> None:
         self.full_url = full_url

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.names import DVT, PREVIOUS_DVT, SCAN, SUSPECTED_DVT
-from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, to_when, years_after
+from cds_service.clinical.reading.dates import DAYS_OF_A_YEAR, FutureDate, is_settled, to_when, years_after
 from cds_service.clinical.reading.measurements import SidedReading, UnitsOfChart
+from cds_service.clinical.reading.memory import Varying
 from cds_service.clinical.reading.places import Places
 from cds_service.clinical.reading.statements import Statement, Trouble
 from cds_service.clinical.record import (
@@ -60,12 +61,14 @@ class Mark:
 class Findings:
     """The facts, diagnoses and orders, and everything that could not be read or does not count."""
 
-    def __init__(self, content: Content, now: datetime, patient: Patient, places: Places) -> None:
+    def __init__(self, content: Content, now: datetime, patient: Patient, places: Places, varying: Varying) -> None:
+        """``varying``: notes when somebody looks at the moment, the day or the age."""
         self.content = content
         self.places = places
-        self.now = now
-        self.today = now.date()
-        self.age = patient.age_on(self.today)
+        self._varying = varying
+        self._now = now
+        self._today = now.date()
+        self._age = patient.age_on(self._today)
         self.birth = patient.birth
         self.sex = patient.sex
         self.facts: list[Fact] = []
@@ -76,6 +79,24 @@ class Findings:
         self.unread: list[Unread] = []
         self.set_aside: list[str] = []
         self.units = UnitsOfChart()
+
+    @property
+    def now(self) -> datetime:
+        """The moment as of which the chart is read."""
+        self._varying.found = True
+        return self._now
+
+    @property
+    def today(self) -> date:
+        """The day of ``now``."""
+        self._varying.found = True
+        return self._today
+
+    @property
+    def age(self) -> int | None:
+        """The patient's completed years today; None if unknown."""
+        self._varying.found = True
+        return self._age
 
     def mark(self) -> Mark:
         """Return the current position of every list."""
@@ -88,6 +109,29 @@ class Findings:
             len(self.unread),
             len(self.set_aside),
         )
+
+    def since(self, mark: Mark) -> tuple[list[Any], ...]:
+        """Return what every list has got since ``mark``."""
+        return (
+            self.facts[mark.facts :],
+            self.diagnoses[mark.diagnoses :],
+            self.orders[mark.orders :],
+            self.sided[mark.sided :],
+            self.stops[mark.stops :],
+            self.unread[mark.unread :],
+            self.set_aside[mark.set_aside :],
+        )
+
+    def add_again(self, collected: tuple[list[Any], ...]) -> None:
+        """Add what ``since`` returned for the same row at an earlier moment."""
+        facts, diagnoses, orders, sided, stops, unread, set_aside = collected
+        self.facts += facts
+        self.diagnoses += diagnoses
+        self.orders += orders
+        self.sided += sided
+        self.stops += stops
+        self.unread += unread
+        self.set_aside += set_aside
 
     def state_since(self, mark: Mark) -> tuple[RowState, str]:
         """Return the state of the resource read since ``mark``, and the reason."""
@@ -123,13 +167,28 @@ class Findings:
     def when(self, value: Any, source: str) -> When | None:
         """Return ``value`` as a date. A date in the future or long before birth is reported, and None is returned."""
         try:
-            when = to_when(value, self.now)
+            when = self.dated(value)
         except FutureDate:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies in the future"))
             return None
         if when and self.birth and self.birth.earliest - when.day > _BEFORE_BIRTH:
             self.unread.append(Unread(source, UnreadKind.DATE, "its date lies long before the birth of the patient"))
             return None
+        return when
+
+    def dated(self, value: Any) -> When | None:
+        """Return ``value`` as a date. The row is read again later if that may change it.
+
+        Raises:
+            FutureDate: it is more than one day after today.
+        """
+        try:
+            when = to_when(value, self._now)
+        except FutureDate:
+            self._varying.found = True
+            raise
+        if when is not None and not is_settled(when, self._today):
+            self._varying.found = True
         return when
 
     def at_age(self, years: Any, source: str) -> When | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.names import ANTICOAGULANT
-from cds_service.clinical.reading.dates import FutureDate, day_of, lasting, to_when
+from cds_service.clinical.reading.dates import FutureDate, day_of, lasting
 from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.reading.places import Place, codings
 from cds_service.clinical.reading.statements import Trouble, meant, state
@@ -94,7 +94,7 @@ def read(model: Any, name: str, findings: Findings, uses: Iterable[CodeUse], wor
     statements, troubles = state(content, held, Place(), taking.status)
     findings.report(name, troubles)
     begun = taking.clinical or taking.recorded
-    doubtful = taking.running and may_not_treat(content, model, words, begun, findings.today)
+    doubtful = taking.running and may_not_treat(content, model, words, begun, findings)
     for statement in statements:
         substance = drugs.get(statement.key, "")
         findings.add(
@@ -235,7 +235,7 @@ def _begins_later(period: Any, findings: Findings) -> bool:
     """Whether the period starts in the future; a medicine that is not yet taken treats nothing."""
     start = period.start if period is not None else None
     try:
-        when = to_when(start, findings.now)
+        when = findings.dated(start)
     except FutureDate:
         return True
     return when is not None and when.ahead

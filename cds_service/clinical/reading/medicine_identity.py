@@ -15,11 +15,14 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.whose import Owners, local_name
+from cds_service.clinical.reading.whose import Owners, identifiers_of, local_name
 
 _DEEPEST = 3
 """The depth to which ingredients of ingredients are followed."""
 _NOT_HERE = "refers to a medicine that did not come along"
+
+_BY_IDENTIFIER = " "
+"""Begins the name of a resource that is found by its identifier. No address begins so."""
 
 Find = Callable[[str], Mapping[str, Any] | None]
 """Returns the resource that a reference points to; None if it is not in the chart."""
@@ -61,6 +64,8 @@ def finder(raw: Mapping[str, Any], named: Mapping[str, ChartEntry], owners: Owne
     """Return a function that finds the target of a reference in ``raw``: contained in it, or one of ``named``."""
 
     def find(reference: str) -> Mapping[str, Any] | None:
+        if reference.startswith(_BY_IDENTIFIER):
+            return named[reference].resource if reference in named else None
         if reference.startswith("#"):
             return next((resource for resource in _contained(raw) if resource.get("id") == reference[1:]), None)
         entry = named.get(reference)
@@ -69,6 +74,12 @@ def finder(raw: Mapping[str, Any], named: Mapping[str, ChartEntry], owners: Owne
         return entry.resource if entry is not None else None
 
     return find
+
+
+def identifier_names(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names by which references with only an identifier find the resource ``raw``."""
+    for system, value in identifiers_of(raw.get("identifier")):
+        yield f"{_BY_IDENTIFIER}{system}|{value}"
 
 
 def medicine_of(raw: Mapping[str, Any], find: Find) -> Medicine:
@@ -135,6 +146,8 @@ def _reference(pointer: Any) -> tuple[str, tuple[str, ...]]:
         return "", ()
     reference, display = pointer.get("reference"), pointer.get("display")
     words = (display,) if isinstance(display, str) else ()
+    if reference is None:
+        return next(identifier_names({"identifier": [pointer.get("identifier")]}), ""), words
     return (reference if isinstance(reference, str) else ""), words
 
 

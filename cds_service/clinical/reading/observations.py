@@ -449,7 +449,7 @@ def _read_measure(context: _Context, part: Any, source: str, key: str, measure: 
             return
         findings.sided.append(SidedReading(key, side, reading.value, context.clinical, context.recorded, source))
         return
-    status = judge(measure, reading, findings.age)
+    status = judge(measure, reading, findings.age if measure.per_year_over_50 else None)
     flags = {answer_in(findings.content, concept) for concept in part.interpretation or ()}
     if status is Status.ABSENT and Status.PRESENT in flags and not measure.own_limit_counts:
         # "High" refers to the laboratory's own range. It neither shows our finding nor denies it.

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cds_service.clinical.reading.dates import FutureDate, to_when
+from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.ledger import Ledger
+from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.resources import Unreadable, build
 from cds_service.clinical.reading.sorting import Sorted
 from cds_service.clinical.reading.versions import updated_at
@@ -25,7 +27,7 @@ def read_patient(chart: Sorted, patient_id: str, now: datetime, ledger: Ledger) 
     models: list[tuple[datetime, int, Any]] = []
     for number, entry in enumerate(chart.patients):
         try:
-            model, left_out = build(entry.resource)
+            model, left_out = _built(entry)
         except Unreadable as error:
             unread.append(Unread("Patient", UnreadKind.INVALID, str(error)))
             ledger.add(RowState.NOT_UNDERSTOOD, "Patient", str(error))
@@ -42,6 +44,14 @@ def read_patient(chart: Sorted, patient_id: str, now: datetime, ledger: Ledger) 
         birth = None
         unread.append(Unread("Patient", UnreadKind.DATE, "its birth date lies in the future"))
     return Patient(patient_id, birth, model.gender, deceased=_has_died(model, now, unread)), unread
+
+
+def _built(entry: ChartEntry) -> tuple[Any, tuple[str, ...]]:
+    """Return what ``build`` returns for a Patient."""
+    memory = entry.memory or Memory()
+    if memory.built is None:
+        memory.built = build(entry.resource)
+    return memory.built
 
 
 def _has_died(model: Any, now: datetime, unread: list[Unread]) -> bool:

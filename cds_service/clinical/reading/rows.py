@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
@@ -10,7 +11,7 @@ from cds_service.clinical.content.coding.code_uses import CodeUse
 from cds_service.clinical.content.names import ANTICOAGULANT, SUSPICION
 from cds_service.clinical.reading import conditions, encounters, medications, observations, orders, procedures, reports
 from cds_service.clinical.reading.entries import ChartEntry
-from cds_service.clinical.reading.findings import Findings
+from cds_service.clinical.reading.findings import Findings, Mark
 from cds_service.clinical.reading.heads import Look
 from cds_service.clinical.reading.medicine_identity import (
     Identity,
@@ -21,6 +22,7 @@ from cds_service.clinical.reading.medicine_identity import (
     uses_of_medicine,
     words_of,
 )
+from cds_service.clinical.reading.memory import Memory, Reading, Varying
 from cds_service.clinical.reading.other_measurements import is_of_something_else
 from cds_service.clinical.reading.resource_types import TAKEN, kind_of
 from cds_service.clinical.reading.resources import NOT_OF_FHIR, Unreadable, build, quick_uses
@@ -59,8 +61,19 @@ _CONTAINED_KINDS = frozenset({"Observation", "Condition", "Procedure", *TAKEN})
 class Rows:
     """Reads rows into ``findings``."""
 
-    def __init__(self, content: Content, chart: Sorted, findings: Findings, describing: Describing) -> None:
+    def __init__(
+        self,
+        content: Content,
+        chart: Sorted,
+        findings: Findings,
+        describing: Describing,
+        varying: Varying,
+        now: datetime,
+    ) -> None:
+        """``varying``: the same as that of ``findings`` and ``describing``."""
         self._content = content
+        self._varying = varying
+        self._now = now
         self._chart = chart
         self._findings = findings
         self._describing = describing
@@ -68,10 +81,33 @@ class Rows:
         panels_of_members = (panels for member, panels in chart.listed_by.items() if member in chart.clinical)
         self._with_members = frozenset(panel for panels in panels_of_members for panel in panels)
 
-    def read(self, name: str, raw: Mapping[str, Any]) -> Outcome:
-        """Read the row ``raw``, called ``name``, and return its state and the reason."""
-        findings = self._findings
+    def read(self, name: str, entry: ChartEntry) -> Outcome:
+        """Read the row ``entry``, called ``name``, and return its state and the reason."""
+        if entry.memory is None:
+            return self._read_now(name, entry.resource, self._findings.mark())
+        return self._recalled(name, entry, entry.memory.of(self._content))
+
+    def _recalled(self, name: str, entry: ChartEntry, memory: Memory) -> Outcome:
+        """Read a row, or recall what was read of it at an earlier moment if that cannot have changed."""
+        findings, known = self._findings, memory.reading
+        has_panels = name in self._chart.listed_by or name in self._with_members
+        if (
+            known is not None
+            and not has_panels
+            and (known.name, known.birth, known.sex) == (name, findings.birth, findings.sex)
+            and known.since <= self._now
+        ):
+            findings.add_again(known.collected)
+            return known.outcome
+        self._varying.found = has_panels
         mark = findings.mark()
+        outcome = self._read_now(name, entry.resource, mark)
+        if not self._varying.found:
+            memory.reading = Reading(name, findings.birth, findings.sex, self._now, outcome, findings.since(mark))
+        return outcome
+
+    def _read_now(self, name: str, raw: Mapping[str, Any], mark: Mark) -> Outcome:
+        findings = self._findings
         outcome = self._read(name, raw)
         if outcome is None:
             outcome = findings.state_since(mark)
@@ -100,6 +136,7 @@ class Rows:
     def _read_medicine(self, name: str, raw: Mapping[str, Any]) -> Outcome | None:
         """Read a medicine, by its identity only. Its reason is not read, because other rows state it."""
         chart = self._chart
+        self._varying.found |= "medicationReference" in raw
         medicine = medicine_of(raw, finder(raw, chart.medications, chart.owners))
         uses = uses_of_medicine(self._content, medicine)
         keys = {use.key for use in uses if use.is_of_concern}
@@ -251,6 +288,7 @@ class Rows:
         if any(extension.url == _FOCUS_CODE for extension in _items(model.extension)):
             return self._not_understood(name, raw, UnreadKind.SUBJECT, "is about somebody or something else (focus)")
         for focus in _items(raw.get("focus")):
+            self._varying.found = True
             belongs = self._chart.owners.of_focus(focus, raw.get("contained"))
             if belongs.owner is Owner.ANOTHERS:
                 self._chart.others_of_concern += 1
@@ -279,6 +317,7 @@ class Rows:
         pointers = {name: raw[name] for name in ("specimen", "device") if isinstance(raw.get(name), Mapping)}
         if not pointers:
             return {}
+        self._varying.found = True
         find = finder(raw, self._chart.things, self._chart.owners)
         resources = {name: find(str(pointer.get("reference") or "")) for name, pointer in pointers.items()}
         return {name: resource for name, resource in resources.items() if resource is not None}

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import NumberUse
+from cds_service.clinical.content.coding.recognition import Recognised
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import resource_types
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
-from cds_service.clinical.reading.medicine_identity import Identity, finder, identify, medicine_of, uses_of_medicine
+from cds_service.clinical.reading.medicine_identity import (
+    Identity,
+    finder,
+    identifier_names,
+    identify,
+    medicine_of,
+    uses_of_medicine,
+)
+from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.own_patient import owners_of, server_of
+from cds_service.clinical.reading.passed_rows import PassedRows
 from cds_service.clinical.reading.statuses import is_over, is_void, word_of
 from cds_service.clinical.reading.unread import Describing
 from cds_service.clinical.reading.versions import is_later, which_count
@@ -66,15 +76,17 @@ class Sorted:
         owners: decides who owns a resource.
         patients: the Patient resources of this patient, in the order of the chart.
         clinical: rows to read, by the name used on cards and in orders.
-        medications: Medication resources by ``Medication/id`` and by ``fullUrl``.
+        medications: Medication resources by ``Medication/id``, by ``fullUrl`` and by their identifiers.
         things: Specimens and Devices by ``Type/id`` and by ``fullUrl``.
         structures: this patient's BodyStructures by ``BodyStructure/id`` and by ``fullUrl``.
         listed_by: for each Observation, the panels that list it.
         unread: rows that were not understood.
         others_of_concern: the number of relevant rows that belong to another patient.
+        rows: the number of rows of the whole chart.
     """
 
     owners: Owners
+    rows: int
     patients: list[ChartEntry] = field(default_factory=list)
     clinical: dict[str, Row] = field(default_factory=dict)
     medications: dict[str, ChartEntry] = field(default_factory=dict)
@@ -99,7 +111,7 @@ def sort(
     owners, mine = owners_of(patient_id, entries, fhir_server)
     has_panels = any(entry.lists_members for entry in entries if entry.glance is None)
     looks_back = None if has_panels else _LooksBack.of(mine, today)
-    sorting = _Sorting(content, Sorted(owners), mine, ledger, describing, check, looks_back)
+    sorting = _Sorting(content, Sorted(owners, len(entries)), mine, ledger, describing, check, looks_back)
     sorting.take_all(entries)
     sorting.finish(entries)
     _sort_panels(sorting.chart)
@@ -169,10 +181,13 @@ class _Sorting:
         self._versions: dict[str, list[ChartEntry]] = {}
         self._kinds: dict[str, str] = {}
         self._medications: list[ChartEntry] = []
+        self._identified: dict[str, dict[str | None, ChartEntry]] = {}
+        """Medications by the names of their identifiers, and by id."""
         self._unclear: list[tuple[int, ChartEntry, str]] = []
         """Medicines with an unclear owner, with the reason. They are identified at the end."""
         self._documents: list[tuple[int, str, ChartEntry]] = []
         """Rows that contain or list other statements. What they name is examined at the end."""
+        self._passed: list[PassedRows] = []
         self._others: dict[str, list[ChartEntry]] = defaultdict(list)
         """Irrelevant rows, by type."""
         self._old: dict[str, list[ChartEntry]] = defaultdict(list)
@@ -226,7 +241,9 @@ class _Sorting:
     def _take(self, number: int, entry: ChartEntry) -> None:
         """Sort one row."""
         kind = entry.kind
-        if kind in resource_types.READ:
+        if isinstance(entry, PassedRows):
+            self._take_passed(entry)
+        elif kind in resource_types.READ:
             self._take_clinical(number, kind, entry)
         elif kind == "Patient":
             self._take_patient(entry)
@@ -259,6 +276,10 @@ class _Sorting:
                 self.chart.clinical[f"{key}~{place}" if place else key] = Row(entry, kind, copies)
             if older:
                 self._ledger.add(RowState.ENDED, kind, "an older version", older)
+        # An identifier that two Medications have identifies neither.
+        for name, found in self._identified.items():
+            if len(found) == 1:
+                self.chart.medications.update((name, entry) for entry in found.values())
         for entry in self._medications:
             self._finish_medication(entry)
         for number, entry, reason in self._unclear:
@@ -270,7 +291,11 @@ class _Sorting:
 
     def _finish_others(self) -> None:
         """Count the rows that need no reading, unless one replaces an older version that would be read."""
-        named = {row.entry.identity for row in self.chart.clinical.values()}
+        named = {row.entry.identity for row in self.chart.clinical.values() if row.entry.identity is not None}
+        for passed in self._passed:
+            for version in passed.versions(named):
+                self._finish_other("Observation", version)
+            self._ledger.add(RowState.NO_CONCERN, "Observation", "", passed.count)
         for state, by_kind in ((RowState.NO_CONCERN, self._others), (RowState.TOO_OLD, self._old)):
             for kind, entries in by_kind.items():
                 for entry in [entry for entry in entries if entry.identity in named]:
@@ -287,15 +312,26 @@ class _Sorting:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif is_void(raw) or word_of(raw, "status") in _DOCUMENT_IS_OVER:
             self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
-        elif named := self._suspicion_in(_without_those(raw, present, self.chart.owners)):
+        elif named := self._suspicion_in(entry, present):
             reason = "is of a resource type that this service does not read"
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.INVALID, reason, entry, named)
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
 
-    def _suspicion_in(self, raw: Any) -> tuple[str, ...]:
-        return tuple(key for key in self._content.recogniser.recognise(raw).keys if key in SUSPICION)
+    def _suspicion_in(self, entry: ChartEntry, present: frozenset[str]) -> tuple[str, ...]:
+        """Return the suspicion of DVT that a document names without the rows that are ``present``."""
+        memory = (entry.memory or Memory()).of(self._content)
+        if memory.mentions is None:
+            memory.mentions = frozenset(_references(entry.resource))
+        owners = self.chart.owners
+        here = frozenset(
+            one for one in memory.mentions if one in present or (owners.is_here(one) and local_name(one) in present)
+        )
+        if memory.suspicion is None or memory.suspicion[0] != here:
+            named = self._content.recogniser.recognise(_without_those(entry.resource, here)).keys
+            memory.suspicion = here, tuple(key for key in named if key in SUSPICION)
+        return memory.suspicion[1]
 
     def _finish_medication(self, entry: ChartEntry) -> None:
         """Finish a Medication. Rows that refer to it use its codes; those rows are reported if it is not identified."""
@@ -330,6 +366,14 @@ class _Sorting:
         if is_later(entry.resource, row.entry.resource):
             del self.chart.clinical[key]
             self._ledger.add(RowState.ENDED, kind, "an older version", row.copies)
+
+    def _take_passed(self, rows: PassedRows) -> None:
+        self.chart.rows += rows.count - 1
+        belongs = self._owner_of(rows)
+        if belongs.owner is Owner.ANOTHERS:
+            self._ledger.add(RowState.ANOTHER_PATIENT, "Observation", belongs.reason, rows.count)
+        else:
+            self._passed.append(rows)
 
     def _take_clinical(self, number: int, kind: str, entry: ChartEntry) -> None:
         if entry.unconcerning is self._content and not self._belongs_to_another(entry):
@@ -442,6 +486,8 @@ class _Sorting:
         for name in (f"Medication/{entry.identity}", entry.full_url):
             if name:
                 self.chart.medications[name] = entry
+        for name in identifier_names(entry.resource):
+            self._identified.setdefault(name, {})[entry.identity or entry.full_url] = entry
         self._medications.append(entry)
 
     def _take_structure(self, entry: ChartEntry) -> None:
@@ -466,12 +512,19 @@ class _Sorting:
         if is_void(raw):
             self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
             return
-        recognised = self._content.recogniser.recognise(raw)
+        recognised = self._recognised(entry)
         if recognised.keys or (recognised.at_our_place and kind not in resource_types.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
+
+    def _recognised(self, entry: ChartEntry) -> Recognised:
+        """Return what is named anywhere in a row."""
+        memory = (entry.memory or Memory()).of(self._content)
+        if memory.recognised is None:
+            memory.recognised = self._content.recogniser.recognise(entry.resource)
+        return memory.recognised
 
     def _not_understood(
         self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry, keys: tuple[str, ...] = ()
@@ -508,20 +561,37 @@ def _subject_of(raw: Mapping[str, Any]) -> Any:
 
 def _names_of(entries: Iterable[ChartEntry]) -> frozenset[str]:
     """Return the names that references use for the rows of the chart: ``Type/id`` and ``fullUrl``."""
-    names = (name for entry in entries for name in (f"{entry.kind}/{entry.identity}", entry.full_url))
-    return frozenset(name for name in names if name)
+    names: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, PassedRows):
+            names.update(entry.names())
+        else:
+            names.update(name for name in (f"{entry.kind}/{entry.identity}", entry.full_url) if name)
+    return frozenset(names)
 
 
-def _without_those(node: Any, present: frozenset[str], owners: Owners) -> Any:
-    """Return ``node`` without its references to rows that are ``present`` in the chart, including their words."""
+def _references(node: Any) -> Iterator[str]:
+    """Yield every reference in ``node``."""
+    left = [node]
+    while left:
+        node = left.pop()
+        if isinstance(node, Mapping):
+            reference = node.get("reference")
+            if isinstance(reference, str):
+                yield reference
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+
+
+def _without_those(node: Any, references: frozenset[str]) -> Any:
+    """Return ``node`` without what has one of the ``references``, including its words."""
     if isinstance(node, Mapping):
         reference = node.get("reference")
-        if isinstance(reference, str) and (
-            reference in present or (owners.is_here(reference) and local_name(reference) in present)
-        ):
+        if isinstance(reference, str) and reference in references:
             return None
-        return {key: _without_those(inner, present, owners) for key, inner in node.items()}
-    return [_without_those(inner, present, owners) for inner in node] if isinstance(node, list) else node
+        return {key: _without_those(inner, references) for key, inner in node.items()}
+    return [_without_those(inner, references) for inner in node] if isinstance(node, list) else node
 
 
 def _sort_panels(chart: Sorted) -> None:
@@ -544,6 +614,12 @@ def _sort_panels(chart: Sorted) -> None:
                 chart.listed_by.setdefault(names[reference], {})[name] = None
             elif chart.owners.is_here(reference):
                 chart.listed_by.setdefault(local_name(reference), {})[name] = None
+
+
+def has_own_name(entry: ChartEntry) -> bool:
+    """Whether cards and orders never name this row by its number in the chart."""
+    is_resource = entry.kind in resource_types.ALL and entry.kind != "Bundle"
+    return is_resource and entry.identity is not None and _ID.fullmatch(entry.identity) is not None
 
 
 def _name(kind: str, entry: ChartEntry, number: int) -> str:

@@ -7,34 +7,35 @@ if its own words mention its end, prophylaxis or keeping a line open, or if the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
+from cds_service.clinical.reading.findings import Findings
 from cds_service.clinical.record import When
 
 _DAYS = {"s": 1 / 86_400, "min": 1 / 1_440, "h": 1 / 24, "d": 1.0, "wk": 7.0, "mo": 31.0, "a": 366.0}
 """FHIR's units of time in days. Months and years have their greatest length."""
 
 
-def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: When | None, today: date) -> bool:
-    """Whether ``model`` does not prove that its medicine is taken as a treatment on ``today``.
+def may_not_treat(content: Content, model: Any, words: Iterable[str], begun: When | None, findings: Findings) -> bool:
+    """Whether ``model`` does not prove that its medicine is taken as a treatment today.
 
     ``words``: the names of the medicine. ``begun``: the latest day on which it can have begun; None if unknown.
     """
     dosages = _items(getattr(model, "dosageInstruction", None)) or _items(getattr(model, "dosage", None))
     return (
-        _each_has_ended(dosages, begun, today)
+        _each_has_ended(dosages, begun, findings)
         or _is_taken_as_needed(dosages)
-        or _is_not_supplied(model, begun, today)
+        or _is_not_supplied(model, begun, findings)
         or any(map(content.word_net.doubts_a_treatment, (*words, *_texts(model, dosages))))
     )
 
 
-def _each_has_ended(dosages: Sequence[Any], begun: When | None, today: date) -> bool:
+def _each_has_ended(dosages: Sequence[Any], begun: When | None, findings: Findings) -> bool:
     """Whether every dosage is limited and does not certainly last until today."""
     lengths = [_length(dosage) for dosage in dosages]
-    return bool(lengths) and all(length is not None and not _reaches(begun, length, today) for length in lengths)
+    return bool(lengths) and all(length is not None and not _reaches(begun, length, findings) for length in lengths)
 
 
 def _is_taken_as_needed(dosages: Sequence[Any]) -> bool:
@@ -67,7 +68,7 @@ def _days_of_count(repeat: Any) -> float:
     return float(repeat.count) / float(repeat.frequencyMax or repeat.frequency or 1) * float(repeat.period) * unit
 
 
-def _is_not_supplied(model: Any, begun: When | None, today: date) -> bool:
+def _is_not_supplied(model: Any, begun: When | None, findings: Findings) -> bool:
     """Whether the supply is empty or, with all repeats, does not last until today."""
     supply = getattr(model, "dispenseRequest", None)
     if supply is None:
@@ -77,11 +78,11 @@ def _is_not_supplied(model: Any, begun: When | None, today: date) -> bool:
         return True
     if length is None:
         return False
-    return not _reaches(begun, _days_of(length) * (1 + (supply.numberOfRepeatsAllowed or 0)), today)
+    return not _reaches(begun, _days_of(length) * (1 + (supply.numberOfRepeatsAllowed or 0)), findings)
 
 
-def _reaches(begun: When | None, days: float, today: date) -> bool:
-    return begun is not None and 0 < days < 36_600 and begun.earliest + timedelta(days=days) >= today
+def _reaches(begun: When | None, days: float, findings: Findings) -> bool:
+    return begun is not None and 0 < days < 36_600 and begun.earliest + timedelta(days=days) >= findings.today
 
 
 def _days_of(quantity: Any) -> float:

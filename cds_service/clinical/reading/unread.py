@@ -13,7 +13,8 @@ from typing import Any
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.recognition import Recognised
 from cds_service.clinical.content.names import ANTICOAGULANT
-from cds_service.clinical.reading.dates import FutureDate, lasting, to_when
+from cds_service.clinical.reading.dates import FutureDate, is_settled, lasting, to_when
+from cds_service.clinical.reading.memory import Varying
 from cds_service.clinical.reading.resource_types import ALL, kind_of
 from cds_service.clinical.reading.statuses import has_ended
 from cds_service.clinical.record import MEDICINES, WITH_REASONS, Side, Unread, UnreadKind, When
@@ -47,9 +48,10 @@ _CATEGORIES = "observation-category"
 class Describing:
     """Creates ``Unread`` entries with everything that can be recognised in a row."""
 
-    def __init__(self, content: Content, now: datetime) -> None:
+    def __init__(self, content: Content, now: datetime, varying: Varying) -> None:
         self._content = content
         self._now = now
+        self._varying = varying
 
     def row(self, source: str, kind: UnreadKind, reason: str, resource: Any, keys: Iterable[str] = ()) -> Unread:
         """Return the entry for a whole row.
@@ -97,9 +99,16 @@ class Describing:
                 value = value.get(step) if isinstance(value, Mapping) else None
             if isinstance(value, str) and _IS_DATE.fullmatch(value):
                 try:
-                    return lasting(to_when(value, self._now), _days_supplied(raw), self._now.date())
-                except (FutureDate, ValueError):
+                    when = to_when(value, self._now)
+                    days = _days_supplied(raw)
+                except FutureDate:
+                    self._varying.found = True
                     return None
+                except ValueError:
+                    return None
+                if when is None or days or not is_settled(when, self._now.date()):
+                    self._varying.found = True
+                return lasting(when, days, self._now.date())
         return None
 
 

@@ -78,7 +78,7 @@ class Owners:
 
     def know(self, patient: Mapping[str, Any]) -> None:
         """Store the identifiers and links of this patient's Patient resource."""
-        self._identifiers |= set(_identifiers(patient.get("identifier")))
+        self._identifiers |= set(identifiers_of(patient.get("identifier")))
         links = patient.get("link")
         for link in links if isinstance(links, list) else ():
             other = link.get("other") if isinstance(link, dict) else None
@@ -168,21 +168,21 @@ class Owners:
                 and resource.get("id") == identity
                 and resource.get("resourceType") == "Patient"
             ):
-                mine = not self._identifiers.isdisjoint(_identifiers(resource.get("identifier")))
+                mine = not self._identifiers.isdisjoint(identifiers_of(resource.get("identifier")))
                 return _MINE if mine else _UNRESOLVED
         return _UNRESOLVED
 
     def _is_identified(self, identifier: Any) -> bool:
-        return not self._identifiers.isdisjoint(_identifiers([identifier]))
+        return not self._identifiers.isdisjoint(identifiers_of([identifier]))
 
     def _is_contradicted(self, identifier: Any) -> bool:
         """Whether this is a different number in a system in which the Patient has one."""
         systems = {system for system, _ in self._identifiers}
-        given = set(_identifiers([identifier]))
+        given = set(identifiers_of([identifier]))
         return given.isdisjoint(self._identifiers) and any(system in systems for system, _ in given)
 
 
-def _identifiers(value: Any) -> Iterable[tuple[str, str]]:
+def identifiers_of(value: Any) -> Iterable[tuple[str, str]]:
     """Yield (system, value) of every identifier that has both."""
     for identifier in value if isinstance(value, list) else ():
         if isinstance(identifier, Mapping):

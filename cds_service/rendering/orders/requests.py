@@ -19,6 +19,7 @@ from cds_service.clinical.content.models import OrderCode, OrderTemplate, Priori
 from cds_service.clinical.content.names import DVT, PULMONARY_EMBOLISM, SUSPECTED_DVT
 from cds_service.clinical.record import Fact, PlacedOrder, Side, Status
 from cds_service.protocol.messages import Coding, Context
+from cds_service.rendering.call import Call
 from cds_service.rendering.card import Link, Suggestion
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.valid import check_order
@@ -54,20 +55,17 @@ class OrderReason:
     priority: Priority
 
 
-def suggest(content: Content, key: str, side: Side, reason: OrderReason, context: Context, today: date) -> Suggestion:
+def suggest(call: Call, key: str, side: Side, reason: OrderReason) -> Suggestion:
     """Return a button that creates the draft order ``key`` for one leg."""
+    content = call.content
     template, texts = content.orders[key], content.texts.order
-    resource = draft(content, key, side, reason, context, today)
+    label, sided = with_side(content, template, template.button, side), side.value if template.sided else ""
+    if call.only_words:
+        return Suggestion(label=label, uuid="", order=key, side=sided, description="", resource={})
+    resource = draft(content, key, side, reason, call.context, call.assessment.today)
     title = with_side(content, template, template.title, side)
     description = texts.describe.fill(title=title, reason=reason.words, tells=template.tells)
-    return Suggestion(
-        label=with_side(content, template, template.button, side),
-        uuid=str(uuid4()),
-        order=key,
-        side=side.value if template.sided else "",
-        description=description,
-        resource=resource,
-    )
+    return Suggestion(label=label, uuid=str(uuid4()), order=key, side=sided, description=description, resource=resource)
 
 
 def with_side(content: Content, template: OrderTemplate, title: str, side: Side) -> str:

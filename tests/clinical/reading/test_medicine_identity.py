@@ -311,6 +311,22 @@ def test_a_medicine_that_did_not_come_is_unread(content: Content, pointer: Any) 
         assert not is_closed(content, medicine(kind, medicationReference=pointer))
 
 
+def test_a_medicine_is_found_by_an_identifier_of_exactly_one_medication(content: Content) -> None:
+    mine, shared = ({"system": "urn:oid:1.2.3", "value": value} for value in ("7", "8"))
+    ours = {"resourceType": "Medication", "id": "x", "identifier": [mine, shared], "code": said(RXNORM, "1364430")}
+    other = {"resourceType": "Medication", "id": "y", "identifier": [shared], "code": said(RXNORM, "1364430")}
+    by_mine, by_shared = (medicine(medicationReference={"identifier": one}) for one in (mine, shared))
+    assert not is_closed(content, by_mine)
+    for chart in ([ours, by_mine, other], [other, ours, by_mine], [ours, ours, by_mine]):
+        record = read(content, *chart)
+        assert [fact.key for fact in record.facts] == [ANTICOAGULANT]
+        assert not record.unread
+    assert [fact.key for fact in read(content, ours, by_shared).facts] == [ANTICOAGULANT]
+    record = read(content, ours, other, by_shared)
+    assert not record.facts
+    assert [row.kind for row in record.unread] == [UnreadKind.SYSTEM]
+
+
 def test_the_words_beside_a_reference_are_looked_through(content: Content) -> None:
     lost = medicine(medicationReference={"reference": "Medication/x", "display": "Eliquis 5 mg"})
     (unread,) = read(content, lost).unread
