@@ -99,7 +99,7 @@ def gap_part(call: Call) -> Part:
     return part(lead, Item(dvt_gap(call).words(call.wording)), end=".")
 
 
-def lacking_part(call: Call) -> Part:
+def incomplete_part(call: Call) -> Part:
     """Return the paragraph on other missing parts and rows that were not understood; empty if there are none."""
     texts, gap = call.content.texts.chart, dvt_gap(call)
     others = [

@@ -165,7 +165,7 @@ def test_an_object_store_is_read_as_a_folder_is(tmp_path: Path) -> None:
 def test_what_is_too_large_to_be_held_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "in"
     source.mkdir()
-    monkeypatch.setattr(reading, "LONGEST", 2**20)
+    monkeypatch.setattr(reading, "MAX_LINE_BYTES", 2**20)
     long = {"resourceType": "Patient", "id": "long", "text": {"div": "x" * 2**21}}
     (source / "a.ndjson").write_bytes(lines(patient(), long, {"resourceType": "Patient", "id": "q"}))
     (source / "b.json").write_bytes(orjson.dumps(long, option=orjson.OPT_INDENT_2))

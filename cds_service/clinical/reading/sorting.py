@@ -326,7 +326,9 @@ class _Sorting:
             memory.mentions = frozenset(_references(entry.resource))
         owners = self.chart.owners
         here = frozenset(
-            one for one in memory.mentions if one in present or (owners.is_here(one) and local_name(one) in present)
+            mentioned
+            for mentioned in memory.mentions
+            if mentioned in present or (owners.is_here(mentioned) and local_name(mentioned) in present)
         )
         if memory.suspicion is None or memory.suspicion[0] != here:
             named = self._content.recogniser.recognise(_without_those(entry.resource, here)).keys
@@ -435,8 +437,8 @@ class _Sorting:
         if kind != "Condition":
             return ()
         named = suspected_beside(self._content, entry.resource)
-        coding = head.code.coding if head.code is not None else None
-        if not any(one.system and self._content.lists_all(one.system) for one in coding or ()):
+        codings = (head.code.coding if head.code is not None else None) or ()
+        if not any(coding.system and self._content.lists_all(coding.system) for coding in codings):
             beside = named_beside_code(self._content, entry.resource.get("code"))
             named = tuple(sorted({*named, *beside, *named_at_place(self._content, entry.resource)}))
         return () if named and is_over(entry.resource) else named
