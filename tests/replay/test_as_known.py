@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -118,3 +119,13 @@ def test_every_so_many_days_from_the_first_to_the_last_row() -> None:
         for day in ("2026-01-01T00:00:00Z", "2026-03-05T00:00:00Z", "2026-01-20T00:00:00Z")
     ]
     assert moments(rows, every=30) == ["01-01 00:00", "01-31 00:00", "03-02 00:00"]
+
+
+def test_what_was_recorded_earlier_in_the_hour_that_comes_twice_is_known() -> None:
+    before, now = (
+        datetime(2025, 11, 2, *time, tzinfo=UTC).astimezone(ZoneInfo("America/New_York")) for time in ((5, 40), (6, 10))
+    )
+    row = {"resourceType": "Observation", "id": "a", "issued": "2025-11-02T05:50:00Z"}
+    entries = [StagedEntry(Row("p", "Observation", "a", orjson.dumps(row)), now)]
+    assert list(known_at(entries, now)) == entries
+    assert list(known_at(entries, before)) == []
