@@ -233,6 +233,23 @@ def test_a_large_file_is_cut_without_losing_a_line(tmp_path: Path, monkeypatch: 
     assert places(tmp_path / "out") == [("Encounter.000.ndjson", truth.openings + 1, "", "is not JSON")]
 
 
+def test_parquet_that_holds_no_charts_is_named(tmp_path: Path) -> None:
+    """The folder of an earlier run holds its verdicts beside the charts; a file may be damaged, or somebody else's."""
+    export(tmp_path / "in", 3)
+    first = replayed(tmp_path / "in", tmp_path / "kept", keep_charts=True)
+    charts = tmp_path / "kept" / "charts"
+    whole = next(charts.rglob("*.parquet")).read_bytes()
+    (charts / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    (charts / "hole.parquet").write_bytes(whole[:100] + b"\0" * 400 + whole[500:])
+    report = replayed(tmp_path / "kept", tmp_path / "out")
+    assert report["patients"] == first["patients"]
+    named = {name: reason for name, _, _, reason in places(tmp_path / "out")}
+    assert named["charts/cut.parquet"] == named["charts/hole.parquet"] == "is a damaged Parquet file"
+    assert {reason for name, reason in named.items() if "charts/" not in name} >= {
+        "is no Parquet file of charts that a replay has kept"
+    }
+
+
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnusableInput, match=r"no \.ndjson"):
         replayed(tmp_path, tmp_path / "out")
