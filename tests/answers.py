@@ -7,8 +7,8 @@ from typing import Any
 READING = "com.posterior-knee-cds.reading"
 
 
-def told(answer: dict[str, Any]) -> dict[str, Any]:
-    """What was lacking, dropped, unread or quiet; empty if nothing was. The ledger's sums stand there always."""
+def response_extension(answer: dict[str, Any]) -> dict[str, Any]:
+    """What was incomplete, dropped, unread or quiet; empty if nothing was. The counts of rows are left out."""
     about: dict[str, Any] = dict(answer["extension"][READING])
     assert sum(about.pop("rows").values()) >= 0
     return about

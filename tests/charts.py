@@ -94,7 +94,7 @@ def patient(*, birth: str = "1970-05-05", gender: str = "female", **fields: Any)
 
 def read(content: Content, *resources: Any, who: Resource | None = None) -> Record:
     """The record of a chart."""
-    entries = [ChartEntry(one) for one in (who or patient(), *resources)]
+    entries = [ChartEntry(resource) for resource in (who or patient(), *resources)]
     return read_record(content, "p", entries, NOW)
 
 

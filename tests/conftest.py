@@ -39,7 +39,7 @@ from cds_service.base.settings import Settings
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.loading.load import load
 from cds_service.protocol.queries import Plan, Style, plan_of
-from cds_service.rendering.orders.requests import prove_templates
+from cds_service.rendering.orders.requests import check_templates
 from cds_service.service.evaluate import Service
 from cds_service.web.app import create_app
 from cds_service.web.server import server_config
@@ -147,11 +147,11 @@ def _loaded(texts: frozenset[tuple[str, str]], pathway: str, local_text: str | N
     return load(dict(texts), pathway, local_text)
 
 
-def prove_once(content: Content) -> None:
-    """The order templates of a content are proved once: hundreds of servers start on the same."""
-    if not content.__dict__.get("proved"):
-        prove_templates(content)
-        content.__dict__["proved"] = True
+def check_once(content: Content) -> None:
+    """The order templates of a content are checked once: hundreds of servers start on the same."""
+    if not content.__dict__.get("checked"):
+        check_templates(content)
+        content.__dict__["checked"] = True
 
 
 @cache
@@ -192,7 +192,7 @@ def pytest_configure() -> None:
     patch = pytest.MonkeyPatch()
     patch.setattr("cds_service.service.evaluate.read_texts", read_once)
     patch.setattr("cds_service.service.evaluate.load", load_once)
-    patch.setattr("cds_service.service.evaluate.prove_templates", prove_once)
+    patch.setattr("cds_service.service.evaluate.check_templates", check_once)
     patch.setattr("cds_service.service.evaluate.plan_of", plan_once)
 
 

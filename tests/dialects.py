@@ -337,7 +337,7 @@ class Answer:
 def judged(dialect: Dialect, *, on: bool) -> tuple[tuple[Card, ...], Assessment]:
     """The cards for the picture in this dialect, without or with apixaban."""
     resources = [patient(birth="1962-05-05"), *dialect.chart(), *(dialect.on() if on else [])]
-    entries = [{"resource": one} for one in resources]
+    entries = [{"resource": resource} for resource in resources]
     raw = orjson.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries})
     return judge(shipped_service(), raw, NOW)
 
@@ -355,7 +355,7 @@ def answer(dialect: Dialect, *, on: bool) -> Answer:
     apart = ("**Because:**", "**Check now:**", "**Not recorded", "**Avoid:**", "**Also possible:**", "Phone", "State")
     lines = [line for line in first.detail.split("\n") if line and not line.startswith((*apart, "Chart read"))]
     advice = "\n".join(lines)
-    orders = tuple(one.label for one in first.suggestions or ())
+    orders = tuple(suggestion.label for suggestion in first.suggestions or ())
     summary = first.summary.partition(";")[0].rstrip(".")
     return Answer(first.indicator, summary, advice, orders, len(assessment.record.unread))
 
@@ -389,7 +389,10 @@ def table() -> str:
         "",
         "| Record | How it is coded | Without apixaban | With apixaban |",
         "|---|---|---|---|",
-        *(f"| {one.name} | {one.how} | {_cell(one, on=False)} | {_cell(one, on=True)} |" for one in DIALECTS),
+        *(
+            f"| {dialect.name} | {dialect.how} | {_cell(dialect, on=False)} | {_cell(dialect, on=True)} |"
+            for dialect in DIALECTS
+        ),
         "",
         "Where the codes were seen:",
         "",

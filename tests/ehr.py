@@ -82,8 +82,8 @@ class Ehr:
 
     def put(self, *resources: dict[str, Any]) -> None:
         """Add to the chart."""
-        for one in resources:
-            self.chart[f"{one['resourceType']}/{one['id']}"] = one
+        for resource in resources:
+            self.chart[f"{resource['resourceType']}/{resource['id']}"] = resource
 
     def posts(self, kind: str = "ServiceRequest") -> int:
         """How many orders, or others, were sent."""
@@ -105,8 +105,8 @@ class Call:
         """JSON."""
         content = b"" if value is None else json.dumps(value).encode()
         self.handler.send_response(status)
-        for name, one in {"Content-Type": "application/fhir+json", **headers}.items():
-            self.handler.send_header(name.replace("_", "-"), one)
+        for name, text in {"Content-Type": "application/fhir+json", **headers}.items():
+            self.handler.send_header(name.replace("_", "-"), text)
         self.handler.send_header("Content-Length", str(len(content)))
         self.handler.end_headers()
         self.handler.wfile.write(content)
@@ -304,9 +304,9 @@ def _id_token(ehr: Ehr, begun: dict[str, str]) -> str:
 
 
 def _metadata(call: Call) -> None:
-    interactions = [{"code": one} for one in call.ehr.capabilities]
+    interactions = [{"code": capability} for capability in call.ehr.capabilities]
     kinds = ("ServiceRequest", "Observation")
-    resources = [{"type": one, "interaction": interactions, "conditionalCreate": True} for one in kinds]
+    resources = [{"type": kind, "interaction": interactions, "conditionalCreate": True} for kind in kinds]
     call.answer(200, {"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": resources}]})
 
 
@@ -323,16 +323,19 @@ def _fhir(call: Call) -> None:
         found = call.ehr.chart.get(name)
         call.answer(200, found) if found else call.outcome(404, "not found")
     else:
-        found_all = [one for one in call.ehr.chart.values() if one["resourceType"] == name]
+        found_all = [resource for resource in call.ehr.chart.values() if resource["resourceType"] == name]
         if wanted := call.query.get("identifier"):
-            found_all = [one for one in found_all if _has_identifier(one, wanted)]
-        entries = [{"resource": one, "search": {"mode": "match"}} for one in found_all]
+            found_all = [resource for resource in found_all if _has_identifier(resource, wanted)]
+        entries = [{"resource": resource, "search": {"mode": "match"}} for resource in found_all]
         call.answer(200, {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries})
 
 
 def _has_identifier(resource: dict[str, Any], wanted: str) -> bool:
     system, _, value = wanted.partition("|")
-    return any(one.get("system") == system and one.get("value") == value for one in resource.get("identifier") or [])
+    return any(
+        identifier.get("system") == system and identifier.get("value") == value
+        for identifier in resource.get("identifier") or []
+    )
 
 
 def _posted(call: Call, name: str) -> None:
@@ -341,9 +344,9 @@ def _posted(call: Call, name: str) -> None:
     call.ehr.conditions.append(condition)
     with call.ehr.lock:
         existing = [
-            one
-            for one in call.ehr.chart.values()
-            if one["resourceType"] == name and _has_identifier(one, condition.removeprefix("identifier="))
+            stored
+            for stored in call.ehr.chart.values()
+            if stored["resourceType"] == name and _has_identifier(stored, condition.removeprefix("identifier="))
         ]
         stored = existing[0] if existing else _create(call.ehr, resource)
     call.answer(200 if existing else 201, stored, Location=f"{call.ehr.iss}/{name}/{stored['id']}/_history/1")

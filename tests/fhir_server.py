@@ -68,7 +68,7 @@ class FhirServer:
 
     def keys_asked(self) -> list[str]:
         """The parts that were asked for so far, sorted; each search of a part is one."""
-        return sorted(KEYS.get(one.path.split("/")[2], one.path) for one in list(self.asked))
+        return sorted(KEYS.get(request.path.split("/")[2], request.path) for request in list(self.asked))
 
     def answer(self, connection: socket.socket, asked: Asked) -> bool:
         """One request."""
@@ -214,7 +214,7 @@ REQUIRED: dict[str, tuple[set[str], ...]] = {
     "MedicationStatement": ({"patient"},),
 }
 """The searches that US Core requires of a server, by type; MedicationStatement is none of US Core's."""
-LONGEST_TARGET = 4_000
+MAX_TARGET_LENGTH = 4_000
 
 
 @dataclass
@@ -250,9 +250,9 @@ class Charts:
         kind, _, rest = asked.path.removeprefix("/fhir/").partition("/")
         if kind in self.lacks:
             return 404, outcome()
-        here = [one for one in self.resources if one["resourceType"] == kind]
+        here = [resource for resource in self.resources if resource["resourceType"] == kind]
         if rest and rest != "_search":
-            found = next((one for one in here if one.get("id") == rest), None)
+            found = next((resource for resource in here if resource.get("id") == rest), None)
             return (200, found) if found else (404, outcome())
         if (rest == "_search") is not (asked.method == "POST") or (rest and not self.takes_forms):
             return 404, outcome()
@@ -262,28 +262,30 @@ class Charts:
         wanted = {name: values[0] for name, values in {**asked.query, **asked.form}.items()}
         count = min(int(wanted.pop("_count", "50")), self.most)
         start = int(wanted.pop("_offset", "0"))
-        too_long = len(str(asked.query)) > LONGEST_TARGET
+        too_long = len(str(asked.query)) > MAX_TARGET_LENGTH
         if self.strict and (too_long or set(wanted) not in REQUIRED.get(kind, ())):
             return 414 if too_long else 400, outcome()
         wanted.pop("_sort", None)
-        found = [one for one in here if all(_matches(one, name, value) for name, value in wanted.items())]
+        found = [
+            resource for resource in here if all(_matches(resource, name, value) for name, value in wanted.items())
+        ]
         links = []
         if start + count < len(found):
             more = urlencode({**wanted, "_count": count, "_offset": start + count})
             links = [{"relation": "next", "url": f"./{kind}?{more}"}]
-        rows = [{"resource": one, "search": {"mode": "match"}} for one in found[start : start + count]]
+        rows = [{"resource": resource, "search": {"mode": "match"}} for resource in found[start : start + count]]
         return 200, {"resourceType": "Bundle", "type": "searchset", "total": len(found), "link": links, "entry": rows}
 
 
-def _matches(one: Mapping[str, Any], name: str, value: str) -> bool:
+def _matches(resource: Mapping[str, Any], name: str, value: str) -> bool:
     listed = value.split(",")
     if name == "patient":
         return True
     if name == "date":
-        return str(one.get("effectiveDateTime", "")) >= value.removeprefix("ge")
+        return str(resource.get("effectiveDateTime", "")) >= value.removeprefix("ge")
     if name in ("intent", "status"):
-        return one.get(name) in listed
-    concepts = one.get(name) or []
+        return resource.get(name) in listed
+    concepts = resource.get(name) or []
     codings = [coding for concept in _listed(concepts) for coding in concept.get("coding", ())]
     return any(coding.get("code") in listed for coding in codings)
 

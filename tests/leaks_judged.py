@@ -26,7 +26,7 @@ class _Judgement:
 
     def add(self, who: str, looked_through: dict[str, int], found: list[str]) -> None:
         self.looked_through.update(looked_through)
-        self.wrong += [f"{who}{one}" for one in found]
+        self.wrong += [f"{who}{flaw}" for flaw in found]
 
 
 _JUDGEMENT = pytest.StashKey[_Judgement]()
@@ -69,7 +69,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     judgement = config.stash[_JUDGEMENT]
     if judgement.wrong:
         terminalreporter.section("patient data has got out", red=True, bold=True)
-        for one in sorted(set(judgement.wrong)):
-            terminalreporter.line(one, red=True)
+        for flaw in sorted(set(judgement.wrong)):
+            terminalreporter.line(flaw, red=True)
     elif count := judgement.looked_through.total():
         terminalreporter.line(f"no patient data in {count} answers, log lines, rows and files that left the service")

@@ -228,9 +228,9 @@ def swap(dice: Random, body: Body) -> Kind:
     if first is not None:
         second = _some(dice, body, lambda key, _: key == first[-1])
         if second is not None and first[: len(second)] != second and second[: len(first)] != first:
-            one, two = _at(body["prefetch"], first[:-1]), _at(body["prefetch"], second[:-1])
+            left, right = _at(body["prefetch"], first[:-1]), _at(body["prefetch"], second[:-1])
             # Copies: what is repeated is one object under two names, and put into itself it would have no end.
-            one[first[-1]], two[second[-1]] = copy.deepcopy(two[second[-1]]), copy.deepcopy(one[first[-1]])
+            left[first[-1]], right[second[-1]] = copy.deepcopy(right[second[-1]]), copy.deepcopy(left[first[-1]])
     return Kind.MEANING
 
 
@@ -290,9 +290,9 @@ def age(dice: Random, body: Body) -> Kind:
     found = resources(body)
     if found:
         years = dice.choice([40, 0, -1, 900, 3e6, 1e308, None, "NaN", 62.5])
-        one = dice.choice(found)
-        one.pop("onsetDateTime", None)
-        one["onsetAge"] = {"value": years, "system": "http://unitsofmeasure.org", "code": "a"}
+        condition = dice.choice(found)
+        condition.pop("onsetDateTime", None)
+        condition["onsetAge"] = {"value": years, "system": "http://unitsofmeasure.org", "code": "a"}
     return Kind.MEANING
 
 
@@ -384,7 +384,7 @@ def noise(dice: Random, body: Body) -> Kind:
     inner = {
         "resourceType": "Bundle",
         "type": "searchset",
-        "entry": [{"resource": dict(one)} for one in resources(body)],
+        "entry": [{"resource": dict(resource)} for resource in resources(body)],
     }
     row: Any = dice.choice(
         [None, "x", 7, [], {}, {"resource": None}, {"resource": "x"}, {"resource": []}, {"resource": {}},
@@ -422,10 +422,10 @@ def versioned(dice: Random, body: Body) -> Kind:
     """References to the same patient in other words. The call names no server, so they name none either."""
     around = body["context"]
     own = f"Patient/{around.get('patientId') if isinstance(around, dict) else None}"
-    for one in resources(body):
-        subject = one.get("subject")
+    for resource in resources(body):
+        subject = resource.get("subject")
         if isinstance(subject, dict) and subject.get("reference") == own:
-            one["subject"] = {**subject, "reference": f"{own}/_history/{dice.randint(1, 9)}"}
+            resource["subject"] = {**subject, "reference": f"{own}/_history/{dice.randint(1, 9)}"}
     return Kind.SAME
 
 
@@ -448,5 +448,5 @@ ANYTHING: tuple[Mutation, ...] = (
 def mutate(dice: Random, body: Body, mutations: tuple[Mutation, ...], most: int) -> set[Kind]:
     """One to ``most`` of ``mutations``; their kinds."""
     chosen = [dice.choice(mutations) for _ in range(dice.randint(1, most))]
-    note(", ".join(one.__name__ for one in chosen))
+    note(", ".join(mutation.__name__ for mutation in chosen))
     return {mutation(dice, body) for mutation in chosen}

@@ -135,7 +135,7 @@ def bundles(folder: Path, count: int, *, seed: int = 1) -> Truth:
         bundle = {
             "resourceType": "Bundle",
             "type": "collection",
-            "entry": [{"resource": one} for one in person.resources],
+            "entry": [{"resource": resource} for resource in person.resources],
         }
         (folder / f"{person.id}.json").write_bytes(orjson.dumps(bundle))
     return truth
@@ -148,7 +148,7 @@ def _tell(truth: Truth, person: Person) -> None:
     truth.clots += person.story in ("clot", "missed")
     truth.clots_with_card += person.story == "clot"
     truth.stories[person.story] += 1
-    truth.rows.update(one["resourceType"] for one in person.resources)
+    truth.rows.update(resource["resourceType"] for resource in person.resources)
 
 
 def _person(number: int, story: str, chance: random.Random, padding: int) -> Person:
@@ -237,10 +237,13 @@ def _add_examples(folder: Path, count: int) -> None:
     """More patients, of whom nothing is known beforehand, in a file of their own."""
     with (folder / "examples.ndjson").open("wb") as stream:
         for resources in like_examples(count):
-            stream.writelines(orjson.dumps(one) + b"\n" for one in resources)
+            stream.writelines(orjson.dumps(resource) + b"\n" for resource in resources)
 
 
 if __name__ == "__main__":
-    folder, patients, more, examples = (Path(sys.argv[1]), *(int(one) for one in [*sys.argv[2:], "0", "0"][:3]))
+    folder, patients, more, examples = (
+        Path(sys.argv[1]),
+        *(int(argument) for argument in [*sys.argv[2:], "0", "0"][:3]),
+    )
     sys.stdout.write(f"{export(folder, patients, padding=more)}\n")
     _add_examples(folder, examples)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.cases import check_all
 
 PACKAGE = Path(__file__).resolve().parent.parent / "cds_service"
@@ -103,6 +105,20 @@ def imports(path: Path) -> Iterator[str]:
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if len(path.relative_to(PACKAGE).parts) > 1)
 
 
+def called_one(path: Path) -> list[int]:
+    """The lines of ``path`` on which a variable or a parameter is called ``one``."""
+    return sorted(
+        {
+            node.lineno
+            for node in nodes(path)
+            if (isinstance(node, ast.arg) and node.arg == "one")
+            or (isinstance(node, ast.Name) and node.id == "one" and isinstance(node.ctx, ast.Store))
+            or (isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name == "one")
+            or (isinstance(node, ast.MatchMapping) and node.rest == "one")
+        }
+    )
+
+
 def name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
@@ -148,6 +164,44 @@ def test_what_must_never_come_in() -> None:
 def test_no_file_goes_by_an_empty_name() -> None:
     names = {part for path in FILES for part in (path.stem, path.parent.name)}
     assert not names & {"utils", "util", "common", "helpers", "helper", "processor", "misc", "manager"}
+
+
+def test_no_variable_is_called_one() -> None:
+    """A variable has the name of what it holds: ``rule``, ``issue``, ``interval``."""
+    found = [f"{name(path)}:{line}" for path in sorted(PACKAGE.rglob("*.py")) for line in called_one(path)]
+    assert not found, "Name what it holds: " + ", ".join(found)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "one = 1",
+        "one: int = 1",
+        "one, other = pair",
+        "[one.key for one in rules]",
+        "{key: one for key, one in rules.items()}",
+        "for one in rules: pass",
+        "sorted(rules, key=lambda one: one.key)",
+        "def words(one): pass",
+        "def words(*, one=None): pass",
+        "def words(*one): pass",
+        "async def words(one, /): pass",
+        "with opened() as one: pass",
+        "(one := 1)",
+        "try: pass\nexcept OSError as one: pass",
+        "match rule:\n    case [one, *_]: pass",
+        "match rule:\n    case [_, *one]: pass",
+        "match rule:\n    case {**one}: pass",
+    ],
+)
+def test_a_variable_called_one_is_noticed(tmp_path: Path, code: str) -> None:
+    (tmp_path / "bad.py").write_text(f"# none here\n{code}\n")
+    assert called_one(tmp_path / "bad.py") in ([2], [3])
+
+
+def test_other_uses_of_the_word_pass(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text('one_of = "one"\nfound = rows.one()  # one row\nsay(text, one=1)\n')
+    assert not called_one(tmp_path / "good.py")
 
 
 def test_the_rules_would_notice(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ NAMES = sorted(stories())
 INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
 SHARDS = 40
 """Of the long run, 500 charts each."""
-LONGEST_SECONDS = 20
+MAX_SECONDS = 20
 REFUSALS = {400, 412, 413}
 CARD = {
     "uuid", "summary", "detail", "indicator", "source", "suggestions", "selectionBehavior", "overrideReasons", "links",
@@ -89,7 +89,7 @@ class Direct:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
         try:
             self.loop.run_until_complete(self.app(scope, receive, send))
         finally:

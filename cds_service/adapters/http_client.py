@@ -48,7 +48,7 @@ class Client:
         self._adapter = _Adapter(32, terms.size, terms.ca_bundle or DEFAULT_CA_BUNDLE_PATH)
         self._per_call = terms.per_call
         self._networks = terms.networks
-        self._most_bytes = terms.most_bytes
+        self._max_bytes = terms.max_bytes
         self._limits = terms.limits
         self._accept = terms.accept
 
@@ -56,42 +56,42 @@ class Client:
         """Close all connections."""
         self._adapter.close()
 
-    def get(self, url: str, token: str | None, line: Deadline) -> Any:
+    def get(self, url: str, token: str | None, deadline: Deadline) -> Any:
         """Return the JSON at ``url``. Tries once more if the connection is reset before a response begins.
 
         Raises:
             NoAnswer: there is no usable response.
         """
-        return self._read(url, token, line, None)
+        return self._read(url, token, deadline, None)
 
-    def search(self, url: str, form: str, token: str | None, line: Deadline) -> Any:
+    def search(self, url: str, form: str, token: str | None, deadline: Deadline) -> Any:
         """Return the JSON of a search whose parameters are sent as a form (``POST _search``). Tries again like ``get``.
 
         Raises:
             NoAnswer: there is no usable response.
         """
-        return self._read(url, token, line, form.encode())
+        return self._read(url, token, deadline, form.encode())
 
-    def _read(self, url: str, token: str | None, line: Deadline, form: bytes | None) -> Any:
+    def _read(self, url: str, token: str | None, deadline: Deadline, form: bytes | None) -> Any:
         headers = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        _mine.line, _mine.networks = line, self._networks
+        _mine.deadline, _mine.networks = deadline, self._networks
         try:
             with suppress(_Reset):
-                return self._send(url, headers, line, form)
-            return self._send(url, headers, line, form)
+                return self._send(url, headers, deadline, form)
+            return self._send(url, headers, deadline, form)
         except _Reset:
             raise NoAnswer("unreachable") from None
         except NoAnswer as error:
-            raise (NoAnswer("timeout") if line.ended else error) from None
+            raise (NoAnswer("timeout") if deadline.ended else error) from None
         finally:
-            _mine.line = None
+            _mine.deadline = None
 
     def exchange(
-        self, method: str, url: str, line: Deadline, *, headers: Mapping[str, str], body: bytes | None = None
+        self, method: str, url: str, deadline: Deadline, *, headers: Mapping[str, str], body: bytes | None = None
     ) -> Reply:
         """Send one request exactly once, because a write without a response may still have been done.
 
@@ -100,29 +100,29 @@ class Client:
                 ``forbidden_address`` or ``plain_http``.
         """
         own = {"Accept": self._accept, "Accept-Encoding": "gzip", "User-Agent": "posterior-knee-cds"}
-        _mine.line, _mine.networks = line, self._networks
+        _mine.deadline, _mine.networks = deadline, self._networks
         try:
-            with self._answer(_prepared(url, {**own, **headers}, method, body), line) as answer:
-                content = _content(answer, self._most_bytes)
+            with self._answer(_prepared(url, {**own, **headers}, method, body), deadline) as answer:
+                content = _content(answer, self._max_bytes)
                 return Reply(answer.status_code, answer.headers, _object(content, self._limits))
         except _Reset:
             raise NoAnswer("cut_short") from None
         except NoAnswer as error:
-            raise (NoAnswer("timeout") if line.ended else error) from None
+            raise (NoAnswer("timeout") if deadline.ended else error) from None
         finally:
-            _mine.line = None
+            _mine.deadline = None
 
-    def adapter(self, line: Deadline) -> requests.adapters.BaseAdapter:
+    def adapter(self, deadline: Deadline) -> requests.adapters.BaseAdapter:
         """Return an adapter for a library with its own ``requests`` session, so that it uses this transport."""
-        return _Mounted(self, line)
+        return _Mounted(self, deadline)
 
-    def _send(self, url: str, headers: Mapping[str, str], line: Deadline, form: bytes | None) -> Any:
-        with self._answer(_prepared(url, headers, "GET" if form is None else "POST", form), line) as answer:
-            return _body(answer, self._most_bytes, self._limits)
+    def _send(self, url: str, headers: Mapping[str, str], deadline: Deadline, form: bytes | None) -> Any:
+        with self._answer(_prepared(url, headers, "GET" if form is None else "POST", form), deadline) as answer:
+            return _body(answer, self._max_bytes, self._limits)
 
-    def _answer(self, request: requests.PreparedRequest, line: Deadline) -> requests.Response:
-        left = min(line.left, self._per_call)
-        if left <= 0 or line.ended:
+    def _answer(self, request: requests.PreparedRequest, deadline: Deadline) -> requests.Response:
+        left = min(deadline.left, self._per_call)
+        if left <= 0 or deadline.ended:
             raise NoAnswer("timeout")
         if "Authorization" in request.headers and not may_carry_secrets(request.url or ""):
             raise NoAnswer(PLAIN_HTTP)
@@ -139,24 +139,24 @@ class Client:
 
 
 class _Mounted(requests.adapters.BaseAdapter):
-    """An adapter that sends the requests of a ``requests`` session through the transport, within ``line``."""
+    """An adapter that sends the requests of a ``requests`` session through the transport, within ``deadline``."""
 
-    def __init__(self, client: Client, line: Deadline) -> None:
+    def __init__(self, client: Client, deadline: Deadline) -> None:
         super().__init__()
         self._client = client
-        self._line = line
+        self._deadline = deadline
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Send the request and read the whole response, within the limits."""
-        _mine.line, _mine.networks = self._line, self._client._networks
+        _mine.deadline, _mine.networks = self._deadline, self._client._networks
         try:
-            with self._client._answer(request, self._line) as answer:
-                answer._content = _content(answer, self._client._most_bytes)
+            with self._client._answer(request, self._deadline) as answer:
+                answer._content = _content(answer, self._client._max_bytes)
                 return answer
         except _Reset:
             raise NoAnswer("cut_short") from None
         finally:
-            _mine.line = None
+            _mine.deadline = None
 
     def close(self) -> None:
         """Do nothing: the transport owns the connections."""
@@ -174,7 +174,7 @@ def _prepared(
     return request
 
 
-def _body(answer: requests.Response, most_bytes: int, limits: JsonLimits) -> Any:
+def _body(answer: requests.Response, max_bytes: int, limits: JsonLimits) -> Any:
     if 300 <= answer.status_code < 400:
         raise NoAnswer("redirect")
     if answer.status_code != 200:
@@ -182,7 +182,7 @@ def _body(answer: requests.Response, most_bytes: int, limits: JsonLimits) -> Any
     if "json" not in answer.headers.get("Content-Type", "json").lower():
         raise NoAnswer("not_fhir")
     try:
-        value = parse(_content(answer, most_bytes), limits)
+        value = parse(_content(answer, max_bytes), limits)
     except TooLarge as error:
         raise NoAnswer("too_large") from error
     except UnusableInput as error:
@@ -200,12 +200,12 @@ def _object(content: bytes, limits: JsonLimits) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _content(answer: requests.Response, most_bytes: int) -> bytes:
+def _content(answer: requests.Response, max_bytes: int) -> bytes:
     body = bytearray()
     try:
         for chunk in answer.iter_content(_CHUNK):
             body += chunk
-            if len(body) > most_bytes:
+            if len(body) > max_bytes:
                 raise NoAnswer("too_large")
     except requests.exceptions.ContentDecodingError as error:
         raise NoAnswer("not_fhir") from error
@@ -242,9 +242,9 @@ _mine = threading.local()
 
 def _set_socket(used: socket.socket | None) -> None:
     """Set the socket that the current read of this thread uses."""
-    line: Deadline | None = getattr(_mine, "line", None)
-    if line is not None:
-        line.uses(used)
+    deadline: Deadline | None = getattr(_mine, "deadline", None)
+    if deadline is not None:
+        deadline.uses(used)
 
 
 class _Watched(HTTPConnection):

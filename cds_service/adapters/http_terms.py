@@ -82,7 +82,7 @@ class Terms:
         per_call: seconds for a single request.
         ca_bundle: file of CA certificates; None for the default ones.
         networks: networks that may be connected to.
-        most_bytes: limit for the body of a response.
+        max_bytes: limit for the body of a response.
         limits: limits for the JSON of a response.
         accept: value of the ``Accept`` header.
     """
@@ -91,7 +91,7 @@ class Terms:
     per_call: float
     ca_bundle: str | None
     networks: Networks
-    most_bytes: int = MAX_BYTES
+    max_bytes: int = MAX_BYTES
     limits: JsonLimits = ANSWER_LIMITS
     accept: str = "application/fhir+json"
 

@@ -19,7 +19,7 @@ Page = Literal["order", "assess"]
 _TEXT, _CONTEXT, _ASSESS = "order text", "order context", "assess"
 TEXT_SECONDS = 30 * 60
 """How long the facts in the address of a text can be opened. Later the page still works, without them."""
-LONGEST_ASSESS = 6_000
+MAX_CHART_IN_ADDRESS = 6_000
 """Most characters of a sealed chart in an address. Proxies and browsers accept much longer addresses."""
 CONTEXT_SECONDS = 10 * 60
 """How long a launch can read what its card proposed. Later only the chart decides what to order."""
@@ -49,8 +49,8 @@ class OrderLinks:
         return tuple(replace(card, links=self._links(card.links, caller, patient, now)) for card in cards)
 
     def _links(self, links: Sequence[Link], caller: Caller, patient: str, now: datetime) -> tuple[Link, ...]:
-        found = (self._link(one, caller, patient, now) for one in links)
-        return tuple(one for one in found if one is not None)
+        found = (self._link(link, caller, patient, now) for link in links)
+        return tuple(link for link in found if link is not None)
 
     def _link(self, link: Link, caller: Caller, patient: str, now: datetime) -> Link | None:
         if link.assess is not None:
@@ -76,7 +76,11 @@ class OrderLinks:
             mark = self.patient_mark(caller, patient)
             return self._to_launch(link, Wanted(mark, draft.rule, "", draft.side.value, "assess"), now)
         sealed = self.assess_sealed(replace(draft, client=caller.name), now.timestamp() + TEXT_SECONDS)
-        return None if not sealed or len(sealed) > LONGEST_ASSESS else replace(link, url=f"{link.url}?draft={sealed}")
+        return (
+            None
+            if not sealed or len(sealed) > MAX_CHART_IN_ADDRESS
+            else replace(link, url=f"{link.url}?draft={sealed}")
+        )
 
     def assess_sealed(self, draft: AssessDraft, until: float, secret: str | None = None) -> str:
         """Return a chart for the assessment page, valid until ``until``; empty if it is too long to be opened again.

@@ -13,7 +13,7 @@ import orjson
 # The cryptography is loaded for the first text and not at the start: joserfc takes 50 ms and 10 MB.
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
-_LONGEST = 16_000
+_MAX_LENGTH = 16_000
 _MAX_BYTES = 200_000
 """Most bytes before compression. The library opens no text that unpacks to more than 256,000."""
 
@@ -57,7 +57,7 @@ class Seal:
         if len(body) > _MAX_BYTES:
             raise TooLong
         sealed = _sealed(body, self._for(purpose, secret))
-        if len(sealed) > _LONGEST:
+        if len(sealed) > _MAX_LENGTH:
             raise TooLong
         return sealed
 
@@ -71,7 +71,7 @@ class Seal:
         from joserfc.errors import JoseError
         from joserfc.jwk import OctKey
 
-        if len(sealed) > _LONGEST:
+        if len(sealed) > _MAX_LENGTH:
             raise NotSealed
         try:
             key = OctKey.import_key(self._for(purpose, secret))

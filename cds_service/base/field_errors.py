@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-MOST = 5
+MAX_MISTAKES = 5
 _OURS = "Value error, "
 """Prefix that pydantic puts before the messages of our own validators."""
 _WORDS = {"missing": "is missing", "extra_forbidden": "is not known here"}
 
 
 def field_errors(error: ValidationError) -> str:
-    """Return the mistakes as one line, at most ``MOST`` of them.
+    """Return the mistakes as one line, at most ``MAX_MISTAKES`` of them.
 
     Example: ``context.patientId: is missing; hookInstance: must be a UUID``.
     """
     mistakes = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(
         f"{'.'.join(map(str, mistake['loc'])) or 'body'}: {words(mistake['type'], mistake['msg'])}"
-        for mistake in mistakes[:MOST]
+        for mistake in mistakes[:MAX_MISTAKES]
     )
 
 

@@ -23,7 +23,7 @@ FIELDS = frozenset(
     }
 )  # fmt: skip
 """Every field that a log line may have. Values are rules, counts, codes and settings, never chart data."""
-LONGEST = 300
+MAX_LENGTH = 300
 
 _NAME = "cds_service"
 
@@ -64,8 +64,8 @@ def _plain(value: Any) -> Any:
     """Return numbers unchanged and any other value as one short line of text."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value)[: LONGEST + 1])
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value)[: MAX_LENGTH + 1])
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 3] + "..."
 
 
 class _Lines(logging.Formatter):

@@ -10,7 +10,7 @@ import orjson
 from cds_service.base.budget import Budget
 from cds_service.base.errors import TooLarge, UnusableInput
 
-LONGEST_STRING = 1_048_576
+MAX_STRING_BYTES = 1_048_576
 """FHIR R4's limit for a string, in bytes. No valid document has a longer run without a quotation mark."""
 SHAPES_PER_ENTRY = 64
 """Allowed objects and arrays per allowed entry. In Python they need many times the memory of their bytes."""
@@ -60,11 +60,11 @@ def _check_shape(document: bytes | bytearray, limits: JsonLimits) -> None:
     shapes = document.count(b"{") + document.count(b"[")
     if shapes > limits.entries * SHAPES_PER_ENTRY:
         raise too_many_shapes(limits)
-    if len(document) <= LONGEST_STRING and shapes <= limits.depth:
+    if len(document) <= MAX_STRING_BYTES and shapes <= limits.depth:
         return
     bare = without_escapes(document)
-    if len(bare) > LONGEST_STRING and has_longer_run(bare, LONGEST_STRING):
-        raise TooLarge(f"a string may have at most {LONGEST_STRING} bytes")
+    if len(bare) > MAX_STRING_BYTES and has_longer_run(bare, MAX_STRING_BYTES):
+        raise TooLarge(f"a string may have at most {MAX_STRING_BYTES} bytes")
     if shapes > limits.depth and is_deeper(bare, limits.depth):
         raise UnusableInput(f"the body is nested deeper than {limits.depth} levels, or its brackets do not match")
 

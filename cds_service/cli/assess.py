@@ -57,10 +57,10 @@ def _asked(service: Service, given: OneChart, found: Assessed, now: datetime) ->
     try:
         if found.leg.side not in (Side.LEFT, Side.RIGHT):
             sent["side"] = Prompt.ask("Which leg", choices=["left", "right", ""], default="", console=console)
-        while left := [one for one in found.questions if one.finding not in done]:
-            for one in left:
-                done.add(one.finding)
-                sent |= _reply(console, found, one)
+        while left := [question for question in found.questions if question.finding not in done]:
+            for question in left:
+                done.add(question.finding)
+                sent |= _reply(console, found, question)
             found = _judged(service, given, AssessForm.read(sent), now) or found
         if found.asked.about_treatment:
             texts = found.content.texts.assess

@@ -38,9 +38,9 @@ def feedback_report(options: argparse.Namespace, settings: Settings) -> None:
 def _titles(settings: Settings) -> dict[str, str]:
     """Return rule, cause or finding -> its title in the present content."""
     content = load_content(settings)
-    causes = {key: one.title for key, one in content.causes.items()}
-    findings = {key: one.short for key, one in content.findings.items()}
-    return findings | causes | {key: one.card.title for key, one in content.red_flags.items()}
+    causes = {key: cause.title for key, cause in content.causes.items()}
+    findings = {key: finding.short for key, finding in content.findings.items()}
+    return findings | causes | {key: flag.card.title for key, flag in content.red_flags.items()}
 
 
 def _output(path: Path | None) -> AbstractContextManager[IO[bytes]]:

@@ -24,7 +24,7 @@ from cds_service.clinical.content.loading.signed import SIGNED, differences, war
 from cds_service.rendering.call import Call
 from cds_service.rendering.compose import compose
 from cds_service.rendering.frame import too_long
-from cds_service.rendering.orders.requests import prove_templates
+from cds_service.rendering.orders.requests import check_templates
 from cds_service.service.evaluate import Service, content_files, load_content
 from cds_service.service.examples import EXAMPLES, STORIES, reference_day, stories
 
@@ -84,7 +84,7 @@ def _in_languages(settings: Settings, pathway: str, content: Content, out: Conso
     files = content_files(settings)
     translations = {language: in_language(content, pathway, files, language) for language in languages_in(files)}
     for name, translated in translations.items():
-        prove_templates(translated)
+        check_templates(translated)
         language = translated.texts.language
         state = f"reviewed by {language.reviewed}" if language.reviewed else "not reviewed by a clinician"
         state = f"drafted by machine, {state}" if language.drafted == "machine" else state
@@ -100,10 +100,14 @@ def _compare_languages(by_pathway: Sequence[Mapping[str, Content]], out: Console
         for language, content in languages.items():
             texts.setdefault(language, {}).update(texts_of(content, pathway))
     compared = tuple(comparisons(texts))
-    for one in compared:
-        if one.other == ENGLISH:
-            name = by_pathway[0][one.language].texts.language.name
-            out.print(Text(f"  {name}: {one.total} texts of two words or more, {one.count} equal to the English."))
+    for comparison in compared:
+        if comparison.other == ENGLISH:
+            name = by_pathway[0][comparison.language].texts.language.name
+            out.print(
+                Text(
+                    f"  {name}: {comparison.total} texts of two words or more, {comparison.count} equal to the English."
+                )
+            )
     return compared
 
 
@@ -191,7 +195,7 @@ def _warn(folder: Path, compared: Iterable[Comparison]) -> None:
     Somebody must translate the words and look the values up in their source again.
     """
     out = Console(stderr=True)
-    copied = (one.words for one in compared if one.looks_copied)
+    copied = (comparison.words for comparison in compared if comparison.looks_copied)
     for warning in (*copied, *warnings(parsed(read_texts(folder)))):
         out.print(Text(f"Warning: {warning}"), style="yellow", soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -63,7 +64,8 @@ class _Place:
 
     @property
     def keys(self) -> dict[str, str]:
-        return {"file": self.file} if self.file else {}
+        # A file system may hold names that are no text, which JSON cannot.
+        return {"file": os.fsencode(self.file).decode(errors="backslashreplace")} if self.file else {}
 
 
 def run(names: Sequence[str], settings: Settings, how: How) -> Tally:

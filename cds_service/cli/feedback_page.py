@@ -59,7 +59,7 @@ def page(found: Report, titles: Mapping[str, str]) -> str:
         bar_width=_BAR,
         height=_HEIGHT,
         # Our own files, included so that the page is a single file.
-        style=Markup(pages.files["house.css"].body.decode() + pages.files["report.css"].body.decode()),  # noqa: S704  # nosec B704
+        style=Markup(pages.files["base.css"].body.decode() + pages.files["report.css"].body.decode()),  # noqa: S704  # nosec B704
     )
 
 
@@ -69,13 +69,13 @@ def rate_words(accepted: int, shown: int) -> str:
 
 
 def _rows(lines: Sequence[Line], titles: Mapping[str, str]) -> Iterator[Row]:
-    most = max((line.shown for line in lines), default=0) or 1
+    max_shown = max((line.shown for line in lines), default=0) or 1
     for line in lines:
         overridden = sum(line.overridden.values())
         counts = {"accepted": line.accepted, "overridden": overridden, "unanswered": max(0, line.unanswered)}
         pieces, start = [], 0.0
         for kind, count in counts.items():
-            width = round(count / most * _BAR, 1)
+            width = round(count / max_shown * _BAR, 1)
             if count:
                 pieces.append((kind, round(start, 1), width, count))
             start += width
@@ -83,9 +83,9 @@ def _rows(lines: Sequence[Line], titles: Mapping[str, str]) -> Iterator[Row]:
 
 
 def _trend(rule: str, title: str, weeks: tuple[Week, ...]) -> Trend:
-    most = max(week.shown for week in weeks) or 1
+    max_shown = max(week.shown for week in weeks) or 1
     bars = tuple(
-        (place * _WEEK, round(week.shown / most * _HEIGHT, 1), round(week.accepted / most * _HEIGHT, 1))
+        (place * _WEEK, round(week.shown / max_shown * _HEIGHT, 1), round(week.accepted / max_shown * _HEIGHT, 1))
         for place, week in enumerate(weeks)
     )
     return Trend(rule, title, weeks, bars, len(weeks) * _WEEK, _trend_words(weeks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -28,29 +29,41 @@ _USER = "Practitioner/command-line"
 def chart_files(names: Iterable[str]) -> Iterator[str]:
     """Yield the files in ``names``. A folder stands for its files of charts, by their endings; ``-`` stays as it is.
 
-    The other files of a folder are named on standard error.
+    The other files of a folder are named on standard error, and links to folders, which are not followed.
 
     Raises:
         UnusableInput: a folder has no file of charts.
+        OSError: a folder in a folder cannot be read.
     """
     for name in names:
         if name == STANDARD_INPUT or not Path(name).is_dir():
             yield name
             continue
-        files = sorted(path for path in Path(name).rglob("*") if path.is_file())
-        charts = [path for path in files if path.name.lower().endswith(_ENDINGS)]
+        files = sorted(_inside(Path(name)))
+        charts = [path for path in files if path.name.lower().endswith(_ENDINGS) and not path.is_dir()]
         if not charts:
             raise UnusableInput(f"there is no {_KINDS} file in {name}")
-        _say_skipped(
-            name, [path.relative_to(name).as_posix() for path in files if not path.name.lower().endswith(_ENDINGS)]
-        )
+        read = set(charts)
+        _say_skipped(name, [path.relative_to(name).as_posix() for path in files if path not in read])
         yield from map(str, charts)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Yield the files in ``folder`` and the folders in it, and the links, which may lead to a folder or nowhere."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, folders, files in os.walk(folder, onerror=fail):
+        for path in (Path(place, name) for name in (*folders, *files)):
+            if path.is_file() or path.is_symlink():
+                yield path
 
 
 def _say_skipped(folder: str, skipped: list[str]) -> None:
     if skipped:
         more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-        listed = f"Not read in {folder}, being no {_KINDS}: {', '.join(skipped[:_NAMED])}{more}"
+        listed = f"Not read in {folder}, being no {_KINDS} file: {', '.join(skipped[:_NAMED])}{more}"
         Console(stderr=True).print(Text(listed), style="yellow", soft_wrap=True)
 
 

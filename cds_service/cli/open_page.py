@@ -71,16 +71,16 @@ def _decisions(content: Content, tried: Tried, standing: Mapping[tuple[str, str]
     yield "## Part 1: decisions"
     number = 0
     for area in get_args(Area):
-        points = [(key, one) for key, one in content.decisions.items() if one.area == area]
+        points = [(key, decision) for key, decision in content.decisions.items() if decision.area == area]
         if points:
             yield ""
             yield f"### {AREA_WORDS[area]}"
-        for key, one in points:
+        for key, decision in points:
             number += 1
             yield ""
-            yield f"#### {number}. {one.title}"
+            yield f"#### {number}. {decision.title}"
             yield ""
-            yield from _decision(content, key, one, tried, standing)
+            yield from _decision(content, key, decision, tried, standing)
 
 
 def _decision(
@@ -132,24 +132,24 @@ def _figures(content: Content, tried: Tried) -> Iterator[str]:
     yield ""
     yield "### Figures that change a headline of an example"
     yield ""
-    decisive = [(one, changed) for one, changed in tried.left_out if any(each.heads_differ for each in changed)]
-    decisive.sort(key=lambda pair: (-sum(one.levels_differ for one in pair[1]), -len(pair[1])))
-    for one, changed in decisive:
-        title = content.causes[one.cause].title
-        yield f"- **{title}**: {_named(content, one)}. {_without(changed)}"
+    decisive = [(figure, changed) for figure, changed in tried.left_out if any(each.heads_differ for each in changed)]
+    decisive.sort(key=lambda pair: (-sum(change.levels_differ for change in pair[1]), -len(pair[1])))
+    for figure, changed in decisive:
+        title = content.causes[figure.cause].title
+        yield f"- **{title}**: {_named(content, figure)}. {_without(changed)}"
     yield ""
     yield "### Figures that change at most the text below a headline"
     yield ""
-    for cause, title in sorted(
-        ((key, one.title) for key, one in content.causes.items()), key=lambda one: one[1].lower()
+    for key, title in sorted(
+        ((key, cause.title) for key, cause in content.causes.items()), key=lambda item: item[1].lower()
     ):
         others = [
-            one
-            for one, changed in tried.left_out
-            if one.cause == cause and not any(each.heads_differ for each in changed)
+            figure
+            for figure, changed in tried.left_out
+            if figure.cause == key and not any(each.heads_differ for each in changed)
         ]
         if others:
-            yield f"- **{title}**: {'; '.join(_named(content, one) for one in others)}."
+            yield f"- **{title}**: {'; '.join(_named(content, figure) for figure in others)}."
     yield ""
     yield "### How likely a cause is before any finding"
     yield ""
@@ -172,9 +172,9 @@ def _considered(content: Content) -> Iterator[str]:
     yield ""
     yield "No card names them. A figure for how often, and a sign with a ratio, would let one in."
     yield ""
-    for one in content.about.considered:
-        source = "no publication" if one.source == EXPERT else content.citations[one.source].text
-        yield f"- **{one.title}**: {one.reason} Instead: {one.instead} ({source}; {one.status})"
+    for cause in content.about.considered:
+        source = "no publication" if cause.source == EXPERT else content.citations[cause.source].text
+        yield f"- **{cause.title}**: {cause.reason} Instead: {cause.instead} ({source}; {cause.status})"
 
 
 def _without(changed: Sequence[Changed]) -> str:

@@ -35,13 +35,15 @@ def run(settings: Settings, key: str, language: str, *, example: str | None = No
     names = examples_of(service.content, folder, key)
     if example is not None and example not in names:
         raise UnusableInput(f"No example patient of {key} is called `{example}`.{did_you_mean(example, *names)}")
-    cards = {name: tuple(shown) for name, shown in groupby(previews(service, folder, key), lambda one: one.name)}
+    cards = {
+        name: tuple(shown) for name, shown in groupby(previews(service, folder, key), lambda preview: preview.name)
+    }
     kinds = _kinds(cards)
     first = [alike[0] for alike in kinds.values()]
     out = Console()
     for name in [example] if example else cards if every else first:
-        for one in cards.get(name, ()):
-            _show(out, one)
+        for preview in cards.get(name, ()):
+            _show(out, preview)
     out.print(Text(f"{len(names)} example patient(s) of {key}, judged on {reference_day(folder)}."))
     if silent := [name for name in names if name not in cards]:
         out.print(Text(f"Without any card: {', '.join(silent)}."), soft_wrap=True)
@@ -72,9 +74,9 @@ def _say_others(out: Console, key: str, kinds: Mapping[tuple[str, str], Sequence
     )
 
 
-def _show(out: Console, one: Preview) -> None:
-    card = one.card
-    out.rule(Text(f"{one.name}: {card.rule}, {one.words} words"))
+def _show(out: Console, preview: Preview) -> None:
+    card = preview.card
+    out.rule(Text(f"{preview.name}: {card.rule}, {preview.words} words"))
     out.print(Text(card.summary, style=_COLOURS[card.indicator]), soft_wrap=True)
     out.print(Markdown(card.detail))
     for suggestion in card.suggestions:

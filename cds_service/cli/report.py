@@ -9,7 +9,7 @@ from typing import Any
 from cds_service.clinical.assessment import Assessment, LegAssessment, RankedCause
 from cds_service.clinical.record import Fact, RowState
 from cds_service.rendering.card import Card
-from cds_service.rendering.gaps import lacking_of
+from cds_service.rendering.gaps import incomplete_parts
 
 
 def as_json(assessment: Assessment, cards: Sequence[Card]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def explained(assessment: Assessment) -> dict[str, Any]:
             for line in assessment.record.ledger
         ],
         "set_aside": [{"why": why, "count": count} for why, count in assessment.record.set_aside],
-        "not_available": [one.name for one in lacking_of(assessment.record)],
+        "not_available": [part.name for part in incomplete_parts(assessment.record)],
         "legs": [_leg(leg) for leg in assessment.legs],
     }
 

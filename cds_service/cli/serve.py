@@ -68,9 +68,9 @@ def serve(settings: Settings) -> int:
 
 def _allow_files() -> None:
     """Raise the limit of open files as far as the system allows. Each connection needs one, and 1,024 are too few."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(MAX_FILES, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if limit == resource.RLIM_INFINITY else min(MAX_FILES, limit)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limit))
 
 
 def worker() -> FastAPI:

@@ -18,7 +18,7 @@ from cds_service.service.examples import reference_day
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ExampleCards:
     """The cards of one example. ``heads``: level and headline of each card. ``whole``: all texts of each card."""
 
     heads: tuple[tuple[str, str], ...]
@@ -34,8 +34,8 @@ class Changed:
     """An example whose cards change."""
 
     name: str
-    before: Shown
-    after: Shown
+    before: ExampleCards
+    after: ExampleCards
 
     @property
     def levels_differ(self) -> bool:
@@ -54,7 +54,7 @@ class _Example:
     given: OneChart
     assessment: Assessment
     findings: frozenset[str]
-    shown: Shown
+    cards: ExampleCards
 
 
 class Examples:
@@ -73,7 +73,7 @@ class Examples:
         """Return the examples whose cards change if ``content`` is used to read and judge them."""
         service = replace(self.service, content=content)
         return _differing(
-            (example, _shown(service.answer(example.given.request, example.given.prefetched, self._now).cards))
+            (example, _cards_of(service.answer(example.given.request, example.given.prefetched, self._now).cards))
             for example in self._all
         )
 
@@ -86,7 +86,7 @@ class Examples:
         concerned = (example for example in self._all if not findings.isdisjoint(example.findings))
         assessed = ((example, assess(content, example.assessment.record, self.day)) for example in concerned)
         return _differing(
-            (example, _shown(self._again(service, example, assessment)))
+            (example, _cards_of(self._again(service, example, assessment)))
             for example, assessment in assessed
             if assessment != example.assessment
         )
@@ -98,20 +98,20 @@ class Examples:
         findings = {fact.key for fact in assessment.record.facts}
         findings |= {part.finding for cause in assessment.differential for part in cause.contributions}
         findings |= {age.finding for age in self.service.content.reasoning.ages}
-        return _Example(path.stem, given, assessment, frozenset(findings), _shown(answer.cards))
+        return _Example(path.stem, given, assessment, frozenset(findings), _cards_of(answer.cards))
 
     def _again(self, service: Service, example: _Example, assessment: Assessment) -> tuple[Card, ...]:
         return service.cards(assessment, example.given.request.context, self._now)
 
 
-def _differing(judged: Iterator[tuple[_Example, Shown]]) -> list[Changed]:
-    return [Changed(example.name, example.shown, after) for example, after in judged if example.shown != after]
+def _differing(judged: Iterator[tuple[_Example, ExampleCards]]) -> list[Changed]:
+    return [Changed(example.name, example.cards, after) for example, after in judged if example.cards != after]
 
 
-def _shown(cards: tuple[Card, ...]) -> Shown:
+def _cards_of(cards: tuple[Card, ...]) -> ExampleCards:
     heads = tuple((card.indicator, card.summary) for card in cards)
     offered = [tuple(suggestion.label for suggestion in card.suggestions) for card in cards]
-    return Shown(
+    return ExampleCards(
         heads,
         tuple(
             (card.indicator, card.summary, card.detail or "", *labels)

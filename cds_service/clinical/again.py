@@ -29,12 +29,12 @@ def assess_again(content: Content, record: Record, today: date, earlier: Assessm
     return replace(earlier, today=today, record=record)
 
 
-def _says_the_same(one: Record, other: Record) -> bool:
+def _says_the_same(earlier: Record, now: Record) -> bool:
     """Whether two records are equal in everything but the counts of their rows."""
-    if _what_counts(one) != _what_counts(other):
+    if _what_counts(earlier) != _what_counts(now):
         return False
     # Rows that are equal may differ in their digests.
-    return all(row.digest == its_like.digest for row, its_like in zip(one.unread, other.unread, strict=True))
+    return all(row.digest == its_like.digest for row, its_like in zip(earlier.unread, now.unread, strict=True))
 
 
 def _says_something(record: Record) -> bool:

@@ -117,7 +117,7 @@ def questions_of(content: Content, assessment: Assessment, leg: LegAssessment) -
         if key not in found and _is_askable(content, leg, key):
             present = view.present(key)
             found[key] = Question(key, group, present or view.absent(key), present is not None, points)
-    return tuple(sorted(found.values(), key=lambda one: GROUPS.index(one.group)))
+    return tuple(sorted(found.values(), key=lambda question: GROUPS.index(question.group)))
 
 
 def _is_askable(content: Content, leg: LegAssessment, key: str) -> bool:
@@ -162,5 +162,5 @@ def _of_causes(leg: LegAssessment) -> Iterator[tuple[str, Group, int]]:
     """Yield the finding to ask for next, then the missing findings of the first causes."""
     if leg.ask_next:
         yield leg.ask_next, "causes", 0
-    for one in (shown(leg) or leg.at_prior)[:_CAUSES_ASKED]:
-        yield from ((key, "causes", 0) for key in one.missing[:_MISSING_OF_EACH])
+    for cause in (shown(leg) or leg.at_prior)[:_CAUSES_ASKED]:
+        yield from ((key, "causes", 0) for key in cause.missing[:_MISSING_OF_EACH])

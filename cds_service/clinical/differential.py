@@ -192,11 +192,11 @@ def _support(content: Content, scored: RankedCause) -> float:
     return _capped_sum(
         content,
         [
-            one
-            for one in scored.contributions
-            if one.log_lr > 0
-            and one.fact.status is Status.PRESENT
-            and content.findings[one.finding].kind not in _NO_SUPPORT
+            contribution
+            for contribution in scored.contributions
+            if contribution.log_lr > 0
+            and contribution.fact.status is Status.PRESENT
+            and content.findings[contribution.finding].kind not in _NO_SUPPORT
         ],
     )
 
@@ -228,11 +228,11 @@ def _band(content: Content, posterior: float, *, confirmed: bool, diagnosed: boo
     return "possible" if posterior >= limits.possible or diagnosed else "low"
 
 
-def _rank_key(content: Content, one: RankedCause) -> tuple[int, bool, int, float, str]:
+def _rank_key(content: Content, ranked: RankedCause) -> tuple[int, bool, int, float, str]:
     """Return the sort key: band, with rare causes that a sign points at last; then harm; then fit (F.1 step 8)."""
-    rare = one.band == "possible" and not one.diagnosis and one.posterior < content.reasoning.possible
-    harm = _HARM[content.causes[one.cause].must_not_miss]
-    return (_BANDS.index(one.band), rare, harm, -one.posterior, one.cause)
+    rare = ranked.band == "possible" and not ranked.diagnosis and ranked.posterior < content.reasoning.possible
+    harm = _HARM[content.causes[ranked.cause].must_not_miss]
+    return (_BANDS.index(ranked.band), rare, harm, -ranked.posterior, ranked.cause)
 
 
 def _under_treatment(leg: Leg, key: str, cause: Cause) -> bool:

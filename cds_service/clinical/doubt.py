@@ -96,17 +96,17 @@ def doubts_of(content: Content, record: Record, today: date) -> Doubts:
         return Doubts(not_whole=not_whole)
     looking = _Looking(content, today)
     repeating = _Repeating(content, record.facts, today)
-    unread = [one for one in record.unread if not repeating.only_repeats(one)]
+    unread = [row for row in record.unread if not repeating.only_repeats(row)]
     felt = looking.pain_near_the_hip(record)
     return Doubts(
-        complaint=tuple(one for one in unread if looking.may_be_complaint(one) or (felt and looking.may_open_it(one))),
-        signs=tuple(one for one in unread if looking.may_be_sign(one)),
-        risks=tuple(one for one in unread if looking.may_be_risk(one, ("major", "minor"))),
-        major_risks=tuple(one for one in unread if looking.may_be_risk(one, ("major",))),
-        flags=tuple(one for one in unread if looking.may_be_flag(one)),
-        closing=tuple(one for one in record.unread if looking.may_contradict(one) and not repeating.is_no_news(one)),
-        medicines=tuple(one for one in unread if looking.may_be_medicine(one)),
-        ends=tuple(one for one in unread if looking.may_end_a_treatment(one)),
+        complaint=tuple(row for row in unread if looking.may_be_complaint(row) or (felt and looking.may_open_it(row))),
+        signs=tuple(row for row in unread if looking.may_be_sign(row)),
+        risks=tuple(row for row in unread if looking.may_be_risk(row, ("major", "minor"))),
+        major_risks=tuple(row for row in unread if looking.may_be_risk(row, ("major",))),
+        flags=tuple(row for row in unread if looking.may_be_flag(row)),
+        closing=tuple(row for row in record.unread if looking.may_contradict(row) and not repeating.is_no_news(row)),
+        medicines=tuple(row for row in unread if looking.may_be_medicine(row)),
+        ends=tuple(row for row in unread if looking.may_end_a_treatment(row)),
         not_whole=not_whole,
     )
 
@@ -126,31 +126,31 @@ class _Repeating:
                 denied[fact.key] = max(fact.when.day, denied.get(fact.key, date.min))
         self._denied = denied
 
-    def only_repeats(self, one: Unread) -> bool:
+    def only_repeats(self, row: Unread) -> bool:
         """Whether everything that a reason may be about was read, for that leg, as a current finding."""
-        return self._is_reason(one) and all(
-            any(self._is_current(fact) and _may_be_of(one.side, fact.side) for fact in self._present.get(key, ()))
-            for key in one.keys
+        return self._is_reason(row) and all(
+            any(self._is_current(fact) and _may_be_of(row.side, fact.side) for fact in self._present.get(key, ()))
+            for key in row.keys
         )
 
-    def is_no_news(self, one: Unread) -> bool:
+    def is_no_news(self, row: Unread) -> bool:
         """Whether it only repeats findings that are not older than itself. A newer reason may be a new symptom."""
-        when = one.when
+        when = row.when
         return (
             when is not None
-            and self.only_repeats(one)
+            and self.only_repeats(row)
             and all(
                 any(
                     fact.when is not None and fact.when.earliest >= when.day and not when.may_be_after(fact.when)
                     for fact in self._present[key]
                 )
-                for key in one.keys
+                for key in row.keys
             )
         )
 
-    def _is_reason(self, one: Unread) -> bool:
-        in_words = one.kind in (UnreadKind.SYSTEM, UnreadKind.UNCODED, UnreadKind.WORDS) and not one.anything
-        return in_words and bool(one.keys) and one.resource in WITH_REASONS
+    def _is_reason(self, row: Unread) -> bool:
+        in_words = row.kind in (UnreadKind.SYSTEM, UnreadKind.UNCODED, UnreadKind.WORDS) and not row.anything
+        return in_words and bool(row.keys) and row.resource in WITH_REASONS
 
     def _is_current(self, fact: Fact) -> bool:
         """Whether the fact is as recent as new pain must be, and not denied later. Otherwise a reason today is news."""
@@ -179,23 +179,23 @@ class _Looking:
         years ago.
         """
         felt = ("posterior", "swelling", "knee", *PAIN)
-        return max(self._days(one) for one in self._content.findings.values() if one.complaint in felt)
+        return max(self._days(finding) for finding in self._content.findings.values() if finding.complaint in felt)
 
     @cached_property
     def _measured_days(self) -> int:
         findings = self._content.findings
-        return max(self._own_days(findings[one.finding]) or 0 for one in self._content.measures.values())
+        return max(self._own_days(findings[measure.finding]) or 0 for measure in self._content.measures.values())
 
-    def may_be_complaint(self, one: Unread) -> bool:
+    def may_be_complaint(self, row: Unread) -> bool:
         """Whether it may open the gate: as a complaint, or as a DVT on record."""
-        if one.anything:
-            return self._may_be_anything_felt(one, self._complaint_days) and not one.measured
-        if one.past:
+        if row.anything:
+            return self._may_be_anything_felt(row, self._complaint_days) and not row.measured
+        if row.past:
             return False
-        if DVT in one.keys and self._is_recent(one, self._content.pathway.stale_sign.days):
+        if DVT in row.keys and self._is_recent(row, self._content.pathway.stale_sign.days):
             return True
-        named = (finding for _, finding in self._findings(one) if finding.complaint)
-        return any(self._is_recent(one, self._days(finding)) for finding in named)
+        named = (finding for _, finding in self._findings(row) if finding.complaint)
+        return any(self._is_recent(row, self._days(finding)) for finding in named)
 
     def pain_near_the_hip(self, record: Record) -> bool:
         """Whether pain of thigh, groin or buttock is recorded. With a pregnancy, for example, it is a complaint."""
@@ -206,109 +206,109 @@ class _Looking:
             for fact in facts
         )
 
-    def may_open_it(self, one: Unread) -> bool:
+    def may_open_it(self, row: Unread) -> bool:
         """Whether a row may be a finding that makes such a pain a complaint."""
-        if one.anything and one.resource in ("Observation", "Condition", ""):
-            return not (one.past or one.in_words) and one.categories.isdisjoint(_NO_TESTS)
-        return any(finding.dvt.proximal for _, finding in self._findings(one))
+        if row.anything and row.resource in ("Observation", "Condition", ""):
+            return not (row.past or row.in_words) and row.categories.isdisjoint(_NO_TESTS)
+        return any(finding.dvt.proximal for _, finding in self._findings(row))
 
-    def may_be_sign(self, one: Unread) -> bool:
+    def may_be_sign(self, row: Unread) -> bool:
         """Whether it may be a sign or a suspicion. All count at least as long as an unresolved local sign."""
         stale = self._content.pathway.stale_sign.days
-        if one.anything:
-            return self._may_be_anything_felt(one, stale)
-        if one.past:
+        if row.anything:
+            return self._may_be_anything_felt(row, stale)
+        if row.past:
             return False
-        if DVT in one.keys and self._is_recent(one, stale):
+        if DVT in row.keys and self._is_recent(row, stale):
             return True
         named = (
             finding
-            for key, finding in self._findings(one)
+            for key, finding in self._findings(row)
             if finding.dvt.local_sign or finding.complaint in (*PAIN, "by_itself") or key in (SELF_TEST, SCAN)
         )
-        return any(self._is_recent(one, max(stale, self._days(finding))) for finding in named)
+        return any(self._is_recent(row, max(stale, self._days(finding))) for finding in named)
 
-    def may_be_risk(self, one: Unread, weights: Collection[str]) -> bool:
+    def may_be_risk(self, row: Unread, weights: Collection[str]) -> bool:
         """Whether it may be a risk: a recent procedure may be an operation, a problem a cancer or a pregnancy."""
-        if one.anything:
-            if one.resource == "Procedure":
-                return self._is_recent(one, _SURGERY_DAYS)
-            return one.resource == "Condition" and not one.in_words
-        if one.kind is UnreadKind.WORDS:
+        if row.anything:
+            if row.resource == "Procedure":
+                return self._is_recent(row, _SURGERY_DAYS)
+            return row.resource == "Condition" and not row.in_words
+        if row.kind is UnreadKind.WORDS:
             return False  # words of a problem keep a suspicion open but never open one
-        named = (finding for _, finding in self._findings(one) if finding.dvt.risk in weights)
-        return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
+        named = (finding for _, finding in self._findings(row) if finding.dvt.risk in weights)
+        return any(finding.persists or self._is_recent(row, self._own_days(finding)) for finding in named)
 
-    def may_be_flag(self, one: Unread) -> bool:
+    def may_be_flag(self, row: Unread) -> bool:
         """Whether it may be a finding of a red-flag rule, within its own window."""
-        if one.anything and one.resource == "Observation" and not one.in_words and one.categories & _RESULTS:
-            days = self._complaint_days if "imaging" in one.categories else self._measured_days
-            return self._is_recent(one, days)
-        if one.anything:
-            return self._may_be_anything_felt(one, self._complaint_days)
-        named = (finding for key, finding in self._findings(one) if key in self._content.alarming)
-        return any(self._is_recent(one, self._own_days(finding)) for finding in named)
+        if row.anything and row.resource == "Observation" and not row.in_words and row.categories & _RESULTS:
+            days = self._complaint_days if "imaging" in row.categories else self._measured_days
+            return self._is_recent(row, days)
+        if row.anything:
+            return self._may_be_anything_felt(row, self._complaint_days)
+        named = (finding for key, finding in self._findings(row) if key in self._content.alarming)
+        return any(self._is_recent(row, self._own_days(finding)) for finding in named)
 
-    def may_contradict(self, one: Unread) -> bool:
+    def may_contradict(self, row: Unread) -> bool:
         """Whether it may contradict what closes a suspicion: see ``dvt.exclusion``."""
-        if one.anything and self._may_be_anything_contradicting(one):
+        if row.anything and self._may_be_anything_contradicting(row):
             return True
-        if DVT in one.keys:
-            return one.resource not in DOCUMENTS or self._is_recent(one, self._content.pathway.stale_sign.days)
+        if DVT in row.keys:
+            return row.resource not in DOCUMENTS or self._is_recent(row, self._content.pathway.stale_sign.days)
         named = (
             finding
-            for key, finding in self._findings(one)
+            for key, finding in self._findings(row)
             if finding.dvt.risk
             or finding.dvt.local_sign
             or finding.dvt.wells_item
             or finding.complaint in PAIN
             or key in (SCAN, D_DIMER, ANTICOAGULANT, MALIGNANCY, PE_SYMPTOMS, SELF_TEST)
         )
-        return any(finding.persists or self._is_recent(one, self._own_days(finding)) for finding in named)
+        return any(finding.persists or self._is_recent(row, self._own_days(finding)) for finding in named)
 
-    def may_be_medicine(self, one: Unread) -> bool:
+    def may_be_medicine(self, row: Unread) -> bool:
         """Whether it is a medicine that may be an anticoagulant."""
-        return ANTICOAGULANT in one.keys or (one.anything and one.resource in MEDICINES and self._is_taken(one))
+        return ANTICOAGULANT in row.keys or (row.anything and row.resource in MEDICINES and self._is_taken(row))
 
-    def may_end_a_treatment(self, one: Unread) -> bool:
+    def may_end_a_treatment(self, row: Unread) -> bool:
         """Whether it may be an anticoagulant that was stopped, or whose status is not understood."""
-        is_medicine = one.resource in MEDICINES and self.may_be_medicine(one) and self._is_taken(one)
-        return is_medicine and (one.past or one.kind is UnreadKind.STATUS)
+        is_medicine = row.resource in MEDICINES and self.may_be_medicine(row) and self._is_taken(row)
+        return is_medicine and (row.past or row.kind is UnreadKind.STATUS)
 
-    def _may_be_anything_felt(self, one: Unread, days: int) -> bool:
+    def _may_be_anything_felt(self, row: Unread, days: int) -> bool:
         """Whether it may be a complaint, a sign or a suspicion: a problem, an observation, or not a resource at all."""
-        if one.in_words:
+        if row.in_words:
             return False
-        if one.resource == "Observation":
-            return one.categories.isdisjoint(_NO_COMPLAINTS) and self._is_recent(one, days)
-        if one.resource in ("Condition", ""):
-            return not one.past and self._is_recent(one, days)
-        return one.resource not in MEDICINES and one.resource not in ("Procedure", "Patient")
+        if row.resource == "Observation":
+            return row.categories.isdisjoint(_NO_COMPLAINTS) and self._is_recent(row, days)
+        if row.resource in ("Condition", ""):
+            return not row.past and self._is_recent(row, days)
+        return row.resource not in MEDICINES and row.resource not in ("Procedure", "Patient")
 
-    def _may_be_anything_contradicting(self, one: Unread) -> bool:
-        if one.resource in MEDICINES:
-            return self._is_taken(one)
-        if one.resource == "Observation":
-            recent = self._is_recent(one, self._content.pathway.stale_sign.days)
-            return recent and one.categories.isdisjoint(_NO_TESTS)
-        return one.resource not in ("Procedure", "Patient")
+    def _may_be_anything_contradicting(self, row: Unread) -> bool:
+        if row.resource in MEDICINES:
+            return self._is_taken(row)
+        if row.resource == "Observation":
+            recent = self._is_recent(row, self._content.pathway.stale_sign.days)
+            return recent and row.categories.isdisjoint(_NO_TESTS)
+        return row.resource not in ("Procedure", "Patient")
 
-    def _is_taken(self, one: Unread) -> bool:
+    def _is_taken(self, row: Unread) -> bool:
         """Whether the medicine may matter. One that has ended counts as long as an ended anticoagulant does."""
-        return not one.past or self._is_recent(one, self._own_days(self._content.findings[ANTICOAGULANT]))
+        return not row.past or self._is_recent(row, self._own_days(self._content.findings[ANTICOAGULANT]))
 
-    def _findings(self, one: Unread) -> Iterator[tuple[str, Finding]]:
+    def _findings(self, row: Unread) -> Iterator[tuple[str, Finding]]:
         """Yield the findings that its keys name, and those that would follow from them."""
-        for key in one.keys:
+        for key in row.keys:
             measure = self._content.measures.get(key)
             name = measure.finding if measure is not None else key
             if name in self._content.findings:
-                for one_of in (name, *sorted(self._content.implies.get(name, ()))):
-                    yield one_of, self._content.findings[one_of]
+                for finding in (name, *sorted(self._content.implies.get(name, ()))):
+                    yield finding, self._content.findings[finding]
 
-    def _is_recent(self, one: Unread, days: int | None) -> bool:
+    def _is_recent(self, row: Unread, days: int | None) -> bool:
         """Whether it is at most ``days`` old. Undated rows are, because they may be from today."""
-        return days is None or one.when is None or (self._today - one.when.day).days <= days
+        return days is None or row.when is None or (self._today - row.when.day).days <= days
 
     def _own_days(self, finding: Finding) -> int | None:
         return finding.recency.days if finding.recency else None

@@ -51,7 +51,7 @@ class KeyState(StrEnum):
     TRUNCATED = "truncated"
 
 
-LACKING = (KeyState.MISSING, KeyState.FAILED, KeyState.TRUNCATED)
+INCOMPLETE = (KeyState.MISSING, KeyState.FAILED, KeyState.TRUNCATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Prefetched:
     @property
     def incomplete(self) -> tuple[Part, ...]:
         """The parts that are incomplete."""
-        return tuple(part for part in self.parts if part.state in LACKING)
+        return tuple(part for part in self.parts if part.state in INCOMPLETE)
 
     @property
     def pieces(self) -> tuple[Part, ...]:
@@ -140,7 +140,7 @@ class Prefetched:
     @property
     def not_offered(self) -> tuple[str, ...]:
         """Optional keys that the sender or its FHIR server does not offer."""
-        missing = (piece for piece in self.pieces if piece.key in EXTRA_KEYS and piece.state in LACKING)
+        missing = (piece for piece in self.pieces if piece.key in EXTRA_KEYS and piece.state in INCOMPLETE)
         return tuple(piece.key for piece in missing if piece.why in _NOT_THERE - NOT_ASKED)
 
     @property
@@ -181,7 +181,7 @@ class Prefetched:
         """
         self.check_patient(patient_id)
         judged_by = [part for part in self.parts if part.key in JUDGED_BY]
-        is_any_whole = any(part.state not in LACKING for part in judged_by)
+        is_any_whole = any(part.state not in INCOMPLETE for part in judged_by)
         if not is_any_whole and not any(part.has_resources for part in (*judged_by, *self.others)):
             raise NothingToJudgeBy({part.key: part.why for part in judged_by})
 
@@ -205,7 +205,7 @@ def gather(prefetch: Mapping[str, Any] | None, plan: Plan = WHOLE) -> Prefetched
     sent = prefetch or {}
     parts = tuple(_gathered(key, sent, plan) for key in KEYS)
     others = {key: _read_other(value) for key, value in sent.items() if key not in SEARCHED}
-    unused = _named(key for key, part in others.items() if part.state in LACKING)
+    unused = _named(key for key, part in others.items() if part.state in INCOMPLETE)
     return Prefetched(parts, tuple(others.values()), plan, unused)
 
 
@@ -237,12 +237,12 @@ def _joined(part: str, pieces: tuple[Part, ...], plan: Plan) -> Part:
         return replace(pieces[0], key=part, pieces=pieces)
     entries = tuple(_once(pieces))
     was_read = any(piece.was_read for piece in pieces)
-    whole = {piece.key for piece in pieces if piece.state not in LACKING}
+    whole = {piece.key for piece in pieces if piece.state not in INCOMPLETE}
     is_whole = any(needed <= whole for needed in plan.brings(part))
     extras = [piece for piece in pieces if piece.key in EXTRA_KEYS]
-    flawed = [piece for piece in extras if piece.state in LACKING and piece.why not in _NOT_THERE]
+    flawed = [piece for piece in extras if piece.state in INCOMPLETE and piece.why not in _NOT_THERE]
     if not is_whole:
-        flawed = [piece for piece in pieces if piece.state in LACKING and piece.key not in EXTRA_KEYS] + flawed
+        flawed = [piece for piece in pieces if piece.state in INCOMPLETE and piece.key not in EXTRA_KEYS] + flawed
     state = _state_of(pieces, flawed)
     why = next((piece.why for piece in flawed), "")
     return Part(part, state, entries, why=why, was_read=was_read, pieces=pieces)

@@ -26,7 +26,7 @@ PARTS = (PATIENT, OBSERVATIONS, "conditions", "procedures", "medications", "orde
 
 PATIENT_ID = "{{context.patientId}}"
 ENCOUNTER_ID = "{{context.encounterId}}"
-LONGEST_ADDRESS = 2_000
+MAX_QUERY_LENGTH = 2_000
 """Characters of a query. A longer one is sent as a form (``POST _search``): servers and proxies cut long addresses."""
 
 _PAGE = "&_count=500"

@@ -42,7 +42,7 @@ def _to_open(call: Call, rule: str, leg: LegAssessment, group: Group, label: Mes
     if call.assessment.care_plan or call.only_words:
         return ()
     asked = questions_of(call.content, call.assessment, leg)
-    count = sum(one.group == group and one.recorded is None for one in asked)
+    count = sum(question.group == group and question.recorded is None for question in asked)
     return (_link(call, rule, leg, call.wording.say(label, count=count)),) if count else ()
 
 

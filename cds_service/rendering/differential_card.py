@@ -139,7 +139,7 @@ def _parts(
         part("", Item(texts.cause.under_18.fill() if call.assessment.under_18 else "")),
         dvt_question(call, leg),
         part(texts.lead.consider.fill(), Item(step, 1 if first.must_not_miss == "yes" else 2)),
-        *(cause_part(call, one, place, leg.ask_next) for place, one in enumerate(causes)),
+        *(cause_part(call, ranked, place, leg.ask_next) for place, ranked in enumerate(causes)),
         part("", Item(risks, 1)),
         part(
             texts.lead.keep_in_mind.fill(),
@@ -158,41 +158,42 @@ def _sentence(placed: Sequence[str]) -> str:
     return capital("; ".join(placed)) + "." if placed else ""
 
 
-def cause_part(call: Call, one: RankedCause, place: int, asked: str | None) -> Part:
+def cause_part(call: Call, ranked: RankedCause, place: int, asked: str | None) -> Part:
     """Return a cause: title and band, the strongest facts for it, the strongest against it, and what is not recorded.
 
     ``place``: its place on the card, from 0. ``asked``: the finding that the card already asks for.
     """
-    texts, cause = call.content.texts, call.content.causes[one.cause]
-    title = texts.cause.line.fill(title=capital(cause.short), band=band_words(call, one))
+    texts, cause = call.content.texts, call.content.causes[ranked.cause]
+    title = texts.cause.line.fill(title=capital(cause.short), band=band_words(call, ranked))
     later = 0 if place < _STAYING else _LATER
     items = [Item(f"**{title}.**", later)]
-    if one.diagnosis:
+    if ranked.diagnosis:
         said = texts.fact.diagnosis.fill(title=cause.short)
         items.append(
             Item(
-                capital(call.wording.of_day(said, call.wording.day(one.diagnosis.when))) + ".", later + _rank(place, 0)
+                capital(call.wording.of_day(said, call.wording.day(ranked.diagnosis.when))) + ".",
+                later + _rank(place, 0),
             )
         )
     reasons: dict[str, Contribution] = {}
-    for reason in one.for_it:
-        if reason.counted and not _is_named_above(call, one, reason):
+    for reason in ranked.for_it:
+        if reason.counted and not _is_named_above(call, ranked, reason):
             # Two findings may come from the same fact. It is shown once, with the greater weight.
             reasons.setdefault(call.wording.fact(reason.fact), reason)
     items += [
         Item(f"{capital(_weighed(call, cause, reason))}.", later + _rank(place, number))
-        for number, reason in enumerate(list(reasons.values())[:_MAX_REASONS], start=int(one.diagnosis is not None))
+        for number, reason in enumerate(list(reasons.values())[:_MAX_REASONS], start=int(ranked.diagnosis is not None))
     ]
-    if one.against_it:
-        items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, one.against_it[0])), later + 5))
-    if one.missing and one.missing[0] != asked:
-        items.append(Item(texts.cause.missing.fill(finding=call.content.short(one.missing[0])), later + 7))
+    if ranked.against_it:
+        items.append(Item(texts.cause.against.fill(facts=_weighed(call, cause, ranked.against_it[0])), later + 5))
+    if ranked.missing and ranked.missing[0] != asked:
+        items.append(Item(texts.cause.missing.fill(finding=call.content.short(ranked.missing[0])), later + 7))
     return part("", *items)
 
 
-def _is_named_above(call: Call, one: RankedCause, part: Contribution) -> bool:
+def _is_named_above(call: Call, ranked: RankedCause, part: Contribution) -> bool:
     """Whether a finding has the same name as the cause, whose diagnosis is already shown: ``cellulitis``."""
-    return one.diagnosis is not None and call.content.short(part.finding) == call.content.short(one.cause)
+    return ranked.diagnosis is not None and call.content.short(part.finding) == call.content.short(ranked.cause)
 
 
 def _rank(place: int, number: int) -> int:

@@ -46,7 +46,7 @@ def dvt_card(call: Call, leg: LegAssessment, others: Sequence[LegAssessment] = (
     ``others``: legs with their own open suspicion. They are named on the card, and its orders are for them too.
     """
     # The leg that waits for a second scan comes last: its wording must not apply to a leg that does not wait.
-    leg, *others = sorted((leg, *others), key=lambda one: one.dvt.awaits_repeat)
+    leg, *others = sorted((leg, *others), key=lambda each: each.dvt.awaits_repeat)
     verdict, legs = leg.dvt, (leg, *others)
     level: Literal["critical", "warning"] = "warning" if call.assessment.care_plan else (verdict.level or "warning")
     if is_urgent_now(call, leg) and not call.assessment.care_plan:

@@ -16,7 +16,7 @@ from cds_service.clinical.record import Fact, Side
 from cds_service.protocol.messages import Coding, Source
 from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card, Link, Suggestion
-from cds_service.rendering.gaps import gap_part, lacking_part
+from cds_service.rendering.gaps import gap_part, incomplete_part
 from cds_service.rendering.layout import (
     DETAIL_LIMIT,
     INFO_WORDS,
@@ -92,18 +92,18 @@ def card(
     supported = call.supported_orders
     sent = tuple(suggestion for suggestion in suggestions if supported is None or suggestion.order in supported)
     by_hand = [suggestion.label for suggestion in suggestions if suggestion not in sent]
-    gap, lacking = gap_part(call), lacking_part(call)
+    gap, incomplete = gap_part(call), incomplete_part(call)
     closing = part("", Item(closing_line(call, rules or [key])))
     hand = part(texts.lead.by_hand.fill(), *map(Item, by_hand), between="; ", end=".")
     limit = INFO_WORDS if indicator == "info" else URGENT_WORDS
-    shown = fitted((gap, *parts, hand, lacking, closing), limit)
+    shown = fitted((gap, *parts, hand, incomplete, closing), limit)
     if legend and any(LEGEND_MARK in paragraph.text for paragraph in shown):
         explained = part("", Item(legend))
-        shown = fitted((gap, *parts, hand, lacking, explained, closing), limit)
-        if not any(LEGEND_MARK in one.text for one in shown):
+        shown = fitted((gap, *parts, hand, incomplete, explained, closing), limit)
+        if not any(LEGEND_MARK in paragraph.text for paragraph in shown):
             # The legend takes the room of the items that it explains: leave out both.
-            shown = fitted((gap, *map(_without_stars, parts), hand, lacking, closing), limit)
-    kept = shown[:-1] if rules else [gap, lacking]
+            shown = fitted((gap, *map(_without_stars, parts), hand, incomplete, closing), limit)
+    kept = shown[:-1] if rules else [gap, incomplete]
     return Card(
         uuid="" if call.only_words else str(uuid4()),
         rule=key,
@@ -123,9 +123,9 @@ def card(
     )
 
 
-def _without_stars(one: Part) -> Part:
-    """Return the part without the items that need the legend."""
-    return replace(one, items=tuple(item for item in one.items if LEGEND_MARK not in item.text))
+def _without_stars(paragraph: Part) -> Part:
+    """Return the paragraph without the items that need the legend."""
+    return replace(paragraph, items=tuple(item for item in paragraph.items if LEGEND_MARK not in item.text))
 
 
 def _with_reasons(call: Call, summary: str, reasons: Sequence[str]) -> str:
@@ -135,10 +135,10 @@ def _with_reasons(call: Call, summary: str, reasons: Sequence[str]) -> str:
     return whole([*(more.fill(summary=start, facts=facts) for facts in some), summary], SUMMARY_LIMIT)
 
 
-def facts_in_short(call: Call, facts: Iterable[Fact], most: int) -> list[str]:
-    """Return the strongest facts for a summary, without dates, at most ``most``."""
+def facts_in_short(call: Call, facts: Iterable[Fact], max_count: int) -> list[str]:
+    """Return the strongest facts for a summary, without dates, at most ``max_count``."""
     stated = (stated for fact in facts for stated in fact.stated)
-    return list(dict.fromkeys(call.wording.fact(fact) for fact in stated))[:most]
+    return list(dict.fromkeys(call.wording.fact(fact) for fact in stated))[:max_count]
 
 
 def _evidence(call: Call, key: str) -> str:
@@ -152,9 +152,9 @@ def too_long(card: Card) -> str:
 
     A card can only be too long because of items that must stay: see ``layout.fitted``.
     """
-    count, most = word_count(card.detail), INFO_WORDS if card.indicator == "info" else URGENT_WORDS
-    if count > most:
-        return f"has {count} words of which none may be left out; the limit is {most}"
+    count, limit = word_count(card.detail), INFO_WORDS if card.indicator == "info" else URGENT_WORDS
+    if count > limit:
+        return f"has {count} words of which none may be left out; the limit is {limit}"
     if len(card.detail) > DETAIL_LIMIT:
         return f"has {len(card.detail)} characters of which none may be left out; the limit is {DETAIL_LIMIT}"
     return "has a headline that had to be cut" if card.summary.endswith(CUT) else ""

@@ -19,7 +19,7 @@ MAX_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class IncompletePart:
     """A part of the chart that is missing or incomplete. ``in_part``: some of it was received."""
 
     key: str
@@ -31,16 +31,16 @@ class Lacking:
         return part_name(self.key, came_in_part=self.in_part)
 
 
-def lacking_of(record: Record) -> tuple[Lacking, ...]:
+def incomplete_parts(record: Record) -> tuple[IncompletePart, ...]:
     """Return the incomplete parts of the chart. The cards of a call and the pages behind them all use this."""
-    return tuple(Lacking(key, key in record.came_in_part) for key in KEYS if key in record.not_whole)
+    return tuple(IncompletePart(key, key in record.came_in_part) for key in KEYS if key in record.not_whole)
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Why DVT cannot be excluded: incomplete parts of the chart, and rows that were not understood."""
 
-    parts: tuple[Lacking, ...] = ()
+    parts: tuple[IncompletePart, ...] = ()
     rows: tuple[Unread, ...] = ()
 
     def __bool__(self) -> bool:
@@ -62,12 +62,12 @@ class Gap:
         return "; ".join(phrases)
 
     def _missing(self, wording: Wording) -> str:
-        return wording.listed([part_words(wording.content, one) for one in self.parts])
+        return wording.listed([part_words(wording.content, incomplete) for incomplete in self.parts])
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         """Texts for the fingerprint of a card: another missing part or row makes the card news again."""
-        return (*(one.name for one in self.parts), *map(row_verdict, self.rows))
+        return (*(incomplete.name for incomplete in self.parts), *map(row_verdict, self.rows))
 
 
 def dvt_gap(call: Call) -> Gap:
@@ -89,7 +89,8 @@ def dvt_gap(call: Call) -> Gap:
         any_risk = any(verdict.any_risk_opens for verdict in verdicts)
         needed = (*DVT_NEEDS, "medications") if cancer or any_risk else DVT_NEEDS
         rows = tuple(dict.fromkeys((*doubts.signs, *(doubts.risks if any_risk else doubts.major_risks))))
-    return Gap(tuple(one for one in lacking_of(call.assessment.record) if one.key in needed), rows)
+    missing = (incomplete for incomplete in incomplete_parts(call.assessment.record) if incomplete.key in needed)
+    return Gap(tuple(missing), rows)
 
 
 def gap_part(call: Call) -> Part:
@@ -98,20 +99,24 @@ def gap_part(call: Call) -> Part:
     return part(lead, Item(dvt_gap(call).words(call.wording)), end=".")
 
 
-def lacking_part(call: Call) -> Part:
+def incomplete_part(call: Call) -> Part:
     """Return the paragraph on other missing parts and rows that were not understood; empty if there are none."""
     texts, gap = call.content.texts.chart, dvt_gap(call)
-    others = [part_words(call.content, one) for one in lacking_of(call.assessment.record) if one not in gap.parts]
+    others = [
+        part_words(call.content, incomplete)
+        for incomplete in incomplete_parts(call.assessment.record)
+        if incomplete not in gap.parts
+    ]
     missing = texts.also_missing if gap.parts else texts.missing
     left = missing.fill(parts=call.wording.listed(others)) if others else ""
     return part("", Item(left), Item(_not_read(call, gap)), Item(_other_patients_rows(call)))
 
 
-def part_words(content: Content, lacking: Lacking) -> str:
+def part_words(content: Content, incomplete: IncompletePart) -> str:
     """Return the name of a part of the chart, for a clinician: ``procedures``, ``observations (not all)``."""
     parts = content.texts.chart.parts
-    message: Message = getattr(parts, lacking.key)
-    return parts.not_all.fill(part=message.fill()) if lacking.in_part else message.fill()
+    message: Message = getattr(parts, incomplete.key)
+    return parts.not_all.fill(part=message.fill()) if incomplete.in_part else message.fill()
 
 
 def _not_read(call: Call, gap: Gap) -> str:

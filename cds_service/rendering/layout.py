@@ -163,24 +163,24 @@ def fitted(parts: Sequence[Part], words: int, characters: int = DETAIL_LIMIT) ->
     if total.fits(words, characters):
         return filled
     chosen = {at: _Chosen(paragraph) for at, paragraph in enumerate(filled) if paragraph.has_ranks}
-    for one in chosen.values():
-        total = total.with_part(one.paragraph.size, one.size)
+    for choice in chosen.values():
+        total = total.with_part(choice.paragraph.size, choice.size)
     ranked = sorted(
         (item.rank, at, place)
-        for at, one in chosen.items()
-        for place, item in enumerate(one.paragraph.items)
+        for at, choice in chosen.items()
+        for place, item in enumerate(choice.paragraph.items)
         if item.rank
     )
     for rank, at, place in ranked:
-        one = chosen[at]
-        if one.refused < rank:
+        choice = chosen[at]
+        if choice.refused < rank:
             continue
-        longer = one.size_with(place)
-        if (larger := total.with_part(one.size, longer)).fits(words, characters):
-            one.places.add(place)
-            one.size, total = longer, larger
+        longer = choice.size_with(place)
+        if (larger := total.with_part(choice.size, longer)).fits(words, characters):
+            choice.places.add(place)
+            choice.size, total = longer, larger
         else:
-            one.refused = rank
+            choice.refused = rank
     return _within([chosen[at].shown if at in chosen else paragraph for at, paragraph in enumerate(filled)], characters)
 
 

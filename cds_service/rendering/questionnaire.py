@@ -114,12 +114,12 @@ def _contraindicated(content: Content) -> Item:
 
 
 def _girth(code: str, words: str) -> Item:
-    least, most = CALVES
+    min_girth, max_girth = CALVES
     return {
         "extension": [
             {"url": f"{_CORE}/questionnaire-unit", "valueCoding": _coding(UCUM, "cm", "cm")},
-            {"url": f"{_CORE}/minValue", "valueDecimal": least},
-            {"url": f"{_CORE}/maxValue", "valueDecimal": most},
+            {"url": f"{_CORE}/minValue", "valueDecimal": min_girth},
+            {"url": f"{_CORE}/maxValue", "valueDecimal": max_girth},
         ],
         "linkId": code,
         "code": [_coding(ASSESSMENT_SYSTEM, code, words)],

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
+from cds_service.clinical.reading.dates import is_later
+from cds_service.clinical.reading.statuses import word_of
 from cds_service.replay.chart import StagedEntry, StagedNumbers
 from cds_service.replay.dates import moment
 
@@ -24,9 +26,9 @@ _PERIODS = ("period", "effectivePeriod", "performedPeriod")
 def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEntry]:
     """Yield the entries that existed at ``now``, in the state that they had then."""
     for entry in entries:
-        if entry.known is not None and entry.known > now:
+        if entry.known is not None and is_later(entry.known, now):
             continue
-        if entry.ended and any(end > now for end in entry.ended):
+        if entry.ended and any(is_later(end, now) for end in entry.ended):
             earlier = ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
             if entry.kind == "Encounter":
                 earlier.named = entry.named  # an end has no words
@@ -42,20 +44,20 @@ def _before_its_end(resource: Any, now: datetime) -> Any:
     if not isinstance(resource, dict):
         return resource
     earlier = dict(resource)
-    if _is_later(earlier.get("abatementDateTime"), now):
+    if _lies_after(earlier.get("abatementDateTime"), now):
         del earlier["abatementDateTime"]
         earlier["clinicalStatus"] = _ACTIVE
-    if _is_later(earlier.get("deceasedDateTime"), now):
+    if _lies_after(earlier.get("deceasedDateTime"), now):
         del earlier["deceasedDateTime"]
     for name in _PERIODS:
         period = earlier.get(name)
-        if isinstance(period, dict) and _is_later(period.get("end"), now):
+        if isinstance(period, dict) and _lies_after(period.get("end"), now):
             earlier[name] = {key: value for key, value in period.items() if key != "end"}
-            if earlier.get("status") in _OVER and earlier.get("resourceType") in _GOING_ON:
-                earlier["status"] = _GOING_ON[earlier["resourceType"]]
+            if word_of(earlier, "status") in _OVER and (kind := word_of(earlier, "resourceType")) in _GOING_ON:
+                earlier["status"] = _GOING_ON[kind]
     return earlier
 
 
-def _is_later(text: Any, now: datetime) -> bool:
+def _lies_after(text: Any, now: datetime) -> bool:
     at = moment(text, now.tzinfo)
-    return at is not None and at > now
+    return at is not None and is_later(at, now)

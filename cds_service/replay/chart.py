@@ -165,7 +165,7 @@ def entries_of(rows: Sequence[Row], now: datetime) -> list[StagedEntry]:
             numbers.ids.extend(more.ids)
             numbers.known.extend(more.known)
             numbers.updated.extend(more.updated)
-    return [*entries, *(StagedNumbers(Reference(reference), one, zone) for reference, one in together.items())]
+    return [*entries, *(StagedNumbers(Reference(reference), numbers, zone) for reference, numbers in together.items())]
 
 
 def _each(reference: str, numbers: Numbers, zone: tzinfo) -> Iterator[StagedEntry]:

@@ -136,8 +136,8 @@ def verdict(net: Counter[tuple[str, str]], openings: int, changed: int) -> str:
         rules = {rule: cards for (level, rule), cards in net.items() if level == indicator and cards}
         total = sum(rules.values())
         if rules and total:
-            most = f"{'more' if total > 0 else 'fewer'} {words} per 10,000 openings"
-            parts.append(f"{_number(abs(total) * _PER / openings)} {most}, {_from(rules, total)}")
+            change = f"{'more' if total > 0 else 'fewer'} {words} per 10,000 openings"
+            parts.append(f"{_number(abs(total) * _PER / openings)} {change}, {_from(rules, total)}")
         elif rules:
             parts.append(f"as many {words}, but from other rules ({', '.join(sorted(rules))})")
     if not parts:

@@ -89,8 +89,8 @@ def _combination(elements: Elements | None) -> _Combination:
     if elements.component is NONE:
         return own, ()
     return own, tuple(
-        ((bytes(one.code), bytes(one.value_codeable_concept)), _unit(one.value_quantity))
-        for one in _components.decode(elements.component)
+        ((bytes(component.code), bytes(component.value_codeable_concept)), _unit(component.value_quantity))
+        for component in _components.decode(elements.component)
     )
 
 

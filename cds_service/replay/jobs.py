@@ -95,7 +95,7 @@ class Worker:
         self._buckets = parts.buckets
         self._megabytes = parts.megabytes
         service, before = services or services_of(parts.settings, parts.options)
-        self._contents = [one.content for one in (service, before) if one is not None]
+        self._contents = [made.content for made in (service, before) if made is not None]
         self._keep_charts = parts.options.keep_charts
         self._zone = parts.settings.zone
         self.judge = Judge(

@@ -90,7 +90,7 @@ class Judge:
         """
         self._service = service
         self._before = before
-        self._visits = {id(one): Visits(one.content) for one in (service, before) if one is not None}
+        self._visits = {id(judging): Visits(judging.content) for judging in (service, before) if judging is not None}
         self._options = options
         self._keyed = keyed
         self._now = now

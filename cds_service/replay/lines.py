@@ -10,7 +10,7 @@ import orjson
 
 from cds_service.replay.input import BROKEN, Piece, opened
 
-LONGEST = 64 * 2**20
+MAX_LINE_BYTES = 64 * 2**20
 """Most bytes of one line or one Bundle. A larger one is not one patient's, and would need many times that in memory."""
 
 
@@ -62,12 +62,12 @@ class Reading:
                         yield document
                     line, size = _next(stream)
                 return
-            whole = None if line is None else line + stream.read(LONGEST + 1)
+            whole = None if line is None else line + stream.read(MAX_LINE_BYTES + 1)
             if whole is not None and not whole.strip():
                 self.lines += 1
                 yield Document(1, b"", "the file is empty")
                 return
-            document = self._document_of(whole if whole is not None and len(whole) <= LONGEST else None)
+            document = self._document_of(whole if whole is not None and len(whole) <= MAX_LINE_BYTES else None)
             if document is not None:
                 yield document
 
@@ -75,15 +75,15 @@ class Reading:
         """Return the next line as a document; None for an empty line. ``text``: None if it is too long."""
         self.lines += 1
         if text is None:
-            return Document(self.lines, b"", f"is larger than {LONGEST // 2**20} MB")
+            return Document(self.lines, b"", f"is larger than {MAX_LINE_BYTES // 2**20} MB")
         return None if text.isspace() else Document(self.lines, text)
 
 
 def _next(stream: IO[bytes]) -> tuple[bytes | None, int]:
-    """Return the next line and its size; None instead of a line longer than ``LONGEST``."""
-    line = stream.readline(LONGEST + 1)
+    """Return the next line and its size; None instead of a line longer than ``MAX_LINE_BYTES``."""
+    line = stream.readline(MAX_LINE_BYTES + 1)
     size = len(line)
-    if size <= LONGEST:
+    if size <= MAX_LINE_BYTES:
         return line, size
     while line and not line.endswith(b"\n"):
         line = stream.readline(2**20)

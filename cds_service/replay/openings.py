@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.clinical.reading.statuses import NEVER_HAPPENED
+from cds_service.clinical.reading.statuses import NEVER_HAPPENED, word_of
 from cds_service.replay.chart import StagedEntry
 from cds_service.replay.dates import moment
 from cds_service.replay.encounter_classes import class_of
@@ -69,7 +69,7 @@ def _encounters(entries: Sequence[StagedEntry], options: Options, now: datetime)
         if edge == "end" and at is not None and isinstance(text, str) and "T" not in text:
             at += timedelta(days=1, microseconds=-1)  # a day ends with its last microsecond
         key = encounter_name(entry) or f"entry {number}"
-        if at is None or resource.get("status") in _NOT_OPENED or key in seen:
+        if at is None or word_of(resource, "status") in _NOT_OPENED or key in seen:
             continue
         seen.add(key)
         yield Opening(at, key, entry.identity, class_of(resource), _site(resource), _practitioner(resource))

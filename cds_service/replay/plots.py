@@ -47,21 +47,21 @@ class Dot:
 
 def bars(title: str, lines: Sequence[Bar]) -> str:
     """Return a plot of horizontal bars with their numbers."""
-    most = max([*(max(bar.value, bar.high or 0) for bar in lines), 1e-9])
+    highest = max([*(max(bar.value, bar.high or 0) for bar in lines), 1e-9])
     labels = min(_WIDEST_LABELS, max((len(bar.label) for bar in lines), default=0) * _LETTER + 10)
     room = _WIDTH - labels - max((len(bar.words) for bar in lines), default=0) * _DIGIT - 8
     parts = []
     for number, bar in enumerate(lines):
         top = number * _ROW + 4
         middle = top + 9
-        width = max(1.0, bar.value / most * room) if bar.value else 0.0
+        width = max(1.0, bar.value / highest * room) if bar.value else 0.0
         parts.append(
             f'<text x="{labels - 10}" y="{top + 14}" text-anchor="end">{escape(_cut(bar.label, labels))}</text>'
         )
         parts.append(f'<rect class="{bar.kind}" x="{labels}" y="{top}" width="{width:.1f}" height="18" rx="2"/>')
         end = width
         if bar.low is not None and bar.high is not None:
-            left, right = (labels + edge / most * room for edge in (bar.low, bar.high))
+            left, right = (labels + edge / highest * room for edge in (bar.low, bar.high))
             ends = "".join(f"M{edge:.1f} {top + 4}v10" for edge in (left, right))
             parts.append(f'<path class="interval" d="M{left:.1f} {middle}H{right:.1f}{ends}"/>')
             end = right - labels
@@ -72,8 +72,8 @@ def bars(title: str, lines: Sequence[Bar]) -> str:
 def columns(title: str, points: Sequence[Column], unit: str) -> str:
     """Return a plot of stacked columns over time."""
     height, left, bottom = 230, 52, 190
-    most = max([*(sum(value for _, value in point.parts) for point in points), 1])
-    ticks = _ticks(most)
+    highest = max([*(sum(value for _, value in point.parts) for point in points), 1])
+    ticks = _ticks(highest)
     room = _WIDTH - left - 8
     step = room / max(1, len(points))
     parts = _grid(ticks, ticks[-1], left, bottom, 14)
@@ -90,7 +90,9 @@ def columns(title: str, points: Sequence[Column], unit: str) -> str:
                 )
     parts += _labels([point.label for point in points], left, step, bottom)
     description = (
-        f"{len(points)} weeks from {points[0].label} to {points[-1].label}; at most {most} {unit}" if points else unit
+        f"{len(points)} weeks from {points[0].label} to {points[-1].label}; at most {highest} {unit}"
+        if points
+        else unit
     )
     return _svg(title, description, parts, height)
 
@@ -152,10 +154,10 @@ def _svg(title: str, description: str, parts: Sequence[str], height: int) -> str
     )
 
 
-def _grid(ticks: Sequence[float], most: float, left: int, bottom: int, top: int, unit: str = "") -> list[str]:
+def _grid(ticks: Sequence[float], highest: float, left: int, bottom: int, top: int, unit: str = "") -> list[str]:
     parts = []
     for tick in ticks:
-        y = bottom - tick / most * (bottom - top)
+        y = bottom - tick / highest * (bottom - top)
         parts.append(f'<path class="grid" d="M{left} {y:.1f}H{_WIDTH - 8}"/>')
         parts.append(f'<text class="quiet" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:,.4g}{unit}</text>')
     return parts
@@ -172,17 +174,17 @@ def _labels(labels: Sequence[str], left: int, step: float, bottom: int) -> list[
     ]
 
 
-def _ticks(most: float) -> list[float]:
-    """Return round numbers from zero to at least ``most``."""
-    size = 10.0 ** (len(str(int(most))) - 1) if most >= 1 else 0.1
-    step = next((size * part for part in (0.25, 0.5, 1, 2, 2.5) if size * part * 5 >= most), size * 2.5)
+def _ticks(highest: float) -> list[float]:
+    """Return round numbers from zero to at least ``highest``."""
+    size = 10.0 ** (len(str(int(highest))) - 1) if highest >= 1 else 0.1
+    step = next((size * part for part in (0.25, 0.5, 1, 2, 2.5) if size * part * 5 >= highest), size * 2.5)
     ticks = [0.0]
-    while ticks[-1] < most:
+    while ticks[-1] < highest:
         ticks.append(round(ticks[-1] + step, 6))
     return ticks
 
 
 def _cut(text: str, labels: int) -> str:
     """Return a label, shortened to the room that there is."""
-    most = (labels - 10) // _LETTER
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+    room = (labels - 10) // _LETTER
+    return text if len(text) <= room else f"{text[: room - 1].rstrip()}…"

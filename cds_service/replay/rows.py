@@ -112,7 +112,7 @@ def _row(
     if not patient and kind == "Patient":
         patient = (full_url or "").removeprefix(_UUID)
     given = _identifiers(head) if not patient and kind != "Patient" else []
-    keys = {key for one in given if (key := _identifier(one)) is not None}
+    keys = {key for identifier in given if (key := _identifier(identifier)) is not None}
     if len(keys) == 1:
         named = as_text(*keys.pop())
         return Row("", kind, identity, text, full_url, _medication(head), flaw, server, identifier=named)
@@ -194,7 +194,7 @@ def _patient(head: Elements, patients: _Patients) -> str:
         if name := _patient_id(reference, patients):
             return name
     participants = head.participant if isinstance(head.participant, list) else ()
-    actors = [one.get("actor") for one in participants if isinstance(one, dict)]
+    actors = [participant.get("actor") for participant in participants if isinstance(participant, dict)]
     names = {_patient_id(actor, patients) for actor in actors} - {""}
     return names.pop() if len(names) == 1 else ""
 
@@ -202,8 +202,8 @@ def _patient(head: Elements, patients: _Patients) -> str:
 def _identifiers(head: Elements) -> list[Any]:
     """Return the identifiers by which a resource names its patient, where it does not by a reference."""
     references = (head.subject, head.patient, head.for_)
-    named = (one for one in references if isinstance(one, dict) and "reference" not in one)
-    return [one["identifier"] for one in named if one.get("identifier")]
+    named = (element for element in references if isinstance(element, dict) and "reference" not in element)
+    return [element["identifier"] for element in named if element.get("identifier")]
 
 
 def _server(head: Elements) -> str:

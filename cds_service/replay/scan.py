@@ -15,7 +15,7 @@ from cds_service.replay.coverage import Coverage
 from cds_service.replay.input import Piece
 from cds_service.replay.lines import Reading
 from cds_service.replay.rows import IDENTIFIER, NotGrouped, Row, rows_of, who_has
-from cds_service.replay.staging import earlier_charts
+from cds_service.replay.staging import NoChartsError, earlier_charts
 from cds_service.replay.tally import Tally
 
 _MAX_NAMED = 50_000
@@ -46,7 +46,7 @@ class Scan:
         A row that names its patient only by an identifier has no patient yet, and is not yet counted.
         """
         first = piece.number << 32
-        for number, row in enumerate(self._earlier(piece) if piece.kind == "charts" else self._read(piece), start=1):
+        for number, row in enumerate(self._kept(piece) if piece.kind == "charts" else self._read(piece), start=1):
             if row.identifier and not row.patient and row.kind != IDENTIFIER and len(self._named) < _MAX_NAMED:
                 self._named[str(first | number)] = self._line
             yield row, first | number
@@ -61,6 +61,13 @@ class Scan:
             return True
         self._tally.add("of_nobody", row.kind)
         return False
+
+    def _kept(self, piece: Piece) -> Iterator[Row]:
+        try:
+            yield from self._earlier(piece)
+        except NoChartsError as error:
+            self._tally.add("not_grouped", f"\t{error}")
+            self._note_place(piece, 0, NotGrouped(str(error)))
 
     def _earlier(self, piece: Piece) -> Iterator[Row]:
         for row in earlier_charts(piece):

@@ -133,12 +133,26 @@ def forget(staged: Path) -> None:
     shutil.rmtree(staged, ignore_errors=True)
 
 
+class NoChartsError(ValueError):
+    """A Parquet file holds no charts that a replay has kept."""
+
+
 def earlier_charts(piece: Piece) -> Iterator[Row]:
-    """Yield the rows that an earlier run has kept, as they came."""
-    with opened(piece) as stream:
-        file = pq.ParquetFile(stream)
-        columns = [*_AS_THEY_CAME, *({"identifier"} & set(file.schema_arrow.names))]
-        for batch in file.iter_batches(batch_size=1000, columns=columns):
-            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                if not any(values[len(_AS_THEY_CAME) :]):
-                    yield Row(*values[: len(_AS_THEY_CAME)])
+    """Yield the rows that an earlier run has kept, as they came.
+
+    Raises:
+        NoChartsError: the file is damaged, or is another one of a replay, or of another program.
+    """
+    try:
+        with opened(piece) as stream:
+            file = pq.ParquetFile(stream)
+            there = file.schema_arrow
+            if any(ROWS.field(name) not in [there.field(at) for at in range(len(there))] for name in _AS_THEY_CAME):
+                raise NoChartsError("is no Parquet file of charts that a replay has kept")
+            columns = [*_AS_THEY_CAME, *({"identifier"} & set(there.names))]
+            for batch in file.iter_batches(batch_size=1000, columns=columns):
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    if not any(values[len(_AS_THEY_CAME) :]):
+                        yield Row(*values[: len(_AS_THEY_CAME)])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise NoChartsError("is a damaged Parquet file") from error

@@ -39,11 +39,11 @@ def content_folder(place: Path) -> Iterator[Path]:
 def _unpack(wheel: Path, folder: str) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
-            files = [one for one in archive.infolist() if one.filename.startswith(_CONTENT)]
-            files = [one for one in files if one.filename.endswith(_KINDS)]
+            files = [file for file in archive.infolist() if file.filename.startswith(_CONTENT)]
+            files = [file for file in files if file.filename.endswith(_KINDS)]
             if not files:
                 raise _unusable(wheel, f"holds no content in {_CONTENT}", "give a wheel of posterior-knee-cds")
-            if sum(one.file_size for one in files) > _LARGEST:
+            if sum(file.file_size for file in files) > _LARGEST:
                 raise _unusable(wheel, f"holds more than {_LARGEST // 2**20} MB of content")
             for file in files:
                 archive.extract(file, folder)  # never writes outside of the folder

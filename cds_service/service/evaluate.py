@@ -30,7 +30,7 @@ from cds_service.rendering.call import Call
 from cds_service.rendering.card import Card
 from cds_service.rendering.compose import compose
 from cds_service.rendering.not_judged_card import not_judged_card
-from cds_service.rendering.orders.requests import prove_templates
+from cds_service.rendering.orders.requests import check_templates
 from cds_service.rendering.sanitize import own_urls
 
 EXTENSION = "com.posterior-knee-cds.reading"
@@ -43,7 +43,7 @@ def load_content(settings: Settings) -> Content:
         ContentError: with every mistake. The service must not start with such content.
     """
     content = load(content_files(settings), settings.pathway, _local_codes(settings))
-    prove_templates(content)
+    check_templates(content)
     return content
 
 
@@ -75,7 +75,7 @@ def _in_languages(settings: Settings, content: Content, clients: Clients) -> dic
     files = content_files(settings) if wanted else {}
     languages = {language: in_language(content, settings.pathway, files, language) for language in wanted}
     for translated in languages.values():
-        prove_templates(translated)
+        check_templates(translated)
     return languages
 
 

@@ -52,7 +52,7 @@ def examples_of(content: Content, folder: Path, key: str) -> list[str]:
 
 def did_you_mean(name: str, *known: str) -> str:
     """Return a sentence that proposes the nearest of ``known``, whatever its case; empty if none is near."""
-    by_lower_case = {one.lower(): one for one in known}
+    by_lower_case = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), by_lower_case, 1)
     return f" Did you mean `{by_lower_case[near[0]]}`?" if near else ""
 

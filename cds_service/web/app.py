@@ -113,22 +113,22 @@ def _add_middleware(app: FastAPI, components: Components) -> None:
         )
 
 
-def _add_terminology(app: FastAPI, running: CurrentService) -> None:
+def _add_terminology(app: FastAPI, current: CurrentService) -> None:
     @app.get("/fhir/CodeSystem/finding", summary="Every finding as a code", responses=errors())
     async def findings() -> Response:
-        return json_response(code_system(running.service.content))
+        return json_response(code_system(current.service.content))
 
     @app.get("/fhir/CodeSystem/assessment", summary="The codes of an assessment", responses=errors())
     async def assessment() -> Response:
-        return json_response(assessment_code_system(running.service.content))
+        return json_response(assessment_code_system(current.service.content))
 
     @app.get(f"/fhir/Questionnaire/{QUESTIONNAIRE}", summary="The assessment as a form", responses=errors())
     async def questions() -> Response:
-        return json_response(questionnaire(running.service.content))
+        return json_response(questionnaire(current.service.content))
 
     @app.get("/fhir/ValueSet/{key}", summary="The codes that mean a finding", responses=errors(404))
     async def one_finding(key: str) -> Response:
-        codes = value_set(running.service.content, key)
+        codes = value_set(current.service.content, key)
         if codes is None:
             raise HTTPException(404, "no such finding")
         return json_response(codes)

@@ -62,7 +62,9 @@ class Auditing:
         """Record an answered hook call with its cards, and each draft order sent with a card."""
         if not self._journal.keeps:
             return
-        dispositions = [events.CardDisposition(card.uuid, card.rule, fate) for card, fate in delivered.dispositions]
+        dispositions = [
+            events.CardDisposition(card.uuid, card.rule, disposition) for card, disposition in delivered.dispositions
+        ]
         versions = events.Versions(__version__, content, self._pathway)
         records = [events.hook_call(events.HookCall(call, 200, versions, dispositions))]
         records += [
@@ -96,16 +98,16 @@ class Auditing:
             reads = [events.FhirRead(call, base, part.key, plan.search(part.key).template, part.why) for part in asked]
             self._journal.record([events.fhir_read(read) for read in reads])
 
-    def order(self, now: datetime, caller: Caller, launch: Launch, order: str, fate: str) -> None:
-        """Record an order signed on the order page, with its outcome (``fate``)."""
+    def order(self, now: datetime, caller: Caller, launch: Launch, order: str, outcome: str) -> None:
+        """Record an order signed on the order page, with its ``outcome``."""
         server = str(Address.parse(launch.iss))
-        signed = events.SignedOrder(self._launch(now, caller, launch), server, launch.order, order, fate)
+        signed = events.SignedOrder(self._launch(now, caller, launch), server, launch.order, order, outcome)
         self._journal.record([events.signed_order(signed)])
 
-    def assessment(self, now: datetime, caller: Caller, launch: Launch, fate: str) -> None:
-        """Record an assessment saved on the assessment page, with its outcome (``fate``)."""
+    def assessment(self, now: datetime, caller: Caller, launch: Launch, outcome: str) -> None:
+        """Record an assessment saved on the assessment page, with its ``outcome``."""
         server = str(Address.parse(launch.iss))
-        saved = events.SavedAssessment(self._launch(now, caller, launch), server, launch.assessment, fate)
+        saved = events.SavedAssessment(self._launch(now, caller, launch), server, launch.assessment, outcome)
         self._journal.record([events.saved_assessment(saved)])
 
     def chart(self, now: datetime, caller: Caller, launch: Launch, parts: Prefetched) -> None:
@@ -116,9 +118,9 @@ class Auditing:
         requester = self._keyed.requester(caller.name, launch.iss, context_of(launch))
         return events.Call(now, self._service, _sender(caller), requester)
 
-    def feedback(self, now: datetime, proved: Caller | None, rows: Sequence[FeedbackRow], status: int) -> None:
+    def feedback(self, now: datetime, authenticated: Caller | None, rows: Sequence[FeedbackRow], status: int) -> None:
         """Record every feedback item with the status of its answer: 200 kept, 429 over the quota, 503 not kept."""
-        call = events.Call(now, self._service, _sender(proved))
+        call = events.Call(now, self._service, _sender(authenticated))
         self._journal.record([events.feedback(events.Feedback(call, row.card, row.outcome, status)) for row in rows])
 
 

@@ -67,8 +67,8 @@ class Bodies:
             )
         )
 
-    async def read(self, request: Request, most_bytes: int | None = None, parse: Parse = parse) -> Body:
-        """Return the body as JSON. ``most_bytes`` replaces the site's limit; ``parse`` replaces the JSON parser.
+    async def read(self, request: Request, max_bytes: int | None = None, parse: Parse = parse) -> Body:
+        """Return the body as JSON. ``max_bytes`` replaces the site's limit; ``parse`` replaces the JSON parser.
 
         Raises:
             WrongMediaType: the content type is not JSON in UTF-8, or it is compressed.
@@ -77,7 +77,7 @@ class Bodies:
             TooMuch: other large bodies fill the memory that is set aside for bodies.
             UnusableInput: not RFC 8259 JSON, nested too deep, or with a key twice.
         """
-        limit = most_bytes or self._limits.bytes
+        limit = max_bytes or self._limits.bytes
         _check_headers(request, limit)
         held = 0
         body = bytearray()

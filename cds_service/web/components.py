@@ -106,7 +106,7 @@ class Components:
             tracing=tracing_of(settings),
             pages=pages,
             order_page=Dependencies(
-                running=current,
+                current=current,
                 pages=pages,
                 links=order_links,
                 launches=Launches(store, seal),

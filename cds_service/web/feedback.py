@@ -41,7 +41,7 @@ _MAX_NAMED = 20
 def add_feedback_routes(app: FastAPI, components: Components) -> None:
     """Add ``POST /cds-services/{id}/feedback``."""
 
-    guard, running, clock = components.guard, components.current, components.clock
+    guard, current, clock = components.guard, components.current, components.clock
     card_log, auditing, metrics = components.card_log, components.auditing, components.metrics
     known_errors = errors(*BODY_ERRORS, *BUSY, closed=guard.authenticator.required)
 
@@ -52,23 +52,23 @@ def add_feedback_routes(app: FastAPI, components: Components) -> None:
         openapi_extra=request_body(FeedbackCall),
     )
     async def feedback(service_id: str, request: Request) -> Response:
-        proved = await guard.authenticate(request)
+        authenticated = await guard.authenticate(request)
         if service_of(service_id) is None:
             raise HTTPException(404, "no such service")
-        body = await guard.read(request, proved)
-        sent = understand(body.value, service_id, clock(), proved.name if proved else None)
-        async with guard.working(proved or running.service.clients.default, proved):
+        body = await guard.read(request, authenticated)
+        sent = understand(body.value, service_id, clock(), authenticated.name if authenticated else None)
+        async with guard.working(authenticated or current.service.clients.default, authenticated):
             try:
                 over_quota = await card_log.keep(sent.rows)
             except StoreDown:
-                auditing.feedback(clock(), proved, sent.rows, 503)
+                auditing.feedback(clock(), authenticated, sent.rows, 503)
                 raise
         now, kept = clock(), [row for row in sent.rows if row.id not in over_quota]
-        auditing.feedback(now, proved, kept, 200)
-        auditing.feedback(now, proved, [row for row in sent.rows if row.id in over_quota], 429)
+        auditing.feedback(now, authenticated, kept, 200)
+        auditing.feedback(now, authenticated, [row for row in sent.rows if row.id in over_quota], 429)
         for row in kept:
             metrics.feedback.labels(row.outcome).inc()
-        name = proved.name if proved else None
+        name = authenticated.name if authenticated else None
         log.info("feedback", client=name, kept=len(kept), wrong=len(sent.wrong), lost=len(over_quota))
         if over_quota:
             metrics.count_refusal("feedback_quota")

@@ -18,7 +18,7 @@ from cds_service.web.openapi import errors
 def add_health_routes(app: FastAPI, components: Components) -> None:
     """Add ``GET /health/live`` and ``GET /health/ready``."""
 
-    running, keys, journal = components.current, components.keys, components.journal
+    current, keys, journal = components.current, components.keys, components.journal
 
     @app.get("/health/live", summary="Whether the process runs", responses=errors())
     async def live() -> Response:
@@ -30,7 +30,7 @@ def add_health_routes(app: FastAPI, components: Components) -> None:
         report: dict[str, Any] = {
             "status": "ready",
             "version": __version__,
-            "content": running.service.content.version,
+            "content": current.service.content.version,
             "auth": components.settings.auth,
             "database": _database(components.card_log),
         }
@@ -40,8 +40,8 @@ def add_health_routes(app: FastAPI, components: Components) -> None:
             report["keys"] = {"servers": len(keys.states), "failing": sum(bool(server.why) for server in keys.states)}
         if components.nonces.alone:
             report["tokens"] = "not shared with other processes"
-        if running.refused_at:
-            report["reload"] = {"refused": running.refused_at.isoformat(timespec="seconds")}
+        if current.refused_at:
+            report["reload"] = {"refused": current.refused_at.isoformat(timespec="seconds")}
         return json_response(report)
 
 

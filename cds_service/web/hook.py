@@ -78,27 +78,27 @@ async def _answer_to(
     settings, guard = components.settings, components.guard
     auditing, metrics = components.auditing, components.metrics
     stages, now, service = Stages(), components.clock(), components.current.service
-    proved = await guard.authenticate(request)
+    authenticated = await guard.authenticate(request)
     if called is None:
         raise HTTPException(404, "no such service")
-    caller, hook_request = proved, None
+    caller, hook_request = authenticated, None
     try:
         budget = Budget(settings.judging_ms / 1000)
-        body = await guard.read(request, proved, partial(_parse_body, budget))
+        body = await guard.read(request, authenticated, partial(_parse_body, budget))
         hook_request = _parse_request(body.value, called)
         stages.end("parse")
-        caller = proved or service.clients.find(hook_request.fhirServer)
+        caller = authenticated or service.clients.find(hook_request.fhirServer)
         audited = auditing.call(now, caller, hook_request)
-        async with guard.working(caller, proved):
+        async with guard.working(caller, authenticated):
             gathering = (budget, hook_request.prefetch, service.plan(caller))
             sent = await to_thread(_gather, *gathering) if body.is_large else _gather(*gathering)
             sent.check_patient(hook_request.context.patientId)
-            own = proved.addresses if proved else None  # a client with a token: only its own FHIR servers
+            own = authenticated.addresses if authenticated else None  # a client with a token: only its own FHIR servers
             prefetched = await components.reader.complete(
                 hook_request, sent, without_token=caller.profile.open_fhir, own=own, today=now.date()
             )
             auditing.read(audited, hook_request.fhirServer, sent, prefetched)
-            metrics.count_lacking(prefetched)
+            metrics.count_incomplete(prefetched)
             stages.end("read")
             judging = (budget, service, hook_request, prefetched, now, caller, stages)
             answer = await to_thread(_judge, *judging) if body.is_large else _judge(*judging)
@@ -165,7 +165,7 @@ def _log_call(answer: Answer, prefetched: Prefetched, delivered: Delivered, seco
         "call",
         client=answer.caller.name,
         cards=len(delivered.cards),
-        rules=",".join(f"{card.rule}:{fate}" for card, fate in delivered.dispositions),
+        rules=",".join(f"{card.rule}:{disposition}" for card, disposition in delivered.dispositions),
         entries=record.entries,
         rows=",".join(f"{state.value}:{count}" for state in RowState if (count := record.rows(state))),
         unread=len(record.unread),

@@ -75,7 +75,7 @@ class Metrics:
             "knee_cds_cards", "Cards by rule, urgency and disposition.", ["rule", "indicator", "fate"],
             registry=self.registry,
         )  # fmt: skip
-        self.lacking = Counter(
+        self.incomplete = Counter(
             "knee_cds_lacking", "Incomplete parts of charts.", ["key", "why"], registry=self.registry
         )
         self.unsafe_parts = Counter(
@@ -88,15 +88,15 @@ class Metrics:
         )
         self._start_at_zero()
         self.registry.register(_CardLogCollector(card_log))
-        self.registry.register(_EntranceState(keys, nonces))
+        self.registry.register(_AuthenticationState(keys, nonces))
         self.registry.register(_JournalState(journal))
 
     def _start_at_zero(self) -> None:
         """Let every known label count 0, so that an alert on a falling rate works before the first call."""
         for outcome in OUTCOMES:
             self.calls.labels(outcome)
-        for fate in ("shown", "reminder", "silent"):
-            self.cards.labels(DVT_RULE, "critical", fate)
+        for disposition in ("shown", "reminder", "silent"):
+            self.cards.labels(DVT_RULE, "critical", disposition)
         for state in RowState:
             self.rows.labels(state.value)
         for kind in UnreadKind:
@@ -110,10 +110,10 @@ class Metrics:
         """Count a refused call."""
         self.refused.labels(reason).inc()
 
-    def count_lacking(self, prefetched: Prefetched) -> None:
+    def count_incomplete(self, prefetched: Prefetched) -> None:
         """Count the incomplete parts of a chart, also for calls that end in 412."""
         for part in prefetched.incomplete:
-            self.lacking.labels(part.key, part.why).inc()
+            self.incomplete.labels(part.key, part.why).inc()
 
     @contextmanager
     def calling(self) -> Iterator[None]:
@@ -147,8 +147,8 @@ class Metrics:
         self.seconds.observe(stages.total)
         for stage, seconds in stages.seconds.items():
             self.stages.labels(stage).observe(seconds)
-        for card, fate in delivered.dispositions:
-            self.cards.labels(card.rule, card.indicator, fate).inc()
+        for card, disposition in delivered.dispositions:
+            self.cards.labels(card.rule, card.indicator, disposition).inc()
         for part in delivered.unsafe_parts:
             self.unsafe_parts.labels(part.rule, part.kind).inc()
 
@@ -199,7 +199,7 @@ class _CardLogCollector(Collector):
         )
 
 
-class _EntranceState(Collector):
+class _AuthenticationState(Collector):
     def __init__(self, keys: KeyRing, nonces: Nonces) -> None:
         self._keys = keys
         self._nonces = nonces

@@ -86,7 +86,7 @@ def test_it_passes_for_no_patient(live: Server, tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/live.db")
     waited = threading.Event()
     for _ in range(500):
-        with suppress(OperationalError):  # the register makes its tables beside the first calls
+        with suppress(OperationalError):  # the card log makes its tables beside the first calls
             if list(store.stream(select(cards.c.uuid))):
                 break
         waited.wait(0.02)

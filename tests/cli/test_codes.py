@@ -145,6 +145,6 @@ def test_a_folder_is_read_by_its_endings_and_the_rest_is_named(
     assert main(["codes", str(tmp_path)]) == 0
     out, said = capsys.readouterr()
     assert "Calf swelling" in out
-    assert said.rstrip().endswith("being no .json, .ndjson or .jsonl: export.ndjson.gz")
+    assert said.rstrip().endswith("being no .json, .ndjson or .jsonl file: export.ndjson.gz")
     (tmp_path / "CHART.JSONL").unlink()
     assert main(["codes", str(tmp_path)]) == 2

@@ -1,4 +1,4 @@
-"""``knee-cds feedback`` and ``knee-cds database``: what the register holds, as files, numbers and a page."""
+"""``knee-cds feedback`` and ``knee-cds database``: what the card log holds, as files, numbers and a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATER = NOON + timedelta(minutes=5)
 
 @pytest.fixture
 def filled(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Six cards, of which one was answered twice, and an answer to a card of another register."""
+    """Six cards, of which one was answered twice, and an answer to a card of another card log."""
     store = Store.open(database_url)
     store.migrate()
     cards = [

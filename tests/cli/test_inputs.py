@@ -10,7 +10,7 @@ import pytest
 from cds_service.base.errors import NothingToJudgeBy, UnusableInput
 from cds_service.cli.evaluate import judge
 from cds_service.cli.inputs import understand
-from cds_service.rendering.gaps import lacking_of
+from cds_service.rendering.gaps import incomplete_parts
 from cds_service.service.evaluate import Service
 from tests.conftest import NOW, bundle
 
@@ -46,7 +46,7 @@ def test_a_bundle_that_is_not_whole(service: Service, what: str) -> None:
     cards, assessment = judge(service, searchset("dvt-likely", *more, **frame), NOW)
     assert cards[0].indicator == "critical"
     assert "Not available: " in cards[0].detail
-    named = [one.name for one in lacking_of(assessment.record)]
+    named = [one.name for one in incomplete_parts(assessment.record)]
     assert "observations (not all)" in named
     assert "orders" in " ".join(named)
     assert "patient details" not in named

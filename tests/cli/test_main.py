@@ -133,12 +133,35 @@ def test_several_files_and_folders_are_judged_one_after_the_other(tmp_path: Path
         ("missing.json", None, "no such file or directory"),
         ("worked-case-2.json", "worked-case-2", None),
     ]
-    skipped = "being no .json, .ndjson or .jsonl: inner/charts.ndjson.gz, notes.txt"
+    skipped = "being no .json, .ndjson or .jsonl file: inner/charts.ndjson.gz, notes.txt"
     assert done.stderr.decode().splitlines() == [f"Not read in {tmp_path / 'charts'}, {skipped}"]
     in_words = knee_cds("evaluate", str(folder), missing, *DAY)
     assert in_words.returncode == 1
     assert b"b.json" in in_words.stdout
     assert b"missing.json cannot be judged: no such file or directory" in b" ".join(in_words.stderr.split())
+
+
+def test_links_in_a_folder_are_read_or_named(tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "charts"
+    other.mkdir()
+    folder.mkdir()
+    (other / "a.json").write_bytes(orjson.dumps(bundle("nothing-at-all")))
+    (folder / "to-a-file.json").symlink_to(other / "a.json")
+    (folder / "to-a-folder.json").symlink_to(other)
+    (folder / "to-nothing.json").symlink_to(tmp_path / "nothing")
+    done = knee_cds("evaluate", str(folder), "--json", *DAY)
+    assert done.returncode == 1
+    found = [(Path(line["file"]).name, line.get("error", "")) for line in lines(done.stdout)]
+    assert found == [("to-a-file.json", ""), ("to-nothing.json", "no such file or directory")]
+    assert done.stderr.decode().splitlines()[0].endswith("being no .json, .ndjson or .jsonl file: to-a-folder.json")
+
+
+def test_a_file_whose_name_is_no_text_does_not_end_the_run(tmp_path: Path) -> None:
+    for name in ("a.json", "\udcff.json", "z.json"):
+        (tmp_path / name).write_bytes(orjson.dumps(bundle("nothing-at-all")))
+    done = knee_cds("evaluate", str(tmp_path), "--json", *DAY)
+    assert done.returncode == 0
+    assert sorted(Path(line["file"]).name for line in lines(done.stdout)) == [r"\xff.json", "a.json", "z.json"]
 
 
 def test_a_folder_without_charts_is_no_silent_success(tmp_path: Path) -> None:

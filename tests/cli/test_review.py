@@ -19,7 +19,7 @@ from cds_service.cli import review
 from cds_service.cli.main import main
 from cds_service.cli.open_page import effect_words
 from cds_service.cli.review import written
-from cds_service.cli.trying import Changed, Examples, Shown, without
+from cds_service.cli.trying import Changed, ExampleCards, Examples, without
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.decisions import OPEN_PAGE, Alternative, Change
 from cds_service.clinical.content.loading.load import load, parsed
@@ -191,8 +191,8 @@ def test_a_weight_left_out_is_judged_as_if_the_file_said_so(examples: Examples, 
 
 
 def test_words_for_what_changes() -> None:
-    def shown(*cards: tuple[str, str], more: str = "") -> Shown:
-        return Shown(cards, tuple((*card, more) for card in cards))
+    def shown(*cards: tuple[str, str], more: str = "") -> ExampleCards:
+        return ExampleCards(cards, tuple((*card, more) for card in cards))
 
     none, info, other = shown(), shown(("info", "a")), shown(("info", "b"))
     urgent, text = shown(("critical", "c"), ("info", "a")), shown(("info", "a"), more="x")

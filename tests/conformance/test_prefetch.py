@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.answers import told
+from tests.answers import response_extension
 from tests.conftest import Server
 from tests.web.test_hook import FAILED, is_outcome, request_for, without
 
@@ -74,7 +74,7 @@ def test_nothing_found_is_an_answer(server: Server) -> None:
         answer = server.call(without(**nothing))
         assert answer.status_code == 200
         assert answer.json()["cards"] == []
-        assert not told(answer.json())
+        assert not response_extension(answer.json())
 
 
 @pytest.mark.row("P11")
@@ -97,7 +97,7 @@ def test_the_note_that_goes_with_no_results_is_no_failure(server: Server) -> Non
     empty = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": rows}
     answer = server.call(without(procedures=empty, orders=empty)).json()
     assert "Not available" not in answer["cards"][0]["detail"]
-    assert not told(answer)
+    assert not response_extension(answer)
 
 
 @pytest.mark.row("P12")
@@ -180,7 +180,7 @@ def test_a_chart_under_other_names_is_read(server: Server) -> None:
     body = request_for("dvt-likely")
     body["prefetch"] |= {"<b>secret</b>": FAILED, "two": "text", "three": 7, "four": None}
     answer = server.call(body)
-    assert told(answer.json()) == {"unusedKeys": ["(name not shown)", "two", "three"]}
+    assert response_extension(answer.json()) == {"unusedKeys": ["(name not shown)", "two", "three"]}
     assert "secret" not in answer.text
 
 

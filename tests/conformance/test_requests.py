@@ -13,7 +13,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.answers import told
+from tests.answers import response_extension
 from tests.conftest import LONG, Server
 from tests.web.test_fhir_access import lent
 from tests.web.test_hook import broken, is_outcome, request_for
@@ -26,7 +26,7 @@ def dropped(server: Server, body: dict[str, Any], *names: str) -> None:
     answer = server.call(body)
     assert answer.status_code == 200, answer.text
     assert answer.json()["cards"][0]["indicator"] == "critical"
-    assert told(answer.json()) == {"dropped": list(names)}
+    assert response_extension(answer.json()) == {"dropped": list(names)}
 
 
 def refused(server: Server, change: Change) -> None:
@@ -122,7 +122,7 @@ def test_an_authorization_that_is_none_is_as_good_as_not_sent(server: Server) ->
     assert answer.status_code == 412  # as if none had been sent
     assert "observations (not sent, and" in answer.text
     for kind in ("bearer", "BEARER", "bEARER"):
-        assert not told(server.call(full | {"fhirAuthorization": lent() | {"token_type": kind}}).json())
+        assert not response_extension(server.call(full | {"fhirAuthorization": lent() | {"token_type": kind}}).json())
 
 
 @pytest.mark.row("Q12")
@@ -173,7 +173,7 @@ def test_a_patient_id_with_its_type(server: Server) -> None:
     body["context"]["patientId"] = "Patient/dvt-likely"
     answer = server.call(body).json()
     assert answer["cards"][0]["summary"] == plain["summary"]
-    assert not told(answer)
+    assert not response_extension(answer)
     body["context"]["patientId"] = "Patient/somebody-else"
     assert server.call(body).status_code == 400
 
@@ -213,7 +213,7 @@ def test_what_is_new_disturbs_nothing(server: Server) -> None:
     answer = server.call(body)
     assert answer.status_code == 200
     assert answer.json()["cards"][0]["summary"] == plain
-    assert told(answer.json()) == {"unusedKeys": ["another-services-key"]}
+    assert response_extension(answer.json()) == {"unusedKeys": ["another-services-key"]}
 
 
 OLD: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from cds_service.base.errors import REASONS, Refusal
 from cds_service.clinical.content.texts import LaunchNotices
 from cds_service.clinical.record import UnreadKind
 from cds_service.protocol.prefetch import NOT_ASKED
-from cds_service.service.smart.ehr import Fate
+from cds_service.service.smart.ehr import Outcome
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "deploy" / "TROUBLESHOOTING.md").read_text(encoding="utf-8")
@@ -21,8 +21,8 @@ EVENTS: dict[str, set[str]] = {
     "Event `keys_not_fetched`": {*get_args(Why), "no_keys", "no_jwk_set"},
     "Event `call`": {*REASONS, *NOT_ASKED, *get_args(Why)},
     "Event `order_page_failed`": set(LaunchNotices.model_fields),
-    "Event `order`:": set(get_args(Fate)),
-    "Event `assessment`:": set(get_args(Fate)),
+    "Event `order`:": set(get_args(Outcome)),
+    "Event `assessment`:": set(get_args(Outcome)),
     "Event `unread`": {kind.value for kind in UnreadKind},
 }
 

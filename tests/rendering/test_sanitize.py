@@ -24,7 +24,7 @@ from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import gather
 from cds_service.rendering.card import Card, Link
 from cds_service.rendering.sanitize import UnsafePart, own_urls, sanitize
-from cds_service.service import delivery as showing
+from cds_service.service import delivery
 from cds_service.service.evaluate import Service
 from cds_service.service.examples import as_request
 from tests.cases import check_all
@@ -219,7 +219,7 @@ def test_every_answer_passes_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     """A fault that lets chart text through: the card goes out harmless, the log and the counter say so."""
     fault = f"<img src=x onerror=alert('{CANARY}')> [x](javascript:1)"
     monkeypatch.setattr(
-        showing, "shape", lambda cards, caller: tuple(
+        delivery, "shape", lambda cards, caller: tuple(
             replace(one, detail=f"{one.detail}\n\n{fault}") for one in shape(cards, caller)
         ),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -76,6 +77,16 @@ def test_a_medicine_that_was_stopped_later_was_taken() -> None:
     assert found.resource["effectivePeriod"] == {"start": "2026-01-01"}
 
 
+@pytest.mark.parametrize("status", [["finished"], {"code": "finished"}, 7, None])
+def test_a_status_of_the_wrong_type_stays_as_it_is(status: Any) -> None:
+    """The reading reports it. It must not end the judging of the whole chart."""
+    period = {"start": "2026-03-01T09:00:00Z", "end": "2026-04-01"}
+    (found,) = known({"resourceType": "Encounter", "status": status, "period": period})
+    assert found.resource["status"] == status
+    assert found.resource["period"] == {"start": period["start"]}
+    assert moments([visit("a", None, status=status, period=period)]) == ["03-01 09:00"]
+
+
 def visit(identity: str, start: str | None, **more: Any) -> StagedEntry:
     period = {"start": start} if start else {}
     resource = {"resourceType": "Encounter", "id": identity, "status": "finished", "period": period, **more}
@@ -108,3 +119,13 @@ def test_every_so_many_days_from_the_first_to_the_last_row() -> None:
         for day in ("2026-01-01T00:00:00Z", "2026-03-05T00:00:00Z", "2026-01-20T00:00:00Z")
     ]
     assert moments(rows, every=30) == ["01-01 00:00", "01-31 00:00", "03-02 00:00"]
+
+
+def test_what_was_recorded_earlier_in_the_hour_that_comes_twice_is_known() -> None:
+    before, now = (
+        datetime(2025, 11, 2, *time, tzinfo=UTC).astimezone(ZoneInfo("America/New_York")) for time in ((5, 40), (6, 10))
+    )
+    row = {"resourceType": "Observation", "id": "a", "issued": "2025-11-02T05:50:00Z"}
+    entries = [StagedEntry(Row("p", "Observation", "a", orjson.dumps(row)), now)]
+    assert list(known_at(entries, now)) == entries
+    assert list(known_at(entries, before)) == []

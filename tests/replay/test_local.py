@@ -165,7 +165,7 @@ def test_an_object_store_is_read_as_a_folder_is(tmp_path: Path) -> None:
 def test_what_is_too_large_to_be_held_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "in"
     source.mkdir()
-    monkeypatch.setattr(reading, "LONGEST", 2**20)
+    monkeypatch.setattr(reading, "MAX_LINE_BYTES", 2**20)
     long = {"resourceType": "Patient", "id": "long", "text": {"div": "x" * 2**21}}
     (source / "a.ndjson").write_bytes(lines(patient(), long, {"resourceType": "Patient", "id": "q"}))
     (source / "b.json").write_bytes(orjson.dumps(long, option=orjson.OPT_INDENT_2))
@@ -231,6 +231,23 @@ def test_a_large_file_is_cut_without_losing_a_line(tmp_path: Path, monkeypatch: 
     assert report["input"]["types"] == dict(truth.rows)
     assert report["openings"] == truth.openings
     assert places(tmp_path / "out") == [("Encounter.000.ndjson", truth.openings + 1, "", "is not JSON")]
+
+
+def test_parquet_that_holds_no_charts_is_named(tmp_path: Path) -> None:
+    """The folder of an earlier run holds its verdicts beside the charts; a file may be damaged, or somebody else's."""
+    export(tmp_path / "in", 3)
+    first = replayed(tmp_path / "in", tmp_path / "kept", keep_charts=True)
+    charts = tmp_path / "kept" / "charts"
+    whole = next(charts.rglob("*.parquet")).read_bytes()
+    (charts / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    (charts / "hole.parquet").write_bytes(whole[:100] + b"\0" * 400 + whole[500:])
+    report = replayed(tmp_path / "kept", tmp_path / "out")
+    assert report["patients"] == first["patients"]
+    named = {name: reason for name, _, _, reason in places(tmp_path / "out")}
+    assert named["charts/cut.parquet"] == named["charts/hole.parquet"] == "is a damaged Parquet file"
+    assert {reason for name, reason in named.items() if "charts/" not in name} >= {
+        "is no Parquet file of charts that a replay has kept"
+    }
 
 
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:

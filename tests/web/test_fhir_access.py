@@ -19,10 +19,10 @@ import requests
 import trustme
 
 from cds_service.base.settings import Settings
-from cds_service.protocol.queries import LONGEST_ADDRESS
+from cds_service.protocol.queries import MAX_QUERY_LENGTH
 from cds_service.web.app import create_app
 from tests import fhir_server as fhir
-from tests.answers import told
+from tests.answers import response_extension
 from tests.conftest import Server, run_server
 from tests.fhir_server import FhirServer
 from tests.web.test_hook import is_outcome, request_for
@@ -85,14 +85,14 @@ def full_answer(server: Server) -> dict[str, Any]:
 def test_everything_sent(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr)).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert not told(answer)
+    assert not response_extension(answer)
     assert ehr.asked == []
 
 
 def test_only_the_patient_and_a_server(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr, *ALL[1:])).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert not told(answer)
+    assert not response_extension(answer)
     assert set(ehr.keys_asked()) == {*ALL[1:], "reports", "medication_statements", "encounter"}
 
 
@@ -102,7 +102,7 @@ def test_null_is_none_known_and_not_asked_again(reading: Server, ehr: FhirServer
     assert nulls
     answer = reading.call(call_without(ehr, **nulls)).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert not told(answer)
+    assert not response_extension(answer)
     assert reading.call(call_without(ehr, **dict.fromkeys(ALL[1:]))).json()["cards"] == []
     assert ehr.asked == []
 
@@ -138,7 +138,7 @@ def paged(ehr: FhirServer, *, absolute: bool = True) -> dict[str, Any]:
 def test_pages_are_followed(reading: Server, ehr: FhirServer) -> None:
     answer = reading.call(call_without(ehr, observations=paged(ehr))).json()
     assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-    assert not told(answer)
+    assert not response_extension(answer)
     assert len(ehr.asked) == len(ehr.prefetch["observations"]["entry"]) - 1
     assert {one.headers["authorization"] for one in ehr.asked} == {f"Bearer {TOKEN}"}
 
@@ -209,7 +209,7 @@ def test_a_flaw_of_the_prefetch_is_mended_by_reading_anew(reading: Server, ehr: 
         ehr.asked.clear()
         answer = reading.call(call_without(ehr, observations={**ehr.prefetch["observations"], **flaw})).json()
         assert bare(answer["cards"]) == bare(full_answer(reading)["cards"])
-        assert not told(answer)
+        assert not response_extension(answer)
         assert [one.path for one in ehr.asked] == ["/fhir/Observation"]
 
 
@@ -245,7 +245,7 @@ def test_the_end_of_a_search_that_says_there_are_no_results(reading: Server, ehr
     none = {"resourceType": "OperationOutcome", "issue": [issue]}
     for value in (none, {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [{"resource": none}]}):
         ehr.behaviours["procedures"] = fhir.body(value)
-        assert not told(reading.call(call_without(ehr, "procedures")).json())
+        assert not response_extension(reading.call(call_without(ehr, "procedures")).json())
 
 
 # What is asked.
@@ -262,7 +262,7 @@ def test_the_queries_are_the_templates(reading: Server, ehr: FhirServer) -> None
         filled = template.replace("{{context.patientId}}", "dvt-likely").replace("{{context.encounterId}}", "visit-1")
         path, _, query = filled.partition("?")
         wanted = {name: values[0] for name, values in parse_qs(query).items()}
-        path += "/_search" if len(query) > LONGEST_ADDRESS else ""
+        path += "/_search" if len(query) > MAX_QUERY_LENGTH else ""
         (sent,) = [found for where, found in asked if where == f"/fhir/{path}" and wanted.items() <= found.items()]
         added = {"_count": "500"} if query else {}
         added |= {"date": "ge2024-03-16"} if "vital-signs" in query else {}
@@ -303,7 +303,7 @@ def test_servers_that_are_never_asked(reading: Server, ehr: FhirServer, what: st
 def test_a_token_for_this_patient_is_used(reading: Server, ehr: FhirServer) -> None:
     for patient in ("dvt-likely", "Patient/dvt-likely"):
         body = call_without(ehr, "procedures") | {"fhirAuthorization": lent(patient)}
-        assert not told(reading.call(body).json())
+        assert not response_extension(reading.call(body).json())
     assert len(ehr.asked) == 2
 
 
@@ -399,7 +399,7 @@ def test_a_bad_answer_is_named_and_the_rest_is_judged(reading: Server, ehr: Fhir
     assert "smtp" not in answer.text
     # the same key is read at once when the server is well again
     del ehr.behaviours["procedures"]
-    assert not told(reading.call(call_without(ehr, "procedures")).json())
+    assert not response_extension(reading.call(call_without(ehr, "procedures")).json())
 
 
 GOOD_ANSWERS: dict[str, Callable[[Any], fhir.Behaviour]] = {
@@ -555,7 +555,7 @@ def test_stalled_calls_leave_nothing_behind(reading: Server, ehr: FhirServer) ->
         calls = [pool.submit(reading.call, call_without(ehr, *ALL)) for _ in range(60)]
         assert {one.result().status_code for one in calls} == {412}
     ehr.behaviours.clear()
-    assert not told(reading.call(call_without(ehr, *ALL)).json())
+    assert not response_extension(reading.call(call_without(ehr, *ALL)).json())
 
 
 def test_many_at_once_are_all_served(ehr: FhirServer) -> None:
@@ -619,13 +619,13 @@ def test_a_server_over_tls(certificates: tuple[ssl.SSLContext, Path], ehr: FhirS
             for _ in range(2):
                 answer = own.call(call_without(secured, *ALL[1:])).json()
                 assert answer["cards"][0]["indicator"] == "critical"
-                assert not told(answer)
+                assert not response_extension(answer)
             for behaviour in (fhir.never, fhir.stalls_in_the_body, fhir.drips):
                 secured.behaviours["procedures"] = behaviour
                 parts = own.call(call_without(secured, "procedures")).json()["extension"][READING]["parts"]
                 assert parts["procedures"]["why"] == "timeout"
             secured.behaviours.clear()
-            assert not told(own.call(call_without(secured, "procedures")).json())
+            assert not response_extension(own.call(call_without(secured, "procedures")).json())
 
 
 def test_a_certificate_of_nobody_known_is_refused(certificates: tuple[ssl.SSLContext, Path], ehr: FhirServer) -> None:

@@ -17,7 +17,7 @@ from cds_service.protocol.messages import Card
 from cds_service.service import evaluate as service_module
 from cds_service.service.examples import as_request
 from tests import fhir_server as fhir
-from tests.answers import told
+from tests.answers import response_extension
 from tests.conftest import Server, bundle, run_server
 
 CALL = "/cds-services/posterior-knee-pain"
@@ -240,7 +240,7 @@ def test_null_is_data_not_a_gap(server: Server) -> None:
     answer = server.call(without(observations=None, conditions=None))
     assert answer.status_code == 200
     assert answer.json()["cards"] == []
-    assert not told(answer.json())
+    assert not response_extension(answer.json())
     empty = {"resourceType": "Bundle", "type": "searchset", "total": 0}
     assert server.call(without(observations=empty, conditions=empty)).json()["cards"] == []
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from cds_service.adapters.audit import codes
 from cds_service.adapters.pseudonyms import Requester
-from cds_service.protocol.queries import LONGEST_ADDRESS, PATIENT
+from cds_service.protocol.queries import MAX_QUERY_LENGTH, PATIENT
 
 Event = dict[str, Any]
 _REFUSED = frozenset({"refused", "limited", "not_found", "not_allowed", "no_token", "token_of_another_patient"})
@@ -66,11 +66,11 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class CardDisposition:
-    """A card and its disposition. ``fate``: ``shown``, ``quiet``, ``reminder`` or ``silent``."""
+    """A card and its disposition. ``disposition``: ``shown``, ``quiet``, ``reminder`` or ``silent``."""
 
     uuid: str
     rule: str
-    fate: str
+    disposition: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +120,24 @@ class SignedOrder:
         server: base URL of the FHIR server that it was sent to.
         uuid: its identifier.
         order: key of our order.
-        fate: as in ``Placing.fate``.
+        outcome: as in ``Placing.outcome``.
     """
 
     call: Call
     server: str
     uuid: str
     order: str
-    fate: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class SavedAssessment:
-    """A completed assessment that a clinician has saved in the chart. ``server``, ``fate``, ``uuid``: as for orders."""
+    """A completed assessment that a clinician has saved in the chart. Its fields are as for orders."""
 
     call: Call
     server: str
     uuid: str
-    fate: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def hook_call(hook: HookCall) -> Event:
         outcome=_outcome(hook.status),
         description=_status_words(hook.status, hook.why),
         agents=[_ehr(call, codes.SOURCE_ROLE), _us(call, codes.DESTINATION_ROLE), *_user(call)],
-        entities=[content, *(_card(card.uuid, rule=card.rule, fate=card.fate) for card in hook.cards)],
+        entities=[content, *(_card(card.uuid, rule=card.rule, fate=card.disposition) for card in hook.cards)],
     )
 
 
@@ -200,13 +200,13 @@ def fhir_read(read: FhirRead) -> Event:
 def _http(read: FhirRead) -> str:
     """Return the HTTP request in the form that BALP asks for."""
     address, _, query = read.asked.partition("?")
-    if len(query) > LONGEST_ADDRESS:
+    if len(query) > MAX_QUERY_LENGTH:
         return f"POST {read.server}/{address}/_search\n\n{query}"
     return f"GET {read.server}/{read.asked}"
 
 
 def _in_short(read: FhirRead) -> str:
-    asked = read.asked if len(read.asked) <= LONGEST_ADDRESS else f"{read.asked[:100]}..."
+    asked = read.asked if len(read.asked) <= MAX_QUERY_LENGTH else f"{read.asked[:100]}..."
     return f"prefetch key {read.key}: {asked}"
 
 
@@ -241,9 +241,9 @@ def signed_order(signed: SignedOrder) -> Event:
         "what": {"type": "ServiceRequest", "identifier": _uuid(signed.uuid), "display": "signed order"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
-        "detail": _detail(order=signed.order, fate=signed.fate),
+        "detail": _detail(order=signed.order, fate=signed.outcome),
     }
-    return _created(signed.call, signed.server, signed.fate, codes.SIGNED_ORDER, entity)
+    return _created(signed.call, signed.server, signed.outcome, codes.SIGNED_ORDER, entity)
 
 
 def saved_assessment(saved: SavedAssessment) -> Event:
@@ -252,20 +252,20 @@ def saved_assessment(saved: SavedAssessment) -> Event:
         "what": {"type": "Observation", "identifier": _uuid(saved.uuid), "display": "saved assessment"},
         "type": codes.SYSTEM_OBJECT,
         "role": codes.DOMAIN_RESOURCE,
-        "detail": _detail(fate=saved.fate),
+        "detail": _detail(fate=saved.outcome),
     }
-    return _created(saved.call, saved.server, saved.fate, codes.SAVED_ASSESSMENT, entity)
+    return _created(saved.call, saved.server, saved.outcome, codes.SAVED_ASSESSMENT, entity)
 
 
-def _created(call: Call, address: str, fate: str, code: codes.Coding, entity: Event) -> Event:
+def _created(call: Call, address: str, outcome: str, code: codes.Coding, entity: Event) -> Event:
     server = {"who": {"display": address}, "requestor": False, "network": _network(address)}
-    outcome = {"placed": codes.SUCCESS, "unsure": codes.SERIOUS_FAILURE}.get(fate, codes.MINOR_FAILURE)
+    coded = {"placed": codes.SUCCESS, "unsure": codes.SERIOUS_FAILURE}.get(outcome, codes.MINOR_FAILURE)
     return _event(
         call,
         [codes.CREATE, code],
         action=codes.CREATE_ACTION,
-        outcome=outcome,
-        description="" if fate == "placed" else fate,
+        outcome=coded,
+        description="" if outcome == "placed" else outcome,
         agents=[_us(call, codes.SOURCE_ROLE), {"type": _concept(codes.DESTINATION_ROLE), **server}, *_user(call)],
         entities=[entity],
     )

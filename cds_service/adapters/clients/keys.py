@@ -82,7 +82,7 @@ class KeyRing:
                     per_call=FETCH_SECONDS,
                     ca_bundle=bundle,
                     networks=Networks.of(settings.private_networks),
-                    most_bytes=MAX_BYTES,
+                    max_bytes=MAX_BYTES,
                     accept="application/json",
                 )
             )

@@ -74,7 +74,7 @@ def _signing(name: str, settings: Settings, everyone: Mapping[str, Client]) -> d
     """Return our private keys, by the client to whose EHR they authenticate this service."""
     folder = settings.clients.parent if settings.clients else Path()
     smart = ((key, client.smart) for key, client in everyone.items() if client.smart is not None)
-    keys = {key: (folder / one.key_file, one.algorithm) for key, one in smart if one.key_file is not None}
+    keys = {key: (folder / access.key_file, access.algorithm) for key, access in smart if access.key_file is not None}
     if not keys:
         return {}
     from cds_service.adapters.clients.signing import read_signing_key

@@ -21,7 +21,7 @@ _KIND = "Medication"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
-def lacking_medicines(entries: Sequence[ChartEntry], base: Address) -> tuple[str, ...]:
+def missing_medicines(entries: Sequence[ChartEntry], base: Address) -> tuple[str, ...]:
     """Return the ids of Medications on the server at ``base`` that ``entries`` refer to but do not hold, each once."""
     contained = {name for entry in entries if entry.kind == _KIND for name in _names(entry)}
     wanted = dict.fromkeys(

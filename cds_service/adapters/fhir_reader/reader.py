@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urljoin
 
-from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES, lacking_medicines, medicine_in, with_medicines
+from cds_service.adapters.fhir_reader.medicines import MAX_MEDICINES, medicine_in, missing_medicines, with_medicines
 from cds_service.adapters.http import Transport
 from cds_service.adapters.http_terms import (
     ANSWER_LIMITS,
@@ -31,7 +31,7 @@ from cds_service.base.urls import Address, below
 from cds_service.clinical.reading import ChartEntry
 from cds_service.protocol.messages import HookRequest
 from cds_service.protocol.prefetch import KeyState, Part, Prefetched, is_anothers, read_part
-from cds_service.protocol.queries import LONGEST_ADDRESS, PATIENT, Plan
+from cds_service.protocol.queries import MAX_QUERY_LENGTH, PATIENT, Plan
 from cds_service.protocol.searchset import PAGE, Matches
 
 MAX_PAGES = 20
@@ -52,14 +52,14 @@ class _Reading:
 
     Attributes:
         part: the key and its entries before reading.
-        line: the time limit.
+        deadline: the time limit.
         query: relative to the FHIR base.
         pages: the pages received so far.
         why: None while reading; then a code for what went wrong, or empty if nothing did.
     """
 
     part: Part
-    line: Deadline
+    deadline: Deadline
     query: str
     pages: list[Part] = field(default_factory=list)
     why: str | None = None
@@ -80,7 +80,7 @@ class _MedicineReading:
     """The reading of one Medication. ``found``: None until it was read."""
 
     identity: str
-    line: Deadline
+    deadline: Deadline
     found: ChartEntry | None = None
 
 
@@ -199,7 +199,7 @@ class FhirReader:
         refusal = _refusal(request, base, without_token=without_token)
         if base is None or refusal:
             return prefetched.with_parts([replace(part, why=_unread(part, refusal)) for part in wanted])
-        medicines = lacking_medicines(prefetched.entries, base)
+        medicines = missing_medicines(prefetched.entries, base)
         if not wanted and not medicines:
             return prefetched
         token = request.fhirAuthorization.access_token if request.fhirAuthorization else None
@@ -212,7 +212,7 @@ class FhirReader:
         )
         complete = with_medicines(prefetched.with_parts(parts), medications)
         # The new rows may refer to more Medications. Read them in the rest of the same time.
-        more = [identity for identity in lacking_medicines(complete.entries, base) if identity not in medicines]
+        more = [identity for identity in missing_medicines(complete.entries, base) if identity not in medicines]
         left = max(0, MAX_MEDICINES - len(medicines))
         complete = with_medicines(complete, await self._read_medicines(more[:left], base, token, deadline))
         self._report_wait(time.monotonic() - began)
@@ -225,7 +225,7 @@ class FhirReader:
         queries = ((part, asking.query(part)) for part in wanted)
         readings = [_Reading(part, Deadline(deadline), query) for part, query in queries if query is not None]
         running = [self._threads.submit(self._read, reading, base, token) for reading in readings]
-        await self._wait(running, [reading.line for reading in readings], deadline)
+        await self._wait(running, [reading.deadline for reading in readings], deadline)
         patient = asking.request.context.patientId
         return [_finished(task, reading, patient) for task, reading in zip(running, readings, strict=True)]
 
@@ -237,30 +237,30 @@ class FhirReader:
             return []
         readings = [_MedicineReading(identity, Deadline(deadline)) for identity in identities]
         running = [self._threads.submit(self._fetch, reading, base, token) for reading in readings]
-        await self._wait(running, [reading.line for reading in readings], deadline)
+        await self._wait(running, [reading.deadline for reading in readings], deadline)
         for task in running:
             if task.done() and not task.cancelled():
                 task.result()  # raises our own errors, which must not look like a missing medicine
         return [reading.found for reading in readings if reading.found is not None]
 
-    async def _wait(self, running: Sequence[Future[None]], lines: Sequence[Deadline], deadline: float) -> None:
-        """Wait until all reads have ended, at most until ``deadline`` plus the time to cut them off."""
+    async def _wait(self, running: Sequence[Future[None]], deadlines: Sequence[Deadline], until: float) -> None:
+        """Wait until all reads have ended, at most until ``until`` plus the time to cut them off."""
         if not running:
             return
         together = _Together(running)
         try:
-            in_time = await together.wait(deadline - time.monotonic())
+            in_time = await together.wait(until - time.monotonic())
         finally:  # also if the call is cancelled: no read may outlive it
-            for task, line in zip(running, lines, strict=True):
+            for task, deadline in zip(running, deadlines, strict=True):
                 if not task.done() and not task.cancel():
-                    line.cut()
+                    deadline.cut()
         if not in_time:
             await together.wait(self._deadline * _CLEARING)
 
     def _fetch(self, reading: _MedicineReading, base: Address, token: str | None) -> None:
         """Read one Medication into ``reading``."""
         with suppress(NoAnswer):
-            answer = self._transport.client.get(f"{base}/Medication/{reading.identity}", token, reading.line)
+            answer = self._transport.client.get(f"{base}/Medication/{reading.identity}", token, reading.deadline)
             reading.found = medicine_in(answer, reading.identity, base)
 
     def _base(self, url: str, own: Sequence[Address] | None) -> Address | None:
@@ -292,7 +292,7 @@ class FhirReader:
         seen: set[str] = set()
         while len(seen) < MAX_PAGES:
             seen.add(url)
-            page = read_part(part.key, self._answer(url, token, reading.line))
+            page = read_part(part.key, self._answer(url, token, reading.deadline))
             reading.pages.append(page)
             if page.state is KeyState.FAILED:
                 return page.why
@@ -307,17 +307,17 @@ class FhirReader:
             url = following
         return flaw or PAGE
 
-    def _answer(self, url: str, token: str | None, line: Deadline) -> Any:
+    def _answer(self, url: str, token: str | None, deadline: Deadline) -> Any:
         """Return the JSON at ``url``. A long query is sent as a form, or in the URL if the server rejects forms."""
         address, _, query = url.partition("?")
-        if len(query) <= LONGEST_ADDRESS:
-            return self._transport.client.get(url, token, line)
+        if len(query) <= MAX_QUERY_LENGTH:
+            return self._transport.client.get(url, token, deadline)
         try:
-            return self._transport.client.search(f"{address}/_search", query, token, line)
+            return self._transport.client.search(f"{address}/_search", query, token, deadline)
         except NoAnswer as error:
             if error.why not in _NO_FORMS:
                 raise
-        return self._transport.client.get(url, token, line)
+        return self._transport.client.get(url, token, deadline)
 
 
 @dataclass(frozen=True, slots=True)

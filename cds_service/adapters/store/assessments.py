@@ -36,7 +36,7 @@ class Use:
     @property
     def most(self) -> list[tuple[str, int]]:
         """The ten findings that were answered most often."""
-        return sorted(self.answered.items(), key=lambda one: (-one[1], one[0]))[:10]
+        return sorted(self.answered.items(), key=lambda answer: (-answer[1], answer[0]))[:10]
 
 
 class Assessments:
@@ -51,7 +51,7 @@ class Assessments:
         """Count one assessment. Call this when it has led to an order or was saved."""
         what = [USED, *([COMPLETED] if complete else []), *sorted(answered)]
         frame = {"day": now.astimezone(UTC).date().isoformat(), "client": client, "rule": rule}
-        rows = [{**frame, "content_version": version, "what": one, "count": 1} for one in what]
+        rows = [{**frame, "content_version": version, "what": counted, "count": 1} for counted in what]
         insert = self._store.insert(table)
         keys = [column.name for column in table.primary_key]
         more = insert.on_conflict_do_update(index_elements=keys, set_={"count": table.c.count + 1})

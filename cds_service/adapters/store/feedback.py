@@ -16,8 +16,8 @@ from cds_service.adapters.store.rows import FeedbackRow
 from cds_service.base.errors import UnusableInput
 from cds_service.base.field_errors import words
 
-LONGEST_COMMENT = 4_000
-LONGEST_NAME = 200
+MAX_COMMENT_LENGTH = 4_000
+MAX_NAME_LENGTH = 200
 MAX_ITEMS = 5_000
 MAX_REASONS = 20
 MAX_ACCEPTED = 50
@@ -58,7 +58,7 @@ def _name(value: Any) -> Any:
 
 
 _Text = Annotated[str, BeforeValidator(_text)]
-_Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=LONGEST_NAME)]
+_Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=MAX_NAME_LENGTH)]
 
 
 class _Received(BaseModel):
@@ -81,7 +81,7 @@ class _Override(_Received):
     """Why a card was overridden. Epic's category and display are used if there is no CDS Hooks reason."""
 
     reason: _Reason | None = None
-    userComment: Annotated[_Text, Field(max_length=LONGEST_COMMENT)] | None = None
+    userComment: Annotated[_Text, Field(max_length=MAX_COMMENT_LENGTH)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -139,8 +139,8 @@ class Item(_Received):
     @model_validator(mode="after")
     def comment_of_one_length(self) -> Item:
         """Reject comments that are too long, counted together over all reasons."""
-        if len(self.comment or "") > LONGEST_COMMENT:
-            raise ValueError(f"its comments may have at most {LONGEST_COMMENT} characters together")
+        if len(self.comment or "") > MAX_COMMENT_LENGTH:
+            raise ValueError(f"its comments may have at most {MAX_COMMENT_LENGTH} characters together")
         return self
 
     @property

@@ -272,7 +272,7 @@ class Content:
     @cached_property
     def complaints(self) -> frozenset[str]:
         """The findings that open the gate by themselves: complaints other than of the thigh, groin or buttock."""
-        return frozenset(key for key, one in self.findings.items() if one.complaint not in (None, "proximal"))
+        return frozenset(key for key, finding in self.findings.items() if finding.complaint not in (None, "proximal"))
 
     @cached_property
     def looked_back(self) -> Mapping[str, int]:
@@ -306,14 +306,16 @@ class Content:
         """
 
         def of_concern(codings: tuple[Coded, ...]) -> bool:
-            return any(one.code is not None and self.concerns(one.system or "", one.code) for one in codings)
+            return any(
+                coding.code is not None and self.concerns(coding.system or "", coding.code) for coding in codings
+            )
 
         def use(codings: tuple[Coded, ...], categories: tuple[Coded, ...]) -> NumberUse:
             if not of_concern((*codings, *categories)):
-                named = ((one.system, one.code) for one in codings)
+                named = ((coding.system, coding.code) for coding in codings)
                 is_identified = any(s is not None and bool(c) and self.identifies(s, c or "") for s, c in named)
                 return NumberUse(is_of_concern=False, is_identified=is_identified, days=0)
-            limits = [self.days_of_code(one.system or "", one.code or "") for one in codings]
+            limits = [self.days_of_code(coding.system or "", coding.code or "") for coding in codings]
             is_unlimited = None in limits or of_concern(categories)
             days = 0 if is_unlimited else max((limit for limit in limits if limit), default=0)
             return NumberUse(is_of_concern=True, is_identified=False, days=days)

@@ -21,7 +21,7 @@ COUNT = "count"
 """The placeholder that decides between the plural forms of a message."""
 _PLACE = re.compile(r"\{([a-z_]*)\}")
 _FORMS = ("one", "other")
-_LONGEST = 400
+_MAX_LENGTH = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Takes:
         return Message({form: self._text(text) for form, text in forms.items()})
 
     def _text(self, text: object) -> str:
-        if not isinstance(text, str) or not 0 < len(text) <= _LONGEST:
-            raise ValueError(f"must be a text of 1 to {_LONGEST} characters")
+        if not isinstance(text, str) or not 0 < len(text) <= _MAX_LENGTH:
+            raise ValueError(f"must be a text of 1 to {_MAX_LENGTH} characters")
         named = set(_PLACE.findall(text))
         if re.search(r"[{}]", _PLACE.sub("", text)):
             raise ValueError("has a brace that is not part of a place such as {side}")

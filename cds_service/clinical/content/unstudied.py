@@ -55,8 +55,12 @@ def chosen_spans(content: Content) -> dict[int, list[str]]:
 
 def chosen_limits(content: Content) -> list[str]:
     """Return in words the chosen limits of measurements, ages, rules, the pathway and the method."""
-    limits = [f"{key}: {one.threshold:g} {one.unit}" for key, one in content.measures.items() if one.status in _CHOSEN]
-    limits += [f"{content.name(one.finding)} (from the age)" for one in content.reasoning.ages if one.status in _CHOSEN]
+    limits = [
+        f"{key}: {measure.threshold:g} {measure.unit}"
+        for key, measure in content.measures.items()
+        if measure.status in _CHOSEN
+    ]
+    limits += [f"{content.name(age.finding)} (from the age)" for age in content.reasoning.ages if age.status in _CHOSEN]
     for name, part in (("pathway", content.pathway), ("method", content.reasoning)):
         for key in type(part).model_fields:
             figure = getattr(part, key)

@@ -60,7 +60,7 @@ def read_record(
             sorted(set(findings.diagnoses), key=lambda diagnosis: (diagnosis.cause, diagnosis.source, repr(diagnosis)))
         ),
         orders=tuple(sorted(set(findings.orders), key=lambda order: (order.order, order.source, repr(order)))),
-        unread=tuple(sorted(unread, key=lambda part: (part.source, part.kind, part.reason, part.keys))),
+        unread=tuple(sorted(unread, key=lambda part: (part.source, part.kind, part.reason, part.keys, part.digest))),
         stops=tuple(sorted(set(findings.stops), key=lambda stop: (stop.source, stop.key, stop.substance))),
         set_aside=tuple(sorted(Counter(findings.set_aside).items())),
         ledger=ledger.lines(),

@@ -11,7 +11,7 @@ from typing import Any
 from cds_service.clinical.record import When
 
 DAYS_OF_A_YEAR = 365.25
-_LONGEST_COURSE = 366
+_MAX_COURSE_DAYS = 366
 """The longest supply of a medicine in days; more is an error in the record."""
 _WHOLE_DAY = len("2026-03-16")
 _LEAP_SECOND = re.compile(r"(T\d{2}:\d{2}):60")
@@ -40,12 +40,21 @@ def to_when(value: Any, now: datetime) -> When | None:
         text = str(value)[:_WHOLE_DAY]
         first, last = _span(text)
     today = now.date()
-    if last <= today and (moment is None or moment <= now):
+    if last <= today and (moment is None or last < today or not is_later(moment, now)):
         return When(last, text, first, moment, ahead=False)
     if first > today + timedelta(days=1):
         raise FutureDate(text)
-    ahead = moment > now if moment is not None else first > today
+    ahead = is_later(moment, now) if moment is not None else first > today
     return When(min(last, today), text, min(first, today), moment, ahead)
+
+
+def is_later(moment: datetime, than: datetime) -> bool:
+    """Whether ``moment`` comes after ``than``; both with a time zone.
+
+    Compared in UTC: of two moments in one zone Python compares what the clocks show, which is twice the same hour when
+    summer time ends.
+    """
+    return moment.astimezone(UTC) > than.astimezone(UTC)
 
 
 def is_settled(when: When, today: date) -> bool:
@@ -111,7 +120,7 @@ def _span(text: str) -> tuple[date, date]:
 
 def lasting(when: When | None, days: float, today: date) -> When | None:
     """Return the span that began at ``when`` and lasts ``days``, but not beyond today."""
-    if when is None or not 0 < days <= _LONGEST_COURSE:
+    if when is None or not 0 < days <= _MAX_COURSE_DAYS:
         return when
     return replace(when, day=max(when.day, min(when.day + timedelta(days=days), today)), at=None)
 

@@ -152,9 +152,9 @@ class Findings:
         facts = self.facts[mark.facts :]
         if not facts:
             return False
-        denies = any(one.key == SCAN and one.status is Status.ABSENT for one in facts)
-        names = any(one.key in (SCAN, SUSPECTED_DVT) and one.status is not Status.ABSENT for one in facts)
-        return denies and (names or any(one.cause == DVT for one in self.diagnoses[mark.diagnoses :]))
+        denies = any(fact.key == SCAN and fact.status is Status.ABSENT for fact in facts)
+        names = any(fact.key in (SCAN, SUSPECTED_DVT) and fact.status is not Status.ABSENT for fact in facts)
+        return denies and (names or any(diagnosis.cause == DVT for diagnosis in self.diagnoses[mark.diagnoses :]))
 
     def _doubt_since(self, mark: Mark) -> None:
         """Mark results of a resource that was not fully understood; they may raise urgency but never lower it."""

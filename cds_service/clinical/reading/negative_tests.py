@@ -65,9 +65,11 @@ def _texts(content: Content, model: Any) -> Iterator[str]:
         if concept is not None:
             yield str(concept.text or "")
             yield from (str(coding.display or "") for coding in concept.coding or ())
-    for one in (model, *parts):
-        yield str(one.code.text or "")
-        known = set(codings(one.code)) if _is_understood(content, one.code) else set()
-        yield from (str(c.display or "") for c in one.code.coding or () if (str(c.system), str(c.code)) not in known)
-        yield str(one.valueString or "")
+    for element in (model, *parts):
+        yield str(element.code.text or "")
+        known = set(codings(element.code)) if _is_understood(content, element.code) else set()
+        yield from (
+            str(c.display or "") for c in element.code.coding or () if (str(c.system), str(c.code)) not in known
+        )
+        yield str(element.valueString or "")
     yield from (str(note.text or "") for note in model.note or ())

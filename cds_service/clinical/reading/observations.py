@@ -235,7 +235,7 @@ def _read_part(context: _Context, part: Any, source: str) -> None:
         quantity = number_in(str(part.valueString))
     wrong = _NOT_THERE if _is_there_and_not_there(content, part) else quantity
     if isinstance(wrong, str):
-        named = [one for one in uses_of(content, part.valueCodeableConcept) if one.kind in ("finding", "cause")]
+        named = [value for value in uses_of(content, part.valueCodeableConcept) if value.kind in ("finding", "cause")]
         about = (*_keys([*asked, *named]), *_measured(content, uses), *_causes_at(context, uses))
         findings.report(source, [Trouble(UnreadKind.VALUE, wrong, about)] if about else [])
         return

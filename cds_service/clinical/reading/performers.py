@@ -8,8 +8,8 @@ from typing import Any
 
 from cds_service.clinical.content.coding.codes import ASSESSMENT_CODE, ASSESSMENT_SYSTEM
 
-_LONGEST = 50
-_MOST_WORDS = 6
+_MAX_LENGTH = 50
+_MAX_WORDS = 6
 _MARKS = frozenset(" ,'\u2019-")
 _TITLES = re.compile(r"^(?:\w{1,4}\. )+")
 _INITIAL = re.compile(r"\b(\w)\.(?=[ ,-]|$|\w\.)")
@@ -26,9 +26,9 @@ def assessed_by(model: Any) -> str | None:
     ``model``: an Observation. Only our own code makes it an assessment, because any panel may have components.
     """
     codings = (model.code.coding if model.code is not None else None) or ()
-    if not any((one.system, one.code) == (ASSESSMENT_SYSTEM, ASSESSMENT_CODE) for one in codings):
+    if not any((coding.system, coding.code) == (ASSESSMENT_SYSTEM, ASSESSMENT_CODE) for coding in codings):
         return None
-    return next((name for one in model.performer or () if (name := clinician_name(one.display))), "")
+    return next((name for performer in model.performer or () if (name := clinician_name(performer.display))), "")
 
 
 def clinician_name(text: Any) -> str:
@@ -38,8 +38,8 @@ def clinician_name(text: Any) -> str:
     """
     if not isinstance(text, str):
         return ""
-    name = " ".join(unicodedata.normalize("NFC", text[: 4 * _LONGEST]).split())
-    fits = 0 < len(name) <= _LONGEST and len(name.split()) <= _MOST_WORDS
+    name = " ".join(unicodedata.normalize("NFC", text[: 4 * _MAX_LENGTH]).split())
+    fits = 0 < len(name) <= _MAX_LENGTH and len(name.split()) <= _MAX_WORDS
     letters = _INITIAL.sub(r"\1", _TITLES.sub(lambda titles: titles[0].replace(".", ""), name))
     is_name = all(char in _MARKS or unicodedata.category(char)[0] in "LM" for char in letters)
     is_name = is_name and _BLANK.isdisjoint(name) and not _STACKED.search(unicodedata.normalize("NFD", name))

@@ -171,9 +171,9 @@ class Places:
     def _of_concept(self, concept: Any, inside: Iterable[Any], *, in_code: bool) -> Place:
         """Return the place of a concept. Cached if it has no extensions, because a chart has few different places."""
         coded = getattr(concept, "coding", None) or ()
-        if any(getattr(one, "extension", None) for one in (concept, *coded)):
+        if any(getattr(element, "extension", None) for element in (concept, *coded)):
             return self._of_spot(self._spot_of(concept, inside), in_code=in_code)
-        key = (in_code, concept.text, *((one.system, one.code, one.display) for one in coded))
+        key = (in_code, concept.text, *((coding.system, coding.code, coding.display) for coding in coded))
         found = self._remembered.get(key)
         if found is None:
             place = self._of_spot(_Spot([concept]), in_code=in_code)
@@ -213,13 +213,13 @@ class Places:
         elsewhere = True
         lost = unread = ""
         for concept in concepts:
-            one = self._of_concept(concept, inside, in_code=in_code)
-            sites |= one.sites
-            sides |= one.sides
-            stated, understood = stated or one.stated, understood or one.understood
-            contradictory = contradictory or one.contradictory
-            lost, unread = lost or one.lost, unread or one.unread
-            elsewhere = elsewhere and (one.elsewhere or not one.stated)
+            place = self._of_concept(concept, inside, in_code=in_code)
+            sites |= place.sites
+            sides |= place.sides
+            stated, understood = stated or place.stated, understood or place.understood
+            contradictory = contradictory or place.contradictory
+            lost, unread = lost or place.lost, unread or place.unread
+            elsewhere = elsewhere and (place.elsewhere or not place.stated)
         elsewhere = elsewhere and stated
         return Place(frozenset(sites), frozenset(sides), stated, understood, contradictory, lost, unread, elsewhere)
 
@@ -247,8 +247,8 @@ class Places:
 
     def _spot_at(self, reference: str, inside: Iterable[Any]) -> _Spot:
         if reference.startswith("#"):
-            named = (one for one in inside if str(one.id) == reference[1:])
-            found = next((one for one in named if one.get_resource_type() == BODY_STRUCTURE), None)
+            named = (resource for resource in inside if str(resource.id) == reference[1:])
+            found = next((resource for resource in named if resource.get_resource_type() == BODY_STRUCTURE), None)
         else:
             found = self._structure(reference)
         if found is None:
@@ -257,16 +257,16 @@ class Places:
             return _Spot(unread=_BAD_STRUCTURE)
         whole = _Spot()
         for concept in (found.location, *(found.locationQualifier or ())):
-            one = self._spot_of(concept, (), follow=False)
-            whole.concepts += one.concepts
-            whole.sides += one.sides
-            whole.unread = whole.unread or one.unread
+            spot = self._spot_of(concept, (), follow=False)
+            whole.concepts += spot.concepts
+            whole.sides += spot.sides
+            whole.unread = whole.unread or spot.unread
         return whole
 
     def _of_spot(self, spot: _Spot, *, in_code: bool) -> Place:
         every = [use for concept in spot.concepts for use in uses_of(self._content, concept)]
         added = [uses_of(self._content, concept) for concept in spot.sides]
-        uses = [use for use in (*every, *(use for one in added for use in one)) if use.kind == "site"]
+        uses = [use for use in (*every, *(use for meanings in added for use in meanings)) if use.kind == "site"]
         sides = {Side(use.side) for use in uses if use.side}
         if in_code:
             sides |= {Side(use.side) for use in every if use.side}
@@ -275,7 +275,7 @@ class Places:
         keys = {use.key for use in uses} - {SIDE_ONLY}
         only_side = bool(uses or spot.unread) and not keys
         unread = spot.unread
-        if any(not any(use.kind in ("site", "unknown") for use in one) for one in added):
+        if any(not any(use.kind in ("site", "unknown") for use in meanings) for meanings in added):
             unread = unread or _UNKNOWN_SIDE
         return Place(
             frozenset(site for key in keys for site in self._content.site_and_wider(key)),
@@ -295,7 +295,7 @@ class Places:
 
 def _lost_in(concepts: Iterable[Any], uses: Iterable[CodeUse], *, in_code: bool) -> str:
     """Return why ``concepts``, in which no leg was understood, may still name one; empty if they do not."""
-    if any(_names_side(text) for one in concepts for text in _texts(one)):
+    if any(_names_side(text) for concept in concepts for text in _texts(concept)):
         return _IN_WORDS
     return _UNKNOWN_SITE if not in_code and any(True for _ in concepts) and not any(True for _ in uses) else ""
 

@@ -48,10 +48,10 @@ def limit_in_words(said: frozenset[str], side: Side) -> RefutationLimit | None:
 
 def _texts(model: Any) -> Iterator[str]:
     """Yield the words of code, place, evidence and notes."""
-    evidence = [concept for one in model.evidence or () for concept in one.code or ()]
+    evidence = [concept for item in model.evidence or () for concept in item.code or ()]
     for concept in (model.code, *(model.bodySite or ()), *evidence):
         if concept is not None:
             yield str(concept.text or "")
             yield from (str(coding.display or "") for coding in concept.coding or ())
-    yield from (str(detail.display or "") for one in model.evidence or () for detail in one.detail or ())
+    yield from (str(detail.display or "") for item in model.evidence or () for detail in item.detail or ())
     yield from (str(note.text or "") for note in model.note or ())

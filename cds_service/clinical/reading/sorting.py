@@ -54,7 +54,9 @@ _NOT_A_RESOURCE = "is not a FHIR resource"
 _ZONES = 2
 """Days: the largest difference between the written day and the local day."""
 _MAX_CODED, _MAX_CODED_BYTES = 4_096, 1_000
-"""How many codes of numbers are remembered as written, and how long one may be."""
+"""How many codes of numbers are remembered for all charts as written, and how long one may be."""
+_UNSEEN = NumberUse(is_of_concern=False, is_identified=False, days=0)
+"""Stands for codes that are not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,8 @@ class _Sorting:
         self._ledger = ledger
         self._describing = describing
         self._check = check
-        self._numbers = content.numbers_as_written
-        """For the codes of a number as written: what they say; None if a glance does not show it. For all charts."""
+        self._numbers: dict[bytes, NumberUse | None] = {}
+        """For the codes of a number as written: what they say; None if a glance does not show it."""
         self._patients: dict[bytes, Belongs | None] = {}
         """For the subject of a number as written: whose it is; None if a glance does not show it."""
         self._subject: Reference | None = None
@@ -218,12 +220,16 @@ class _Sorting:
                 self._sort_in(number, "Observation", entry, belongs, use)
 
     def _use_as_written(self, coded: bytes, glance: Glance) -> NumberUse | None:
-        codes = glance.codes()
-        use = self._content.use_of_number(*codes) if codes is not None else None
-        if len(coded) <= _MAX_CODED_BYTES:
-            if len(self._numbers) >= _MAX_CODED:
-                self._numbers.clear()
-            self._numbers[coded] = use
+        for_all = self._content.numbers_as_written
+        use = self._numbers.get(coded, for_all.get(coded, _UNSEEN))
+        if use is _UNSEEN:
+            codes = glance.codes()
+            use = self._content.use_of_number(*codes) if codes is not None else None
+            if len(coded) <= _MAX_CODED_BYTES:
+                if len(for_all) >= _MAX_CODED:
+                    for_all.clear()
+                for_all[coded] = use
+        self._numbers[coded] = use
         return use
 
     def _owner_as_written(self, subject: bytes, glance: Glance) -> Belongs | None:
@@ -320,7 +326,9 @@ class _Sorting:
             memory.mentions = frozenset(_references(entry.resource))
         owners = self.chart.owners
         here = frozenset(
-            one for one in memory.mentions if one in present or (owners.is_here(one) and local_name(one) in present)
+            mentioned
+            for mentioned in memory.mentions
+            if mentioned in present or (owners.is_here(mentioned) and local_name(mentioned) in present)
         )
         if memory.suspicion is None or memory.suspicion[0] != here:
             named = self._content.recogniser.recognise(_without_those(entry.resource, here)).keys
@@ -429,8 +437,8 @@ class _Sorting:
         if kind != "Condition":
             return ()
         named = suspected_beside(self._content, entry.resource)
-        coding = head.code.coding if head.code is not None else None
-        if not any(one.system and self._content.lists_all(one.system) for one in coding or ()):
+        codings = (head.code.coding if head.code is not None else None) or ()
+        if not any(coding.system and self._content.lists_all(coding.system) for coding in codings):
             beside = named_beside_code(self._content, entry.resource.get("code"))
             named = tuple(sorted({*named, *beside, *named_at_place(self._content, entry.resource)}))
         return () if named and is_over(entry.resource) else named

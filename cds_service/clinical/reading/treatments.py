@@ -40,7 +40,9 @@ def _each_has_ended(dosages: Sequence[Any], begun: When | None, findings: Findin
 
 def _is_taken_as_needed(dosages: Sequence[Any]) -> bool:
     """Whether every dosage is only as needed: such a medicine may never be taken."""
-    return bool(dosages) and all(one.asNeededBoolean or one.asNeededCodeableConcept is not None for one in dosages)
+    return bool(dosages) and all(
+        dosage.asNeededBoolean or dosage.asNeededCodeableConcept is not None for dosage in dosages
+    )
 
 
 def _length(dosage: Any) -> float | None:

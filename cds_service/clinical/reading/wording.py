@@ -60,7 +60,7 @@ def named_at_place(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     spoken = (word for name in ("code", "valueCodeableConcept") for word in _all_words(raw.get(name)))
     net = content.word_net
-    return tuple(sorted({key for one in spoken for key in net.keys_in(f"{one} {places}", names=False)}))
+    return tuple(sorted({key for word in spoken for key in net.keys_in(f"{word} {places}", names=False)}))
 
 
 def suspected_beside(content: Content, raw: Mapping[str, Any]) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ PRIORITIES: tuple[Priority, ...] = ("stat", "asap", "urgent", "routine")
 """FHIR R4 request priorities, the most urgent first."""
 SIDES = ("left", "right", "both")
 ANTICOAGULANT = ("taking", "none", "unknown")
-_LONGEST = {"indication": 200, "question": 400, "contact": 120, "note": 1500}
-_LONGEST_SENT = 4_000
+_MAX_LENGTHS = {"indication": 200, "question": 400, "contact": 120, "note": 1500}
+_MAX_SENT_LENGTH = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class OrderForm:
             wrong["indication"] = texts.indication.fill()
         if self.anticoagulant not in ANTICOAGULANT:
             wrong["anticoagulant"] = texts.anticoagulant.fill()
-        for name, most in _LONGEST.items():
-            if len(str(getattr(self, name))) > most:
-                wrong[name] = texts.too_long.fill(most=most)
+        for name, limit in _MAX_LENGTHS.items():
+            if len(str(getattr(self, name))) > limit:
+                wrong[name] = texts.too_long.fill(most=limit)
         return wrong
 
     def as_dict(self) -> dict[str, str]:
@@ -130,7 +130,7 @@ def _choices(texts: BaseModel, names: Sequence[str]) -> dict[str, str]:
 
 def _clean(text: str) -> str:
     """Return the clinician's text on one line, without characters that do not print."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text[:_LONGEST_SENT]).split())
+    return " ".join("".join(char if char.isprintable() else " " for char in text[:_MAX_SENT_LENGTH]).split())
 
 
 def service_request(

@@ -75,19 +75,19 @@ def with_side(content: Content, template: OrderTemplate, title: str, side: Side)
     return content.texts.order.with_side.fill(title=title, side=Wording(content, date.min).side(side))
 
 
-def prove_templates(content: Content) -> None:
+def check_templates(content: Content) -> None:
     """Draft and validate every order for every leg and cause, so that the service does not start with a bad template.
 
     Raises:
         ContentError: a draft is not a valid ServiceRequest.
     """
-    context = Context(userId="Practitioner/proof", patientId="proof", encounterId="proof")
-    fact = Fact(next(iter(content.findings)), Status.PRESENT, Side.LEFT, None, None, "Observation/proof")
-    proofs = [(key, DVT, side) for key in content.orders for side in (Side.LEFT, Side.RIGHT, Side.UNKNOWN)]
-    proofs += [(next(iter(content.orders)), cause, Side.UNKNOWN) for cause in content.causes]
+    context = Context(userId="Practitioner/check", patientId="check", encounterId="check")
+    fact = Fact(next(iter(content.findings)), Status.PRESENT, Side.LEFT, None, None, "Observation/check")
+    cases = [(key, DVT, side) for key in content.orders for side in (Side.LEFT, Side.RIGHT, Side.UNKNOWN)]
+    cases += [(next(iter(content.orders)), cause, Side.UNKNOWN) for cause in content.causes]
     problems = []
-    for key, cause, side in proofs:
-        reason = OrderReason(cause, "proof", (fact,), "proof", "urgent")
+    for key, cause, side in cases:
+        reason = OrderReason(cause, "check", (fact,), "check", "urgent")
         try:
             check_order(draft(content, key, side, reason, context, date(2026, 1, 1)))
         except ValidationError as error:

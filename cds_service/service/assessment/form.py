@@ -16,7 +16,7 @@ ASK = "ask-"
 """Prefix of the name of a form field; the key of the finding follows."""
 REPLIES = {"yes": True, "no": False}
 _LEGS = {"left": Side.LEFT, "right": Side.RIGHT}
-_LONGEST_NUMBER = 8
+_MAX_NUMBER_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class AssessForm:
     def mistakes(self, content: Content) -> dict[str, str]:
         """Return field -> what is wrong with it."""
         if (self.here or self.other) and (_girth(self.here) is None or _girth(self.other) is None):
-            least, most = (f"{one:g}" for one in CALVES)
-            return {"calves": content.texts.assess.mistakes.calves.fill(least=least, most=most)}
+            min_girth, max_girth = (f"{girth:g}" for girth in CALVES)
+            return {"calves": content.texts.assess.mistakes.calves.fill(least=min_girth, most=max_girth)}
         return {}
 
     def answers(self, leg: Side, asked: Iterable[Question]) -> Answers:
         """Return the answers to the questions about this leg. Other answers in the form do not count."""
-        known = {one.finding for one in asked if not one.shown}
+        known = {question.finding for question in asked if not question.shown}
         side = _LEGS.get(self.side, Side.UNKNOWN) if leg not in (Side.LEFT, Side.RIGHT) else leg
         here, other = _girth(self.here), _girth(self.other)
         calves = (here, other) if here is not None and other is not None and CALF_DIFFERENCE in known else None
@@ -113,10 +113,12 @@ def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: da
     answers = form.answers(leg.side, first)
     after = judged(content, chart, answers, now)
     moved = leg_of(after, leg.side)
-    known = {one.finding for one in first}
-    more = [one for one in questions_of(content, after, moved) if one.finding not in known] if moved else []
+    known = {question.finding for question in first}
+    more = (
+        [question for question in questions_of(content, after, moved) if question.finding not in known] if moved else []
+    )
     # A question that was answered stays on the page.
-    questions = tuple(sorted((*first, *more), key=lambda one: GROUPS.index(one.group)))
+    questions = tuple(sorted((*first, *more), key=lambda question: GROUPS.index(question.group)))
     about_treatment = leg.dvt.suspected or (moved is not None and moved.dvt.suspected)
     against = REPLIES.get(form.against) if about_treatment else None
     answers = replace(form.answers(leg.side, questions), contraindicated=against)
@@ -124,7 +126,7 @@ def asked(content: Content, chart: Record, side: Side, form: AssessForm, now: da
 
 
 def _typed(text: str) -> str:
-    return "".join(one for one in text[:_LONGEST_NUMBER] if one.isprintable()).strip()
+    return "".join(character for character in text[:_MAX_NUMBER_LENGTH] if character.isprintable()).strip()
 
 
 def _girth(text: str) -> float | None:

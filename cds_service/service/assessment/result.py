@@ -66,7 +66,7 @@ class Assessed:
     @property
     def wells(self) -> Wells | None:
         """The score; None if no score applies or no DVT is suspected."""
-        return self.leg.dvt.wells if any(one.group == "score" for one in self.questions) else None
+        return self.leg.dvt.wells if any(question.group == "score" for question in self.questions) else None
 
     @property
     def score(self) -> str:
@@ -102,7 +102,7 @@ class Assessed:
 
         Shown with the question whether another diagnosis is at least as likely.
         """
-        names = [self.content.short(one.cause) for one in shown(self.leg)]
+        names = [self.content.short(ranked.cause) for ranked in shown(self.leg)]
         return names or self.content.pathway.also_possible
 
     @property
@@ -120,11 +120,13 @@ class Assessed:
         if self.wells is not None and (item := self.wells.not_counted):
             lines.append(not_counted_words(self.content, item))
         if self.answers.calves is not None:
-            here, other = (wording.number(one) for one in self.answers.calves)
+            here, other = (wording.number(girth) for girth in self.answers.calves)
             lines.append(texts.girths.fill(here=here, other=other))
-        recorded = [one.recorded for one in self.questions if one.recorded and one.finding not in said]
+        recorded = [
+            question.recorded for question in self.questions if question.recorded and question.finding not in said
+        ]
         if recorded:
-            lines.append(texts.note_recorded.fill(findings="; ".join(wording.dated(one) for one in recorded)))
+            lines.append(texts.note_recorded.fill(findings="; ".join(wording.dated(fact) for fact in recorded)))
         if against := contraindication(self.content, self.answers):
             lines.append(against)
         left = [in_sentence(self.named(key)) for key in self._open()]
@@ -136,10 +138,15 @@ class Assessed:
         return "\n".join(lines)
 
     def _open(self) -> Iterable[str]:
-        for one in self.questions:
-            measured = one.finding == CALF_DIFFERENCE and self.answers.calves is not None
-            if one.group in _NOTED and one.recorded is None and one.finding not in self.answers.said and not measured:
-                yield one.finding
+        for question in self.questions:
+            measured = question.finding == CALF_DIFFERENCE and self.answers.calves is not None
+            if (
+                question.group in _NOTED
+                and question.recorded is None
+                and question.finding not in self.answers.said
+                and not measured
+            ):
+                yield question.finding
 
     def _line(self, message: Message, keys: Iterable[str]) -> list[str]:
         names = [in_sentence(self.named(key)) for key in keys]
@@ -158,7 +165,7 @@ class Assessed:
         """Return what the chart says, with its date and its resource; empty if the chart says nothing."""
         if question.recorded is None:
             return ""
-        sources = dict.fromkeys(one.source for one in question.recorded.stated)
+        sources = dict.fromkeys(fact.source for fact in question.recorded.stated)
         return f"{capital(self.wording.dated(question.recorded))}, {', '.join(sources)}"
 
 
@@ -184,7 +191,7 @@ def assessed(
     # An information card that only asks whether DVT is suspected does not ask for an order.
     urgent = [card for card in cards if card.indicator != "info"]
     orders = [(link, link.draft) for card in urgent for link in card.links if link.draft]
-    wanted = [one for one in orders if one[1].rule == (rule or DVT_RULE)]
+    wanted = [(link, draft) for link, draft in orders if draft.rule == (rule or DVT_RULE)]
     order, draft = next(iter(wanted or orders), (None, None))
     words = service.words_for(caller)
     draft = with_treatment(words, draft, found.answers, leg) if draft else None

@@ -19,7 +19,7 @@ from cds_service.clinical.record import PlacedOrder, Record, Side
 from cds_service.protocol.messages import Context, FhirAuthorization, HookRequest
 from cds_service.protocol.prefetch import KeyState, Part, Prefetched, gather
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN
-from cds_service.rendering.gaps import Lacking
+from cds_service.rendering.gaps import IncompletePart
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.requests import placed_words
 from cds_service.rendering.wording import Wording
@@ -54,9 +54,9 @@ class Reading:
     record: Record | None = None
 
     @property
-    def lacking(self) -> tuple[Lacking, ...]:
+    def incomplete(self) -> tuple[IncompletePart, ...]:
         """The incomplete parts of the chart, also of one that could not be judged."""
-        return tuple(Lacking(part.key, part.came_in_part) for part in self.parts.incomplete)
+        return tuple(IncompletePart(part.key, part.came_in_part) for part in self.parts.incomplete)
 
 
 def context_of(launch: Launch) -> Context:

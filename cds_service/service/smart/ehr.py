@@ -23,12 +23,12 @@ SECONDS = 8.0
 IDENTIFIER_SYSTEM = "urn:ietf:rfc:3986"
 _ELEMENT = re.compile(r"ServiceRequest\.([a-zA-Z]+)")
 _MAX_ISSUES = 10
-_LONGEST_ISSUE = 300
+_MAX_ISSUE_LENGTH = 300
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 Kind = Literal["ServiceRequest", "Observation"]
 """The types that a launch may create: one order, and one assessment."""
-Fate = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
+Outcome = Literal["placed", "invalid", "expired", "forbidden", "exists", "unsure", "not_sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Placing:
     """The outcome of a write.
 
     Attributes:
-        fate: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if it was certainly not sent.
+        outcome: ``unsure`` if it may have been placed and cannot be looked up; ``not_sent`` if certainly not sent.
         order: ``id`` and ``status`` on the server; None if the server does not have it.
         issues: the errors in the server's words. Show them only as text.
     """
 
-    fate: Fate
+    outcome: Outcome
     order: Mapping[str, str] | None = None
     issues: tuple[Issue, ...] = ()
 
@@ -121,9 +121,9 @@ class Ehr:
     def allowed(self) -> bool:
         """Whether the token allows the creation of resources of this kind."""
         scope = re.compile(rf"(?:patient|user|system)/(?:{self.kind}|\*)\.(?:c[ruds]*|write|\*)(?:\?.*)?")
-        return any(scope.fullmatch(one) for one in self.launch.scope.split())
+        return any(scope.fullmatch(granted) for granted in self.launch.scope.split())
 
-    def takes(self) -> bool:
+    def can_create(self) -> bool:
         """Return whether the server declares the creation of resources of this kind, and the token allows it."""
         if not self.allowed:
             return False
@@ -188,7 +188,7 @@ class Ehr:
         if reply.status in (403, 404, 405):
             return Placing("forbidden", issues=issues)
         looked_up = self._looked_up(issues)
-        if reply.status in (409, 412) and looked_up.fate != "placed":
+        if reply.status in (409, 412) and looked_up.outcome != "placed":
             return Placing("exists", issues=issues)
         return looked_up
 
@@ -252,4 +252,4 @@ def _issues(value: Mapping[str, Any] | None) -> Iterator[Issue]:
         where = next((place for place in places if isinstance(place, str)), "") if isinstance(places, list) else ""
         if isinstance(text, str):
             element = _ELEMENT.match(where)
-            yield Issue(text[:_LONGEST_ISSUE], element[1] if element else "")
+            yield Issue(text[:_MAX_ISSUE_LENGTH], element[1] if element else "")

@@ -35,7 +35,7 @@ from cds_service.service.smart.refusals import refused
 
 SECONDS = 8.0
 """Time limit for one request to an EHR."""
-_LONGEST = 4_000
+_MAX_LENGTH = 4_000
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _USER = re.compile(r"(?:.*/)?((?:Practitioner|PractitionerRole)/[A-Za-z0-9\-.]{1,64})")
 _TOKEN = re.compile(r"[!-~]{1,16000}")
@@ -75,7 +75,7 @@ def begin(
         LaunchFailed: the EHR does not answer, or does not support what is needed.
     """
     smart = _smart(caller)
-    if not 0 < len(launch) <= _LONGEST:
+    if not 0 < len(launch) <= _MAX_LENGTH:
         raise LaunchFailed("no_launch")
     configuration = _configuration(transport, iss)
     begun = Launch(
@@ -116,12 +116,12 @@ def finish(
     Raises:
         LaunchFailed: the EHR refused or did not answer, or its response cannot be trusted.
     """
-    if not 0 < len(code) <= _LONGEST:
+    if not 0 < len(code) <= _MAX_LENGTH:
         raise LaunchFailed("refused")
     session = _session(_smart(caller), redirect_uri, signing, begun.token_url)
-    line = Deadline(time.monotonic() + SECONDS)
+    deadline = Deadline(time.monotonic() + SECONDS)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, transport.client.adapter(line))
+        session.mount(scheme, transport.client.adapter(deadline))
     try:
         token = session.fetch_token(
             begun.token_url, code=code, code_verifier=begun.verifier, grant_type="authorization_code",

@@ -76,7 +76,7 @@ class Model:
     fields: tuple[Field, ...]
 
 
-def add_api_page(app: FastAPI, running: CurrentService, pages: Pages) -> None:
+def add_api_page(app: FastAPI, current: CurrentService, pages: Pages) -> None:
     """Add ``GET /docs``."""
 
     @app.get("/docs", include_in_schema=False)
@@ -84,7 +84,7 @@ def add_api_page(app: FastAPI, running: CurrentService, pages: Pages) -> None:
         document = app.openapi()
         return pages.page(
             "api.html",
-            content=running.service.content,
+            content=current.service.content,
             words=document["info"]["description"],
             operations=tuple(operations(document)),
             models=tuple(models(document)),

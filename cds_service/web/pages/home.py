@@ -14,12 +14,12 @@ from cds_service.web.openapi import errors
 from cds_service.web.pages.layout import Pages
 
 
-def add_home_page(app: FastAPI, settings: Settings, running: CurrentService, pages: Pages) -> None:
+def add_home_page(app: FastAPI, settings: Settings, current: CurrentService, pages: Pages) -> None:
     """Add ``GET /``."""
 
     @app.get("/", summary="First page", response_class=HTMLResponse, responses=errors())
     async def home() -> Response:
-        content = running.service.content
+        content = current.service.content
         return pages.page(
             "home.html",
             content=content,

@@ -18,7 +18,7 @@ def leaflet_of(content: Content, cause: str) -> str:
     return f"/leaflets/{cause}" if known and known.card.tell_patient else ""
 
 
-def add_leaflets(app: FastAPI, running: CurrentService, pages: Pages) -> None:
+def add_leaflets(app: FastAPI, current: CurrentService, pages: Pages) -> None:
     """Add a page for each cause that has words for patients."""
 
     @app.get(
@@ -28,7 +28,7 @@ def add_leaflets(app: FastAPI, running: CurrentService, pages: Pages) -> None:
         responses=errors(404),
     )
     async def leaflet(cause: str, language: str = "") -> Response:
-        content = running.service.words_in(language)
+        content = current.service.words_in(language)
         if not leaflet_of(content, cause):
             raise HTTPException(404, "no leaflet for this cause")
         return pages.page(

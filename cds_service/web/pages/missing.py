@@ -14,7 +14,7 @@ from cds_service.web.pages.layout import Pages
 _ACCEPT = {"Vary": "Accept"}
 
 
-def add_missing_page(app: FastAPI, running: CurrentService, pages: Pages, *, sandbox: bool) -> None:
+def add_missing_page(app: FastAPI, current: CurrentService, pages: Pages, *, sandbox: bool) -> None:
     """Answer HTTP errors with an OperationOutcome; for an unknown address, a browser gets a page."""
 
     @app.exception_handler(HTTPException)
@@ -23,7 +23,7 @@ def add_missing_page(app: FastAPI, running: CurrentService, pages: Pages, *, san
         if error.status_code != 404:
             return outcome(error.status_code, str(error.detail), headers)
         if is_browser(request):
-            page = pages.page("missing.html", status=404, content=running.service.content, sandbox=sandbox)
+            page = pages.page("missing.html", status=404, content=current.service.content, sandbox=sandbox)
             page.headers.update(_ACCEPT)
             return page
         return outcome(404, str(error.detail), headers | _ACCEPT)

@@ -62,28 +62,29 @@ class Authenticator:
         self._keys.serve(clients if self.required else Clients(clients.everyone[:1], ()))
 
     async def authenticate(self, request: Request) -> Caller | None:
-        """Return the caller that the token proves, or None if the site requires no token. The body is not read.
+        """Return the caller that the token identifies, or None if the site requires no token. The body is not read.
 
         Raises:
             Unauthorized: the token is missing, wrong or already used.
         """
         if not self.required:
             return None
-        from cds_service.web.security.tokens import prove
+        from cds_service.web.security.tokens import verify
 
         now = self._clock().timestamp()
         try:
             header = request.headers.getlist("authorization")
             if len(header) != 1:
                 raise Unauthorized("no_token" if not header else "several_headers")
-            proof = prove(header[0], self._settings.base_url + request.url.path, now, self._clients, self._keys.find)
-            if not await self._nonces.first_use(proof.caller.name, proof.jti, proof.expires, now):
-                raise Unauthorized("replay", issuer=proof.issuer, jti=proof.jti)
+            url = self._settings.base_url + request.url.path
+            identity = verify(header[0], url, now, self._clients, self._keys.find)
+            if not await self._nonces.first_use(identity.caller.name, identity.jti, identity.expires, now):
+                raise Unauthorized("replay", issuer=identity.issuer, jti=identity.jti)
         except Unauthorized as error:
             self._refused(error.reason)
             log.warning("refused", reason=error.reason, **error.about)
             raise
-        return proof.caller
+        return identity.caller
 
 
 def _check(settings: Settings, clients: Clients) -> None:

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 MAX_HEADERS = 100
-LONGEST_HOST = 261
+MAX_HOST_LENGTH = 261
 """A name of 255 letters, a colon and a port."""
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
 FRAMES_PER_BYTE = 8
@@ -36,14 +36,14 @@ def _names_one_host(headers: Sequence[tuple[bytes, bytes]], version: str) -> boo
     hosts = [value.strip(b" \t") for name, value in headers if name == b"host"]
     if not hosts:
         return version == "1.0"
-    return len(hosts) == 1 and len(hosts[0]) <= LONGEST_HOST and _HOST.fullmatch(hosts[0]) is not None
+    return len(hosts) == 1 and len(hosts[0]) <= MAX_HOST_LENGTH and _HOST.fullmatch(hosts[0]) is not None
 
 
 class OpenConnections:
     """The open connections, and those without a request in progress, oldest first. One instance per server."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_open: int) -> None:
+        self.max_open = max_open
         self.open = 0
         self._idle: dict[Any, None] = {}
 
@@ -51,7 +51,7 @@ class OpenConnections:
         """Add a new connection. If there are too many, close the one that has been idle longest."""
         self.open += 1
         self._idle[connection] = None
-        if self.open > self.most:
+        if self.open > self.max_open:
             oldest = next(iter(self._idle))
             self._idle.pop(oldest, None)
             oldest.make_room()

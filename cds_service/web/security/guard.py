@@ -21,7 +21,7 @@ class Guard:
 
     authenticator: Authenticator
     bodies: Bodies
-    shares: RateLimits
+    rate_limits: RateLimits
 
     async def authenticate(self, request: Request) -> Caller | None:
         """Authenticate a call before its body is read. Returns None if the site requires no token.
@@ -30,23 +30,23 @@ class Guard:
             Unauthorized: the token is missing or wrong.
             TooMuch: the client has used up its calls of this minute.
         """
-        proved = await self.authenticator.authenticate(request)
-        if proved is not None:
-            await self.shares.take(proved)
-        return proved
+        authenticated = await self.authenticator.authenticate(request)
+        if authenticated is not None:
+            await self.rate_limits.take(authenticated)
+        return authenticated
 
-    async def read(self, request: Request, proved: Caller | None, parse: Parse = parse) -> Body:
+    async def read(self, request: Request, authenticated: Caller | None, parse: Parse = parse) -> Body:
         """Return the body as JSON, within the limits of the client or the site. Raises as ``Bodies.read`` does."""
-        return await self.bodies.read(request, proved.client.limits.body_bytes if proved else None, parse)
+        return await self.bodies.read(request, authenticated.client.limits.body_bytes if authenticated else None, parse)
 
     @asynccontextmanager
-    async def working(self, caller: Caller, proved: Caller | None) -> AsyncIterator[None]:
+    async def working(self, caller: Caller, authenticated: Caller | None) -> AsyncIterator[None]:
         """Count the call as in progress while the context is open.
 
         Raises:
             TooMuch: the client or the service has too many calls in progress.
         """
-        if proved is None:
-            await self.shares.take(caller)
-        with self.shares.working(caller):
+        if authenticated is None:
+            await self.rate_limits.take(caller)
+        with self.rate_limits.working(caller):
             yield

@@ -25,8 +25,8 @@ class RateLimits:
     """Counts the calls of all clients. One instance per process."""
 
     def __init__(self, at_once: int) -> None:
-        """``at_once``: most calls in progress, of all clients together."""
-        self._most = at_once
+        """``at_once``: limit for calls in progress, of all clients together."""
+        self._max_running = at_once
         self._running: Counter[str] = Counter()
 
     @property
@@ -70,7 +70,7 @@ class RateLimits:
         own = caller.client.limits.at_once
         if own is not None and self._running[caller.name] >= own:
             raise TooMuch(429, "at_once", _BUSY_SECONDS)
-        if self._running.total() >= self._most:
+        if self._running.total() >= self._max_running:
             raise TooMuch(503, "busy", _BUSY_SECONDS)
         self._running[caller.name] += 1
         try:

@@ -24,9 +24,9 @@ from cds_service.base.strict_json import has_key_twice
 
 LEEWAY_SECONDS = 60
 """Allowed difference between two clocks."""
-LONGEST_TOKEN = 8_192
-LONGEST_CLAIM = 500
-LONGEST_LOGGED = 120
+MAX_TOKEN_LENGTH = 8_192
+MAX_CLAIM_LENGTH = 500
+MAX_LOGGED_LENGTH = 120
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 FindKeys = Callable[[str, TokenRules, str], tuple[Key, ...]]
@@ -36,12 +36,12 @@ FindKeys = Callable[[str, TokenRules, str], tuple[Key, ...]]
 class _Registry(JWSRegistry):
     """Allows longer headers: the library's limit is too small for long key addresses."""
 
-    max_header_length = LONGEST_TOKEN
+    max_header_length = MAX_TOKEN_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The client that a valid token proves.
+    """The client that a valid token identifies.
 
     Attributes:
         jti: the token's id, valid for one use.
@@ -54,7 +54,7 @@ class Identity:
     expires: float
 
 
-def prove(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Identity:
+def verify(authorization: str, url: str, now: float, clients: Clients, find_keys: FindKeys) -> Identity:
     """Verify the ``Authorization`` header of a call of ``url`` (the public address, without a query) at ``now``.
 
     The caller must still check that the token was not used before.
@@ -81,7 +81,7 @@ def _token(authorization: str) -> str:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("no_bearer")
-    if len(token) > LONGEST_TOKEN:
+    if len(token) > MAX_TOKEN_LENGTH:
         raise Unauthorized("too_long")
     if not _SHAPE.fullmatch(token):
         raise Unauthorized("no_jwt")
@@ -136,7 +136,7 @@ def _check_header(header: Mapping[str, Any], rules: TokenRules) -> None:
 def _wrong(reason: Refusal, sent: Any) -> Unauthorized:
     """Return a refusal that logs the start of the value sent, to help the person who registers the client."""
     shown = sent if isinstance(sent, str) else "(none)" if sent is None else f"({type(sent).__name__})"
-    return Unauthorized(reason, sent=shown[:LONGEST_LOGGED])
+    return Unauthorized(reason, sent=shown[:MAX_LOGGED_LENGTH])
 
 
 def _verified(token: str, header: Mapping[str, Any], rules: TokenRules, keys: tuple[Key, ...]) -> Mapping[str, Any]:
@@ -187,6 +187,6 @@ def _moment(claims: Mapping[str, Any], name: str) -> float:
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_CLAIM:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_CLAIM_LENGTH:
         raise Unauthorized(_MISSING[name])
     return value

@@ -33,9 +33,13 @@ SERVER = "https://ehr.north.example/fhir"
 SERVICE = "https://cds.example"
 CONTEXT = Context(userId="Practitioner/p1", patientId="patient-4711", encounterId="encounter-9")
 KEYED = KeyedHash("k" * 16)
-ASKER = KEYED.requester("north", SERVER, CONTEXT)
+REQUESTER = KEYED.requester("north", SERVER, CONTEXT)
 CALL = Call(
-    NOON, SERVICE, Sender("north", "https://ehr.north.example/oauth", "192.0.2.7"), ASKER, KEYED.of("instance", "i-1")
+    NOON,
+    SERVICE,
+    Sender("north", "https://ehr.north.example/oauth", "192.0.2.7"),
+    REQUESTER,
+    KEYED.of("instance", "i-1"),
 )
 NOBODY = Call(NOON, SERVICE, Sender("default"))
 VERSIONS = events.Versions("0.1.0", "2026.3", "uk_ng158")
@@ -151,7 +155,7 @@ def test_a_search_is_a_balp_patient_query(key: str) -> None:
     assert patient["role"]["code"] == "1"
     assert patient["what"] == {
         "type": "Patient",
-        "identifier": {"system": codes.KEYED_HASH, "value": ASKER.patient_key},
+        "identifier": {"system": codes.KEYED_HASH, "value": REQUESTER.patient_key},
     }
     assert event["source"]["observer"]["display"] == SERVICE
 
@@ -185,9 +189,9 @@ def test_the_patient_alone_is_a_balp_patient_read() -> None:
     assert server["network"]["address"] == SERVER
     (data,) = entities(event, "2")
     assert data["role"]["code"] == "4"  # of RestObjectRoles: 3, 4, 20
-    assert data["what"]["identifier"]["value"] == ASKER.patient_key
+    assert data["what"]["identifier"]["value"] == REQUESTER.patient_key
     (patient,) = entities(event, "1")
-    assert patient["what"]["identifier"]["value"] == ASKER.patient_key
+    assert patient["what"]["identifier"]["value"] == REQUESTER.patient_key
 
 
 @pytest.mark.parametrize(("why", "outcome"), [("timeout", "8"), ("server_error", "8"), ("refused", "4")])

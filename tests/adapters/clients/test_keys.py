@@ -271,10 +271,10 @@ class FailsAtOne(Client):
 
     bad = ""
 
-    def get(self, url: str, token: str | None, line: Deadline) -> Any:
+    def get(self, url: str, token: str | None, deadline: Deadline) -> Any:
         if url == self.bad:
             raise RuntimeError("canary-4711")
-        return super().get(url, token, line)
+        return super().get(url, token, deadline)
 
 
 def test_a_bug_at_one_server_does_not_stop_the_others(

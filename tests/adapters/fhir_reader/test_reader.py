@@ -33,16 +33,16 @@ def test_a_cut_read_takes_up_what_has_arrived() -> None:
     """Cut before its thread looked at the answer: what the socket holds still counts."""
     client = Client(Terms(networks=Networks(), size=5, per_call=2, ca_bundle=None))
     with fhir.running() as ehr:
-        line = Deadline(time.monotonic() + 2)
+        deadline = Deadline(time.monotonic() + 2)
 
         def answers_and_cuts(connection: socket.socket, asked: fhir.Asked) -> bool:
             fhir.body(fhir.empty())(connection, asked)
             time.sleep(0.05)
-            line.cut()
+            deadline.cut()
             return True
 
         ehr.behaviours["observations"] = answers_and_cuts
-        assert client.get(f"{ehr.url}/Observation?patient=x", None, line) == fhir.empty()
+        assert client.get(f"{ehr.url}/Observation?patient=x", None, deadline) == fhir.empty()
     client.close()
 
 

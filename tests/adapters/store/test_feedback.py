@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.adapters.store.feedback import LONGEST_COMMENT, MAX_ITEMS, understand
+from cds_service.adapters.store.feedback import MAX_COMMENT_LENGTH, MAX_ITEMS, understand
 from cds_service.adapters.store.rows import FeedbackRow
 from cds_service.base.errors import UnusableInput
 
@@ -118,7 +118,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "reason a text": ({**BASE, "overrideReason": {"reason": "x"}}, "feedback[0].overrideReason.reason"),
     "reason without code": ({**BASE, "overrideReason": {"reason": {"system": "x"}}}, "feedback[0].overrideReason"),
     "comment endless": (
-        {**BASE, "overrideReason": {"userComment": "x" * (LONGEST_COMMENT + 1)}},
+        {**BASE, "overrideReason": {"userComment": "x" * (MAX_COMMENT_LENGTH + 1)}},
         "feedback[0].overrideReason.userComment",
     ),
     "an item that is text": ("x", "feedback[0]: "),

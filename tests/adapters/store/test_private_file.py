@@ -1,4 +1,4 @@
-"""Nobody but the service's own user may read the register's file, from its first moment."""
+"""Nobody but the service's own user may read the card log's file, from its first moment."""
 
 from __future__ import annotations
 

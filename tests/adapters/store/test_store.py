@@ -137,7 +137,7 @@ def test_a_repeat_changes_nothing(store: Store) -> None:
     store.close()
 
 
-def test_answered_cards_are_found_for_this_asker_only(store: Store) -> None:
+def test_answered_cards_are_found_for_this_requester_only(store: Store) -> None:
     rows = [
         card_row("mine"),
         card_row("of another user", user_key="v" * 32),
@@ -220,38 +220,38 @@ def test_sqlite_is_durable_and_lets_readers_read(tmp_path: Path) -> None:
 def test_that_nothing_was_answered_is_known_without_waiting(tmp_path: Path) -> None:
     """It may be unsure where an answer is, and never sure where one is found."""
     store = Store.open(f"sqlite:///{tmp_path}/a b.db")
-    asker = ("north", "p" * 32, "u" * 32)
-    assert not store.surely_answered_none(*asker), "there is no database yet"
+    requester = ("north", "p" * 32, "u" * 32)
+    assert not store.surely_answered_none(*requester), "there is no database yet"
     store.migrate()
-    assert store.surely_answered_none(*asker)
+    assert store.surely_answered_none(*requester)
     store.add([card_row("shown")], [feedback_row("f", "another card")])
-    assert store.surely_answered_none(*asker)
+    assert store.surely_answered_none(*requester)
     store.add([], [feedback_row("g", "shown")])
-    assert store.answered(*asker, NOON)
-    assert not store.surely_answered_none(*asker)
-    for other in (("south", *asker[1:]), (asker[0], "q" * 32, asker[2]), (*asker[:2], "v" * 32)):
+    assert store.answered(*requester, NOON)
+    assert not store.surely_answered_none(*requester)
+    for other in (("south", *requester[1:]), (requester[0], "q" * 32, requester[2]), (*requester[:2], "v" * 32)):
         assert store.surely_answered_none(*other)
     store.close()
-    assert not store.surely_answered_none(*asker), "it may be opened again after an outage"
+    assert not store.surely_answered_none(*requester), "it may be opened again after an outage"
     store.close()
 
 
 def test_a_locked_database_does_not_make_the_caller_wait(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/x.db")
     store.migrate()
-    asker = ("north", "p" * 32, "u" * 32)
-    assert store.surely_answered_none(*asker)
+    requester = ("north", "p" * 32, "u" * 32)
+    assert store.surely_answered_none(*requester)
     store.close()
     locking = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
     locking.execute("PRAGMA locking_mode=EXCLUSIVE")
     locking.execute("BEGIN EXCLUSIVE")
     locking.execute("DELETE FROM card")
     began = time.monotonic()
-    assert not store.surely_answered_none(*asker)
+    assert not store.surely_answered_none(*requester)
     assert time.monotonic() - began < 0.5
     locking.execute("ROLLBACK")
     locking.close()
-    assert store.surely_answered_none(*asker)
+    assert store.surely_answered_none(*requester)
     store.close()
 
 

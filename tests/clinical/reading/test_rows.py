@@ -108,3 +108,12 @@ def test_no_element_of_a_wrong_type_ends_the_reading(content: Content, kind: str
     record = read_record(content, "p", [ChartEntry(row) for row in chart], NOW)
     assert sum(line.count for line in record.ledger) == len(chart)
     assert "pain_calf" in {fact.key for fact in record.facts}
+
+
+def test_rows_not_understood_for_the_same_reason_have_a_fixed_order(content: Content) -> None:
+    """Rows may share an id, for example those of two servers. Their order must not depend on the process."""
+    rows = [observation("calf_swelling", id="same", subject=None, ago=days) for days in range(12)]
+    unread = read_record(content, "p", [ChartEntry(row) for row in (patient(id="p"), *rows)], NOW).unread
+    digests = [row.digest for row in unread]
+    assert len(set(digests)) == len(rows)
+    assert digests == sorted(digests)

@@ -17,7 +17,7 @@ from cds_service.base.errors import ContentError
 from cds_service.clinical.content.models import OrderCode
 from cds_service.clinical.record import Fact, Side, Status
 from cds_service.protocol.messages import Context
-from cds_service.rendering.orders.requests import OrderReason, draft, prove_templates
+from cds_service.rendering.orders.requests import OrderReason, check_templates, draft
 from cds_service.rendering.orders.valid import check_order, fits
 from tests.conftest import shipped_service
 from tests.mutations import ANYTHING, mutate, retype
@@ -73,5 +73,5 @@ def test_a_template_that_makes_no_valid_order_is_named() -> None:
     code = OrderCode.model_construct(system="snomed", code=" ", display="")
     broken = CONTENT.orders[KEYS[0]].model_copy(update={"category": code})
     with pytest.raises(ContentError) as raised:
-        prove_templates(replace(CONTENT, orders={**CONTENT.orders, KEYS[0]: broken}))
+        check_templates(replace(CONTENT, orders={**CONTENT.orders, KEYS[0]: broken}))
     assert {problem.file for problem in raised.value.problems} == {f"orders/{KEYS[0]}.toml"}

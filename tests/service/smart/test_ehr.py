@@ -47,7 +47,7 @@ def test_an_order_that_is_there_is_not_sent_also_to_a_server_that_knows_no_condi
 ) -> None:
     server.put({**ORDER, "id": "there"})
     placing = ehr.place(ORDER)
-    assert (placing.fate, placing.order) == ("placed", {"id": "there", "status": "active"})
+    assert (placing.outcome, placing.order) == ("placed", {"id": "there", "status": "active"})
     assert server.posts() == 0
 
 
@@ -89,9 +89,9 @@ def test_nothing_listens(ehr: Ehr, server: servers.Ehr) -> None:
     """What cannot have been sent is told from what may have been."""
     server.faults["POST /fhir/ServiceRequest"] = hangs_up
     server.faults["GET /fhir/ServiceRequest"] = fails(403)
-    assert ehr.place(ORDER).fate == "unsure"
+    assert ehr.place(ORDER).outcome == "unsure"
     gone = Ehr(ehr.transport, Launch(**{**_fields(ehr.launch), "iss": "http://127.0.0.1:9/fhir"}))
-    assert gone.place(ORDER).fate == "not_sent"
+    assert gone.place(ORDER).outcome == "not_sent"
 
 
 def _fields(launch: Launch) -> dict[str, Any]:

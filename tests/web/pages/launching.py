@@ -39,11 +39,11 @@ def own_patients_chart(example: str = "dvt-likely") -> list[dict[str, Any]]:
     """The chart of an example, told of another invented patient: names of the examples must never be shown."""
     resources = [entry["resource"] for entry in bundle(example)["entry"]]
     found: list[dict[str, Any]] = [PATIENT]
-    for one in resources:
-        if one["resourceType"] in ("Patient", "Encounter", "Practitioner"):
+    for resource in resources:
+        if resource["resourceType"] in ("Patient", "Encounter", "Practitioner"):
             continue
         reference = {"reference": f"Patient/{PATIENT['id']}"}
-        found.append({key: value for key, value in one.items() if key != "encounter"} | {"subject": reference})
+        found.append({key: value for key, value in resource.items() if key != "encounter"} | {"subject": reference})
     return found
 
 
@@ -148,7 +148,7 @@ def first_card(server: Server, ehr: Ehr) -> dict[str, Any]:
         "orders": "ServiceRequest",
     }
     for key, kind in kinds.items():
-        entries = [{"resource": one} for one in ehr.chart.values() if one["resourceType"] == kind]
+        entries = [{"resource": resource} for resource in ehr.chart.values() if resource["resourceType"] == kind]
         prefetch[key] = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
     body = {
         "hook": "patient-view",

@@ -18,7 +18,7 @@ _HL7_SYSTEMS = (
     "http://hl7.org/fhir/observation-",
     "http://hl7.org/fhir/condition-",
 )
-_LONGEST_OF_WHO = 5
+_MAX_WHO_LENGTH = 5
 _JOINED = "&/"
 """Characters that join codes into a cluster."""
 _SHORTEST_GROUP = 3
@@ -273,7 +273,7 @@ class CodeIndex:
         uses = self._in_tree(system, plain)
         if system.lender and not is_at_or_below(plain, system.own):
             lent = self._in_tree(self._systems.by_key[system.lender], plain)
-            if len(plain) > _LONGEST_OF_WHO or not uses:
+            if len(plain) > _MAX_WHO_LENGTH or not uses:
                 uses = lent or uses
             else:
                 # A code that only the lender has, below one of the system's own, may name the leg.

@@ -151,9 +151,8 @@ class _Reading:
             (status, get_args(UseStatus), "status"),
         ):
             if value not in allowed:
-                raise ValueError(
-                    f"`{value}` is not a valid {what}: use one of {', '.join(one or '(empty)' for one in allowed)}"
-                )
+                choices = ", ".join(choice or "(empty)" for choice in allowed)
+                raise ValueError(f"`{value}` is not a valid {what}: use one of {choices}")
         if (relation == "broader") != bool(places):
             raise ValueError(f"`{key}`: `place` is required for a broader code and not allowed for others")
         for site in places:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 _TERM = re.compile(r"\|[^|]*\|")
 _CONCEPT = re.compile(r"[0-9]{6,18}")
 _REFINEMENT = re.compile(r"([0-9]{6,18})\s*=\s*[({\s]*([0-9]{6,18})")
-_LONGEST = 2_000
+_MAX_LENGTH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Expression:
     @classmethod
     def parse(cls, code: str) -> Expression:
         """Return the parts of ``code``. Terms between bars are left out."""
-        plain = _TERM.sub(" ", code[:_LONGEST])
+        plain = _TERM.sub(" ", code[:_MAX_LENGTH])
         front, _, refinements = plain.partition(":")
         pairs = tuple(_REFINEMENT.findall(refinements))
         is_whole = plain.count("=") == len(pairs)

@@ -20,7 +20,7 @@ COLUMNS: Final = ("name", "finding", "where", "source")
 
 Where = Literal["anywhere", "medicines"]
 
-_LONGEST_TEXT = 4_000
+_MAX_TEXT_LENGTH = 4_000
 _SHORTEST_STEM = 7
 _WORD = re.compile(r"[^\W_]+")
 _ACCENTS = re.compile(r"[\u0300-\u036f\u3099\u309a]")
@@ -65,7 +65,7 @@ class MedicineNames:
 
     def findings_in(self, text: str, *, in_medicine: bool) -> frozenset[str]:
         """Return what taking the medicines named in ``text`` would show. ``in_medicine``: the text names a medicine."""
-        named = self._named_in(_plain(text[:_LONGEST_TEXT])[:_LONGEST_TEXT])
+        named = self._named_in(_plain(text[:_MAX_TEXT_LENGTH])[:_MAX_TEXT_LENGTH])
         return frozenset(
             name.finding for name in named if name.finding != NONE and (in_medicine or name.where == "anywhere")
         )

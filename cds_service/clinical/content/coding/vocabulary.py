@@ -34,7 +34,7 @@ DENIED: Final = "denied"
 NEEDED: Final = (*SIDES, HOLLOW, SOME_VEINS, EXAMINED_IN_PART, LEAVES_OPEN, UNFIT, DENIED, *CONTEXTS)
 """Every group of words that code uses."""
 _REMEMBERED = 16_384
-_LONGEST_WORD = 60
+_MAX_WORD_LENGTH = 60
 _SHORTEST_PART = 3
 _SHORTEST_INSIDE = 4
 _WORD = re.compile(r"[^\W_]+|\?")
@@ -85,7 +85,7 @@ class Vocabulary:
 
     def _groups_of(self, word: str) -> frozenset[str]:
         """Return the groups of one normalised word."""
-        short = word[:_LONGEST_WORD]
+        short = word[:_MAX_WORD_LENGTH]
         matches = list(self._whole.get(short, ()))
         for place in range(len(short) - _SHORTEST_PART + 1):
             parts = self._parts.get(short[place : place + _SHORTEST_PART], ())

@@ -19,7 +19,7 @@ from cds_service.clinical.content.names import CONTEXTS, ELSEWHERE
 
 _REMEMBERED = 4_096
 _SHORT_TEXT = 300
-LONGEST_TEXT = 200_000
+MAX_TEXT_LENGTH = 200_000
 """The number of characters of a text that are searched; no note by a person is longer."""
 _PIECES = re.compile(r"[^\W_]+|\?|[,()\[\]]|[;!\n\r]|\.(?=\s|$)")
 _PARTS = frozenset(",()[]")
@@ -85,11 +85,11 @@ class WordNet:
         """Return what ``text`` may be about. ``names``: also match the names of findings and causes."""
         if len(text) <= _SHORT_TEXT:
             return self._remembered(text, names=names)
-        return self._find(text[:LONGEST_TEXT], names=names)
+        return self._find(text[:MAX_TEXT_LENGTH], names=names)
 
     def names_undenied(self, text: str, keys: frozenset[str]) -> bool:
         """Whether a sentence of ``text`` may be about one of ``keys`` and holds no word that denies."""
-        for words, parts in sentences(text[:LONGEST_TEXT]):
+        for words, parts in sentences(text[:MAX_TEXT_LENGTH]):
             sentence = _Sentence(self._vocabulary, words, parts)
             if DENIED not in sentence.groups and not keys.isdisjoint(self._keys_of(sentence)):
                 return True
@@ -97,13 +97,13 @@ class WordNet:
 
     def sides_in(self, text: str) -> frozenset[str]:
         """Return the groups of ``vocabulary.SIDES`` that have a word in ``text``."""
-        words = (word for sentence, _ in sentences(text[:LONGEST_TEXT]) for word in sentence)
+        words = (word for sentence, _ in sentences(text[:MAX_TEXT_LENGTH]) for word in sentence)
         return frozenset(group for word in words for group in self._vocabulary.groups_of(word) if group in SIDES)
 
     def doubts_a_treatment(self, text: str) -> bool:
         """Whether words in ``text`` show that a medicine may not be taken, or not as a treatment."""
         contexts = [(name, context.overruled_by) for name, context in self._contexts.items() if context.of_medicines]
-        for words, part_of in sentences(text[:LONGEST_TEXT]):
+        for words, part_of in sentences(text[:MAX_TEXT_LENGTH]):
             for groups in _Sentence(self._vocabulary, words, part_of).groups_by_part():
                 if any(name in groups and groups.isdisjoint(overruled) for name, overruled in contexts):
                     return True
@@ -121,7 +121,7 @@ class WordNet:
         """Return every group that has a word in ``text``."""
         groups = (
             self._vocabulary.groups_at(words, place)
-            for words, _ in sentences(text[:LONGEST_TEXT])
+            for words, _ in sentences(text[:MAX_TEXT_LENGTH])
             for place in range(len(words))
         )
         return frozenset().union(*groups)

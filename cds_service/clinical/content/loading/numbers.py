@@ -179,7 +179,7 @@ def of_rule(
         for text in texts:
             for number in re.findall(pattern, text):
                 if float(number) not in limits:
-                    words = f"says {number} where the limit is {', '.join(f'{one:g}' for one in sorted(limits))}"
+                    words = f"says {number} where the limit is {', '.join(f'{limit:g}' for limit in sorted(limits))}"
                     yield Problem(file, "card", words, "change both or neither")
     for text in texts:
         if "Wells" in text and _SCORE.search(text):

@@ -23,7 +23,7 @@ OPEN = "decisions.toml"
 SEEN = "seen"
 _STATUSES = ("status", "status_present", "status_absent")
 _OF_WEIGHTS = {"lr_present": ("status_present",), "lr_absent": ("status_absent",)}
-_LONGEST = 60
+_MAX_LENGTH = 60
 _HEADER = """\
 # The values whose status is "seen", as they were when they were last signed. Written by `knee-cds check --sign`;
 # never edited by hand. Long texts and lists stand here by their digest.
@@ -128,7 +128,7 @@ def _changed(old: Value | None, new: Value | None) -> bool:
 def _kept(value: Any) -> Any:
     """Return ``value`` as stored in the file: short values in full, so that the file's history is readable."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= _LONGEST):
+    if isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= _MAX_LENGTH):
         return value
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
 

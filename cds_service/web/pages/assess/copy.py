@@ -17,7 +17,7 @@ from cds_service.adapters.store.assessments import Assessments
 from cds_service.protocol.messages import Context
 from cds_service.rendering.assess_draft import AssessDraft
 from cds_service.rendering.assess_link import PATH
-from cds_service.rendering.gaps import lacking_of
+from cds_service.rendering.gaps import incomplete_parts
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.result import Assessed, assessed
 from cds_service.web.current_service import CurrentService
@@ -31,7 +31,7 @@ _NOBODY = Context(userId="Practitioner/unknown", patientId="unknown")
 
 def add_assess_pages(
     app: FastAPI,
-    running: CurrentService,
+    current: CurrentService,
     pages: Pages,
     links: OrderLinks,
     counts: Assessments,
@@ -56,7 +56,7 @@ def add_assess_pages(
         return _drawn(view, part=action == "part")
 
     async def _count(draft: str, found: Assessed) -> None:
-        opened, version = links.assessed(draft, clock()), running.service.content.version
+        opened, version = links.assessed(draft, clock()), current.service.content.version
         await asyncio.to_thread(
             lambda: counts.count(
                 clock(), opened.client, opened.rule, version, found.answered, complete=found.is_complete
@@ -67,7 +67,7 @@ def add_assess_pages(
         return _drawn(_view(draft, form))
 
     def _view(draft: str, form: AssessForm) -> AssessView:
-        service = running.service
+        service = current.service
         try:
             opened = links.assessed(draft, clock())
         except NotSealed:
@@ -82,16 +82,16 @@ def add_assess_pages(
             note="mistakes" if mistakes else "text_only" if found else "nothing",
             action=f"{PATH}?{urlencode({'draft': draft})}",
             assessed=found,
-            lacking=lacking_of(opened.record),
+            incomplete=incomplete_parts(opened.record),
             mistakes=mistakes,
         )
 
     def _caller(opened: AssessDraft) -> Caller:
-        clients = running.service.clients
+        clients = current.service.clients
         return clients.named(opened.client) or clients.default
 
     def _drawn(view: AssessView, *, part: bool = False) -> Response:
         template = "assess_result.html" if part else "assess.html"
         status = 422 if view.mistakes and not part else 200
-        framed_by = running.service.clients.frame_ancestors
+        framed_by = current.service.clients.frame_ancestors
         return pages.page(template, status=status, view=view, content=view.content, framed_by=framed_by, forms=True)

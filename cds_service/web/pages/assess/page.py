@@ -14,7 +14,7 @@ from cds_service.base.errors import StoreDown
 from cds_service.base.logs import get_log
 from cds_service.clinical.record import Side
 from cds_service.rendering.assess_draft import AssessDraft
-from cds_service.rendering.gaps import Lacking, lacking_of
+from cds_service.rendering.gaps import IncompletePart, incomplete_parts
 from cds_service.service.assessment.form import AssessForm
 from cds_service.service.assessment.observation import Signed, observation
 from cds_service.service.assessment.result import Assessed, assessed
@@ -27,7 +27,7 @@ from cds_service.web.pages.order.launched_page import SENDING_SECONDS, LaunchedP
 
 log = get_log()
 
-LONGEST_IN_FORM = 12_000
+MAX_CHART_IN_FORM = 12_000
 """Most characters of a sealed chart in a form. This is less than the limits for opening it and for a form."""
 _AGAIN = ("unsure", "not_sent", "no_answer")
 """Outcomes after which "Save to the chart" may be pressed again."""
@@ -74,27 +74,27 @@ class AssessPage(LaunchedPage):
         """Return the data of the page from the present chart. Without it there are no questions."""
         ehr = Ehr(self.deps.transport, self.launch, "Observation")
         try:
-            patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
+            patient, can_create = await self.deps.threads.do(lambda: (ehr.patient(), ehr.can_create()))
         except EhrRefused as error:
             return self._frame(form, error.why if error.why in ("expired", "other_patient") else "unread")
-        draft, lacking = await self._chart()
+        draft, incomplete = await self._chart()
         if draft is None:
-            return replace(self._frame(form, "unread"), lacking=lacking)
-        may = takes and bool(self.launch.user)
+            return replace(self._frame(form, "unread"), incomplete=incomplete)
+        may = can_create and bool(self.launch.user)
         note = "can_save" if may else ("not_taken" if self.launch.user else "nobody")
         view = self._of_chart(form, draft, note, may_save=may)
         return replace(view, patient=patient_words(patient))
 
-    async def _chart(self) -> tuple[AssessDraft | None, tuple[Lacking, ...]]:
+    async def _chart(self) -> tuple[AssessDraft | None, tuple[IncompletePart, ...]]:
         """Return the present chart (None if it could not be judged) and its incomplete parts."""
         deps, now = self.deps, self.deps.clock()
         alone = replace(self.launch, answers=None)
-        reading = await read_chart(deps.reader, deps.running.service, self.caller, alone, now)
+        reading = await read_chart(deps.reader, deps.current.service, self.caller, alone, now)
         deps.auditing.chart(now, self.caller, self.launch, reading.parts)
         if reading.record is None:
-            return None, reading.lacking
+            return None, reading.incomplete
         rule = self.launch.wanted["rule"] if self.launch.wanted else ""
-        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.lacking
+        return AssessDraft.of_record(rule, side_of(self.launch), reading.record), reading.incomplete
 
     async def _worked_out(self, form: AssessForm, sealed: str) -> AssessView:
         """Return the data of the page from the chart in the form, without a request to the EHR.
@@ -111,15 +111,15 @@ class AssessPage(LaunchedPage):
 
     def _of_chart(self, form: AssessForm, draft: AssessDraft, note: str, *, may_save: bool) -> AssessView:
         links, now = self.deps.links, self.deps.clock()
-        service, context = self.deps.running.service, context_of(self.launch)
+        service, context = self.deps.current.service, context_of(self.launch)
         found = assessed(service, self.caller, draft.record, draft.side, draft.rule, form, now, context)
-        lacking = lacking_of(draft.record)
+        incomplete = incomplete_parts(draft.record)
         if found is None:
-            return replace(self._frame(form, "nothing"), lacking=lacking)
+            return replace(self._frame(form, "nothing"), incomplete=incomplete)
         chart = links.assess_sealed(draft, self.until, self.ticket.secret)
         may_save = may_save and self.launch.saving != "saved"
-        carried = chart if len(chart) <= LONGEST_IN_FORM else ""
-        view = replace(self._frame(form, note), assessed=found, lacking=lacking, chart=carried, may_save=may_save)
+        carried = chart if len(chart) <= MAX_CHART_IN_FORM else ""
+        view = replace(self._frame(form, note), assessed=found, incomplete=incomplete, chart=carried, may_save=may_save)
         mistakes = form.mistakes(self.content)
         if not found.asked.is_for(form):
             mistakes |= {"assess": self.content.texts.assess.mistakes.leg.fill()}
@@ -190,15 +190,15 @@ class AssessPage(LaunchedPage):
         if sending is None:
             return await (await self._again()).show()
         try:
-            fate, placing, judged = await sending._attempt(form)
+            outcome, placing, judged = await sending._attempt(form)
         except BaseException:
             await sending._keep(saving="unsure")  # a fault of this service, perhaps after sending
             raise
         saved = dict(placing.order) if placing and placing.order else None
-        note = "saved" if fate == "placed" else fate
+        note = "saved" if outcome == "placed" else outcome
         if placing is not None:
-            self.deps.auditing.assessment(self.deps.clock(), self.caller, self.launch, placing.fate)
-            log.info("assessment", client=self.caller.name, reason=placing.fate)
+            self.deps.auditing.assessment(self.deps.clock(), self.caller, self.launch, placing.outcome)
+            log.info("assessment", client=self.caller.name, reason=placing.outcome)
         try:
             if note == "saved":  # another window may have stored other answers in the meantime
                 await sending._noted(judged, saving=note, saved=saved, answers=form.as_sent())
@@ -206,7 +206,7 @@ class AssessPage(LaunchedPage):
                 await sending._noted(None, saving="unsure" if note == "unsure" else "")
         except StoreDown:
             log.error("assessment_not_noted", client=self.caller.name)  # the reader still sees the outcome
-        issues = tuple(one.words for one in placing.issues) if placing else ()
+        issues = tuple(issue.words for issue in placing.issues) if placing else ()
         view = judged or view  # the data that were sent, if any
         return self._drawn(replace(view, issues=issues, saved=saved, may_save=note in _AGAIN), note)
 
@@ -231,12 +231,12 @@ class AssessPage(LaunchedPage):
             return "nobody", None, None
         ehr = Ehr(deps.transport, launch, "Observation")
         try:
-            takes, fits, _, user = await deps.threads.do(
-                lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient(), ehr.user())
+            can_create, fits, _, user = await deps.threads.do(
+                lambda: (ehr.can_create(), ehr.encounter_fits(), ehr.patient(), ehr.user())
             )
         except EhrRefused as error:
             return error.why, None, None
-        if not fits or not takes:
+        if not fits or not can_create:
             return "not_taken" if fits else "other_patient", None, None
         draft, _ = await self._chart()
         view = self._of_chart(form, draft, "can_save", may_save=True) if draft else None
@@ -246,7 +246,7 @@ class AssessPage(LaunchedPage):
             return "mistakes", None, view
         resource = self._resource(view.assessed, user_words(user))
         placing = await deps.threads.do(lambda: ehr.place(resource))
-        return placing.fate, placing, view
+        return placing.outcome, placing, view
 
     async def _noted(self, view: AssessView | None, **changes: object) -> Self | None:
         """Store ``changes``, also if another window of this launch was first: its other changes are kept.
@@ -268,7 +268,7 @@ class AssessPage(LaunchedPage):
 
     async def _count(self, found: Assessed) -> None:
         launch, deps = self.launch, self.deps
-        rule, version = launch.wanted["rule"] if launch.wanted else "", deps.running.service.content.version
+        rule, version = launch.wanted["rule"] if launch.wanted else "", deps.current.service.content.version
         await deps.threads.do(
             lambda: deps.counts.count(
                 deps.clock(), launch.client, rule, version, found.answered, complete=found.is_complete
@@ -279,4 +279,4 @@ class AssessPage(LaunchedPage):
         launch = self.launch
         signed = Signed(launch.patient, launch.encounter, launch.user, launch.assessment, name)
         answers = replace(found.answers, side=found.side)
-        return observation(self.deps.running.service.content, answers, found.wells, self.deps.clock(), signed)
+        return observation(self.deps.current.service.content, answers, found.wells, self.deps.clock(), signed)

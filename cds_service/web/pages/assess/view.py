@@ -11,7 +11,7 @@ from cds_service.clinical.content.models import ASSERTED_ITEM
 from cds_service.clinical.content.names import CALF_DIFFERENCE
 from cds_service.clinical.content.texts import Message, Notice
 from cds_service.clinical.record import Side
-from cds_service.rendering.gaps import Lacking, part_words
+from cds_service.rendering.gaps import IncompletePart, part_words
 from cds_service.rendering.orders.form import OrderForm, sides
 from cds_service.rendering.wording import in_sentence
 from cds_service.service.assessment.form import ASK, AssessForm
@@ -30,7 +30,7 @@ class AssessView:
         key: proves that the form was sent from our own page.
         patient: the patient in words; empty if this page does not know the patient.
         banner: whether to show the patient at the top.
-        lacking: the incomplete parts of the chart.
+        incomplete: the incomplete parts of the chart.
         may_save: whether to show "Save to the chart".
         signer: reference of the user who saves.
         issues: error messages of the EHR.
@@ -46,7 +46,7 @@ class AssessView:
     key: str = ""
     patient: str = ""
     banner: bool = False
-    lacking: tuple[Lacking, ...] = ()
+    incomplete: tuple[IncompletePart, ...] = ()
     may_save: bool = False
     signer: str = ""
     mistakes: Mapping[str, str] = field(default_factory=dict)
@@ -65,16 +65,16 @@ class AssessView:
         return self.form.as_sent() if self.note == "unread" else {}
 
     @property
-    def incomplete(self) -> list[str]:
+    def incomplete_names(self) -> list[str]:
         """Names of the incomplete parts of the chart."""
-        return [part_words(self.content, one) for one in self.lacking]
+        return [part_words(self.content, part) for part in self.incomplete]
 
     @property
     def groups(self) -> Iterator[tuple[str, list[Question], bool]]:
         """Each group: heading, questions, and whether it also asks for a reason against an anticoagulant."""
         for group in GROUPS:
             heading: Message = getattr(self.content.texts.assess.groups, group)
-            questions = [one for one in self._questions if one.group == group]
+            questions = [question for question in self._questions if question.group == group]
             if questions:
                 yield heading.fill(), questions, group == "pathway" and self._about_treatment
 

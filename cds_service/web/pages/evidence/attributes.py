@@ -47,7 +47,7 @@ def attributes(content: Content, findings: Iterable[str], citations: Iterable[st
         (texts.health, _names(content, [k for k in about.health_status if k in read])),
     )
     parts = {1: cited}
-    return tuple(Attribute(number, *one, parts.get(number, ())) for number, one in enumerate(values, 1))
+    return tuple(Attribute(number, *value, parts.get(number, ())) for number, value in enumerate(values, 1))
 
 
 def findings_of(content: Content, when: Condition) -> frozenset[str]:
@@ -61,7 +61,11 @@ def findings_of(content: Content, when: Condition) -> frozenset[str]:
 
 def dvt_findings(content: Content) -> set[str]:
     """Return every finding that the DVT pathway reads."""
-    found = {key for key, one in content.findings.items() if one.dvt.local_sign or one.dvt.risk or one.dvt.wells_item}
+    found = {
+        key
+        for key, finding in content.findings.items()
+        if finding.dvt.local_sign or finding.dvt.risk or finding.dvt.wells_item
+    }
     return found | {PREGNANCY, POST_PARTUM, SUSPECTED_DVT, SELF_TEST}
 
 

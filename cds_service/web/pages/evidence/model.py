@@ -235,7 +235,9 @@ def _windows(content: Content, pathway: Pathway) -> list[Number]:
         (texts.repeat_scan_after, pathway.repeat_scan_after),
         (texts.repeat_scan_before, pathway.repeat_scan_before),
     )
-    return [Number(what, say(texts.day_count, count=one.days), one.source, one.status) for what, one in named]
+    return [
+        Number(what, say(texts.day_count, count=figure.days), figure.source, figure.status) for what, figure in named
+    ]
 
 
 def logic_of(content: Content, when: Condition) -> Logic:

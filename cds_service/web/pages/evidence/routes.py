@@ -19,13 +19,13 @@ from cds_service.web.pages.evidence.sources import code_lists, source_view, stat
 from cds_service.web.pages.layout import Pages
 
 
-def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> None:
+def add_evidence_pages(app: FastAPI, current: CurrentService, pages: Pages) -> None:
     """Add the index, the explorer, the open decisions, and a page for each rule and cause."""
 
     @app.get("/evidence", summary="Every rule and cause", response_class=HTMLResponse, responses=errors())
     async def index(language: str = "") -> Response:
-        content = running.service.words_in(language)
-        causes = sorted(content.causes.items(), key=lambda one: one[1].title.lower())
+        content = current.service.words_in(language)
+        causes = sorted(content.causes.items(), key=lambda item: item[1].title.lower())
         return pages.page(
             "evidence_index.html",
             content=content,
@@ -38,31 +38,31 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
 
     @app.get("/evidence.json", summary="Every rule and cause, as JSON", responses=errors())
     async def index_json() -> Response:
-        content = running.service.content
+        content = current.service.content
         keys = {"rules": content.red_flags, "causes": content.causes}
         addresses = {name: {key: f"/evidence/{key}.json" for key in sorted(found)} for name, found in keys.items()}
         version = {"service": __version__, "content": content.version}
-        lists = [asdict(one) for one in code_lists(content)]
+        lists = [asdict(codes) for codes in code_lists(content)]
         return json_response({"use": use_json(content.about), "version": version, **addresses, "code_lists": lists})
 
     @app.get(
         "/evidence/explorer", summary="All causes against all findings", response_class=HTMLResponse, responses=errors()
     )
     async def explorer(language: str = "") -> Response:
-        content = running.service.words_in(language)
+        content = current.service.words_in(language)
         return pages.page("explorer.html", content=content, explorer=explorer_of(content))
 
     @app.get(
         "/evidence/open", summary="What a clinician has to decide", response_class=HTMLResponse, responses=errors()
     )
     async def still_open(language: str = "") -> Response:
-        content, text = running.service.words_in(language), running.open_points
+        content, text = current.service.words_in(language), current.open_points
         # The page says for which content it was written; a site may have changed its copy since.
         return pages.page("open.html", text=text, content=content, current=f"content {content.version} " in text)
 
     @app.get("/evidence/{key}.json", summary="The evidence behind a rule or cause, as JSON", responses=errors(404))
     async def one_json(key: str) -> Response:
-        content = running.service.content
+        content = current.service.content
         return json_response(_known(content, key).as_json(content))
 
     @app.get(
@@ -72,11 +72,11 @@ def add_evidence_pages(app: FastAPI, running: CurrentService, pages: Pages) -> N
         responses=errors(404),
     )
     async def one(key: str, language: str = "") -> Response:
-        content = running.service.words_in(language)
+        content = current.service.words_in(language)
         found = _known(content, key)
         return pages.page(
             "evidence.html",
-            one=found,
+            evidence=found,
             content=content,
             indicator=lambda name: getattr(content.pages.evidence, name),
             source=lambda name: source_view(content, name),

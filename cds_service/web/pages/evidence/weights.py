@@ -60,14 +60,16 @@ def _read(content: Content, weight: Weight) -> Read | None:
     if not weight.studies and not weight.basis:
         return None
     words = weight.studies.words if weight.studies else ""
-    return Read(words, weight.population, tuple(_interval_words(content, one) for one in weight.ci), weight.basis)
+    return Read(
+        words, weight.population, tuple(_interval_words(content, interval) for interval in weight.ci), weight.basis
+    )
 
 
-def _interval_words(content: Content, one: Interval) -> str:
+def _interval_words(content: Content, interval: Interval) -> str:
     """``if present 1.48 to 2.19``, ``sensitivity 81 (73 to 87) percent``."""
     texts = content.pages.evidence.weights
-    span = texts.span.fill(low=f"{one.low:g}", high=f"{one.high:g}")
-    said = span if one.value is None else f"{one.value:g} ({span})"
-    if one.of in ("sensitivity", "specificity"):
+    span = texts.span.fill(low=f"{interval.low:g}", high=f"{interval.high:g}")
+    said = span if interval.value is None else f"{interval.value:g} ({span})"
+    if interval.of in ("sensitivity", "specificity"):
         said = texts.percent.fill(span=said)
-    return f"{getattr(texts, one.of)} {said}"
+    return f"{getattr(texts, interval.of)} {said}"

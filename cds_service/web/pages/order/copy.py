@@ -30,7 +30,7 @@ def plain_text(text: str) -> Response:
 
 
 def add_copy_pages(
-    app: FastAPI, running: CurrentService, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
+    app: FastAPI, current: CurrentService, pages: Pages, links: OrderLinks, clock: Callable[[], datetime]
 ) -> None:
     """Add ``GET`` and ``POST /orders/{order}``. The POST returns the text and stores nothing."""
 
@@ -44,7 +44,7 @@ def add_copy_pages(
         _known(order)
         proposed = _opened(draft)
         note = "expired_link" if draft and proposed is None else "text_only"
-        proposed = proposed or OrderDraft.bare(running.service.words_in(""), order)
+        proposed = proposed or OrderDraft.bare(current.service.words_in(""), order)
         return _page(order, proposed, OrderForm.preset(_words(proposed), proposed), note, draft)
 
     @app.post("/orders/{order}", response_class=HTMLResponse, include_in_schema=False)
@@ -53,13 +53,13 @@ def add_copy_pages(
         sent = await read_form(request)
         form = OrderForm.read(sent)
         # If the link has expired, its facts are lost but the input is kept.
-        proposed = _opened(draft) or OrderDraft.bare(running.service.words_in(""), order)
+        proposed = _opened(draft) or OrderDraft.bare(current.service.words_in(""), order)
         if sent.get("action") == "text":
             return plain_text(form.text(_words(proposed), ""))
         return _page(order, proposed, form, "text_only", draft)
 
     def _known(order: str) -> None:
-        if order not in running.service.content.orders:
+        if order not in current.service.content.orders:
             raise HTTPException(404, "no such order")
 
     def _opened(sealed: str) -> OrderDraft | None:
@@ -68,14 +68,14 @@ def add_copy_pages(
         except NotSealed:
             return None
         # The content may have changed since the card was shown.
-        return found if all(key in running.service.content.orders for key in found.orders) else None
+        return found if all(key in current.service.content.orders for key in found.orders) else None
 
     def _words(proposed: OrderDraft) -> Content:
         """Return the content in the language of the card with the link."""
-        return running.service.languages.get(proposed.language, running.service.content)
+        return current.service.languages.get(proposed.language, current.service.content)
 
     def _page(order: str, proposed: OrderDraft, form: OrderForm, note: str, draft: str) -> Response:
-        service = running.service
+        service = current.service
         action = f"/orders/{order}" + (f"?{urlencode({'draft': draft})}" if draft else "")
         content = _words(proposed)
         view = OrderView(content, proposed, form, getattr(content.texts.page.order, note), action)

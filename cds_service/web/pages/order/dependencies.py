@@ -71,7 +71,7 @@ class Threads:
 class Dependencies:
     """The parts that all order pages share. One instance per process."""
 
-    running: CurrentService
+    current: CurrentService
     pages: Pages
     links: OrderLinks
     launches: Launches
@@ -94,7 +94,7 @@ class Dependencies:
         Raises:
             LaunchFailed: the client's settings have changed since the launch.
         """
-        caller = self.running.service.clients.named(launch.client)
+        caller = self.current.service.clients.named(launch.client)
         if caller is None or caller.client.smart is None or caller.iss != launch.iss:
             raise LaunchFailed("unknown_ehr")
         return caller

@@ -31,7 +31,7 @@ def add_launched_pages(app: FastAPI, deps: Dependencies) -> None:
     @app.get("/.well-known/jwks.json", summary="Our public keys", responses=errors())
     async def keys() -> Response:
         # Clients may share a key.
-        signing = {one.kid: one.public() for one in deps.running.service.clients.signing.values()}
+        signing = {key.kid: key.public() for key in deps.current.service.clients.signing.values()}
         return json_response({"keys": list(signing.values())})
 
     @app.get("/orders/launch", include_in_schema=False)
@@ -77,7 +77,7 @@ async def answered(deps: Dependencies, work: Awaitable[Response], page: Page | L
     except StoreDown as error:
         why, cause = "down", type(error.__cause__).__name__
     log.warning("order_page_failed", reason=why, **({"error": cause} if cause else {}))
-    service, status = deps.running.service, _STATUS.get(why, 400)
+    service, status = deps.current.service, _STATUS.get(why, 400)
     content = service.words_in("")  # the client of the launch is not always known
     words = getattr(content.texts.page.launch, why)
     return deps.pages.page(

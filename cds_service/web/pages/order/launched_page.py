@@ -56,7 +56,7 @@ class LaunchedPage:
     @property
     def content(self) -> Content:
         """The content in the language of the client."""
-        return self.deps.running.service.words_for(self.caller)
+        return self.deps.current.service.words_for(self.caller)
 
     @property
     def until(self) -> float:

@@ -77,7 +77,7 @@ class OrderPage(LaunchedPage):
         """Return the data of the page from the present chart, or without it if it cannot be read."""
         ehr = Ehr(self.deps.transport, self.launch)
         try:
-            patient, takes = await self.deps.threads.do(lambda: (ehr.patient(), ehr.takes()))
+            patient, can_create = await self.deps.threads.do(lambda: (ehr.patient(), ehr.can_create()))
         except EhrRefused as error:
             return self._without_chart(error.why)
         words = patient_words(patient)
@@ -85,20 +85,20 @@ class OrderPage(LaunchedPage):
             await self._keep(stage=self.launch.stage, patient_words=words)
         content = self.content
         reading = await self._reading()
-        may = takes and bool(self.launch.user)
+        may = can_create and bool(self.launch.user)
         note = "can_place" if may else ("not_taken" if self.launch.user else "nobody")
         return replace(
             self._frame(reading.draft, OrderForm.preset(content, reading.draft), note),
             patient=words,
             may_send=may,
             basis=reading.basis,
-            lacking=reading.lacking,
+            incomplete=reading.incomplete,
             same=reading.same,
         )
 
     async def _reading(self) -> Reading:
         deps, now = self.deps, self.deps.clock()
-        reading = await read_chart(deps.reader, deps.running.service, self.caller, self.launch, now)
+        reading = await read_chart(deps.reader, deps.current.service, self.caller, self.launch, now)
         deps.auditing.chart(now, self.caller, self.launch, reading.parts)
         return reading
 
@@ -166,8 +166,8 @@ class OrderPage(LaunchedPage):
             raise
         placed = dict(placing.order) if placing and placing.order else None
         if placing is not None:
-            self.deps.auditing.order(self.deps.clock(), self.caller, self.launch, form.service, placing.fate)
-            log.info("order", client=self.caller.name, reason=placing.fate)
+            self.deps.auditing.order(self.deps.clock(), self.caller, self.launch, form.service, placing.outcome)
+            log.info("order", client=self.caller.name, reason=placing.outcome)
         try:
             stage = note if note in ("placed", "unsure") else "open"
             await sending._keep(stage=stage, placed=placed)
@@ -177,12 +177,12 @@ class OrderPage(LaunchedPage):
             return self._placed(placed or {})
         issues = placing.issues if placing else ()
         mistakes = {
-            _FIELDS[one.element]: f"{self.content.pages.order.ehr_says} {one.words}"
-            for one in issues
-            if one.element in _FIELDS
+            _FIELDS[issue.element]: f"{self.content.pages.order.ehr_says} {issue.words}"
+            for issue in issues
+            if issue.element in _FIELDS
         }
         view = self._of_reading(reading, note) if reading else self._without_chart(note)
-        view = replace(view, issues=tuple(one.words for one in issues), mistakes=mistakes)
+        view = replace(view, issues=tuple(issue.words for issue in issues), mistakes=mistakes)
         view = replace(view, ask_again=note == "same_order", check=note == "unsure")
         return self._drawn(view, form, note)
 
@@ -193,10 +193,10 @@ class OrderPage(LaunchedPage):
             return "nobody", None, None
         ehr = Ehr(deps.transport, launch)
         try:
-            takes, fits, _ = await deps.threads.do(lambda: (ehr.takes(), ehr.encounter_fits(), ehr.patient()))
+            can_create, fits, _ = await deps.threads.do(lambda: (ehr.can_create(), ehr.encounter_fits(), ehr.patient()))
         except EhrRefused as error:
             return error.why, None, None
-        if not fits or not takes:
+        if not fits or not can_create:
             return "not_taken" if fits else "other_patient", None, None
         reading = await self._reading()
         if reading.same and not again:
@@ -212,13 +212,13 @@ class OrderPage(LaunchedPage):
             deps.clock(),
         )
         placing = await deps.threads.do(lambda: ehr.place(resource))
-        return placing.fate, placing, reading
+        return placing.outcome, placing, reading
 
     def _of_reading(self, reading: Reading, note: str) -> OrderView:
         form = OrderForm.preset(self.content, reading.draft)
         view = self._frame(reading.draft, form, note)
         may = note in ("same_order", "invalid", "not_sent")
-        return replace(view, may_send=may, basis=reading.basis, lacking=reading.lacking, same=reading.same)
+        return replace(view, may_send=may, basis=reading.basis, incomplete=reading.incomplete, same=reading.same)
 
     async def _looked_for(self, form: OrderForm | None) -> Response:
         """Search the EHR for the order of this launch, whose outcome is uncertain."""

@@ -32,7 +32,7 @@ async def launch(deps: Dependencies, iss: str, handle: str, page: Page = "order"
     """
     from cds_service.service.smart import sign_in  # slow to load; few sites launch pages
 
-    caller = deps.running.service.clients.launched_from(iss)
+    caller = deps.current.service.clients.launched_from(iss)
     if caller is None or caller.iss is None:
         raise LaunchFailed("unknown_ehr")
     deps.threads.count_launch(deps.clock().timestamp())
@@ -62,7 +62,7 @@ async def callback(deps: Dependencies, request: Request, state: str, code: str, 
         raise LaunchFailed("over")
     if error:
         raise refused(error)
-    signing = deps.running.service.clients.signing.get(caller.name)
+    signing = deps.current.service.clients.signing.get(caller.name)
     granted = await deps.threads.do(
         lambda: sign_in.finish(deps.transport, caller, signing, opened.launch, code, redirect_uri(deps), deps.clock())
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.texts import Notice
-from cds_service.rendering.gaps import Lacking, part_words
+from cds_service.rendering.gaps import IncompletePart, part_words
 from cds_service.rendering.order_draft import OrderDraft
 from cds_service.rendering.orders.form import OrderForm, anticoagulants, priorities, sides
 from cds_service.web.pages.leaflet import leaflet_of
@@ -41,7 +41,7 @@ class OrderView:
     may_send: bool = False
     key: str = ""
     basis: str = "card"
-    lacking: tuple[Lacking, ...] = ()
+    incomplete: tuple[IncompletePart, ...] = ()
     same: tuple[str, ...] = ()
     ask_again: bool = False
     issues: tuple[str, ...] = ()
@@ -50,9 +50,9 @@ class OrderView:
     encounter: str = ""
 
     @property
-    def incomplete(self) -> list[str]:
+    def incomplete_names(self) -> list[str]:
         """Names of the incomplete parts of the chart."""
-        return [part_words(self.content, one) for one in self.lacking]
+        return [part_words(self.content, part) for part in self.incomplete]
 
     @property
     def title(self) -> str:

@@ -79,7 +79,7 @@ def fact_rows(content: Content, assessment: Assessment) -> dict[str, list[FactRo
 def to_add(content: Content) -> dict[str, list[tuple[str, str]]]:
     """Return every finding that can be switched on, by the title of its kind."""
     found: dict[str, list[tuple[str, str]]] = {title: [] for title in KINDS.values()}
-    for key, finding in sorted(content.findings.items(), key=lambda one: one[1].name):
+    for key, finding in sorted(content.findings.items(), key=lambda item: item[1].name):
         if can_be_stated(content, key):
             found[KINDS[finding.kind]].append((key, finding.name))
     return {title: rows for title, rows in found.items() if rows}

@@ -60,7 +60,7 @@ class Desk:
         return self._service
 
 
-def add_preview(app: FastAPI, settings: Settings, running: CurrentService, pages: Pages) -> None:
+def add_preview(app: FastAPI, settings: Settings, current: CurrentService, pages: Pages) -> None:
     """Add ``GET /sandbox/preview``. Without a key, the page asks for one."""
     desk = Desk(settings)
 
@@ -70,7 +70,7 @@ def add_preview(app: FastAPI, settings: Settings, running: CurrentService, pages
         return await to_thread(_page, key, language, looked)
 
     def _page(key: str, language: str, looked: _Looked) -> HTMLResponse:
-        content = running.service.content
+        content = current.service.content
         return pages.page(
             "sandbox/preview.html",
             forms=True,

@@ -38,9 +38,9 @@ class Sandbox:
     """The state that the routes share. One instance per process. ``fhir_root``: base URL of its FHIR servers."""
 
     def __init__(
-        self, running: CurrentService, pages: Pages, bodies: Bodies, clock: Callable[[], datetime], fhir_root: str
+        self, current: CurrentService, pages: Pages, bodies: Bodies, clock: Callable[[], datetime], fhir_root: str
     ) -> None:
-        self.running = running
+        self.current = current
         self.pages = pages
         self.bodies = bodies
         self.clock = clock
@@ -56,28 +56,28 @@ class Sandbox:
         """Return the FHIR base URL of one chart."""
         return f"{self.fhir_root}/charts/{chart.id}/fhir"
 
-    async def posted(self, request: Request, most_bytes: int = _SMALL_BYTES) -> Any:
+    async def posted(self, request: Request, max_bytes: int = _SMALL_BYTES) -> Any:
         """Return the JSON that one of our pages has sent."""
         check_same_origin(request)
-        return (await self.bodies.read(request, most_bytes)).value
+        return (await self.bodies.read(request, max_bytes)).value
 
     def not_here(self) -> HTMLResponse:
         """Return the page for a chart that is no longer open."""
-        return self.pages.page("sandbox/gone.html", status=404, content=self.running.service.content)
+        return self.pages.page("sandbox/gone.html", status=404, content=self.current.service.content)
 
 
 def add_sandbox(
     app: FastAPI,
     settings: Settings,
-    running: CurrentService,
+    current: CurrentService,
     pages: Pages,
     bodies: Bodies,
     clock: Callable[[], datetime],
 ) -> Sandbox:
     """Add all routes below ``/sandbox``. Returns the sandbox to load at the start."""
-    sandbox = Sandbox(running, pages, bodies, clock, settings.sandbox_fhir_root)
+    sandbox = Sandbox(current, pages, bodies, clock, settings.sandbox_fhir_root)
     _add_choosing(app, sandbox)
-    add_preview(app, settings, running, pages)
+    add_preview(app, settings, current, pages)
     _add_chart(app, sandbox)
     _add_changes(app, sandbox)
     _add_orders(app, sandbox)
@@ -85,7 +85,7 @@ def add_sandbox(
 
     @app.get("/samples", include_in_schema=False)
     async def ready_requests() -> Response:
-        made = await to_thread(samples, running.service, clock())
+        made = await to_thread(samples, current.service, clock())
         return json_response({"samples": [sample.as_json() for sample in made]})
 
     @app.exception_handler(ChartGone)
@@ -101,12 +101,12 @@ def _add_choosing(app: FastAPI, sandbox: Sandbox) -> None:
         return sandbox.pages.page(
             "sandbox/choose.html",
             forms=True,
-            content=sandbox.running.service.content,
-            featured=patients.featured(sandbox.running.service.content),
-            groups=patients.grouped(sandbox.running.service.content),
+            content=sandbox.current.service.content,
+            featured=patients.featured(sandbox.current.service.content),
+            groups=patients.grouped(sandbox.current.service.content),
             first=patients.FIRST,
             fhir_open=f"{sandbox.fhir_root}/fhir",
-            most_megabytes=MAX_BYTES_OF_ONE // 1_000_000,
+            max_megabytes=MAX_BYTES_OF_ONE // 1_000_000,
         )
 
     @app.post(f"{ROOT}/charts", include_in_schema=False)
@@ -138,12 +138,12 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
         return sandbox.pages.page(
             "sandbox/chart.html",
             forms=True,
-            content=sandbox.running.service.content,
+            content=sandbox.current.service.content,
             chart=opened,
-            person=person_words(sandbox.running.service.content, opened, sandbox.clock()),
+            person=person_words(sandbox.current.service.content, opened, sandbox.clock()),
             readers=_READERS,
             call_path=POSTERIOR_KNEE_PAIN.path,
-            to_add=explain.to_add(sandbox.running.service.content),
+            to_add=explain.to_add(sandbox.current.service.content),
         )
 
     @app.get(f"{ROOT}/charts/{{identity}}/request", include_in_schema=False)
@@ -161,7 +161,7 @@ def _add_chart(app: FastAPI, sandbox: Sandbox) -> None:
 
 
 def _drawn(sandbox: Sandbox, chart: Chart, report: answers.Drawn) -> HTMLResponse:
-    service, now = sandbox.running.service, sandbox.clock()
+    service, now = sandbox.current.service, sandbox.clock()
     content = service.content
     assessment = chart.judged(service, now, sandbox.fhir_server(chart))
     if report.problem:
@@ -194,7 +194,7 @@ def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
     @app.post(f"{ROOT}/charts/{{identity}}/facts", include_in_schema=False)
     async def switch(identity: str, request: Request) -> Response:
         chart = sandbox.charts.find(identity)
-        wanted = switches.parse(sandbox.running.service.content, await sandbox.posted(request))
+        wanted = switches.parse(sandbox.current.service.content, await sandbox.posted(request))
         async with chart.changing:
             return json_response({"lost": await to_thread(_switched, sandbox, chart, wanted)})
 
@@ -215,14 +215,14 @@ def _add_changes(app: FastAPI, sandbox: Sandbox) -> None:
 
 
 def _switched(sandbox: Sandbox, chart: Chart, wanted: switches.Switch) -> list[str]:
-    service, now, server = sandbox.running.service, sandbox.clock(), sandbox.fhir_server(chart)
+    service, now, server = sandbox.current.service, sandbox.clock(), sandbox.fhir_server(chart)
     before = chart.judged(service, now, server).record
     switches.apply(service.content, chart, before, wanted, now.date())
     return switches.lost(service.content, before, chart.judged(service, now, server).record, wanted)
 
 
 def _removed(sandbox: Sandbox, chart: Chart, source: str) -> bool:
-    service = sandbox.running.service
+    service = sandbox.current.service
     record = chart.judged(service, sandbox.clock(), sandbox.fhir_server(chart)).record
     return switches.remove(service.content, chart, record, source)
 

@@ -17,7 +17,7 @@ from cds_service.clinical.content.coding.codes import FINDING_SYSTEM, URI
 from cds_service.clinical.record import Diagnosis, Fact, PlacedOrder, Record, Side, Status
 from cds_service.web.pages.sandbox.charts import Chart, Resource
 
-LONGEST_AGO = 36_500
+MAX_DAYS_AGO = 36_500
 SIDES = (Side.LEFT, Side.RIGHT, Side.BOTH, Side.UNKNOWN)
 _SITES = {
     Side.LEFT: ("32153003", "Structure of left lower limb"),
@@ -50,8 +50,8 @@ def parse(content: Content, body: Any) -> Switch:
         raise UnusableInput("finding: unknown name")
     if status not in ("present", "absent", "not recorded"):
         raise UnusableInput("status: must be present, absent or not recorded")
-    if days is not None and (isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= LONGEST_AGO):
-        raise UnusableInput(f"days ago: must be a whole number from 0 to {LONGEST_AGO}, or empty")
+    if days is not None and (isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= MAX_DAYS_AGO):
+        raise UnusableInput(f"days ago: must be a whole number from 0 to {MAX_DAYS_AGO}, or empty")
     if status == "not recorded":
         return Switch(key, None, Side.UNKNOWN, None)
     if not can_be_stated(content, key):

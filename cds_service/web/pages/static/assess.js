@@ -40,11 +40,11 @@
   });
   window.addEventListener("pageshow", () => {
     delete form.dataset.sent;
-    form.querySelectorAll("[aria-disabled]").forEach((one) => one.removeAttribute("aria-disabled"));
+    form.querySelectorAll("[aria-disabled]").forEach((element) => element.removeAttribute("aria-disabled"));
     follow();  // the browser may have brought back answers that this result does not know
   });
 
-  document.querySelectorAll(".without-script").forEach((one) => { one.hidden = true; });
+  document.querySelectorAll(".without-script").forEach((element) => { element.hidden = true; });
   copy.hidden = false;
   copy.addEventListener("click", async () => {
     clearTimeout(waiting);

@@ -6,13 +6,13 @@
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
-    for (const one of items) {
-      const text = one.dataset.words.toLowerCase();
-      one.hidden = !words.every((word) => text.includes(word));
-      if (!one.hidden) count += 1;
+    for (const item of items) {
+      const text = item.dataset.words.toLowerCase();
+      item.hidden = !words.every((word) => text.includes(word));
+      if (!item.hidden) count += 1;
     }
     document.querySelectorAll("[data-group]").forEach((group) => {
-      group.hidden = ![...group.querySelectorAll("[data-words]")].some((one) => !one.hidden);
+      group.hidden = ![...group.querySelectorAll("[data-words]")].some((item) => !item.hidden);
     });
     found.textContent = words.length ? found.dataset.words.replace("{count}", count) : "";
   });

@@ -43,7 +43,7 @@
   });
   window.addEventListener("pageshow", () => { delete form.dataset.sent; });
 
-  document.querySelectorAll(".without-script").forEach((one) => { one.hidden = true; });
+  document.querySelectorAll(".without-script").forEach((element) => { element.hidden = true; });
   copy.hidden = false;
   const print = document.getElementById("print-text");
   print.hidden = false;

@@ -92,13 +92,13 @@ async function timed(text) {
 }
 
 function show(fresh, focus) {
-  const open = new Map([...drawn.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
+  const open = new Map([...drawn.querySelectorAll("details[id]")].map((details) => [details.id, details.open]));
   const active = drawn.contains(document.activeElement) ? document.activeElement.id : null;
   clock = { now: Date.parse(fresh.dataset.now), since: performance.now() };
   drawn.replaceChildren(fresh);
   document.getElementById("add-here").append(add);
-  for (const one of drawn.querySelectorAll("details[id]")) {
-    if (open.has(one.id) && !one.classList.contains("override")) one.open = open.get(one.id);
+  for (const details of drawn.querySelectorAll("details[id]")) {
+    if (open.has(details.id) && !details.classList.contains("override")) details.open = open.get(details.id);
   }
   drawn.setAttribute("aria-busy", "false");
   if (focus || active) (document.getElementById(focus ?? active) ?? document.getElementById("cards-heading")).focus();
@@ -128,7 +128,7 @@ async function feedback(item) {
 
 function accept(button) {
   const card = cardOf(button);
-  const suggestion = card.suggestions.find((one) => one.uuid === button.dataset.accept);
+  const suggestion = card.suggestions.find((offered) => offered.uuid === button.dataset.accept);
   act(async () => {
     for (const action of suggestion.actions) await change("/orders", action.resource);
     await feedback({ card: card.uuid, outcome: "accepted", acceptedSuggestions: [{ id: suggestion.uuid }] });

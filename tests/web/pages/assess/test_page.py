@@ -369,7 +369,7 @@ def test_the_next_card_says_who_completed_the_score(tmp_path: Path, caplog: pyte
 
 def test_a_chart_that_no_form_carries_is_read_again(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     ehr, _ = both
-    monkeypatch.setattr(page_module, "LONGEST_IN_FORM", 10)
+    monkeypatch.setattr(page_module, "MAX_CHART_IN_FORM", 10)
     visitor, page = opened(both)
     assert hidden(page)["chart"] == ""
     assert "Wells 4, left leg" in words(send(visitor, page, "part", **denied(page)))
@@ -574,7 +574,7 @@ def test_nothing_of_the_patient_is_kept_readable(both: Both, tmp_path: Path) -> 
 def test_a_chart_that_cannot_be_read_is_not_an_unanswered_page(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """Saving then says so with a fault of its own, keeps what was typed, and goes on once the EHR is back."""
     ehr, _ = both
-    monkeypatch.setattr(page_module, "LONGEST_IN_FORM", 10)
+    monkeypatch.setattr(page_module, "MAX_CHART_IN_FORM", 10)
     visitor, page = opened(both)
     ehr.faults["GET /fhir/Patient/dvt-1"] = hangs_up
     failed = send(visitor, page, "save", **{"ask-active_cancer": "yes"})
