@@ -6,7 +6,6 @@ the day or at another row notes it (``Varying``), and what it read of the row is
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from cds_service.clinical.content.coding.recognition import Recognised
@@ -28,6 +27,7 @@ class Reading(NamedTuple):
     Attributes:
         name: of the row in its chart.
         birth, sex: of the patient.
+        since: in seconds since 1970, because clocks show one hour twice when summer time ends.
         outcome: the state of the row, and the reason.
         collected: what it added to each list of ``Findings``.
     """
@@ -35,7 +35,7 @@ class Reading(NamedTuple):
     name: str
     birth: When | None
     sex: str | None
-    since: datetime
+    since: float
     outcome: tuple[RowState, str]
     collected: tuple[list[Any], ...]
 

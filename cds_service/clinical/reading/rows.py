@@ -73,7 +73,7 @@ class Rows:
         """``varying``: the same as that of ``findings`` and ``describing``."""
         self._content = content
         self._varying = varying
-        self._now = now
+        self._seconds = now.timestamp()
         self._chart = chart
         self._findings = findings
         self._describing = describing
@@ -95,7 +95,7 @@ class Rows:
             known is not None
             and not has_panels
             and (known.name, known.birth, known.sex) == (name, findings.birth, findings.sex)
-            and known.since <= self._now
+            and known.since <= self._seconds
         ):
             findings.add_again(known.collected)
             return known.outcome
@@ -103,7 +103,7 @@ class Rows:
         mark = findings.mark()
         outcome = self._read_now(name, entry.resource, mark)
         if not self._varying.found:
-            memory.reading = Reading(name, findings.birth, findings.sex, self._now, outcome, findings.since(mark))
+            memory.reading = Reading(name, findings.birth, findings.sex, self._seconds, outcome, findings.since(mark))
         return outcome
 
     def _read_now(self, name: str, raw: Mapping[str, Any], mark: Mark) -> Outcome:
