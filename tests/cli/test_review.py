@@ -55,11 +55,11 @@ def by_name(changed: list[Changed]) -> dict[str, Changed]:
 def test_the_page_is_up_to_date(monkeypatch: pytest.MonkeyPatch, content: Content) -> None:
     """To write it anew: ``knee-cds review``.
 
-    The normal profile tries every sixth alternative on the examples, and reads the whole page but for the effects of
+    The normal profile tries every tenth alternative on the examples, and reads the whole page but for the effects of
     the others, which cost a judgement of every example each.
     """
     alternatives = [other for one in content.decisions.values() for other in one.alternatives if other.can_be_tried]
-    tried = {id(other) for other in one_in(6, alternatives)}
+    tried = {id(other) for other in one_in(10, alternatives)}
     untried = [other for other in alternatives if id(other) not in tried]
 
     def load_or_not(texts: Mapping[str, str], pathway: str, *, changes: Sequence[Change]) -> Content | None:
