@@ -11,7 +11,10 @@ from uuid import uuid4
 import pytest
 import requests
 from jsonschema_rs import validator_for
+from pydantic import SecretStr
 
+from cds_service.adapters.store.reports import exported
+from cds_service.adapters.store.store import Store
 from cds_service.base.settings import Settings
 from cds_service.protocol import services
 from cds_service.protocol.services import POSTERIOR_KNEE_PAIN, HookService
@@ -53,8 +56,28 @@ def test_discovery_and_calls(both: Server) -> None:
     opened = sent(both, POSTERIOR_KNEE_PAIN, call_of(POSTERIOR_KNEE_PAIN))
     started = sent(both, AT_START, call_of(AT_START, encounterId="e1"))
     assert [answer.json()["cards"][0]["indicator"] for answer in (opened, started)] == ["critical", "critical"]
-    feedback = requests.post(f"{both.url}{AT_START.path}/feedback", json={"feedback": []}, timeout=20)
-    assert feedback.status_code in (200, 400)
+
+
+def test_feedback_is_exported_under_its_own_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also a statement that was stored when there was one service, and so without its name."""
+    monkeypatch.setattr(services, "SERVICES", (POSTERIOR_KNEE_PAIN, AT_START))
+    url = f"sqlite:///{tmp_path}/cards.db"
+    wanted = {}
+    for server in run_server(Settings(database_url=SecretStr(url))):
+        server.wait_for_database()
+        for service, context in ((POSTERIOR_KNEE_PAIN, {}), (AT_START, {"encounterId": "e1"})):
+            card = sent(server, service, call_of(service, **context)).json()["cards"][0]["uuid"]
+            said = {"card": card, "outcome": "overridden", "outcomeTimestamp": "2026-03-16T14:02:00Z"}
+            told = requests.post(f"{server.url}{service.path}/feedback", json={"feedback": [said]}, timeout=20)
+            assert told.status_code == 200
+            wanted[card] = service.id
+    store = Store.open(url)
+    interventions = [line["intervention"] for line in exported(store)]
+    assert {told["card"]: told["service"] for told in interventions} == wanted
+    store.downgrade("0005")
+    store.migrate()
+    assert {line["intervention"]["service"] for line in exported(store)} == {POSTERIOR_KNEE_PAIN.id}
+    store.close()
 
 
 def test_a_call_of_the_other_hook_or_without_its_encounter_is_refused(both: Server) -> None:

@@ -213,6 +213,7 @@ def _row(item: Item, service: str, now: datetime, client: str | None) -> Feedbac
     reason = next((override.reason for override in item.overrides if override.reason), None)
     row = FeedbackRow(
         id="",
+        service=service,
         card=item.card,
         outcome=item.outcome,
         outcome_at=item.outcomeTimestamp,
@@ -224,12 +225,12 @@ def _row(item: Item, service: str, now: datetime, client: str | None) -> Feedbac
         comment=item.comment,
         client=client,
     )
-    return replace(row, id=_identity(row, service))
+    return replace(row, id=_identity(row))
 
 
-def _identity(row: FeedbackRow, service: str) -> str:
+def _identity(row: FeedbackRow) -> str:
     """Return a hash of the statement, without the time of receipt: a repeated statement has the same hash."""
     what = (row.card, row.outcome, row.outcome_at.isoformat(), row.accepted)
     why = (row.reason_system, row.reason_code, row.reason_display, row.comment)
     who = (row.client,) if row.client is not None else ()
-    return hashlib.sha256(orjson.dumps((service, what, why, *who))).hexdigest()
+    return hashlib.sha256(orjson.dumps((row.service, what, why, *who))).hexdigest()

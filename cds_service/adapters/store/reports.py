@@ -76,7 +76,7 @@ def exported(store: Store) -> Iterator[dict[str, Any]]:
         line = {
             "intervention": _without_none(
                 {
-                    "service": POSTERIOR_KNEE_PAIN.id,
+                    "service": values[feedback.c.service] or POSTERIOR_KNEE_PAIN.id,
                     "card": values[feedback.c.card],
                     "rule": values[cards.c.rule],
                     "topic": values[cards.c.topic],

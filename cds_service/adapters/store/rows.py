@@ -45,9 +45,11 @@ class FeedbackRow:
     Attributes:
         id: hash of the statement. It stays the same if the statement is sent again.
         client: the client that sent it; None if callers need not authenticate.
+        service: id of the service whose feedback address it was sent to.
     """
 
     id: str
+    service: str
     card: str
     outcome: str
     outcome_at: datetime

@@ -84,6 +84,7 @@ feedback = Table(
     Column("reason_display", Text),
     Column("comment", Text),
     Column("client", Text),  # who sent it, if callers authenticate
+    Column("service", Text),  # empty in rows that are older than this column: then there was one service
     Index("feedback_card", "card"),
     Index("feedback_received_at", "received_at"),
 )

@@ -51,6 +51,7 @@ def card_row(uuid: str = "c1", **changes: object) -> CardRow:
 def feedback_row(key: str = "f1", card: str = "c1", **changes: object) -> FeedbackRow:
     row = FeedbackRow(
         id=key,
+        service="posterior-knee-pain",
         card=card,
         outcome="overridden",
         outcome_at=NOON,
