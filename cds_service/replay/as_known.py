@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from cds_service.clinical.reading import ChartEntry
-from cds_service.clinical.reading.dates import is_later
+from cds_service.clinical.reading.dates import comes_after
 from cds_service.clinical.reading.statuses import word_of
 from cds_service.replay.chart import StagedEntry, StagedNumbers
 from cds_service.replay.dates import moment
@@ -26,9 +26,9 @@ _PERIODS = ("period", "effectivePeriod", "performedPeriod")
 def known_at(entries: Sequence[StagedEntry], now: datetime) -> Iterator[ChartEntry]:
     """Yield the entries that existed at ``now``, in the state that they had then."""
     for entry in entries:
-        if entry.known is not None and is_later(entry.known, now):
+        if entry.known is not None and comes_after(entry.known, now):
             continue
-        if entry.ended and any(is_later(end, now) for end in entry.ended):
+        if entry.ended and any(comes_after(end, now) for end in entry.ended):
             earlier = ChartEntry(_before_its_end(entry.resource, now), entry.full_url)
             if entry.kind == "Encounter":
                 earlier.named = entry.named  # an end has no words
@@ -60,4 +60,4 @@ def _before_its_end(resource: Any, now: datetime) -> Any:
 
 def _lies_after(text: Any, now: datetime) -> bool:
     at = moment(text, now.tzinfo)
-    return at is not None and is_later(at, now)
+    return at is not None and comes_after(at, now)

@@ -66,6 +66,7 @@ class Scan:
         try:
             yield from self._earlier(piece)
         except NoChartsError as error:
+            yield from self._pack.rows()
             self._tally.add("not_grouped", f"\t{error}")
             self._note_place(piece, 0, NotGrouped(str(error)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -142,17 +143,22 @@ def earlier_charts(piece: Piece) -> Iterator[Row]:
 
     Raises:
         NoChartsError: the file is damaged, or is another one of a replay, or of another program.
+        OSError: the file cannot be opened or read.
     """
-    try:
-        with opened(piece) as stream:
+    with opened(piece) as stream:
+        try:
             file = pq.ParquetFile(stream)
             there = file.schema_arrow
             if any(ROWS.field(name) not in [there.field(at) for at in range(len(there))] for name in _AS_THEY_CAME):
                 raise NoChartsError("is no Parquet file of charts that a replay has kept")
             columns = [*_AS_THEY_CAME, *({"identifier"} & set(there.names))]
-            for batch in file.iter_batches(batch_size=1000, columns=columns):
+            groups = range(file.num_row_groups)  # one by one, so that those before a damaged one are read
+            batches = (file.iter_batches(batch_size=1000, row_groups=[group], columns=columns) for group in groups)
+            for batch in chain.from_iterable(batches):
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     if not any(values[len(_AS_THEY_CAME) :]):
                         yield Row(*values[: len(_AS_THEY_CAME)])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise NoChartsError("is a damaged Parquet file") from error
+        except (pa.ArrowInvalid, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of the system: Arrow's own errors about the content have no number
+            raise NoChartsError("is a damaged Parquet file") from error

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import fsspec
 import orjson
+import pyarrow.parquet as pq
 import pytest
 
 from cds_service.base.errors import UnusableInput, WrongSetting
@@ -248,6 +249,29 @@ def test_parquet_that_holds_no_charts_is_named(tmp_path: Path) -> None:
     assert {reason for name, reason in named.items() if "charts/" not in name} >= {
         "is no Parquet file of charts that a replay has kept"
     }
+
+
+def test_the_whole_row_groups_of_a_damaged_file_are_read(tmp_path: Path) -> None:
+    """Also numbers of no concern, which wait to be stored together when the damage is met."""
+    source = tmp_path / "in"
+    source.mkdir()
+    mine = {"subject": {"reference": "Patient/p"}}
+    vitals = [{"resourceType": "Observation", "id": f"v{number}", "status": "final", **mine,
+               "code": {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]},
+               "effectiveDateTime": "2026-03-01", "valueQuantity": {"value": 170, "unit": "cm"}}
+              for number in range(9)]  # fmt: skip
+    (source / "a.ndjson").write_bytes(lines(patient(), *vitals))
+    replayed(source, tmp_path / "kept", at=NOW, keep_charts=True)
+    (charts,) = (tmp_path / "kept" / "charts").rglob("*.parquet")
+    pq.write_table(pq.read_table(charts), charts, row_group_size=5, compression="none")
+    at = pq.ParquetFile(charts).metadata.row_group(1).column(0).data_page_offset
+    whole = charts.read_bytes()
+    charts.write_bytes(whole[:at] + b"\xff" * 20 + whole[at + 20 :])
+    report = replayed(charts.parent, tmp_path / "out", at=NOW)
+    assert report["input"]["types"] == {"Patient": 1, "Observation": 4}
+    assert [reason for _, _, _, reason in places(tmp_path / "out")] == ["is a damaged Parquet file"]
+    (opening,) = kept(tmp_path / "out", "openings")
+    assert opening["rows"] == 5
 
 
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:

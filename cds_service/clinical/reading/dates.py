@@ -40,15 +40,15 @@ def to_when(value: Any, now: datetime) -> When | None:
         text = str(value)[:_WHOLE_DAY]
         first, last = _span(text)
     today = now.date()
-    if last <= today and (moment is None or last < today or not is_later(moment, now)):
+    if last <= today and (moment is None or last < today or not comes_after(moment, now)):
         return When(last, text, first, moment, ahead=False)
     if first > today + timedelta(days=1):
         raise FutureDate(text)
-    ahead = is_later(moment, now) if moment is not None else first > today
+    ahead = comes_after(moment, now) if moment is not None else first > today
     return When(min(last, today), text, min(first, today), moment, ahead)
 
 
-def is_later(moment: datetime, than: datetime) -> bool:
+def comes_after(moment: datetime, than: datetime) -> bool:
     """Whether ``moment`` comes after ``than``; both with a time zone.
 
     Compared in UTC: of two moments in one zone Python compares what the clocks show, which is twice the same hour when

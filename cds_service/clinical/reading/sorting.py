@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
 
 from cds_service.clinical.content.catalogue import Content
 from cds_service.clinical.content.coding.code_uses import NumberUse
-from cds_service.clinical.content.coding.recognition import Recognised
 from cds_service.clinical.content.names import SUSPICION
 from cds_service.clinical.reading import resource_types
+from cds_service.clinical.reading.documents import names_of, recognised_in, subject_of, suspicion_in
 from cds_service.clinical.reading.entries import ChartEntry
 from cds_service.clinical.reading.heads import Glance, Look, Reference
 from cds_service.clinical.reading.ledger import Ledger
@@ -29,7 +28,6 @@ from cds_service.clinical.reading.medicine_identity import (
     medicine_of,
     uses_of_medicine,
 )
-from cds_service.clinical.reading.memory import Memory
 from cds_service.clinical.reading.own_patient import owners_of, server_of
 from cds_service.clinical.reading.passed_rows import PassedRows
 from cds_service.clinical.reading.statuses import is_over, is_void, word_of
@@ -284,7 +282,7 @@ class _Sorting:
             self._finish_medication(entry)
         for number, entry, reason in self._unclear:
             self._finish_unclear(number, entry, reason)
-        present = _names_of(entries) if self._documents else frozenset()
+        present = names_of(entries) if self._documents else frozenset()
         for number, kind, entry in self._documents:
             self._finish_document(number, kind, entry, present)
         self._finish_others()
@@ -307,33 +305,17 @@ class _Sorting:
         """Finish a document. A mention of a row in the chart is ignored, because that row is read itself."""
         self._check()
         raw = entry.resource
-        belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
+        belongs = self.chart.owners.of(subject_of(raw), raw.get("contained"))
         if belongs.owner is Owner.ANOTHERS:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
         elif is_void(raw) or word_of(raw, "status") in _DOCUMENT_IS_OVER:
             self._ledger.add(RowState.ENDED, kind, "entered in error, or no longer in force")
-        elif named := self._suspicion_in(entry, present):
+        elif named := suspicion_in(self._content, self.chart.owners, entry, present):
             reason = "is of a resource type that this service does not read"
             name = _name(kind, entry, number)
             self._not_understood(kind, name, UnreadKind.INVALID, reason, entry, named)
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
-
-    def _suspicion_in(self, entry: ChartEntry, present: frozenset[str]) -> tuple[str, ...]:
-        """Return the suspicion of DVT that a document names without the rows that are ``present``."""
-        memory = (entry.memory or Memory()).of(self._content)
-        if memory.mentions is None:
-            memory.mentions = frozenset(_references(entry.resource))
-        owners = self.chart.owners
-        here = frozenset(
-            mentioned
-            for mentioned in memory.mentions
-            if mentioned in present or (owners.is_here(mentioned) and local_name(mentioned) in present)
-        )
-        if memory.suspicion is None or memory.suspicion[0] != here:
-            named = self._content.recogniser.recognise(_without_those(entry.resource, here)).keys
-            memory.suspicion = here, tuple(key for key in named if key in SUSPICION)
-        return memory.suspicion[1]
 
     def _finish_medication(self, entry: ChartEntry) -> None:
         """Finish a Medication. Rows that refer to it use its codes; those rows are reported if it is not identified."""
@@ -507,26 +489,19 @@ class _Sorting:
         """Handle a type that is not read: report it if it names something relevant."""
         self._check()
         raw = entry.resource
-        belongs = self.chart.owners.of(_subject_of(raw), raw.get("contained"))
+        belongs = self.chart.owners.of(subject_of(raw), raw.get("contained"))
         if belongs.owner is Owner.ANOTHERS:
             self._ledger.add(RowState.ANOTHER_PATIENT, kind, belongs.reason)
             return
         if is_void(raw):
             self._ledger.add(RowState.ENDED, kind, "entered in error or cancelled")
             return
-        recognised = self._recognised(entry)
+        recognised = recognised_in(self._content, entry)
         if recognised.keys or (recognised.at_our_place and kind not in resource_types.PICTURES):
             reason = "is of a resource type that this service does not read"
             self._not_understood(kind, _name(kind, entry, number), UnreadKind.INVALID, reason, entry)
         else:
             self._ledger.add(RowState.NO_CONCERN, kind)
-
-    def _recognised(self, entry: ChartEntry) -> Recognised:
-        """Return what is named anywhere in a row."""
-        memory = (entry.memory or Memory()).of(self._content)
-        if memory.recognised is None:
-            memory.recognised = self._content.recogniser.recognise(entry.resource)
-        return memory.recognised
 
     def _not_understood(
         self, kind: str, name: str, unread: UnreadKind, reason: str, entry: ChartEntry, keys: tuple[str, ...] = ()
@@ -544,56 +519,6 @@ def _look_of(use: NumberUse) -> Look:
 
 def _day_of(entry: ChartEntry) -> str | None:
     return entry.head.day if entry.head is not None else None
-
-
-def _subject_of(raw: Mapping[str, Any]) -> Any:
-    """Return the patient reference of a resource, from the element that its type uses for it."""
-    for name in ("subject", "patient", "for"):
-        if name in raw:
-            return raw[name]
-    participants = raw.get("participant")
-    actors = (
-        [participant.get("actor") for participant in participants if isinstance(participant, Mapping)]
-        if isinstance(participants, list)
-        else []
-    )
-    people = [actor for actor in actors if isinstance(actor, Mapping) and "Patient/" in str(actor.get("reference"))]
-    return people[0] if len(people) == 1 else None
-
-
-def _names_of(entries: Iterable[ChartEntry]) -> frozenset[str]:
-    """Return the names that references use for the rows of the chart: ``Type/id`` and ``fullUrl``."""
-    names: set[str] = set()
-    for entry in entries:
-        if isinstance(entry, PassedRows):
-            names.update(entry.names())
-        else:
-            names.update(name for name in (f"{entry.kind}/{entry.identity}", entry.full_url) if name)
-    return frozenset(names)
-
-
-def _references(node: Any) -> Iterator[str]:
-    """Yield every reference in ``node``."""
-    left = [node]
-    while left:
-        node = left.pop()
-        if isinstance(node, Mapping):
-            reference = node.get("reference")
-            if isinstance(reference, str):
-                yield reference
-            left += node.values()
-        elif isinstance(node, list):
-            left += node
-
-
-def _without_those(node: Any, references: frozenset[str]) -> Any:
-    """Return ``node`` without what has one of the ``references``, including its words."""
-    if isinstance(node, Mapping):
-        reference = node.get("reference")
-        if isinstance(reference, str) and reference in references:
-            return None
-        return {key: _without_those(inner, references) for key, inner in node.items()}
-    return [_without_those(inner, references) for inner in node] if isinstance(node, list) else node
 
 
 def _sort_panels(chart: Sorted) -> None:

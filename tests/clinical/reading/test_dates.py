@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.clinical.reading.dates import FutureDate, is_later, to_when
+from cds_service.clinical.reading.dates import FutureDate, comes_after, to_when
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOON = datetime(2026, 3, 16, 12, tzinfo=UTC)
@@ -30,9 +30,9 @@ def test_an_earlier_moment_of_the_hour_that_comes_twice_is_not_in_the_future() -
 def test_later_is_later_whatever_the_clocks_show(moment: datetime, seconds: int) -> None:
     earlier = moment.replace(tzinfo=UTC)
     later = earlier + timedelta(seconds=seconds)
-    assert is_later(later.astimezone(NEW_YORK), earlier.astimezone(NEW_YORK))
-    assert not is_later(earlier.astimezone(NEW_YORK), later.astimezone(NEW_YORK))
-    assert not is_later(earlier.astimezone(NEW_YORK), earlier)
+    assert comes_after(later.astimezone(NEW_YORK), earlier.astimezone(NEW_YORK))
+    assert not comes_after(earlier.astimezone(NEW_YORK), later.astimezone(NEW_YORK))
+    assert not comes_after(earlier.astimezone(NEW_YORK), earlier)
 
 
 @pytest.mark.parametrize(
